@@ -1,0 +1,102 @@
+# `make` lists what there is. Python 3.11 or newer and a package registry are all that is needed.
+
+PYTHON ?= python3
+# More arguments for the command that a target runs: make test ARGS="-k tombstone -x"
+ARGS ?=
+export PYTHON
+
+# Outside of .venv, so that importing does not depend on who calls.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+BIN := .venv/bin
+FOLDERS := bench consumer models schemas tests
+KINDS := unit contract integration e2e quality
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# Environments. Each stamp is newer than the requirement files it was made of.
+
+.venv/.serving: requirements/serving.txt requirements/install
+	@sh requirements/install .venv requirements/serving.txt
+	@touch $@
+
+.venv/.test: requirements/test.txt .venv/.serving
+	@sh requirements/install .venv requirements/test.txt
+	@touch $@
+
+.venv-tools/.stamp: requirements/tools.txt requirements/install
+	@sh requirements/install .venv-tools requirements/tools.txt
+	@touch $@
+
+.venv-build/.stamp: requirements/serving.txt requirements/build.txt requirements/install
+	@sh requirements/install .venv-build requirements/serving.txt requirements/build.txt
+	@touch $@
+
+# Use.
+
+.PHONY: demo
+demo: .venv/.serving ## Sample tickets, their answers and a dead letter on the screen; needs no Kafka and no Redis
+	@$(BIN)/spanstream demo $(ARGS)
+
+.PHONY: bench
+bench: .venv/.test ## Measure the whole stream beside the bare model, on a real broker (Java and Maven)
+	$(BIN)/python -m bench.stream $(ARGS)
+
+# Develop.
+
+.PHONY: test
+test: .venv/.test ## All tests; one kind: make test-unit, -contract, -integration, -e2e, -quality
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: $(KINDS:%=test-%)
+$(KINDS:%=test-%): test-%: .venv/.test
+	$(BIN)/python -m pytest tests/$* $(ARGS)
+
+.PHONY: check
+check: .venv/.test ## Lint, format, types, import contracts, generated files; changes nothing
+	$(BIN)/ruff check $(FOLDERS)
+	$(BIN)/ruff format --check $(FOLDERS)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m schemas.generate --check
+	$(BIN)/python -m consumer.settings_table --check README.md
+
+.PHONY: format
+format: .venv/.test ## Format the code, mend what can be mended, write the generated files
+	$(BIN)/ruff format $(FOLDERS)
+	$(BIN)/ruff check --fix $(FOLDERS)
+	$(BIN)/python -m schemas.generate
+	$(BIN)/python -m consumer.settings_table --write README.md
+
+.PHONY: picture
+picture: .venv/.serving ## Draw docs/demo.svg from what the demo answers
+	$(BIN)/spanstream demo --picture docs/demo.svg
+
+OUTPUT ?= models/minilm-l6-qa
+
+.PHONY: model
+model: $(if $(and $(CHECKPOINT),$(VALIDATION)),.venv-build/.stamp) ## Build the model artifact (5 GB of tools): CHECKPOINT=folder VALIDATION=file.json.gz
+	@test -n "$(CHECKPOINT)" -a -n "$(VALIDATION)" || { echo 'usage: make model CHECKPOINT=folder VALIDATION=file.json.gz' >&2; exit 2; }
+	.venv-build/bin/spanstream model build --checkpoint "$(CHECKPOINT)" --validation "$(VALIDATION)" \
+		--output "$(OUTPUT)" $(ARGS)
+
+.PHONY: wheel
+wheel: .venv-tools/.stamp ## Build dist/spanstream-*.whl
+	@rm -rf dist
+	@.venv-tools/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+	@ls dist/*.whl
+
+.PHONY: requirements
+requirements: .venv-tools/.stamp ## Pin requirements/*.txt anew from *.in; ARGS=--upgrade takes newer versions
+	@sh requirements/compile .venv-tools/bin/uv $(ARGS)
+
+.PHONY: clean
+clean: ## Remove everything that make made, the virtual environments too
+	rm -rf .venv .venv-tools .venv-build dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find $(FOLDERS) -name __pycache__ -type d -prune -exec rm -rf {} +

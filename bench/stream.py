@@ -1,0 +1,272 @@
+"""`make bench`: the whole stream beside the bare session, in one run, on this machine.
+
+    rounds of  [ bare session on the windows, already packed ]  [ the consumer, as a process, on a real broker ]
+
+Reported: questions/s and windows/s end to end, windows/s of the bare session on the same windows, their ratio (median
+over rounds, each a pair measured one after the other); the share of time spent tokenizing with a cold and with a warm
+cache; the consumer's peak memory; and the time from its start to its first answer. Needs Java and Maven for the
+broker, or SPANSTREAM_KAFKA__BOOTSTRAP_SERVERS of one that runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from consumer.bootstrap import build, kafka_config, open_reader
+from consumer.demo.samples import question_lines, ticket_lines
+from consumer.kafka.partition_reader import KafkaPartitionReader
+from consumer.kafka.publisher import AtLeastOncePublisher
+from consumer.kafka.topic_admin import TopicAdmin
+from consumer.logs import configure_logs
+from consumer.outbound_events import document_record, question_record
+from consumer.settings import CacheSettings, HttpSettings, KafkaSettings, LogSettings, Settings, TopicSettings
+from consumer.tail import tail
+from consumer.topics import topic_specs
+from models.cpu import cpu_name
+from models.packing import Batch, pack
+from models.reader import Reader
+from models.windowing import Window
+from schemas.codec import decode_answer, decode_document, decode_question, encode
+from schemas.events import Document, Question
+from schemas.limits import Limits
+from tests.support.kafka_broker import KafkaBroker
+
+_PARTITIONS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Documents, and questions about them."""
+
+    documents: tuple[Document, ...]
+    questions: tuple[Question, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EndToEnd:
+    """One run of the consumer; times in seconds, memory in MiB."""
+
+    questions_per_second: float
+    windows_per_second: float
+    first_answer: float
+    peak_mebibytes: float
+
+
+def main() -> None:
+    """Run the benchmark and print its table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3, help="pairs of measurements (default 3)")
+    parser.add_argument("--copies", type=int, default=12, help="copies of the sample tickets, each a text of its own")
+    arguments = parser.parse_args()
+    configure_logs(LogSettings(level="error"))
+    work = _work(arguments.copies)
+    with _broker() as bootstrap_servers:
+        reader = open_reader(Settings.model_construct())
+        batches, windows = _packed(reader, work)
+        bare: list[float] = []
+        runs: list[EndToEnd] = []
+        for number in range(1, arguments.rounds + 1):
+            bare.append(_bare(reader, batches, windows))
+            runs.append(_end_to_end(bootstrap_servers, work))
+            _say(f"round {number}: bare {bare[-1]:.0f} windows/s, end to end {runs[-1].windows_per_second:.0f}")
+        shares = _tokenizing_shares(bootstrap_servers, reader, work)
+    _print(f"{len(work.questions)} questions, {windows} windows, on {cpu_name()}", bare, runs, shares)
+
+
+def _work(copies: int) -> Work:
+    """The demo's tickets and questions, copied; each copy begins with a line that makes its text its own."""
+    limits = Limits()
+    tickets = [decode_document(line, limits) for line in ticket_lines()]
+    questions = [decode_question(line, limits) for line in question_lines()]
+    documents: list[Document] = []
+    asked: list[Question] = []
+    for copy in range(copies):
+        for ticket in tickets:
+            name = f"{ticket.document_id}-{copy}"
+            documents.append(Document(document_id=name, text=f"Ticket {copy} of the day.\n{ticket.text}"))
+        asked += [
+            Question(
+                question_id=f"{question.question_id}-{copy}",
+                question=question.question,
+                document_id=f"{question.document_id}-{copy}",
+            )
+            for question in questions
+        ]
+    return Work(tuple(documents), tuple(asked))
+
+
+@contextlib.contextmanager
+def _broker() -> Iterator[str]:
+    running = os.environ.get("SPANSTREAM_KAFKA__BOOTSTRAP_SERVERS")
+    if running:
+        yield running
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        broker = KafkaBroker.start(Path(folder))
+        try:
+            yield broker.bootstrap
+        finally:
+            broker.stop()
+
+
+def _packed(reader: Reader, work: Work) -> tuple[list[Batch], int]:
+    texts = {document.document_id: document.text for document in work.documents}
+    tokens = {name: reader.tokenize(text) for name, text in texts.items()}
+    windows: list[Window] = []
+    for question in work.questions:
+        name = question.document_id or ""
+        windows += reader.plan(texts[name], tokens[name], [question.question])[0].windows
+    backend = reader.backends.cpu
+    if backend is None:
+        raise SystemExit("there is no CPU session to compare with")
+    return pack(windows, max_batch_tokens=backend.max_batch_tokens, pad_id=reader.artifact.manifest.pad_id), len(
+        windows
+    )
+
+
+def _bare(reader: Reader, batches: list[Batch], windows: int) -> float:
+    """Windows a second of the session alone: as many threads as it runs in parallel, nothing but `session.run`."""
+    backend = reader.backends.cpu
+    if backend is None:
+        raise SystemExit("there is no CPU session to compare with")
+    waiting = iter(batches)
+    lock = threading.Lock()
+
+    def work_off() -> None:
+        while True:
+            with lock:
+                batch = next(waiting, None)
+            if batch is None:
+                return
+            backend.session.run(batch)
+
+    threads = [threading.Thread(target=work_off) for _ in range(backend.parallel_runs)]
+    started = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return windows / (time.perf_counter() - started)
+
+
+def _settings(bootstrap_servers: str) -> Settings:
+    """Settings on fresh topics and a fresh group."""
+    name = f"bench-{uuid.uuid4().hex[:8]}"
+    topics = {role: f"{name}.{role}" for role in TopicSettings.model_fields}
+    return Settings.model_construct(
+        kafka=KafkaSettings(bootstrap_servers=bootstrap_servers, group_id=name),
+        topics=TopicSettings(**topics),
+        http=HttpSettings(port=None),
+    )
+
+
+def _publish(settings: Settings, work: Work) -> None:
+    TopicAdmin(kafka_config(settings)).create(
+        topic_specs(settings.topics, partitions=_PARTITIONS, replication_factor=1)
+    )
+    publisher = AtLeastOncePublisher(kafka_config(settings))
+    limits, topics = settings.limits, settings.topics
+    publisher.publish([document_record(encode(one), topics.documents, limits) for one in work.documents], {})
+    publisher.publish([question_record(encode(one), topics.questions, limits) for one in work.questions], {})
+    publisher.close()
+
+
+def _end_to_end(bootstrap_servers: str, work: Work) -> EndToEnd:
+    """The consumer as a process of its own, on a backlog of all questions; rates from its first chunk to its last."""
+    settings = _settings(bootstrap_servers)
+    _publish(settings, work)
+    environment = {
+        **os.environ,
+        "SPANSTREAM_KAFKA__BOOTSTRAP_SERVERS": bootstrap_servers,
+        "SPANSTREAM_KAFKA__GROUP_ID": settings.kafka.group_id,
+        "SPANSTREAM_HTTP__PORT": "null",
+        "SPANSTREAM_LOG__LEVEL": "error",
+        **{f"SPANSTREAM_TOPICS__{role.upper()}": name for role, name in settings.topics.model_dump().items()},
+    }
+    started = time.time()
+    process = subprocess.Popen([sys.executable, "-m", "consumer", "run", "--once"], env=environment)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status != 0:
+        raise SystemExit(f"the consumer failed with {status}")
+    reader = KafkaPartitionReader(kafka_config(settings))
+    records = [
+        (record.timestamp_ms or 0, decode_answer(record.value or b""))
+        for record in tail(reader, settings.topics.answers)
+    ]
+    reader.close()
+    if len(records) != len(work.questions):
+        raise SystemExit(f"{len(work.questions)} questions, {len(records)} answers")
+    first, last = min(at for at, _ in records), max(at for at, _ in records)
+    # What the first chunk holds was done when the clock starts.
+    later = [answer for at, answer in records if at > first + 50]
+    seconds = (last - first) / 1000
+    return EndToEnd(
+        len(later) / seconds,
+        sum(answer.windows.read for answer in later) / seconds,
+        first / 1000 - started,
+        usage.ru_maxrss / 1024,
+    )
+
+
+def _tokenizing_shares(bootstrap_servers: str, reader: Reader, work: Work) -> tuple[float, float]:
+    """Tokenizing as a share of a run's wall time: with nothing cached, and again with the documents in the cache."""
+    shares = []
+    settings = _settings(bootstrap_servers).model_copy(update={"cache": CacheSettings(memory_bytes=512 << 20)})
+    _publish(settings, work)
+    cache = None
+    for group in ("cold", "warm"):
+        kafka = settings.kafka.model_copy(update={"group_id": f"{settings.kafka.group_id}-{group}"})
+        application = build(settings.model_copy(update={"kafka": kafka}), reader=reader, cache=cache)
+        cache, before = application.cache, application.cache.counts.tokenize_seconds
+        started = time.perf_counter()
+        application.service.run(threading.Event(), once=True)
+        elapsed = time.perf_counter() - started
+        shares.append((application.cache.counts.tokenize_seconds - before) / elapsed)
+    return shares[0], shares[1]
+
+
+def _print(title: str, bare: list[float], runs: list[EndToEnd], shares: tuple[float, float]) -> None:
+    def median(name: str) -> float:
+        return float(statistics.median(getattr(run, name) for run in runs))
+
+    ratios = [run.windows_per_second / alone for run, alone in zip(runs, bare, strict=True)]
+    table = Table(title=title, title_justify="left")
+    table.add_column("figure")
+    table.add_column("median", justify="right")
+    table.add_column("rounds")
+    rows = [
+        ("questions/s, end to end", "questions_per_second", "{:.0f}"),
+        ("windows/s, end to end", "windows_per_second", "{:.0f}"),
+        ("start to first answer, s", "first_answer", "{:.2f}"),
+        ("peak memory, MiB", "peak_mebibytes", "{:.0f}"),
+    ]
+    table.add_row("windows/s, bare session", f"{statistics.median(bare):.0f}", " ".join(f"{one:.0f}" for one in bare))
+    table.add_row("end to end / bare", f"{statistics.median(ratios):.2f}", " ".join(f"{one:.2f}" for one in ratios))
+    for label, name, form in rows:
+        table.add_row(label, form.format(median(name)), " ".join(form.format(getattr(run, name)) for run in runs))
+    table.add_row("tokenizing, share of time, cold cache", f"{shares[0]:.1%}", "")
+    table.add_row("tokenizing, share of time, warm cache", f"{shares[1]:.1%}", "")
+    Console(width=100).print(table)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201  progress of a minute's work
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""What the shell needs of a broker, as small protocols; `kafka` is the real one, `memory_broker` the fake.
+
+Every `offset` in this room is a Kafka offset; "next offset" is `Record.next_offset`, and nobody else adds one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+Headers = tuple[tuple[str, bytes | None], ...]
+
+
+class Partition(NamedTuple):
+    """One partition of one topic."""
+
+    topic: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}[{self.number}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as it was read; `timestamp_ms` is milliseconds since the epoch."""
+
+    partition: Partition
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+    timestamp_ms: int | None = None
+
+    @property
+    def next_offset(self) -> int:
+        """The offset to commit once this record is done."""
+        return self.offset + 1
+
+    @property
+    def size(self) -> int:
+        """Bytes of key and value."""
+        return len(self.key or b"") + len(self.value or b"")
+
+    def header(self, name: str) -> bytes | None:
+        """The last value of a header, as Kafka's own `lastHeader`; None where there is none."""
+        return next((value for key, value in reversed(self.headers) if key == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record to be written; without a `partition` the key decides (murmur2, as Kafka's Java clients do)."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+    partition: int | None = None
+
+
+class RebalanceListener(Protocol):
+    """Called on the thread that polls, from inside `GroupConsumer.poll` or `close`."""
+
+    def on_assigned(self, partitions: Sequence[Partition]) -> None:
+        """These partitions are added to what this member owns."""
+
+    def on_revoked(self, partitions: Sequence[Partition]) -> None:
+        """These are about to go: their work may still be committed during this call."""
+
+    def on_lost(self, partitions: Sequence[Partition]) -> None:
+        """These are gone already: nothing of theirs can be committed."""
+
+
+class GroupConsumer(Protocol):
+    """A member of a consumer group. It never commits by itself: a `Publisher` commits offsets with the output."""
+
+    def subscribe(self, topics: Sequence[str], listener: RebalanceListener) -> None:
+        """Join the group."""
+
+    def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:
+        """Up to `max_records`, waiting at most the timeout for the first one. Runs the listener's callbacks.
+
+        Raises:
+            Stop: the broker refuses this client for good (authentication, authorization, unknown topic).
+        """
+
+    def pause(self, partitions: Iterable[Partition]) -> None:
+        """Stop fetching from these (owned) partitions; they stay owned."""
+
+    def resume(self, partitions: Iterable[Partition]) -> None:
+        """Fetch again, from the record after the last one that `poll` returned."""
+
+    def position(self, partition: Partition) -> int | None:
+        """The next offset `poll` would return, past transaction markers where the end was reached; None: not known."""
+
+    def end_offsets(self, topic: str) -> dict[Partition, int]:
+        """Where each partition of the topic ends now for a `read_committed` reader.
+
+        Raises:
+            Retryable: the broker did not answer in time.
+        """
+
+    def committed(self, partitions: Iterable[Partition], timeout_seconds: float) -> dict[Partition, int | None]:
+        """The group's committed offsets; None where nothing was committed yet.
+
+        Raises:
+            Retryable: no answer, or a transaction on its way is not settled, in time.
+        """
+
+    def close(self) -> None:
+        """Leave the group (`on_revoked` runs first)."""
+
+
+class PartitionReader(Protocol):
+    """Reads partitions outside any group: the documents topic's follower, and the tail of any topic."""
+
+    def partitions(self, topic: str) -> list[Partition]:
+        """The topic's partitions, in order. Raises `Stop` where the topic does not exist, `Retryable` on no answer."""
+
+    def follow(self, positions: Mapping[Partition, int | None]) -> None:
+        """Read exactly these from now on: each new one from its offset (None: from its beginning); known ones go on."""
+
+    def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:
+        """Up to `max_records` records (tombstones included), waiting at most the timeout for the first one."""
+
+    def position(self, partition: Partition) -> int | None:
+        """The next offset to be read, past transaction markers where the end was reached; None: nothing read yet."""
+
+    def begin_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """Where each partition begins now. Raises `Retryable` on no answer."""
+
+    def end_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """Where each partition ends now for a `read_committed` reader. Raises `Retryable` on no answer."""
+
+    def read_at(self, partition: Partition, offset: int, timeout_seconds: float) -> Record | None:
+        """The one record at this offset; None where the topic no longer holds it (compacted, retention).
+
+        What `follow` reads is not disturbed. Raises `Retryable` when nothing came in time.
+        """
+
+    def close(self) -> None:
+        """Let go of the connections."""
+
+
+class Publisher(Protocol):
+    """Writes records and commits what was consumed for them."""
+
+    def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
+        """All records and all offsets (next offset of each partition), in one transaction where transactions are on.
+
+        Raises:
+            Retryable: not done, or its outcome is not known yet: call again with the same arguments (the offsets at
+                least; without any, the records), and it is published once.
+            Fenced: the group or another producer moved on; nothing is visible, and nothing will be.
+            Stop: the broker refuses for good (authorization, a record too large for its topic).
+        """
+
+    def close(self) -> None:
+        """Abort what is open and let go."""

@@ -1,0 +1,30 @@
+"""The command line: one program, one file a command; `main` turns errors into one line and an exit code.
+
+Exit codes: 0 done, 1 a failure explained in one line, 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from consumer.cli.program import app
+from consumer.errors import SpanstreamError
+from models.errors import ModelError
+
+FAILED = 1
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """The program `spanstream`."""
+    try:
+        app(prog_name="spanstream")
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except (SpanstreamError, ModelError) as error:
+        print(f"spanstream: {error}", file=sys.stderr)  # noqa: T201  the one line of a failure
+        sys.exit(FAILED)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,54 @@
+"""`spanstream answers`: the answers topic, for people or as JSON lines."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from consumer.bootstrap import kafka_config
+from consumer.broker import Record
+from consumer.cli.options import ConfigFile, open_settings
+from consumer.kafka.partition_reader import KafkaPartitionReader
+from consumer.tail import tail
+from schemas.codec import decode_answer
+from schemas.errors import InvalidRecord
+
+
+def answers(
+    config: ConfigFile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One line an answer, the event as it was published.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes; Ctrl-C ends it.")] = False,
+) -> None:
+    """Print the answers from the beginning of the topic; ends where the topic ended when it began.
+
+    Example: spanstream answers --json | jq 'select(.status == "answered") | .answer.text'
+    """
+    settings = open_settings(config)
+    reader = KafkaPartitionReader(kafka_config(settings))
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        for record in tail(reader, settings.topics.answers, follow=follow):
+            if as_json:
+                sys.stdout.buffer.write((record.value or b"null") + b"\n")
+                sys.stdout.buffer.flush()
+            else:
+                console.print(_line(record))
+    finally:
+        reader.close()
+
+
+def _line(record: Record) -> Text:
+    try:
+        answer = decode_answer(record.value or b"")
+    except InvalidRecord as error:
+        return Text(f"{record.partition} {record.offset}: no answer event: {error}", style="red")
+    line = Text.assemble((answer.question_id, "bold"), "  ", f"{answer.confidence:.2f}  ")
+    if answer.answer is not None:
+        place = f"  [{answer.document_id or 'inline'} {answer.answer.char_start}:{answer.answer.char_end}]"
+        return line + Text.assemble((answer.answer.text.replace("\n", " "), "green"), (place, "dim"))
+    candidate = f"  (best guess: {answer.candidate.text.replace(chr(10), ' ')})" if answer.candidate else ""
+    return line + Text.assemble("no answer", (candidate, "dim"))

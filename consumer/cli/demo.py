@@ -1,0 +1,41 @@
+"""`spanstream demo`: an embedded broker, sample tickets, answers and a dead letter on the screen."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from consumer.logs import configure_logs
+from consumer.settings import LogSettings, ModelSettings
+
+_STARTED = time.time()
+
+
+def demo(
+    picture: Annotated[
+        Path | None, typer.Option(help="Also write an SVG picture of some of it (the README's is made so).")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; by default the cgroup's quota.")] = None,
+) -> None:
+    """Show what the stream does, with nothing installed but this program: ends by itself in well under a minute."""
+    from consumer.demo.picture import picture as choose  # noqa: PLC0415  only the demo needs its pictures
+    from consumer.demo.picture import save_picture  # noqa: PLC0415
+    from consumer.demo.render import DeadLetterPanel, SummaryPanel, TicketPanel  # noqa: PLC0415
+    from consumer.demo.stream import run_stream  # noqa: PLC0415
+
+    configure_logs(LogSettings(level="error"))
+    console = Console()
+    with console.status("tickets and questions are on their way through an embedded Kafka broker ..."):
+        outcome = run_stream(ModelSettings(threads=threads), _STARTED)
+    for ticket in outcome.tickets:
+        console.print(TicketPanel(ticket))
+    for letter in outcome.dead_letters:
+        console.print(DeadLetterPanel(letter))
+    console.print(SummaryPanel(outcome.summary))
+    if picture is not None:
+        save_picture(picture, choose(outcome.tickets, outcome.dead_letters, outcome.summary))
+        console.print(f"picture: {picture}")

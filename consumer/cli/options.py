@@ -1,0 +1,23 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from consumer.logs import configure_logs
+from consumer.settings import Settings, load_settings
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="TOML file of settings; the environment (SPANSTREAM_*) wins over it."),
+]
+
+
+def open_settings(config: Path | None) -> Settings:
+    """The settings, and logs as they say."""
+    settings = load_settings(config)
+    configure_logs(settings.log)
+    return settings

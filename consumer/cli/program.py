@@ -1,0 +1,22 @@
+"""The commands of `spanstream`, put together."""
+
+from __future__ import annotations
+
+import typer
+
+from consumer.cli import answers, backfill, demo, doctor, model, publish, run, topics
+
+app = typer.Typer(
+    help="Verbatim answers out of documents, over Kafka, with a calibrated confidence.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+app.command("run", cls=run.RunCommand)(run.run)
+app.command("demo")(demo.demo)
+app.add_typer(topics.app, name="topics")
+app.add_typer(publish.app, name="publish")
+app.command("answers")(answers.answers)
+app.command("backfill")(backfill.backfill)
+app.command("doctor")(doctor.doctor)
+app.add_typer(model.app, name="model")

@@ -1,0 +1,73 @@
+"""`spanstream publish`: documents and questions out of JSON lines."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+
+from consumer.bootstrap import kafka_config
+from consumer.cli.options import ConfigFile, open_settings
+from consumer.errors import Stop
+from consumer.kafka.publisher import AtLeastOncePublisher
+from consumer.outbound_events import Refused, document_record, publish_lines, question_record
+from consumer.settings import Settings
+
+app = typer.Typer(help="Publish events from a file of JSON lines.", no_args_is_help=True)
+
+File = Annotated[str, typer.Argument(metavar="FILE", help="One JSON event a line; - is standard input.")]
+
+
+@app.command()
+def documents(file: File, config: ConfigFile = None) -> None:
+    """Publish documents, and tombstones: {"document_id": "...", "text": null} deletes a document.
+
+    Example: echo '{"document_id": "t-1", "text": "Error E42 since Monday."}' | spanstream publish documents -
+    """
+    settings = open_settings(config)
+    _publish(settings, file, lambda line: document_record(line, settings.topics.documents, settings.limits))
+
+
+@app.command()
+def questions(file: File, config: ConfigFile = None) -> None:
+    """Publish questions.
+
+    Example: echo '{"question_id": "q", "question": "What error?", "document_id": "t"}' | spanstream publish questions -
+    """
+    settings = open_settings(config)
+    _publish(settings, file, lambda line: question_record(line, settings.topics.questions, settings.limits))
+
+
+def _publish(settings: Settings, file: str, to_record: Callable[[bytes], object]) -> None:
+    publisher = AtLeastOncePublisher(kafka_config(settings))
+    refused: list[Refused] = []
+
+    def refuse(bad: Refused) -> None:
+        refused.append(bad)
+        typer.echo(f"{file}:{bad.line}: {bad.error}", err=True)
+
+    try:
+        with _lines(file) as lines:
+            published = publish_lines(lines, to_record, publisher, refuse)  # type: ignore[arg-type]  # see above
+    finally:
+        publisher.close()
+    typer.echo(f"{published} published", err=True)
+    if refused:
+        raise Stop(f"{len(refused)} lines of {file} were refused and not published")
+
+
+@contextmanager
+def _lines(file: str) -> Iterator[BinaryIO]:
+    if file == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        opened = Path(file).open("rb")  # noqa: SIM115  closed below; a missing file is told apart from a read that fails
+    except OSError as error:
+        raise Stop(f"{file}: cannot be read: {error.strerror}") from error
+    with opened:
+        yield opened

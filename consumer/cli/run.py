@@ -1,0 +1,75 @@
+"""`spanstream run`: the consumer."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import Annotated
+
+import structlog
+import typer
+from typer.core import TyperCommand
+
+from consumer.bootstrap import build
+from consumer.cli.options import ConfigFile, open_settings
+
+_log = structlog.get_logger(__name__)
+
+
+class RunCommand(TyperCommand):
+    """`run`, whose help ends with all settings."""
+
+    @property
+    def epilog(self) -> str:
+        """One line a setting; made only when somebody asks."""
+        from consumer.settings_table import rows  # noqa: PLC0415  see above
+
+        lines = [f"{row.name}={row.default}  {row.description}" for row in rows()]
+        return "Settings (durations in seconds, sizes in bytes):\n\n" + "\n\n".join(lines)
+
+    @epilog.setter
+    def epilog(self, _: str | None) -> None:
+        """Given by the library; ours is made above."""
+
+
+def run(
+    config: ConfigFile = None,
+    once: Annotated[bool, typer.Option("--once", help="Stop when the questions that are there now are done.")] = False,
+) -> None:
+    """Answer questions until stopped (SIGTERM or Ctrl-C finish what was begun).
+
+    Example: SPANSTREAM_KAFKA__BOOTSTRAP_SERVERS=broker:9092 SPANSTREAM_REDIS__URL=redis://cache spanstream run
+    """
+    settings = open_settings(config)
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda number, _: _stop(stop, number))
+    application = build(settings)
+    server = application.serve_http()
+    manifest = application.reader.artifact.manifest
+    backends = [backend for backend in (application.reader.backends.cpu, application.reader.backends.gpu) if backend]
+    _log.info(
+        "started",
+        kafka=settings.kafka.bootstrap_servers,
+        group=settings.kafka.group_id,
+        protocol=settings.kafka.group_protocol,
+        transactions=settings.kafka.transactions,
+        redis=settings.redis.url is not None,
+        model=f"{manifest.name} {manifest.version}",
+        sessions=[f"{backend.name} x {backend.parallel_runs}" for backend in backends],
+        http_port=server.port if server else None,
+    )
+    try:
+        application.service.run(stop, once=once)
+    finally:
+        application.close()
+        if server is not None:
+            server.close()
+    _log.info("stopped")
+
+
+def _stop(stop: threading.Event, number: int) -> None:
+    if stop.is_set() and number == signal.SIGINT:
+        raise KeyboardInterrupt  # the second Ctrl-C does not wait
+    _log.info("stopping", signal=signal.Signals(number).name)
+    stop.set()

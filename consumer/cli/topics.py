@@ -1,0 +1,65 @@
+"""`spanstream topics`: create the topics as the consumer needs them, or show how they are."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from consumer.bootstrap import kafka_config
+from consumer.cli.options import ConfigFile, open_settings
+from consumer.errors import Stop
+from consumer.kafka.topic_admin import TopicAdmin
+from consumer.topics import topic_specs
+
+app = typer.Typer(help="Create or describe the topics.", no_args_is_help=True)
+
+
+@app.command()
+def create(
+    config: ConfigFile = None,
+    partitions: Annotated[
+        int, typer.Option(min=1, help="Partitions of each topic: the most consumers that can share the work.")
+    ] = 12,
+    replication_factor: Annotated[int, typer.Option(help="Copies of each partition; -1: the broker's default.")] = -1,
+) -> None:
+    """Create what is missing: documents (compacted), questions, answers, retries and dead letters."""
+    settings = open_settings(config)
+    specs = topic_specs(settings.topics, partitions=partitions, replication_factor=replication_factor)
+    admin = TopicAdmin(kafka_config(settings))
+    created = admin.create(specs)
+    for spec in specs:
+        typer.echo(f"{spec.name}: {'created' if spec.name in created else 'was there'}")
+    counts = {name: spec.partitions for name, spec in admin.describe(settings.topics.asked).items()}
+    if len(set(counts.values())) > 1:
+        raise Stop(f"questions, retries and documents need the same number of partitions, but have {counts}")
+
+
+@app.command()
+def describe(config: ConfigFile = None) -> None:
+    """Partitions, settings and the group's lag."""
+    settings = open_settings(config)
+    admin = TopicAdmin(kafka_config(settings))
+    names = [spec.name for spec in topic_specs(settings.topics, partitions=1)]
+    found = admin.describe(names)
+    lag = admin.lag(settings.kafka.group_id, [name for name in settings.topics.asked if name in found])
+    table = Table(
+        "topic", "partitions", "replicas", "cleanup", "max.message.bytes", "lag of " + settings.kafka.group_id
+    )
+    for name in names:
+        spec = found.get(name)
+        if spec is None:
+            table.add_row(name, "missing", "", "", "", "")
+            continue
+        behind = [records for partition, records in lag.items() if partition.topic == name]
+        table.add_row(
+            name,
+            str(spec.partitions),
+            str(spec.replication_factor),
+            spec.config.get("cleanup.policy", ""),
+            spec.config.get("max.message.bytes", ""),
+            str(sum(behind)) if behind else "",
+        )
+    Console().print(table)

@@ -1,0 +1,137 @@
+"""The demo's stream: sample tickets and questions through an embedded broker and the real consumer and model.
+
+tickets, questions, one bad record -> embedded broker -> the consumer, as `run` has it -> answers, a dead letter
+"""
+
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from consumer.bootstrap import build, kafka_config
+from consumer.broker import Outgoing
+from consumer.demo.samples import question_lines, ticket_lines
+from consumer.demo.views import AnswerView, DeadLetterView, SpanView, Summary, TicketView
+from consumer.kafka.embedded_broker import EmbeddedBroker
+from consumer.kafka.partition_reader import KafkaPartitionReader
+from consumer.kafka.publisher import AtLeastOncePublisher
+from consumer.outbound_events import document_record, question_record
+from consumer.settings import HttpSettings, KafkaSettings, ModelSettings, Settings
+from consumer.tail import tail
+from schemas.codec import decode_answer, decode_document, decode_question
+from schemas.dead_letters import from_headers
+from schemas.events import Answer, Document, Question, Span
+from schemas.limits import Limits
+
+# A question about two things at once: refused by the contract, kept with the reason.
+_BAD_QUESTION = b'{"question_id": "q-bad", "question": "Who?", "document_id": "ticket-1001", "context": "Who asked?"}'
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Everything that came out."""
+
+    tickets: tuple[TicketView, ...]
+    dead_letters: tuple[DeadLetterView, ...]
+    summary: Summary
+
+
+def run_stream(model: ModelSettings, started: float) -> Outcome:
+    """Publish the samples, consume them, and collect what came out.
+
+    Args:
+        model: which model, and how many threads.
+        started: when the program started, seconds since the epoch.
+    """
+    limits = Limits()
+    documents = [decode_document(line, limits) for line in ticket_lines()]
+    questions = [decode_question(line, limits) for line in question_lines()]
+    with EmbeddedBroker() as broker:
+        # The user's own settings are left alone: the demo must run everywhere and touch nothing.
+        settings = Settings.model_construct(
+            kafka=KafkaSettings(
+                bootstrap_servers=broker.bootstrap_servers,
+                group_id="demo",
+                # The embedded broker takes three seconds over a classic group.
+                group_protocol="consumer",
+            ),
+            http=HttpSettings(port=None),
+            model=model,
+        )
+        broker.create_topics(settings.topics.model_dump().values())
+        _publish(settings)
+        application = build(settings)
+        asked_at = time.monotonic()
+        application.service.run(threading.Event(), once=True)
+        seconds = time.monotonic() - asked_at
+        reader = KafkaPartitionReader(kafka_config(settings))
+        answers = [decode_answer(record.value or b"") for record in tail(reader, settings.topics.answers)]
+        reader.follow({})
+        letters = tuple(_letters(reader, settings))
+        reader.close()
+        application.close()
+    counts = application.cache.counts
+    manifest = application.reader.artifact.manifest
+    answered = sum(answer.status == "answered" for answer in answers)
+    first = min(answer.answered_at for answer in answers).timestamp()
+    summary = Summary(
+        questions=len(questions) + 1,
+        answered=answered,
+        declined=len(answers) - answered,
+        dead_lettered=len(letters),
+        seconds=seconds,
+        first_answer_seconds=first - started,
+        windows_read=sum(answer.windows.read for answer in answers),
+        memory_hits=counts.hits_memory,
+        tokenizations=counts.misses,
+        model_name=manifest.name,
+        model_version=manifest.version,
+        precision=answers[0].model.precision,
+    )
+    return Outcome(tuple(_tickets(documents, questions, answers)), letters, summary)
+
+
+def _publish(settings: Settings) -> None:
+    publisher = AtLeastOncePublisher(kafka_config(settings))
+    topics, limits = settings.topics, settings.limits
+    publisher.publish([document_record(line, topics.documents, limits) for line in ticket_lines()], {})
+    asked = [question_record(line, topics.questions, limits) for line in question_lines()]
+    publisher.publish([*asked, Outgoing(topics.questions, b"ticket-1001", _BAD_QUESTION)], {})
+    publisher.close()
+
+
+def _letters(reader: KafkaPartitionReader, settings: Settings) -> Iterable[DeadLetterView]:
+    for record in tail(reader, settings.topics.dead_letters):
+        letter = from_headers(record.headers)
+        yield DeadLetterView(
+            letter.reason, letter.detail, letter.stage, letter.topic, letter.partition, letter.offset,
+            record.key, record.value,
+        )  # fmt: skip
+
+
+def _tickets(
+    documents: Iterable[Document], questions: Iterable[Question], answers: Iterable[Answer]
+) -> Iterable[TicketView]:
+    by_question = {answer.question_id: answer for answer in answers}
+    for document in documents:
+        views = tuple(
+            _view(question, by_question[question.question_id])
+            for question in questions
+            if question.document_id == document.document_id and question.question_id in by_question
+        )
+        yield TicketView(document.document_id, document.title or document.document_id, document.text, views)
+
+
+def _view(question: Question, answer: Answer) -> AnswerView:
+    return AnswerView(
+        question.question,
+        _span(answer.answer),
+        _span(answer.candidate),
+        answer.confidence,
+        answer.windows.read,
+        answer.windows.total,
+    )
+
+
+def _span(span: Span | None) -> SpanView | None:
+    return None if span is None else SpanView(span.text, span.char_start, span.char_end)

@@ -1,0 +1,31 @@
+"""The shell's errors, named by what happens next.
+
+    SpanstreamError
+    ├── Retryable     the same call may succeed later: try again, nothing was done
+    ├── Fenced        this member or producer is no longer the owner: give the records back, wait for a rebalance
+    ├── Stop          nothing here can mend it: exit 1 with this one line
+    └── CircuitOpen   (a Stop) a whole stretch of records failed: the topic or the model is wrong, not the records
+
+What is wrong with a single record is not an exception of the shell: `schemas.codec.InvalidRecord` and the
+errors of `models.errors` become dead letters where they are caught.
+"""
+
+
+class SpanstreamError(Exception):
+    """Anything the program raises on purpose; its text is one line for a person."""
+
+
+class Retryable(SpanstreamError):
+    """The same call may succeed later; nothing was done."""
+
+
+class Fenced(SpanstreamError):
+    """Another member owns the partitions, or another producer the transaction; nothing was published."""
+
+
+class Stop(SpanstreamError):
+    """The program cannot go on; the text says what to do."""
+
+
+class CircuitOpen(Stop):
+    """Too large a share of the latest records failed."""

@@ -1,0 +1,236 @@
+"""Every setting, its unit and its default: environment `SPANSTREAM_*` (nested with `__`), or a TOML file.
+
+The environment wins over the file. `load_settings` is called once, by the command line; nothing else reads either.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+
+from consumer.errors import Stop
+from models.artifact import DEFAULT_ARTIFACT
+from models.reader import DEFAULT_MAX_WINDOWS
+from schemas.limits import Limits
+
+ENV_PREFIX = "SPANSTREAM_"
+
+Seconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class KafkaSettings(_Group):
+    """Where Kafka is and how this consumer takes part."""
+
+    bootstrap_servers: str = Field("localhost:9092", description="Brokers to begin with, host:port, comma-separated.")
+    group_id: str = Field("spanstream", min_length=1, description="Consumer group.")
+    group_protocol: Literal["classic", "consumer"] = Field(
+        "classic", description="classic, or consumer (KIP-848, brokers from 4.0)."
+    )
+    client_id: str = Field("spanstream", description="Shown in the brokers' logs and quotas.")
+    group_instance_id: str | None = Field(None, description="Static membership: a name that survives restarts.")
+    transactions: bool = Field(True, description="Exactly once for read_committed readers; off: at least once.")
+    transactional_id: str | None = Field(
+        None, description="Unset: a new one for each start. Set it only to a name no other running consumer has."
+    )
+    transaction_timeout_seconds: Seconds = Field(
+        30.0, description="The broker aborts what a dead consumer left open after this; readers wait as long."
+    )
+    session_timeout_seconds: Seconds | None = Field(
+        None, description="A silent member is dead after this (classic protocol; librdkafka's default is 45)."
+    )
+    client: dict[str, str | int | float | bool] = Field(
+        default_factory=dict,
+        description='librdkafka properties passed through (SASL, TLS), for example {"security.protocol": "SASL_SSL"}.',
+        repr=False,  # may hold passwords
+    )
+
+
+class TopicSettings(_Group):
+    """Names of the topics."""
+
+    documents: str = Field("qa.documents", description="Documents, compacted, keyed by document_id.")
+    questions: str = Field("qa.questions", description="Questions, keyed by document_id.")
+    answers: str = Field("qa.answers", description="Answers.")
+    dead_letters: str = Field("qa.dead-letters", description="What could not be answered, with headers that say why.")
+    retries: str = Field("qa.retries", description="Questions whose document has not arrived yet.")
+
+    @property
+    def asked(self) -> tuple[str, str, str]:
+        """What the group consumes; these have the same number of partitions."""
+        return (self.questions, self.retries, self.documents)
+
+
+class RedisSettings(_Group):
+    """The shared cache of tokenizations; without it everything works, only slower."""
+
+    url: SecretStr | None = Field(None, description="redis://, rediss:// or unix://, user and password inside.")
+    timeout_seconds: Seconds = Field(0.05, description="Longest wait for Redis to send or take bytes.")
+    ttl_seconds: Count = Field(7 * 24 * 3600, description="How long Redis keeps a tokenization.")
+    max_value_bytes: Count = Field(8 << 20, description="Bytes of the largest value kept.")
+    breaker_failures: Count = Field(3, description="Failures in a row after which Redis is left alone ...")
+    breaker_reset_seconds: Seconds = Field(10.0, description="... for this long.")
+    namespace: str = Field("spanstream:tokens", description="In front of every key.")
+    client: dict[str, str | int | float | bool] = Field(
+        default_factory=dict, repr=False, description="redis-py connection options, for example ssl_ca_certs."
+    )
+
+
+class ModelSettings(_Group):
+    """The model and what it may use."""
+
+    path: Path = Field(DEFAULT_ARTIFACT, description="Artifact folder.")
+    threads: Count | None = Field(None, description="CPU threads; unset: the CPUs of the cgroup's quota.")
+    max_windows: Count = Field(DEFAULT_MAX_WINDOWS, description="Windows read of one document; BM25 picks among more.")
+    threshold: Annotated[float, Field(ge=0, le=1)] | str = Field(
+        "default", description="Least confidence to answer: a threshold's name in the artifact, or 0 to 1."
+    )
+    gpu_spill_seconds: Seconds = Field(10.0, description="A GPU helps while the CPU has longer than this to work.")
+    gpu_rest_seconds: Seconds = Field(60.0, description="A GPU that failed is left alone for this long.")
+
+
+class DocumentSettings(_Group):
+    """Documents, read from their topic."""
+
+    memory_bytes: Count = Field(64 << 20, description="Bytes of texts kept in memory; others are read again.")
+    catch_up_seconds: Seconds = Field(
+        30.0, description="A chunk waits this long for the documents published before it; then it is retried."
+    )
+    read_seconds: Seconds = Field(10.0, description="Longest wait for one evicted document.")
+
+
+class CacheSettings(_Group):
+    """The in-process tier of the tokenization cache."""
+
+    memory_bytes: Count = Field(64 << 20, description="Bytes of tokenizations kept in memory.")
+
+
+class ChunkSettings(_Group):
+    """How much is taken at a time; one chunk is one transaction."""
+
+    max_questions: Count = Field(64, description="Questions of one chunk. More: fewer commits, later first answers.")
+    max_windows: Count = Field(128, description="Windows after which a chunk takes no further question.")
+    linger_seconds: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="An idle consumer waits this long for company before it answers; 0: at once."
+    )
+    backlog_records: Count = Field(2000, description="Records of a topic read ahead, before fetching pauses.")
+    backlog_bytes: Count = Field(32 << 20, description="Bytes of a topic read ahead, before fetching pauses.")
+
+
+class RetrySettings(_Group):
+    """Questions whose document has not arrived."""
+
+    delay_seconds: Seconds = Field(
+        5.0, description="Between tries; the same for all, so that the retries topic stays in order of time."
+    )
+    max_attempts: Count = Field(12, description="Tries in all, then a dead letter.")
+
+
+class CircuitSettings(_Group):
+    """When so many records fail that the topic or the model must be wrong, the consumer stops."""
+
+    window: Count = Field(200, description="The latest records that are looked at.")
+    min_records: Count = Field(50, description="Records before a judgement.")
+    max_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.8, description="Share of them that may fail; above it the consumer stops. 1: never."
+    )
+
+
+class HttpSettings(_Group):
+    """/healthz, /readyz and /metrics."""
+
+    host: str = Field("0.0.0.0", description="Address to listen on.")  # noqa: S104  probes come from outside the pod
+    port: Annotated[int, Field(ge=0, le=65535)] | None = Field(8080, description="Port; 0: any; null: none.")
+    stuck_seconds: Seconds = Field(60.0, description="/healthz fails when the loop has not turned for this long.")
+
+
+class LogSettings(_Group):
+    """Logs on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Texts appear at debug only.")
+    format: Literal["auto", "json", "console"] = Field("auto", description="auto: JSON when not on a terminal.")
+
+
+class Settings(BaseSettings):
+    """All of it."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_parse_none_str="null",
+        env_ignore_empty=True,  # a template that leaves a value out leaves it empty
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        nested_model_default_partial_update=True,
+    )
+
+    kafka: KafkaSettings = KafkaSettings()
+    topics: TopicSettings = TopicSettings()
+    redis: RedisSettings = RedisSettings()
+    model: ModelSettings = ModelSettings()
+    documents: DocumentSettings = DocumentSettings()
+    cache: CacheSettings = CacheSettings()
+    chunk: ChunkSettings = ChunkSettings()
+    retries: RetrySettings = RetrySettings()
+    circuit: CircuitSettings = CircuitSettings()
+    http: HttpSettings = HttpSettings()
+    log: LogSettings = LogSettings()
+    limits: Limits = Field(Limits(), description="How large an event may be.")
+    drain_seconds: Seconds = Field(25.0, description="At SIGTERM or a rebalance, started work has this long to end.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  the signature is pydantic-settings'
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment over the file, whose values come as arguments."""
+        return (env_settings, init_settings)
+
+
+def load_settings(file: Path | None = None) -> Settings:
+    """Settings of the environment, over those of a TOML file.
+
+    Raises:
+        Stop: the file or a value is wrong; one line that names it, without the value.
+    """
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8")) if file else {}
+    except OSError as error:
+        raise Stop(f"{file}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Stop(f"{file}: no TOML: {error}") from error
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = ENV_PREFIX + "__".join(str(part) for part in first["loc"]).upper()
+        raise Stop(f"setting {name}: {first['msg']}") from error
+    except SettingsError as error:  # a table that should be JSON; the library names its group only
+        raise Stop(f"setting {_not_json() or ENV_PREFIX + '*'}: should be a JSON object") from error
+
+
+def _not_json() -> str | None:
+    """The name of the first variable of ours that begins like JSON, or should be, and is not."""
+    tables = {f"{ENV_PREFIX}{group}__CLIENT" for group in ("KAFKA", "REDIS")}
+    groups = {f"{ENV_PREFIX}{name}".upper() for name in Settings.model_fields}
+    for name, value in os.environ.items():
+        if name.upper() in tables | groups:
+            try:
+                json.loads(value)
+            except ValueError:
+                return name
+    return None

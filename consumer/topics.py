@@ -1,0 +1,31 @@
+"""The topics as the consumer needs them: documents compacted, the consumed ones with equally many partitions."""
+
+from __future__ import annotations
+
+from consumer.kafka.topic_admin import TopicSpec
+from consumer.settings import TopicSettings
+
+# Room above the consumer's own limit (4 MiB by default), so that what is too large gets a dead letter with a reason
+# instead of a producer's error; and above that for the headers a dead letter adds.
+_INPUT_BYTES = 12 << 20
+_OUTPUT_BYTES = 14 << 20
+_DAY_MS = 24 * 3600 * 1000
+
+
+def topic_specs(topics: TopicSettings, *, partitions: int, replication_factor: int = -1) -> list[TopicSpec]:
+    """All five topics.
+
+    Args:
+        topics: their names.
+        partitions: of each.
+        replication_factor: copies of each partition; -1 leaves it to the broker.
+    """
+    configs = {
+        topics.documents: {"cleanup.policy": "compact", "max.message.bytes": str(_INPUT_BYTES)},
+        topics.questions: {"max.message.bytes": str(_INPUT_BYTES)},
+        topics.retries: {"max.message.bytes": str(_OUTPUT_BYTES)},
+        topics.answers: {},
+        # A week is short where people look at them; a month is not.
+        topics.dead_letters: {"max.message.bytes": str(_OUTPUT_BYTES), "retention.ms": str(30 * _DAY_MS)},
+    }
+    return [TopicSpec(name, partitions, replication_factor, config) for name, config in configs.items()]

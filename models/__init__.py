@@ -1,0 +1,1 @@
+"""The question-answering model, a functional core: text in, verbatim answers with a calibrated confidence out."""

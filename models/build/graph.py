@@ -1,0 +1,148 @@
+"""An ONNX graph under rewriting: constants by name, who makes and who takes a tensor, and order restored on saving."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import helper, numpy_helper
+
+Array = npt.NDArray[Any]
+
+# The domain of onnxruntime's own operators.
+MICROSOFT = "com.microsoft"
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A matrix product with a constant: `output = tensor @ weight`, (..., inputs) @ (inputs, outputs)."""
+
+    node: Any
+    tensor: str
+    weight: Array
+    output: str
+
+
+class Graph:
+    """A model's main graph."""
+
+    def __init__(self, model: Any) -> None:  # noqa: ANN401 - onnx publishes no types
+        self.model = model
+        self._constants = {tensor.name: tensor for tensor in model.graph.initializer}
+
+    @classmethod
+    def load(cls, path: Path) -> Graph:
+        """Read a model file."""
+        return cls(onnx.load(path))
+
+    @property
+    def nodes(self) -> list[Any]:
+        """The nodes, in no particular order; a copy, so that nodes may be added and removed meanwhile."""
+        return list(self.model.graph.node)
+
+    def constant(self, name: str) -> Array | None:
+        """A constant's value, None where the tensor is computed."""
+        return numpy_helper.to_array(self._constants[name]) if name in self._constants else None
+
+    def value(self, name: str) -> Array:
+        """The value of a tensor that is known to be constant."""
+        constant: Array = numpy_helper.to_array(self._constants[name])
+        return constant
+
+    def add_constant(self, name: str, value: Array) -> str:
+        """Add a constant, or replace the one of this name; returns the name."""
+        self._constants[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
+        return name
+
+    def add(self, operator: str, inputs: list[str], output: str, *, domain: str = "", **attributes: object) -> str:
+        """Add a node of one output; returns the output's name."""
+        self.model.graph.node.append(
+            helper.make_node(operator, inputs, [output], name=output, domain=domain, **attributes)
+        )
+        return output
+
+    def remove(self, node: Any) -> None:  # noqa: ANN401 - as above
+        """Remove a node."""
+        self.model.graph.node.remove(node)
+
+    def operators(self, *types: str) -> list[Any]:
+        """The nodes of these types."""
+        return [node for node in self.model.graph.node if node.op_type in types]
+
+    def producer(self, tensor: str) -> Any:  # noqa: ANN401 - as above
+        """The node that computes a tensor."""
+        return next(node for node in self.model.graph.node if tensor in node.output)
+
+    def users(self, tensor: str) -> list[Any]:
+        """The nodes that take a tensor."""
+        return [node for node in self.model.graph.node if tensor in node.input]
+
+    def redirect(self, tensor: str, other: str) -> None:
+        """Let every user of a tensor take another one."""
+        for node in self.users(tensor):
+            for place, name in enumerate(node.input):
+                if name == tensor:
+                    node.input[place] = other
+
+    def products(self) -> list[Product]:
+        """All products of a computed tensor with a constant matrix."""
+        return [
+            Product(node, node.input[0], self.value(node.input[1]), node.output[0])
+            for node in self.operators("MatMul")
+            if node.input[1] in self._constants
+        ]
+
+    def bias_of(self, product: Product) -> tuple[Any, str]:
+        """(the Add behind a product, the constant it adds)."""
+        add = next(node for node in self.users(product.output) if node.op_type == "Add")
+        return add, next(name for name in add.input if name in self._constants)
+
+    def tap(self, tensors: list[str]) -> bytes:
+        """The model, serialized, with these tensors as its outputs."""
+        self._settle()
+        tapped = onnx.ModelProto()
+        tapped.CopyFrom(self.model)
+        del tapped.graph.output[:]
+        tapped.graph.output.extend(
+            helper.make_tensor_value_info(tensor, onnx.TensorProto.FLOAT, None) for tensor in tensors
+        )
+        serialized: bytes = tapped.SerializeToString()
+        return serialized
+
+    def save(self, path: Path) -> None:
+        """Write the model: nodes in order of their use, nothing in it that no output needs."""
+        self._settle()
+        onnx.save(self.model, path)
+
+    def _settle(self) -> None:
+        graph = self.model.graph
+        needed = {output.name for output in graph.output}
+        kept = []
+        for node in reversed(self._in_order()):
+            if needed.intersection(node.output):
+                needed.update(node.input)
+                kept.append(node)
+        del graph.node[:]
+        graph.node.extend(reversed(kept))
+        del graph.initializer[:]
+        graph.initializer.extend(tensor for name, tensor in self._constants.items() if name in needed)
+        # What intermediate tensors were like before the rewriting.
+        del graph.value_info[:]
+
+    def _in_order(self) -> list[Any]:
+        """The nodes, each behind those whose outputs it takes."""
+        # An empty name is an optional input that is not given.
+        known = {"", *self._constants, *(tensor.name for tensor in self.model.graph.input)}
+        waiting, ordered = self.nodes, []
+        while waiting:
+            ready = [node for node in waiting if known.issuperset(node.input)]
+            if not ready:
+                raise ValueError(f"tensors that nothing computes: {sorted(set(waiting[0].input) - known)}")
+            ordered += ready
+            known.update(name for node in ready for name in node.output)
+            waiting = [node for node in waiting if not known.issuperset(node.output)]
+        return ordered

@@ -1,0 +1,51 @@
+"""The model's errors, named by what happens next.
+
+ModelError
+├── ArtifactError      stop: the artifact's folder is damaged, incomplete or not for this program
+├── QuestionTooLong    dead letter `too_large`: the question leaves no room for the document
+├── InferenceFailed    dead letter `inference_failed`: the session raised on this window alone
+├── InvalidSpan        the answer would not be what the model pointed at
+│   ├── SpanMismatch       dead letter `span_mismatch`: the text at the span is not the predicted tokens
+│   └── DocumentChanged    dead letter `document_changed`: the tokens were made from another text
+└── BadCacheEntry      a cache miss: not exactly this document's tokenization
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class ModelError(Exception):
+    """Anything this room raises on purpose; its text is one line, without the text of a question or a document."""
+
+
+class ArtifactError(ModelError):
+    """The artifact cannot be used; the text names the file."""
+
+
+class QuestionTooLong(ModelError):
+    """The question's tokens leave no room for a window of the document."""
+
+
+class InferenceFailed(ModelError):
+    """The session raised on this window, alone in its batch."""
+
+
+class InvalidSpan(ModelError):
+    """A span that failed validation; `candidate` says which, for the dead letter's header."""
+
+    def __init__(self, detail: str, candidate: Mapping[str, object]) -> None:
+        super().__init__(detail)
+        self.candidate = candidate
+
+
+class SpanMismatch(InvalidSpan):
+    """The text at the span is not what the predicted tokens say, or the span ends inside a word."""
+
+
+class DocumentChanged(InvalidSpan):
+    """The tokens were made from another text than the one to be quoted."""
+
+
+class BadCacheEntry(ModelError):
+    """The bytes are not this document's tokenization by this tokenizer: damaged, foreign or of another version."""

@@ -1,0 +1,216 @@
+"""Reads a document for its questions: every answer is a verbatim piece of it, with a calibrated confidence.
+
+    reader = Reader.load()
+    for answer in reader.read(text, ["What error code is shown?"]):
+        print(answer.text, answer.confidence)
+
+The unit of work is a document with its questions. `read` does all steps at once; a caller that overlaps them (the
+stream's consumer does) takes them one by one:
+
+    tokenize -> plan (windows of each question) -> score (inference) -> conclude (aggregate, calibrate, validate)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from models.aggregate import Reading, aggregate
+from models.artifact import DEFAULT_ARTIFACT, Artifact, load_artifact
+from models.backends import Backends, open_backends
+from models.cpu import available_cpus
+from models.errors import InferenceFailed
+from models.inference import Inference, Outcome, ReadWindow
+from models.retrieval import BlockIndex
+from models.tokenization import TokenizedDocument, TokenizedQuestion
+from models.validate import Validator
+from models.windowing import Window, windows_of
+from models.words import visible
+
+# Long documents whose BM25 index is kept, for their next question.
+_KEPT_INDEXES = 8
+
+# Windows read of one document at most: 32 x 384 tokens are about 30 pages. BM25 picks among more.
+DEFAULT_MAX_WINDOWS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One question about one document, and the windows that will be read for it.
+
+    `total_windows` is how many the whole document has; more than `windows` where BM25 picked.
+    """
+
+    question: TokenizedQuestion
+    text: str
+    document: TokenizedDocument
+    windows: tuple[Window, ...]
+    total_windows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A verbatim piece of a document: `text == document[char_start:char_end]`, in code points."""
+
+    text: str
+    char_start: int
+    char_end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What reading a document for one question came to.
+
+    Attributes:
+        question: the question as it was asked.
+        candidate: the best span, given or not; None for a document without a word.
+        confidence: calibrated probability, 0 to 1, that the candidate is right.
+        threshold: the confidence from which on the candidate is the answer.
+        null_score_diff: raw score of "no answer" minus the candidate's; None without a candidate.
+        windows_read: how many windows were read ...
+        windows_total: ... of how many.
+        precision: of the weights that read it; where windows went to different sessions, of those that found the
+            candidate.
+    """
+
+    question: str
+    candidate: Quote | None
+    confidence: float
+    threshold: float
+    null_score_diff: float | None
+    windows_read: int
+    windows_total: int
+    precision: str
+
+    @property
+    def quote(self) -> Quote | None:
+        """The answer, None where the reader would rather say that there is none."""
+        return self.candidate if self.confidence >= self.threshold else None
+
+    @property
+    def text(self) -> str | None:
+        """The answer's text, None where there is no answer."""
+        return self.quote.text if self.quote else None
+
+
+class Reader:
+    """A loaded model. Every step is safe from any thread; `score`s at the same time share the session."""
+
+    def __init__(
+        self,
+        artifact: Artifact,
+        backends: Backends,
+        *,
+        max_windows: int = DEFAULT_MAX_WINDOWS,
+        threshold: float | None = None,
+    ) -> None:
+        manifest = artifact.manifest
+        self.artifact = artifact
+        self.backends = backends
+        self._max_windows = max_windows
+        self._threshold = manifest.calibration.thresholds["default"] if threshold is None else threshold
+        self._validator = Validator(artifact.tokenizer)
+        self._index = lru_cache(maxsize=_KEPT_INDEXES)(BlockIndex)
+        self._inference = Inference(backends, pad_id=manifest.pad_id, max_answer_tokens=manifest.max_answer_tokens)
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path = DEFAULT_ARTIFACT,
+        *,
+        threads: int | None = None,
+        max_windows: int = DEFAULT_MAX_WINDOWS,
+        report: Callable[[str], None] = print,
+    ) -> Reader:
+        """Load an artifact, by default the one that comes with the program.
+
+        Args:
+            folder: the artifact's folder.
+            threads: CPU threads; by default the CPUs this process may use (the cgroup's quota).
+            max_windows: windows read of one document at most.
+            report: called with one line for each session that cannot be used.
+
+        Raises:
+            ArtifactError: the artifact is damaged, or nothing on this machine computes it rightly.
+        """
+        artifact = load_artifact(folder)
+        backends = open_backends(artifact, threads=threads or available_cpus(), report=report)
+        return cls(artifact, backends, max_windows=max_windows)
+
+    def read(self, text: str, questions: Sequence[str]) -> list[Answer]:
+        """One answer for each question, in their order.
+
+        Raises:
+            QuestionTooLong: a question leaves no room for the document.
+            InferenceFailed: the session failed on a window.
+            InvalidSpan: an answer failed validation; it would not be what the model pointed at.
+        """
+        plans = self.plan(text, self.tokenize(text), questions)
+        outcomes = self.score(plans)
+        return [self.conclude(plan, outcomes) for plan in plans]
+
+    def tokenize(self, text: str) -> TokenizedDocument:
+        """The document's tokens; the same for every question, so worth keeping."""
+        return self.artifact.tokenizer.tokenize_document(text)
+
+    def plan(self, text: str, document: TokenizedDocument, questions: Sequence[str]) -> list[Plan]:
+        """The windows to read for each question.
+
+        Raises:
+            QuestionTooLong: a question leaves no room for the document.
+        """
+        # A blank document has nothing to quote; the window of it that there would be is not worth a run.
+        is_blank = document.size == 0 or not visible(text)
+        plans = []
+        for question in questions:
+            tokenized = self.artifact.tokenizer.tokenize_question(question)
+            windows = chosen = [] if is_blank else windows_of(tokenized, document, self.artifact.shape)
+            if len(windows) > self._max_windows:
+                chosen = self._index(document).choose(windows, tokenized, self._max_windows)
+            plans.append(Plan(tokenized, text, document, tuple(chosen), len(windows)))
+        return plans
+
+    def score(self, plans: Sequence[Plan], *, waiting_windows: int = 0) -> Mapping[Window, Outcome]:
+        """Inference over the windows of all plans; `waiting_windows` more are queued behind them."""
+        windows = [window for plan in plans for window in plan.windows]
+        return self._inference.run(windows, waiting_windows=waiting_windows)
+
+    def conclude(self, plan: Plan, outcomes: Mapping[Window, Outcome]) -> Answer:
+        """One calibrated, validated answer out of the windows' spans.
+
+        Raises:
+            InferenceFailed: the session failed on one of the plan's windows.
+            InvalidSpan: see `models.validate`.
+        """
+        read: list[ReadWindow] = []
+        for window in plan.windows:
+            outcome = outcomes[window]
+            if isinstance(outcome, InferenceFailed):
+                raise outcome
+            read.append(outcome)
+        reading = aggregate([one.span for one in read])
+        candidate = None
+        if reading.best is not None and reading.best.span is not None:
+            char_start, char_end = self._validator.char_span(plan.text, plan.document, reading.best.span)
+            candidate = Quote(plan.text[char_start:char_end], char_start, char_end)
+        return Answer(
+            question=plan.question.text,
+            candidate=candidate,
+            confidence=self.artifact.manifest.calibration.confidence(reading),
+            threshold=self._threshold,
+            null_score_diff=reading.null_score_diff,
+            windows_read=len(plan.windows),
+            windows_total=plan.total_windows,
+            precision=self._precision(read, reading),
+        )
+
+    def _precision(self, read: Sequence[ReadWindow], reading: Reading) -> str:
+        found_it = [one.precision for one in read if one.span is reading.best]
+        # Without a candidate every window says no; without windows nothing ran.
+        return (found_it or [one.precision for one in read] or [self.backends.choose(0).precision])[0]
+
+    def close(self) -> None:
+        """End the inference threads."""
+        self._inference.close()

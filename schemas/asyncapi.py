@@ -1,0 +1,149 @@
+"""The AsyncAPI 3.0 document: topics, messages, and what the consumer reads and writes.
+
+Format: the AsyncAPI 3.0.0 specification with version 0.5.0 of the Kafka bindings. Addresses are the default names of
+the topics; they are settings. Operations are seen from the consumer: it receives questions and sends answers.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from schemas.cloudevents import ANSWER_TYPE, CONTENT_TYPE, DOCUMENT_TYPE, QUESTION_TYPE, SPEC_VERSION
+
+Json = dict[str, Any]
+
+_BINDING: Final = "0.5.0"
+_CHANNELS: Final[dict[str, tuple[str, str]]] = {
+    # topic: (message, what stands in it)
+    "qa.documents": (
+        "document",
+        "The texts, compacted by key: the last record of a document_id is the document, a null value deletes it.",
+    ),
+    "qa.questions": ("question", "Questions, on as many partitions as the documents, so that one member owns both."),
+    "qa.answers": ("answer", "Answers; read them with isolation level read_committed to see each once."),
+    "qa.dead-letters": ("dead-letter", "Records that will never be answered, byte for byte; headers say why."),
+    "qa.retries": ("retry", "Questions to be tried again at a due time, on as many partitions as the questions."),
+}
+_OPERATIONS: Final[dict[str, tuple[str, str, str]]] = {
+    # operation: (action, topic, what the consumer does)
+    "readDocuments": ("receive", "qa.documents", "Remember where each document stands; forget the deleted ones."),
+    "readQuestions": ("receive", "qa.questions", "Answer each question from its document."),
+    "readRetries": ("receive", "qa.retries", "Try a question again once it is due."),
+    "writeAnswers": ("send", "qa.answers", "One answer a question, in one transaction with the consumed offsets."),
+    "writeRetries": ("send", "qa.retries", "Put a question off, such as one whose document has not arrived."),
+    "writeDeadLetters": ("send", "qa.dead-letters", "Put a record aside that will never be answered, and say why."),
+}
+
+
+def asyncapi(retry_headers: Json) -> Json:
+    """The document; `retry_headers` is the JSON Schema of the `retry.*` headers."""
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "spanstream",
+            "version": "1.0.0",
+            "description": "Questions are answered with verbatim pieces of documents. Values are JSON in UTF-8; unknown"
+            " fields are rejected. Every topic name and limit is a setting.",
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": CONTENT_TYPE,
+        "channels": {topic: _channel(topic, *described) for topic, described in _CHANNELS.items()},
+        "operations": {name: _operation(*described) for name, described in _OPERATIONS.items()},
+        "components": {
+            "messages": _messages(),
+            "schemas": {
+                "documentCloudEvent": _cloud_event(DOCUMENT_TYPE),
+                "questionCloudEvent": _cloud_event(QUESTION_TYPE),
+                "answerCloudEvent": _cloud_event(ANSWER_TYPE, required=True),
+                "retryHeaders": {name: value for name, value in retry_headers.items() if name != "$schema"},
+            },
+        },
+    }
+
+
+def _channel(topic: str, message: str, description: str) -> Json:
+    policy = ["compact"] if topic == "qa.documents" else ["delete"]
+    return {
+        "address": topic,
+        "description": description,
+        "messages": {message: {"$ref": f"#/components/messages/{message}"}},
+        "bindings": {"kafka": {"topicConfiguration": {"cleanup.policy": policy}, "bindingVersion": _BINDING}},
+    }
+
+
+def _operation(action: str, topic: str, description: str) -> Json:
+    message, _ = _CHANNELS[topic]
+    return {
+        "action": action,
+        "channel": {"$ref": f"#/channels/{topic}"},
+        "summary": description,
+        "messages": [{"$ref": f"#/channels/{topic}/messages/{message}"}],
+    }
+
+
+def _messages() -> Json:
+    by_document = "The document_id, exactly its UTF-8 bytes; a question with an inline context: any, by custom its id."
+    return {
+        "document": _message(
+            "A document. A null value instead of it (a tombstone) deletes the document.",
+            "The document_id, exactly its UTF-8 bytes.",
+            "#/components/schemas/documentCloudEvent",
+            {"$ref": "./v1/document.schema.json"},
+        ),
+        "question": _message(
+            "A question about one document.",
+            by_document,
+            "#/components/schemas/questionCloudEvent",
+            {"$ref": "./v1/question.schema.json"},
+        ),
+        "answer": _message(
+            "The answer to one question. ce_id is derived from question_id: a redelivery has the same.",
+            "The key of the question's record.",
+            "#/components/schemas/answerCloudEvent",
+            {"$ref": "./v1/answer.schema.json"},
+        ),
+        "dead-letter": _message(
+            "The failed record's key and value, byte for byte (which may be no JSON at all), and its own headers.",
+            "The failed record's key, byte for byte; null where it had none.",
+            "./v1/dead-letter-headers.schema.json",
+            None,
+        ),
+        "retry": _message(
+            "The question's key and value, byte for byte, and its own headers.",
+            by_document,
+            "#/components/schemas/retryHeaders",
+            {"$ref": "./v1/question.schema.json"},
+        ),
+    }
+
+
+def _message(summary: str, key: str, headers: str, payload: Json | None) -> Json:
+    message: Json = {
+        "summary": summary,
+        "contentType": CONTENT_TYPE if payload else "application/octet-stream",
+        "headers": {"$ref": headers},
+    }
+    if payload:
+        message["payload"] = payload
+    message["bindings"] = {"kafka": {"key": {"type": "string", "description": key}, "bindingVersion": _BINDING}}
+    return message
+
+
+def _cloud_event(event_type: str, *, required: bool = False) -> Json:
+    """The headers of a CloudEvent in binary mode: always on what the consumer writes, welcome on what it reads."""
+    schema: Json = {
+        "type": "object",
+        "properties": {
+            "ce_specversion": {"const": SPEC_VERSION, "description": "The version of CloudEvents."},
+            "ce_id": {"type": "string", "minLength": 1, "description": "Unique for the source; the same when resent."},
+            "ce_type": {"const": event_type, "description": "What the value is, with its version."},
+            "ce_source": {"type": "string", "format": "uri-reference", "description": "Names the sender."},
+            "ce_time": {"type": "string", "format": "date-time", "description": "When it happened, UTC."},
+            "content-type": {"const": CONTENT_TYPE, "description": "The format of the value."},
+            "traceparent": {"type": "string", "description": "W3C Trace Context, passed on from the question."},
+        },
+        "additionalProperties": True,
+    }
+    if required:
+        schema["required"] = [name for name in schema["properties"] if name != "traceparent"]
+    return schema

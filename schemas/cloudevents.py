@@ -1,0 +1,85 @@
+"""CloudEvents 1.0 attributes as Kafka headers (binary content mode).
+
+    event ──> ce_specversion, ce_id, ce_type, ce_source, ce_time, content-type (, traceparent)
+
+Format: CloudEvents 1.0.2, "Kafka Protocol Binding", section 3.2: each attribute is a header `ce_<name>` in UTF-8, the
+value of the record is the data alone, and `content-type` is the attribute `datacontenttype`. `traceparent` is the W3C
+Trace Context header, passed on byte for byte, not an attribute of the event.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Final
+
+from schemas.events import Answer, Document
+from schemas.fields import format_time
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from schemas.events import Event
+
+SPEC_VERSION: Final = "1.0"
+CONTENT_TYPE: Final = "application/json"
+TRACEPARENT: Final = "traceparent"
+
+ANSWER_TYPE: Final = "spanstream.answer.v1"
+DOCUMENT_TYPE: Final = "spanstream.document.v1"
+QUESTION_TYPE: Final = "spanstream.question.v1"
+
+ANSWER_NAMESPACE: Final = uuid.UUID("f3ab0c7b-f698-4522-b046-d64ea0f5ab9d")
+"""The namespace of answer ids (RFC 9562, version 5). A constant of its own, drawn once: it must never change, or a
+redelivered question would give its answer a second id; and no other system's ids for the same question collide."""
+
+
+def answer_id(question_id: str) -> str:
+    """The `ce_id` of the answer to this question: always the same, so a redelivery can be recognised."""
+    return str(uuid.uuid5(ANSWER_NAMESPACE, question_id))
+
+
+def answer_headers(answer: Answer, source: str, traceparent: bytes | None) -> tuple[tuple[str, bytes], ...]:
+    """The headers of an answer's record.
+
+    Args:
+        answer: its `answered_at` is the event's time.
+        source: a URI reference that names the deployment that answers; the same after a restart.
+        traceparent: the question's own header, passed on where there is one.
+    """
+    return event_headers(answer, answer_id(answer.question_id), source, answer.answered_at, traceparent)
+
+
+def event_headers(
+    event: Event, event_id: str, source: str, time: datetime, traceparent: bytes | None = None
+) -> tuple[tuple[str, bytes], ...]:
+    """The headers of an event's record.
+
+    Args:
+        event: decides the type.
+        event_id: unique for the source; the same for the same event sent again.
+        source: a URI reference that names the sender.
+        time: when the event happened; it must know its zone.
+        traceparent: the W3C Trace Context header, where there is one.
+
+    Raises:
+        ValueError: an empty id or source (CloudEvents forbids them), or a time without a zone.
+    """
+    if not event_id or not source:
+        raise ValueError("a CloudEvent needs an id and a source")
+    attributes = {
+        "ce_specversion": SPEC_VERSION,
+        "ce_id": event_id,
+        "ce_type": event_type(event),
+        "ce_source": source,
+        "ce_time": format_time(time),
+        "content-type": CONTENT_TYPE,
+    }
+    headers = tuple((name, value.encode()) for name, value in attributes.items())
+    return headers if traceparent is None else (*headers, (TRACEPARENT, traceparent))
+
+
+def event_type(event: Event) -> str:
+    """The CloudEvents type of an event, with its version."""
+    if isinstance(event, Answer):
+        return ANSWER_TYPE
+    return DOCUMENT_TYPE if isinstance(event, Document) else QUESTION_TYPE

@@ -1,0 +1,176 @@
+"""The events of version 1: documents and questions come in, answers go out.
+
+    Document ─┐
+              ├─> Answer (quotes the document: text[char_start:char_end])
+    Question ─┘
+
+Every event is frozen and closed: unknown fields are refused, nothing is converted, NaN and infinity are no numbers.
+The texts are left out of `repr`, so that an event in a log line gives none of them away. How large a text may be is
+not said here: limits are settings, and `schemas.codec` applies them.
+"""
+
+import hashlib
+from functools import cached_property
+from typing import Annotated, Literal, Self
+
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from schemas.fields import Closed, Count, Identifier, Metadata, Name, Probability, Sha256, Text, UtcTime, is_blank
+
+
+class Document(Closed):
+    """A text that questions are asked about. Its record is keyed by `document_id`; a null value deletes it."""
+
+    document_id: Identifier = Field(description="Names the document; the record's key is exactly its UTF-8 bytes.")
+    text: Text = Field(
+        repr=False,
+        description="The whole text, which may be empty. Places in it count Unicode code points.",
+    )
+    title: Text | None = Field(default=None, repr=False, description="For people; the model does not read it.")
+    metadata: Metadata = Field(default_factory=dict, repr=False, description="Free text values by name; kept as given.")
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the text's UTF-8 bytes, 64 lower-case hexadecimal digits; the version of the document."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+class Question(Closed):
+    """One question about one document, which is named (`document_id`) or brought along (`context`)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": [source], "properties": {source: {"type": "string"}}}
+                for source in ("document_id", "context")
+            ]
+        }
+    )
+
+    question_id: Identifier = Field(
+        description="Names the question; the answer's id is derived from it. The record's key where there is a context."
+    )
+    question: Text = Field(
+        repr=False,
+        description="What is asked; at least one character of it can be seen.",
+        # Looser than the check below, as far as a pattern can say it.
+        json_schema_extra={"pattern": r"\S"},
+    )
+    document_id: Identifier | None = Field(
+        default=None,
+        description="The document to read; the record's key is exactly its UTF-8 bytes. Null or absent: see context.",
+    )
+    context: Text | None = Field(
+        default=None,
+        repr=False,
+        description="The text to read, brought along; it may be empty. Null or absent: see document_id.",
+    )
+    document_sha256: Sha256 | None = Field(
+        default=None,
+        description="Answer only this version: SHA-256 of the text's UTF-8 bytes, lower-case hexadecimal.",
+    )
+    min_confidence: Probability | None = Field(
+        default=None,
+        description="Answer only with at least this calibrated probability, 0 to 1; null: the consumer's setting.",
+    )
+    metadata: Metadata = Field(
+        default_factory=dict, repr=False, description="Free text values by name; echoed in the answer."
+    )
+
+    @field_validator("question")
+    @classmethod
+    def _can_be_seen(cls, question: str) -> str:
+        if is_blank(question):
+            raise ValueError("should have at least one visible character")
+        return question
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Self:
+        if (self.document_id is None) == (self.context is None):
+            raise ValueError("exactly one of document_id and context should be given")
+        return self
+
+
+class Span(Closed):
+    """A verbatim piece of a document: `text == document_text[char_start:char_end]`."""
+
+    text: Annotated[str, Field(min_length=1)] = Field(repr=False, description="The piece itself, never empty.")
+    char_start: Count = Field(description="Where it starts in the document's text, in Unicode code points from 0.")
+    char_end: Count = Field(description="Where it ends, in Unicode code points, exclusive.")
+
+    @model_validator(mode="after")
+    def _is_as_long_as_its_text(self) -> Self:
+        if self.char_end - self.char_start != len(self.text):
+            raise ValueError("char_end - char_start should be the number of code points of text")
+        return self
+
+
+class WindowsRead(Closed):
+    """How much of the document the model read; a window is at most 384 tokens of question and document."""
+
+    total: Count = Field(description="Windows that the document has; 0 where its text is blank.")
+    read: Count = Field(description="Windows that were read, at most total; fewer where retrieval picked some.")
+
+    @model_validator(mode="after")
+    def _read_no_more_than_there_are(self) -> Self:
+        if self.read > self.total:
+            raise ValueError("read should be at most total")
+        return self
+
+
+class ModelInfo(Closed):
+    """What gave the answer: enough to say whether two confidences can be compared."""
+
+    name: Name = Field(description="The model's name.")
+    version: Name = Field(description="The version of its artifact.")
+    precision: Name = Field(description="The number format of the weights that ran, such as int8 or fp32.")
+    calibration: Name = Field(description="Names the calibration that turned the score into the confidence.")
+
+
+class Answer(Closed):
+    """The answer to one question. Every field is always there, null where there is nothing to say."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"properties": {"status": {"const": "answered"}, "answer": {"type": "object"}}},
+                {"properties": {"status": {"const": "no_answer"}, "answer": {"type": "null"}}},
+            ]
+        }
+    )
+
+    question_id: Identifier = Field(description="The question that is answered.")
+    document_id: Identifier | None = Field(description="The document that was read; null for an inline context.")
+    document_sha256: Sha256 = Field(
+        description="The version that was read: SHA-256 of the text's UTF-8 bytes, lower-case hexadecimal."
+    )
+    status: Literal["answered", "no_answer"] = Field(
+        description="answered: answer is given; no_answer: the document does not say, or not surely enough."
+    )
+    answer: Span | None = Field(description="The answer, a verbatim piece of the document; null with no_answer.")
+    candidate: Span | None = Field(
+        description="The best piece found, even where it was not good enough; equal to answer where there is one."
+    )
+    confidence: Probability = Field(
+        description="Calibrated probability, 0 to 1, that the candidate is right: an exact match as SQuAD normalises."
+    )
+    null_score_diff: float | None = Field(
+        description="Score of no answer minus score of the candidate, in logits; null where there is no candidate."
+    )
+    windows: WindowsRead = Field(description="How much of the document was read.")
+    model: ModelInfo = Field(description="What gave the answer.")
+    metadata: Metadata = Field(repr=False, description="The question's metadata, echoed.")
+    answered_at: UtcTime = Field(description="When it was answered: UTC, ISO 8601, milliseconds.")
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        if (self.status == "answered") != (self.answer is not None):
+            raise ValueError("answer should be given if and only if status is answered")
+        if self.answer is not None and self.answer != self.candidate:
+            raise ValueError("candidate should equal answer where there is an answer")
+        if (self.candidate is None) != (self.null_score_diff is None):
+            raise ValueError("null_score_diff should be given if and only if there is a candidate")
+        return self
+
+
+Event = Document | Question | Answer

@@ -1,0 +1,90 @@
+"""The kinds of field that events and headers are made of: what is allowed in each, in Python and in JSON Schema."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
+
+from schemas.limits import MAX_ID_CHARS, MAX_METADATA_ENTRIES
+
+_TIME_PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"
+_TIME: Final = re.compile(_TIME_PATTERN.removesuffix("$"))
+
+# Letters and symbols to Unicode, nothing to the eye: the Hangul fillers and the empty Braille cell.
+_BLANK_LETTERS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+# Separators, control, format and surrogate characters, and marks that have nothing to stand on.
+_BLANK_CATEGORIES: Final = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Mn", "Mc", "Me"})
+
+
+class Closed(BaseModel):
+    """A frozen model that knows all its fields and converts nothing; its errors never quote their input."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+    )
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:  # noqa: ARG002 - pydantic's signature; frozen values need no deep copy
+        """A validated copy: pydantic's own checks nothing, and takes cached properties of the old values along.
+
+        Raises:
+            pydantic.ValidationError: the updated fields do not make a valid model.
+        """
+        kept = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self).model_validate({**kept, **(update or {})})
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of the text can be seen: white space, control and format characters, marks without a base."""
+    return all(
+        character in _BLANK_LETTERS or unicodedata.category(character) in _BLANK_CATEGORIES for character in text
+    )
+
+
+def format_time(time: datetime) -> str:
+    """UTC, ISO 8601, milliseconds (cut, not rounded) and a `Z`; the time must know its zone.
+
+    Raises:
+        ValueError: a time without a zone.
+    """
+    if time.utcoffset() is None:
+        raise ValueError("a time needs a time zone")
+    return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def _utc_milliseconds(value: object) -> datetime:
+    """From the exact text on the wire, or from a datetime with any zone (cut to what the wire can hold)."""
+    if isinstance(value, datetime):
+        value = format_time(value)
+    if not isinstance(value, str) or _TIME.fullmatch(value) is None:
+        raise ValueError("should be a UTC time as 2026-01-31T12:34:56.789Z")
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        # The library's message quotes its input.
+        raise ValueError("should be a time that exists") from None
+
+
+# A length constraint, even an empty one, makes pydantic refuse lone surrogates, which UTF-8 cannot hold.
+Text = Annotated[str, Field(min_length=0)]
+Identifier = Annotated[
+    str,
+    Field(min_length=1, max_length=MAX_ID_CHARS, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+$"),
+]
+Name = Annotated[str, Field(min_length=1, max_length=256)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+Metadata = Annotated[dict[Text, Text], Field(max_length=MAX_METADATA_ENTRIES)]
+UtcTime = Annotated[
+    datetime,
+    PlainValidator(_utc_milliseconds),
+    PlainSerializer(format_time, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": _TIME_PATTERN}),
+]

@@ -1,0 +1,135 @@
+"""Writes the JSON Schemas of version 1 and the AsyncAPI document: `python -m schemas.generate [--check]`.
+
+    models ──> v1/{document,question,answer,dead-letter-headers}.schema.json
+       └─────> asyncapi.json, whose payloads refer to them
+
+The files are checked in for readers without Python; `--check` writes nothing and fails where one is not current.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic.json_schema import GenerateJsonSchema
+
+from schemas.asyncapi import asyncapi
+from schemas.dead_letters import DLQ_HEADERS, RETRY_HEADERS, DeadLetter, Retry
+from schemas.events import Answer, Document, Question
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pydantic import BaseModel
+    from pydantic_core import CoreSchema
+
+Json = dict[str, Any]
+
+FOLDER: Final = Path(__file__).parent
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+
+class _WithoutFieldTitles(GenerateJsonSchema):
+    """A title that repeats the field's name says nothing."""
+
+    def field_title_should_be_set(self, schema: CoreSchema | Any) -> bool:  # noqa: ANN401, ARG002 - pydantic's signature has private types
+        return False
+
+
+def event_schema(model: type[BaseModel]) -> Json:
+    """The JSON Schema (draft 2020-12) of an event as it stands in a record's value."""
+    return {"$schema": DIALECT, **_tidied(model.model_json_schema(schema_generator=_WithoutFieldTitles))}
+
+
+def headers_schema(model: type[BaseModel], names: Mapping[str, str]) -> Json:
+    """The JSON Schema of a set of headers, all of them strings; a record's own headers may stand beside them."""
+    schema = event_schema(model)
+    required = set(schema["required"])
+    # In place, because the schema is also a part of the AsyncAPI document, where "#/$defs" is another place.
+    shared = schema.pop("$defs")
+    schema["properties"] = {names[field]: _in_place(_not_null(schema["properties"][field]), shared) for field in names}
+    schema["required"] = [name for field, name in names.items() if field in required]
+    schema["additionalProperties"] = True
+    return schema
+
+
+def documents() -> dict[str, Json]:
+    """All generated files, by path below this folder."""
+    return {
+        "v1/document.schema.json": event_schema(Document),
+        "v1/question.schema.json": event_schema(Question),
+        "v1/answer.schema.json": event_schema(Answer),
+        "v1/dead-letter-headers.schema.json": headers_schema(DeadLetter, DLQ_HEADERS),
+        "asyncapi.json": asyncapi(headers_schema(Retry, RETRY_HEADERS)),
+    }
+
+
+def rendered() -> dict[str, str]:
+    """The text of all generated files, by path below this folder; the same on every run."""
+    return {path: json.dumps(document, ensure_ascii=False, indent=2) + "\n" for path, document in documents().items()}
+
+
+def stale(folder: Path = FOLDER) -> list[str]:
+    """Paths below the folder of the files that are missing, or not what would be written now."""
+    return [path for path, text in rendered().items() if not _holds(folder / path, text)]
+
+
+def write(folder: Path = FOLDER) -> list[str]:
+    """Write the files that are not current; returns their paths below the folder."""
+    changed = stale(folder)
+    texts = rendered()
+    for path in changed:
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(texts[path], encoding="utf-8")
+    return changed
+
+
+def main(arguments: Sequence[str] | None = None, folder: Path = FOLDER) -> int:
+    """The exit code: 0 done or current, 1 where `--check` found a file that is not."""
+    parser = argparse.ArgumentParser(prog="python -m schemas.generate", description="JSON Schemas and AsyncAPI.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where a file is not current")
+    check = parser.parse_args(arguments).check
+    changed = stale(folder) if check else write(folder)
+    for path in changed:
+        sys.stdout.write(
+            f"{folder.name}/{path}: {'not current: run python -m schemas.generate' if check else 'written'}\n"
+        )
+    return 1 if check and changed else 0
+
+
+def _holds(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_bytes() == text.encode()
+
+
+def _tidied(node: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Without the empty length constraint that only guards against lone surrogates, which JSON cannot hold."""
+    if isinstance(node, list):
+        return [_tidied(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    kept = {name: _tidied(value) for name, value in node.items() if (name, value) != ("minLength", 0)}
+    return {name: value for name, value in kept.items() if (name, value) != ("propertyNames", {})}
+
+
+def _not_null(schema: Json) -> Json:
+    """An optional header is absent, never null."""
+    if "anyOf" not in schema:
+        return schema
+    (present,) = (option for option in schema["anyOf"] if option != {"type": "null"})
+    rest = {name: value for name, value in schema.items() if name not in {"anyOf", "default"}}
+    return {**present, **rest}
+
+
+def _in_place(schema: Json, shared: Json) -> Json:
+    if "$ref" not in schema:
+        return schema
+    named = shared[schema["$ref"].removeprefix("#/$defs/")]
+    return {**named, **{name: value for name, value in schema.items() if name != "$ref"}}
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

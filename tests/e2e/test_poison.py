@@ -1,0 +1,74 @@
+"""A question that makes inference raise is found among its neighbours; in process, with a session that raises."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+
+import pytest
+
+from consumer.bootstrap import build, open_reader
+from consumer.settings import Settings, load_settings
+from models.backends import Backends
+from models.packing import Batch
+from models.reader import Reader
+from models.session import Logits, Session, SessionError
+from schemas.dead_letters import Reason, Stage, from_headers
+from tests.support.small_documents import small_documents
+from tests.support.stream import Stream, document, question
+
+WORDS = {"zebra": SessionError("onnxruntime says no"), "giraffe": MemoryError("Which zebra? The text of a question.")}
+
+
+@dataclass(frozen=True)
+class Touchy:
+    """A session that raises for a batch in which one of the marked tokens stands."""
+
+    inner: Session
+    marked: dict[int, Exception]
+
+    def run(self, batch: Batch) -> Logits:
+        for token, error in self.marked.items():
+            if (batch.input_ids == token).any():
+                raise error
+        return self.inner.run(batch)
+
+
+def touchy_reader(settings: Settings) -> Reader:
+    reader = open_reader(settings)
+    cpu = reader.backends.cpu
+    assert cpu is not None
+    marked = {reader.artifact.tokenizer.tokenize_question(word).ids[0]: error for word, error in WORDS.items()}
+    return Reader(reader.artifact, Backends(replace(cpu, session=Touchy(cpu.session, marked))))
+
+
+def test_poison_is_isolated_to_the_one_record(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {**stream.environment, "SPANSTREAM_CHUNK__MAX_QUESTIONS": "64"}.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings()
+    found = small_documents(10, seed=5)
+    stream.publish([document(stream.topics.documents, each.document_id, each.text) for each in found])
+    names = {f"q{number}" for number in range(60)}
+    poison = {"q7": "zebra", "q8": "giraffe", "q31": "zebra", "q59": "giraffe"}
+    for name in sorted(names):
+        about = found[int(name[1:]) % len(found)]
+        asked = f"Which {poison[name]}?" if name in poison else about.questions[0]
+        stream.publish([question(stream.topics.questions, name, asked, about.document_id)])
+
+    application = build(settings, reader=touchy_reader(settings))
+    try:
+        application.service.run(threading.Event(), once=True)
+    finally:
+        application.close()
+
+    assert {answer.question_id for answer in stream.answers()} == names - poison.keys()
+    letters = {name: from_headers(record.headers) for name, record in stream.dead_letters().items()}
+    assert letters.keys() == poison.keys()
+    assert {(letter.reason, letter.stage) for letter in letters.values()} == {(Reason.INFERENCE_FAILED, Stage.INFER)}
+    assert not stream.lag()
+    captured = capfd.readouterr()
+    for secret in ("text of a question", "Which zebra"):
+        assert secret not in captured.err + captured.out
+        assert not any(secret in letter.detail for letter in letters.values())

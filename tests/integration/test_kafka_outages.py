@@ -1,0 +1,154 @@
+"""A broker that is killed and comes back: waits end, nothing is lost, nothing is there twice."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from consumer.broker import Outgoing, Partition, Record
+from consumer.errors import Retryable
+from consumer.kafka import (
+    GroupProtocol,
+    KafkaConfig,
+    KafkaGroupConsumer,
+    KafkaPartitionReader,
+    TopicAdmin,
+    open_publisher,
+)
+from tests.support.broker_harness import Member, group_name, numbered, read_all, until
+from tests.support.kafka_broker import KafkaBroker
+from tests.support.kafka_fixtures import Topics
+
+
+@pytest.fixture
+def config(own_kafka: KafkaBroker) -> KafkaConfig:
+    return KafkaConfig(
+        own_kafka.bootstrap,
+        group_id=group_name(),
+        request_timeout_seconds=1,
+        publish_timeout_seconds=2,
+        client={"reconnect.backoff.ms": 50, "reconnect.backoff.max.ms": 200},
+    )
+
+
+@pytest.fixture
+def topics(own_kafka: KafkaBroker) -> Topics:
+    return Topics(own_kafka.bootstrap)
+
+
+@pytest.fixture
+def reader(config: KafkaConfig) -> Iterator[KafkaPartitionReader]:
+    made = KafkaPartitionReader(replace(config, request_timeout_seconds=20))
+    yield made
+    made.close()
+
+
+def persist(publish: object, tries: int = 100) -> None:
+    """Call until it is not `Retryable`."""
+    assert callable(publish)
+    for _ in range(tries):
+        try:
+            publish()
+        except Retryable:
+            continue
+        return
+    pytest.fail("the broker did not come back")
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_chunks_are_published_once_each_through_a_broker_that_is_killed(
+    own_kafka: KafkaBroker, config: KafkaConfig, topics: Topics, reader: KafkaPartitionReader, protocol: GroupProtocol
+) -> None:
+    questions, answers = topics.make(), topics.make()
+    config = replace(config, group_protocol=protocol)
+    consumer = KafkaGroupConsumer(config)
+    publisher = open_publisher(config, consumer)
+    member, partition = Member(consumer), Partition(questions, 0)
+    persist(lambda: publisher.publish(numbered(questions, range(300)), {}))
+    consumer.subscribe([questions], member.ownership)
+    until(lambda: len(member.records) == 300, member.turn)
+
+    def cut_power() -> None:
+        own_kafka.kill()
+        own_kafka.restart()
+
+    power_cut = threading.Timer(0.05, cut_power)
+    for number, record in enumerate(member.records):
+        if number == 20:
+            power_cut.start()
+        chunk = [Outgoing(answers, None, record.value)]
+
+        def publish(chunk: list[Outgoing] = chunk, record: Record = record) -> None:
+            consumer.poll(10, 0)
+            publisher.publish(chunk, {partition: record.next_offset})
+
+        persist(publish)
+    power_cut.join()
+    assert [record.value for record in read_all(reader, answers)] == [b"%d" % number for number in range(300)]
+    assert consumer.committed([partition], 20) == {partition: 300}
+    publisher.close()
+    consumer.close()
+
+
+def test_questions_to_a_broker_that_is_away_end_in_time_and_are_answered_when_it_is_back(
+    own_kafka: KafkaBroker, config: KafkaConfig, topics: Topics
+) -> None:
+    topic = topics.make()
+    partition = Partition(topic, 0)
+    consumer, follower = KafkaGroupConsumer(config), KafkaPartitionReader(config)
+    publisher, plain = open_publisher(config, consumer), open_publisher(replace(config, transactions=False), consumer)
+    admin = TopicAdmin(config)
+    persist(lambda: publisher.publish(numbered(topic, range(5)), {}))
+    member = Member(consumer)
+    consumer.subscribe([topic], member.ownership)
+    until(lambda: len(member.records) == 5, member.turn)
+    assert follower.read_at(partition, 3, 20) is not None
+    own_kafka.kill()
+    record = [Outgoing(topic, None, b"late")]
+    for ask in (
+        lambda: consumer.end_offsets(topic),
+        lambda: consumer.committed([partition], 1),
+        lambda: follower.partitions(topic),
+        lambda: follower.end_offsets([partition]),
+        lambda: follower.begin_offsets([partition]),
+        lambda: follower.read_at(partition, 3, 0.5),
+        lambda: publisher.publish(record, {partition: 5}),
+        lambda: plain.publish(record, {partition: 5}),
+        lambda: plain.publish([], {partition: 5}),
+        lambda: admin.describe([topic]),
+        lambda: admin.lag(config.group_id or "", [topic]),
+    ):
+        with pytest.raises(Retryable):
+            ask()
+    assert consumer.poll(10, 0.1) == []
+    assert follower.poll(10, 0.1) == []
+    own_kafka.restart()
+    persist(lambda: publisher.publish(record, {partition: 5}))
+    until(lambda: len(member.records) == 6, member.turn)
+    persist(lambda: follower.end_offsets([partition]))
+    assert admin.describe([topic])[topic].partitions == 1
+    for one in (publisher, plain, follower, consumer):
+        one.close()
+
+
+def test_members_and_readers_close_while_the_broker_is_away(
+    own_kafka: KafkaBroker, config: KafkaConfig, topics: Topics
+) -> None:
+    topic = topics.make()
+    consumer, follower = KafkaGroupConsumer(config), KafkaPartitionReader(config)
+    publisher = open_publisher(config, consumer)
+    persist(lambda: publisher.publish(numbered(topic, range(5)), {}))
+    member = Member(consumer)
+    consumer.subscribe([topic], member.ownership)
+    until(lambda: len(member.records) == 5, member.turn)
+    follower.follow({Partition(topic, 0): None})
+    own_kafka.kill()
+    with pytest.raises(Retryable):
+        publisher.publish([Outgoing(topic, None, b"")], {Partition(topic, 0): 5})
+    for one in (publisher, follower, consumer):
+        one.close()
+    assert member.ownership.owned == set()
+    own_kafka.restart()

@@ -1,0 +1,110 @@
+"""Every way in which a wrong answer could be cut out of a text, on the whole validation set: not one comes through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.aggregate import aggregate
+from models.errors import DocumentChanged, InvalidSpan
+from models.inference import ReadWindow
+from models.reader import Plan, Reader
+from models.spans import Span
+from models.tokenization import TokenizedDocument, Tokenizer, checksum_of
+from models.validate import Validator
+from tests.support.shared_data import validation_examples
+
+Case = tuple[Plan, Span, str]
+
+
+@pytest.fixture(scope="module")
+def reader() -> Iterator[Reader]:
+    made = Reader.load()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def cases(reader: Reader) -> list[Case]:
+    """Each question's plan, the span that was found, and the text that stands there."""
+    examples = validation_examples()
+    documents = {example.context: reader.tokenize(example.context) for example in examples}
+    plans = [reader.plan(one.context, documents[one.context], [one.question])[0] for one in examples]
+    outcomes = reader.score(plans)
+    found: list[Case] = []
+    for plan in plans:
+        reading = aggregate([one.span for window in plan.windows if isinstance(one := outcomes[window], ReadWindow)])
+        candidate = reader.conclude(plan, outcomes).candidate
+        assert reading.best is not None
+        assert reading.best.span is not None
+        assert candidate is not None
+        found.append((plan, reading.best.span, candidate.text))
+    return found
+
+
+def published(validator: Validator, text: str, document: TokenizedDocument, span: Span) -> str | None:
+    """What would be published; None for a dead letter."""
+    try:
+        char_start, char_end = validator.char_span(text, document, span)
+    except InvalidSpan:
+        return None
+    return text[char_start:char_end]
+
+
+def damaged(document: TokenizedDocument, *, honest: bool, **arrays: Any) -> TokenizedDocument:
+    """With other arrays; `honest` damage makes its checksum anew, as a wrong tokenizer or a bug would."""
+    changed = replace(document, **arrays)
+    if not honest:
+        return changed
+    return replace(changed, checksum=checksum_of(changed.ids, changed.starts, changed.ends, changed.words))
+
+
+@pytest.mark.parametrize("honest", [False, True])
+@pytest.mark.parametrize("shift", [-5, -4, -3, -2, -1, 1, 2, 3, 4, 5])
+def test_shifted_offsets_never_give_another_text(
+    reader: Reader, cases: list[Case], shift: int, *, honest: bool
+) -> None:
+    validator = Validator(reader.artifact.tokenizer)
+    stopped = 0
+    for plan, span, right in cases:
+        starts, ends = (
+            np.clip(array + np.int32(shift), 0, len(plan.text)).astype(np.int32)
+            for array in (plan.document.starts, plan.document.ends)
+        )
+        for arrays in ({"starts": starts, "ends": ends}, {"starts": starts}, {"ends": ends}):
+            text = published(validator, plan.text, damaged(plan.document, honest=honest, **arrays), span)
+            assert text in {None, right}
+            stopped += text is None
+    assert stopped > len(cases)
+
+
+def test_truncated_arrays_never_give_another_text(reader: Reader, cases: list[Case]) -> None:
+    validator = Validator(reader.artifact.tokenizer)
+    for plan, span, right in cases:
+        for name in ("ids", "starts", "ends", "words"):
+            for cut in (getattr(plan.document, name)[1:], getattr(plan.document, name)[:-1]):
+                assert published(validator, plan.text, damaged(plan.document, honest=True, **{name: cut}), span) in {
+                    None,
+                    right,
+                }
+
+
+def test_another_versions_text_is_a_changed_document(reader: Reader, cases: list[Case]) -> None:
+    validator = Validator(reader.artifact.tokenizer)
+    for plan, span, _ in cases[::10]:
+        for other in ("Correction. " + plan.text, plan.text[1:], plan.text.replace("e", "E", 1)):
+            with pytest.raises(DocumentChanged):
+                validator.char_span(other, plan.document, span)
+
+
+def test_another_tokenizers_document_is_stopped(reader: Reader, cases: list[Case]) -> None:
+    definition = (reader.artifact.folder / "tokenizer.json").read_text(encoding="utf-8")
+    other = Tokenizer(definition.replace('"lowercase":true', '"lowercase":false', 1))
+    assert other.fingerprint != reader.artifact.tokenizer.fingerprint
+    validator = Validator(reader.artifact.tokenizer)
+    for plan, span, _ in cases[::10]:
+        assert published(validator, plan.text, other.tokenize_document(plan.text), span) is None

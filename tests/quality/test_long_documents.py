@@ -1,0 +1,41 @@
+"""Documents too long to read whole: what BM25 picks loses little of what reading everything finds."""
+
+from __future__ import annotations
+
+from models.build.evaluate import Prediction, scores_at
+from models.build.squad import Example
+from models.reader import Reader
+from tests.support.shared_data import validation_examples
+
+MOST_WINDOWS = 8
+QUESTIONS_AN_ARTICLE = 12
+# F1 points on the answerable questions. When this was written, 8 windows scored 1.2 points more than all of them.
+MARGIN = 3.0
+
+
+def test_reading_eight_windows_of_a_whole_article_costs_few_points() -> None:
+    examples = validation_examples()
+    articles: dict[str, dict[str, None]] = {}
+    for example in examples:
+        articles.setdefault(example.article, {})[example.context] = None
+    texts = {article: "\n\n".join(contexts) for article, contexts in articles.items()}
+    asked: list[Example] = []
+    for article in texts:
+        own = [example for example in examples if example.article == article and example.has_answer]
+        asked += own[:: max(1, len(own) // QUESTIONS_AN_ARTICLE)][:QUESTIONS_AN_ARTICLE]
+    scores = {}
+    for most in (10_000, MOST_WINDOWS):
+        reader = Reader.load(max_windows=most)
+        documents = {article: reader.tokenize(text) for article, text in texts.items()}
+        plans = [reader.plan(texts[one.article], documents[one.article], [one.question])[0] for one in asked]
+        outcomes = reader.score(plans)
+        answers = [reader.conclude(plan, outcomes) for plan in plans]
+        reader.close()
+        assert all(answer.windows_read == min(answer.windows_total, most) for answer in answers)
+        predictions = [
+            Prediction(one, answer.candidate.text if answer.candidate else "", 0.0)
+            for one, answer in zip(asked, answers, strict=True)
+        ]
+        scores[most] = scores_at(predictions, float("inf")).f1
+    print(f"F1 of {len(asked)} questions about whole articles by windows read at most: {scores}")  # noqa: T201
+    assert scores[MOST_WINDOWS] > scores[10_000] - MARGIN

@@ -1,0 +1,67 @@
+"""The shipped model on the whole validation set: the card's figures, and answers that are what they claim to be."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import pytest
+
+from models.build.evaluate import Prediction, best_f1, scores_at
+from models.build.reliability import Judgement, expected_calibration_error, with_interval
+from models.build.squad import Example
+from models.reader import Answer, Reader
+from tests.support.shared_data import validation_examples
+
+# The card: F1 64.7 in int8, 64.7 in fp32, at the best threshold; 64.0 at the default one.
+CARD_F1, CARD_F1_AT_DEFAULT = 64.7, 64.0
+WORD = re.compile(r"\w\w")
+
+
+@dataclass(frozen=True)
+class Answered:
+    example: Example
+    answer: Answer
+
+    @property
+    def candidate(self) -> str:
+        return self.answer.candidate.text if self.answer.candidate else ""
+
+
+@pytest.fixture(scope="module")
+def answered() -> list[Answered]:
+    """Every question of the validation set, through all of the reader: validation included."""
+    examples = validation_examples()
+    reader = Reader.load()
+    documents = {example.context: reader.tokenize(example.context) for example in examples}
+    plans = [reader.plan(one.context, documents[one.context], [one.question])[0] for one in examples]
+    outcomes = reader.score(plans)
+    found = [Answered(one, reader.conclude(plan, outcomes)) for one, plan in zip(examples, plans, strict=True)]
+    reader.close()
+    return found
+
+
+def test_every_answer_is_verbatim_and_cuts_no_word(answered: list[Answered]) -> None:
+    for one in answered:
+        quote, text = one.answer.candidate, one.example.context
+        assert quote is not None
+        assert text[quote.char_start : quote.char_end] == quote.text
+        for edge in (quote.char_start, quote.char_end):
+            around = text[max(edge - 1, 0) : edge + 1]
+            assert not (WORD.fullmatch(around) and 0 < edge < len(text)), (quote.text, around)
+
+
+def test_int8_scores_what_the_card_says(answered: list[Answered]) -> None:
+    raw = [Prediction(one.example, one.candidate, one.answer.null_score_diff or 0.0) for one in answered]
+    assert best_f1(raw)[0] == pytest.approx(CARD_F1, abs=0.3)
+    given = [Prediction(one.example, one.candidate, 1 - one.answer.confidence) for one in answered]
+    assert scores_at(given, 1 - answered[0].answer.threshold).f1 == pytest.approx(CARD_F1_AT_DEFAULT, abs=0.3)
+
+
+def test_the_confidence_is_calibrated(answered: list[Answered]) -> None:
+    # The weights were fitted on these questions: the figure for unseen ones is in the card.
+    judgements = [
+        Judgement(one.answer.confidence, Prediction(one.example, one.candidate, 0.0).is_right, one.example.context)
+        for one in answered
+    ]
+    assert with_interval(expected_calibration_error, judgements).high < 0.06

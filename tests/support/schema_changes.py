@@ -1,0 +1,89 @@
+"""Compares two JSON Schemas: what of the old contract does the new one break?
+
+It knows the keywords that the generated schemas use, and reports any other one that differs, so a new keyword cannot
+pass unseen.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = dict[str, Any]
+
+_FOR_PEOPLE = {"description", "title", "default", "examples", "$schema", "$defs"}
+_AT_MOST = {"maxLength", "maximum", "maxProperties", "maxItems"}
+_AT_LEAST = {"minLength", "minimum", "minProperties", "minItems"}
+
+
+def breaking_changes(old: Json, new: Json, *, may_grow: bool) -> list[str]:
+    """The changes that break the other side, one line each, with the path of the place.
+
+    Where we read (`may_grow`), all that was valid must stay valid; more may become valid. Where others read what we
+    write, the contract must be the same: readers are as closed as ours, so even a new field would break them.
+    """
+    found = _compare("", _resolved(old, old), _resolved(new, new))
+    if not may_grow:
+        found += [f"the other way round: {change}" for change in _compare("", _resolved(new, new), _resolved(old, old))]
+    return found
+
+
+def _resolved(node: Any, root: Json) -> Any:
+    """The node with every reference replaced by what it names."""
+    if isinstance(node, list):
+        return [_resolved(item, root) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        named = root["$defs"][node["$ref"].removeprefix("#/$defs/")]
+        node = {**named, **{name: value for name, value in node.items() if name != "$ref"}}
+    return {name: _resolved(value, root) for name, value in node.items() if name != "$defs"}
+
+
+def _compare(path: str, old: Json, new: Json) -> list[str]:
+    """Where something that the old schema takes is refused by the new one."""
+    if "anyOf" in old or "anyOf" in new:
+        return _options(path, old, new)
+    found: list[str] = []
+    for keyword in sorted((old.keys() | new.keys()) - _FOR_PEOPLE):
+        before, after = old.get(keyword), new.get(keyword)
+        place = f"{path}/{keyword}"
+        if keyword == "properties":
+            found += _properties(place, before or {}, after or {})
+        elif keyword == "required":
+            found += [f"{place}: {name} is required now" for name in sorted(set(after or []) - set(before or []))]
+        elif keyword == "enum" and before and after:
+            found += [f"{place}: {value} is gone" for value in before if value not in after]
+        elif keyword in _AT_MOST | _AT_LEAST:
+            found += _bound(place, before, after)
+        elif isinstance(before, dict) and isinstance(after, dict):
+            found += _compare(place, before, after)
+        elif after is not None and before != after:
+            found.append(f"{place}: {before} is {after} now")
+        elif after is None and keyword in {"additionalProperties", "oneOf", "type"}:
+            found.append(f"{place}: {before} is gone")
+    return found
+
+
+def _properties(place: str, old: Json, new: Json) -> list[str]:
+    found = [f"{place}: {name} is gone" for name in old if name not in new]
+    for name in old.keys() & new.keys():
+        found += _compare(f"{place}/{name}", old[name], new[name])
+    return found
+
+
+def _options(path: str, old: Json, new: Json) -> list[str]:
+    """Each old option must be taken by one of the new ones."""
+    after = new.get("anyOf", [new])
+    return [
+        f"{path}/anyOf: {option} is not taken any more"
+        for option in old.get("anyOf", [old])
+        if all(_compare(path, option, other) for other in after)
+    ]
+
+
+def _bound(place: str, before: float | None, after: float | None) -> list[str]:
+    if after is None or before == after:
+        return []
+    keyword = place.rpartition("/")[2]
+    looser = before is not None and (after > before if keyword in _AT_MOST else after < before)
+    return [] if looser else [f"{place}: {before} is {after} now"]

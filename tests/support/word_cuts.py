@@ -1,0 +1,50 @@
+"""When an answer cuts a word, said again and independently of the program: by regular expression and Unicode names."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_ZERO_WIDTH_JOINER = "\u200d"
+_UNSPACED = (
+    "CJK ",
+    "HIRAGANA",
+    "KATAKANA",
+    "HALFWIDTH KATAKANA",
+    "HENTAIGANA",
+    "BOPOMOFO",
+    "IDEOGRAPHIC",
+    "THAI",
+    "LAO ",
+    "KHMER",
+    "MYANMAR",
+    "TAI ",
+    "NEW TAI LUE",
+    "BALINESE",
+    "JAVANESE",
+    "YI ",
+    "TANGUT",
+    "NUSHU",
+    "KHITAN",
+    "VERTICAL ",
+    "HANGZHOU",
+)
+
+
+def is_unspaced(char: str) -> bool:
+    """Whether the character's script is written without spaces between words."""
+    # Not every Python names the Tangut ideographs.
+    return unicodedata.name(char, "").startswith(_UNSPACED) or "\U00017000" <= char <= "\U00018dff"
+
+
+def cuts_word(text: str, place: int) -> bool:
+    """Whether nobody would cut the text there: in a word, before a mark, in a joined emoji."""
+    if not 0 < place < len(text):
+        return False
+    before, after = text[place - 1], text[place]
+    if unicodedata.combining(after) or after == _ZERO_WIDTH_JOINER or "\ufe00" <= after <= "\ufe0f":
+        return not before.isspace()
+    if before == _ZERO_WIDTH_JOINER and unicodedata.category(after) == "So":
+        return True
+    in_word = re.match(r"\w\w", before + after) is not None
+    return in_word and not is_unspaced(before) and not is_unspaced(after)
