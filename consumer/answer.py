@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping, Sequence
 
 import structlog
@@ -40,10 +41,11 @@ class Answerer:
             return [self._conclude(planned, outcomes) for planned in chunk]
         except Exception as error:  # noqa: BLE001  whatever it is, it must not stop the stream
             if len(chunk) == 1:
-                question_id = chunk[0].question.question_id
-                _log.error("reading_failed", question_id=question_id, error=type(error).__name__)
-                _log.debug("reading_failed_at", question_id=question_id, exc_info=True)  # may quote the text
-                detail = f"reading raised {type(error).__name__}"
+                # Where, and nothing of what it says: a message may quote the text.
+                frame = traceback.extract_tb(error.__traceback__)[-1]
+                name, place = type(error).__name__, f"{frame.filename}:{frame.lineno}"
+                _log.error("reading_failed", question_id=chunk[0].question.question_id, error=name, at=place)
+                detail = f"reading raised {name}"
                 return [self._outcomes.dead_letter(chunk[0].record, Reason.INFERENCE_FAILED, detail, Stage.INFER)]
             middle = len(chunk) // 2
             return [*self._read(chunk[:middle], waiting_windows), *self._read(chunk[middle:], waiting_windows)]

@@ -3,7 +3,8 @@
 A place between two characters is inside a word, and no answer is cut there, when
 
 - both sides are letters, digits, underscores or symbols other than ASCII's (`E1234`, `naïve`, `error_code`, `5€`),
-- it stands in a number with points or commas (`3.14`, `v2.3.1`, `1,000`, `10.0.0.1`),
+- it stands in a number with points or commas (`3.14`, `v2.3.1`, `1,000`, `10.0.0.1`), or beside a full stop between
+  letters (`support.example.com`, `ChunkedWriter.java`),
 - what follows is attached to what stands before: combining marks, variation selectors, joiners and what they join.
 
 Control and format characters are looked through. Scripts written without spaces have no words to be cut: there every
@@ -24,7 +25,7 @@ IntArray = npt.NDArray[np.int32]
 _KindArray = npt.NDArray[np.uint8]
 
 # Kinds of characters. From _MARK on: those that a simple look at both neighbours does not settle.
-_SPACE, _PUNCTUATION, _POINT, _WORD, _DIGIT, _UNSPACED, _MARK, _JOINER, _INVISIBLE, _UNKNOWN = range(10)
+_SPACE, _PUNCTUATION, _COMMA, _STOP, _WORD, _DIGIT, _UNSPACED, _MARK, _JOINER, _INVISIBLE, _UNKNOWN = range(11)
 
 # Blocks of the scripts that do not put spaces between words (first and last code point of each); planes 2 and 3,
 # all ideographs, belong to them too.
@@ -57,7 +58,8 @@ _EXCEPTIONS: Final = {
     **dict.fromkeys("\t\n\v\f\r\x1c\x1d\x1e\x1f\x85", _SPACE),
     # ASCII's symbols count as punctuation, as they do for BERT.
     **dict.fromkeys("$+<=>^`|~", _PUNCTUATION),
-    **dict.fromkeys(".,", _POINT),
+    ",": _COMMA,
+    ".": _STOP,
     "_": _WORD,
     "\u200d": _JOINER,
     # Halfwidth voiced sound marks are letters to Unicode, yet NFKC melts them into the kana before them.
@@ -182,8 +184,11 @@ def _mark_inside(kinds: _KindArray, inside: BoolArray) -> None:
         inside[1:-1] = word[:-1] & word[1:]
     else:
         inside[1:-1] = _inside_with_marks(kinds)
-    # Points in numbers, as Unicode's word boundaries have it (UAX #29, WB11 and WB12).
-    points = np.flatnonzero(digit[:-2] & (kinds[1:-1] == _POINT) & digit[2:]) + 1
+    # Points in numbers, and full stops between letters, as Unicode's word boundaries have it (UAX #29, WB6, 7, 11, 12).
+    letter, middle = kinds == _WORD, kinds[1:-1]
+    in_number = digit[:-2] & ((middle == _COMMA) | (middle == _STOP)) & digit[2:]
+    in_name = letter[:-2] & (middle == _STOP) & letter[2:]
+    points = np.flatnonzero(in_number | in_name) + 1
     inside[points] = True
     inside[points + 1] = True
     # What a joiner joins may be a character that this Python's Unicode does not know yet.

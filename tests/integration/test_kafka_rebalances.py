@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import random
 import threading
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,6 @@ from consumer.broker import Outgoing, Partition, Record
 from consumer.errors import Fenced, Retryable
 from consumer.kafka import GroupProtocol, KafkaConfig, KafkaGroupConsumer, KafkaPartitionReader, KafkaPublisher
 from tests.support.broker_harness import Ownership, group_name, numbered, read_all, until
-from tests.support.kafka_broker import KafkaBroker
 from tests.support.kafka_fixtures import Topics
 from tests.support.kafka_protocol import expel_from_classic_group, expel_from_consumer_group
 
@@ -70,57 +70,66 @@ class Worker:
         self.chunk = []
 
 
+class Crowd:
+    """Three workers, one of which is replaced, or expelled from the group, at every disturbance."""
+
+    def __init__(self, config: KafkaConfig, answers: str, questions: str) -> None:
+        self._config = config
+        self._answers = answers
+        self._questions = questions
+        self._dice = random.Random(7)  # noqa: S311 - the same disturbances in every run
+        self._gone: list[Worker] = []
+        self._workers = [self._start() for _ in range(3)]
+
+    def disturb(self) -> None:
+        self.check()
+        threading.Event().wait(0.3)
+        place = self._dice.randrange(len(self._workers))
+        if self._dice.random() < 0.5:
+            self._expel(self._workers[place])
+            return
+        self._workers[place].stop.set()
+        self._gone.append(self._workers[place])
+        self._workers[place] = self._start()
+
+    def check(self) -> None:
+        assert [failure for worker in (*self._workers, *self._gone) for failure in worker.failure] == []
+
+    def end(self) -> None:
+        everybody = (*self._workers, *self._gone)
+        for worker in everybody:
+            worker.stop.set()
+        for worker in everybody:
+            worker.thread.join()
+        self.check()
+
+    def _start(self) -> Worker:
+        worker = Worker(self._config, self._answers)
+        worker.consumer.subscribe([self._questions], worker.ownership)
+        worker.thread.start()
+        return worker
+
+    def _expel(self, worker: Worker) -> None:
+        classic = self._config.group_protocol == "classic"
+        expel = expel_from_classic_group if classic else expel_from_consumer_group
+        member_id = worker.consumer._consumer.memberid()
+        with contextlib.suppress(RuntimeError):  # it is not in the group at this moment
+            expel(self._config.bootstrap_servers, self._config.group_id or "", member_id or "nobody")
+
+
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])
-def test_every_record_is_answered_once_whoever_comes_and_goes(  # noqa: C901  one scene after the other
-    kafka: KafkaBroker, topics: Topics, protocol: GroupProtocol
-) -> None:
-    questions, answers, group = topics.make(PARTITIONS), topics.make(), group_name()
+def test_every_record_is_answered_once_whoever_comes_and_goes(topics: Topics, protocol: GroupProtocol) -> None:
+    questions, answers = topics.make(PARTITIONS), topics.make()
     client: dict[str, int] = {"heartbeat.interval.ms": 100} if protocol == "classic" else {}
-    config = KafkaConfig(kafka.bootstrap, group_id=group, group_protocol=protocol, client=client)
-    source = KafkaPublisher(replace(config, group_id=None))
+    config = KafkaConfig(topics.bootstrap, group_id=group_name(), group_protocol=protocol, client=client)
+    source, share = KafkaPublisher(replace(config, group_id=None)), RECORDS // PARTITIONS
     for number in range(PARTITIONS):
-        share = RECORDS // PARTITIONS
         source.publish(numbered(questions, range(number * share, (number + 1) * share), number), {})
     watcher, reader = KafkaGroupConsumer(config), KafkaPartitionReader(config)
-    dice = random.Random(7)  # noqa: S311  no secret
-    workers = [Worker(config, answers) for _ in range(3)]
-    gone: list[Worker] = []
-    partitions = [Partition(questions, number) for number in range(PARTITIONS)]
-    expel = expel_from_classic_group if protocol == "classic" else expel_from_consumer_group
-
-    def start(worker: Worker) -> None:
-        worker.consumer.subscribe([questions], worker.ownership)
-        worker.thread.start()
-
-    def disturb() -> None:
-        threading.Event().wait(0.3)
-        place = dice.randrange(len(workers))
-        if dice.random() < 0.5:
-            member_id = workers[place].consumer._consumer.memberid()
-            if member_id:
-                try:
-                    expel(kafka.bootstrap, group, member_id)
-                except RuntimeError:
-                    return  # not in the group at this moment
-        else:
-            workers[place].stop.set()
-            gone.append(workers[place])
-            workers[place] = Worker(config, answers)
-            start(workers[place])
-
-    def done() -> bool:
-        assert not [failure for worker in (*workers, *gone) for failure in worker.failure]
-        committed = watcher.committed(partitions, 20)
-        return all((committed[partition] or 0) >= RECORDS // PARTITIONS for partition in partitions)
-
-    for worker in workers:
-        start(worker)
-    until(done, disturb)
-    for worker in (*workers, *gone):
-        worker.stop.set()
-    for worker in (*workers, *gone):
-        worker.thread.join()
-        assert worker.failure == []
+    partitions = reader.partitions(questions)
+    crowd = Crowd(config, answers, questions)
+    until(lambda: all((at or 0) >= share for at in watcher.committed(partitions, 20).values()), crowd.disturb)
+    crowd.end()
     found = collections.Counter(record.value for record in read_all(reader, answers))
     assert set(found) == {b"%d" % number for number in range(RECORDS)}
     assert [value for value, times in found.items() if times > 1] == []

@@ -73,7 +73,10 @@ def kafka_jars() -> Path:
 
 
 def _with_us() -> list[str]:
-    """A prefix that ends the broker with the test run, where that one is killed (Linux; elsewhere none)."""
+    """A prefix that ends the broker with the thread that starts it: no broker outlives a test run that was killed.
+
+    Linux; elsewhere there is none.
+    """
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "KILL"] if setpriv else []
 
@@ -188,6 +191,11 @@ class KafkaBroker:
                 said = (self.folder / "broker.log").read_text(errors="replace")[-2000:]
                 raise RuntimeError(f"the Kafka broker did not start; its log ends: {said}")
             time.sleep(0.05)
+
+    def ensure_running(self) -> None:
+        """Start the process where it has been stopped or killed."""
+        if self._process is None:
+            self.restart()
 
     def stop(self) -> None:
         """Ask the process to end, as an operator does."""
