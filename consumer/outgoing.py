@@ -105,7 +105,9 @@ class Outcomes:
             **_origin(record, earlier),
         )
         headers = retry.to_headers(record.headers)
-        return Settled(Outgoing(self._topics.retries, record.key, record.value, headers), "retried")
+        # The number ties it to its document, whatever partitioner the producer of both has.
+        number = record.partition.number
+        return Settled(Outgoing(self._topics.retries, record.key, record.value, headers, number), "retried")
 
     def dead_letter(
         self,

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _CLOCK = SystemClock()  # librdkafka waits by it, whatever a test would like
-_ABORT_SECONDS = 10.0
+_ABORT_SECONDS = 5.0
 _CLOSE_SECONDS = 5.0
 # Another producer took our transactional id, or the broker gave up our transaction. Seldom is bad luck; so many
 # times without a commit in between is two processes with the same id.
@@ -208,10 +208,9 @@ class KafkaPublisher:
 
     def _abort(self, outbox: Outbox) -> KafkaError | None:
         """Abort; a producer that cannot is dropped, and where it is beyond use, the reason returned."""
+        deadline = Deadline(_CLOCK, min(_ABORT_SECONDS, self._config.publish_timeout_seconds))
         try:
-            outbox.insist(
-                outbox.producer.abort_transaction, "the abort of a transaction", Deadline(_CLOCK, _ABORT_SECONDS)
-            )
+            outbox.insist(outbox.producer.abort_transaction, "the abort of a transaction", deadline)
         except (KafkaException, SpanstreamError) as exc:
             _log.warning("kafka_abort_failed detail=%s", exc)
             self._drop()  # the next producer's init_transactions aborts it

@@ -90,7 +90,7 @@ Exported with optimum, fused by onnxruntime's BERT optimizer, then quantized sta
 - Activation scales are fixed at build, so a window's logits are the same whatever it is batched with. (One scale for a
   whole batch, as dynamic quantization takes it, makes them depend on the neighbours.)
 - Channels with extreme activations are scaled down exactly (SmoothQuant) or computed beside the others in fp32.
-- Weights are scaled so that u8 x s8 products of CPUs without VNNI cannot saturate: the same logits there.
+- Weights are scaled so that u8 x s8 products of CPUs without VNNI cannot saturate: there, too, they are exact.
 - At start, twelve golden windows must come out within {TOLERANCE} of the logits measured here.
 
 ## Data and licences

@@ -1,8 +1,9 @@
 """Golden logits: a few windows of support text, and what the built session makes of them.
 
 At start every session must reproduce them on the CPU at hand. The tolerance lies between what another sound CPU may
-differ by (a rounding of an activation that falls the other way) and what a wrong kernel gives: int8 products that
-saturate, as x86 without VNNI multiplies ordinary weights, move these logits by 0.5 and more.
+differ by (a rounding of an activation that falls the other way) and what a wrong kernel gives. Measured with MiniLM
+under an emulated Haswell (AVX2, no VNNI) against a CPU with AVX-512 VNNI: eleven of the twelve windows the same to
+four places and one 0.06 off; with ordinary int8 weights, whose products saturate there, every window 0.3 to 0.9 off.
 """
 
 from __future__ import annotations

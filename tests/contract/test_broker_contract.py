@@ -10,7 +10,7 @@ from consumer.broker import Outgoing, Partition, Record
 from consumer.errors import Fenced, Stop
 from consumer.kafka import KafkaConfig, KafkaPartitionReader, KafkaPublisher
 from consumer.memory_log import partition_of
-from tests.support.broker_harness import Harness, group_name, join, numbered, read_all, settle, until
+from tests.support.broker_harness import Harness, await_markers, group_name, join, numbered, read_all, settle, until
 from tests.support.kafka_fixtures import Topics
 
 
@@ -114,6 +114,7 @@ class TestReadingPartitions:
         zero, one = Partition(topic, 0), Partition(topic, 1)
         broker.publisher().publish(numbered(topic, range(3), 1), {})
         reader = broker.reader()
+        await_markers(reader, [one])
         assert reader.begin_offsets([zero, one]) == {zero: 0, one: 0}
         assert reader.end_offsets([zero, one]) == {zero: 0, one: 4}
         assert reader.end_offsets([]) == {}
@@ -153,7 +154,8 @@ class TestReadingPartitions:
         publisher.publish([*numbered(topic, range(20), 0), *numbered(topic, range(20, 40), 1)], {})
         reader = broker.reader()
         zero, one = Partition(topic, 0), Partition(topic, 1)
-        reader.follow(dict.fromkeys(reader.partitions(topic)))
+        await_markers(reader, reader.partitions(topic))
+        reader.follow(dict.fromkeys((zero, one)))
         found = []
 
         def turn() -> None:
@@ -175,7 +177,7 @@ class TestReadingPartitions:
         publisher.publish(numbered(topic, range(2)), {})  # offsets 0 and 1, a marker at 2
         publisher.publish(numbered(topic, range(1)), {})  # offset 3, a marker at 4
         reader = broker.reader()
-        assert reader.partitions(topic) == [Partition(topic, 0)]
+        await_markers(reader, reader.partitions(topic))
         at = [reader.read_at(Partition(topic, 0), offset, 20) for offset in (2, 3, 4, 5, 1000)]
         assert [None if record is None else record.offset for record in at] == [None, 3, None, None, None]
 
@@ -184,7 +186,7 @@ class TestReadingPartitions:
         old, new, gone = (Outgoing(topic, key, value) for key, value in ((b"a", b"1"), (b"a", b"2"), (b"b", None)))
         broker.publisher().publish([old, new, gone], {})
         reader, partition = broker.reader(), Partition(topic, 0)
-        reader.partitions(topic)
+        await_markers(reader, reader.partitions(topic))
         assert reader.read_at(partition, 0, 20) is not None
         until(lambda: reader.read_at(partition, 0, 20) is None, lambda: broker.compact(topic))
         record = reader.read_at(partition, 1, 20)

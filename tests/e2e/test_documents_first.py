@@ -1,88 +1,97 @@
-"""A document published before a question is seen by it; what is not there yet is waited for."""
+"""Whatever was published to the documents topic before a question is what the question is answered from."""
 
 from __future__ import annotations
-
-import json
 
 from confluent_kafka import Producer
 
 from consumer.broker import Outgoing
+from consumer.kafka import AtLeastOncePublisher
 from schemas.dead_letters import Reason, from_headers
-from tests.e2e.conftest import QUICK, MakeStream
-from tests.support.kafka_broker import KafkaBroker
+from tests.support.small_documents import small_documents
 from tests.support.stream import Stream, document, question
 
-
-def quoted(stream: Stream) -> dict[str, str | None]:
-    """The best guess for each question."""
-    return {answer.question_id: answer.candidate.text if answer.candidate else None for answer in stream.answers()}
+ASKED = "Which code is it?"
 
 
-def test_a_document_published_right_before_its_question_is_always_seen(stream: Stream) -> None:
+def text_of(number: int) -> str:
+    return f"The code is E{1000 + number}. Nobody knows why."
+
+
+def test_a_document_published_right_before_its_question_is_the_one_that_is_read(stream: Stream) -> None:
+    """Round after round with a running consumer: each time a new version of one document, and a new document."""
     stream.start()
-    with stream.watch() as watched:
-        for number in range(40):
-            name = f"ticket-{number % 4}"  # most are a new version of a known document
-            stream.publish([document(stream.topics.documents, name, f"The error code is E{number:04}.")])
-            stream.publish([question(stream.topics.questions, f"q{number}", "What is the error code?", name)])
-            watched.await_count(number + 1)
-    assert quoted(stream) == {f"q{number}": f"E{number:04}" for number in range(40)}
-    assert not stream.read(stream.topics.retries)
+    topics, rounds = stream.topics, 60
+    publisher = AtLeastOncePublisher(stream.config)
+    with stream.watch() as outcomes:
+        for number in range(rounds):
+            pair = [
+                document(topics.documents, f"d{number}", text_of(number)),
+                document(topics.documents, "d", text_of(number)),
+            ]
+            publisher.publish(pair, {})
+            asked = [question(topics.questions, f"{name} {number}", ASKED, name) for name in (f"d{number}", "d")]
+            publisher.publish(asked, {})
+            outcomes.await_count(2 * number + 2)
+    publisher.close()
+    quoted = {answer.question_id: answer.candidate and answer.candidate.text for answer in outcomes.answers}
+    expected = {f"{name} {number}": f"E{1000 + number}" for number in range(rounds) for name in (f"d{number}", "d")}
+    assert quoted == expected
+    assert not stream.read(topics.retries)
 
 
-def test_a_question_waits_for_a_document_that_arrives_later(stream: Stream) -> None:
-    consumer = stream.start()
-    consumer.await_event("partitions_assigned")
-    stream.publish([question(stream.topics.questions, "early", "What is the error code?", "late-ticket")])
-    with stream.watch() as watched:
-        consumer.await_event("chunk_published")
-        stream.publish([document(stream.topics.documents, "late-ticket", "The error code is E7.")])
-        watched.await_count(1)
-    assert quoted(stream) == {"early": "E7"}
-
-
-def test_documents_of_an_aborted_transaction_are_not_seen(stream: Stream) -> None:
+def test_documents_of_an_aborted_transaction_are_never_seen(stream: Stream) -> None:
+    topics = stream.topics
+    stream.publish([document(topics.documents, "kept", text_of(1))])
     producer = Producer({"bootstrap.servers": stream.bootstrap, "transactional.id": stream.name})
-    producer.init_transactions(20)
-    stream.publish([document(stream.topics.documents, "ticket", "The error code is E1.")])
+    producer.init_transactions(30)
     producer.begin_transaction()
-    value = json.dumps({"document_id": "ticket", "text": "The error code is E2."}).encode()
-    producer.produce(stream.topics.documents, value, b"ticket")
-    producer.flush(20)
-    producer.abort_transaction(20)
-    stream.publish([question(stream.topics.questions, "q", "What is the error code?", "ticket")])
-    assert stream.command("run", "--once").returncode == 0
-    assert quoted(stream) == {"q": "E1"}
+    for aborted in (document(topics.documents, "kept", text_of(2)), document(topics.documents, "never", text_of(3))):
+        producer.produce(aborted.topic, aborted.value, aborted.key)
+    producer.flush(30)
+    producer.abort_transaction(30)
+    stream.start()
+    stream.publish([question(topics.questions, name, ASKED, name) for name in ("kept", "never")])
+    with stream.watch() as outcomes:
+        outcomes.await_count(2)
+        assert [answer.candidate and answer.candidate.text for answer in outcomes.answers] == ["E1001"]
+        assert [from_headers(letter.headers).reason for letter in outcomes.dead_letters] == [Reason.DOCUMENT_MISSING]
+        stream.await_no_lag()
 
 
-def test_evicted_texts_and_documents_from_before_the_start_are_found_in_the_topic(
-    kafka: KafkaBroker, streams: MakeStream
-) -> None:
-    stream = streams(kafka.bootstrap, **QUICK, DOCUMENTS__MEMORY_BYTES="2000")
+def test_a_consumer_that_comes_later_answers_from_the_latest_versions(stream: Stream) -> None:
+    """And reads those again from the topic that it had no memory for."""
+    topics, count = stream.topics, 3000
+    records: list[Outgoing] = [
+        document(topics.documents, f"d{number}", text_of(version * count + number))
+        for version in range(2)
+        for number in range(count)
+    ]
+    stream.publish(records)
+    names = [f"d{number}" for number in range(0, count, 30)]
+    stream.publish([question(topics.questions, name, ASKED, name) for name in names])
+    program = stream.start("run", "--once", DOCUMENTS__MEMORY_BYTES="4000", CACHE__MEMORY_BYTES="1")
+    assert program.wait() == 0
+    quoted = {answer.question_id: answer.candidate and answer.candidate.text for answer in stream.answers()}
+    assert quoted == {name: f"E{1000 + count + int(name[1:])}" for name in names}
+    assert not stream.lag()
+
+
+def test_a_producer_with_another_partitioner_is_understood(stream: Stream) -> None:
+    """Only the number of the partition ties a question to its document, in its retries too."""
     topics = stream.topics
-    stream.publish([document(topics.documents, f"t{number}", f"The error code is X{number}.") for number in range(300)])
-    stream.publish([document(topics.documents, f"t{number}", f"The error code is E{number}.") for number in range(300)])
-    stream.publish(
-        [question(topics.questions, f"q{number}", "What is the error code?", f"t{number}") for number in range(300)]
-    )
-    assert stream.command("run", "--once").returncode == 0
-    assert quoted(stream) == {f"q{number}": f"E{number}" for number in range(300)}
-
-
-def test_a_deleted_document_is_missing_and_another_version_than_the_wanted_one_has_changed(stream: Stream) -> None:
-    topics = stream.topics
-    stream.publish(
-        [document(topics.documents, "gone", "The error code is E1."), Outgoing(topics.documents, b"gone", None)]
-    )
-    stream.publish([document(topics.documents, "new", "The error code is E2.")])
-    asked = "What is the error code?"
-    stream.publish([question(topics.questions, "to-gone", asked, "gone")])
-    stream.publish([question(topics.questions, "to-old", asked, "new", document_sha256="0" * 64)])
-    assert stream.command("run", "--once").returncode == 0
-    reasons = {name: from_headers(letter.headers) for name, letter in stream.dead_letters().items()}
-    assert {name: letter.reason for name, letter in reasons.items()} == {
-        "to-gone": Reason.DOCUMENT_MISSING,
-        "to-old": Reason.DOCUMENT_CHANGED,
-    }
-    assert {letter.attempt for letter in reasons.values()} == {int(QUICK["RETRIES__MAX_ATTEMPTS"])}
-    assert {letter.topic for letter in reasons.values()} == {topics.questions}
+    found = small_documents(12, seed=3)
+    placed = list(enumerate(found))
+    stream.start()
+    with stream.watch() as outcomes:
+        stream.publish(
+            [
+                question(topics.questions, each.document_id, each.questions[0], each.document_id, partition=number % 3)
+                for number, each in placed
+            ]
+        )
+        stream.await_retries(len(found))
+        stream.publish(
+            [document(topics.documents, each.document_id, each.text, partition=number % 3) for number, each in placed]
+        )
+        outcomes.await_count(len(found))
+    assert {answer.question_id for answer in outcomes.answers} == {each.document_id for each in found}

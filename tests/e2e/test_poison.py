@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from consumer.bootstrap import build, open_reader
 from consumer.settings import Settings, load_settings
@@ -42,33 +43,30 @@ def touchy_reader(settings: Settings) -> Reader:
     return Reader(reader.artifact, Backends(replace(cpu, session=Touchy(cpu.session, marked))))
 
 
-def test_poison_is_isolated_to_the_one_record(
-    stream: Stream, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_poison_is_isolated_to_the_one_record(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {**stream.environment, "SPANSTREAM_CHUNK__MAX_QUESTIONS": "64"}.items():
         monkeypatch.setenv(name, value)
     settings = load_settings()
     found = small_documents(10, seed=5)
-    stream.publish([document(stream.topics.documents, each.document_id, each.text) for each in found])
     names = {f"q{number}" for number in range(60)}
     poison = {"q7": "zebra", "q8": "giraffe", "q31": "zebra", "q59": "giraffe"}
+    records = [document(stream.topics.documents, each.document_id, each.text) for each in found]
     for name in sorted(names):
         about = found[int(name[1:]) % len(found)]
         asked = f"Which {poison[name]}?" if name in poison else about.questions[0]
-        stream.publish([question(stream.topics.questions, name, asked, about.document_id)])
+        records.append(question(stream.topics.questions, name, asked, about.document_id))
+    stream.publish(records)
 
     application = build(settings, reader=touchy_reader(settings))
-    try:
+    with capture_logs() as logged:
         application.service.run(threading.Event(), once=True)
-    finally:
-        application.close()
+    application.close()
 
     assert {answer.question_id for answer in stream.answers()} == names - poison.keys()
     letters = {name: from_headers(record.headers) for name, record in stream.dead_letters().items()}
     assert letters.keys() == poison.keys()
     assert {(letter.reason, letter.stage) for letter in letters.values()} == {(Reason.INFERENCE_FAILED, Stage.INFER)}
     assert not stream.lag()
-    captured = capfd.readouterr()
-    for secret in ("text of a question", "Which zebra"):
-        assert secret not in captured.err + captured.out
-        assert not any(secret in letter.detail for letter in letters.values())
+    told = [str(line) for line in logged if line["log_level"] != "debug"]
+    details = [letter.detail for letter in letters.values()]
+    assert not [line for line in (*told, *details) if "zebra?" in line or "text of a question" in line]

@@ -16,16 +16,16 @@ from tests.support.stream import Stream, document, question
 QUESTIONS = 900
 
 
-def publish(stream: Stream) -> list[str]:
+def publish(stream: Stream, numbers: range = range(QUESTIONS)) -> list[str]:
     found = small_documents(60, seed=3)
     stream.publish([document(stream.topics.documents, one.document_id, one.text) for one in found])
     asked: list[Outgoing] = []
-    for number in range(QUESTIONS):
+    for number in numbers:
         about = found[number % len(found)]
         text = about.questions[number % len(about.questions)]
         asked.append(question(stream.topics.questions, f"q{number}", text, about.document_id))
     stream.publish(asked)
-    return [f"q{number}" for number in range(QUESTIONS)]
+    return [f"q{number}" for number in numbers]
 
 
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])
@@ -35,10 +35,12 @@ def test_members_that_join_and_leave_take_their_documents_along(
     settings = QUICK | (QUICK_CLASSIC if protocol == "classic" else {})
     stream = streams(kafka.bootstrap, 4, **settings, KAFKA__GROUP_PROTOCOL=protocol)
     first = stream.start()
-    asked = publish(stream)
+    asked = publish(stream, range(QUESTIONS // 2))
     with stream.watch() as watched:
         watched.await_count(100)
         second = stream.start()
+        second.await_event("partitions_assigned")
+        asked += publish(stream, range(QUESTIONS // 2, QUESTIONS))
         second.await_event("chunk_published")
         assert first.stop() == 0
         watched.await_count(QUESTIONS)

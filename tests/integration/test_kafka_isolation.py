@@ -10,7 +10,7 @@ from confluent_kafka import Producer
 
 from consumer.broker import Partition
 from consumer.kafka import KafkaConfig, KafkaGroupConsumer, KafkaPartitionReader, KafkaPublisher, TopicAdmin
-from tests.support.broker_harness import Member, group_name, numbered, until
+from tests.support.broker_harness import Member, await_markers, group_name, numbered, until
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.kafka_fixtures import Topics
 
@@ -30,10 +30,11 @@ def test_an_open_transaction_is_the_end_for_everybody(topics: Topics, open_trans
     config = KafkaConfig(topics.bootstrap, group_id=group_name())
     publisher = KafkaPublisher(config)
     publisher.publish(numbered(topic, range(3)), {})  # and a marker at 3
+    reader, consumer = KafkaPartitionReader(config), KafkaGroupConsumer(config)
+    await_markers(reader, reader.partitions(topic))
     open_transaction.produce(topic, b"open", partition=0)
     assert open_transaction.flush(20) == 0
     publisher.publish(numbered(topic, range(10, 13)), {})  # committed, behind the open one
-    reader, consumer = KafkaPartitionReader(config), KafkaGroupConsumer(config)
     member = Member(consumer)
     consumer.subscribe([topic], member.ownership)
     assert reader.end_offsets([partition]) == {partition: 4}
@@ -74,6 +75,6 @@ def test_a_new_producer_with_the_same_id_frees_what_its_predecessor_left_open(to
     assert reader.end_offsets([Partition(topic, 0)]) == {Partition(topic, 0): 0}
     publisher = KafkaPublisher(config)
     publisher.prepare()
-    assert reader.end_offsets([Partition(topic, 0)]) == {Partition(topic, 0): 2}
+    until(lambda: reader.end_offsets([Partition(topic, 0)]) == {Partition(topic, 0): 2})
     publisher.close()
     reader.close()

@@ -6,7 +6,8 @@ import collections
 import contextlib
 import random
 import threading
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -21,53 +22,58 @@ RECORDS = 4000
 PARTITIONS = 8
 
 
-@dataclass
-class Worker:
-    """The smallest consumer that keeps the rules: repeats a `Retryable`, gives up a `Fenced`, forgets what it lost."""
+class Worker(Ownership):
+    """The smallest consumer that keeps the rules: what was not published is tried again until it is lost or revoked."""
 
-    config: KafkaConfig
-    answers: str
-    stop: threading.Event = field(default_factory=threading.Event)
-    failure: list[BaseException] = field(default_factory=list)
+    def __init__(self, config: KafkaConfig, answers: str) -> None:
+        super().__init__()
+        self.consumer = KafkaGroupConsumer(config)
+        self.publisher = KafkaPublisher(config, self.consumer)
+        self.member_id: str | None = None
+        self.stop = threading.Event()
+        self.failure: list[BaseException] = []
+        self.thread = threading.Thread(target=self._run)
+        self._answers = answers
+        self._chunk: list[Record] = []
 
-    def __post_init__(self) -> None:
-        self.consumer = KafkaGroupConsumer(self.config)
-        self.publisher = KafkaPublisher(self.config, self.consumer)
-        self.ownership = Ownership()
-        self.ownership.before_revoke = lambda _: self.publish()
-        self.chunk: list[Record] = []
-        self.thread = threading.Thread(target=self.run)
+    def on_revoked(self, partitions: Sequence[Partition]) -> None:
+        self._publish()
+        super().on_revoked(partitions)
+        self._forget()
 
-    def run(self) -> None:
+    def on_lost(self, partitions: Sequence[Partition]) -> None:
+        super().on_lost(partitions)
+        self._forget()
+
+    def _run(self) -> None:
         try:
             while not self.stop.is_set():
-                if not self.chunk:
-                    self.chunk = self.consumer.poll(5, 0.05)
-                else:
-                    # In flight, as the service has it: other records are not taken meanwhile.
-                    self.consumer.pause(self.ownership.owned)
-                    assert self.consumer.poll(1, 0) == []
-                    self.consumer.resume(self.ownership.owned)
-                self.chunk = [record for record in self.chunk if record.partition in self.ownership.owned]
-                self.publish()
+                self._turn()
             self.consumer.close()
             self.publisher.close()
         except BaseException as exc:  # noqa: BLE001 - the test's own thread looks at it
             self.failure.append(exc)
 
-    def publish(self) -> None:
-        if not self.chunk:
+    def _turn(self) -> None:
+        self.consumer.resume(self.owned)
+        if self._chunk:  # its partitions are not read on while it is in flight
+            self.consumer.pause(self.owned)
+            assert self.consumer.poll(1, 0) == []
+        else:
+            self._chunk = self.consumer.poll(5, 0.05)
+        self.member_id = self.consumer._consumer.memberid()  # another thread that asks waits for the polls to end
+        self._publish()
+
+    def _publish(self) -> None:
+        offsets = {record.partition: record.next_offset for record in self._chunk}
+        if not offsets:
             return
-        offsets: dict[Partition, int] = {}
-        for record in self.chunk:
-            offsets[record.partition] = record.next_offset
-        try:
-            self.publisher.publish([Outgoing(self.answers, None, r.value) for r in self.chunk], offsets)
-        except Retryable:
-            return
-        except Fenced:
-            pass
-        self.chunk = []
+        with contextlib.suppress(Retryable, Fenced):
+            self.publisher.publish([Outgoing(self._answers, None, r.value) for r in self._chunk], offsets)
+            self._chunk = []
+
+    def _forget(self) -> None:
+        self._chunk = [record for record in self._chunk if record.partition in self.owned]
 
 
 class Crowd:
@@ -105,14 +111,14 @@ class Crowd:
 
     def _start(self) -> Worker:
         worker = Worker(self._config, self._answers)
-        worker.consumer.subscribe([self._questions], worker.ownership)
+        worker.consumer.subscribe([self._questions], worker)
         worker.thread.start()
         return worker
 
     def _expel(self, worker: Worker) -> None:
         classic = self._config.group_protocol == "classic"
         expel = expel_from_classic_group if classic else expel_from_consumer_group
-        member_id = worker.consumer._consumer.memberid()
+        member_id = worker.member_id
         with contextlib.suppress(RuntimeError):  # it is not in the group at this moment
             expel(self._config.bootstrap_servers, self._config.group_id or "", member_id or "nobody")
 

@@ -207,6 +207,10 @@ class Stream:
     def await_no_lag(self, seconds: float = PATIENCE) -> None:
         until(lambda: not self.lag(), f"no lag (it is {self.lag()})", seconds, every=0.2)
 
+    def await_retries(self, count: int) -> None:
+        """Until so many records stand in the retries topic."""
+        until(lambda: len(self.read(self.topics.retries)) >= count, f"{count} retries", every=0.2)
+
     @contextmanager
     def watch(self) -> Iterator[Outcomes]:
         """What comes out, read as it comes."""
@@ -287,9 +291,9 @@ def document(topic: str, document_id: str, text: str, **fields: Any) -> Outgoing
 
 def question(topic: str, question_id: str, asked: str, document_id: str, **fields: Any) -> Outgoing:
     """A question about a document; `fields` are more of the event's, and `headers`."""
-    headers = fields.pop("headers", ())
+    ours = {name: fields.pop(name) for name in ("headers", "partition") if name in fields}
     event = {"question_id": question_id, "question": asked, "document_id": document_id, **fields}
-    return named(question_id, topic, document_id, json.dumps(event).encode(), headers=headers)
+    return named(question_id, topic, document_id, json.dumps(event).encode(), **ours)
 
 
 def without_times(records: Sequence[Record]) -> dict[str, tuple[bytes | None, bytes, dict[str, bytes | None]]]:
