@@ -4,7 +4,7 @@ A place between two characters is inside a word, and no answer is cut there, whe
 
 - both sides are letters, digits, underscores or symbols other than ASCII's (`E1234`, `naïve`, `error_code`, `5€`),
 - it stands in a number with points or commas (`3.14`, `v2.3.1`, `1,000`, `10.0.0.1`), or beside a full stop between
-  letters (`support.example.com`, `ChunkedWriter.java`),
+  letters (`support.example.com`, `ChunkedWriter.java`) but for one where a space was forgotten (`closed.Then`),
 - what follows is attached to what stands before: combining marks, variation selectors, joiners and what they join.
 
 Control and format characters are looked through. Scripts written without spaces have no words to be cut: there every
@@ -115,7 +115,7 @@ class WordMap:
         kinds = _kinds()[_code_points(text)]
         self.inside = np.zeros(len(kinds) + 1, dtype=np.bool_)
         if len(kinds) > 1:
-            _mark_inside(kinds, self.inside)
+            _mark_inside(text, kinds, self.inside)
         # Where the characters stand that can be seen.
         self._visible = np.flatnonzero(_is_visible(kinds))
 
@@ -175,7 +175,7 @@ class WordMap:
         return seen, left, right
 
 
-def _mark_inside(kinds: _KindArray, inside: BoolArray) -> None:
+def _mark_inside(text: str, kinds: _KindArray, inside: BoolArray) -> None:
     """Set `inside` (characters + 1,) for all places between two characters."""
     before, after = kinds[:-1], kinds[1:]
     digit = kinds == _DIGIT
@@ -188,7 +188,11 @@ def _mark_inside(kinds: _KindArray, inside: BoolArray) -> None:
     letter, middle = kinds == _WORD, kinds[1:-1]
     in_number = digit[:-2] & ((middle == _COMMA) | (middle == _STOP)) & digit[2:]
     in_name = letter[:-2] & (middle == _STOP) & letter[2:]
-    points = np.flatnonzero(in_number | in_name) + 1
+    # A capital behind a small letter begins a sentence whose space was forgotten ("a warranty.This"), or a class.
+    names = [
+        stop for stop in np.flatnonzero(in_name) + 1 if not (text[stop - 1].islower() and text[stop + 1].isupper())
+    ]
+    points = np.array([*(np.flatnonzero(in_number) + 1), *names], dtype=np.intp)
     inside[points] = True
     inside[points + 1] = True
     # What a joiner joins may be a character that this Python's Unicode does not know yet.

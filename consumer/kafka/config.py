@@ -96,8 +96,8 @@ class KafkaConfig:
         max_poll_interval_seconds: a member that does not poll for this long loses its partitions.
         group_instance_id: static membership: a restart within the session timeout moves no partitions.
         request_timeout_seconds: how long one question to the broker (metadata, end offsets) may take.
-        publish_timeout_seconds: how long one `Publisher.publish` may take before it gives up with a `Retryable`; the
-            abort that follows takes up to 5 s more.
+        publish_timeout_seconds: how long one `Publisher.publish` may take before it gives up with a `Retryable`; what
+            follows then (an abort, a client that overstays its own timeouts) takes up to 10 s more.
         client: librdkafka properties passed through, SASL and TLS above all.
 
     Raises:

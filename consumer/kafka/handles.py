@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from consumer.kafka.config import Properties
 
 _Answer = TypeVar("_Answer")
+_GRACE_SECONDS = 3.0
 
 
 def new_consumer(properties: Properties, heard: ClientErrors) -> Consumer:
@@ -79,6 +82,36 @@ def serve(call: Callable[..., _Answer], *arguments: float) -> _Answer:
             fatal = KafkaError(KafkaError._FATAL, "the client reported a fatal error", fatal=True)  # noqa: SLF001 - its name
             raise KafkaException(fatal) from None
         raise
+
+
+def serve_in_time(call: Callable[[float], None], seconds: float) -> None:
+    """`serve` for a call that may overstay its timeout; it is left behind then, on a thread of its own.
+
+    With librdkafka 2.16 `send_offsets_to_transaction` does not return while the broker is away, when that broker went
+    away between the request and its reply. The client is beyond use after that: another with its transactional id
+    makes what it may still do void.
+
+    Raises:
+        KafkaException: as the call does; or a fatal one because it did not return.
+    """
+    outcome: SimpleQueue[KafkaException | None] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            serve(call, seconds)
+        except KafkaException as exc:
+            outcome.put(exc)
+        else:
+            outcome.put(None)
+
+    Thread(target=run, name="kafka-transaction", daemon=True).start()
+    try:
+        failure = outcome.get(timeout=seconds + _GRACE_SECONDS)
+    except Empty:
+        overstayed = KafkaError(KafkaError._TIMED_OUT, "the client did not return in time", fatal=True)  # noqa: SLF001 - its name
+        raise KafkaException(overstayed) from None
+    if failure is not None:
+        raise failure
 
 
 def _refused(exc: KafkaException) -> Stop:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaError, KafkaException, Message
 
-from consumer.kafka.handles import new_producer, serve
+from consumer.kafka.handles import new_producer, serve, serve_in_time
 from consumer.kafka.verdicts import ClientErrors, verdict
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Outbox:
         """
         while True:
             try:
-                serve(call, slice_of(deadline))
+                serve_in_time(call, slice_of(deadline))
             except KafkaException as exc:
                 serve(self.producer.poll, 0)  # runs the callbacks: the reason may be among them
                 self._heard.check()

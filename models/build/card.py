@@ -41,6 +41,7 @@ class Evaluation:
     float_reads: Sequence[Read]
     fitted: Fitted
     validation: str
+    samples: Sequence[str]
     model_file: Path
 
 
@@ -69,12 +70,14 @@ calls itself {cpu_name()}. Exact match (EM) and F1 are the official SQuAD 2.0 sc
 
 {_accuracy(evaluation)}
 
-At the default threshold (confidence {threshold:.2f}), int8: {_at_default(manifest, reads)}.
+Thresholds are chosen on these same questions, so all figures at a threshold are a little too good. At the default one
+(confidence {threshold:.2f}), int8: {_at_default(manifest, reads)}.
 
 ### Confidence
 
 Each confidence below was given by a fit that had not seen the question's article; intervals are 95 %, by bootstrap
-over paragraphs. Plain softmax is the probability of the span in its window.
+over paragraphs (which inflates a calibration error a little, so its value lies at the low end). Plain softmax is the
+probability of the span in its window.
 
 {_confidence(evaluation)}
 
@@ -87,8 +90,9 @@ differently: fit the calibration anew on a labelled sample of yours where it mat
 
 Exported with optimum, fused by onnxruntime's BERT optimizer, then quantized statically:
 
-- Activation scales are fixed at build, so a window's logits are the same whatever it is batched with. (One scale for a
-  whole batch, as dynamic quantization takes it, makes them depend on the neighbours.)
+- Activation scales are fixed at build, on windows of {", ".join(evaluation.samples)}. So a window's logits are the
+  same whatever it is batched with. (One scale for a whole batch, as dynamic quantization takes it, makes them depend on
+  the neighbours.)
 - Channels with extreme activations are scaled down exactly (SmoothQuant) or computed beside the others in fp32.
 - Weights are scaled so that u8 x s8 products of CPUs without VNNI cannot saturate: there, too, they are exact.
 - At start, twelve golden windows must come out within {TOLERANCE} of the logits measured here.
@@ -101,7 +105,8 @@ source and its licence. None of the validation paragraphs was trained on.
 ## Rebuild
 
 ```sh
-make model CHECKPOINT=path/to/checkpoint VALIDATION=path/to/{evaluation.validation} OUTPUT={manifest.name}
+make model CHECKPOINT=path/to/checkpoint VALIDATION=path/to/{evaluation.validation} OUTPUT={manifest.name} \\
+    ARGS="{" ".join(f"--sample path/to/{sample}" for sample in evaluation.samples)}"
 ```
 """
 

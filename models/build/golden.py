@@ -2,8 +2,9 @@
 
 At start every session must reproduce them on the CPU at hand. The tolerance lies between what another sound CPU may
 differ by (a rounding of an activation that falls the other way) and what a wrong kernel gives. Measured with MiniLM
-under an emulated Haswell (AVX2, no VNNI) against a CPU with AVX-512 VNNI: eleven of the twelve windows the same to
-four places and one 0.06 off; with ordinary int8 weights, whose products saturate there, every window 0.3 to 0.9 off.
+under an emulated Haswell (AVX2, no VNNI) against a CPU with AVX-512 VNNI: eleven of the twelve windows came out the
+same to three places and one 0.06 off; with ordinary int8 weights, whose products saturate there, each was 0.3 to 0.9
+off.
 """
 
 from __future__ import annotations

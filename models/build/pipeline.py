@@ -138,7 +138,8 @@ def _build(  # noqa: PLR0913  build's own arguments
         files={file.name: sha256_of_file(file) for file in sorted(finished.iterdir())},
     )
     write_manifest(finished, manifest)
-    evaluation = Evaluation(reads, float_reads, fitted, inputs.validation.name, finished / _INT8.file)
+    sampled = [path.name for path in inputs.samples] or [inputs.validation.name]
+    evaluation = Evaluation(reads, float_reads, fitted, inputs.validation.name, sampled, finished / _INT8.file)
     (finished / "README.md").write_text(card(manifest, evaluation), encoding="utf-8")
 
 
