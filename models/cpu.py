@@ -23,14 +23,14 @@ def available_cpus() -> int:
 
 def _cgroup_quota() -> float | None:
     """CPUs granted by cgroup v2 `cpu.max` ("200000 100000"), or v1's pair of files; None where there is no limit."""
-    try:
-        quota, period = _CGROUP_V2.read_text().split()[:2]
-    except (OSError, ValueError):
+    for paths in ((_CGROUP_V2,), (_CGROUP_V1_QUOTA, _CGROUP_V1_PERIOD)):
         try:
-            quota, period = _CGROUP_V1_QUOTA.read_text().strip(), _CGROUP_V1_PERIOD.read_text().strip()
-        except OSError:
-            return None
-    return None if quota in {"max", "-1"} else int(quota) / int(period)
+            quota, period = " ".join(path.read_text() for path in paths).split()[:2]
+            # -1 says that there is no limit, and so does "max", which is no number.
+            return int(quota) / int(period) if int(quota) > 0 else None
+        except (OSError, ValueError, ZeroDivisionError):
+            continue
+    return None
 
 
 def has_int8_dot_product(cpuinfo: Path = _CPUINFO) -> bool | None:

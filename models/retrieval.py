@@ -37,7 +37,7 @@ class BlockIndex:
         """The `most` windows whose blocks score highest, in the document's order; ties go to the earlier window."""
         terms = [str(token_id) for token_id in question.ids.tolist() if str(token_id) in self._known]
         if not terms:
-            return list(windows[:most])
+            return sorted(windows, key=lambda window: window.token_start)[:most]
         scores: npt.NDArray[np.float32] = self._index.get_scores(terms)
         ranked = sorted(windows, key=lambda window: (-_window_score(window, scores), window.token_start))
         return sorted(ranked[:most], key=lambda window: window.token_start)
