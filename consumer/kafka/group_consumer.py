@@ -196,7 +196,7 @@ class KafkaGroupConsumer:
         self._taken.append(record)
 
     def _judge(self, message: Message, error: KafkaError) -> None:
-        if error.fatal():
+        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 - librdkafka's code
             raise self._ended(error)
         topic = message.topic()
         if error.code() in UNKNOWN_TOPIC and topic:

@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from consumer.errors import Stop
-from consumer.kafka.verdicts import ClientErrors, librdkafka_log
+from consumer.kafka.verdicts import ClientErrors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ def new_consumer(properties: Properties, heard: ClientErrors) -> Consumer:
         Stop: librdkafka does not take the properties.
     """
     try:
-        return Consumer({**properties, "error_cb": heard}, logger=librdkafka_log)
+        return Consumer({**properties, "error_cb": heard}, logger=heard)
     except KafkaException as exc:
         raise _refused(exc) from exc
 
@@ -45,7 +45,7 @@ def new_producer(
         Stop: librdkafka does not take the properties.
     """
     try:
-        return Producer({**properties, "error_cb": heard, "on_delivery": on_delivery}, logger=librdkafka_log)
+        return Producer({**properties, "error_cb": heard, "on_delivery": on_delivery}, logger=heard)
     except KafkaException as exc:
         raise _refused(exc) from exc
 
@@ -58,7 +58,7 @@ def new_admin_client(properties: Properties, heard: ClientErrors) -> AdminClient
     """
     callbacks: dict[str, Any] = {"error_cb": heard}  # the stubs know of plain values only
     try:
-        return AdminClient({**properties, **callbacks}, logger=librdkafka_log)
+        return AdminClient({**properties, **callbacks}, logger=heard)
     except KafkaException as exc:
         raise _refused(exc) from exc
 

@@ -62,7 +62,7 @@ class Outbox:
             Stop: the broker refuses this client.
             KafkaException: it refused a record: `first_failure` has the topic.
         """
-        while serve(self.producer.flush, slice_of(deadline)) and self.first_failure is None:
+        while self._is_unsent(deadline) and self.first_failure is None:
             self._heard.check()
             if deadline.has_passed:
                 raise self._heard.silence(f"the publishing of {len(self.producer)} records")
@@ -95,6 +95,14 @@ class Outbox:
         self.producer.purge()
         with contextlib.suppress(KafkaException):
             serve(self.producer.poll, 0)
+
+    def _is_unsent(self, deadline: Deadline) -> bool:
+        try:
+            return serve(self.producer.flush, slice_of(deadline)) > 0
+        except KafkaException as exc:
+            with contextlib.suppress(KafkaException):
+                serve(self.producer.poll, 0)  # a fatal error is told before the delivery that it comes from
+            raise KafkaException(self._heard.fatal or exc.args[0]) from exc
 
     def _accepts(self, record: Outgoing) -> bool:
         try:

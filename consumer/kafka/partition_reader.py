@@ -10,7 +10,7 @@ from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Messag
 
 from consumer.broker import Partition, Record
 from consumer.errors import Retryable, Stop
-from consumer.kafka.handles import new_consumer
+from consumer.kafka.handles import new_consumer, serve
 from consumer.kafka.queries import EARLIEST, LATEST, edge_offsets, partitions_of, to_record
 from consumer.kafka.verdicts import ClientErrors, verdict
 
@@ -74,9 +74,12 @@ class KafkaPartitionReader:
             Stop: the broker refuses this client for good.
         """
         # librdkafka would wait the whole timeout for a full batch: wait for one, then take what is there.
-        messages = self._consumer.consume(1, timeout_seconds)
-        if messages and max_records > 1:
-            messages += self._consumer.consume(max_records - 1, 0)
+        try:
+            messages = serve(self._consumer.consume, 1, timeout_seconds)
+            if messages and max_records > 1:
+                messages += serve(self._consumer.consume, max_records - 1, 0)
+        except KafkaException as exc:
+            raise Stop(f"this reader cannot go on: {exc.args[0].str()}") from exc
         self._heard.check()
         return [record for message in messages if (record := self._take(message)) is not None]
 

@@ -30,7 +30,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from consumer.clock import Deadline, SystemClock
 from consumer.errors import Fenced, Retryable, SpanstreamError, Stop
 from consumer.kafka.outbox import Outbox, slice_of
-from consumer.kafka.verdicts import verdict
+from consumer.kafka.verdicts import FENCED_PRODUCER, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,11 +44,7 @@ _log = logging.getLogger(__name__)
 _CLOCK = SystemClock()  # librdkafka waits by it, whatever a test would like
 _ABORT_SECONDS = 5.0
 _CLOSE_SECONDS = 5.0
-# Another producer took our transactional id, or the broker gave up our transaction. Seldom is bad luck; so many
-# times without a commit in between is two processes with the same id.
-_FENCED_PRODUCER = frozenset(
-    {KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError._FENCED}  # noqa: SLF001 - as librdkafka spells it
-)
+# A producer fenced once is bad luck; so many times without a commit in between is two processes with the same id.
 _FENCED_PRODUCER_LIMIT = 5
 
 
@@ -58,6 +54,12 @@ class _Chunk:
 
     records: tuple[Outgoing, ...]
     offsets: Mapping[Partition, int]
+
+    @property
+    def doing(self) -> str:
+        """For a message to a person."""
+        topics = ", ".join(sorted({record.topic for record in self.records}))
+        return f"publishing to {topics}" if topics else "a commit of offsets"
 
     def repeats(self, other: _Chunk) -> bool:
         """The same input, by its offsets (a caller may have made the output anew); without any, the same output."""
@@ -113,7 +115,7 @@ class KafkaPublisher:
             outbox.flush(deadline)
             self._send_offsets(outbox, chunk.offsets, deadline)
         except (KafkaException, SpanstreamError) as exc:
-            raise self._abandoned(outbox, exc) from exc
+            raise self._abandoned(outbox, chunk, exc) from exc
         self._unsettled, self._committing = chunk, outbox
         if not self._settle(chunk, deadline):
             raise Retryable("Kafka aborted the transaction of this chunk")
@@ -158,7 +160,7 @@ class KafkaPublisher:
             Retryable: not known by the deadline; the chunk stays unsettled.
             Fenced, Stop: as `publish`.
         """
-        committed = self._commit(deadline) if self._committing is not None else None
+        committed = self._commit(chunk, deadline) if self._committing is not None else None
         if committed is None:
             committed = self._was_committed(chunk, deadline)
         self._unsettled = None
@@ -166,7 +168,7 @@ class KafkaPublisher:
             self._fenced_in_a_row = 0
         return committed
 
-    def _commit(self, deadline: Deadline) -> bool | None:
+    def _commit(self, chunk: _Chunk, deadline: Deadline) -> bool | None:
         """True: committed. None: the producer failed for good, and the broker may have done either."""
         outbox = self._ready(deadline)
         try:
@@ -177,7 +179,7 @@ class KafkaPublisher:
             self._committing = None
             if error.txn_requires_abort():
                 self._unsettled = None
-                raise self._abandoned(outbox, exc) from exc
+                raise self._abandoned(outbox, chunk, exc) from exc
             self._drop()
             return None
         self._committing = None
@@ -196,15 +198,19 @@ class KafkaPublisher:
             raise Fenced("another member has committed offsets of this chunk's partitions")
         return all(done)
 
-    def _abandoned(self, outbox: Outbox, exc: KafkaException | SpanstreamError) -> SpanstreamError:
+    def _abandoned(self, outbox: Outbox, chunk: _Chunk, exc: KafkaException | SpanstreamError) -> SpanstreamError:
         """Abort, and say what the failure means."""
         first = outbox.first_failure  # before the abort adds its own
         fatal = self._abort(outbox)
         if isinstance(exc, SpanstreamError):
             return exc
+        failures = [(exc.args[0], chunk.doing)]
+        if first is not None:
+            failures.insert(0, first)
         if fatal is not None:
-            return self._judged(fatal, "a transaction")
-        return self._judged(*(first or (exc.args[0], "a transaction")))
+            failures.append((fatal, chunk.doing))
+        refusals = (found for failure in failures if isinstance(found := verdict(*failure), Stop))
+        return next(refusals, None) or self._judged(*failures[-1 if fatal is not None else 0])
 
     def _abort(self, outbox: Outbox) -> KafkaError | None:
         """Abort; a producer that cannot is dropped, and where it is beyond use, the reason returned."""
@@ -218,7 +224,7 @@ class KafkaPublisher:
         return None
 
     def _judged(self, error: KafkaError, doing: str) -> SpanstreamError:
-        if error.code() in _FENCED_PRODUCER:
+        if error.code() in FENCED_PRODUCER:
             self._fenced_in_a_row += 1
             if self._fenced_in_a_row >= _FENCED_PRODUCER_LIMIT:
                 name = self._properties["transactional.id"]

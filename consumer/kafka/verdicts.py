@@ -72,6 +72,12 @@ def verdict(error: KafkaError, doing: str) -> SpanstreamError:
     return Retryable(said) if hint is None else Stop(f"{said}; {hint}")
 
 
+# Another producer took our transactional id, or the broker gave up our transaction.
+FENCED_PRODUCER = frozenset(
+    {KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError._FENCED}  # noqa: SLF001 - as above
+)
+
+
 class ClientErrors:
     """What a client says outside any call (librdkafka's `error_cb`): lost connections pass, refusals are kept."""
 
@@ -79,6 +85,7 @@ class ClientErrors:
         self._servers = bootstrap_servers
         self._latest = ""
         self._refusal: Stop | None = None
+        self.fatal: KafkaError | None = None  # why the client is beyond use
 
     def __call__(self, error: KafkaError) -> None:
         """Called by librdkafka from inside a poll or a flush."""
@@ -86,6 +93,19 @@ class ClientErrors:
         found = verdict(error, f"the connection to {self._servers}")
         if isinstance(found, Stop):
             self._refusal = found
+
+    def log(self, level: int, line: str, *arguments: object) -> None:
+        """Called by librdkafka in the place of a logger's `log`.
+
+        A fatal error is told there first, as "Fatal error: WHAT: why"; what confluent-kafka raises for it does not
+        always say (see `handles.serve`).
+        """
+        text = line % arguments if arguments else line
+        _, found, reason = text.partition("Fatal error: ")
+        if found:
+            known = (code for code in (*_STOP, *FENCED_PRODUCER) if reason.startswith(KafkaError(code).str()))
+            self.fatal = KafkaError(next(known, KafkaError._FATAL), reason, fatal=True)  # noqa: SLF001 - as above
+        librdkafka_log.log(level, text)
 
     def check(self) -> None:
         """Raise what was refused.

@@ -13,7 +13,7 @@ from consumer.kafka import KafkaConfig, KafkaGroupConsumer, KafkaPartitionReader
 from tests.support.broker_harness import Member, group_name, numbered, read_all, until
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.kafka_fixtures import Topics
-from tests.support.kafka_proxy import END_TXN, KafkaProxy, Loss
+from tests.support.kafka_proxy import END_TXN, TXN_OFFSET_COMMIT, KafkaProxy, Loss
 
 
 @dataclass
@@ -139,6 +139,20 @@ def test_without_offsets_a_producer_that_lost_its_id_cannot_know_and_stops(scene
     with pytest.raises(Stop, match="not known"):
         scene.publisher.publish(scene.chunk(b"first"), {})
     assert scene.visible() == [b"first", b"first"]
+
+
+@pytest.mark.parametrize("lost", ["request", "reply"])
+def test_a_broker_that_goes_away_while_it_takes_the_offsets_holds_nobody(scene: Scene, lost: Loss) -> None:
+    # librdkafka's call does not return before the broker does: the publisher leaves it behind
+    scene.proxy.lose(TXN_OFFSET_COMMIT, lost)
+    for _ in range(2):
+        with pytest.raises(Retryable):
+            scene.publisher.publish(scene.chunk(b"first"), {scene.partition: 2})
+    assert scene.proxy.lost.is_set()
+    scene.proxy.heal()
+    scene.publisher.publish(scene.chunk(b"first"), {scene.partition: 2})
+    assert scene.visible() == [b"first", b"first"]
+    assert scene.committed() == 2
 
 
 def test_closing_finishes_a_commit_that_was_not_heard_of(scene: Scene) -> None:

@@ -13,6 +13,7 @@ import threading
 from typing import Literal
 
 END_TXN = 26
+TXN_OFFSET_COMMIT = 28
 Loss = Literal["request", "reply"]
 
 

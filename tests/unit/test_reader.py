@@ -4,14 +4,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.artifact import Artifact
 from models.backends import Backend, Backends
 from models.errors import InferenceFailed, InvalidSpan, QuestionTooLong, SpanMismatch
 from models.inference import ReadWindow
 from models.reader import Answer, Reader
 from models.retrieval import BlockIndex
 from tests.support.damage import all_shifts
-from tests.support.fake_reader import MAX_LENGTH, LetterSession, fake_reader
+from tests.support.fake_reader import MANIFEST, MAX_LENGTH, LetterSession, fake_reader
 from tests.support.texts import TEXTS
+from tests.support.trained_tokenizers import trained
 
 TEXT = "The train leaves at 10:42 from platform 7, and the next train leaves at 11:42."
 QUESTIONS = ["when does the train leave?", "from platform?", "the next train?"]
@@ -168,14 +170,27 @@ def test_an_answer_tells_the_precision_that_found_it() -> None:
 
 def test_of_mixed_precisions_the_candidates_is_told() -> None:
     reader = fake_reader()
-    (plan,) = reader.plan(LONG, reader.tokenize(LONG), ["train 41?"])
-    outcomes = dict(reader.score([plan]))
-    answer = reader.conclude(plan, outcomes)
-    assert answer.candidate is not None
-    for window, outcome in outcomes.items():
-        assert isinstance(outcome, ReadWindow)
-        starts, span = plan.document.starts, outcome.span.span
-        found_it = span is not None and starts[span.first] == answer.candidate.char_start
-        outcomes[window] = ReadWindow(outcome.span, "fp32" if found_it else "int8")
-    assert {outcome.precision for outcome in outcomes.values() if isinstance(outcome, ReadWindow)} == {"fp32", "int8"}
-    assert reader.conclude(plan, outcomes).precision == "fp32"
+    told = set()
+    for plan in reader.plan(LONG, reader.tokenize(LONG), [f"train {number}?" for number in range(5)]):
+        outcomes = dict(reader.score([plan]))
+        candidate = reader.conclude(plan, outcomes).candidate
+        assert candidate is not None
+        for place, (window, outcome) in enumerate(outcomes.items()):
+            assert isinstance(outcome, ReadWindow)
+            outcomes[window] = ReadWindow(outcome.span, f"window {place}")
+        precision = reader.conclude(plan, outcomes).precision
+        (found_it,) = (one for one in outcomes.values() if isinstance(one, ReadWindow) and one.precision == precision)
+        assert found_it.span.span is not None
+        assert plan.document.starts[found_it.span.span.first] == candidate.char_start
+        told.add(precision)
+    assert len(told) > 1
+
+
+@pytest.mark.parametrize("kind", ["byte-level", "unigram-nfkc"])
+def test_a_blank_document_is_not_read_where_the_tokenizer_has_tokens_for_it(kind: str) -> None:
+    letters = fake_reader()
+    artifact = Artifact(letters.artifact.folder, MANIFEST, trained(kind), letters.artifact.golden)
+    reader = Reader(artifact, letters.backends)
+    assert reader.tokenize("\u200b \n").size > 0
+    (answer,) = reader.read("\u200b \n", ["when?"])
+    assert (answer.candidate, answer.windows_total) == (None, 0)
