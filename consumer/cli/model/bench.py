@@ -1,0 +1,25 @@
+"""`spanstream model bench`: the session's speed on this machine."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from consumer.cli.model.options import Folder
+from models.artifact import DEFAULT_ARTIFACT
+
+
+def bench(
+    folder: Folder = DEFAULT_ARTIFACT,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; by default the cgroup's quota.")] = None,
+    seconds: Annotated[float, typer.Option(min=0.5, help="How long to run, in seconds.")] = 5.0,
+) -> None:
+    """Windows a second of the session on this machine, on the demo's tickets and questions."""
+    from consumer.model_bench import bench_session  # noqa: PLC0415  only this command needs the demo's tickets
+
+    figures = bench_session(folder, threads=threads, seconds=seconds)
+    typer.echo(
+        f"{figures.windows_per_second:.0f} windows/s ({figures.windows} windows of {figures.mean_tokens:.0f} tokens on "
+        f"average in {figures.seconds:.1f} s; {figures.session}, {figures.parallel_runs} runs at a time)"
+    )
