@@ -31,6 +31,7 @@ class Example:
         context: the paragraph.
         question: as asked.
         answers: the gold answers, verbatim pieces of the context; empty where there is no answer.
+        starts: where each of them begins in the context, in code points.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Example:
     context: str
     question: str
     answers: tuple[str, ...]
+    starts: tuple[int, ...] = ()
 
     @property
     def has_answer(self) -> bool:
@@ -100,15 +102,18 @@ def _example(path: Path, article: str, context: str, question: object) -> Exampl
         raise SquadError(f"{path}: {where}: is_impossible, and yet has answers")
     if not impossible and not answers:
         raise SquadError(f"{path}: {where}: has no answer, and yet not is_impossible")
-    return Example(question_id, article, context, text, tuple(_answer(path, where, context, each) for each in answers))
+    found = [_answer(path, where, context, each) for each in answers]
+    return Example(
+        question_id, article, context, text, tuple(text for text, _ in found), tuple(start for _, start in found)
+    )
 
 
-def _answer(path: Path, where: str, context: str, answer: object) -> str:
+def _answer(path: Path, where: str, context: str, answer: object) -> tuple[str, int]:
     text = _text(path, answer, "text", where)
     start = answer.get("answer_start") if isinstance(answer, dict) else None
     if not text or not isinstance(start, int) or context[start : start + len(text)] != text or start < 0:
         raise SquadError(f"{path}: {where}: the answer {text!r} does not stand at answer_start {start}")
-    return text
+    return text, start
 
 
 def _list(path: Path, holder: object, key: str, where: str) -> list[Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-BUILD_TOOLS = frozenset({"torch", "transformers", "optimum", "onnx", "sklearn"})
+BUILD_TOOLS = frozenset({"torch", "transformers", "optimum", "onnx", "peft", "sklearn"})
 
 # Everything but the build of the artifact, which is for the build group's environment.
 _IMPORT_ALL = """

@@ -37,7 +37,7 @@ def written(folder: Path, value: object) -> Path:
 
 def test_a_question_is_read_with_its_article_paragraph_and_answers(tmp_path: Path) -> None:
     [example] = read_squad(written(tmp_path, content(question())))
-    assert example == Example("q1", "Printers", CONTEXT, "Which code?", ("E-204",))
+    assert example == Example("q1", "Printers", CONTEXT, "Which code?", ("E-204",), (29,))
     assert example.has_answer
 
 

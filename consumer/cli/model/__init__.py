@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from consumer.cli.model import bench, build, show
+from consumer.cli.model import bench, build, show, train
 
-app = typer.Typer(help="Show, time or build a model artifact.", no_args_is_help=True)
+app = typer.Typer(help="Train, build, show or time a model.", no_args_is_help=True)
 app.command()(show.show)
 app.command()(bench.bench)
+app.command()(train.train)
 app.command()(build.build)

@@ -1,0 +1,49 @@
+"""How many epochs, and which learning rate, by the amount of data and what the training begins from.
+
+Rules of thumb, in one place: 2 to 4 epochs at 2e-5 to 5e-5 for a BERT of 768 (Devlin et al. 2019, appendix A.3), longer
+at the same rate on little data (Mosbach, Andriushchenko and Klakow 2021, "On the Stability of Fine-tuning BERT"), small
+models learn at higher rates, a model that can already do the task at lower ones, LoRA at ten times the rate (Hu et
+al. 2021, section 4 and appendix D).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+_SMALL_WIDTH: Final = 512
+_LARGE_WIDTH: Final = 1024
+# About what SQuAD v2.0 (130,000 questions) takes in two epochs.
+_PASSES_OF_A_NEW_HEAD: Final = 260_000
+_PASSES_OF_AN_ADAPTATION: Final = 10_000
+_MOST_EPOCHS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to train with, and why, in one line."""
+
+    epochs: int
+    learning_rate: float
+    reason: str
+
+
+def advise(questions: float, *, hidden_size: int, has_head: bool, lora: bool) -> Advice:
+    """Epochs and peak learning rate.
+
+    Args:
+        questions: read in one epoch.
+        hidden_size: width of the encoder.
+        has_head: whether the model answers questions already.
+        lora: whether only low-rank updates are learned.
+    """
+    rate = 1.5e-4 if hidden_size <= _SMALL_WIDTH else 5e-5 if hidden_size < _LARGE_WIDTH else 2e-5
+    passes = _PASSES_OF_A_NEW_HEAD
+    if has_head:
+        rate, passes = rate / 3, _PASSES_OF_AN_ADAPTATION
+    if lora:
+        rate *= 10
+    least = 1 if has_head else 2
+    epochs = min(max(round(passes / questions), least), _MOST_EPOCHS)
+    begins = "a model that answers questions already" if has_head else "an encoder without a head for questions"
+    return Advice(epochs, rate, f"{questions:,.0f} questions an epoch, {begins}, {hidden_size} wide")
