@@ -17,6 +17,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import beta, binom
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -64,8 +65,6 @@ def upper_bound(wrong: int, given: int, miss: float = MISS) -> float:
 
     1.0 where nothing was given or everything was wrong.
     """
-    from scipy.stats import beta  # noqa: PLC0415  of the evaluate group
-
     return float(beta.ppf(1 - miss, wrong + 1, given - wrong)) if wrong < given else 1.0
 
 
@@ -85,8 +84,6 @@ def fixed_order(scores: FloatArray, wrong: BoolArray, allowed: float, tested_on:
         allowed: the share of wrong answers that is allowed, 0 to 1.
         tested_on: how many questions there are to test on.
     """
-    from scipy.stats import binom  # noqa: PLC0415  as above
-
     order = np.argsort(-scores, kind="stable")
     thresholds, given = _cuts(scores[order])
     failures = np.cumsum(wrong[order])[given - 1]

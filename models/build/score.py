@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.linear_model import LogisticRegression
 
 from models.build.predict import Read
 from models.calibrate import FEATURES
@@ -91,8 +92,6 @@ def platt(scores: FloatArray, right: BoolArray) -> Scale:
 
 def _regress(features: FloatArray, right: BoolArray) -> tuple[tuple[float, ...], float]:
     """Weights and bias; lightly regularized on standardized features, and given for the features as they are."""
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  of the evaluate group
-
     mean, spread = features.mean(axis=0), features.std(axis=0) + 1e-9
     model = LogisticRegression(C=10.0, solver="newton-cholesky").fit((features - mean) / spread, right)
     weights = model.coef_[0] / spread

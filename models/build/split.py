@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.model_selection import GroupKFold
 
 from models.build.predict import Read
 
@@ -45,8 +46,6 @@ def first_half_of(groups: IntArray) -> BoolArray:
 
 def folds_of(groups: IntArray, right: BoolArray, among: BoolArray) -> Iterator[tuple[BoolArray, BoolArray]]:
     """(fitted on, held out) masks, whole groups held out; both kinds of candidates are always fitted on."""
-    from sklearn.model_selection import GroupKFold  # noqa: PLC0415  of the evaluate group
-
     places = np.flatnonzero(among)
     folds = min(_FOLDS, len(np.unique(groups[places])))
     for kept, left_out in GroupKFold(folds).split(places, groups=groups[places]):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from consumer.cli.model import bench, build, show
+from consumer.cli.model import bench, build, calibrate, evaluate, show
 
-app = typer.Typer(help="Show, time or build a model artifact.", no_args_is_help=True)
+app = typer.Typer(help="Show, time, build, measure or calibrate a model artifact.", no_args_is_help=True)
 app.command()(show.show)
 app.command()(bench.bench)
 app.command()(build.build)
+app.command()(evaluate.evaluate)
+app.command()(calibrate.calibrate)
