@@ -26,6 +26,10 @@ def _log_probability(reading: Reading) -> float:
     return max(reading.best.log_probability, -20.0) if reading.best else -20.0
 
 
+def _probability(reading: Reading) -> float:
+    return math.exp(reading.best.log_probability) if reading.best else 0.0
+
+
 def _margin(reading: Reading) -> float:
     if reading.best is None or reading.best.span is None:
         return 0.0
@@ -46,6 +50,7 @@ def _log_answer_tokens(reading: Reading) -> float:
 FEATURES: Final[dict[str, Callable[[Reading], float]]] = {
     "null_score_diff": _null_score_diff,
     "log_probability": _log_probability,
+    "probability": _probability,
     "margin": _margin,
     "log_windows": _log_windows,
     "log_answer_tokens": _log_answer_tokens,

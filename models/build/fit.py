@@ -31,10 +31,13 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
+# `probability` first: on SQuAD, held out, it leaves fewer wrong candidates among the surest ones than its logarithm
+# does (coverage at 75 % accuracy 0.06 against 0.03, area under the risk-coverage curve 0.508 against 0.511).
 # Not among them: `log_windows`, for paragraphs of one window cannot say what many windows mean; and
 # `log_answer_tokens`, which lowers the calibration error by trusting long answers less, also those that are right but
 # for a word; held out, it gained no F1.
 _FEATURE_SETS: Final[tuple[tuple[str, ...], ...]] = (
+    ("null_score_diff", "probability"),
     ("null_score_diff", "log_probability"),
     ("null_score_diff", "log_probability", "margin"),
 )

@@ -39,7 +39,7 @@ def test_held_out_the_confidence_comes_true(fitted: Fitted) -> None:
 def test_a_score_of_more_weights_has_to_be_better_than_chance_makes_it() -> None:
     # The margin of these readings is the same for all of them: it can add nothing.
     fitted = fit(MANY, "new")
-    assert len(fitted.log_losses) == 3
+    assert len(fitted.log_losses) == 4
     assert "margin" not in fitted.calibration.weights
 
 
