@@ -30,6 +30,10 @@ help: ## This list
 	@sh requirements/install .venv requirements/test.txt
 	@touch $@
 
+.venv/.evaluate: requirements/evaluate.txt .venv/.serving
+	@sh requirements/install .venv requirements/evaluate.txt
+	@touch $@
+
 .venv-tools/.stamp: requirements/tools.txt requirements/install
 	@sh requirements/install .venv-tools requirements/tools.txt
 	@touch $@
@@ -85,6 +89,13 @@ model: $(if $(and $(CHECKPOINT),$(VALIDATION)),.venv-build/.stamp) ## Build the 
 	@test -n "$(CHECKPOINT)" -a -n "$(VALIDATION)" || { echo 'usage: make model CHECKPOINT=folder VALIDATION=file.json.gz' >&2; exit 2; }
 	.venv-build/bin/spanstream model build --checkpoint "$(CHECKPOINT)" --validation "$(VALIDATION)" \
 		--output "$(OUTPUT)" $(ARGS)
+
+.PHONY: evaluate calibrate
+evaluate: $(if $(DATA),.venv/.evaluate) ## Measure the model on labelled questions (0.3 GB of tools, no torch): DATA=file.json ARGS="--output figures"
+calibrate: $(if $(DATA),.venv/.evaluate) ## Fit confidence and thresholds to them: DATA=file.json ARGS="--output my-artifact"
+evaluate calibrate:
+	@test -n "$(DATA)" || { echo 'usage: make $@ DATA=file.json ARGS="--output folder"' >&2; exit 2; }
+	$(BIN)/spanstream model $@ --data "$(DATA)" $(ARGS)
 
 .PHONY: wheel
 wheel: .venv-tools/.stamp ## Build dist/spanstream-*.whl

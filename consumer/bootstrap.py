@@ -152,20 +152,10 @@ def open_reader(settings: Settings) -> Reader:
 
 
 def _threshold(wanted: float | str, manifest: Manifest) -> float:
-    """A threshold by its name in the artifact, or a number."""
-    thresholds = manifest.calibration.thresholds
-    if wanted in thresholds:
-        return thresholds[str(wanted)]
     try:
-        value = float(wanted)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise Stop(
-            f"setting SPANSTREAM_MODEL__THRESHOLD: no threshold {wanted!r} in the artifact; "
-            f"take one of {', '.join(sorted(thresholds))}, or a number from 0 to 1"
-        )
-    return value
+        return manifest.calibration.threshold(wanted)
+    except ArtifactError as error:
+        raise Stop(f"setting SPANSTREAM_MODEL__THRESHOLD: {error}") from error
 
 
 def open_store(settings: RedisSettings, metrics: Metrics | None = None) -> ByteStore | None:

@@ -1,10 +1,11 @@
 """A model artifact: a folder with a manifest that names, sizes up and fingerprints everything in it.
 
-    manifest.json   what the model is, its windows, variants, calibration, and the SHA-256 of each file below
-    tokenizer.json  the tokenizer
-    model.*.onnx    one file a variant: int8 for the CPU, optionally fp16 for a GPU
-    golden.json     a few windows and the logits they must give on a sound CPU
-    README.md       the model's card, for people
+    manifest.json     what the model is, its windows, variants, calibration, and the SHA-256 of each file below
+    tokenizer.json    the tokenizer
+    model.*.onnx      one file a variant: int8 for the CPU, optionally fp16 for a GPU
+    golden.json       a few windows and the logits they must give on a sound CPU
+    calibration.json  where the confidence and its thresholds come from; not read when serving
+    README.md         the model's card, for people
 
 `load_artifact` refuses a folder that is not exactly what its manifest says.
 """

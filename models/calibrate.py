@@ -14,6 +14,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from models.aggregate import Reading
+from models.errors import ArtifactError
 
 
 def _null_score_diff(reading: Reading) -> float:
@@ -23,6 +24,10 @@ def _null_score_diff(reading: Reading) -> float:
 def _log_probability(reading: Reading) -> float:
     # A span that softmax thinks impossible is as bad at e^-20 as at e^-200.
     return max(reading.best.log_probability, -20.0) if reading.best else -20.0
+
+
+def _probability(reading: Reading) -> float:
+    return math.exp(reading.best.log_probability) if reading.best else 0.0
 
 
 def _margin(reading: Reading) -> float:
@@ -45,6 +50,7 @@ def _log_answer_tokens(reading: Reading) -> float:
 FEATURES: Final[dict[str, Callable[[Reading], float]]] = {
     "null_score_diff": _null_score_diff,
     "log_probability": _log_probability,
+    "probability": _probability,
     "margin": _margin,
     "log_windows": _log_windows,
     "log_answer_tokens": _log_answer_tokens,
@@ -79,6 +85,25 @@ class Calibration(BaseModel):
         if wrong := sorted(name for name, value in thresholds.items() if not 0 <= value <= 1):
             raise ValueError(f"thresholds {wrong} are not between 0 and 1")
         return thresholds
+
+    def threshold(self, wanted: float | str) -> float:
+        """A least confidence by its name, or as a number.
+
+        Raises:
+            ArtifactError: neither a name of this artifact nor a number from 0 to 1; the text lists the names.
+        """
+        if wanted in self.thresholds:
+            return self.thresholds[str(wanted)]
+        try:
+            value = float(wanted)
+        except ValueError:
+            value = -1.0
+        if not 0 <= value <= 1:
+            names = ", ".join(sorted(self.thresholds))
+            raise ArtifactError(
+                f"no threshold {wanted!r} in the artifact; take one of {names}, or a number from 0 to 1"
+            )
+        return value
 
     def confidence(self, reading: Reading) -> float:
         """The probability, 0 to 1, that the reading's candidate is right; 0 where there is no candidate."""

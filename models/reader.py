@@ -177,6 +177,14 @@ class Reader:
         windows = [window for plan in plans for window in plan.windows]
         return self._inference.run(windows, waiting_windows=waiting_windows)
 
+    def reading(self, plan: Plan, outcomes: Mapping[Window, Outcome]) -> Reading:
+        """What the windows together say, before calibration; `conclude` goes on from here.
+
+        Raises:
+            InferenceFailed: the session failed on one of the plan's windows.
+        """
+        return aggregate([one.span for one in _read_windows(plan, outcomes)])
+
     def conclude(self, plan: Plan, outcomes: Mapping[Window, Outcome]) -> Answer:
         """One calibrated, validated answer out of the windows' spans.
 
@@ -184,12 +192,7 @@ class Reader:
             InferenceFailed: the session failed on one of the plan's windows.
             InvalidSpan: see `models.validate`.
         """
-        read: list[ReadWindow] = []
-        for window in plan.windows:
-            outcome = outcomes[window]
-            if isinstance(outcome, InferenceFailed):
-                raise outcome
-            read.append(outcome)
+        read = _read_windows(plan, outcomes)
         reading = aggregate([one.span for one in read])
         candidate = None
         if reading.best is not None and reading.best.span is not None:
@@ -214,3 +217,13 @@ class Reader:
     def close(self) -> None:
         """End the inference threads."""
         self._inference.close()
+
+
+def _read_windows(plan: Plan, outcomes: Mapping[Window, Outcome]) -> list[ReadWindow]:
+    read: list[ReadWindow] = []
+    for window in plan.windows:
+        outcome = outcomes[window]
+        if isinstance(outcome, InferenceFailed):
+            raise outcome
+        read.append(outcome)
+    return read

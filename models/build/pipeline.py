@@ -25,6 +25,7 @@ from models.build.fit import fit
 from models.build.golden import golden
 from models.build.graph import Graph
 from models.build.predict import ReadingOptions, read_all
+from models.build.record import write_record
 from models.build.squad import Example, read_squad
 from models.cpu import available_cpus
 from models.packing import Batch, assemble
@@ -124,6 +125,7 @@ def _build(  # noqa: PLR0913  build's own arguments
     say("write golden logits, manifest and card")
     expected = golden(session, tokenizer, shape, checkpoint.pad_id)
     (finished / "golden.json").write_text(expected.model_dump_json() + "\n", encoding="utf-8")
+    write_record(finished, fitted, [inputs.validation])
     manifest = Manifest(
         name=name,
         version=version,

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 Metric = Callable[[FloatArray, FloatArray], float]
 
 BINS: Final = 15
@@ -61,40 +62,58 @@ def brier_score(confidence: FloatArray, right: FloatArray) -> float:
 
 def area_under_risk_coverage(confidence: FloatArray, right: FloatArray) -> float:
     """Mean error rate of the most confident 1, 2, ... all candidates (Geifman and El-Yaniv 2017), 0 to 1."""
-    return float((1 - _accuracies(confidence, right)).mean())
+    return float((1 - accuracies(confidence, right)).mean())
 
 
 def coverage_at(accuracy: float) -> Metric:
     """A metric: the greatest share of questions, most confident first, whose candidates reach this accuracy."""
 
     def coverage(confidence: FloatArray, right: FloatArray) -> float:
-        reached = np.flatnonzero(_accuracies(confidence, right) >= accuracy)
+        reached = np.flatnonzero(accuracies(confidence, right) >= accuracy)
         return float((reached[-1] + 1) / len(right)) if len(reached) else 0.0
 
     return coverage
 
 
 def with_interval(metric: Metric, judgements: Sequence[Judgement]) -> Interval:
-    """The metric with a 95 % bootstrap interval (percentiles of 1,000 resamples).
-
-    Whole paragraphs are drawn, not questions: questions of one paragraph are right or wrong together.
-    """
+    """The metric with a 95 % interval; see `bootstrapped`."""
     confidence = np.array([each.confidence for each in judgements])
     right = np.array([float(each.right) for each in judgements])
+    clusters = [each.paragraph for each in judgements]
+    return bootstrapped({"": lambda drawn: metric(confidence[drawn], right[drawn])}, clusters)[""]
+
+
+def bootstrapped(
+    figures: Mapping[str, Callable[[IntArray], float]], clusters: Sequence[str], resamples: int = _RESAMPLES
+) -> dict[str, Interval]:
+    """Figures with 95 % bootstrap intervals (percentiles over resamples, the same ones for all figures).
+
+    Whole clusters are drawn, not questions: questions of one paragraph are right or wrong together.
+
+    Args:
+        figures: what to compute, each from the numbers of the questions drawn.
+        clusters: (questions,) what each question belongs to.
+        resamples: how many times to draw.
+    """
     members: dict[str, list[int]] = {}
-    for place, each in enumerate(judgements):
-        members.setdefault(each.paragraph, []).append(place)
-    paragraphs = [np.array(places) for places in members.values()]
+    for place, cluster in enumerate(clusters):
+        members.setdefault(cluster, []).append(place)
+    groups = [np.array(places) for places in members.values()]
     random = np.random.default_rng(_SEED)
-    resampled = []
-    for _ in range(_RESAMPLES):
-        drawn = np.concatenate([paragraphs[place] for place in random.integers(len(paragraphs), size=len(paragraphs))])
-        resampled.append(metric(confidence[drawn], right[drawn]))
-    low, high = np.percentile(resampled, [2.5, 97.5])
-    return Interval(metric(confidence, right), float(low), float(high))
+    resampled: dict[str, list[float]] = {name: [] for name in figures}
+    for _ in range(resamples):
+        drawn = np.concatenate([groups[place] for place in random.integers(len(groups), size=len(groups))])
+        for name, figure in figures.items():
+            resampled[name].append(figure(drawn))
+    every = np.arange(len(clusters))
+    intervals = {}
+    for name, figure in figures.items():
+        low, high = np.percentile(resampled[name], [2.5, 97.5])
+        intervals[name] = Interval(figure(every), float(low), float(high))
+    return intervals
 
 
-def _accuracies(confidence: FloatArray, right: FloatArray) -> FloatArray:
+def accuracies(confidence: FloatArray, right: FloatArray) -> FloatArray:
     """(questions,): the accuracy of the most confident 1, 2, ... all of them."""
     order = np.argsort(-confidence, kind="stable")
     accuracies: FloatArray = np.cumsum(right[order]) / np.arange(1, len(right) + 1)

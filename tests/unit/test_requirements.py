@@ -13,8 +13,10 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "requirements"
-GROUPS = ("serving", "test", "tools", "build", "gpu")
-BUILD_TOOLS = frozenset({"torch", "transformers", "optimum", "optimum-onnx", "onnx", "scikit-learn"})
+GROUPS = ("serving", "evaluate", "test", "tools", "build", "gpu")
+BUILD_TOOLS = frozenset(
+    {"torch", "transformers", "optimum", "optimum-onnx", "onnx", "scikit-learn", "scipy", "matplotlib"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def test_serving_needs_none_of_the_build_tools() -> None:
     assert not BUILD_TOOLS & {pin.name for pin in pins("serving")}
 
 
-@pytest.mark.parametrize("group", ["test", "build", "gpu"])
+@pytest.mark.parametrize("group", ["evaluate", "test", "build", "gpu"])
 def test_a_package_that_serving_has_too_is_the_same_version(group: str) -> None:
     served: dict[str, set[str]] = {}
     for pin in pins("serving"):

@@ -23,3 +23,15 @@ def build_tools(doing: str) -> Iterator[None]:
         raise Stop(
             f"{doing} needs the build group ({error.name} is missing): pip install -r requirements/build.txt"
         ) from error
+
+
+@contextmanager
+def evaluate_tools(doing: str) -> Iterator[None]:
+    """Import the evaluate group's tools inside; where they are not installed, `Stop` says what to do."""
+    try:
+        yield
+    except ImportError as error:
+        raise Stop(
+            f"{doing} needs the evaluate group ({error.name} is missing): pip install matplotlib scikit-learn scipy; "
+            "requirements/evaluate.txt pins them"
+        ) from error

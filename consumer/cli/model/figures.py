@@ -1,0 +1,156 @@
+"""An evaluation's figures and a calibration's, as tables on the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from models.build.reliability import Interval
+from models.evaluation.recalibrate import Recalibrated
+from models.evaluation.report import AtThreshold, Bucket, ConfidenceFigures, Latency, Report, VariantReport
+
+_CONFIDENCE = {
+    "expected_calibration_error": "expected calibration error",
+    "brier_score": "Brier score",
+    "area_under_risk_coverage": "area under risk-coverage",
+    "coverage_at_80": "coverage at 80 % accuracy",
+    "coverage_at_90": "coverage at 90 % accuracy",
+}
+
+
+def show_report(report: Report, console: Console) -> None:
+    """All tables."""
+    data, artifact = report.data, report.artifact
+    files = ", ".join(each.file for each in data.files)
+    unanswerable = data.questions - data.answerable
+    console.print(f"[bold]{artifact.name} {artifact.version}[/], confidence {artifact.calibration}")
+    console.print(
+        f"{files}: {data.questions} questions, {unanswerable} of them without an answer; {data.documents} texts of "
+        f"{data.articles} articles; "
+        + ("all windows read" if report.max_windows is None else f"at most {report.max_windows} windows read of a text")
+    )
+    for note in report.notes:
+        console.print(f"[yellow]Note:[/] {note}")
+    for variant in report.variants:
+        console.print(f"\n[bold]{variant.file}[/] ({variant.session}, {variant.size_bytes / 1e6:.1f} MB)")
+        _show_variant(variant, console)
+
+
+def _show_variant(variant: VariantReport, console: Console) -> None:
+    console.print("Official SQuAD 2.0 scores in %, with 95 % intervals; declined: of the questions without an answer")
+    console.print(_scores(variant))
+    console.print(_answers(variant))
+    raw, calibrated = variant.best["null_score_diff"], variant.best["confidence"]
+    console.print(
+        f"Best threshold on the raw score difference: F1 {raw.f1:.2f} ({raw.f1_threshold:.3f}), EM {raw.exact:.2f} "
+        f"({raw.exact_threshold:.3f}); on the confidence: F1 {calibrated.f1:.2f}, EM {calibrated.exact:.2f}"
+    )
+    console.print(
+        confidence_table(
+            {"calibrated": variant.confidence["calibrated"], "plain softmax": variant.confidence["softmax"]}
+        )
+    )
+    console.print(
+        "By the size of the text, at the default threshold; candidates: where there is an answer, given or not"
+    )
+    console.print(_sizes("tokens", variant.by_tokens))
+    console.print(_sizes("windows", variant.by_windows))
+    if variant.latency is not None:
+        console.print(_latency(variant.latency))
+
+
+def _scores(variant: VariantReport) -> Table:
+    table = _table("threshold", "EM", "F1", "EM, F1 answerable", "declined rightly")
+    for name, at in _by_threshold(variant):
+        answerable = f"{_number(at.answerable_exact)}, {_number(at.answerable_f1)}"
+        table.add_row(name, interval(at.exact, 1), interval(at.f1, 1), answerable, _number(at.unanswerable_declined))
+    return table
+
+
+def _answers(variant: VariantReport) -> Table:
+    table = _table("threshold", "confidence", "given", "right of them, %", "of all right ones, %")
+    for name, at in _by_threshold(variant):
+        table.add_row(
+            name,
+            f"{at.threshold:.4f}",
+            str(at.given),
+            "" if at.precision is None else interval(at.precision, 1, 100),
+            _number(None if at.recall is None else 100 * at.recall),
+        )
+    return table
+
+
+def _by_threshold(variant: VariantReport) -> list[tuple[str, AtThreshold]]:
+    return sorted(variant.thresholds.items(), key=lambda item: item[1].threshold)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(columns[0])
+    for column in columns[1:]:
+        table.add_column(column, justify="right")
+    return table
+
+
+def show_calibration(result: Recalibrated, console: Console) -> None:
+    """What a calibration came to."""
+    fitted = result.fitted
+    console.print(f"[bold]{fitted.calibration.name}[/], {len(fitted.held_out)} questions; score: {fitted.score}")
+    console.print(confidence_table(result.figures))
+    console.print(f"Intervals: 95 %, by text; unseen: by a fit without the question's {fitted.grouped_by}.")
+    table = _table("threshold", "confidence", "given", "right of them, %", "of all right ones, %")
+    for name, choice in sorted(fitted.choices.items(), key=lambda item: item[1].threshold):
+        shares = (None if share is None else 100 * share for share in (choice.precision, choice.recall))
+        table.add_row(name, f"{choice.threshold:.4f}", str(choice.given), *map(_number, shares))
+    console.print(table)
+    for name, guarantee in fitted.guarantees.items():
+        if kept := guarantee.kept:
+            console.print(
+                f"{name}: on {guarantee.questions} questions set apart, {kept.wrong} of {kept.given} answers were "
+                f"wrong: at most {100 * kept.bound:.1f} % with 95 % confidence, for questions drawn as these were"
+            )
+    for name, reason in fitted.absent.items():
+        console.print(f"[yellow]no {name}:[/] {reason}")
+
+
+def confidence_table(figures: dict[str, ConfidenceFigures]) -> Table:
+    """What confidences are worth, side by side."""
+    table = Table("confidence", *figures)
+    for key, label in _CONFIDENCE.items():
+        table.add_row(label, *(interval(getattr(each, key), 3) for each in figures.values()))
+    return table
+
+
+def _sizes(of: str, buckets: Sequence[Bucket]) -> Table:
+    table = _table(of, "questions", "read", "EM", "F1", "EM, F1 candidates", "declined rightly")
+    for bucket in buckets:
+        table.add_row(
+            bucket.of,
+            str(bucket.questions),
+            f"{bucket.windows_read:.1f}",
+            f"{bucket.exact:.1f}",
+            f"{bucket.f1:.1f}",
+            f"{_number(bucket.candidate_exact)}, {_number(bucket.candidate_f1)}",
+            _number(bucket.declined),
+        )
+    return table
+
+
+def _latency(latency: Latency) -> str:
+    return (
+        f"Times, one question at a time ({latency.questions} of them), {latency.threads} threads, {latency.cpu}: "
+        f"a window of {latency.mean_window_tokens:.0f} tokens {latency.window.median:.1f} ms (95th percentile "
+        f"{latency.window.p95:.1f}), a question with its text {latency.question.median:.1f} ms "
+        f"({latency.question.p95:.1f})"
+    )
+
+
+def interval(figure: Interval, places: int, scale: float = 1.0) -> str:
+    """A figure with its interval."""
+    value, low, high = (f"{scale * part:.{places}f}" for part in (figure.value, figure.low, figure.high))
+    return f"{value} [dim]({low}-{high})[/]"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"

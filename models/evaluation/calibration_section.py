@@ -1,0 +1,92 @@
+"""The part of a model's card that says how its confidence was fitted; replaced as a whole when it is fitted anew."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from models.build.fit import Fitted
+from models.build.reliability import Interval
+from models.evaluation.report import ConfidenceFigures
+
+_BEGIN: Final = "<!-- calibration: written by `spanstream model calibrate` -->"
+_END: Final = "<!-- calibration: end -->"
+_LABELS: Final = {
+    "expected_calibration_error": "Expected calibration error (15 bins of equal mass)",
+    "brier_score": "Brier score",
+    "area_under_risk_coverage": "Area under the risk-coverage curve",
+    "coverage_at_80": "Coverage at 80 % accuracy",
+    "coverage_at_90": "Coverage at 90 % accuracy",
+}
+
+
+def with_section(card: str, fitted: Fitted, figures: Mapping[str, ConfidenceFigures], data: Sequence[str]) -> str:
+    """The card with this calibration's section, in the place of an earlier one or at the end."""
+    section = f"{_BEGIN}\n{_section(fitted, figures, data)}{_END}\n"
+    earlier = re.compile(f"{re.escape(_BEGIN)}.*?{re.escape(_END)}\n?", re.DOTALL)
+    if earlier.search(card):
+        return earlier.sub(lambda _: section, card, count=1)
+    return f"{card.rstrip()}\n\n{section}"
+
+
+def _section(fitted: Fitted, figures: Mapping[str, ConfidenceFigures], data: Sequence[str]) -> str:
+    weights = ", ".join(f"`{name}`" for name in fitted.calibration.weights)
+    return f"""## Calibration `{fitted.calibration.name}`
+
+Fitted after the build, to {len(fitted.held_out)} questions of {", ".join(f"`{name}`" for name in data)}. What is said
+elsewhere in this card about confidence and thresholds is about the calibration before. The confidence weighs
+{weights} (chosen: {fitted.score}).
+
+{_figures(figures)}
+
+Intervals are 95 %, by bootstrap over texts. "Unseen" means: by a fit without the question's {fitted.grouped_by}.
+
+{thresholds_table(fitted)}
+
+Counts are of the questions it was fitted on. {_guarantees(fitted)}
+"""
+
+
+def thresholds_table(fitted: Fitted) -> str:
+    """The named thresholds in Markdown, and the reasons of those that there are not."""
+    lines = [
+        "| Threshold | Confidence from | Answers given | Right of them | Of all right candidates |",
+        "|---|---|---|---|---|",
+    ]
+    for name, choice in sorted(fitted.choices.items(), key=lambda item: item[1].threshold):
+        lines.append(
+            f"| `{name}` | {choice.threshold:.4f} | {choice.given} of {choice.questions} "
+            f"| {_percent(choice.precision)} | {_percent(choice.recall)} |"
+        )
+    lines += [f"| `{name}` | none | {reason} | | |" for name, reason in fitted.absent.items()]
+    return "\n".join(lines)
+
+
+def _figures(figures: Mapping[str, ConfidenceFigures]) -> str:
+    lines = [f"| | {' | '.join(figures)} |", "|---" * (len(figures) + 1) + "|"]
+    for key, label in _LABELS.items():
+        shown = (_interval(getattr(each, key)) for each in figures.values())
+        lines.append(f"| {label} | {' | '.join(shown)} |")
+    return "\n".join(lines)
+
+
+def _guarantees(fitted: Fitted) -> str:
+    kept = {name: guarantee for name, guarantee in fitted.guarantees.items() if guarantee.kept}
+    if not kept:
+        return "No guarantee can be given."
+    proofs = "; ".join(
+        f"`{name}` on {guarantee.questions} questions that the score had not seen, {trial.wrong} wrong of "
+        f"{trial.given} answers, at most {100 * trial.bound:.1f} % with 95 % confidence"
+        for name, guarantee in kept.items()
+        if (trial := guarantee.kept)
+    )
+    return f"Guaranteed, each on its own, for questions drawn as these were: {proofs}."
+
+
+def _interval(figure: Interval) -> str:
+    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.1f} %"

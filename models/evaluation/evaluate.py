@@ -1,0 +1,133 @@
+"""Measures an artifact on labelled questions: all its CPU variants, read as they are when serving.
+
+artifact, SQuAD files -> for each variant: observe, time -> measure -> Report, and the tables that plots are of
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.artifact import Artifact, Variant, load_artifact
+from models.build.record import DataFile, read_record
+from models.cpu import available_cpus
+from models.errors import ArtifactError
+from models.evaluation.latency import measure_latency
+from models.evaluation.measure import Subject, measure
+from models.evaluation.observe import Labelled, labelled, observe, reader_of
+from models.evaluation.report import ArtifactFacts, DataFacts, Report
+from models.evaluation.table import Table
+from models.reader import DEFAULT_MAX_WINDOWS
+
+# Told what begins and how many questions that is; gives what is told how many more are done.
+Begin = Callable[[str, int], Callable[[int], None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to measure.
+
+    Attributes:
+        artifact: its folder.
+        data: SQuAD v2.0 files.
+        variants: file names or precisions of the variants; none: all that are for the CPU.
+        thresholds: names in the artifact, or numbers from 0 to 1; none: all that the artifact names.
+        max_windows: windows read of one document at most; None: all of them.
+        threads: CPU threads; None: those of the cgroup's quota.
+        latency: whether to take times.
+    """
+
+    artifact: Path
+    data: Sequence[Path]
+    variants: Sequence[str] = ()
+    thresholds: Sequence[str] = ()
+    max_windows: int | None = DEFAULT_MAX_WINDOWS
+    threads: int | None = None
+    latency: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The report, and each variant's questions in the report's order."""
+
+    report: Report
+    tables: tuple[Table, ...]
+
+
+def evaluate(
+    request: Request, *, begin: Begin = lambda _what, _questions: lambda _done: None, say: Callable[[str], None] = print
+) -> Evaluation:
+    """Measure an artifact.
+
+    Args:
+        request: what to measure.
+        begin: told of long work.
+        say: called with one line for each session that cannot be used.
+
+    Raises:
+        ArtifactError: the artifact cannot be used, or has no such variant or threshold.
+        SquadError: a file is not what it should be.
+        BuildError: a question cannot be read; the text names its file and id.
+    """
+    artifact = load_artifact(request.artifact)
+    calibration = artifact.manifest.calibration
+    variants = _variants(artifact, request.variants)
+    thresholds = {name: calibration.threshold(name) for name in request.thresholds or sorted(calibration.thresholds)}
+    questions = labelled(request.data)
+    threads = request.threads or available_cpus()
+    reports, tables = [], []
+    for variant in variants:
+        most = sys.maxsize if request.max_windows is None else request.max_windows
+        reader = reader_of(artifact, variant, threads=threads, max_windows=most, report=say)
+        observations = observe(questions, reader, progress=begin(f"read with {variant.file}", len(questions)))
+        latency = measure_latency(questions, reader, threads=threads) if request.latency else None
+        session = reader.backends.choose(0).name
+        reader.close()
+        reports.append(measure(Subject(artifact, variant, session), observations, thresholds, latency))
+        tables.append(Table.of(observations, calibration))
+    report = Report(
+        artifact=ArtifactFacts(
+            name=artifact.manifest.name, version=artifact.manifest.version, calibration=calibration.name
+        ),
+        data=_data_facts(request.data, questions),
+        max_windows=request.max_windows,
+        notes=_notes(request),
+        variants=tuple(reports),
+    )
+    return Evaluation(report, tuple(tables))
+
+
+def _variants(artifact: Artifact, wanted: Sequence[str]) -> list[Variant]:
+    there = artifact.variants_for("cpu")
+    names = ", ".join(f"{variant.file} ({variant.precision})" for variant in there) or "none"
+    for name in wanted:
+        if not any(name in {variant.file, variant.precision} for variant in there):
+            raise ArtifactError(f"{artifact.folder}: no CPU variant {name!r}; there is: {names}")
+    chosen = [each for each in there if not wanted or each.file in wanted or each.precision in wanted]
+    if not chosen:
+        raise ArtifactError(f"{artifact.folder}: has no variant for the CPU")
+    return chosen
+
+
+def _data_facts(files: Sequence[Path], questions: Sequence[Labelled]) -> DataFacts:
+    examples = [question.example for question in questions]
+    return DataFacts(
+        files=tuple(DataFile.of(file) for file in files),
+        questions=len(examples),
+        answerable=sum(example.has_answer for example in examples),
+        documents=len({example.context for example in examples}),
+        articles=len({example.article for example in examples}),
+    )
+
+
+def _notes(request: Request) -> tuple[str, ...]:
+    record = read_record(request.artifact)
+    fitted_on = {each.sha256 for each in record.data} if record else set()
+    return tuple(
+        f"the confidence and its thresholds were fitted on {file.name}: what depends on them is better here than it "
+        "will be elsewhere"
+        for file in request.data
+        if DataFile.of(file).sha256 in fitted_on
+    )

@@ -1,0 +1,205 @@
+"""Figures of one variant: official scores, what its confidence is worth, and both by the size of the document.
+
+[Observation] x calibration -> Table of arrays -> VariantReport
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from models.artifact import Artifact, Variant
+from models.build.evaluate import best_exact, best_f1
+from models.build.guarantee import two_sided
+from models.build.reliability import (
+    BINS,
+    Interval,
+    Metric,
+    area_under_risk_coverage,
+    bootstrapped,
+    brier_score,
+    coverage_at,
+    expected_calibration_error,
+)
+from models.build.thresholds import choice_at
+from models.calibrate import Calibration
+from models.evaluation.observe import Observation
+from models.evaluation.report import (
+    AtThreshold,
+    Best,
+    Bucket,
+    ConfidenceFigures,
+    Latency,
+    ReliabilityBin,
+    VariantReport,
+)
+from models.evaluation.table import Table
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+CONFIDENCE_METRICS: Final[dict[str, Metric]] = {
+    "expected_calibration_error": expected_calibration_error,
+    "brier_score": brier_score,
+    "area_under_risk_coverage": area_under_risk_coverage,
+    "coverage_at_80": coverage_at(0.8),
+    "coverage_at_90": coverage_at(0.9),
+}
+# Upper ends, inclusive: with questions of ordinary length 384 tokens are about one window.
+_TOKENS: Final = (128, 256, 384, 1024, 4096)
+_WINDOWS: Final = (0, 1, 2, 4, 8, 16, 32)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is measured: a variant of an artifact, and how its session calls itself."""
+
+    artifact: Artifact
+    variant: Variant
+    session: str
+
+    @property
+    def calibration(self) -> Calibration:
+        """The artifact's."""
+        return self.artifact.manifest.calibration
+
+
+def measure(
+    subject: Subject,
+    observations: Sequence[Observation],
+    thresholds: Mapping[str, float],
+    latency: Latency | None = None,
+) -> VariantReport:
+    """All figures of a variant.
+
+    Args:
+        subject: what made the observations.
+        observations: every question as it was read, in any order; at least one.
+        thresholds: least confidences, by name, to report scores at.
+        latency: as measured, if it was.
+    """
+    table = Table.of(observations, subject.calibration)
+    default = subject.calibration.thresholds["default"]
+    sources: tuple[tuple[Literal["calibrated", "softmax"], FloatArray], ...] = (
+        ("calibrated", table.sample.confidence),
+        ("softmax", table.softmax),
+    )
+    return VariantReport(
+        file=subject.variant.file,
+        precision=subject.variant.precision,
+        session=subject.session,
+        size_bytes=subject.artifact.path_of(subject.variant).stat().st_size,
+        best={
+            "null_score_diff": _best(table, table.null_score_diff),
+            "confidence": _best(table, 1 - table.sample.confidence),
+        },
+        thresholds=_at_thresholds(table, thresholds),
+        by_tokens=_buckets(table, table.tokens, _TOKENS, default),
+        by_windows=_buckets(table, table.windows_total, _WINDOWS, default),
+        confidence={name: confidence_figures(confidence, table) for name, confidence in sources},
+        reliability={name: reliability_bins(confidence, table.sample.right) for name, confidence in sources},
+        latency=latency,
+    )
+
+
+def confidence_figures(confidence: FloatArray, table: Table) -> ConfidenceFigures:
+    """What a confidence is worth, with intervals."""
+    right = table.sample.right.astype(np.float64)
+
+    def figure(metric: Metric, drawn: IntArray) -> float:
+        return metric(confidence[drawn], right[drawn])
+
+    figures = {name: partial(figure, metric) for name, metric in CONFIDENCE_METRICS.items()}
+    return ConfidenceFigures(**bootstrapped(figures, table.texts))
+
+
+def reliability_bins(confidence: FloatArray, right: BoolArray) -> tuple[ReliabilityBin, ...]:
+    """Bins of equal mass, the least confident first; see `expected_calibration_error`."""
+    bins = []
+    for members in np.array_split(np.argsort(confidence, kind="stable"), BINS):
+        if len(members):
+            rights = int(right[members].sum())
+            accuracy = Interval(rights / len(members), *two_sided(rights, len(members)))
+            bins.append(
+                ReliabilityBin(questions=len(members), confidence=float(confidence[members].mean()), accuracy=accuracy)
+            )
+    return tuple(bins)
+
+
+def _best(table: Table, no_answer_score: FloatArray) -> Best:
+    predictions = table.predictions(no_answer_score)
+    (exact, exact_threshold), (f1, f1_threshold) = best_exact(predictions), best_f1(predictions)
+    return Best(exact=exact, exact_threshold=exact_threshold, f1=f1, f1_threshold=f1_threshold)
+
+
+def _at_thresholds(table: Table, thresholds: Mapping[str, float]) -> dict[str, AtThreshold]:
+    exact = {name: table.scores_at(threshold, table.exact) for name, threshold in thresholds.items()}
+    f1 = {name: table.scores_at(threshold, table.f1) for name, threshold in thresholds.items()}
+    figures: dict[str, Callable[[IntArray], float]] = {}
+    for name in thresholds:
+        figures[f"exact {name}"] = partial(_mean, exact[name])
+        figures[f"f1 {name}"] = partial(_mean, f1[name])
+    intervals = bootstrapped(figures, table.texts)
+    answerable = table.sample.has_answer
+    found = {}
+    for name, threshold in thresholds.items():
+        choice = choice_at(table.sample, threshold)
+        found[name] = AtThreshold(
+            threshold=threshold,
+            exact=intervals[f"exact {name}"],
+            f1=intervals[f"f1 {name}"],
+            answerable_exact=percent(exact[name], answerable),
+            answerable_f1=percent(f1[name], answerable),
+            unanswerable_declined=percent(~table.given(threshold), ~answerable),
+            given=choice.given,
+            right=choice.right,
+            precision=_share(choice.right, choice.given),
+            recall=choice.recall,
+        )
+    return found
+
+
+def _mean(scores: FloatArray, drawn: IntArray) -> float:
+    return 100 * float(scores[drawn].mean())
+
+
+def _share(count: int, total: int) -> Interval | None:
+    return Interval(count / total, *two_sided(count, total)) if total else None
+
+
+def percent(values: FloatArray | BoolArray, among: BoolArray) -> float | None:
+    """The mean of some of the values, in percent; None where there are none."""
+    return 100 * float(values[among].mean()) if among.any() else None
+
+
+def _buckets(table: Table, sizes: IntArray, upper_ends: Sequence[int], default: float) -> tuple[Bucket, ...]:
+    exact, f1 = table.scores_at(default, table.exact), table.scores_at(default, table.f1)
+    answerable, declined = table.sample.has_answer, ~table.given(default)
+    buckets = []
+    for low, high in zip([-1, *upper_ends], [*upper_ends, math.inf], strict=True):
+        among = (sizes > low) & (sizes <= high)
+        if not among.any():
+            continue
+        first = low + 1
+        label = str(first) if first == high else f"{first}+" if high == math.inf else f"{first} to {high:.0f}"
+        buckets.append(
+            Bucket(
+                of=label,
+                questions=int(among.sum()),
+                answerable=int((among & answerable).sum()),
+                windows_read=float(table.windows_read[among].mean()),
+                exact=100 * float(exact[among].mean()),
+                f1=100 * float(f1[among].mean()),
+                candidate_exact=percent(table.exact, among & answerable),
+                candidate_f1=percent(table.f1, among & answerable),
+                declined=percent(declined, among & ~answerable),
+            )
+        )
+    return tuple(buckets)

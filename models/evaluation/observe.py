@@ -1,0 +1,118 @@
+"""Reads labelled questions as they are read when serving: windows, BM25 among many of them, validated spans.
+
+[file] -> [Labelled] x Reader -> [Observation]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from models.artifact import Artifact, Variant
+from models.backends import open_backends
+from models.build.errors import BuildError
+from models.build.predict import Read
+from models.build.squad import Example, read_squad
+from models.errors import InferenceFailed, InvalidSpan, QuestionTooLong
+from models.reader import Plan, Reader
+from models.tokenization import TokenizedDocument
+
+# Questions read at a time: enough to fill batches, few enough for progress to show.
+_AT_A_TIME: Final = 32
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A question with its gold answers, and the file it stands in."""
+
+    file: Path
+    example: Example
+
+    @property
+    def where(self) -> str:
+        """For messages."""
+        return f"{self.file}: question {self.example.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What the model made of a question.
+
+    Attributes:
+        read: question, reading and candidate.
+        tokens: of the document.
+        windows_read: how many windows of it were read ...
+        windows_total: ... of how many.
+    """
+
+    read: Read
+    tokens: int
+    windows_read: int
+    windows_total: int
+
+
+def labelled(files: Sequence[Path]) -> list[Labelled]:
+    """All questions of some SQuAD v2.0 files.
+
+    Raises:
+        SquadError: a file is not what it should be; the text names it and the question.
+    """
+    return [Labelled(file, example) for file in files for example in read_squad(file)]
+
+
+def reader_of(
+    artifact: Artifact, variant: Variant, *, threads: int, max_windows: int, report: Callable[[str], None]
+) -> Reader:
+    """A reader that uses this variant alone, self-tested.
+
+    Raises:
+        ArtifactError: the variant does not run here, or computes wrongly.
+    """
+    alone = Artifact(
+        artifact.folder,
+        artifact.manifest.model_copy(update={"variants": (variant,)}),
+        artifact.tokenizer,
+        artifact.golden,
+    )
+    return Reader(alone, open_backends(alone, threads=threads, report=report), max_windows=max_windows)
+
+
+def observe(questions: Sequence[Labelled], reader: Reader, *, progress: Progress = lambda _: None) -> list[Observation]:
+    """Every question, in order; `progress` is told how many more were read.
+
+    Raises:
+        BuildError: a question cannot be read; the text names its file and id.
+    """
+    observations: list[Observation] = []
+    documents: dict[str, TokenizedDocument] = {}
+    for first in range(0, len(questions), _AT_A_TIME):
+        some = questions[first : first + _AT_A_TIME]
+        plans = []
+        for question in some:
+            text = question.example.context
+            if text not in documents:
+                documents[text] = reader.tokenize(text)
+            plans.append(_plan(question, documents[text], reader))
+        outcomes = reader.score(plans)
+        for question, plan in zip(some, plans, strict=True):
+            try:
+                candidate = reader.conclude(plan, outcomes).candidate
+                reading = reader.reading(plan, outcomes)
+            except (InferenceFailed, InvalidSpan) as error:
+                raise BuildError(f"{question.where}: {error}") from error
+            read = Read(question.example, reading, candidate.text if candidate else "")
+            observations.append(Observation(read, plan.document.size, len(plan.windows), plan.total_windows))
+        progress(len(some))
+    return observations
+
+
+def _plan(question: Labelled, document: TokenizedDocument, reader: Reader) -> Plan:
+    try:
+        [plan] = reader.plan(question.example.context, document, [question.example.question])
+    except QuestionTooLong as error:
+        raise BuildError(f"{question.where}: {error}") from error
+    return plan

@@ -1,0 +1,158 @@
+"""Fits an artifact's confidence and thresholds anew to labelled questions, and writes it with them.
+
+    artifact, SQuAD files -> observe -> fit -> manifest, calibration.json, a section of the card -> artifact
+
+Weights, tokenizer and golden logits stay what they are, byte for byte.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from models.artifact import Artifact, load_artifact, sha256_of_file, write_manifest
+from models.build.errors import BuildError
+from models.build.fit import Fitted, fit
+from models.build.record import RECORD, DataFile, read_record, write_record
+from models.build.thresholds import Wanted
+from models.cpu import available_cpus
+from models.errors import ArtifactError
+from models.evaluation.calibration_section import with_section
+from models.evaluation.evaluate import Begin
+from models.evaluation.measure import confidence_figures
+from models.evaluation.observe import Labelled, labelled, observe, reader_of
+from models.evaluation.place import replacing
+from models.evaluation.report import ConfidenceFigures
+from models.evaluation.table import Table
+from models.reader import DEFAULT_MAX_WINDOWS
+
+_CARD = "README.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to calibrate.
+
+    Attributes:
+        artifact: its folder.
+        data: SQuAD v2.0 files, of questions like those the model will be asked.
+        output: the folder to write; may be the artifact's own.
+        name: the calibration's name; None: made of the model's and the first file's, and different for other data.
+        wanted: what thresholds are wanted for.
+        max_windows: windows read of one document at most.
+        threads: CPU threads; None: those of the cgroup's quota.
+    """
+
+    artifact: Path
+    data: Sequence[Path]
+    output: Path
+    name: str | None = None
+    wanted: Wanted = field(default_factory=Wanted)
+    max_windows: int = DEFAULT_MAX_WINDOWS
+    threads: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recalibrated:
+    """What came of it.
+
+    Attributes:
+        fitted: the new calibration.
+        figures: what confidences are worth on these questions: the new one on questions its fit had not seen, the one
+            so far, plain softmax.
+    """
+
+    fitted: Fitted
+    figures: dict[str, ConfidenceFigures]
+
+
+def recalibrate(
+    request: Request, *, begin: Begin = lambda _what, _questions: lambda _done: None, say: Callable[[str], None] = print
+) -> Recalibrated:
+    """Calibrate an artifact.
+
+    Args:
+        request: what to do.
+        begin: told of long work.
+        say: called with one line for what should be known on the way.
+
+    Raises:
+        ArtifactError: the artifact cannot be used.
+        SquadError: a file is not what it should be.
+        BuildError: a question cannot be read, or the questions are none to calibrate on; nothing is left behind.
+    """
+    artifact = load_artifact(request.artifact)
+    questions = labelled(request.data)
+    _refuse_one_class(questions)
+    with replacing(request.output) as folder:
+        table = _read(artifact, questions, request, begin, say)
+        name = request.name or _name(artifact, request.data)
+        shipped = artifact.manifest.calibration
+        # A score that has seen these very questions proves nothing about them.
+        is_fresh = not _fitted_on(request)
+        reads = [one.read for one in table.observations]
+        fitted = fit(reads, name, shipped=shipped if is_fresh else None, wanted=request.wanted)
+        figures = {
+            "new, on unseen questions": confidence_figures(np.array(fitted.held_out), table),
+            "so far": confidence_figures(table.sample.confidence, table),
+            "plain softmax": confidence_figures(table.softmax, table),
+        }
+        _write(artifact, folder, fitted, figures, request.data)
+    return Recalibrated(fitted, figures)
+
+
+def _refuse_one_class(questions: Sequence[Labelled]) -> None:
+    answerable = sum(question.example.has_answer for question in questions)
+    if answerable not in {0, len(questions)}:
+        return
+    files = ", ".join(sorted({str(question.file) for question in questions}))
+    kind, other = ("an answer", "without one") if answerable else ("no answer", "with one")
+    raise BuildError(
+        f"{files}: all {len(questions)} questions ({questions[0].example.id}, ...) have {kind}: "
+        f"a confidence needs questions {other} too"
+    )
+
+
+def _read(
+    artifact: Artifact, questions: Sequence[Labelled], request: Request, begin: Begin, say: Callable[[str], None]
+) -> Table:
+    variants = artifact.variants_for("cpu")
+    if not variants:
+        raise ArtifactError(f"{artifact.folder}: has no variant for the CPU")
+    threads = request.threads or available_cpus()
+    reader = reader_of(artifact, variants[0], threads=threads, max_windows=request.max_windows, report=say)
+    observations = observe(questions, reader, progress=begin(f"read with {variants[0].file}", len(questions)))
+    reader.close()
+    return Table.of(observations, artifact.manifest.calibration)
+
+
+def _fitted_on(request: Request) -> bool:
+    record = read_record(request.artifact)
+    return record is not None and bool(
+        {each.sha256 for each in record.data} & {sha256_of_file(file) for file in request.data}
+    )
+
+
+def _name(artifact: Artifact, data: Sequence[Path]) -> str:
+    manifest = artifact.manifest
+    stem = data[0].name.removesuffix(".gz").removesuffix(".json")
+    return f"{manifest.name}-{manifest.version}+{stem}.{DataFile.of(data[0]).sha256[:8]}"
+
+
+def _write(
+    artifact: Artifact, folder: Path, fitted: Fitted, figures: dict[str, ConfidenceFigures], data: Sequence[Path]
+) -> None:
+    for name in artifact.manifest.files:
+        shutil.copyfile(artifact.folder / name, folder / name)
+    write_record(folder, fitted, data)
+    files = artifact.manifest.files | {RECORD: sha256_of_file(folder / RECORD)}
+    manifest = artifact.manifest.model_copy(update={"calibration": fitted.calibration, "files": files})
+    write_manifest(folder, manifest)
+    card = artifact.folder / _CARD
+    text = card.read_text(encoding="utf-8") if card.exists() else f"# {manifest.name} {manifest.version}\n"
+    (folder / _CARD).write_text(with_section(text, fitted, figures, [file.name for file in data]), encoding="utf-8")
+    load_artifact(folder)  # what cannot be loaded takes nobody's place

@@ -1,0 +1,138 @@
+"""The report of an evaluation: what `spanstream model evaluate --json` prints, format 1.
+
+Shares and probabilities are 0 to 1; exact match and F1 are percentages, as the official SQuAD script has them; times
+are milliseconds. Fields are only ever added to a format.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.build.record import DataFile
+from models.build.reliability import Interval
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class ArtifactFacts(_Part):
+    """Which artifact was measured."""
+
+    name: str
+    version: str
+    calibration: str
+
+
+class DataFacts(_Part):
+    """What it was measured on."""
+
+    files: tuple[DataFile, ...]
+    questions: int
+    answerable: int
+    documents: int
+    articles: int
+
+
+class Best(_Part):
+    """The official script's best figures over all thresholds on one score, and where they are."""
+
+    exact: float
+    exact_threshold: float
+    f1: float
+    f1_threshold: float
+
+
+class AtThreshold(_Part):
+    """What a least confidence of an answer comes to; exact match and F1 with 95 % bootstrap intervals by text."""
+
+    threshold: float
+    exact: Interval
+    f1: Interval
+    answerable_exact: float | None
+    answerable_f1: float | None
+    unanswerable_declined: float | None = Field(description="Percent of the questions without an answer.")
+    given: int
+    right: int
+    precision: Interval | None = Field(description="Right among given, with the exact binomial 95 % interval.")
+    recall: float | None = Field(description="Given among the right candidates.")
+
+
+class Bucket(_Part):
+    """Questions about documents of like size, at the default threshold; the candidate's figures are without one."""
+
+    of: str
+    questions: int
+    answerable: int
+    windows_read: float = Field(description="Mean windows read for a question.")
+    exact: float
+    f1: float
+    candidate_exact: float | None = Field(description="Of the answerable questions, as if all were answered.")
+    candidate_f1: float | None
+    declined: float | None = Field(description="Percent of the questions without an answer.")
+
+
+class ConfidenceFigures(_Part):
+    """What a confidence is worth, with 95 % bootstrap intervals by text."""
+
+    expected_calibration_error: Interval
+    brier_score: Interval
+    area_under_risk_coverage: Interval
+    coverage_at_80: Interval
+    coverage_at_90: Interval
+
+
+class ReliabilityBin(_Part):
+    """Questions of like confidence; the accuracy has an exact binomial 95 % interval."""
+
+    questions: int
+    confidence: float
+    accuracy: Interval
+
+
+class Times(_Part):
+    """Of one thing done over and over, alone."""
+
+    median: float
+    p95: float
+
+
+class Latency(_Part):
+    """Milliseconds on this machine: one question at a time, nothing else to do."""
+
+    cpu: str
+    threads: int
+    parallel_runs: int = Field(description="Batches that run at the same time, of `threads` in all.")
+    questions: int
+    mean_window_tokens: float
+    window: Times = Field(description="One window through the session.")
+    question: Times = Field(description="From text to validated answer, tokenization included.")
+
+
+class VariantReport(_Part):
+    """One variant of the artifact."""
+
+    file: str
+    precision: str
+    session: str
+    size_bytes: int
+    best: dict[Literal["null_score_diff", "confidence"], Best]
+    thresholds: dict[str, AtThreshold]
+    by_tokens: tuple[Bucket, ...]
+    by_windows: tuple[Bucket, ...]
+    confidence: dict[Literal["calibrated", "softmax"], ConfidenceFigures]
+    reliability: dict[Literal["calibrated", "softmax"], tuple[ReliabilityBin, ...]]
+    latency: Latency | None
+
+
+class Report(_Part):
+    """All of it."""
+
+    format: Literal[1] = 1
+    artifact: ArtifactFacts
+    data: DataFacts
+    max_windows: int | None = Field(description="Windows read of one document at most; null: all of them.")
+    notes: tuple[str, ...] = Field(description="What to keep in mind when reading the figures.")
+    variants: tuple[VariantReport, ...]

@@ -1,0 +1,202 @@
+"""The commands that measure and calibrate an artifact, with the shipped model on the sample tickets."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from consumer.bootstrap import open_reader
+from consumer.errors import Stop
+from consumer.settings import ModelSettings, Settings
+from models.artifact import DEFAULT_ARTIFACT, load_artifact
+from models.build.evaluate import Prediction, best_f1, scores_at
+from models.build.squad import read_squad
+from models.errors import ArtifactError, ModelError
+from models.evaluation.evaluate import Request as EvaluateRequest
+from models.evaluation.evaluate import evaluate
+from models.evaluation.recalibrate import Request as CalibrateRequest
+from models.evaluation.recalibrate import recalibrate
+from models.evaluation.report import Report
+from models.reader import Reader
+from tests.support.squad_file import question, squad, write_tickets
+
+ROOT = Path(__file__).parents[2]
+TEXT = "The nightly export stops with error FXP-4107 since Tuesday."
+
+
+def spanstream(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "consumer", "model", *map(str, arguments)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "120"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+@pytest.fixture(scope="module")
+def tickets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tickets(tmp_path_factory.mktemp("tickets") / "tickets.json")
+
+
+@pytest.fixture(scope="module")
+def calibrated(tickets: Path) -> Path:
+    """An artifact calibrated on the tickets."""
+    output = tickets.parent / "mine"
+    done = spanstream("calibrate", "--data", tickets, "--output", output, "--precision", "75", "--guarantee", "60")
+    assert done.returncode == 0, done.stderr
+    assert "no-answer-p95" in done.stdout
+    assert {path.name for path in tickets.parent.iterdir()} == {"tickets.json", "mine"}
+    return output
+
+
+@pytest.fixture(scope="module")
+def report(tickets: Path, calibrated: Path) -> Report:
+    """The calibrated artifact's figures on the tickets, with plots beside it."""
+    arguments = ("--artifact", calibrated, "--data", tickets, "--output", tickets.parent / "mine" / "figures", "--json")
+    done = spanstream("evaluate", *arguments, "--max-windows", "4")
+    assert done.returncode == 0, done.stderr
+    return Report.model_validate_json(done.stdout)
+
+
+def test_the_calibrated_artifact_is_whole_and_reads_with_the_same_weights(calibrated: Path) -> None:
+    before, after = load_artifact().manifest, load_artifact(calibrated).manifest
+    assert before.files.items() <= after.files.items() | {("calibration.json", before.files.get("calibration.json"))}
+    assert after.calibration.name.startswith(f"{before.name}-{before.version}+tickets.")
+    card = (calibrated / "README.md").read_text(encoding="utf-8")
+    assert card.startswith((DEFAULT_ARTIFACT / "README.md").read_text(encoding="utf-8").rstrip())
+    assert after.calibration.name in card
+
+
+def test_the_confidence_of_tickets_comes_true_better_than_before(calibrated: Path) -> None:
+    card = (calibrated / "README.md").read_text(encoding="utf-8")
+    row = next(line for line in card.splitlines()[::-1] if line.startswith("| Brier score"))
+    new, so_far = (float(cell.split()[0]) for cell in row.split("|")[2:4])
+    assert new < so_far  # the new one's on questions its fit had not seen
+
+
+def test_each_threshold_can_be_chosen_by_name_in_the_consumers_settings(calibrated: Path) -> None:
+    thresholds = load_artifact(calibrated).manifest.calibration.thresholds
+    assert {"default", "precision-75", "recall-80", "recall-90", "no-answer-p95"} <= set(thresholds)
+    for name, value in thresholds.items():
+        reader = open_reader(Settings(model=ModelSettings(path=calibrated, threshold=name, threads=1)))
+        [answer] = reader.read(TEXT, ["Which error is it?"])
+        reader.close()
+        assert answer.threshold == value
+    with pytest.raises(Stop, match="no threshold 'precision-99' in the artifact; take one of default, "):
+        open_reader(Settings(model=ModelSettings(path=calibrated, threshold="precision-99", threads=1)))
+
+
+def test_official_scores_are_those_of_reading_each_ticket_by_itself(
+    tickets: Path, calibrated: Path, report: Report
+) -> None:
+    reader = Reader.load(calibrated, max_windows=4)
+    examples = read_squad(tickets)
+    answers = [reader.read(example.context, [example.question])[0] for example in examples]
+    reader.close()
+    predictions = [
+        Prediction(example, answer.candidate.text if answer.candidate else "", -answer.confidence)
+        for example, answer in zip(examples, answers, strict=True)
+    ]
+    [variant] = report.variants
+    default = variant.thresholds["default"]
+    scores = scores_at(predictions, -default.threshold)
+    assert (default.exact.value, default.f1.value) == pytest.approx((scores.exact, scores.f1))
+    assert variant.best["confidence"].f1 == pytest.approx(best_f1(predictions)[0])
+    assert default.given == sum(answer.text is not None for answer in answers)
+    longest = variant.by_windows[-1]
+    assert longest.windows_read == 4  # BM25 picked
+    assert max(answer.windows_total for answer in answers) >= int(longest.of.split()[0])
+
+
+def test_a_report_says_what_was_measured_on_what_and_what_to_keep_in_mind(report: Report, tickets: Path) -> None:
+    assert report.data.questions == len(read_squad(tickets))
+    assert report.data.files[0].file == "tickets.json"
+    assert report.max_windows == 4
+    assert "fitted on tickets.json" in report.notes[0]
+    [variant] = report.variants
+    assert variant.latency is not None
+    assert 0 < variant.latency.window.median <= variant.latency.question.p95
+    assert sum(bucket.questions for bucket in variant.by_tokens) == report.data.questions
+
+
+def test_plots_are_drawn_as_png_and_svg(report: Report, calibrated: Path) -> None:
+    folder = calibrated / "figures"
+    assert json.loads((folder / "report.json").read_text()) == json.loads(report.model_dump_json())
+    for kind in ("reliability", "risk-coverage", "score-differences"):
+        assert (folder / f"model.int8-{kind}.png").read_bytes().startswith(b"\x89PNG")
+        svg = (folder / f"model.int8-{kind}.svg").read_text(encoding="utf-8")
+        assert "<svg" in svg
+        assert "<dc:date>" not in svg
+
+
+def write(path: Path, content: Any) -> Path:
+    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return path
+
+
+WRONG_START = question(7, "Which error?", TEXT, "FXP-4107") | {"answers": [{"text": "FXP-4107", "answer_start": 3}]}
+ALL_ANSWERED = [question(n, "Which error?", TEXT, "FXP-4107") for n in range(3)]
+NONE_ANSWERED = [question(n, "Who?", TEXT, None) for n in range(3)]
+FEW = [*ALL_ANSWERED, question(8, "Who?", TEXT, None)]
+LONG = question(9, "why " * 500, TEXT * 60, None)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (squad({TEXT: [WRONG_START]}), "question q7: the answer 'FXP-4107' does not stand at answer_start 3"),
+        (squad({TEXT: ALL_ANSWERED}), "all 3 questions (q0, ...) have an answer: a confidence needs questions without"),
+        (squad({TEXT: NONE_ANSWERED}), "all 3 questions (q0, ...) have no answer: a confidence needs questions with"),
+        (squad({TEXT: FEW}), "candidates are right; it takes 5 right and 5 wrong ones"),
+        (squad({TEXT: FEW, TEXT * 60: [LONG]}), "question q9: the question has"),
+    ],
+)
+def test_bad_questions_are_named_in_one_line_and_nothing_is_left_behind(
+    tmp_path: Path, content: Any, says: str
+) -> None:
+    data = write(tmp_path / "mine.json", content)
+    with pytest.raises(ModelError) as caught:
+        recalibrate(CalibrateRequest(DEFAULT_ARTIFACT, [data], tmp_path / "out", threads=1))
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == [data]
+
+
+def test_a_failure_is_one_line_of_the_program(tmp_path: Path) -> None:
+    data = write(tmp_path / "mine.json", "")
+    done = spanstream("calibrate", "--data", data, "--output", tmp_path / "out")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"spanstream: {data}: is empty\n")
+
+
+@pytest.mark.parametrize("command", ["evaluate", "calibrate"])
+def test_without_the_evaluate_group_one_line_says_what_to_install(command: str) -> None:
+    program = "import sys; sys.modules['scipy'] = None; import consumer.cli; consumer.cli.main()"
+    arguments = ("model", command, "--data", "mine.json", "--output", "out")
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "needs the evaluate group (scipy" in done.stderr
+    assert "requirements/evaluate.txt" in done.stderr
+
+
+def test_the_artifact_that_comes_with_the_program_is_not_replaced(tickets: Path) -> None:
+    done = spanstream("calibrate", "--data", tickets)
+    assert done.returncode == 2
+    assert "--output" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"variants": ["fp64"]}, "no CPU variant 'fp64'; there is: model.int8.onnx (int8)"),
+        ({"thresholds": ["best"]}, "no threshold 'best' in the artifact; take one of default"),
+    ],
+)
+def test_what_an_artifact_does_not_have_is_named(tickets: Path, wrong: dict[str, Any], says: str) -> None:
+    with pytest.raises(ArtifactError, match=re.escape(says)):
+        evaluate(EvaluateRequest(DEFAULT_ARTIFACT, [tickets], **wrong))
