@@ -67,6 +67,8 @@ class Checkpoint:
             with silence():
                 config = AutoConfig.from_pretrained(folder, local_files_only=True)
             pad_id, longest = config.pad_token_id, config.max_position_embeddings
+            if getattr(config, "is_encoder_decoder", False):
+                raise BuildError(f"{name}: {config.model_type} reads and writes; only encoders are built")
             if pad_id is None:
                 raise BuildError(f"{name}: config.json has no pad_token_id")
             return cls(

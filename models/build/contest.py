@@ -14,7 +14,7 @@ from models.build.evaluate import best_exact, best_f1
 from models.build.predict import Read, ReadingOptions, read_all
 from models.build.recipes import Recipe
 from models.build.squad import Example
-from models.build.trials import WORTH_CHANGING, Built, Neighbours, Speed, neighbours, race, tune, worth_a_round
+from models.build.trials import Built, Neighbours, Speed, neighbours, race, tune, worth_a_round
 from models.build.workshop import Workshop
 from models.errors import ModelError
 from models.windowing import Window
@@ -24,7 +24,7 @@ Say = Callable[[str], None]
 # Points of F1 at the best threshold that a variant may lose against fp32.
 MARGIN: Final = 0.5
 # A round of the reference's takes about this long.
-_ROUND_SECONDS: Final = 1.0
+_ROUND_SECONDS: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,11 @@ class Contest:
         lost = self.reference.f1 - entry.f1
         if lost > MARGIN:
             return f"F1 {lost:.2f} below fp32: more than {MARGIN}"
-        return "slower" if entry.speed else "not needed"
+        if not entry.speed or not self.winner.speed:
+            return "not needed"
+        return (
+            "slower" if entry.speed.is_slower_than(self.winner.speed) else "as fast but for noise, and no more accurate"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +157,10 @@ def _good(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _fastest_good(entries: Sequence[Entry]) -> Entry:
-    """The fastest within the margin; among those that are as fast but for noise, the most accurate."""
-
-    def speed(entry: Entry) -> float:
-        return entry.speed.median if entry.speed else 0.0
-
-    good = _good(entries)
-    least = max(map(speed, good)) / WORTH_CHANGING
-    return max((entry for entry in good if speed(entry) >= least), key=lambda entry: entry.f1)
+    """The most accurate of those within the margin that are not slower than the fastest of them."""
+    timed = [(entry, entry.speed) for entry in _good(entries) if entry.speed]
+    _, fastest = max(timed, key=lambda each: each[1].median)
+    return max((entry for entry, speed in timed if not speed.is_slower_than(fastest)), key=lambda entry: entry.f1)
 
 
 def _build(workshop: Workshop, recipes: Sequence[Recipe], say: Say) -> tuple[list[Built], list[Refused]]:

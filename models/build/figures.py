@@ -152,7 +152,7 @@ def _shown(interval: Interval) -> str:
 
 def _speed(entry: Entry) -> str:
     speed = entry.speed
-    return f"{speed.median:.2f} ({speed.least:.2f} to {speed.greatest:.2f})" if speed else "not timed"
+    return f"{speed.median:.2f} ({min(speed.rounds):.2f} to {max(speed.rounds):.2f})" if speed else "not timed"
 
 
 def _batching(entry: Entry) -> str:

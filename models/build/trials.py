@@ -28,8 +28,8 @@ from models.windowing import Window
 # Rounds in which session options, and then whole variants, are compared.
 _TUNING_ROUNDS: Final = 3
 _RACE_ROUNDS: Final = 7
-# What is not faster by more than this is as fast: less is noise.
 WORTH_CHANGING: Final = 1.03
+_LEAST_WINDOWS: Final = 16
 _BATCH_TOKENS: Final = (256, 1024, 2048)
 _MIXED_BATCH_TOKENS: Final = 1024
 # A batch never holds more than one window, whatever its length.
@@ -73,11 +73,19 @@ class Neighbours:
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Times as fast as the reference: the median over the rounds, the least and the greatest."""
+    """Times as fast as the reference, in each round."""
 
-    median: float
-    least: float
-    greatest: float
+    rounds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """Of the rounds."""
+        return statistics.median(self.rounds)
+
+    def is_slower_than(self, other: Speed) -> bool:
+        """Whether it is by more than noise: in the median by more than 3 %, and in all rounds but one."""
+        lost = sum(own < theirs for own, theirs in zip(self.rounds, other.rounds, strict=True))
+        return self.median * WORTH_CHANGING < other.median and lost >= len(self.rounds) - 1
 
 
 def neighbours(session: OnnxSession, windows: Sequence[Window], options: ReadingOptions) -> Neighbours:
@@ -124,19 +132,15 @@ def race(
     """The speed of each beside the first."""
     runners = [_Runner(built, session, options) for built, session in contestants]
     rounds = _rounds(runners, windows, _RACE_ROUNDS)
-    speeds = []
-    for place in range(len(runners)):
-        ratios = [seconds[0] / seconds[place] for seconds in rounds]
-        speeds.append(Speed(statistics.median(ratios), min(ratios), max(ratios)))
-    return speeds
+    return [Speed(tuple(seconds[0] / seconds[place] for seconds in rounds)) for place in range(len(runners))]
 
 
 def worth_a_round(windows: Sequence[Window], built: Built, options: ReadingOptions, *, seconds: float) -> list[Window]:
-    """As many of the windows, evenly spread, as the reference reads in about so many seconds; at least eight."""
+    """As many of the windows, evenly spread, as the reference reads in about so many seconds."""
     trial = windows[:: max(1, len(windows) // 8)][:8]
     runner = _Runner(built, built.recipe.sessions[0], options)
     runner.seconds(trial)
-    wanted = max(8, int(seconds * len(trial) / runner.seconds(trial)))
+    wanted = max(_LEAST_WINDOWS, int(seconds * len(trial) / runner.seconds(trial)))
     runner.close()
     return list(windows[:: -(-len(windows) // wanted)])
 
@@ -150,12 +154,13 @@ def _with(options: SessionOptions, name: str, values: Sequence[int]) -> list[Ses
 def _fastest(
     built: Built, candidates: Sequence[SessionOptions], windows: Sequence[Window], options: ReadingOptions
 ) -> SessionOptions:
-    """The fastest; the first where none is faster by more than noise."""
+    """The fastest; the first where that one is not faster by more than noise: in the median, and in every round."""
     runners = [_Runner(built, session, options) for session in candidates]
     rounds = _rounds(runners, windows, _TUNING_ROUNDS)
     times = [statistics.median(column) for column in zip(*rounds, strict=True)]
     fastest = min(range(len(times)), key=times.__getitem__)
-    return candidates[fastest if times[0] > times[fastest] * WORTH_CHANGING else 0]
+    always = all(seconds[fastest] < seconds[0] for seconds in rounds)
+    return candidates[fastest if always and times[0] > times[fastest] * WORTH_CHANGING else 0]
 
 
 def _rounds(runners: Sequence[_Runner], windows: Sequence[Window], number: int) -> list[list[float]]:

@@ -29,8 +29,8 @@ from tests.support.word_cuts import cuts_word
 QUESTION = "What error code is shown?"
 LONG = "The train leaves at 10:42 from platform 7; naïve café owners in Zürich pay 95€. " * 4
 # What onnxruntime's optimizer is known to find: all layers, but for ALBERT's first (it is fed by a projection), the
-# relative attention of DeBERTa, the sliding one of Longformer and BigBird's order of transpositions.
-FUSED = {"bert": 2, "distilbert": 2, "albert": 1, "roberta": 2, "electra": 2}
+# relative attention of DeBERTa and Longformer's under its masks.
+FUSED = {"bert": 2, "distilbert": 2, "albert": 1, "roberta": 2, "electra": 2, "big_bird": 2}
 
 
 @pytest.fixture(scope="module")
