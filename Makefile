@@ -42,6 +42,10 @@ help: ## This list
 	@sh requirements/install .venv-build requirements/serving.txt requirements/build.txt
 	@touch $@
 
+.venv-build/.test: requirements/test.txt .venv-build/.stamp
+	@sh requirements/install .venv-build requirements/test.txt
+	@touch $@
+
 # Use.
 
 .PHONY: demo
@@ -61,6 +65,10 @@ test: .venv/.test ## All tests; one kind: make test-unit, -contract, -integratio
 .PHONY: $(KINDS:%=test-%)
 $(KINDS:%=test-%): test-%: .venv/.test
 	$(BIN)/python -m pytest tests/$* $(ARGS)
+
+.PHONY: test-build
+test-build: .venv-build/.test ## The build of an artifact, every architecture (5 GB of tools; a minute or two)
+	.venv-build/bin/python -m pytest tests/build $(ARGS)
 
 .PHONY: check
 check: .venv/.test ## Lint, format, types, import contracts, generated files; changes nothing

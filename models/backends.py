@@ -142,7 +142,10 @@ def open_backends(
     if cuda_is_available():
         gpu_variants = [(variant, None) for variant in artifact.variants_for("cuda")]
         if not gpu_variants:
-            report("a GPU runtime is here, but this artifact has no variant for it: the CPU does all the work")
+            report(
+                "a GPU runtime is here, but this artifact has no fp16 variant for it: the CPU does all the work; build "
+                "one with `spanstream model build --gpu` from the artifact's checkpoint"
+            )
         gpu = _first_sound(artifact, iter(gpu_variants), threads, report)
     return Backends(cpu, gpu, spill_seconds=spill_seconds, rest_seconds=rest_seconds)
 

@@ -56,6 +56,9 @@ class OnnxSession:
         variant: its precision, device and session options.
         options: other session options than the variant's own.
 
+    Attributes:
+        inputs: the arrays of a batch that the model takes, by name.
+
     Raises:
         ArtifactError: the file is no model this runtime can run, or the device is not there.
     """
@@ -78,12 +81,12 @@ class OnnxSession:
             )
         except Exception as error:  # onnxruntime raises a class of its own for every status code
             raise ArtifactError(f"{path}: onnxruntime cannot load it: {_first_line(error)}") from error
-        self._inputs = [tensor.name for tensor in self._session.get_inputs()]
+        self.inputs = [tensor.name for tensor in self._session.get_inputs()]
         self._outputs = self._output_names(path)
 
     def run(self, batch: Batch) -> Logits:
         """The logits of a batch."""
-        feed: dict[str, Any] = {name: getattr(batch, name) for name in self._inputs}
+        feed: dict[str, Any] = {name: getattr(batch, name) for name in self.inputs}
         try:
             start, end = self._session.run(self._outputs, feed)
         except Exception as error:  # as above
@@ -92,9 +95,9 @@ class OnnxSession:
 
     def _output_names(self, path: Path) -> list[str]:
         names = {tensor.name for tensor in self._session.get_outputs()}
-        unknown = sorted(set(self._inputs) - {"input_ids", "attention_mask", "token_type_ids"})
+        unknown = sorted(set(self.inputs) - {"input_ids", "attention_mask", "token_type_ids"})
         if unknown or not {"start_logits", "end_logits"} <= names:
-            raise ArtifactError(f"{path}: no question-answering model: inputs {self._inputs}, outputs {sorted(names)}")
+            raise ArtifactError(f"{path}: no question-answering model: inputs {self.inputs}, outputs {sorted(names)}")
         return ["start_logits", "end_logits"]
 
 

@@ -144,6 +144,11 @@ class Tokenizer:
         """The parsed `tokenizer.json`; not to be changed."""
         return self._definition
 
+    @property
+    def size(self) -> int:
+        """Token ids there are, added tokens included: the greatest id and one."""
+        return 1 + max(self._fast.get_vocab(with_added_tokens=True).values(), default=-1)
+
     def token_text(self, token_id: int) -> str:
         """The token as the vocabulary spells it."""
         return self._fast.id_to_token(token_id) or ""

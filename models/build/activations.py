@@ -42,7 +42,10 @@ def measure(graph: Graph, batches: Iterable[Batch]) -> dict[str, ChannelRange]:
     for batch in batches:
         feed = {tensor.name: getattr(batch, tensor.name) for tensor in session.get_inputs()}
         for tensor, values in zip(tensors, session.run(tensors, feed), strict=True):
-            seen = ChannelRange(values.min(axis=(0, 1)), values.max(axis=(0, 1)))
+            if not values.size:
+                continue
+            others = tuple(range(values.ndim - 1))
+            seen = ChannelRange(values.min(axis=others), values.max(axis=others))
             known = ranges.get(tensor, seen)
             ranges[tensor] = ChannelRange(np.minimum(known.low, seen.low), np.maximum(known.high, seen.high))
     return ranges

@@ -1,163 +1,220 @@
-"""The model's card, for people: what it is for, how it was built, what was measured, where it is weak."""
+"""The model's card, for people: what it is for, what was measured, how it was built, what it was trained on."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
 
 from models.artifact import Manifest
-from models.build.evaluate import Prediction, best_exact, best_f1, scores_at
+from models.build import figures
+from models.build.checkpoint import TRIED, Checkpoint
+from models.build.compare import Earlier
+from models.build.contest import MARGIN, Contest
 from models.build.fit import Fitted
 from models.build.golden import TOLERANCE
-from models.build.predict import Read
-from models.build.reliability import (
-    Interval,
-    Judgement,
-    Metric,
-    area_under_risk_coverage,
-    brier_score,
-    coverage_at,
-    expected_calibration_error,
-    with_interval,
-)
-from models.cpu import cpu_name
+from models.build.order import Order
+from models.build.training import Training
+from models.cpu import available_cpus, cpu_name, has_int8_dot_product
 
-_METRICS: dict[str, Metric] = {
-    "Expected calibration error (15 bins of equal mass)": expected_calibration_error,
-    "Brier score": brier_score,
-    "Area under the risk-coverage curve": area_under_risk_coverage,
-    "Coverage at 80 % accuracy": coverage_at(0.8),
-    "Coverage at 90 % accuracy": coverage_at(0.9),
-}
+_QUICK: Final = f"""A quick build: the first variant that loses at most {MARGIN} points of F1 against fp32 was taken,
+and nothing was timed."""
+_TOOLS: Final = ("onnxruntime", "optimum-onnx", "transformers", "torch", "tokenizers")
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What was measured: the validation questions as read in int8 and in fp32, and the calibration."""
+    """What a build found out.
 
-    reads: Sequence[Read]
-    float_reads: Sequence[Read]
+    Attributes:
+        contest: the variants, each with the validation questions as it reads them.
+        fitted: the calibration.
+        checkpoint: what was built.
+        fused: how far fusing went.
+        samples: names of the files that int8 scales were fixed on.
+        same_spans: (golden windows that give fp32's span, golden windows).
+        half: what is to be said of the fp16 variant, None where none was asked for.
+        training: what stands beside the checkpoint about its training.
+        about: Markdown about data and licences.
+        earlier: another model on the same questions.
+        order: what was asked for.
+    """
+
+    contest: Contest
     fitted: Fitted
-    validation: str
+    checkpoint: Checkpoint
+    fused: str
     samples: Sequence[str]
-    model_file: Path
+    same_spans: tuple[int, int]
+    half: str | None
+    training: Training | None
+    about: str | None
+    earlier: Earlier | None
+    order: Order
 
 
 def card(manifest: Manifest, evaluation: Evaluation) -> str:
     """The card in Markdown."""
-    reads = evaluation.reads
-    unanswerable = sum(not read.example.has_answer for read in reads)
-    size = evaluation.model_file.stat().st_size / 1e6
-    threshold = manifest.calibration.thresholds["default"]
+    winner = evaluation.contest.winner
+    precision = winner.built.recipe.precision
+    devices = "CPUs and, in fp16, for GPUs" if len(manifest.variants) > 1 else "CPUs"
     return f"""# {manifest.name} {manifest.version}
 
-Extractive question answering in English: given a question and a text, the piece of the text that answers it, or the
-finding that there is none. {manifest.architecture.upper()} architecture, uncased, int8 ({size:.1f} MB), for CPUs.
+Extractive question answering: given a question and a text, the piece of the text that answers it, or the finding that
+there is none. {manifest.architecture} architecture, {evaluation.checkpoint.layers} layers of \
+{evaluation.checkpoint.hidden_size}, {precision} ({winner.built.megabytes:.1f} MB), for {devices}.
 
-**For** short factual questions (which, when, who, how much, which error) about support tickets, notices, articles.
-**Not for** other languages, yes/no or why questions, arithmetic, questions that need several places of a text, or
-decisions about people without a person who reads the quotation in its place.
+**For** short factual questions (which, when, who, how much, which error) about texts like those it was trained on.
+**Not for** other languages than it was trained on, yes/no or why questions, arithmetic, questions that need several
+places of a text, or decisions about people without a person who reads the quotation in its place.
 
 Windows of {manifest.max_length} tokens overlap by {manifest.stride}; an answer has at most \
 {manifest.max_answer_tokens} tokens and consists of whole words.
 
 ## Figures
 
-Measured on `{evaluation.validation}`: {len(reads)} questions, {unanswerable} of them without an answer, on a CPU that
-calls itself {cpu_name()}. Exact match (EM) and F1 are the official SQuAD 2.0 script's, in percent.
-
 {_accuracy(evaluation)}
 
-Thresholds are chosen on these same questions, so all figures at a threshold are a little too good. At the default one
-(confidence {threshold:.2f}), int8: {_at_default(manifest, reads)}.
+### Thresholds
+
+{figures.thresholds(manifest.calibration, winner.reads)}
+
+The consumer's setting `SPANSTREAM_MODEL__THRESHOLD` takes one of these names, or a number. They are chosen on these
+same questions, so all figures at a threshold are a little too good.
 
 ### Confidence
 
-Each confidence below was given by a fit that had not seen the question's article; intervals are 95 %, by bootstrap
-over paragraphs (which inflates a calibration error a little, so its value lies at the low end). Plain softmax is the
-probability of the span in its window.
+Each confidence below was given by a fit that had not seen the question's article; plain softmax is the probability of
+the span in its window. (Bootstrapping inflates a calibration error a little, so its value lies at the low end.)
 
-{_confidence(evaluation)}
+{figures.confidence(winner.reads, evaluation.fitted)}
 
 The confidence weighs {", ".join(f"`{name}`" for name in manifest.calibration.weights)}. Held-out log loss of what was
 tried: {"; ".join(f"{names} {loss:.4f}" for names, loss in evaluation.fitted.log_losses.items())}.
-The final weights and the threshold are fitted on all of these questions, so the stream's own texts will score
-differently: fit the calibration anew on a labelled sample of yours where it matters.
+Other texts will score differently: `spanstream model calibrate` fits it to a labelled sample of yours.
 
-## How the int8 model is made
+## How it was built
 
-Exported with optimum, fused by onnxruntime's BERT optimizer, then quantized statically:
-
-- Activation scales are fixed at build, on windows of {", ".join(evaluation.samples)}. So a window's logits are the
-  same whatever it is batched with. (One scale for a whole batch, as dynamic quantization takes it, makes them depend on
-  the neighbours.)
-- Channels with extreme activations are scaled down exactly (SmoothQuant) or computed beside the others in fp32.
-- Weights are scaled so that u8 x s8 products of CPUs without VNNI cannot saturate: there, too, they are exact.
-- At start, twelve golden windows must come out within {TOLERANCE} of the logits measured here.
+{_building(evaluation)}
 
 ## Data and licences
 
-Encoder all-MiniLM-L6-v2 (Apache-2.0), fine-tuned on public question-answering data; the repository's NOTICE names each
-source and its licence. None of the validation paragraphs was trained on.
+{_data(evaluation)}
 
 ## Rebuild
 
 ```sh
-make model CHECKPOINT=path/to/checkpoint VALIDATION=path/to/{evaluation.validation} OUTPUT={manifest.name} \\
-    ARGS="{" ".join(f"--sample path/to/{sample}" for sample in evaluation.samples)}"
+{_command(evaluation)}
 ```
+
+Built with {", ".join(f"{tool} {found}" for tool in _TOOLS if (found := _version(tool)))}.
 """
 
 
 def _accuracy(evaluation: Evaluation) -> str:
-    lines = [
-        "| | F1, best threshold | EM, best threshold | F1, answerable only | EM, answerable only |",
-        "|---|---|---|---|---|",
+    contest, earlier = evaluation.contest, evaluation.earlier
+    reads = contest.winner.reads
+    unanswerable = sum(not read.example.has_answer for read in reads)
+    models = {"fp32": contest.reference.reads}
+    if contest.winner is not contest.reference:
+        models[contest.winner.built.recipe.precision] = reads
+    after = ""
+    if earlier:
+        models = {f"before: {earlier.name}, {earlier.precision}": earlier.reads} | models
+        after = f"\n\nF1 against before, question by question: {figures.gain(reads, earlier.reads)}."
+    same, of = evaluation.same_spans
+    asked = f"{len(reads)} questions, {unanswerable} of them without an answer"
+    return f"""On `{evaluation.order.validation.name}`: {asked}. Exact match (EM) and F1 are the official SQuAD
+2.0 script's, in percent, with 95 % intervals by bootstrap over paragraphs.
+
+{figures.accuracy(models)}{after}
+
+The built model gives fp32's answer to {same} of {of} golden windows."""
+
+
+def _building(evaluation: Evaluation) -> str:
+    contest, checkpoint = evaluation.contest, evaluation.checkpoint
+    tried = "" if checkpoint.model_type in TRIED else " This architecture is not among those the build is tested with."
+    abouts = "\n".join(f"- `{entry.built.recipe.name}`: {entry.built.recipe.about}." for entry in contest.entries)
+    taken = _timing(contest) if contest.winner.speed else _QUICK
+    session = contest.winner.session
+    half = f"\n- fp16 for the GPU, checked on the CPU: {evaluation.half}." if evaluation.half else ""
+    return f"""Exported with optimum, then {evaluation.fused}.{tried}
+
+{figures.variants(contest)}
+
+{abouts}
+
+{taken}
+
+- Session: graph optimizations {session.optimization_level}, {session.threads_per_run} threads a run, \
+{session.max_batch_tokens} padded tokens a batch\
+{f", without {', '.join(session.disabled_optimizers)}" if session.disabled_optimizers else ""}.
+- A window's logits must be the same bits whatever it is batched with. Where they are not (dynamic quantization takes
+  one scale for a whole batch), windows are read one at a time, and that is how the variant was timed.
+- int8 scales were fixed on windows of {", ".join(evaluation.samples)}.
+- Weights of the static variants are scaled so that u8 x s8 products of CPUs without VNNI cannot saturate.
+- At start, {evaluation.same_spans[1]} golden windows must come out within {TOLERANCE} of the logits measured here.\
+{half}"""
+
+
+def _timing(contest: Contest) -> str:
+    dot_product = {True: "with int8 dot products", False: "without int8 dot products", None: "of unknown instructions"}
+    return f"""The fastest variant that loses at most {MARGIN} points of F1 against fp32 was taken. Speed is a ratio of
+windows a second: the median, least and greatest of rounds in turns over {contest.windows} windows, each variant with
+the session options it is fastest with. The CPU calls itself {cpu_name()}, {dot_product[has_int8_dot_product()]}, and
+lent {available_cpus()} threads."""
+
+
+def _data(evaluation: Evaluation) -> str:
+    parts = []
+    if training := evaluation.training:
+        facts = {
+            "epochs": training.epochs,
+            "steps": training.steps,
+            "peak learning rate": training.learning_rate,
+            "seed": training.seed,
+            "hours": training.hours,
+            "precision": training.precision,
+            "spanstream": training.git,
+        }
+        known = "; ".join(f"{name} {value}" for name, value in facts.items() if value is not None)
+        parts.append(f"Fine-tuned from {training.base} ({known})." if known else f"Fine-tuned from {training.base}.")
+        rows = [
+            f"| {one.file} | {one.questions} | {one.unanswerable} | {one.weight:g} | `{one.sha256[:16]}` |"
+            for one in training.data
+        ]
+        heading = ["| File | Questions | without an answer | Weight | SHA-256 |", "|---|---|---|---|---|"]
+        parts += ["\n".join([*heading, *rows])] if rows else []
+    else:
+        parts.append("The checkpoint does not say what it was trained on (it has no `training.json`).")
+    parts.append(evaluation.about or "Nothing was said about licences when it was built (`--about`).")
+    return "\n\n".join(parts)
+
+
+def _command(evaluation: Evaluation) -> str:
+    order = evaluation.order
+    options = [
+        ("--version", order.version),
+        *(("--sample", f"path/to/{sample.name}") for sample in order.samples),
+        *(("--variant", name) for name in order.variants),
+        ("--max-length", str(order.max_length)),
+        ("--stride", str(order.stride)),
+        *([("--quick", "")] if order.quick else []),
+        *([("--gpu", "")] if order.gpu else []),
+        *([("--compare", f"path/to/{evaluation.earlier.name}")] if evaluation.earlier else []),
+        *([("--about", f"path/to/{order.about.name}")] if order.about else []),
     ]
-    for name, reads in (("fp32", evaluation.float_reads), ("int8", evaluation.reads)):
-        predictions = [read.prediction(read.reading.null_score_diff or 0.0) for read in reads]
-        answerable = scores_at([one for one in predictions if one.example.has_answer], math.inf)
-        lines.append(
-            f"| {name} | {best_f1(predictions)[0]:.2f} | {best_exact(predictions)[0]:.2f} | {answerable.f1:.2f} "
-            f"| {answerable.exact:.2f} |"
-        )
-    return "\n".join(lines)
+    arguments = " ".join(f"{name} {value}".strip() for name, value in options)
+    return (
+        f"make model CHECKPOINT=path/to/checkpoint VALIDATION=path/to/{order.validation.name} OUTPUT={order.name} \\\n"
+        f'    ARGS="{arguments}"'
+    )
 
 
-def _at_default(manifest: Manifest, reads: Sequence[Read]) -> str:
-    calibration = manifest.calibration
-    predictions = [read.prediction(1 - calibration.confidence(read.reading)) for read in reads]
-    at = 1 - calibration.thresholds["default"]
-
-    def figures(some: Sequence[Prediction]) -> str:
-        scores = scores_at(some, at)
-        return f"F1 {scores.f1:.2f}, EM {scores.exact:.2f}"
-
-    answerable = [one for one in predictions if one.example.has_answer]
-    unanswerable = [one for one in predictions if not one.example.has_answer]
-    declined = f"unanswerable {scores_at(unanswerable, at).exact:.2f} rightly declined"
-    return f"{figures(predictions)}; answerable {figures(answerable)}; {declined}"
-
-
-def _confidence(evaluation: Evaluation) -> str:
-    calibrated = [
-        read.judgement(confidence)
-        for read, confidence in zip(evaluation.reads, evaluation.fitted.held_out, strict=True)
-    ]
-    softmax = [read.judgement(_softmax(read)) for read in evaluation.reads]
-    lines = ["| | calibrated confidence | plain softmax |", "|---|---|---|"]
-    lines += [
-        f"| {name} | {_shown(metric, calibrated)} | {_shown(metric, softmax)} |" for name, metric in _METRICS.items()
-    ]
-    return "\n".join(lines)
-
-
-def _shown(metric: Metric, judgements: Sequence[Judgement]) -> str:
-    interval: Interval = with_interval(metric, judgements)
-    return f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"
-
-
-def _softmax(read: Read) -> float:
-    return math.exp(read.reading.best.log_probability) if read.reading.best else 0.0
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,138 +1,65 @@
-"""Exports a checkpoint and fuses its operators.
+"""Exports a checkpoint with optimum, and sees that the export computes what the checkpoint does.
 
-    checkpoint (Hugging Face layout) -> optimum -> onnxruntime's BERT fusions -> fp32 graph
-
-The fusions are those that were measured to pay on CPUs: MultiHeadAttention (its kernel without a mask is blocked for
-the cache), Gelu (vectorized; BiasGelu is not) and LayerNormalization (SkipLayerNormalization on the CPU is slow).
+model (torch, fp32) -> optimum -> ONNX: input_ids, attention_mask[, token_type_ids] -> start_logits, end_logits
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
-import json
-import logging
-import shutil
-import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 
+from models.artifact import Variant
 from models.build.errors import BuildError
+from models.build.graph import Graph
+from models.build.longformer import dense_attention, let_question_attend_globally
+from models.build.silence import silence
+from models.build.workshop import difference
+from models.packing import Batch
+from models.session import Logits, OnnxSession
 
-_TOKENIZER_FILES: Final = ("tokenizer.json", "tokenizer_config.json")
 _OPSET: Final = 18
-_MODEL_TYPE: Final = "bert"
+# Sums in another order: a few in 100,000 of logits that are about 10.
+_FAITHFUL: Final = 0.01
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """A fine-tuned question-answering checkpoint in Hugging Face layout.
-
-    Attributes:
-        folder: config.json, model.safetensors, tokenizer.json, tokenizer_config.json.
-        heads: attention heads of a layer.
-        hidden_size: width of a layer.
-        pad_id: the padding token.
-        longest: tokens that the position embeddings reach.
-    """
-
-    folder: Path
-    heads: int
-    hidden_size: int
-    pad_id: int
-    longest: int
-
-    @classmethod
-    def open(cls, folder: Path) -> Checkpoint:
-        """Read a checkpoint's configuration.
-
-        Raises:
-            BuildError: a file is missing, or the architecture is not BERT's.
-        """
-        for name in ("config.json", "model.safetensors", *_TOKENIZER_FILES):
-            if not (folder / name).is_file():
-                raise BuildError(f"{folder}: no checkpoint: {name} is missing")
-        try:
-            config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise BuildError(f"{folder / 'config.json'}: is not JSON: {error}") from error
-        if config.get("model_type") != _MODEL_TYPE:
-            raise BuildError(f"{folder}: a {config.get('model_type')} model; only bert is supported")
-        try:
-            return cls(
-                folder,
-                heads=config["num_attention_heads"],
-                hidden_size=config["hidden_size"],
-                pad_id=config["pad_token_id"],
-                longest=config["max_position_embeddings"],
-            )
-        except KeyError as error:
-            raise BuildError(f"{folder / 'config.json'}: {error} is missing") from error
-
-
-def export(checkpoint: Checkpoint, folder: Path) -> Path:
-    """Export and fuse a checkpoint into `folder`; returns the fp32 model's path.
+def export(model: Any, folder: Path) -> Path:  # noqa: ANN401  torch publishes no types
+    """Export a model into `folder`; returns the ONNX file's path.
 
     Raises:
-        BuildError: the weights do not fit the architecture, or onnxruntime found no attention to fuse.
+        BuildError: optimum cannot export this architecture.
     """
-    with _silence():
-        exported = _export(checkpoint, folder)
-        return _fuse(exported, checkpoint, folder / "fused.onnx")
+    from optimum.exporters.onnx import onnx_export_from_model  # noqa: PLC0415  seconds to import
 
-
-def _export(checkpoint: Checkpoint, folder: Path) -> Path:
-    import torch  # noqa: PLC0415 - seconds to import; the command line lists its commands without it
-    from optimum.exporters.onnx import main_export  # noqa: PLC0415 - as above
-    from transformers import AutoModelForQuestionAnswering  # noqa: PLC0415 - as above
-
-    float32 = folder / "float32"
+    is_longformer = model.config.model_type == "longformer"
     try:
-        # Checkpoints are often stored in fp16; the exporter would keep that.
-        model = AutoModelForQuestionAnswering.from_pretrained(
-            checkpoint.folder, dtype=torch.float32, local_files_only=True
-        )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise BuildError(f"{checkpoint.folder}: cannot be loaded: {str(error).splitlines()[0]}") from error
-    model.save_pretrained(float32)
-    for name in _TOKENIZER_FILES:
-        shutil.copy(checkpoint.folder / name, float32)
-    main_export(str(float32), output=folder / "exported", task="question-answering", opset=_OPSET)
-    return folder / "exported" / "model.onnx"
+        with silence(), dense_attention(model) if is_longformer else nullcontext():
+            onnx_export_from_model(model, output=folder, task="question-answering", opset=_OPSET, do_validation=False)
+    except Exception as error:  # torch's tracer and optimum raise whatever they meet
+        reason = " ".join(str(error).split())[:200]
+        raise BuildError(f"optimum cannot export a {model.config.model_type} model: {reason}") from error
+    path = folder / "model.onnx"
+    if is_longformer:
+        graph = Graph.load(path)
+        let_question_attend_globally(graph, separator=model.config.sep_token_id)
+        graph.save(path)
+    return path
 
 
-def _fuse(exported: Path, checkpoint: Checkpoint, fused: Path) -> Path:
-    from onnxruntime.transformers.fusion_options import FusionOptions  # noqa: PLC0415 - as above
-    from onnxruntime.transformers.optimizer import optimize_model  # noqa: PLC0415 - as above
+def check_export(path: Path, model: Any, batches: Sequence[Batch]) -> None:  # noqa: ANN401  as above
+    """See that the export gives the checkpoint's own logits.
 
-    options = FusionOptions("bert")
-    options.use_multi_head_attention = True
-    options.enable_bias_gelu = False
-    options.enable_skip_layer_norm = False
-    options.enable_bias_skip_layer_norm = False
-    optimizer = optimize_model(
-        str(exported),
-        model_type="bert",
-        num_heads=checkpoint.heads,
-        hidden_size=checkpoint.hidden_size,
-        optimization_options=options,
-        opt_level=0,
-    )
-    if not optimizer.get_fused_operator_statistics().get("MultiHeadAttention"):
-        raise BuildError(f"{checkpoint.folder}: onnxruntime found no attention to fuse in the export")
-    optimizer.save_model_to_file(str(fused))
-    return fused
+    Raises:
+        BuildError: it does not.
+    """
+    import torch  # noqa: PLC0415  seconds to import
 
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Tracers, exporters and progress bars say much that helps nobody; errors still raise."""
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(logging.NOTSET)
+    session = OnnxSession(path, Variant(file=path.name, precision="fp32", device="cpu"))
+    for batch in batches:
+        feed = {name: torch.from_numpy(getattr(batch, name)) for name in session.inputs}
+        with torch.inference_mode(), silence():
+            given = model(**feed)
+        worst = difference(session.run(batch), Logits(given.start_logits.numpy(), given.end_logits.numpy()), batch)
+        if not worst < _FAITHFUL:
+            raise BuildError(f"the export's logits are {worst:.3f} off the checkpoint's own")

@@ -9,14 +9,16 @@ off.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import product
 from typing import Final
 
 from models.artifact import Golden, GoldenCase
 from models.packing import assemble
 from models.session import Session
+from models.spans import best_span
 from models.tokenization import Tokenizer
-from models.windowing import WindowShape, windows_of
+from models.windowing import Window, WindowShape, windows_of
 
 TOLERANCE: Final = 0.25
 
@@ -50,9 +52,28 @@ who also noticed that small exports of a single branch work fine at any time of 
 def golden(session: Session, tokenizer: Tokenizer, shape: WindowShape, pad_id: int) -> Golden:
     """The golden windows' logits, each window run alone."""
     cases = []
-    for context, question in product(_CONTEXTS, _QUESTIONS):
-        window = windows_of(tokenizer.tokenize_question(question), tokenizer.tokenize_document(context), shape)[0]
+    for question, context, window in _windows(tokenizer, shape):
         logits = session.run(assemble([window], pad_id=pad_id))
         start, end = (tuple(round(float(value), 4) for value in row[0]) for row in (logits.start, logits.end))
         cases.append(GoldenCase(question=question, context=context, start_logits=start, end_logits=end))
     return Golden(tolerance=TOLERANCE, cases=tuple(cases))
+
+
+def golden_spans(
+    session: Session, tokenizer: Tokenizer, shape: WindowShape, pad_id: int, max_answer_tokens: int
+) -> list[tuple[int, int] | None]:
+    """What the session answers to each golden window: the span's first and last token, None for "no answer"."""
+    spans = []
+    for _, _, window in _windows(tokenizer, shape):
+        logits = session.run(assemble([window], pad_id=pad_id))
+        found = best_span(window, logits.start[0], logits.end[0], max_answer_tokens)
+        answered = found.span is not None and found.span.score > found.null_score
+        spans.append((found.span.first, found.span.last) if answered and found.span else None)
+    return spans
+
+
+def _windows(tokenizer: Tokenizer, shape: WindowShape) -> Iterator[tuple[str, str, Window]]:
+    """(question, context, the first window of the two) of every pair."""
+    for context, question in product(_CONTEXTS, _QUESTIONS):
+        windows = windows_of(tokenizer.tokenize_question(question), tokenizer.tokenize_document(context), shape)
+        yield question, context, windows[0]

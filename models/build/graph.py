@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,8 +79,8 @@ class Graph:
         return next(node for node in self.model.graph.node if tensor in node.output)
 
     def users(self, tensor: str) -> list[Any]:
-        """The nodes that take a tensor."""
-        return [node for node in self.model.graph.node if tensor in node.input]
+        """The nodes that take a tensor, those whose branches (`If`) take it too."""
+        return [node for node in self.model.graph.node if tensor in _taken(node)]
 
     def redirect(self, tensor: str, other: str) -> None:
         """Let every user of a tensor take another one."""
@@ -96,10 +97,16 @@ class Graph:
             if node.input[1] in self._constants
         ]
 
-    def bias_of(self, product: Product) -> tuple[Any, str]:
-        """(the Add behind a product, the constant it adds)."""
-        add = next(node for node in self.users(product.output) if node.op_type == "Add")
-        return add, next(name for name in add.input if name in self._constants)
+    def bias_of(self, product: Product) -> tuple[Any, str] | None:
+        """(the Add behind a product, the constant it adds); None where no bias is all that follows."""
+        users = self.users(product.output)
+        if len(users) != 1 or users[0].op_type != "Add":
+            return None
+        return next(((users[0], name) for name in users[0].input if name in self._constants), None)
+
+    def is_shared(self, product: Product) -> bool:
+        """Whether other products take the same weight."""
+        return len(self.users(product.node.input[1])) > 1
 
     def tap(self, tensors: list[str]) -> bytes:
         """The model, serialized, with these tensors as its outputs."""
@@ -124,7 +131,7 @@ class Graph:
         kept = []
         for node in reversed(self._in_order()):
             if needed.intersection(node.output):
-                needed.update(node.input)
+                needed.update(_taken(node))
                 kept.append(node)
         del graph.node[:]
         graph.node.extend(reversed(kept))
@@ -137,12 +144,36 @@ class Graph:
         """The nodes, each behind those whose outputs it takes."""
         # An empty name is an optional input that is not given.
         known = {"", *self._constants, *(tensor.name for tensor in self.model.graph.input)}
-        waiting, ordered = self.nodes, []
+        waiting = [(node, _taken(node)) for node in self.nodes]
+        ordered: list[Any] = []
         while waiting:
-            ready = [node for node in waiting if known.issuperset(node.input)]
-            if not ready:
-                raise ValueError(f"tensors that nothing computes: {sorted(set(waiting[0].input) - known)}")
-            ordered += ready
-            known.update(name for node in ready for name in node.output)
-            waiting = [node for node in waiting if not known.issuperset(node.output)]
+            # What is ready within a round makes others of the same round ready: exports are nearly in order.
+            still = []
+            for node, taken in waiting:
+                if known.issuperset(taken):
+                    ordered.append(node)
+                    known.update(node.output)
+                else:
+                    still.append((node, taken))
+            if len(still) == len(waiting):
+                raise ValueError(f"tensors that nothing computes: {sorted(still[0][1] - known)}")
+            waiting = still
         return ordered
+
+
+def _taken(node: Any) -> set[str]:  # noqa: ANN401 - as above
+    """The tensors of the graph that a node takes: its inputs, and what its branches take from around them."""
+    taken = set(node.input)
+    for branch in _branches(node):
+        inside = {name for each in branch.node for name in each.output}
+        inside.update(tensor.name for tensor in (*branch.initializer, *branch.input))
+        used = {name for each in branch.node for name in _taken(each)} | {output.name for output in branch.output}
+        taken |= used - inside
+    return taken
+
+
+def _branches(node: Any) -> Iterator[Any]:  # noqa: ANN401 - as above
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            yield attribute.g
+        yield from attribute.graphs

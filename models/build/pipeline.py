@@ -1,86 +1,51 @@
 """Builds an artifact out of a checkpoint, in one go.
 
-    checkpoint -> export, fuse (fp32) -> rewrite -> measure activations -> tame outliers -> int8
-      -> read the validation set with both -> calibration, golden logits, figures -> manifest, card
+    checkpoint -> export -> fuse, rewrite -> variants, measured beside each other on the validation data -> the fastest
+      within the margin -> calibration, golden logits -> manifest, card (and an fp16 variant for a GPU)
 
 All of it happens in a folder beside the output, which takes its place at the end: nothing half-written is left.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from models.artifact import Manifest, SessionOptions, Variant, sha256_of_file, write_manifest
-from models.build import activations, outliers, quantize, rewrite
+from models.artifact import Golden, Manifest, Variant, sha256_of_file, write_manifest
 from models.build.card import Evaluation, card
+from models.build.checkpoint import Checkpoint
+from models.build.compare import Earlier, read_earlier
+from models.build.contest import Contest, Course, Say, hold, take_first
 from models.build.errors import BuildError
-from models.build.export import Checkpoint, export
+from models.build.export import check_export, export
 from models.build.fit import fit
-from models.build.golden import golden
-from models.build.graph import Graph
-from models.build.predict import ReadingOptions, read_all
+from models.build.golden import golden, golden_spans
+from models.build.half import write_half
+from models.build.inputs import first_windows, read_files, samples_of
+from models.build.order import Order
+from models.build.predict import ReadingOptions
+from models.build.recipes import RECIPES, recipes
 from models.build.record import write_record
-from models.build.squad import Example, read_squad
+from models.build.training import read_training
+from models.build.trials import Built
+from models.build.workshop import Workshop, open_workshop, probes_of
 from models.cpu import available_cpus
-from models.packing import Batch, assemble
-from models.session import OnnxSession
 from models.tokenization import Tokenizer
-from models.windowing import WindowShape, windows_of
+from models.windowing import WindowShape
 
-Say = Callable[[str], None]
-
-MAX_LENGTH: Final = 384
-STRIDE: Final = 128
 # An error message is longer than an encyclopedia's answer; 30 and 48 score the same on SQuAD.
 MAX_ANSWER_TOKENS: Final = 48
 _SAMPLE_WINDOWS: Final = 160
 
-# Measured on two cores: the graph is final, so nothing is left to optimize at load; two runs of one thread each beat
-# one run of two; past 512 padded tokens the activations leave the cache.
-_SESSION: Final = SessionOptions(
-    optimization_level="disabled",
-    threads_per_run=1,
-    max_batch_tokens=512,
-    config={"session.intra_op.allow_spinning": "0", "session.inter_op.allow_spinning": "0"},
-)
-_INT8: Final = Variant(file="model.int8.onnx", precision="int8", device="cpu", session=_SESSION)
-_FP32: Final = Variant(
-    file="fused.onnx",
-    precision="fp32",
-    device="cpu",
-    session=SessionOptions(disabled_optimizers=("SkipLayerNormFusion",), config=_SESSION.config),
-)
 
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """What an artifact is built from.
-
-    Attributes:
-        checkpoint: folder of a fine-tuned checkpoint in Hugging Face layout.
-        validation: SQuAD v2.0 file for calibration and figures.
-        samples: SQuAD v2.0 files whose texts show what activations look like; none: the validation file.
-    """
-
-    checkpoint: Path
-    validation: Path
-    samples: tuple[Path, ...] = ()
-
-
-def build(inputs: Inputs, output: Path, *, name: str, version: str, say: Say = print) -> None:
+def build(order: Order, output: Path, *, say: Say = print) -> None:
     """Build an artifact into `output`, which is replaced.
 
     Args:
-        inputs: checkpoint and data.
+        order: what to build.
         output: the artifact's folder.
-        name: the model's name.
-        version: the artifact's version.
         say: told what is being done, one line a step.
 
     Raises:
@@ -93,82 +58,135 @@ def build(inputs: Inputs, output: Path, *, name: str, version: str, say: Say = p
         work, finished = Path(folder) / "work", Path(folder) / "artifact"
         work.mkdir()
         finished.mkdir()
-        _build(inputs, work, finished, name=name, version=version, say=say)
+        _Build(order, work, finished, say).run()
         if output.exists():
             shutil.rmtree(output)
         finished.rename(output)
     say(f"built {output}")
 
 
-def _build(  # noqa: PLR0913  build's own arguments
-    inputs: Inputs, work: Path, finished: Path, *, name: str, version: str, say: Say
-) -> None:
-    checkpoint = Checkpoint.open(inputs.checkpoint)
-    examples = read_squad(inputs.validation)
-    tokenizer = _copy_tokenizer(checkpoint.folder / "tokenizer.json", finished / "tokenizer.json")
-    max_length = min(MAX_LENGTH, checkpoint.longest)
-    shape = WindowShape(max_length, STRIDE, tokenizer.template)
-    options = ReadingOptions(
-        tokenizer, shape, checkpoint.pad_id, MAX_ANSWER_TOKENS, _SESSION.max_batch_tokens, available_cpus()
-    )
-    say("export and fuse")
-    fused = export(checkpoint, work)
-    say("quantize to int8")
-    samples = [read_squad(path) for path in inputs.samples] or [examples]
-    _quantize(fused, finished / _INT8.file, checkpoint, _sample(samples, options))
-    say(f"read {len(examples)} validation questions in fp32 and in int8")
-    float_reads = read_all(examples, OnnxSession(fused, _FP32), options)
-    session = OnnxSession(finished / _INT8.file, _INT8)
-    reads = read_all(examples, session, options)
-    say("calibrate")
-    fitted = fit(reads, f"{name}-{version}")
-    say("write golden logits, manifest and card")
-    expected = golden(session, tokenizer, shape, checkpoint.pad_id)
-    (finished / "golden.json").write_text(expected.model_dump_json() + "\n", encoding="utf-8")
-    write_record(finished, fitted, [inputs.validation])
-    manifest = Manifest(
-        name=name,
-        version=version,
-        architecture="bert",
-        tokenizer_fingerprint=tokenizer.fingerprint,
-        pad_id=checkpoint.pad_id,
-        max_length=max_length,
-        stride=STRIDE,
-        max_answer_tokens=MAX_ANSWER_TOKENS,
-        variants=(_INT8,),
-        calibration=fitted.calibration,
-        files={file.name: sha256_of_file(file) for file in sorted(finished.iterdir())},
-    )
-    write_manifest(finished, manifest)
-    sampled = [path.name for path in inputs.samples] or [inputs.validation.name]
-    evaluation = Evaluation(reads, float_reads, fitted, inputs.validation.name, sampled, finished / _INT8.file)
-    (finished / "README.md").write_text(card(manifest, evaluation), encoding="utf-8")
+class _Build:
+    """One build, from its inputs to the finished folder."""
+
+    def __init__(self, order: Order, work: Path, finished: Path, say: Say) -> None:
+        self._order = order
+        self._work = work
+        self._finished = finished
+        self._say = say
+        self._checkpoint = Checkpoint.open(order.checkpoint)
+        self._recipes = recipes(order.variants)
+        self._about = _read_about(order.about)
+        self._training = read_training(self._checkpoint.folder)
+        self._tokenizer = self._checkpoint.write_tokenizer(finished / "tokenizer.json")
+        self._options = _reading_options(order, self._checkpoint, self._tokenizer)
+        paths = dict.fromkeys([order.validation, *order.samples])
+        files = {file.path: file for file in read_files(paths, self._tokenizer)}
+        self._validation = files[order.validation]
+        self._samples = [files[path] for path in order.samples] or [self._validation]
+
+    def run(self) -> None:
+        """All steps."""
+        workshop = self._export()
+        contest = self._choose(workshop)
+        self._say("calibrate")
+        fitted = fit(contest.winner.reads, f"{self._order.name}-{self._order.version}")
+        self._say("write golden logits, manifest and card")
+        winner = contest.winner.built
+        variant = winner.variant(contest.winner.session)
+        shutil.copy(winner.path, self._finished / variant.file)
+        session = winner.open(variant.session)
+        arguments = (self._tokenizer, self._options.shape, self._options.pad_id)
+        expected = golden(session, *arguments)
+        (self._finished / "golden.json").write_text(expected.model_dump_json() + "\n", encoding="utf-8")
+        write_record(self._finished, fitted, [self._order.validation])
+        wanted, found = (
+            golden_spans(each, *arguments, MAX_ANSWER_TOKENS)
+            for each in (contest.reference.built.open(contest.reference.session), session)
+        )
+        variants, half = self._add_half(workshop, variant, contest.reference.built, expected)
+        manifest = Manifest(
+            name=self._order.name,
+            version=self._order.version,
+            architecture=self._checkpoint.model_type,
+            tokenizer_fingerprint=self._tokenizer.fingerprint,
+            pad_id=self._checkpoint.pad_id,
+            max_length=self._options.shape.max_length,
+            stride=self._options.shape.stride,
+            max_answer_tokens=MAX_ANSWER_TOKENS,
+            variants=variants,
+            calibration=fitted.calibration,
+            files={file.name: sha256_of_file(file) for file in sorted(self._finished.iterdir())},
+        )
+        write_manifest(self._finished, manifest)
+        evaluation = Evaluation(
+            contest=contest,
+            fitted=fitted,
+            checkpoint=self._checkpoint,
+            fused=workshop.note,
+            samples=[file.path.name for file in self._samples],
+            same_spans=(sum(one == other for one, other in zip(wanted, found, strict=True)), len(wanted)),
+            half=half,
+            training=self._training,
+            about=self._about,
+            earlier=self._earlier(),
+            order=self._order,
+        )
+        (self._finished / "README.md").write_text(card(manifest, evaluation), encoding="utf-8")
+
+    def _export(self) -> Workshop:
+        self._say("load and export")
+        samples = samples_of(self._samples, self._options, number=_SAMPLE_WINDOWS)
+        model = self._checkpoint.load_model()
+        exported = export(model, self._work / "exported")
+        check_export(exported, model, probes_of(samples, self._options.pad_id))
+        workshop = open_workshop(self._checkpoint, exported, self._work, samples)
+        self._say(workshop.note)
+        return workshop
+
+    def _choose(self, workshop: Workshop) -> Contest:
+        windows = first_windows(self._validation, self._options, number=_SAMPLE_WINDOWS)
+        course = Course(self._validation.examples, windows, self._options)
+        choose = take_first if self._order.quick else hold
+        contest = choose(workshop, self._recipes, course, say=self._say)
+        for entry in contest.entries:
+            self._say(f"{entry.built.recipe.name}: F1 {entry.f1:.2f}, {contest.verdict(entry)}")
+        for refused in contest.refused:
+            self._say(f"{refused.recipe.name}: could not be built: {refused.reason}")
+        return contest
+
+    def _add_half(
+        self, workshop: Workshop, variant: Variant, reference: Built, expected: Golden
+    ) -> tuple[tuple[Variant, ...], str | None]:
+        """The variants, and what the card says of fp16."""
+        if not self._order.gpu:
+            return (variant,), None
+        self._say("make fp16 for the GPU")
+        try:
+            half = write_half(workshop, self._finished, reference.open(RECIPES[0].sessions[0]), expected, self._options)
+        except Exception as error:  # noqa: BLE001  the converter trips over graphs it does not know in ways of its own
+            (self._finished / "model.fp16.onnx").unlink(missing_ok=True)
+            reason = f"could not be made: {' '.join(str(error).split())[:200]}"
+            self._say(f"fp16: {reason}")
+            return (variant,), reason
+        return (variant, half.variant), f"gives fp32's spans on {half.same_spans} of {half.spans} golden windows"
+
+    def _earlier(self) -> Earlier | None:
+        if self._order.compare is None:
+            return None
+        self._say(f"read with {self._order.compare}")
+        return read_earlier(self._order.compare, self._validation.examples, self._options)
 
 
-def _copy_tokenizer(source: Path, target: Path) -> Tokenizer:
-    """Without the cutting and filling that training left in it."""
-    definition = json.loads(source.read_text(encoding="utf-8"))
-    definition |= {"truncation": None, "padding": None}
-    target.write_text(json.dumps(definition, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
-    return Tokenizer.load(target)
+def _reading_options(order: Order, checkpoint: Checkpoint, tokenizer: Tokenizer) -> ReadingOptions:
+    max_length = min(order.max_length, checkpoint.longest)
+    # Windows of a model with few positions would hardly advance.
+    stride = min(order.stride, max_length // 3)
+    shape = WindowShape(max_length, stride, tokenizer.template)
+    return ReadingOptions(tokenizer, shape, checkpoint.pad_id, MAX_ANSWER_TOKENS, 512, available_cpus())
 
 
-def _sample(files: Sequence[Sequence[Example]], options: ReadingOptions) -> list[Batch]:
-    """Windows spread evenly over the files, each alone in its batch: padding would count as activations."""
-    batches = []
-    for examples in files:
-        wanted = max(1, _SAMPLE_WINDOWS // len(files))
-        for example in examples[:: max(1, len(examples) // wanted)][:wanted]:
-            question = options.tokenizer.tokenize_question(example.question)
-            document = options.tokenizer.tokenize_document(example.context)
-            batches.append(assemble(windows_of(question, document, options.shape)[:1], pad_id=options.pad_id))
-    return batches
-
-
-def _quantize(fused: Path, output: Path, checkpoint: Checkpoint, samples: Sequence[Batch]) -> None:
-    graph = Graph.load(fused)
-    rewrite.mask_by_dimension(graph, heads=checkpoint.heads, head_size=checkpoint.hidden_size // checkpoint.heads)
-    rewrite.quantize_word_embeddings(graph)
-    ranges = outliers.tame(graph, activations.measure(graph, samples))
-    quantize.quantize(graph, ranges)
-    graph.save(output)
+def _read_about(path: Path | None) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8").strip() if path else None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BuildError(f"{path}: cannot be read: {error}") from error

@@ -21,12 +21,12 @@ _UINT8_MOST: Final = 255
 
 
 def quantize(graph: Graph, ranges: dict[str, ChannelRange]) -> None:
-    """Quantize every product of a tensor in `ranges`."""
+    """Quantize every product of a tensor in `ranges`; one that is not there (no sample reached it) stays fp32."""
     quantized: dict[str, str] = {}
     for product in graph.products():
-        if is_kept_in_float(product):
-            continue
         tensor = product.tensor
+        if is_kept_in_float(product) or tensor not in ranges:
+            continue
         if tensor not in quantized:
             quantized[tensor] = _quantize_activation(graph, tensor, ranges[tensor])
         _quantize_product(graph, product, quantized[tensor])
@@ -34,7 +34,7 @@ def quantize(graph: Graph, ranges: dict[str, ChannelRange]) -> None:
 
 def _quantize_activation(graph: Graph, tensor: str, channels: ChannelRange) -> str:
     low, high = min(float(channels.low.min()), 0.0), max(float(channels.high.max()), 0.0)
-    scale = np.float32((high - low) / _UINT8_MOST)
+    scale = np.float32((high - low) / _UINT8_MOST) or np.float32(1)
     zero_point = np.uint8(np.clip(np.rint(-low / scale), 0, _UINT8_MOST))
     names = [
         graph.add_constant(f"{tensor}_scale", np.array(scale)),
@@ -44,7 +44,7 @@ def _quantize_activation(graph: Graph, tensor: str, channels: ChannelRange) -> s
 
 
 def _quantize_product(graph: Graph, product: Product, quantized: str) -> None:
-    """Product and the bias behind it become one MatMulIntegerToFloat."""
+    """Product and the bias behind it, if there is one, become one MatMulIntegerToFloat."""
     name, tensor = product.node.input[1], product.tensor
     weight, scales = quantize_weight(product.weight)
     inputs = [
@@ -55,7 +55,10 @@ def _quantize_product(graph: Graph, product: Product, quantized: str) -> None:
         f"{tensor}_zero_point",
         graph.add_constant(f"{name}_zero_points", np.zeros(len(scales), dtype=np.int8)),
     ]
-    add, bias = graph.bias_of(product)
+    output = product.output
     graph.remove(product.node)
-    graph.remove(add)
-    graph.add("MatMulIntegerToFloat", [*inputs, bias], add.output[0], domain=MICROSOFT)
+    if found := graph.bias_of(product):
+        add, bias = found
+        graph.remove(add)
+        inputs, output = [*inputs, bias], add.output[0]
+    graph.add("MatMulIntegerToFloat", inputs, output, domain=MICROSOFT)

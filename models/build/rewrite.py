@@ -1,10 +1,10 @@
-"""Rewrites the fused graph so that it runs fast in int8 on a CPU; every rewriting but the embedding's is exact.
+"""Rewrites the fused graph so that it runs fast on a CPU; every rewriting but the embeddings' is exact.
 
 - The attention mask becomes one more dimension of each head. The query is 1 there; the key is 0, or far below zero
   where the token is padding. Products of the two are what a mask would have added, and onnxruntime's attention kernel
   takes its fast way, which has no mask.
 - The biases of query, key and value move from the attention into the products, where adding them is free.
-- The word embeddings, half of the model, become int8 with a scale for each word.
+- The word embeddings, half of a small model, become int8 with a scale for each word.
 """
 
 from __future__ import annotations
@@ -21,9 +21,12 @@ _INT8_MOST: Final = 127
 
 
 def mask_by_dimension(graph: Graph, *, heads: int, head_size: int) -> None:
-    """Give every attention its mask as a dimension of its heads, and its biases in the products before it."""
-    _add_key_mask(graph, heads, head_size)
-    for attention in graph.operators("MultiHeadAttention"):
+    """Give every fused attention its mask as a dimension of its heads, and its biases in the products before it."""
+    # (query, key, value, bias, padding mask); where there is more, it is no attention of this kind.
+    attentions = [node for node in graph.operators("MultiHeadAttention") if node.input[3] and not any(node.input[5:])]
+    if attentions:
+        _add_key_mask(graph, heads, head_size)
+    for attention in attentions:
         query, key, value, bias = list(attention.input)[:4]
         biases = graph.value(bias).reshape(3, heads * head_size)
         masked_bias = _widened(biases[0][None], heads, head_size, fill=1.0)[0]
@@ -37,28 +40,21 @@ def mask_by_dimension(graph: Graph, *, heads: int, head_size: int) -> None:
         _set_attribute(attention, "scale", head_size**-0.5)
 
 
-def quantize_word_embeddings(graph: Graph) -> None:
-    """Replace the fused embedding by a lookup in an int8 table with one scale a word; positions and types stay fp32."""
-    [embedding] = graph.operators("EmbedLayerNormalization")
-    words, positions, types = (graph.value(name) for name in embedding.input[2:5])
-    scales = np.maximum(np.abs(words).max(axis=1, keepdims=True) / _INT8_MOST, np.finfo(np.float32).tiny)
-    table = np.clip(np.rint(words / scales), -_INT8_MOST, _INT8_MOST).astype(np.int8)
-
-    row = graph.add("Gather", [graph.add_constant("word_table", table), "input_ids"], "word_row")
-    row = graph.add("Cast", [row], "word_row_float", to=TensorProto.FLOAT)
-    scale = graph.add(
-        "Gather", [graph.add_constant("word_scales", scales.astype(np.float32)), "input_ids"], "word_scale"
-    )
-    word = graph.add("Mul", [row, scale], "word")
-    graph.add_constant("zero", np.array([0], dtype=np.int64))
-    length = graph.add("Shape", ["input_ids"], "length", start=1)
-    position = graph.add("Slice", [graph.add_constant("position_table", positions), "zero", length, "zero"], "position")
-    token_type = graph.add("Gather", [graph.add_constant("type_table", types), "token_type_ids"], "token_type")
-    total = graph.add("Add", [graph.add("Add", [word, position], "word_at_position"), token_type], "embedding")
-    epsilon = next(attribute.f for attribute in embedding.attribute if attribute.name == "epsilon")
-    weight, bias, output = embedding.input[5], embedding.input[6], embedding.output[0]
-    graph.remove(embedding)
-    graph.add("LayerNormalization", [total, weight, bias], output, axis=-1, epsilon=epsilon)
+def quantize_word_embeddings(graph: Graph, *, words: int) -> None:
+    """Replace lookups in a table of `words` rows by lookups in an int8 table with one scale a word."""
+    for lookup in graph.operators("Gather"):
+        table = graph.constant(lookup.input[0])
+        if table is None or table.ndim != 2 or len(table) != words:  # noqa: PLR2004  (words, width)
+            continue
+        name, ids, output = lookup.input[0], lookup.input[1], lookup.output[0]
+        scales = np.maximum(np.abs(table).max(axis=1, keepdims=True) / _INT8_MOST, np.finfo(np.float32).tiny)
+        int8 = np.clip(np.rint(table / scales), -_INT8_MOST, _INT8_MOST).astype(np.int8)
+        graph.remove(lookup)
+        row = graph.add("Gather", [graph.add_constant(f"{name}_int8", int8), ids], f"{output}_int8")
+        row = graph.add("Cast", [row], f"{output}_float", to=TensorProto.FLOAT)
+        scales_name = graph.add_constant(f"{name}_scales", scales.astype(np.float32))
+        scale = graph.add("Gather", [scales_name, ids], f"{output}_scale")
+        graph.add("Mul", [row, scale], output)
 
 
 def _add_key_mask(graph: Graph, heads: int, head_size: int) -> None:

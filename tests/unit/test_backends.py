@@ -140,11 +140,21 @@ def test_a_variant_may_have_a_tolerance_of_its_own(
     assert (backends.gpu is not None) == opens
 
 
-def test_a_gpu_without_a_variant_for_it_is_mentioned(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_without_a_variant_for_it_is_one_line_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[str] = []
     _sessions(monkeypatch, cuda=True, int8=0.0)
     assert _open(_artifact(INT8), lines).gpu is None
-    assert len(lines) == 1
+    [line] = lines
+    assert "no fp16 variant" in line
+    assert "`spanstream model build --gpu`" in line
+    assert "\n" not in line
+
+
+def test_without_a_gpu_a_missing_variant_for_it_is_no_word_worth(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+    _sessions(monkeypatch, cuda=False, int8=0.0)
+    assert _open(_artifact(INT8), lines).gpu is None
+    assert not lines
 
 
 def test_a_lost_gpu_leaves_the_cpu_to_work(monkeypatch: pytest.MonkeyPatch) -> None:
