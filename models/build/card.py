@@ -177,7 +177,7 @@ def _data(evaluation: Evaluation) -> str:
             "seed": training.seed,
             "hours": training.hours,
             "precision": training.precision,
-            "spanstream": training.git,
+            "program": training.program,
         }
         known = "; ".join(f"{name} {value}" for name, value in facts.items() if value is not None)
         parts.append(f"Fine-tuned from {training.base} ({known})." if known else f"Fine-tuned from {training.base}.")

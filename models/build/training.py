@@ -37,7 +37,7 @@ class Training(BaseModel):
     seed: int | None = None
     hours: float | None = None
     precision: str | None = None
-    git: str | None = None
+    program: str | None = None
 
 
 def read_training(folder: Path) -> Training | None:

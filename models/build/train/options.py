@@ -69,7 +69,7 @@ def settle(options: Options, base: Base, data: Sequence[Loaded], *, bf16: bool) 
     """(the options with epochs, learning rate and precision filled in, what is recommended and why, in one line)."""
     questions = sum(each.source.weight * len(each.examples) for each in data)
     lora = options.lora_rank is not None
-    advice = advise(questions, hidden_size=base.hidden_size, has_head=base.has_head, lora=lora)
+    advice = advise(questions, hidden_size=base.checkpoint.hidden_size, has_head=base.has_head, lora=lora)
     settled = replace(
         options,
         epochs=options.epochs or advice.epochs,

@@ -35,12 +35,11 @@ from models.build.train.trainer import (
     has_bf16,
 )
 from models.build.train.windows import training_windows
+from models.build.training import FILE as RECORD
 from models.windowing import WindowShape
 
 Say = Callable[[str], None]
 
-# What the trained checkpoint says of its training.
-RECORD: Final = "training.json"
 # As the artifact's reader has it.
 _MAX_ANSWER_TOKENS: Final = 48
 _READING_BATCH_TOKENS: Final = 2048
@@ -77,8 +76,8 @@ def train(
     options, recommended = settle(options, base, data, bf16=has_bf16(on_gpu=on_gpu))
     course = Course.of(options, on_gpu=on_gpu)
     say(recommended)
-    say(f"train {base.name} for {options.epochs} epochs at {course.learning_rate:.1e} {course.where}")
-    shape = WindowShape(min(options.max_length, base.longest), options.stride, base.tokenizer.template)
+    say(f"train {base.checkpoint.name} for {options.epochs} epochs at {course.learning_rate:.1e} {course.where}")
+    shape = WindowShape(min(options.max_length, base.checkpoint.longest), options.stride, base.tokenizer.template)
     batches = _batches(options, data, base, shape)
     plan = options.plan(data)
     work = WorkFolder(output, plan)
@@ -89,7 +88,7 @@ def train(
         before = _score(base, shape, validation, "before", say)
     dataset = BatchDataset(
         batches,
-        pad_id=base.pad_id,
+        pad_id=base.checkpoint.pad_id,
         no_answer_weight=no_answer_weight(batches, options.unanswerable_share),
         takes_token_types=base.takes_token_types,
     )
@@ -158,7 +157,9 @@ def _score(
     if not validation:
         return None
     session = TorchSession(base.model, takes_token_types=base.takes_token_types)
-    options = ReadingOptions(base.tokenizer, shape, base.pad_id, _MAX_ANSWER_TOKENS, _READING_BATCH_TOKENS, 1)
+    options = ReadingOptions(
+        base.tokenizer, shape, base.checkpoint.pad_id, _MAX_ANSWER_TOKENS, _READING_BATCH_TOKENS, 1
+    )
     reads = read_all(validation, session, options)
     predictions = [read.prediction(read.reading.null_score_diff or 0.0) for read in reads]
     best, threshold = best_f1(predictions)
