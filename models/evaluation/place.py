@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ def replacing(output: Path) -> Iterator[Path]:
     """An empty folder beside `output`, which takes its place when the block ends well; else nothing is left of it.
 
     Raises:
-        BuildError: `output` holds something that is no artifact, or nothing can be written beside it.
+        BuildError: `output` holds something that is no artifact, or it cannot be written.
     """
     if output.exists() and not (output / MANIFEST).exists() and (not output.is_dir() or any(output.iterdir())):
         raise BuildError(f"{output}: is not empty and no artifact: it is not overwritten")
@@ -30,13 +29,19 @@ def replacing(output: Path) -> Iterator[Path]:
     with scratch as name:
         finished, before = Path(name) / "artifact", Path(name) / "before"
         finished.mkdir()
-        yield finished
-        if output.exists():
-            output.rename(before)
         try:
-            finished.rename(output)
-        except OSError:
-            if before.exists():
-                before.rename(output)
-            raise
-        shutil.rmtree(before, ignore_errors=True)
+            yield finished
+            _take_place(finished, output, before)
+        except OSError as error:
+            raise BuildError(f"{output}: cannot be written: {error.strerror}") from error
+
+
+def _take_place(finished: Path, output: Path, before: Path) -> None:
+    if output.exists():
+        output.rename(before)
+    try:
+        finished.rename(output)
+    except OSError:
+        if before.exists():
+            before.rename(output)
+        raise

@@ -114,14 +114,12 @@ def _risk_coverage(variant: VariantReport, table: Table, title: str) -> Figure:
         axes.plot(100 * coverage[_LEAST:], risk[_LEAST:], color=_COLOURS[name], label=label)
     best = 100 * (1 - accuracies(right, right))
     axes.plot(100 * coverage, best, color=_FAINT, linestyle=":", label="as good as these candidates allow")
-    marks = {
-        name: (100 * at.given / len(right), 100 * (1 - at.right / at.given))
-        for name, at in variant.thresholds.items()
-        if at.given
-    }
-    for name, place in marks.items():
+    shown = {name: at.threshold for name, at in variant.thresholds.items() if at.given}
+    for names in _together(shown).values():
+        at = variant.thresholds[names.split(", ")[0]]
+        place = (100 * at.given / len(right), 100 * (1 - at.right / at.given))
         axes.scatter(*place, color=_MARK, s=16, zorder=3)
-        axes.annotate(name, place, xytext=(5, -9), textcoords="offset points", **_NOTE)
+        axes.annotate(names, place, xytext=(0, 5), textcoords="offset points", rotation=50, va="bottom", **_NOTE)
     axes.set(
         title=title,
         xlabel="questions answered, % (most confident first)",
@@ -157,11 +155,19 @@ def _histogram(axes: Axes, values: FloatArray, table: Table, bounds: tuple[float
         axes.hist(values[among], bins=_BINS, range=bounds, color=colour, alpha=0.55, label=label)
 
 
-def _mark(axes: Axes, thresholds: Mapping[str, float]) -> None:
+def _together(thresholds: Mapping[str, float]) -> dict[float, str]:
+    """The names at each threshold, so that none is written over another."""
+    names: dict[float, str] = {}
     for name, threshold in thresholds.items():
+        names[threshold] = f"{names[threshold]}, {name}" if threshold in names else name
+    return names
+
+
+def _mark(axes: Axes, thresholds: Mapping[str, float]) -> None:
+    for threshold, names in _together(thresholds).items():
         axes.axvline(threshold, color=_MARK, linewidth=1, linestyle="--")
         axes.annotate(
-            name,
+            names,
             (threshold, 0.98),
             xycoords=("data", "axes fraction"),
             xytext=(-2, 0),

@@ -146,8 +146,7 @@ def _name(artifact: Artifact, data: Sequence[Path]) -> str:
 def _write(
     artifact: Artifact, folder: Path, fitted: Fitted, figures: dict[str, ConfidenceFigures], data: Sequence[Path]
 ) -> None:
-    for name in artifact.manifest.files:
-        shutil.copyfile(artifact.folder / name, folder / name)
+    shutil.copytree(artifact.folder, folder, dirs_exist_ok=True)  # with what else its owner keeps there
     write_record(folder, fitted, data)
     files = artifact.manifest.files | {RECORD: sha256_of_file(folder / RECORD)}
     manifest = artifact.manifest.model_copy(update={"calibration": fitted.calibration, "files": files})

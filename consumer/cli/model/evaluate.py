@@ -10,6 +10,7 @@ from rich.console import Console
 
 from consumer.cli.model.options import evaluate_tools
 from consumer.cli.model.progress import questions_read
+from consumer.errors import Stop
 from models.artifact import DEFAULT_ARTIFACT
 from models.reader import DEFAULT_MAX_WINDOWS
 
@@ -59,6 +60,8 @@ def evaluate(  # noqa: PLR0913, PLR0917  one option each
         threads=threads,
         latency=latency,
     )
+    if output is not None:
+        _make(output)  # not after minutes of reading
     with questions_read() as begin:
         evaluation = measure(request, begin=begin, say=lambda line: typer.echo(line, err=True))
     text = evaluation.report.model_dump_json(indent=2)
@@ -67,7 +70,13 @@ def evaluate(  # noqa: PLR0913, PLR0917  one option each
     else:
         show_report(evaluation.report, Console())
     if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
         (output / "report.json").write_text(text + "\n", encoding="utf-8")
         files = draw(evaluation.report, evaluation.tables, output)
         typer.echo(f"wrote report.json and {len(files)} plots to {output}", err=True)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Stop(f"{folder}: cannot be made: {error.strerror}") from error

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from models.build.reliability import Interval
-from models.evaluation.recalibrate import Recalibrated
-from models.evaluation.report import AtThreshold, Bucket, ConfidenceFigures, Latency, Report, VariantReport
+if TYPE_CHECKING:  # whoever calls has the evaluate group; importing this does not need it
+    from models.build.reliability import Interval
+    from models.evaluation.recalibrate import Recalibrated
+    from models.evaluation.report import AtThreshold, Bucket, ConfidenceFigures, Latency, Report, VariantReport
 
 _CONFIDENCE = {
     "expected_calibration_error": "expected calibration error",
@@ -23,16 +26,16 @@ _CONFIDENCE = {
 def show_report(report: Report, console: Console) -> None:
     """All tables."""
     data, artifact = report.data, report.artifact
-    files = ", ".join(each.file for each in data.files)
+    files = escape(", ".join(each.file for each in data.files))
     unanswerable = data.questions - data.answerable
-    console.print(f"[bold]{artifact.name} {artifact.version}[/], confidence {artifact.calibration}")
+    console.print(f"[bold]{escape(artifact.name)} {escape(artifact.version)}[/], {escape(artifact.calibration)}")
     console.print(
         f"{files}: {data.questions} questions, {unanswerable} of them without an answer; {data.documents} texts of "
         f"{data.articles} articles; "
         + ("all windows read" if report.max_windows is None else f"at most {report.max_windows} windows read of a text")
     )
     for note in report.notes:
-        console.print(f"[yellow]Note:[/] {note}")
+        console.print(f"[yellow]Note:[/] {escape(note)}")
     for variant in report.variants:
         console.print(f"\n[bold]{variant.file}[/] ({variant.session}, {variant.size_bytes / 1e6:.1f} MB)")
         _show_variant(variant, console)
@@ -96,7 +99,9 @@ def _table(*columns: str) -> Table:
 def show_calibration(result: Recalibrated, console: Console) -> None:
     """What a calibration came to."""
     fitted = result.fitted
-    console.print(f"[bold]{fitted.calibration.name}[/], {len(fitted.held_out)} questions; score: {fitted.score}")
+    console.print(
+        f"[bold]{escape(fitted.calibration.name)}[/], {len(fitted.held_out)} questions; score: {fitted.score}"
+    )
     console.print(confidence_table(result.figures))
     console.print(f"Intervals: 95 %, by text; unseen: by a fit without the question's {fitted.grouped_by}.")
     table = _table("threshold", "confidence", "given", "right of them, %", "of all right ones, %")
