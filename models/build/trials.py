@@ -21,7 +21,7 @@ from models.build.predict import ReadingOptions
 from models.build.recipes import Recipe
 from models.inference import Inference
 from models.packing import assemble, pack
-from models.session import OnnxSession
+from models.session import OnnxSession, Session
 from models.spans import best_span
 from models.windowing import Window
 
@@ -88,7 +88,7 @@ class Speed:
         return self.median * WORTH_CHANGING < other.median and lost >= len(self.rounds) - 1
 
 
-def neighbours(session: OnnxSession, windows: Sequence[Window], options: ReadingOptions) -> Neighbours:
+def neighbours(session: Session, windows: Sequence[Window], options: ReadingOptions) -> Neighbours:
     """Run the windows alone and in mixed batches, and compare."""
     alone = {window: session.run(assemble([window], pad_id=options.pad_id)) for window in windows}
     same_bits, changed = True, 0
