@@ -110,16 +110,24 @@ def neighbours(session: Session, windows: Sequence[Window], options: ReadingOpti
     return Neighbours(same_bits, changed / sum(len(batch.windows) for batch in batches))
 
 
-def tune(built: Built, windows: Sequence[Window], options: ReadingOptions) -> tuple[SessionOptions, Neighbours]:
+def tune(
+    built: Built, windows: Sequence[Window], options: ReadingOptions, *, checked_on: Sequence[Window]
+) -> tuple[SessionOptions, Neighbours]:
     """The fastest of the session options that keep a window's logits its own.
 
     One thing after the other: graph optimizations at load, threads inside a run, padded tokens of a batch. Where
     neighbours change a window's logits, it is read alone.
+
+    Args:
+        built: the variant.
+        windows: timed.
+        options: how they are read.
+        checked_on: windows whose logits are compared, alone and in batches.
     """
     alone = [each.model_copy(update={"max_batch_tokens": _ALONE}) for each in built.recipe.sessions]
     best = _fastest(built, alone, windows, options)
     best = _fastest(built, _with(best, "threads_per_run", sorted({1, options.parallel_runs})), windows, options)
-    found = neighbours(built.open(best), windows, options)
+    found = neighbours(built.open(best), checked_on, options)
     if found.same_bits:
         best = best.model_copy(update={"max_batch_tokens": built.recipe.sessions[0].max_batch_tokens})
         best = _fastest(built, _with(best, "max_batch_tokens", _BATCH_TOKENS), windows, options)
