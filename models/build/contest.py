@@ -120,7 +120,7 @@ def hold(workshop: Workshop, recipes: Sequence[Recipe], course: Course, *, say: 
     for place, one in enumerate(built, start=1):
         say(f"measure {one.recipe.name} ({place} of {len(built)})")
         try:
-            session, found = tune(one, windows, course.options)
+            session, found = tune(one, windows, course.options, checked_on=course.windows)
             entries.append(_read(one, session, found, course))
         except ModelError as error:
             if not entries:

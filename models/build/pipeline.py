@@ -86,6 +86,8 @@ class _Build:
 
     def run(self) -> None:
         """All steps."""
+        # First, since what is to be compared with may turn out to be nothing.
+        earlier = self._earlier()
         workshop = self._export()
         contest = self._choose(workshop)
         self._say("calibrate")
@@ -128,7 +130,7 @@ class _Build:
             half=half,
             training=self._training,
             about=self._about,
-            earlier=self._earlier(),
+            earlier=earlier,
             order=self._order,
         )
         (self._finished / "README.md").write_text(card(manifest, evaluation), encoding="utf-8")

@@ -21,7 +21,7 @@ from models.build.predict import ReadingOptions
 from models.build.recipes import Recipe
 from models.inference import Inference
 from models.packing import assemble, pack
-from models.session import OnnxSession
+from models.session import OnnxSession, Session
 from models.spans import best_span
 from models.windowing import Window
 
@@ -88,7 +88,7 @@ class Speed:
         return self.median * WORTH_CHANGING < other.median and lost >= len(self.rounds) - 1
 
 
-def neighbours(session: OnnxSession, windows: Sequence[Window], options: ReadingOptions) -> Neighbours:
+def neighbours(session: Session, windows: Sequence[Window], options: ReadingOptions) -> Neighbours:
     """Run the windows alone and in mixed batches, and compare."""
     alone = {window: session.run(assemble([window], pad_id=options.pad_id)) for window in windows}
     same_bits, changed = True, 0
@@ -110,16 +110,24 @@ def neighbours(session: OnnxSession, windows: Sequence[Window], options: Reading
     return Neighbours(same_bits, changed / sum(len(batch.windows) for batch in batches))
 
 
-def tune(built: Built, windows: Sequence[Window], options: ReadingOptions) -> tuple[SessionOptions, Neighbours]:
+def tune(
+    built: Built, windows: Sequence[Window], options: ReadingOptions, *, checked_on: Sequence[Window]
+) -> tuple[SessionOptions, Neighbours]:
     """The fastest of the session options that keep a window's logits its own.
 
     One thing after the other: graph optimizations at load, threads inside a run, padded tokens of a batch. Where
     neighbours change a window's logits, it is read alone.
+
+    Args:
+        built: the variant.
+        windows: timed.
+        options: how they are read.
+        checked_on: windows whose logits are compared, alone and in batches.
     """
     alone = [each.model_copy(update={"max_batch_tokens": _ALONE}) for each in built.recipe.sessions]
     best = _fastest(built, alone, windows, options)
     best = _fastest(built, _with(best, "threads_per_run", sorted({1, options.parallel_runs})), windows, options)
-    found = neighbours(built.open(best), windows, options)
+    found = neighbours(built.open(best), checked_on, options)
     if found.same_bits:
         best = best.model_copy(update={"max_batch_tokens": built.recipe.sessions[0].max_batch_tokens})
         best = _fastest(built, _with(best, "max_batch_tokens", _BATCH_TOKENS), windows, options)

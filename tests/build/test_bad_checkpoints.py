@@ -165,3 +165,10 @@ def test_a_variant_that_is_not_known_is_named_with_those_that_are(
 ) -> None:
     line = _refused(Order(str(checkpoint), questions, name="x", variants=("int4",)), tmp_path)
     assert line.startswith("no variant is called 'int4': there are fp32, int8-static-tamed, ")
+
+
+@pytest.mark.parametrize("other", ["nowhere", "empty"])
+def test_nothing_to_compare_with_is_named(checkpoint: Path, questions: Path, tmp_path: Path, other: str) -> None:
+    (tmp_path / "empty").mkdir()
+    line = _refused(Order(str(checkpoint), questions, name="x", compare=str(tmp_path / other)), tmp_path)
+    assert line.startswith(str(tmp_path / other))

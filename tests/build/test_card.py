@@ -1,0 +1,90 @@
+"""The card of a build: what was known of the training, what was before, and how to build it again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("optimum", reason="the build group's tools are not installed (make test-build)")
+
+from models.artifact import load_artifact
+from models.build.order import Order
+from models.build.pipeline import build
+from tests.support.tiny_checkpoints import write_tiny_checkpoint
+
+RECORD = {
+    "base": "acme/encoder",
+    "data": [{"file": "tickets.json.gz", "sha256": "ab" * 32, "questions": 812, "unanswerable": 90, "weight": 2.0}],
+    "epochs": 3,
+    "learning_rate": 3e-5,
+    "git": "v1.2-3-gabc",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("card")
+
+
+@pytest.fixture(scope="module")
+def order(folder: Path, questions: Path) -> Order:
+    checkpoint = write_tiny_checkpoint("electra", folder / "checkpoint")
+    return Order(str(checkpoint), questions, name="before", quick=True, samples=(questions,), max_length=96, stride=16)
+
+
+@pytest.fixture(scope="module")
+def bare(order: Order, folder: Path) -> str:
+    build(order, folder / "before", say=lambda _: None)
+    return (folder / "before" / "README.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def full(order: Order, bare: str, folder: Path) -> str:
+    assert bare
+    (folder / "checkpoint" / "training.json").write_text(json.dumps(RECORD))
+    (folder / "about.md").write_text("Tickets of Acme, used with their consent.\n")
+    later = replace(order, name="after", compare=str(folder / "before"), about=folder / "about.md", gpu=True)
+    build(later, folder / "after", say=lambda _: None)
+    return (folder / "after" / "README.md").read_text()
+
+
+def test_what_is_not_known_is_said_to_be_so(bare: str) -> None:
+    assert "does not say what it was trained on" in bare
+    assert "Nothing was said about licences" in bare
+    assert "before:" not in bare
+
+
+def test_training_data_and_licences_are_told(full: str) -> None:
+    assert "Fine-tuned from acme/encoder (epochs 3.0; peak learning rate 3e-05; spanstream v1.2-3-gabc)." in full
+    assert f"| tickets.json.gz | 812 | 90 | 2 | `{'ab' * 8}` |" in full
+    assert "Tickets of Acme, used with their consent." in full
+
+
+def test_an_earlier_artifact_stands_beside_the_new_one(full: str) -> None:
+    rows = [line.split(" | ")[1:] for line in full.splitlines() if line.startswith(("| before: before", "| int8 |"))]
+    assert len(rows) == 2
+    # The same checkpoint, built the same way.
+    assert rows[0] == rows[1]
+    assert "F1 against before, question by question: +0.00 (+0.00 to +0.00)." in full
+
+
+def test_thresholds_and_windows_are_those_of_the_manifest(full: str, folder: Path) -> None:
+    manifest = load_artifact(folder / "after").manifest
+    assert (manifest.max_length, manifest.stride) == (96, 16)
+    assert "Windows of 96 tokens overlap by 16" in full
+    for name, least in manifest.calibration.thresholds.items():
+        assert f"| `{name}` | {least:.3f} |" in full
+
+
+def test_the_command_to_rebuild_holds_every_option(full: str, questions: Path) -> None:
+    _, _, command = full.rpartition("```sh\n")
+    for part in (
+        f"VALIDATION=path/to/{questions.name} OUTPUT=after",
+        f"--sample path/to/{questions.name}",
+        "--max-length 96 --stride 16 --quick --gpu",
+        "--about path/to/about.md",
+    ):
+        assert part in command

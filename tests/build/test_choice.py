@@ -1,0 +1,163 @@
+"""Which variant is taken, and that a session which lets neighbours into a window's logits is noticed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("optimum", reason="the build group's tools are not installed (make test-build)")
+
+from models.artifact import SessionOptions
+from models.build import rewrite
+from models.build.checkpoint import Checkpoint
+from models.build.contest import Contest, Entry, _fastest_good
+from models.build.errors import BuildError
+from models.build.export import check_export, export
+from models.build.graph import Graph
+from models.build.predict import ReadingOptions
+from models.build.recipes import NAMES, RECIPES, recipes
+from models.build.rewrite import mask_by_dimension
+from models.build.trials import Built, Neighbours, Speed, neighbours
+from models.build.workshop import open_workshop, probes_of
+from models.packing import Batch, assemble
+from models.session import Logits
+from models.windowing import Window, WindowShape, windows_of
+from tests.support.tiny_checkpoints import write_tiny_checkpoint
+from tests.support.trained_tokenizers import trained
+
+REFERENCE, TAMED, STATIC, DYNAMIC, _ = RECIPES
+TOKENIZER = trained("wordpiece-uncased")
+SHAPE = WindowShape(48, 12, TOKENIZER.template)
+OPTIONS = ReadingOptions(TOKENIZER, SHAPE, 0, 8, 512, 1)
+
+
+def _entry(name: str, f1: float, *rounds: float) -> Entry:
+    built = Built(next(recipe for recipe in RECIPES if recipe.name == name), Path(f"{name}.onnx"))
+    speed = Speed(rounds) if rounds else None
+    return Entry(built, SessionOptions(), Neighbours(same_bits=True, changed_spans=0.0), (), f1, f1, speed)
+
+
+@pytest.mark.parametrize(
+    ("entries", "taken"),
+    [
+        ([("fp32", 64.0, 1.0), ("int8-static", 63.6, 2.0), ("int8-dynamic", 63.9, 1.5)], "int8-static"),
+        ([("fp32", 64.0, 1.0), ("int8-static", 63.4, 2.0), ("int8-dynamic", 63.5, 1.5)], "int8-dynamic"),
+        ([("fp32", 64.0, 1.0), ("int8-static", 20.0, 2.0)], "fp32"),
+        ([("fp32", 64.0, 1.0), ("int8-static", 64.0, 0.9)], "fp32"),
+        ([("fp32", 64.0, 1.0), ("int8-static", 63.6, 2.00), ("int8-static-tamed", 63.9, 1.95)], "int8-static-tamed"),
+    ],
+)
+def test_the_fastest_within_the_margin_is_taken_and_of_equals_the_most_accurate(
+    entries: list[tuple[str, float, float]], taken: str
+) -> None:
+    found = _fastest_good([_entry(name, f1, *[speed] * 7) for name, f1, speed in entries])
+    assert found.built.recipe.name == taken
+
+
+def test_rounds_that_disagree_are_noise() -> None:
+    steady, restless = Speed((2.0,) * 7), Speed((2.6, 1.4, 1.5, 2.5, 1.6, 2.4, 1.5))
+    assert not restless.is_slower_than(steady)
+    assert Speed((1.5,) * 7).is_slower_than(steady)
+    assert not steady.is_slower_than(Speed((2.04,) * 7))
+
+
+def test_every_variant_has_a_verdict() -> None:
+    entries = (
+        _entry("fp32", 64.0, 1.0),
+        _entry("int8-static-tamed", 63.9, 2.0),
+        _entry("int8-static", 63.4, 3.0),
+        _entry("int8-dynamic", 63.9, 1.5),
+    )
+    contest = Contest(entries, (), entries[1], windows=16)
+    assert [contest.verdict(entry) for entry in entries] == [
+        "slower",
+        "taken",
+        "F1 0.60 below fp32: more than 0.5",
+        "slower",
+    ]
+
+
+def test_the_reference_is_always_among_the_recipes() -> None:
+    assert [recipe.name for recipe in recipes(["int8-dynamic"])] == ["fp32", "int8-dynamic"]
+    assert [recipe.name for recipe in recipes([])] == list(NAMES)
+    with pytest.raises(BuildError, match="no variant is called 'int9'"):
+        recipes(["int9"])
+
+
+class _Session:
+    """Logits that are the token ids, and, where it `leaks`, something of the batch's length."""
+
+    def __init__(self, *, leaks: float) -> None:
+        self.leaks = leaks
+
+    def run(self, batch: Batch) -> Logits:
+        values = batch.input_ids.astype(np.float32)
+        leaked = values + np.float32(self.leaks) * batch.input_ids.shape[0] * np.cos(values)
+        return Logits(leaked, leaked[:, ::-1].copy() if self.leaks else values)
+
+
+def _windows() -> list[Window]:
+    question = TOKENIZER.tokenize_question("the train?")
+    texts = [f"the train leaves at {number} from platform 7 " * (1 + number % 3) for number in range(8)]
+    return [window for text in texts for window in windows_of(question, TOKENIZER.tokenize_document(text), SHAPE)]
+
+
+@pytest.mark.parametrize("leaks", [1e-4, 50.0])
+def test_neighbours_that_change_a_windows_logits_are_noticed(leaks: float) -> None:
+    found = neighbours(_Session(leaks=leaks), _windows(), OPTIONS)
+    assert not found.same_bits
+    assert found.changed_spans > 0
+
+
+def test_logits_of_a_windows_own_are_seen_to_be_so() -> None:
+    found = neighbours(_Session(leaks=0.0), _windows(), OPTIONS)
+    assert found == Neighbours(same_bits=True, changed_spans=0.0)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    return Checkpoint.open(str(write_tiny_checkpoint("bert", tmp_path_factory.mktemp("bert"))))
+
+
+@pytest.fixture(scope="module")
+def exported(checkpoint: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export(checkpoint.load_model(), tmp_path_factory.mktemp("exported"))
+
+
+@pytest.fixture(scope="module")
+def samples() -> list[Batch]:
+    return [assemble([window], pad_id=0) for window in _windows()]
+
+
+def test_a_rewriting_that_changes_the_logits_is_left_out_and_told(
+    checkpoint: Checkpoint,
+    exported: Path,
+    samples: list[Batch],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = open_workshop(checkpoint, exported, tmp_path, samples)
+    assert whole.graph.name == "rewritten.onnx"
+
+    def wrong(graph: Graph, *, heads: int, head_size: int) -> None:
+        mask_by_dimension(graph, heads=heads, head_size=head_size)
+        for attention in graph.operators("MultiHeadAttention"):
+            rewrite._set_attribute(attention, "scale", 1.0)
+
+    monkeypatch.setattr(rewrite, "mask_by_dimension", wrong)
+    lesser = open_workshop(checkpoint, exported, tmp_path, samples)
+    assert lesser.graph.name == "fused.onnx"
+    assert "; not fused: attention of 2 of 2 layers" in lesser.note
+    assert "its logits were" in lesser.note
+
+
+def test_an_export_of_other_weights_is_noticed(
+    checkpoint: Checkpoint, exported: Path, samples: list[Batch], tmp_path: Path
+) -> None:
+    probes = probes_of(samples, 0)
+    check_export(exported, checkpoint.load_model(), probes)
+    other = Checkpoint.open(str(write_tiny_checkpoint("bert", tmp_path / "other", seed=8)))
+    with pytest.raises(BuildError, match="off the checkpoint's own"):
+        check_export(exported, other.load_model(), probes)
