@@ -78,7 +78,7 @@ Windows of {manifest.max_length} tokens overlap by {manifest.stride}; an answer 
 
 ### Thresholds
 
-{figures.thresholds(manifest.calibration, winner.reads)}
+{figures.thresholds(manifest.calibration, winner.reads, evaluation.fitted.absent)}
 
 The consumer's setting `SPANSTREAM_MODEL__THRESHOLD` takes one of these names, or a number. They are chosen on these
 same questions, so all figures at a threshold are a little too good.

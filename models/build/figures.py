@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from models.build.contest import Contest, Entry
 from models.build.evaluate import Prediction, best_exact, best_f1, scores_at
@@ -66,8 +66,8 @@ def variants(contest: Contest) -> str:
     return "\n".join(lines)
 
 
-def thresholds(calibration: Calibration, reads: Sequence[Read]) -> str:
-    """A row for each named threshold: what answering from that confidence on comes to."""
+def thresholds(calibration: Calibration, reads: Sequence[Read], absent: Mapping[str, str]) -> str:
+    """A row for each named threshold: what answering from that confidence on comes to, or why there is none."""
     predictions = [read.prediction(1 - calibration.confidence(read.reading)) for read in reads]
     unanswerable = [one for one in predictions if not one.example.has_answer]
     lines = [
@@ -84,6 +84,7 @@ def thresholds(calibration: Calibration, reads: Sequence[Read]) -> str:
             f"| `{name}` | {least:.3f} | {scores.f1:.2f} | {scores.exact:.2f} "
             f"| {100 * len(given) / len(predictions):.1f} % | {100 * right:.1f} % | {declined} |"
         )
+    lines += [f"| `{name}` | none: {reason} | | | | | |" for name, reason in absent.items()]
     return "\n".join(lines)
 
 

@@ -25,6 +25,7 @@ from models.build.golden import golden, golden_spans
 from models.build.half import write_half
 from models.build.inputs import first_windows, read_files, samples_of
 from models.build.order import Order
+from models.build.place import replacing
 from models.build.predict import ReadingOptions
 from models.build.recipes import RECIPES, recipes
 from models.build.record import write_record
@@ -51,17 +52,8 @@ def build(order: Order, output: Path, *, say: Say = print) -> None:
     Raises:
         BuildError: an input is not what it should be; nothing is left behind.
     """
-    if output.exists() and not (output / "manifest.json").exists() and any(output.iterdir()):
-        raise BuildError(f"{output}: is not empty and no artifact: it is not overwritten")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as folder:
-        work, finished = Path(folder) / "work", Path(folder) / "artifact"
-        work.mkdir()
-        finished.mkdir()
-        _Build(order, work, finished, say).run()
-        if output.exists():
-            shutil.rmtree(output)
-        finished.rename(output)
+    with replacing(output) as finished, tempfile.TemporaryDirectory() as work:
+        _Build(order, Path(work), finished, say).run()
     say(f"built {output}")
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from models.artifact import Artifact, load_artifact, sha256_of_file, write_manifest
 from models.build.errors import BuildError
 from models.build.fit import Fitted, fit
+from models.build.place import replacing
 from models.build.record import RECORD, DataFile, read_record, write_record
 from models.build.thresholds import Wanted
 from models.cpu import available_cpus
@@ -25,7 +26,6 @@ from models.evaluation.calibration_section import with_section
 from models.evaluation.evaluate import Begin
 from models.evaluation.measure import confidence_figures
 from models.evaluation.observe import Labelled, labelled, observe, reader_of
-from models.evaluation.place import replacing
 from models.evaluation.report import ConfidenceFigures
 from models.evaluation.table import Table
 from models.reader import DEFAULT_MAX_WINDOWS

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from models.build.errors import BuildError
-from models.evaluation.place import replacing
+from models.build.place import replacing
 
 
 def test_what_was_there_is_replaced_at_the_end_and_nothing_else_is_left(tmp_path: Path) -> None:
