@@ -1,0 +1,119 @@
+"""`spanstream replay` on a real broker: killed on the way, each record is at its origin once, and the rest untouched.
+
+`SPANSTREAM_TEST_REPLAY` is the number of dead letters; 10,000 take about a minute.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+from collections import Counter
+from datetime import timedelta
+
+from consumer.broker import Record
+from consumer.kafka import TopicAdmin
+from schemas.dead_letters import Reason
+from tests.support.dead_letters import EPOCH, dead_letter, name_of
+from tests.support.stream import Stream, until
+
+LETTERS = int(os.environ.get("SPANSTREAM_TEST_REPLAY", "600"))
+KILLS = 5 if LETTERS >= 1000 else 3
+REASONS = (Reason.DOCUMENT_MISSING, Reason.INVALID_EVENT, Reason.UNDECODABLE, Reason.SPAN_MISMATCH)
+
+
+def as_it_was(record: Record) -> tuple[bytes | None, bytes | None, bytes | None]:
+    return record.key, record.value, record.header("own")
+
+
+def whole(records: list[Record]) -> set[Record]:
+    found = set(records)
+    assert len(found) == len(records)
+    return found
+
+
+def totals(done: bytes) -> dict[str, object]:
+    found: dict[str, object] = json.loads(done.splitlines()[-1])
+    return found
+
+
+def fill(stream: Stream) -> list[str]:
+    """Dead letters of all reasons over some hours; the names of those that the test selects."""
+    chance = random.Random(7)  # noqa: S311 - the same every time
+    records, wanted = [], []
+    for number in range(LETTERS):
+        name, reason, minutes = f"q{number}", chance.choice(REASONS), chance.uniform(0, 240)
+        value = None if number % 97 == 0 else os.urandom(chance.randrange(1, 400))
+        key = None if number % 89 == 0 else f"key-{number}".encode()
+        traced = (("traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), ("\xfc", b"\xff\x00"))
+        letter = dead_letter(
+            stream.topics.dead_letters,
+            name,
+            reason,
+            origin=stream.topics.questions,
+            origin_partition=number % stream.partitions,
+            minutes=minutes,
+            key=key,
+            value=value,
+            headers=traced,
+        )
+        records.append(letter)
+        if reason is Reason.DOCUMENT_MISSING and 60 <= minutes < 180:
+            wanted.append(name)
+    stream.publish(records)
+    return wanted
+
+
+def test_killed_on_the_way_every_selected_record_is_at_its_origin_once_and_every_other_untouched(
+    stream: Stream,
+) -> None:
+    wanted = fill(stream)
+    letters = stream.read(stream.topics.dead_letters)
+    selection = (
+        *("--reason", "document_missing", "--since", (EPOCH + timedelta(hours=1)).isoformat()),
+        *("--until", (EPOCH + timedelta(hours=3)).isoformat()),
+    )
+    listed = stream.command("replay", "list", *selection, "--limit", "0", "--json").stdout.splitlines()
+    assert len(listed) == len(wanted)
+
+    def sent() -> list[Record]:
+        return stream.read(stream.topics.questions)
+
+    # About a twelfth of them a second, in batches of a quarter of a second: what is killed is in the middle.
+    slowly = ("--rate", str(len(wanted) / 12), "--batch", str(max(1, len(wanted) // 48)))
+    for kill in range(KILLS):
+        written = ("--manifest", str(stream.folder / f"killed-{kill}.jsonl"))
+        program = stream.start("replay", "run", *selection, "--yes", *written, *slowly)
+        before = len(sent())
+        until(lambda before=before: len(sent()) > before, "something sent", every=0.05)  # type: ignore[misc]
+        time.sleep(random.uniform(0, 0.3))  # noqa: S311 - anywhere in a batch
+        assert program.is_running, program.log
+        program.kill()
+    manifest = stream.folder / "last.jsonl"
+    last = stream.command("replay", "run", *selection, "--yes", "--json", "--manifest", str(manifest))
+    assert last.returncode == 0, last.stderr.decode()
+    found = sent()
+    assert Counter(name_of(record.headers) for record in found) == Counter(wanted)
+    by_name = {name_of(record.headers): record for record in letters}
+    for record in found:
+        letter = by_name[name_of(record.headers)]
+        assert as_it_was(record) == as_it_was(letter)
+        assert record.partition.number == int(letter.header("dlq.partition") or b"")
+        assert record.header("\xfc") == b"\xff\x00"
+        assert record.header("replay.link") == letter.header("traceparent")
+        assert not [name for name, _ in record.headers if name.startswith(("dlq.", "retry.", "trace"))]
+    assert whole(stream.read(stream.topics.dead_letters)) == whole(letters)
+    again = stream.command("replay", "run", *selection, "--yes")
+    assert again.returncode == 0
+    assert "nothing to replay" in again.stdout.decode()
+    assert len(sent()) == len(wanted)
+    for path in (*(stream.folder / f"killed-{kill}.jsonl" for kill in range(KILLS)), manifest):
+        verified = stream.command("replay", "manifest", str(path), "--json")
+        assert verified.returncode == 0, verified.stdout.decode()
+        assert totals(verified.stdout)["holds"] is True
+    summary = totals(stream.command("replay", "summary", "--json").stdout)
+    assert summary["dead_letters"]["count"] == LETTERS - len(wanted)  # type: ignore[index]
+    assert stream.command("replay", "run", "--yes", "--json").returncode == 0
+    assert not any(TopicAdmin(stream.config).lag(f"{stream.name}.replay", [stream.topics.dead_letters]).values())
+    assert len(sent()) == LETTERS
