@@ -4,13 +4,14 @@ A compacted topic of one partition beside its dead-letter topic. Keys are JSON a
 
 | key | value | |
 |---|---|---|
-| `["settled", TOPIC, PARTITION, OFFSET]` | `{"outcome", "run"}` | this dead letter was replayed, or parked |
+| `["settled", TOPIC ID, PARTITION, OFFSET]` | `{"outcome", "run"}` | this dead letter was replayed, or parked |
 | `["attempts", SHA-256]` | `{"runs": [...]}` | the record of this identity was sent again by these runs |
-| `["run", RUN]` | `{"topic", "ends", "began_at"}` | where the dead-letter topic's partitions ended when the run began |
+| `["run", RUN]` | `{"topic_id", "ends", "began_at"}` | where the dead-letter topic ended when the run began |
 
 Entries are written in the transaction that sends the record, so they are true whatever is killed. A run counts as an
 attempt only for dead letters behind its `ends`: one that stood there before cannot be what its replay came to. So
-records that are alike and failed apart do not use up each other's attempts.
+records that are alike and failed apart do not use up each other's attempts. The topic's id is Kafka's own: what was
+written about a topic that was deleted is not true of another one of its name.
 """
 
 from __future__ import annotations
@@ -44,10 +45,10 @@ def parking_of(topic: str) -> str:
 
 @dataclass(slots=True)
 class Ledger:
-    """What a ledger topic says about one dead-letter topic; `take` its records in their order."""
+    """What a ledger topic says about the dead-letter topic of this id; `take` its records in their order."""
 
     name: str
-    topic: str
+    topic_id: str
     _settled: dict[int, dict[int, tuple[State, str]]] = field(default_factory=dict)
     _attempts: dict[str, list[str]] = field(default_factory=dict)
     _ends: dict[str, tuple[str, dict[int, int]]] = field(default_factory=dict)
@@ -98,7 +99,7 @@ class Ledger:
         for partition, begin in begins.items():
             for offset in self._settled.get(partition.number, {}):
                 if offset < begin:
-                    yield Outgoing(self.name, _key(_SETTLED, self.topic, partition.number, offset), None)
+                    yield Outgoing(self.name, _key(_SETTLED, self.topic_id, partition.number, offset), None)
 
     def settled_by(self, run: str) -> int:
         """How many dead letters a run settled."""
@@ -108,15 +109,15 @@ class Ledger:
         return self._settled.get(record.partition.number, {}).get(record.offset, (State.OPEN, ""))
 
     def _came_before(self, run: str, record: Record) -> bool:
-        topic, ends = self._ends.get(run, ("", {}))
+        topic_id, ends = self._ends.get(run, ("", {}))
         # Of a run that is not known, or of another topic, it cannot be told: it counts.
-        return topic != self.topic or record.offset >= ends.get(record.partition.number, 0)
+        return topic_id != self.topic_id or record.offset >= ends.get(record.partition.number, 0)
 
     def _enter(self, key: Sequence[Any], value: Mapping[str, Any] | None) -> None:
         kind, *rest = key
         if kind == _SETTLED:
-            topic, number, offset = rest
-            if topic != self.topic:
+            topic_id, number, offset = rest
+            if topic_id != self.topic_id:
                 return
             if value is None:
                 self._settled.get(number, {}).pop(offset, None)
@@ -129,23 +130,23 @@ class Ledger:
             (run,) = rest
             if value:
                 ends = {int(number): int(end) for number, end in value["ends"].items()}
-                self._ends[run] = (str(value["topic"]), ends)
+                self._ends[run] = (str(value["topic_id"]), ends)
         else:
             raise ValueError(kind)
 
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """Makes the entries of one run."""
+    """Makes the entries of one run, for the ledger topic `name`."""
 
     name: str
-    topic: str
+    topic_id: str
     run: str
 
     def began(self, ends: Mapping[Partition, int], began_at: str) -> Outgoing:
         """The run itself; to be written with its first batch."""
         value = {
-            "topic": self.topic,
+            "topic_id": self.topic_id,
             "ends": {str(partition.number): end for partition, end in sorted(ends.items())},
             "began_at": began_at,
         }
@@ -153,7 +154,7 @@ class Entries:
 
     def settled(self, record: Record, state: State) -> Outgoing:
         """A dead letter's outcome."""
-        key = _key(_SETTLED, self.topic, record.partition.number, record.offset)
+        key = _key(_SETTLED, self.topic_id, record.partition.number, record.offset)
         return Outgoing(self.name, key, _json({"outcome": state, "run": self.run}))
 
     def attempts(self, identity: str, runs: Iterable[str]) -> Outgoing:

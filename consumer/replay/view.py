@@ -63,6 +63,7 @@ class Opener:
 
     reader: PartitionReader
     topic: str
+    topic_id: str
     ledger: str | None
     committed: Committed
     clock: Clock
@@ -89,7 +90,7 @@ class Opener:
         return View(self.reader, self.topic, ledger, begins, starts, ends, self.clock, self.patience_seconds)
 
     def _read_ledger(self) -> Ledger:
-        ledger = Ledger(self.ledger or "", self.topic)
+        ledger = Ledger(self.ledger or "", self.topic_id)
         if self.ledger is not None:
             for record in read_topic(
                 self.reader, self.ledger, clock=self.clock, patience_seconds=self.patience_seconds

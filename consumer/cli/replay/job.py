@@ -91,7 +91,7 @@ class Job:
                 ends=self.view.ends,
                 selection=self.selection,
                 planner=planner,
-                entries=Entries(bench.ledger, bench.topic, planner.run),
+                entries=Entries(bench.ledger, bench.opener.topic_id, planner.run),
                 books=books,
                 pace=Pace(how.rate, bench.clock),
                 clock=bench.clock,

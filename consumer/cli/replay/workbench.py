@@ -122,7 +122,8 @@ def open_workbench(where: Where) -> Iterator[Workbench]:
     has_ledger = ledger in admin.describe([ledger])
     reader, offsets = KafkaPartitionReader(config), KafkaProgressPublisher(config)
     documents = CurrentDocuments(KafkaPartitionReader(config), settings, clock, PATIENCE_SECONDS)
-    opener = Opener(reader, topic, ledger if has_ledger else None, offsets.committed, clock, PATIENCE_SECONDS)
+    topic_id = admin.topic_id(topic)
+    opener = Opener(reader, topic, topic_id, ledger if has_ledger else None, offsets.committed, clock, PATIENCE_SECONDS)
     try:
         yield Workbench(
             settings, topic, ledger, parking_of(topic), group, config, admin, reader, opener, documents, clock
