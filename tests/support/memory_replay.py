@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from consumer.broker import Outgoing, Partition, ProgressPublisher, Record
+from consumer.errors import Stop
 from consumer.kafka import TopicSpec
 from consumer.memory_broker import MemoryBroker
-from consumer.replay.destinations import Destinations
+from consumer.replay.destinations import Describe, Destinations
 from consumer.replay.ledger import Entries, ledger_of, parking_of
 from consumer.replay.manifest import BatchState
 from consumer.replay.pace import Pace
@@ -27,6 +28,20 @@ _CONFIGS: dict[str, dict[str, str]] = {
     "documents": {"cleanup.policy": "compact"},
     "small": {"max.message.bytes": "400"},
 }
+
+
+def describe_in(broker: MemoryBroker) -> Describe:
+    """What Kafka would say of a topic of this broker."""
+
+    def describe(name: str) -> TopicSpec | None:
+        try:
+            with broker.changed:
+                partitions = len(broker.topic(name).logs)
+        except Stop:
+            return None
+        return TopicSpec(name, partitions, 1, _CONFIGS.get(name, {}))
+
+    return describe
 
 
 @dataclass
@@ -81,14 +96,6 @@ class MemoryReplay:
             self.send(dead_letter(DEAD, name, origin=ORIGIN, origin_partition=at, partition=at, **fields))
         return names
 
-    def describe(self, name: str) -> TopicSpec | None:
-        try:
-            with self.broker.changed:
-                partitions = len(self.broker.topic(name).logs)
-        except Exception:  # noqa: BLE001 - there is none
-            return None
-        return TopicSpec(name, partitions, 1, _CONFIGS.get(name, {}))
-
     def publisher(self) -> ProgressPublisher:
         return self.broker.progress_publisher(GROUP, "replay")
 
@@ -101,7 +108,7 @@ class MemoryReplay:
         forbidden = dict.fromkeys((DEAD, ledger_of(DEAD), parking_of(DEAD)), "its own")
         defaults: dict[str, Any] = {
             "run": f"run-{self.runs}",
-            "destinations": Destinations(self.describe, forbidden),
+            "destinations": Destinations(describe_in(self.broker), forbidden),
             "parking": parking_of(DEAD),
             "max_attempts": 3,
         }
