@@ -25,8 +25,10 @@ from schemas.limits import Limits
 
 VALID: Final = "valid"
 """A document that would be taken."""
+REFUSED: Final = "refused"
+"""It would not be sent: the detail says why."""
 NOT_CHECKED: Final = "not_checked"
-"""It would not be sent, or not to a topic of this deployment."""
+"""It would be sent to no topic of this deployment."""
 PASSED: Final = frozenset({"answered", "no_answer", VALID})
 
 _CHUNK = 64
@@ -34,7 +36,7 @@ _CHUNK = 64
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What would become of a record now: `answered`, `no_answer`, `valid`, `not_checked`, or the reason it would fail.
+    """What would become of a record now: `answered`, `no_answer`, `valid`, or the reason it would fail.
 
     `detail` is one line; empty where it would pass.
     """
@@ -65,7 +67,7 @@ class Checker:
         for step in steps:
             outgoing = step.outgoing
             if outgoing is None or step.identity is None:
-                yield Verdict(step.letter, NOT_CHECKED, step.why)
+                yield Verdict(step.letter, REFUSED, step.why)
             elif outgoing.topic == self.topics.documents:
                 yield self._document(step.letter, outgoing)
             elif outgoing.topic in self.topics.asked:

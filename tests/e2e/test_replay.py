@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import time
 from collections import Counter
 from datetime import timedelta
 
-from consumer.broker import Record
+from consumer.broker import Outgoing, Record
 from consumer.kafka import TopicAdmin
+from consumer.replay.ledger import parking_of
 from schemas.dead_letters import Reason
 from tests.support.dead_letters import EPOCH, dead_letter, name_of
 from tests.support.stream import Stream, until
@@ -117,3 +119,67 @@ def test_killed_on_the_way_every_selected_record_is_at_its_origin_once_and_every
     assert stream.command("replay", "run", "--yes", "--json").returncode == 0
     assert not any(TopicAdmin(stream.config).lag(f"{stream.name}.replay", [stream.topics.dead_letters]).values())
     assert len(sent()) == LETTERS
+
+
+def test_a_record_that_always_fails_is_parked_and_one_that_is_fixed_is_answered(stream: Stream) -> None:
+    document, text = "ticket-7", "The nightly export stops with error FXP-4107 since Tuesday."
+    asked = {"question_id": "fixable", "question": "Which error does the nightly export stop with?", "priority": 1}
+    stream.publish(
+        [
+            Outgoing(
+                stream.topics.documents, document.encode(), json.dumps({"document_id": document, "text": text}).encode()
+            ),
+            Outgoing(
+                stream.topics.questions, document.encode(), json.dumps(asked | {"document_id": document}).encode()
+            ),
+            Outgoing(stream.topics.questions, b"k", b"\xff\xfe never an event"),
+        ]
+    )
+
+    def consume() -> None:
+        done = stream.command("run", "--once")
+        assert done.returncode == 0, done.stderr.decode()
+
+    def replay(*arguments: str) -> dict[str, object]:
+        path = stream.folder / f"{time.monotonic_ns()}.jsonl"
+        done = stream.command("replay", "run", "--yes", "--json", "--manifest", str(path), *arguments)
+        assert done.returncode == 0, done.stderr.decode()
+        return totals(done.stdout)
+
+    consume()
+    checks = [
+        totals(stream.command("replay", "check", "--json", *fix).stdout)
+        for fix in ((), ("--fix", "drop-field=priority"))
+    ]
+    assert [check["would_pass"] for check in checks] == [0, 1]
+    assert checks[1]["outcomes"] == {"answered": 1, "refused": 1}  # what is not JSON has no such field
+    assert replay("--reason", "invalid_event", "--fix", "drop-field=priority")["replayed"] == 1
+    assert replay("--reason", "undecodable", "--max-attempts", "2")["replayed"] == 1
+    consume()
+    assert [answer.answer.text for answer in stream.answers() if answer.answer] == ["FXP-4107"]
+    assert replay("--max-attempts", "2")["replayed"] == 1
+    consume()
+    last = replay("--max-attempts", "2")
+    assert (last["replayed"], last["parked"], last["refused"]) == (0, 1, 0)
+    (parked,) = stream.read(parking_of(stream.topics.dead_letters))
+    assert (parked.key, parked.value) == (b"k", b"\xff\xfe never an event")
+    assert parked.header("replay.attempt") == b"2"
+    assert parked.header("dlq.reason") == b"undecodable"
+    assert "nothing to replay" in stream.command("replay", "run", "--yes").stdout.decode()
+
+
+def test_an_interrupt_finishes_the_batch(stream: Stream) -> None:
+    origin = stream.topics.questions
+    stream.publish([dead_letter(stream.topics.dead_letters, f"q{number}", origin=origin) for number in range(60)])
+    manifest = stream.folder / "interrupted.jsonl"
+    slowly = ("--yes", "--rate", "5", "--batch", "2", "--manifest", str(manifest))
+    program = stream.start("replay", "run", *slowly)
+    until(lambda: bool(stream.read(origin)), "something sent", every=0.05)
+    program.send(signal.SIGINT)
+    assert program.wait() == 130, program.log
+    assert "run it again to go on" in program.log
+    assert 0 < len(stream.read(origin)) < 60
+    assert json.loads(manifest.read_text().splitlines()[-1])["interrupted"] is True
+    assert stream.command("replay", "manifest", str(manifest)).returncode == 0
+    assert stream.command("replay", "run", "--yes", "--manifest", str(stream.folder / "rest.jsonl")).returncode == 0
+    assert Counter(name_of(record.headers) for record in stream.read(origin)) == Counter(f"q{n}" for n in range(60))

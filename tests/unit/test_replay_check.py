@@ -149,7 +149,7 @@ def test_another_teams_record_is_not_checked(desk: Desk) -> None:
     desk.letter("order", origin="orders")
     desk.letter("nowhere", origin="no-such-topic")
     found = desk.verdicts()
-    assert {verdict.outcome for verdict in found.values()} == {"not_checked"}
+    assert {name: verdict.outcome for name, verdict in found.items()} == {"order": "not_checked", "nowhere": "refused"}
     assert found["nowhere"].detail == "the topic no-such-topic does not exist"
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 
 from consumer.broker import Outgoing
-from consumer.demo.visible import visible_line
+from consumer.demo.visible import visible, visible_line
 from consumer.replay.headers import REPLAY_PREFIX
 from consumer.replay.letters import sha256_of_bytes
 from consumer.replay.plan import Step
@@ -46,7 +46,7 @@ def _changes(step: Step, sent: Outgoing) -> Iterator[str]:
 def _diff(before: bytes | None, after: bytes | None) -> Iterator[str]:
     lines = list(difflib.unified_diff(_lines(before), _lines(after), lineterm="", n=1))[2:]
     for line in lines[:_DIFF_LINES]:
-        yield visible_line(line) if len(line) <= _DIFF_CHARS else f"{visible_line(line[:_DIFF_CHARS])}…"
+        yield visible(line) if len(line) <= _DIFF_CHARS else f"{visible(line[:_DIFF_CHARS])}…"
     if len(lines) > _DIFF_LINES:
         yield f"... {len(lines) - _DIFF_LINES} more lines"
 

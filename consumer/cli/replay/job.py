@@ -57,7 +57,8 @@ class Job:
             open_ones = f"{found.open:,} open dead letters in {topic}{f' ({there})' if there else ''}"
             return f"nothing to replay: of {open_ones} none is selected ({self.selection})"
         to = ", ".join(f"{count:,} to {name}" for name, count in found.destinations.most_common())
-        said = f"{found.to_send:,} dead letters {verb} sent: {to}" if to else "nothing can be sent"
+        letters = "dead letter" if found.to_send == 1 else "dead letters"
+        said = f"{found.to_send:,} {letters} {verb} sent: {to}" if to else "nothing can be sent"
         parked = found.outcomes[Outcome.PARKED]
         left = "; ".join(f"{count:,} stay: {why}" for why, count in found.refusals.most_common(_REASONS))
         return f"{said}{f' ({parked:,} of them parked)' if parked else ''}{f'; {left}' if left else ''}"
