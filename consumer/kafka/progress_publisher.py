@@ -106,17 +106,17 @@ class KafkaProgressPublisher:
             error, what = outbox.first_failure or (exc.args[0], doing)
             if not committing:
                 self._abort(outbox)
-            self.drop()
+            self._drop()
             if isinstance(exc, KafkaException):
                 raise self._judged(error, what) from exc
             raise
 
     def close(self) -> None:
         """Let go of the connections."""
-        self.drop()
+        self._drop()
         self._group.close()
 
-    def drop(self) -> None:
+    def _drop(self) -> None:
         """Let go of the producer: its successor, or the broker's time-out, settles what it left."""
         if self._outbox is not None:
             self._outbox.discard()

@@ -36,7 +36,7 @@ _CHUNK = 64
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What would become of a record now: `answered`, `no_answer`, `valid`, or the reason it would fail.
+    """What would become of a record now: one of `PASSED`, `refused`, `not_checked`, or the reason it would fail.
 
     `detail` is one line; empty where it would pass.
     """

@@ -95,15 +95,23 @@ class Ledger:
         return runs if run in runs or len(runs) >= attempts else [*runs, run]
 
     def forgettable(self, begins: Mapping[Partition, int]) -> Iterator[Outgoing]:
-        """Tombstones of what was settled before retention took the dead letters away."""
+        """Tombstones of what is of no use any more, since retention took the dead letters that it was about.
+
+        That is what was settled, and runs that began before everything that stands in the topic now: a record that
+        comes back only after the topic's whole retention time counts anew.
+        """
         for partition, begin in begins.items():
             for offset in self._settled.get(partition.number, {}):
                 if offset < begin:
                     yield Outgoing(self.name, _key(_SETTLED, self.topic_id, partition.number, offset), None)
-
-    def settled_by(self, run: str) -> int:
-        """How many dead letters a run settled."""
-        return sum(found == run for settled in self._settled.values() for _, found in settled.values())
+        old = {
+            run for run, (topic_id, ends) in self._ends.items() if topic_id == self.topic_id and _is_over(ends, begins)
+        }
+        for identity, runs in self._attempts.items():
+            if old.issuperset(runs):
+                yield Outgoing(self.name, _key(_ATTEMPTS, identity), None)
+        for run in old:
+            yield Outgoing(self.name, _key(_RUN, run), None)
 
     def _found(self, record: Record) -> tuple[State, str]:
         return self._settled.get(record.partition.number, {}).get(record.offset, (State.OPEN, ""))
@@ -125,10 +133,13 @@ class Ledger:
                 self._settled.setdefault(number, {})[offset] = (State(value["outcome"]), str(value["run"]))
         elif kind == _ATTEMPTS:
             (identity,) = rest
-            self._attempts[identity] = [str(run) for run in value["runs"]] if value else []
+            self._attempts.pop(identity, None)
+            if value is not None:
+                self._attempts[identity] = [str(run) for run in value["runs"]]
         elif kind == _RUN:
             (run,) = rest
-            if value:
+            self._ends.pop(run, None)
+            if value is not None:
                 ends = {int(number): int(end) for number, end in value["ends"].items()}
                 self._ends[run] = (str(value["topic_id"]), ends)
         else:
@@ -160,6 +171,10 @@ class Entries:
     def attempts(self, identity: str, runs: Iterable[str]) -> Outgoing:
         """By which runs a record was sent again."""
         return Outgoing(self.name, _key(_ATTEMPTS, identity), _json({"runs": list(runs)}))
+
+
+def _is_over(ends: Mapping[int, int], begins: Mapping[Partition, int]) -> bool:
+    return all(ends.get(partition.number, 0) <= begin for partition, begin in begins.items())
 
 
 def _header_attempts(record: Record) -> int:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Protocol
 
 import structlog
@@ -36,6 +37,8 @@ _log = structlog.get_logger(__name__)
 
 _BATCH_BYTES = 4 << 20
 _PAUSE_SECONDS = 1.0
+# Entries of the ledger that a run takes out, all in its first transaction.
+_FORGOTTEN_AT_A_TIME = 10_000
 _SETTLED = {Outcome.REPLAYED: State.REPLAYED, Outcome.PARKED: State.PARKED}
 
 
@@ -249,7 +252,7 @@ class _Session:
         if not self._is_written_down:
             began_at = to_datetime(self._replay.clock.now_ms()).isoformat(timespec="milliseconds")
             made.append(entries.began(self._view.ends, began_at))
-            made.extend(ledger.forgettable(self._view.begins))
+            made.extend(islice(ledger.forgettable(self._view.begins), _FORGOTTEN_AT_A_TIME))
         for step in steps:
             made.append(entries.settled(step.letter.record, _SETTLED[step.outcome]))
             if step.identity is not None:

@@ -147,25 +147,18 @@ def test_a_record_that_always_fails_is_parked_and_one_that_is_fixed_is_answered(
         return totals(done.stdout)
 
     consume()
-    checks = [
-        totals(stream.command("replay", "check", "--json", *fix).stdout)
-        for fix in ((), ("--fix", "drop-field=priority"))
-    ]
-    assert [check["would_pass"] for check in checks] == [0, 1]
-    assert checks[1]["outcomes"] == {"answered": 1, "refused": 1}  # what is not JSON has no such field
+    check = totals(stream.command("replay", "check", "--json", "--fix", "drop-field=priority").stdout)
+    assert check["outcomes"] == {"answered": 1, "refused": 1}  # what is not JSON has no such field
     assert replay("--reason", "invalid_event", "--fix", "drop-field=priority")["replayed"] == 1
-    assert replay("--reason", "undecodable", "--max-attempts", "2")["replayed"] == 1
+    assert replay("--reason", "undecodable", "--max-attempts", "1")["replayed"] == 1
     consume()
     assert [answer.answer.text for answer in stream.answers() if answer.answer] == ["FXP-4107"]
-    assert replay("--max-attempts", "2")["replayed"] == 1
-    consume()
-    last = replay("--max-attempts", "2")
+    last = replay("--max-attempts", "1")
     assert (last["replayed"], last["parked"], last["refused"]) == (0, 1, 0)
     (parked,) = stream.read(parking_of(stream.topics.dead_letters))
     assert (parked.key, parked.value) == (b"k", b"\xff\xfe never an event")
-    assert parked.header("replay.attempt") == b"2"
+    assert parked.header("replay.attempt") == b"1"
     assert parked.header("dlq.reason") == b"undecodable"
-    assert "nothing to replay" in stream.command("replay", "run", "--yes").stdout.decode()
 
 
 def test_an_interrupt_finishes_the_batch(stream: Stream) -> None:

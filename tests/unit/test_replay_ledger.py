@@ -109,6 +109,21 @@ def test_what_retention_took_is_forgotten() -> None:
     assert states == [State.OPEN] * 4 + [State.REPLAYED] * 2
 
 
+def test_runs_before_everything_that_is_left_are_forgotten_with_their_attempts() -> None:
+    ledger, at, other = Ledger("ledger", TOPIC), Partition(TOPIC, 0), Partition(TOPIC, 1)
+    replayed(ledger, letter_at(1), "old", {at: 5, other: 0})
+    begins = {at: 5, other: 0}
+    assert list(ledger.forgettable({at: 4, other: 0}))[1:] == []  # a dead letter of that time may still be there
+    assert ledger.attempts_of(letter_at(7)) == 1
+    tombstones = list(ledger.forgettable(begins))
+    assert len(tombstones) == 3
+    ledger.note(tombstones)
+    assert ledger.attempts_of(letter_at(7)) == 0
+    assert list(ledger.forgettable(begins)) == []
+    replayed(ledger, letter_at(7), "new", {at: 9, other: 0})
+    assert list(ledger.forgettable(begins)) == []
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [(None, b"{}"), (b"\xff", b"{}"), (b"{}", b"{}"), (b'["other"]', b"{}"), (b'["settled"]', b"{}"),

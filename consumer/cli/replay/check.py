@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from consumer.cli.replay.letter_views import line_table
 from consumer.cli.replay.options import Sending, Where, selection, sending, where, with_options
 from consumer.cli.replay.workbench import Workbench, open_checker, open_workbench
 from consumer.demo.visible import visible_line
@@ -79,8 +80,7 @@ def _verdicts(bench: Workbench, planner: Planner, selection: Selection, limit: i
 
 
 def _table(counts: Counter[str], samples: dict[str, Verdict]) -> Table:
-    table = Table("would be", "count", "for example", "detail")
-    table.columns[1].justify = "right"
+    table = line_table("would be", "count", "for example", "detail")
     for outcome, count in counts.most_common():
         sample = samples[outcome]
         place = f"{sample.letter.record.partition.number}/{sample.letter.record.offset}"

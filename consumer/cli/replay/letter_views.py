@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.panel import Panel
@@ -59,9 +60,18 @@ def letter_json(seen: Seen, *, whole: bool = False) -> dict[str, Any]:
     return found
 
 
+def line_table(*names: str) -> Table:
+    """A table of one line a row; the last column takes what is left of the width, and is cut there."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, expand=True)
+    for name in names[:-1]:
+        table.add_column(name, no_wrap=True, justify="right" if name == "count" else "left")
+    table.add_column(names[-1], no_wrap=True, overflow="ellipsis", ratio=1)
+    return table
+
+
 def letters_table(letters: Sequence[Seen]) -> Table:
     """One line a dead letter."""
-    table = Table("place", "failed", "reason", "origin", "key", "sent again", "state", "detail")
+    table = line_table("place", "failed", "reason", "origin", "key", "tries", "state", "detail")
     for letter, attempts, state in letters:
         at = f"{letter.record.partition.number}/{letter.record.offset}"
         cells = (at, (iso(letter.failed_at_ms) or "")[:19], _short(letter.reason), letter.origin or "(not said)")

@@ -55,7 +55,8 @@ def manifest(
 def _print(found: Manifest, report: Report) -> None:
     run = found.run
     typer.echo(f"run {run['run']}, began {run['began_at']}: {run['topic']} ({run['selection']})")
-    typer.echo(f"code {run['code']}, model {run['model']}, fixes: {', '.join(run['fixes']) or 'none'}")
+    fixes = ", ".join(run["fixes"]) or "none"
+    typer.echo(f"code {run['code'] or 'unknown'}, model {run['model'] or 'unknown'}, fixes: {fixes}")
     typer.echo(f"ended: {json.dumps(found.end) if found.end else 'no, it was killed'}")
     typer.echo(f"records: {_counted(report.found)}")
     typer.echo(f"their dead letters: {_counted(report.sources)}")

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from consumer.cli.replay.letter_views import line_table
 from consumer.cli.replay.options import Where, selection, where, with_options
 from consumer.cli.replay.workbench import open_workbench
 from consumer.demo.visible import visible_line
@@ -47,8 +48,7 @@ def summary(
 
 
 def _table(found: Summary, dimension: str) -> Table:
-    table = Table(dimension, "count", "oldest", "newest", "for example", "detail")
-    table.columns[1].justify = "right"
+    table = line_table(dimension, "count", "oldest", "newest", "for example", "detail")
     for name, group in found.largest(dimension):
         sample = group.sample
         place = "" if sample is None else f"{sample.record.partition.number}/{sample.record.offset}"
