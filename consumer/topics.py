@@ -34,18 +34,20 @@ def topic_specs(topics: TopicSettings, *, partitions: int, replication_factor: i
         topics.dead_letters: {"max.message.bytes": str(_OUTPUT_BYTES), "retention.ms": str(30 * _DAY_MS)},
     }
     specs = [TopicSpec(name, partitions, replication_factor, config) for name, config in configs.items()]
-    return [*specs, *replay_specs(topics.dead_letters, replication_factor=replication_factor)]
+    names = (ledger_of(topics.dead_letters), parking_of(topics.dead_letters))
+    return [*specs, *replay_specs(*names, replication_factor=replication_factor)]
 
 
-def replay_specs(dead_letters: str, *, replication_factor: int = -1) -> list[TopicSpec]:
+def replay_specs(ledger: str, parking: str, *, replication_factor: int = -1) -> list[TopicSpec]:
     """The ledger of a dead-letter topic, which forgets nothing, and its parking topic, which keeps everything.
 
     Args:
-        dead_letters: the dead-letter topic.
+        ledger: name of the one.
+        parking: name of the other.
         replication_factor: copies of each partition; -1 leaves it to the broker.
     """
     configs = {
-        ledger_of(dead_letters): {"cleanup.policy": "compact"},
-        parking_of(dead_letters): {"max.message.bytes": str(_PARKING_BYTES), "retention.ms": "-1"},
+        ledger: {"cleanup.policy": "compact"},
+        parking: {"max.message.bytes": str(_PARKING_BYTES), "retention.ms": "-1"},
     }
     return [TopicSpec(name, 1, replication_factor, config) for name, config in configs.items()]

@@ -11,8 +11,8 @@ from typing import Final
 
 from consumer.answer import Answerer
 from consumer.broker import Outgoing, Partition, Record
-from consumer.memory_log import partition_of
 from consumer.outgoing import Settled
+from consumer.partitioner import partition_of
 from consumer.prepare import Preparer
 from consumer.replay.headers import REPLAY_SOURCE
 from consumer.replay.letters import Letter

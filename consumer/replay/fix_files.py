@@ -11,7 +11,6 @@ leaves that record where it is. With two parameters it takes what stands behind 
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import runpy
 from collections.abc import Callable, Mapping, Sequence
@@ -28,10 +27,9 @@ _WITH_ARGUMENT = 2
 
 @dataclass(frozen=True, slots=True)
 class FixFile:
-    """A file's functions by name (underscores are dashes), and the SHA-256 of what it says."""
+    """A file's functions by name; underscores are dashes."""
 
     path: Path
-    sha256: str
     functions: Mapping[str, Callable[..., Any]]
 
 
@@ -42,7 +40,6 @@ def load_fix_file(path: Path) -> FixFile:
         Stop: it cannot be read, or raises.
     """
     try:
-        source = path.read_bytes()
         found = runpy.run_path(str(path))
     except OSError as error:
         raise Stop(f"{path}: cannot be read: {error.strerror}") from error
@@ -53,7 +50,7 @@ def load_fix_file(path: Path) -> FixFile:
         for name, function in found.items()
         if inspect.isfunction(function) and not name.startswith("_") and function.__code__.co_filename == str(path)
     }
-    return FixFile(path, hashlib.sha256(source).hexdigest(), functions)
+    return FixFile(path, functions)
 
 
 def choose_fixes(specs: Sequence[str], files: Sequence[FixFile], current: CurrentText) -> tuple[Fix, ...]:

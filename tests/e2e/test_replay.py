@@ -176,3 +176,19 @@ def test_an_interrupt_finishes_the_batch(stream: Stream) -> None:
     assert stream.command("replay", "manifest", str(manifest)).returncode == 0
     assert stream.command("replay", "run", "--yes", "--manifest", str(stream.folder / "rest.jsonl")).returncode == 0
     assert Counter(name_of(record.headers) for record in stream.read(origin)) == Counter(f"q{n}" for n in range(60))
+
+
+def test_of_two_runs_at_once_the_later_one_wins_and_nothing_is_doubled(stream: Stream) -> None:
+    origin, names = stream.topics.questions, [f"q{number}" for number in range(60)]
+    stream.publish([dead_letter(stream.topics.dead_letters, name, origin=origin) for name in names])
+    manifests = [stream.folder / f"run-{number}.jsonl" for number in range(2)]
+    slowly = ("--yes", "--rate", "5", "--batch", "2", "--manifest", str(manifests[0]))
+    earlier = stream.start("replay", "run", *slowly)
+    until(lambda: bool(stream.read(origin)), "something sent", every=0.05)
+    later = stream.command("replay", "run", "--yes", "--manifest", str(manifests[1]))
+    assert later.returncode == 0, later.stderr.decode()
+    assert earlier.wait() == 1
+    assert "another replay of this topic took over" in earlier.log
+    assert Counter(name_of(record.headers) for record in stream.read(origin)) == Counter(names)
+    for manifest in manifests:
+        assert stream.command("replay", "manifest", str(manifest)).returncode == 0

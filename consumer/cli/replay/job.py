@@ -13,9 +13,10 @@ import typer
 
 from consumer.cli.replay.options import Sending
 from consumer.cli.replay.watch import watch
-from consumer.cli.replay.workbench import PATIENCE_SECONDS, Workbench, fix_files
+from consumer.cli.replay.workbench import PATIENCE_SECONDS, Workbench
 from consumer.errors import Stop
 from consumer.replay.ledger import Entries
+from consumer.replay.letters import sha256_of_bytes
 from consumer.replay.manifest import ManifestWriter
 from consumer.replay.pace import Pace
 from consumer.replay.plan import Outcome, Planner
@@ -102,7 +103,13 @@ class Job:
                 limit=how.limit,
                 patience_seconds=PATIENCE_SECONDS,
             )
-            totals = self._totals(replay.run(), interrupted=interrupted())
+            try:
+                totals = self._totals(replay.run(), interrupted=interrupted())
+            except Stop as error:
+                books.end(
+                    {"replayed": replay.tally.outcomes[Outcome.REPLAYED], "error": str(error), "ended_at": _now()}
+                )
+                raise
             books.end({**totals, "ended_at": _now()})
         return {"run": planner.run, "manifest": str(path), **totals}
 
@@ -144,10 +151,10 @@ class Job:
             "max_attempts": planner.max_attempts,
             "to": planner.to,
             "fixes": list(self.sending.fixes),
-            "fix_files": {str(file.path): file.sha256 for file in fix_files(self.sending)},
+            "fix_files": {str(path): sha256_of_bytes(path.read_bytes()) for path in self.sending.fix_files},
             "headers": dataclasses.asdict(planner.policy),
             "ends": {str(at.number): end for at, end in sorted(self.view.ends.items())},
-            "destinations": {topic: self._destination(topic) for topic in self.found.destinations},
+            "destinations": {topic: self._destination(topic) for topic in {planner.parking, *self.found.destinations}},
             "code": _code_version(),
             "model": _model_version(bench.settings.model.path),
             "selected": self.found.selected,

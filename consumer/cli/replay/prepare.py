@@ -23,7 +23,7 @@ def prepare(
     Example: spanstream replay prepare --topic orders-dlt
     """
     with open_workbench(where) as bench:
-        specs = replay_specs(bench.topic, replication_factor=replication_factor)
+        specs = replay_specs(bench.ledger, bench.parking, replication_factor=replication_factor)
         created = bench.admin.create(specs)
         for spec in specs:
             typer.echo(f"{spec.name}: {'created' if spec.name in created else 'was there'}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -19,7 +19,7 @@ from consumer.prepare import Preparer
 from consumer.replay.check import Checker
 from consumer.replay.current_documents import CurrentDocuments
 from consumer.replay.destinations import Destinations
-from consumer.replay.fix_files import FixFile, choose_fixes, load_fix_file
+from consumer.replay.fix_files import choose_fixes, load_fix_file
 from consumer.replay.ledger import ledger_of, parking_of
 from consumer.replay.plan import Planner
 from consumer.replay.view import Opener
@@ -80,7 +80,7 @@ class Workbench:
             max_attempts=max_attempts,
             to=sending.to,
             by_key=sending.by_key,
-            fixes=choose_fixes(sending.fixes, fix_files(sending), self.documents.text),
+            fixes=choose_fixes(sending.fixes, [load_fix_file(path) for path in sending.fix_files], self.documents.text),
             policy=sending.policy,
         )
 
@@ -96,11 +96,6 @@ def check_destination(to: str | None, settings: Settings) -> None:
     if to is not None and to not in allowed:
         hint = "add it to SPANSTREAM_REPLAY__DESTINATIONS"
         raise Stop(f"--to {to}: not an allowed destination ({', '.join(allowed)}); {hint}")
-
-
-def fix_files(sending: Sending) -> Sequence[FixFile]:
-    """The user's own fixes."""
-    return [load_fix_file(path) for path in sending.fix_files]
 
 
 @contextmanager
