@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 Headers = tuple[tuple[str, bytes | None], ...]
+
+UNREADABLE_HEADERS: Final[Headers] = (("headers.unreadable", b"a name is not UTF-8"),)
+"""In the place of headers that the client cannot give out; it travels on, and so says what was lost."""
 
 
 class Partition(NamedTuple):

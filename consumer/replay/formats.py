@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from consumer.broker import Record
+from consumer.broker import UNREADABLE_HEADERS, Record
 from consumer.replay.letters import UNKNOWN, UNREADABLE, Format, Letter
 from schemas.dead_letters import DLQ_MODEL, DLQ_PREFIX, from_headers
 from schemas.errors import InvalidRecord, one_line
@@ -40,6 +40,9 @@ class _BadHeader(ValueError):
 def read_letter(record: Record) -> Letter:
     """The letter; one that cannot be read says so in `problem` and is still a letter."""
     found = _format_of(record)
+    if record.headers == UNREADABLE_HEADERS:
+        problem = "its headers cannot be read: a name is not UTF-8"
+        return Letter(record, found, UNREADABLE, problem, failed_at_ms=record.timestamp_ms, problem=problem)
     if found is Format.NONE:
         return Letter(record, found, UNKNOWN, failed_at_ms=record.timestamp_ms)
     try:

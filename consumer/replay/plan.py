@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from consumer.broker import Outgoing
+from consumer.broker import UNREADABLE_HEADERS, Outgoing
 from consumer.replay.destinations import Destinations
 from consumer.replay.fixes import CannotFix, Fix, draft_of
 from consumer.replay.headers import REPLAY_PREFIX, REPLAY_RUN, REPLAY_SOURCE, HeaderPolicy
@@ -90,7 +90,8 @@ class Planner:
         if attempts >= self.max_attempts:
             return self._park(letter, attempts)
         attempt = attempts + 1
-        topic = self.to or letter.topic
+        # Sent without the headers that the client cannot give out, it would not be what it was.
+        topic = None if letter.record.headers == UNREADABLE_HEADERS else self.to or letter.topic
         if topic is None:
             why = letter.problem or "its headers do not say where it came from: name a destination (--to)"
             return Step(letter, Outcome.REFUSED, attempt, why=why)

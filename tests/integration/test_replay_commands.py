@@ -21,6 +21,7 @@ from consumer.topics import topic_specs
 from schemas.dead_letters import Reason
 from tests.support.dead_letters import dead_letter, question_value
 from tests.support.kafka_fixtures import Topics
+from tests.support.raw_producer import send_with_header_name
 
 FOREIGN = Path(__file__).parents[1] / "unit" / "records" / "foreign"
 TEXT = "The nightly export stops with error FXP-4107 since Tuesday."
@@ -204,9 +205,11 @@ def test_a_destination_that_does_not_exist_is_one_line_and_nothing_is_sent(desk:
 def test_headers_that_are_not_utf8_are_one_line_and_do_not_stop_the_others(desk: Desk) -> None:
     desk.letter("fine")
     desk.publish(Outgoing(desk.names.dead_letters, b"k", b"v", (("dlq.reason", b"\xff"), ("x", b"\xfe"))))
+    send_with_header_name(desk.topics.bootstrap, desk.names.dead_letters, b"dlq.\xff", b"k", b"v")
     found = desk.replay()
-    assert (found["replayed"], found["refused"]) == (1, 1)
-    assert found["refusals"] == {"header dlq.reason: it is not UTF-8": 1}
+    assert (found["replayed"], found["refused"]) == (1, 2)
+    reasons = {"header dlq.reason: it is not UTF-8", "its headers cannot be read: a name is not UTF-8"}
+    assert found["refusals"] == dict.fromkeys(reasons, 1)
     assert "(unreadable)" in desk.out("list")
 
 
