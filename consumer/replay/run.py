@@ -119,7 +119,6 @@ class Replay:
             try:
                 self._session()
             except Fenced as error:
-                self._settle_unknown(BatchState.ABORTED)
                 raise Stop(
                     f"another replay of this topic took over after {self.tally.sent} records of this one"
                 ) from error
@@ -149,16 +148,7 @@ class Replay:
         """What became of the batch whose commit was not answered."""
         if self._unknown:
             was_committed = ledger.run_of(self._unknown[0].letter.record) == self.entries.run
-            self._settle_unknown(BatchState.COMMITTED if was_committed else BatchState.ABORTED)
-
-    def _settle_unknown(self, state: BatchState) -> None:
-        if not self._unknown:
-            return
-        self.books.settle(state)
-        if state is BatchState.COMMITTED:
-            self.tally.outcomes.update(step.outcome for step in self._unknown)
-        self._unknown = []
-        self.watch(self.tally)
+            self.settle(BatchState.COMMITTED if was_committed else BatchState.ABORTED)
 
     @property
     def _is_done(self) -> bool:
@@ -171,9 +161,13 @@ class Replay:
         self.books.intend(steps)
         self._unknown = list(steps)
 
-    def committed(self) -> None:
-        """They are committed."""
-        self._settle_unknown(BatchState.COMMITTED)
+    def settle(self, state: BatchState) -> None:
+        """This became of them."""
+        self.books.settle(state)
+        if state is BatchState.COMMITTED:
+            self.tally.outcomes.update(step.outcome for step in self._unknown)
+        self._unknown = []
+        self.watch(self.tally)
 
     def refuse(self, step: Step) -> None:
         """This one stays, with a reason; told once, whatever begins anew."""
@@ -241,10 +235,14 @@ class _Session:
         self._replay.pace.wait(len(steps), self._replay.interrupted)
         entries = list(self._entries(steps))
         self._replay.expect(steps)
-        self._publisher.publish([*(step.outgoing for step in steps if step.outgoing), *entries], offsets)
+        try:
+            self._publisher.publish([*(step.outgoing for step in steps if step.outgoing), *entries], offsets)
+        except (Fenced, Stop):
+            self._replay.settle(BatchState.ABORTED)
+            raise
         self._view.ledger.note(entries)
         self._is_written_down = True
-        self._replay.committed()
+        self._replay.settle(BatchState.COMMITTED)
 
     def _entries(self, steps: Sequence[Step]) -> list[Outgoing]:
         entries, ledger, run = self._replay.entries, self._view.ledger, self._replay.entries.run

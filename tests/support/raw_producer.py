@@ -24,7 +24,7 @@ class _Argument(ctypes.Structure):
     _fields_ = (("kind", ctypes.c_int), ("value", _Union))
 
 
-def send_with_header_name(bootstrap: str, topic: str, name: bytes, key: bytes, value: bytes, times: int = 1) -> None:
+def send_with_header_name(bootstrap: str, topic: str, name: bytes, key: bytes, value: bytes, *, times: int = 1) -> None:
     """So many records with one header of this name; skips where the wheel holds librdkafka elsewhere."""
     library = next(Path(confluent_kafka.__file__).parent.parent.glob("confluent_kafka.libs/librdkafka*.so*"), None)
     if library is None:

@@ -193,6 +193,21 @@ def test_a_broker_that_stays_away_is_given_up_and_nothing_is_lost() -> None:
     assert replay.run()[0].sent == 4
 
 
+def test_what_the_broker_refuses_stops_the_run_and_is_written_down_as_not_sent() -> None:
+    replay = MemoryReplay()
+    replay.fill(4)
+
+    class Refusing(Faulty):
+        def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:  # noqa: ARG002
+            raise Stop("not authorized")
+
+    run, books = replay.replay(publish=lambda: Refusing(replay.publisher(), []))
+    with pytest.raises(Stop, match="not authorized"):
+        run.run()
+    assert [state for _, state in books.batches] == [BatchState.ABORTED]
+    assert replay.run()[0].sent == 4
+
+
 def test_a_rate_is_kept() -> None:
     replay = MemoryReplay()
     replay.fill(20)
