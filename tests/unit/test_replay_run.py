@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumer.broker import Outgoing, Partition
+from consumer.broker import UNREADABLE_HEADERS, Outgoing, Partition
 from consumer.errors import Retryable, Stop
 from consumer.memory_progress import MemoryProgressPublisher
 from consumer.replay.ledger import parking_of
@@ -296,6 +296,14 @@ def test_another_destination_lets_the_key_decide() -> None:
     )
     replay.run(to=ORIGIN)
     assert replay.names_at(ORIGIN) == ["q1", "q2"]
+
+
+def test_headers_that_the_client_cannot_give_out_keep_a_record_from_being_sent_anywhere() -> None:
+    replay = MemoryReplay()
+    replay.send(Outgoing(DEAD, b"k", b"v", UNREADABLE_HEADERS))
+    tally, _ = replay.run(to=ORIGIN)
+    assert tally.refusals == {"its headers cannot be read: a name is not UTF-8": 1}
+    assert replay.at(ORIGIN) == []
 
 
 def test_an_origin_with_fewer_partitions_now_lets_the_key_decide() -> None:
