@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from consumer.broker import Headers, Record
+from consumer.broker import Headers
 from consumer.errors import Stop
 
 JsonObject = dict[str, Any]
@@ -162,11 +162,6 @@ BUILT_IN: Final[dict[str, Callable[[str], Fix]]] = {
     "re-encode": re_encode,
 }
 """Those that take an argument, by name; `current-document` takes none and needs the documents."""
-
-
-def draft_of(record: Record, headers: Headers) -> Draft:
-    """What would be sent without any fix."""
-    return Draft(record.key, record.value, headers)
 
 
 def _path(path: str) -> list[str]:

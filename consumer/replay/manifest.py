@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from consumer.errors import Stop
 from consumer.replay.letters import sha256_of_bytes
-from consumer.replay.plan import Outcome, Step
+from consumer.replay.plan import Step
 
 VERSION = 1
 
@@ -121,13 +121,6 @@ class Manifest:
     def state_of(self, record: Mapping[str, Any]) -> BatchState | None:
         """What became of a record's batch; None where the run was killed before it could write it down."""
         return self.batches.get(record.get("batch", 0))
-
-    @property
-    def sent(self) -> Iterator[Mapping[str, Any]]:
-        """The records that were to be sent, of batches that were not aborted."""
-        for record in self.records:
-            if record["outcome"] != Outcome.REFUSED and self.state_of(record) is not BatchState.ABORTED:
-                yield record
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -14,7 +14,7 @@ from typing import Final
 
 from consumer.broker import UNREADABLE_HEADERS, Outgoing
 from consumer.replay.destinations import Destinations
-from consumer.replay.fixes import CannotFix, Fix, draft_of
+from consumer.replay.fixes import CannotFix, Draft, Fix
 from consumer.replay.headers import REPLAY_PREFIX, REPLAY_RUN, REPLAY_SOURCE, HeaderPolicy
 from consumer.replay.ledger import REPLAY_ATTEMPT
 from consumer.replay.letters import Letter, identity_of
@@ -102,7 +102,7 @@ class Planner:
 
     def _replay(self, letter: Letter, attempt: int, topic: str) -> Step:
         headers = self.policy.apply(letter.record.headers, attempt=attempt, run=self.run, source=letter.place)
-        draft, changed = draft_of(letter.record, headers), list[str]()
+        draft, changed = Draft(letter.record.key, letter.record.value, headers), list[str]()
         for fix in self.fixes:
             try:
                 after = fix.apply(draft)

@@ -71,7 +71,7 @@ def verify(manifest: Manifest, reader: PartitionReader, read: Read) -> Report:
     """
     report = Report()
     arrived, cut = _arrived(manifest, reader, read)
-    for record in manifest.records:
+    for record in _last_lines(manifest).values():
         found = arrived.pop(record["source"], [])
         report.add(_judge(manifest, record, found, cut), f"{record['source']} at {_destination(record)}")
     for source, records in arrived.items():
@@ -97,6 +97,16 @@ def _arrived(manifest: Manifest, reader: PartitionReader, read: Read) -> tuple[d
     return found, cut
 
 
+def _last_lines(manifest: Manifest) -> dict[str, Mapping[str, Any]]:
+    """One line a dead letter: that of a batch which was aborted gives way to that of the next try."""
+    lines: dict[str, Mapping[str, Any]] = {}
+    for line in manifest.records:
+        known = lines.get(line["source"])
+        if known is None or manifest.state_of(known) is BatchState.ABORTED:
+            lines[line["source"]] = line
+    return lines
+
+
 def _judge(manifest: Manifest, line: Mapping[str, Any], found: list[Record], cut: set[str]) -> Finding:
     state = manifest.state_of(line)
     if line["outcome"] == Outcome.REFUSED or state is BatchState.ABORTED:
@@ -114,7 +124,7 @@ def _judge(manifest: Manifest, line: Mapping[str, Any], found: list[Record], cut
 def _check_sources(manifest: Manifest, reader: PartitionReader, read: Read, report: Report) -> None:
     """The dead letters are where they were."""
     topic = manifest.run["topic"]
-    lines = {line["source"]: line for line in manifest.records}
+    lines = _last_lines(manifest)
     offsets: dict[Partition, list[int]] = defaultdict(list)
     for source in lines:
         name, number, offset = source.rsplit("/", 2)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from consumer.broker import Outgoing, Partition, Record
-from consumer.errors import Stop
+from consumer.errors import Retryable, Stop
 from consumer.replay.manifest import BatchState, ManifestWriter, read_manifest, record_line
 from consumer.replay.plan import Outcome, Step
 from consumer.replay.reading import read
@@ -142,6 +142,16 @@ def test_a_batch_that_a_kill_left_open_is_decided_by_the_topics(replay: MemoryRe
     report = verified(replay, path)
     assert report.holds
     assert report.found == {Finding.NOT_SENT: 6, Finding.LEFT: 1}
+
+
+def test_a_batch_that_was_tried_again_is_judged_by_what_became_of_it_last(replay: MemoryReplay, path: Path) -> None:
+    replay.broker.fail_next("publish", Retryable("not now"))
+    replay.broker.lose_next_reply()
+    run_with_manifest(replay, path)
+    assert set(read_manifest(path).batches.values()) == {BatchState.ABORTED, BatchState.COMMITTED}
+    report = verified(replay, path)
+    assert report.holds, report.wrong
+    assert report.found == {Finding.THERE: 6, Finding.LEFT: 1}
 
 
 def test_a_changed_dead_letter_is_found(replay: MemoryReplay, path: Path) -> None:

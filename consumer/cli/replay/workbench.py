@@ -72,7 +72,7 @@ class Workbench:
             self.ledger: "its ledger",
             parking: "its parking topic",
         }
-        check_destination(sending.to, self.settings)
+        _check_destination(sending.to, self.settings)
         return Planner(
             run=run,
             destinations=Destinations(self.describe, forbidden),
@@ -85,7 +85,7 @@ class Workbench:
         )
 
 
-def check_destination(to: str | None, settings: Settings) -> None:
+def _check_destination(to: str | None, settings: Settings) -> None:
     """Whether `--to` names a topic that the settings allow.
 
     Raises:
