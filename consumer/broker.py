@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 Headers = tuple[tuple[str, bytes | None], ...]
+
+UNREADABLE_HEADERS: Final[Headers] = (("headers.unreadable", b"a name is not UTF-8"),)
+"""In the place of headers that the client cannot give out; it travels on, and so says what was lost."""
 
 
 class Partition(NamedTuple):
@@ -158,3 +161,39 @@ class Publisher(Protocol):
 
     def close(self) -> None:
         """Abort what is open and let go."""
+
+
+class ProgressPublisher(Protocol):
+    """Writes records together with the progress of a group that has no members; made for one process at a time.
+
+    The process that holds the transactional id is the one that took it over last. It is crash-only: after an error it
+    is closed, and a new one that has taken over finds in the topics what became of the last publish.
+    """
+
+    def take_over(self) -> None:
+        """Hold the transactional id: what a predecessor left is aborted or completed now, and it publishes no more.
+
+        Raises:
+            Retryable: the broker did not answer in time.
+            Stop: the broker refuses this client.
+        """
+
+    def committed(self, partitions: Iterable[Partition]) -> dict[Partition, int | None]:
+        """The group's committed offsets, settled ones only; None where nothing was committed yet.
+
+        Raises:
+            Retryable: no answer in time.
+            Stop: this client may not see the group.
+        """
+
+    def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
+        """All records and all offsets (next offset of each partition), in one transaction.
+
+        Raises:
+            Retryable: whether it was committed is not known; close this publisher and begin with a new one.
+            Fenced: another process took over; nothing is visible, and nothing will be.
+            Stop: the broker refuses for good; nothing is visible.
+        """
+
+    def close(self) -> None:
+        """Let go of the connections."""

@@ -17,6 +17,7 @@ from consumer.errors import SpanstreamError, Stop
 from consumer.memory_clients import MemoryConsumer, MemoryPublisher, MemoryReader
 from consumer.memory_group import Group
 from consumer.memory_log import Log, Topic
+from consumer.memory_progress import MemoryProgressPublisher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,6 +44,7 @@ class MemoryBroker:
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
         self.changed = Condition()
         self.faults = _Faults()
+        self.epochs: dict[str, int] = {}  # how often each transactional id was taken over
         self._clock = clock
         self._topics: dict[str, Topic] = {}
         self._groups: dict[str, Group] = defaultdict(Group)
@@ -66,6 +68,11 @@ class MemoryBroker:
     def publisher(self, member: MemoryConsumer | None = None, *, transactions: bool = True) -> MemoryPublisher:
         """A publisher that commits the offsets of this member's group."""
         return MemoryPublisher(self, member, transactional=transactions)
+
+    def progress_publisher(self, group_id: str, transactional_id: str) -> MemoryProgressPublisher:
+        """A publisher that commits the offsets of a group without members."""
+        with self.changed:
+            return MemoryProgressPublisher(self, self._groups[group_id], transactional_id)
 
     # What a test does to a broker.
 

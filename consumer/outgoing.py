@@ -17,7 +17,7 @@ from models.reader import Answer as Reading
 from models.reader import Quote
 from schemas.cloudevents import TRACEPARENT, answer_headers
 from schemas.codec import encode
-from schemas.dead_letters import DeadLetter, Reason, Retry, Stage, to_headers
+from schemas.dead_letters import DLQ_MODEL, DeadLetter, Reason, Retry, Stage, to_headers
 from schemas.errors import InvalidRecord, one_line
 from schemas.events import Answer, ModelInfo, Question, Span, WindowsRead
 
@@ -128,7 +128,8 @@ class Outcomes:
             candidate=None if candidate is None else dict(candidate),
             **_origin(record, earlier),
         )
-        headers = to_headers(letter, record.headers)
+        model = f"{self._manifest.name} {self._manifest.version}"
+        headers = (*to_headers(letter, record.headers), (DLQ_MODEL, model.encode()))
         outgoing = Outgoing(self._topics.dead_letters, record.key, record.value, headers)
         return Settled(outgoing, "dead_letter", reason)
 

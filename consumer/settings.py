@@ -136,6 +136,16 @@ class RetrySettings(_Group):
     max_attempts: Count = Field(12, description="Tries in all, then a dead letter.")
 
 
+class ReplaySettings(_Group):
+    """Dead letters that are sent again (`spanstream replay`)."""
+
+    group_id: str | None = Field(
+        None, description="Group whose lag is what is left to replay; unset: the consumer group's name and .replay."
+    )
+    max_attempts: Count = Field(3, description="How often a record is sent again before it is parked.")
+    destinations: str = Field("", description="Topics that --to may name besides the consumer's own, comma-separated.")
+
+
 class CircuitSettings(_Group):
     """When so many records fail that the topic or the model must be wrong, the consumer stops."""
 
@@ -182,6 +192,7 @@ class Settings(BaseSettings):
     cache: CacheSettings = CacheSettings()
     chunk: ChunkSettings = ChunkSettings()
     retries: RetrySettings = RetrySettings()
+    replay: ReplaySettings = ReplaySettings()
     circuit: CircuitSettings = CircuitSettings()
     http: HttpSettings = HttpSettings()
     log: LogSettings = LogSettings()

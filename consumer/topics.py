@@ -1,19 +1,24 @@
-"""The topics as the consumer needs them: documents compacted, the consumed ones with equally many partitions."""
+"""The topics as the consumer needs them: documents compacted, the consumed ones with equally many partitions.
+
+And the two that a replay of dead letters keeps its books in, beside the dead-letter topic.
+"""
 
 from __future__ import annotations
 
 from consumer.kafka.topic_admin import TopicSpec
+from consumer.replay.ledger import ledger_of, parking_of
 from consumer.settings import TopicSettings
 
 # Room above the consumer's own limit (4 MiB by default), so that what is too large gets a dead letter with a reason
 # instead of a producer's error; and above that for the headers a dead letter adds.
 _INPUT_BYTES = 12 << 20
 _OUTPUT_BYTES = 14 << 20
+_PARKING_BYTES = 15 << 20
 _DAY_MS = 24 * 3600 * 1000
 
 
 def topic_specs(topics: TopicSettings, *, partitions: int, replication_factor: int = -1) -> list[TopicSpec]:
-    """All five topics.
+    """All five topics, and what replays of the dead letters need.
 
     Args:
         topics: their names.
@@ -28,4 +33,21 @@ def topic_specs(topics: TopicSettings, *, partitions: int, replication_factor: i
         # A week is short where people look at them; a month is not.
         topics.dead_letters: {"max.message.bytes": str(_OUTPUT_BYTES), "retention.ms": str(30 * _DAY_MS)},
     }
-    return [TopicSpec(name, partitions, replication_factor, config) for name, config in configs.items()]
+    specs = [TopicSpec(name, partitions, replication_factor, config) for name, config in configs.items()]
+    names = (ledger_of(topics.dead_letters), parking_of(topics.dead_letters))
+    return [*specs, *replay_specs(*names, replication_factor=replication_factor)]
+
+
+def replay_specs(ledger: str, parking: str, *, replication_factor: int = -1) -> list[TopicSpec]:
+    """The ledger of a dead-letter topic, which forgets nothing, and its parking topic, which keeps everything.
+
+    Args:
+        ledger: name of the one.
+        parking: name of the other.
+        replication_factor: copies of each partition; -1 leaves it to the broker.
+    """
+    configs = {
+        ledger: {"cleanup.policy": "compact"},
+        parking: {"max.message.bytes": str(_PARKING_BYTES), "retention.ms": "-1"},
+    }
+    return [TopicSpec(name, 1, replication_factor, config) for name, config in configs.items()]

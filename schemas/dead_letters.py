@@ -36,6 +36,8 @@ DLQ_TIMESTAMP: Final = "dlq.timestamp"
 DLQ_ATTEMPT: Final = "dlq.attempt"
 DLQ_FAILED_AT: Final = "dlq.failed_at"
 DLQ_CANDIDATE: Final = "dlq.candidate"
+DLQ_MODEL: Final = "dlq.model"
+"""Name and version of the model that was there; beside version 1, whose readers leave alone what they do not know."""
 
 RETRY_PREFIX: Final = "retry."
 RETRY_ATTEMPT: Final = "retry.attempt"

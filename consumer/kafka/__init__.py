@@ -4,6 +4,7 @@ from consumer.kafka.config import GroupProtocol, KafkaConfig
 from consumer.kafka.embedded_broker import EmbeddedBroker
 from consumer.kafka.group_consumer import KafkaGroupConsumer
 from consumer.kafka.partition_reader import KafkaPartitionReader
+from consumer.kafka.progress_publisher import KafkaProgressPublisher
 from consumer.kafka.publisher import AtLeastOncePublisher, KafkaPublisher, open_publisher
 from consumer.kafka.topic_admin import TopicAdmin, TopicSpec
 
@@ -14,6 +15,7 @@ __all__ = [
     "KafkaConfig",
     "KafkaGroupConsumer",
     "KafkaPartitionReader",
+    "KafkaProgressPublisher",
     "KafkaPublisher",
     "TopicAdmin",
     "TopicSpec",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from operator import methodcaller
 from typing import TYPE_CHECKING
 
-from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from consumer.broker import Partition, Record
+from consumer.broker import UNREADABLE_HEADERS, Headers, Partition, Record
+from consumer.clock import Deadline, SystemClock
 from consumer.errors import Retryable, Stop
 from consumer.kafka.verdicts import ClientErrors, verdict
 
@@ -18,19 +20,36 @@ if TYPE_CHECKING:
 LATEST = -1
 EARLIEST = -2
 
+_CLOCK = SystemClock()  # librdkafka waits by it
+_NO_LEADER = frozenset({KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE})
+_AGAIN_SECONDS = 0.1
+_get_headers = methodcaller("headers")
+
 
 def to_record(message: Message, partition: Partition) -> Record:
     """The record of a message without an error."""
     kind, timestamp_ms = message.timestamp()
-    headers = message.headers()
     return Record(
         partition,
         message.offset() or 0,
         message.key(),
         message.value(),
-        tuple(headers) if headers else (),  # type: ignore[arg-type] # what was read is a list of (str, bytes | None)
+        _headers(message),
         None if kind == TIMESTAMP_NOT_AVAILABLE else timestamp_ms,
     )
+
+
+def _headers(message: Message) -> Headers:
+    """The headers; a stand-in for those of which a name is not UTF-8, for the client does not give them out.
+
+    confluent-kafka 2.16 gives a result and leaves an exception behind, which the interpreter notices at once only in
+    calls that come from C.
+    """
+    try:
+        headers = _get_headers(message)
+    except (SystemError, UnicodeDecodeError):
+        return UNREADABLE_HEADERS
+    return tuple(headers) if headers else ()
 
 
 def partitions_of(client: Consumer, topic: str, timeout_seconds: float, heard: ClientErrors) -> list[Partition]:
@@ -63,11 +82,7 @@ def edge_offsets(
     asked = [TopicPartition(topic, number, edge) for topic, number in partitions]
     if not asked:
         return {}
-    try:
-        answers = client.offsets_for_times(asked, timeout_seconds)
-    except KafkaException as exc:
-        heard.check()
-        raise heard.silence(f"a question about the offsets of {asked[0].topic}") from exc
+    answers = _offsets(client, asked, Deadline(_CLOCK, timeout_seconds), heard)
     edges: dict[Partition, int] = {}
     for answer in answers:
         if answer.error is not None:
@@ -75,3 +90,17 @@ def edge_offsets(
             raise Retryable(f"the offsets of {answer.topic}[{answer.partition}] are not known: {answer.error.str()}")
         edges[Partition(answer.topic, answer.partition)] = answer.offset
     return edges
+
+
+def _offsets(
+    client: Consumer, asked: list[TopicPartition], deadline: Deadline, heard: ClientErrors
+) -> list[TopicPartition]:
+    """Asked again while a partition has no leader yet: of a topic that was just created, or a broker that moves."""
+    while True:
+        try:
+            return client.offsets_for_times(asked, deadline.seconds_left)
+        except KafkaException as exc:
+            heard.check()
+            if exc.args[0].code() not in _NO_LEADER or deadline.has_passed:
+                raise heard.silence(f"a question about the offsets of {asked[0].topic}") from exc
+            _CLOCK.sleep(_AGAIN_SECONDS)

@@ -7,7 +7,14 @@ from concurrent.futures import TimeoutError as NoAnswer
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
 from confluent_kafka.admin import (  # type: ignore[attr-defined] # the stubs do not re-export them all
     ConfigResource,
     NewTopic,
@@ -83,6 +90,20 @@ class TopicAdmin:
             partitions, replicas = topic
             found[name] = TopicSpec(name, partitions, replicas, self._configuration(name))
         return found
+
+    def topic_id(self, name: str) -> str:
+        """Kafka's own id of a topic, another one after it was deleted and created anew; empty where there is none.
+
+        Raises:
+            Retryable: no answer in time.
+            Stop: this client may not see it.
+        """
+        asked = self._client.describe_topics(TopicCollection([name]), request_timeout=self._seconds)
+        try:
+            found = self._wait(asked[name], f"the topic {name}", passing=KafkaError.UNKNOWN_TOPIC_OR_PART)
+        except _Passed:
+            return ""
+        return str(found.topic_id)
 
     def lag(self, group_id: str, topics: Iterable[str]) -> dict[Partition, int]:
         """Records (transaction markers among them) between what the group committed and where each partition ends.

@@ -11,8 +11,23 @@ from typing import Any, Protocol, TypeVar
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from consumer.broker import GroupConsumer, Outgoing, Partition, PartitionReader, Publisher, Record
-from consumer.kafka import GroupProtocol, KafkaConfig, KafkaGroupConsumer, KafkaPartitionReader, open_publisher
+from consumer.broker import (
+    GroupConsumer,
+    Outgoing,
+    Partition,
+    PartitionReader,
+    ProgressPublisher,
+    Publisher,
+    Record,
+)
+from consumer.kafka import (
+    GroupProtocol,
+    KafkaConfig,
+    KafkaGroupConsumer,
+    KafkaPartitionReader,
+    KafkaProgressPublisher,
+    open_publisher,
+)
 from consumer.kafka.queries import LATEST, edge_offsets
 from consumer.kafka.verdicts import ClientErrors
 from consumer.memory_broker import MemoryBroker
@@ -36,6 +51,8 @@ class Harness(Protocol):
     def reader(self) -> PartitionReader: ...
 
     def publisher(self, member: GroupConsumer | None = None) -> Publisher: ...
+
+    def progress_publisher(self, group: str, transactional_id: str) -> ProgressPublisher: ...
 
     def expel(self, member: GroupConsumer, group: str) -> None:
         """Make the group give the member's partitions away, without the member's knowing."""
@@ -88,6 +105,9 @@ class MemoryHarness:
         assert member is None or isinstance(member, MemoryConsumer)
         return self.broker.publisher(member, transactions=self._transactions)
 
+    def progress_publisher(self, group: str, transactional_id: str) -> ProgressPublisher:
+        return self.broker.progress_publisher(group, transactional_id)
+
     def expel(self, member: GroupConsumer, group: str) -> None:  # noqa: ARG002 - the member knows its group
         assert isinstance(member, MemoryConsumer)
         self.broker.expel(member)
@@ -138,6 +158,9 @@ class KafkaHarness:
     def publisher(self, member: GroupConsumer | None = None) -> Publisher:
         assert member is None or isinstance(member, KafkaGroupConsumer)
         return self._keep(open_publisher(self.config, member))
+
+    def progress_publisher(self, group: str, transactional_id: str) -> ProgressPublisher:
+        return self._keep(KafkaProgressPublisher(replace(self._of(group), transactional_id=transactional_id)))
 
     def expel(self, member: GroupConsumer, group: str) -> None:
         assert isinstance(member, KafkaGroupConsumer)

@@ -1,0 +1,58 @@
+"""`spanstream replay summary`: what is there, counted."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from consumer.cli.replay.letter_views import line_table
+from consumer.cli.replay.options import Where, selection, where, with_options
+from consumer.cli.replay.workbench import open_workbench
+from consumer.demo.visible import visible_line
+from consumer.replay.selection import Selection, State
+from consumer.replay.summary import DIMENSIONS, Summary, iso
+
+
+@with_options(where=where, selection=selection)
+def summary(
+    where: Where,
+    selection: Selection,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Count dead letters by reason, origin topic, day and model version. Reads only; nothing is committed.
+
+    Example: spanstream replay summary --since 7d
+    """
+    found = Summary()
+    with open_workbench(where) as bench:
+        view = bench.opener.open(from_the_beginning=selection.state is not State.OPEN)
+        for seen in view.letters():
+            if selection.takes(*seen):
+                found.add(seen)
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), ensure_ascii=False))
+        return
+    if not found.total.count:
+        typer.echo(f"no dead letters in {bench.topic} ({selection})")
+        return
+    console = Console()
+    for dimension in DIMENSIONS:
+        console.print(_table(found, dimension))
+    oldest, newest = iso(found.total.oldest_ms), iso(found.total.newest_ms)
+    typer.echo(f"{found.total.count:,} dead letters in {bench.topic} ({selection}), from {oldest} to {newest}")
+
+
+def _table(found: Summary, dimension: str) -> Table:
+    table = line_table(dimension, "count", "oldest", "newest", "for example", "detail")
+    for name, group in found.largest(dimension):
+        sample = group.sample
+        place = "" if sample is None else f"{sample.record.partition.number}/{sample.record.offset}"
+        times = ((iso(at) or "")[:19] for at in (group.oldest_ms, group.newest_ms))
+        cells = (name, f"{group.count:,}", *times, place, "" if sample is None else sample.detail)
+        table.add_row(*(Text(visible_line(cell)) for cell in cells))
+    return table

@@ -1,0 +1,258 @@
+"""The verbs of `replay` on a real broker, in this process: what they show, and the one line when something is wrong."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from consumer.broker import Headers, Outgoing, Partition, Record
+from consumer.cli.program import app
+from consumer.errors import Stop
+from consumer.kafka import AtLeastOncePublisher, KafkaConfig, KafkaPartitionReader, TopicAdmin
+from consumer.replay.ledger import ledger_of
+from consumer.settings import TopicSettings
+from consumer.tail import tail
+from consumer.topics import topic_specs
+from schemas.dead_letters import Reason
+from tests.support.dead_letters import dead_letter, question_value
+from tests.support.kafka_fixtures import Topics
+from tests.support.raw_producer import send_with_header_name
+
+FOREIGN = Path(__file__).parents[1] / "unit" / "records" / "foreign"
+TEXT = "The nightly export stops with error FXP-4107 since Tuesday."
+
+
+@dataclass
+class Desk:
+    """Topics of one test's own, and the program with settings that name them."""
+
+    topics: Topics
+    folder: Path
+    name: str
+    names: TopicSettings = field(init=False)
+
+    def __post_init__(self) -> None:
+        kinds = ("documents", "questions", "answers", "dead_letters", "retries")
+        self.names = TopicSettings(**{kind: f"{self.name}.{kind}" for kind in kinds})
+        self.topics.admin.create(topic_specs(self.names, partitions=2))
+
+    def run(self, *arguments: str, **settings: str) -> Result:
+        environment = {
+            "SPANSTREAM_KAFKA__BOOTSTRAP_SERVERS": self.topics.bootstrap,
+            "SPANSTREAM_KAFKA__GROUP_ID": self.name,
+            "SPANSTREAM_LOG__LEVEL": "error",
+            "COLUMNS": "160",
+            **{f"SPANSTREAM_TOPICS__{kind.upper()}": name for kind, name in self.names.model_dump().items()},
+            **settings,
+        }
+        return CliRunner().invoke(app, ["replay", *arguments], env=environment)
+
+    def out(self, *arguments: str, **settings: str) -> str:
+        """What a command that succeeds prints."""
+        result = self.run(*arguments, **settings)
+        assert result.exit_code == 0, (result.output, result.exception)
+        return result.stdout
+
+    def stopped(self, *arguments: str, **settings: str) -> str:
+        """The one line of a command that fails."""
+        error = self.run(*arguments, **settings).exception
+        assert isinstance(error, Stop), error
+        assert "\n" not in str(error)
+        return str(error)
+
+    def replay(self, *arguments: str) -> dict[str, Any]:
+        path = self.folder / f"{len(list(self.folder.iterdir()))}.jsonl"
+        found: dict[str, Any] = json.loads(self.out("run", "--yes", "--json", "--manifest", str(path), *arguments))
+        return found
+
+    def publish(self, *records: Outgoing) -> None:
+        publisher = AtLeastOncePublisher(KafkaConfig(self.topics.bootstrap))
+        publisher.publish(records, {})
+        publisher.close()
+
+    def letter(self, name: str, reason: Reason = Reason.DOCUMENT_MISSING, **fields: Any) -> None:
+        origin = {"origin": self.names.questions}
+        self.publish(dead_letter(self.names.dead_letters, name, reason, **(origin | fields)))
+
+    def read(self, topic: str) -> list[Record]:
+        reader = KafkaPartitionReader(KafkaConfig(self.topics.bootstrap))
+        try:
+            return list(tail(reader, topic))
+        finally:
+            reader.close()
+
+
+@pytest.fixture
+def desk(topics: Topics, tmp_path: Path) -> Desk:
+    return Desk(topics, tmp_path, topics.make(prefix="desk"))
+
+
+def test_a_summary_counts_by_every_dimension_and_commits_nothing(desk: Desk) -> None:
+    for number in range(5):
+        desk.letter(f"q{number}", minutes=number * 24 * 60)
+    desk.letter("bad", Reason.UNDECODABLE, headers=(("dlq.model", b"left out: it is not its own"),))
+    found = json.loads(desk.out("summary", "--json"))
+    assert found["dead_letters"]["count"] == 6
+    assert {name: group["count"] for name, group in found["by_reason"].items()} == {
+        "document_missing": 5,
+        "undecodable": 1,
+    }
+    assert found["by_origin_topic"][desk.names.questions]["count"] == 6
+    assert list(found["by_day"]) == [f"2026-{day}" for day in ("01-31", "02-01", "02-02", "02-03", "02-04")]
+    assert found["by_reason"]["document_missing"]["oldest"] == "2026-01-31T12:00:00.000Z"
+    assert found["by_reason"]["document_missing"]["sample"]["detail"] == "about q4"
+    said = desk.out("summary")
+    assert "document_missing" in said
+    assert "6 dead letters" in said
+    lag = desk.topics.admin.lag(f"{desk.name}.replay", [desk.names.dead_letters])
+    assert sum(lag.values()) >= 6
+
+
+def test_every_verb_takes_the_same_selection(desk: Desk) -> None:
+    for number in range(4):
+        desk.letter(f"q{number}", minutes=number, key=f"k{number}".encode(), headers=(("team", b"export"),))
+    desk.letter("late", minutes=600)
+    selection = ("--until", "2026-01-31T13:00", "--header", "team=exp*", "--key", "k2", "--detail", "ABOUT")
+    listed = [json.loads(line) for line in desk.out("list", "--json", *selection).splitlines()]
+    assert [line["key"] for line in listed] == ["k2"]
+    shown = json.loads(desk.out("show", "--json", *selection))
+    assert shown["headers"][0] == ["own", "q2"]
+    assert json.loads(desk.out("summary", "--json", *selection))["dead_letters"]["count"] == 1
+    planned = [json.loads(line) for line in desk.out("run", "--dry-run", "--json", *selection).splitlines()]
+    assert [line["source"] for line in planned] == [listed[0]["place"]]
+    assert desk.replay(*selection)["replayed"] == 1
+    assert [record.key for record in desk.read(desk.names.questions)] == [b"k2"]
+    assert json.loads(desk.out("list", "--json", "--state", "replayed"))["key"] == "k2"
+
+
+def test_a_candidate_is_marked_in_its_document(desk: Desk) -> None:
+    desk.publish(Outgoing(desk.names.documents, b"d", json.dumps({"document_id": "d", "text": TEXT}).encode()))
+    desk.letter("span", Reason.SPAN_MISMATCH, candidate={"char_start": 36, "char_end": 44})
+    place = json.loads(desk.out("list", "--json"))["place"]
+    for argument in (place, "/".join(place.split("/")[-2:])):
+        said = desk.out("show", argument)
+        assert "⟦FXP-4107⟧" in said
+        assert "dlq.candidate" in said
+    desk.letter("inline", Reason.SPAN_MISMATCH, candidate={"char_start": 4, "char_end": 11},
+                value=json.dumps({"question_id": "q", "question": "?", "context": TEXT}).encode())  # fmt: skip
+    assert "⟦nightly⟧" in desk.out("show", "--detail", "inline")
+
+
+def test_a_dry_run_shows_what_would_change_and_sends_nothing(desk: Desk) -> None:
+    desk.letter("q", value=question_value("q", priority=1), headers=(("traceparent", b"00-1-2-01"), ("x", b"\xff")))
+    said = desk.out("run", "--dry-run", "--fix", "drop-field=priority", "--fix", 'set-field=metadata={"by": "replay"}')
+    assert '-  "priority": 1' in said
+    assert '+    "by": "replay"' in said
+    assert "headers dropped: dlq.attempt" in said
+    assert "traceparent" in said
+    assert "1 dead letter would be sent" in said
+    assert desk.read(desk.names.questions) == []
+    assert desk.read(ledger_of(desk.names.dead_letters)) == []
+
+
+def of_spring(name: str) -> Headers:
+    written = json.loads((FOREIGN / f"{name}.json").read_text(encoding="utf-8"))
+    return tuple((header, None if value is None else bytes.fromhex(value)) for header, value in written)
+
+
+def test_another_teams_dead_letters_go_back_to_their_own_topic(desk: Desk) -> None:
+    dead, orders = desk.topics.make(prefix="orders-dlt"), desk.topics.make(4, prefix="orders")
+    named = tuple(
+        (name, orders.encode() if name.endswith("original-topic") else value) for name, value in of_spring("spring")
+    )
+    desk.publish(Outgoing(dead, b"o-1", b"\x00\x01", named))
+    assert "do not exist: `spanstream replay prepare" in desk.stopped("run", "--topic", dead, "--yes")
+    assert "created" in desk.out("prepare", "--topic", dead)
+    assert "was there" in desk.out("prepare", "--topic", dead)
+    assert desk.replay("--topic", dead, "--reason", "IllegalArgumentException")["replayed"] == 1
+    (record,) = desk.read(orders)
+    assert (record.partition.number, record.key, record.value) == (3, b"o-1", b"\x00\x01")
+    assert [name for name, _ in record.headers] == ["own", "replay.attempt", "replay.run", "replay.source"]
+
+
+def test_what_is_wrong_is_one_line_and_nothing_is_sent(desk: Desk) -> None:
+    desk.letter("q")
+    wrong = {
+        ("run", "--yes", "--to", "elsewhere"): "not an allowed destination",
+        ("run", "--yes", "--fix", "drop"): "there is no such fix",
+        ("run", "--yes", "--manifest", "/no/such/folder/m"): "cannot be written",
+        ("run", "--yes", "--ledger", desk.names.answers): "cleanup.policy=delete",
+        ("show", "0/999"): "no such dead letter",
+        ("list", "--topic", "no-such-topic"): "no-such-topic",
+    }
+    for arguments, said in wrong.items():
+        assert said in desk.stopped(*arguments)
+    said = desk.out("run", "--yes", "--reason", "too_large")
+    assert said.count("\n") == 1
+    assert "(document_missing 1) none is selected (reason too_large)" in said
+    assert desk.run("run").exit_code == 2  # nobody can be asked without a terminal
+    assert desk.read(desk.names.questions) == []
+
+
+def test_a_destination_that_does_not_exist_is_one_line_and_nothing_is_sent(desk: Desk) -> None:
+    desk.letter("q")
+    desk.letter("lost", origin="no-such-topic")
+    said = desk.stopped("run", "--yes")
+    assert "the topic no-such-topic does not exist, and 1 of the selected dead letters would go there" in said
+    assert desk.read(desk.names.questions) == []
+
+
+def test_headers_that_are_not_utf8_are_one_line_and_do_not_stop_the_others(desk: Desk) -> None:
+    desk.letter("fine")
+    desk.publish(Outgoing(desk.names.dead_letters, b"k", b"v", (("dlq.reason", b"\xff"), ("x", b"\xfe"))))
+    send_with_header_name(desk.topics.bootstrap, desk.names.dead_letters, b"dlq.\xff", b"k", b"v")
+    found = desk.replay()
+    assert (found["replayed"], found["refused"]) == (1, 2)
+    reasons = {"header dlq.reason: it is not UTF-8", "its headers cannot be read: a name is not UTF-8"}
+    assert found["refusals"] == dict.fromkeys(reasons, 1)
+    assert "(unreadable)" in desk.out("list")
+
+
+def test_a_topic_emptied_by_retention_on_the_way_is_one_line(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        desk.letter(f"q{number}")
+    from consumer.cli.replay.job import Job  # noqa: PLC0415 - what is cut in the middle
+
+    send = Job.send
+
+    def cut_and_send(self: Job, *arguments: Any) -> Any:
+        empty(desk)
+        return send(self, *arguments)
+
+    monkeypatch.setattr(Job, "send", cut_and_send)
+    said = desk.out("run", "--yes", "--manifest", str(desk.folder / "m.jsonl"))
+    assert "3 of the selected dead letters were gone when their turn came: retention took them" in said
+
+
+def empty(desk: Desk) -> None:
+    from confluent_kafka import TopicPartition  # noqa: PLC0415 - a test's own way to a broker
+    from confluent_kafka.admin import AdminClient  # noqa: PLC0415
+
+    client = AdminClient({"bootstrap.servers": desk.topics.bootstrap})
+    everything = [TopicPartition(desk.names.dead_letters, number, -1) for number in range(2)]
+    for answer in client.delete_records(everything).values():
+        answer.result(30)
+
+
+def test_a_topic_created_anew_has_another_id(topics: Topics) -> None:
+    name = topics.make()
+    first = topics.admin.topic_id(name)
+    assert first == TopicAdmin(KafkaConfig(topics.bootstrap)).topic_id(name)
+    topics.admin.delete([name])
+    assert topics.admin.topic_id("no-such-topic") == ""
+    assert first not in {"", topics.admin.topic_id(topics.make())}
+
+
+def test_the_backlog_is_the_groups_lag(desk: Desk) -> None:
+    for number in range(4):
+        desk.letter(f"q{number}", partition=number % 2)
+    group, dead = f"{desk.name}.replay", desk.names.dead_letters
+    assert desk.replay("--detail", "about q1")["replayed"] == 1
+    assert sum(desk.topics.admin.lag(group, [dead]).values()) >= 3
+    assert desk.replay()["replayed"] == 3
+    assert desk.topics.admin.lag(group, [dead]) == {Partition(dead, 0): 0, Partition(dead, 1): 0}
