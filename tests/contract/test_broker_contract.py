@@ -9,7 +9,7 @@ import pytest
 from consumer.broker import Outgoing, Partition, Record
 from consumer.errors import Fenced, Stop
 from consumer.kafka import KafkaConfig, KafkaPartitionReader, KafkaPublisher
-from consumer.memory_log import partition_of
+from consumer.murmur import partition_of
 from tests.support.broker_harness import Harness, await_markers, group_name, join, numbered, read_all, settle, until
 from tests.support.kafka_fixtures import Topics
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from consumer.memory_log import partition_of
+from consumer.murmur import partition_of
 from tests.support.memory_stream import Member, MemoryStream
 
 TEXT = "The train leaves at 07:05 from platform 3."

@@ -10,7 +10,7 @@ from consumer.broker import Outgoing, Partition
 from consumer.errors import Retryable, SpanstreamError, Stop
 from consumer.memory_broker import MemoryBroker
 from consumer.memory_group import assign_ranges
-from consumer.memory_log import murmur2, partition_of
+from consumer.murmur import murmur2, partition_of
 
 ZERO = Partition("questions", 0)
 
