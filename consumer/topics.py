@@ -1,4 +1,4 @@
-"""The topics as the consumer needs them: documents compacted, the consumed ones with equally many partitions."""
+"""The topics as they are needed: documents and triage state compacted, the consumed ones with as many partitions."""
 
 from __future__ import annotations
 
@@ -27,5 +27,27 @@ def topic_specs(topics: TopicSettings, *, partitions: int, replication_factor: i
         topics.answers: {},
         # A week is short where people look at them; a month is not.
         topics.dead_letters: {"max.message.bytes": str(_OUTPUT_BYTES), "retention.ms": str(30 * _DAY_MS)},
+    }
+    return [TopicSpec(name, partitions, replication_factor, config) for name, config in configs.items()]
+
+
+def triage_topic_specs(topics: TopicSettings, *, partitions: int, replication_factor: int = -1) -> list[TopicSpec]:
+    """The three topics of the triage stream.
+
+    Args:
+        topics: their names.
+        partitions: of each; as many as the other topics have.
+        replication_factor: copies of each partition; -1 leaves it to the broker.
+    """
+    configs = {
+        topics.tickets: {"max.message.bytes": str(_INPUT_BYTES)},
+        topics.triage: {"max.message.bytes": str(_OUTPUT_BYTES)},
+        # Read to its end whenever a partition changes hands: a short tail is a quick start.
+        topics.triage_state: {
+            "cleanup.policy": "compact",
+            "max.message.bytes": str(_OUTPUT_BYTES),
+            "segment.ms": str(_DAY_MS // 24),
+            "min.cleanable.dirty.ratio": "0.2",
+        },
     }
     return [TopicSpec(name, partitions, replication_factor, config) for name, config in configs.items()]
