@@ -68,7 +68,7 @@ class Desk:
     def due(self, number: int, ticket_id: str, draft: Draft) -> None:
         """A ticket's time has come: for its record, or to be forgotten."""
         state = draft.ticket(number, ticket_id)
-        if state is None:
+        if state is None or state.due_ms > self._clock.now_ms():
             return
         if state.is_open:
             self._decide(number, state, draft)

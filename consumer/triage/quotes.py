@@ -100,7 +100,9 @@ def _quoted_reply(lines: list[str], subject: str) -> tuple[int, int] | None:
             if run is None or any(own.strip() for own in lines[intro : run[0]]):
                 return number, len(lines)
             # Other words between several quoted parts: a conversation.
-            return (number, run[1]) if run is runs[-1] else None
+            is_last = run is runs[-1]
+            end = run[1] if any(below.strip() for below in lines[run[1] :]) else len(lines)
+            return (number, end) if is_last else None
         heading = _heading_subject(lines, number + 1 if _ORIGINAL.fullmatch(stripped) else number)
         if heading is not None:
             is_reply = any(_REPLY_SUBJECT.match(one) for one in (heading, subject))

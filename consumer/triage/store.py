@@ -146,7 +146,7 @@ class Store:
             while partition.calendar and partition.calendar[0][0] <= now_ms and len(found) < limit:
                 at = heapq.heappop(partition.calendar)
                 entry = partition.entries.get(at[1])
-                if entry is not None and entry.due_ms == at[0]:
+                if entry is not None and entry.due_ms == at[0] and at not in taken:
                     taken.append(at)
                     found.append((number, at[1]))
             for at in taken:
@@ -178,7 +178,8 @@ class Store:
             partition.entries[key] = entry
             partition.open += entry.is_open
             partition.documents[entry.document_id] += 1
-            heapq.heappush(partition.calendar, (entry.due_ms, key))
+            if before is None or before.due_ms != entry.due_ms:
+                heapq.heappush(partition.calendar, (entry.due_ms, key))
 
 
 def _decoded(value: bytes, place: str) -> TicketState:
