@@ -19,6 +19,7 @@ from consumer.kafka.partition_reader import KafkaPartitionReader
 from consumer.kafka.publisher import open_publisher
 from consumer.settings import Settings, TopicSettings
 from consumer.triage.desk import Deployment, Desk
+from consumer.triage.inbox import Inbox
 from consumer.triage.metrics import TriageMetrics
 from consumer.triage.service import Collaborators, TriageService
 from consumer.triage.store import Store
@@ -70,22 +71,30 @@ def build_triage(
     """
     clock = clock or SystemClock()
     at_broker = ends(settings)
+    reader = at_broker.documents  # here it reads the state
     deployment = Deployment(
         topics=settings.topics,
         limits=settings.limits,
         source=f"spanstream/{settings.triage.group_id}@{socket.gethostname()}",
-        partitions=partitions_of(at_broker.documents, settings.topics),
+        partitions=partitions_of(reader, settings.topics),
         keep_seconds=settings.triage.keep_seconds,
     )
     metrics = TriageMetrics()
     health = Health(clock, stuck_seconds=settings.http.stuck_seconds)
-    parts = Collaborators(
-        consumer=at_broker.consumer,
-        attempts=Attempts(at_broker.publisher, lambda kind: metrics.publish_failures.labels(kind).inc(), clock),
-        store=Store(at_broker.documents, settings.topics.triage_state),
+    store = Store(reader, settings.topics.triage_state)
+    inbox = Inbox(
+        store=store,
         desk=Desk(playbook, deployment, clock),
         playbook=playbook,
         circuit=Circuit(**settings.circuit.model_dump()),
+        settings=settings,
+        clock=clock,
+    )
+    parts = Collaborators(
+        consumer=at_broker.consumer,
+        attempts=Attempts(at_broker.publisher, lambda kind: metrics.publish_failures.labels(kind).inc(), clock),
+        store=store,
+        inbox=inbox,
         metrics=metrics,
         health=health,
         clock=clock,

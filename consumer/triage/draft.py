@@ -1,13 +1,12 @@
-"""One transaction in the making: what it publishes, the states it changes, and the offsets it commits."""
+"""One transaction in the making: what it publishes, and the states it changes."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 
 from pydantic import ValidationError
 
-from consumer.broker import Outgoing, Partition, Record
+from consumer.broker import Outgoing
 from consumer.errors import Stop
 from consumer.triage.state import TicketState, decode_playbook, decode_state, playbook_key, ticket_key
 from consumer.triage.store import Store
@@ -20,7 +19,6 @@ class Draft:
 
     Attributes:
         outgoing: what is published, beside the states.
-        offsets: the next offset of each partition that is done.
         changes: the states that change: (partition number, key) to value; None: forgotten.
         counts: what happened, by name, for the metrics.
         ages_ms: of each record made: milliseconds since its ticket came.
@@ -33,7 +31,6 @@ class Draft:
         self._states: dict[tuple[int, bytes], TicketState | None] = {}
         self._touched: dict[tuple[int, str], None] = {}
         self.outgoing: list[Outgoing] = []
-        self.offsets: dict[Partition, int] = {}
         self.changes: dict[tuple[int, bytes], bytes | None] = {}
         self.counts: Counter[tuple[str, str]] = Counter()
         self.ages_ms: list[int] = []
@@ -41,7 +38,7 @@ class Draft:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing but offsets in it."""
+        """Whether there is nothing in it."""
         return not self.outgoing and not self.changes
 
     @property
@@ -99,11 +96,6 @@ class Draft:
             raise Stop(
                 f"the state topic's partition {number} holds tickets of a playbook that it does not hold"
             ) from None
-
-    def done(self, records: Iterable[Record]) -> None:
-        """These records are dealt with."""
-        for record in records:
-            self.offsets[record.partition] = max(record.next_offset, self.offsets.get(record.partition, 0))
 
     def state_records(self, topic: str) -> list[Outgoing]:
         """The changes as records of the state topic."""

@@ -1,7 +1,6 @@
 """The loop of the triage stream: one thread, one transaction at a time.
 
-    poll -> backlogs (tickets; outcomes) -> Draft (Desk) -> Attempts (Publisher) -> Store
-                                              deadlines ──^
+    poll -> Inbox (Desk) -> Attempts (Publisher) -> Store
 
 What a transaction publishes, the states it leaves and the offsets it consumed are visible together or not at all, so
 a ticket's state is always that of exactly the records that were consumed. Without transactions it is written in that
@@ -11,26 +10,22 @@ order: what is published may then be published again, with the same ids, and not
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from consumer.attempts import Attempts
-from consumer.backlog import Backlog
-from consumer.broker import GroupConsumer, Outgoing, Partition, Record
-from consumer.circuit import Circuit
+from consumer.broker import GroupConsumer, Partition
 from consumer.clock import Clock, Deadline
 from consumer.errors import Fenced, Retryable
 from consumer.health import Health
 from consumer.ownership import Ownership
 from consumer.settings import Settings
-from consumer.triage.desk import Desk
 from consumer.triage.draft import Draft
+from consumer.triage.inbox import MAX_RECORDS, Attempt, Inbox
 from consumer.triage.metrics import TriageMetrics
-from consumer.triage.state import decode_state
 from consumer.triage.store import Store
-from schemas.playbook import Playbook
 
 _log = structlog.get_logger(__name__)
 
@@ -39,9 +34,6 @@ _IDLE_POLL = 0.1
 _BUSY_WAIT = 0.02
 _COMMITTED_TIMEOUT = 5.0
 _PROGRESS_EVERY = 1.0
-# Records and deadlines of one transaction.
-_MAX_RECORDS = 1_000
-_MAX_DUE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +43,10 @@ class Collaborators:
     consumer: GroupConsumer
     attempts: Attempts
     store: Store
-    desk: Desk
-    playbook: Playbook
-    circuit: Circuit
+    inbox: Inbox
     metrics: TriageMetrics
     health: Health
     clock: Clock
-
-
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    """A draft on its way, and the records that it takes, to be given back if it does not arrive."""
-
-    draft: Draft
-    tickets: tuple[Record, ...]
-    outcomes: tuple[Record, ...]
-    states: tuple[Outgoing, ...]
-    offsets: Mapping[Partition, int]
 
 
 class TriageService:
@@ -79,12 +58,7 @@ class TriageService:
         self._clock = parts.clock
         self._topics = settings.topics
         self._ownership = Ownership(parts.consumer, settings.topics.triage_state)
-        chunk = settings.chunk
-        self._tickets, self._outcomes = (
-            Backlog(max_records=chunk.backlog_records, max_bytes=chunk.backlog_bytes, clock=parts.clock)
-            for _ in range(2)
-        )
-        self._attempt: _Attempt | None = None
+        self._attempt: Attempt | None = None
         self._committed: dict[Partition, int] = {}
         self._progress_at = 0.0
         # After a doubt: nothing is worked on before all that is owned has been read again.
@@ -124,11 +98,11 @@ class TriageService:
         """Once around: everything that can be done now, waiting a moment at most."""
         store, ownership = self._parts.store, self._ownership
         loads = bool(ownership.to_load or ownership.ends_to_load)
-        waits = loads or self._attempt is not None or self._has_work
-        self._add(self._parts.consumer.poll(_MAX_RECORDS, 0.0 if waits else _IDLE_POLL))
+        waits = loads or self._attempt is not None or (self._parts.inbox.has_work and not self._reloading)
+        self._parts.inbox.add(self._parts.consumer.poll(MAX_RECORDS, 0.0 if waits else _IDLE_POLL))
         self._load()
         store.poll(ownership.ends_to_load, _IDLE_POLL if loads else 0.0)
-        ownership.update(store.behind(ownership.ends_to_load), self._tickets.full_topics | self._outcomes.full_topics)
+        ownership.update(store.behind(ownership.ends_to_load), self._parts.inbox.full_topics)
         self._reloading = self._reloading and bool(ownership.to_load or ownership.ends_to_load)
         if not self._advance() and waits and not loads:
             # A pause after a failure, or nothing came of it: there is no hurry.
@@ -158,8 +132,7 @@ class TriageService:
         self._ownership.removed(partitions)
         if self._attempt is not None:
             self._give_back()
-        self._tickets.drop(partitions)
-        self._outcomes.drop(partitions)
+        self._parts.inbox.drop(partitions)
         self._parts.store.release(at for at in partitions if at.topic == self._topics.triage_state)
         for partition in partitions:
             self._committed.pop(partition, None)
@@ -167,24 +140,13 @@ class TriageService:
     def _give_back(self) -> None:
         """Give up the attempt; it may have been published all the same, so all state is read again."""
         if self._attempt is not None:
-            self._tickets.give_back(self._attempt.tickets)
-            self._outcomes.give_back(self._attempt.outcomes)
+            self._parts.inbox.give_back(self._attempt)
             self._attempt = None
         self._parts.attempts.in_doubt = True
         self._ownership.reload()
         self._reloading = True
 
     # The steps of a turn.
-
-    @property
-    def _has_work(self) -> bool:
-        room = self._settings.triage.max_open_tickets - self._parts.store.open
-        return not self._reloading and bool(len(self._outcomes) or (len(self._tickets) and room > 0))
-
-    def _add(self, records: Sequence[Record]) -> None:
-        is_ticket = [record.partition.topic == self._topics.tickets for record in records]
-        self._tickets.add(record for record, is_one in zip(records, is_ticket, strict=True) if is_one)
-        self._outcomes.add(record for record, is_one in zip(records, is_ticket, strict=True) if not is_one)
 
     def _load(self) -> None:
         """Begin to read the state of what was newly assigned.
@@ -204,8 +166,7 @@ class TriageService:
             self._clock.sleep(_IDLE_POLL)
             return
         self._committed.update({partition: offset or 0 for partition, offset in committed.items()})
-        self._tickets.drop_before(committed)
-        self._outcomes.drop_before(committed)
+        self._parts.inbox.drop_before(committed)
         self._ownership.loading(ends)
         self._parts.attempts.in_doubt = False
 
@@ -214,55 +175,24 @@ class TriageService:
         if self._reloading or not self._parts.attempts.may_publish:
             return False
         if self._attempt is None:
-            self._attempt = self._of_deadlines() or self._of_records()
+            self._attempt = self._next_attempt()
         if self._attempt is None:
             self._commit_progress()
             return False
         return self._publish()
 
-    def _of_deadlines(self) -> _Attempt | None:
-        now_ms = self._clock.now_ms()
-        due = self._parts.store.due(self._ready, now_ms, _MAX_DUE)
-        if not due:
-            return None
+    def _next_attempt(self) -> Attempt | None:
+        inbox = self._parts.inbox
         try:
-            # They consume nothing. What is committed is where the state partitions ended: every transaction moves that
-            # on, so it tells whether this one was committed, should that be in doubt.
-            ends = self._parts.store.ends({Partition(self._topics.triage_state, number) for number, _ in due})
+            attempt = inbox.of_deadlines(self._ready) or inbox.of_records()
         except Retryable as error:
             _log.warning("deadlines_wait_for_kafka", detail=str(error))
             return None
-        draft = Draft(self._parts.store, self._parts.playbook)
-        for number, key in due:
-            value = self._parts.store.get(number, key)
-            if value is not None:
-                self._parts.desk.due(number, decode_state(value).ticket_id, draft)
-        draft.offsets.update(ends)
-        return self._attempt_of(draft)
-
-    def _of_records(self) -> _Attempt | None:
-        room = self._settings.triage.max_open_tickets - self._parts.store.open
-        outcomes = tuple(self._outcomes.take(_MAX_RECORDS))
-        tickets = tuple(self._tickets.take(max(0, min(room, _MAX_RECORDS))))
-        if not outcomes and not tickets:
-            return None
-        draft = Draft(self._parts.store, self._parts.playbook)
-        for record in (*outcomes, *tickets):
-            self._parts.desk.take(record, draft)
-        self._parts.desk.finish(draft)
-        draft.done((*outcomes, *tickets))
-        if draft.is_empty:
+        if attempt is not None and attempt.draft.is_empty:
             # Other programs' answers, or what was known: the offsets go with the next progress.
-            self._count(draft)
+            self._count(attempt.draft)
             return None
-        self._parts.circuit.judge(draft.judged)
-        return self._attempt_of(draft, tickets, outcomes)
-
-    def _attempt_of(
-        self, draft: Draft, tickets: tuple[Record, ...] = (), outcomes: tuple[Record, ...] = ()
-    ) -> _Attempt:
-        states = tuple(draft.state_records(self._topics.triage_state))
-        return _Attempt(draft, tickets, outcomes, states, dict(draft.offsets))
+        return attempt
 
     def _publish(self) -> bool:
         """Whether the attempt is published. Raises `Stop` where the broker refuses it for good."""
@@ -294,7 +224,7 @@ class TriageService:
         if now < self._progress_at and not at_once:
             return
         self._progress_at = now + _PROGRESS_EVERY
-        waiting = self._tickets.partitions | self._outcomes.partitions
+        waiting = self._parts.inbox.partitions
         ahead = {
             partition: position
             for partition in self._ownership.asked - waiting
@@ -302,7 +232,7 @@ class TriageService:
             and position > self._committed.get(partition, position)
         }
         if ahead:
-            self._attempt = _Attempt(Draft(self._parts.store, self._parts.playbook), (), (), (), ahead)
+            self._attempt = self._parts.inbox.of_progress(ahead)
             self._publish()
 
     def _finish(self, deadline: Deadline) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from consumer.broker import Outgoing, Record
+from consumer.broker import Outgoing, Partition, Record
+from consumer.errors import Retryable
 from consumer.kafka import KafkaPartitionReader, TopicAdmin
 from consumer.outbound_events import ticket_record
 from consumer.settings import TopicSettings
@@ -79,10 +80,19 @@ class TriageStream(Stream):
         """What comes out, read as it comes."""
         reader = KafkaPartitionReader(self.config)
         try:
-            reader.follow(dict.fromkeys(reader.partitions(self.topics.triage)))
+            partitions = reader.partitions(self.topics.triage)
+            until(lambda: _have_leaders(reader, partitions), "leaders of the new topic's partitions", every=0.1)
+            reader.follow(dict.fromkeys(partitions))
             yield TriageRecords(reader, self)
         finally:
             reader.close()
+
+
+def _have_leaders(reader: KafkaPartitionReader, partitions: list[Partition]) -> bool:
+    try:
+        return reader.end_offsets(partitions).keys() == set(partitions)
+    except Retryable:
+        return False
 
 
 @dataclass
