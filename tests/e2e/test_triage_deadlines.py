@@ -1,4 +1,4 @@
-"""A deadline that passes without answers, and the answers that come late: through a real broker and the real model."""
+"""Deadlines, late answers and repeated texts, through a real broker and the real model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from schemas.triage import FieldStatus, Ticket
 from tests.e2e.conftest import QUICK
 from tests.support.kafka_broker import KafkaBroker
-from tests.support.stream import until
+from tests.support.stream import Program, until
 from tests.support.triage_stream import TriageStream
 
 PLAYBOOK = """
@@ -38,6 +38,24 @@ def stream(kafka: KafkaBroker, tmp_path: Path) -> Iterator[TriageStream]:
     stream.close()
 
 
+def metrics(program: Program) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{program.http_port}/metrics", timeout=5) as answer:
+        return str(answer.read().decode())
+
+
+def test_the_same_text_in_several_tickets_is_tokenized_once(stream: TriageStream) -> None:
+    body = "The export stops with error E-4711 since Tuesday."
+    tickets = [Ticket(ticket_id=f"t-{number}", subject="", body=body) for number in range(5)]
+    with stream.watch_triage() as watched:
+        consumer = stream.start()
+        stream.start_triage()
+        stream.publish([stream.ticket(ticket) for ticket in tickets])
+        for ticket in tickets:
+            watched.await_complete(ticket.ticket_id)
+        assert 'spanstream_tokenizations{source="tokenized"} 1.0' in metrics(consumer)
+    assert len({watched.by_ticket[one.ticket_id][-1].document.sha256 for one in tickets}) == 1
+
+
 def test_what_times_out_is_corrected_by_the_answers_that_come_late(stream: TriageStream) -> None:
     ticket = Ticket(ticket_id="t", subject="", body="The export stops with error E-4711 since Tuesday.")
     with stream.watch_triage() as watched:
@@ -52,8 +70,7 @@ def test_what_times_out_is_corrected_by_the_answers_that_come_late(stream: Triag
         assert (late.complete, late.route, late.fields["error"].value) == (True, "defects", "E-4711")
         stream.publish([stream.ticket(ticket)])
         until(lambda: not stream.triage_lag(), f"no lag (it is {stream.triage_lag()})", every=0.2)
-        with urllib.request.urlopen(f"http://127.0.0.1:{successor.http_port}/metrics", timeout=5) as answer:
-            assert 'spanstream_triage_tickets_total{outcome="repeated"} 1.0' in answer.read().decode()
+        assert 'spanstream_triage_tickets_total{outcome="repeated"} 1.0' in metrics(successor)
         assert successor.stop() == 0
         watched.poll()
     assert [one.revision for one in watched.by_ticket["t"]] == [1, 2]

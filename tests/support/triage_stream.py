@@ -130,3 +130,12 @@ class TriageRecords:
             every=0,
         )
         return next(one for one in self.by_ticket[ticket_id] if one.revision == revision)
+
+    def await_complete(self, ticket_id: str, seconds: float = PATIENCE) -> None:
+        """Until a ticket's latest record is complete."""
+        until(
+            lambda: self.poll() >= 0 and bool(self.by_ticket[ticket_id]) and self.by_ticket[ticket_id][-1].complete,
+            f"a complete record of {ticket_id}",
+            seconds,
+            every=0,
+        )
