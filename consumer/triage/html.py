@@ -15,21 +15,21 @@ _TAGS: Final = (
     "html|body|head|div|p|br|span|table|tbody|tr|td|ul|ol|li|blockquote|font|h[1-6]|pre|center|section|article"
 )
 _STARTS: Final = re.compile(rf"\s*<(?:!doctype\s+html|(?:{_TAGS})\b[^<>]*/?>)", re.IGNORECASE)
-_HOLDS: Final = re.compile(r"<br\s*/?>|</(?:p|div|body|html|table|blockquote|span|ul|ol)\s*>", re.IGNORECASE)
+_BREAK: Final = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _ANY_TAG: Final = re.compile(r"<[^<>]*>")
 _SPACES: Final = re.compile(r"[ \t\u00a0]+(?=\n)")
 _BLANK_LINES: Final = re.compile(r"\n{4,}")
 
 
 def is_html(body: str, content_type: str | None = None) -> bool:
-    """Whether a body is HTML: as its content type says, else by how it begins and whether tags of layout are closed.
+    """Whether a body is HTML: as its content type says, else by how it begins, or how its lines are broken.
 
     XML or HTML that is quoted in a plain text (a log, a snippet) does not make it HTML unless it looks like a whole
     message; `attributes.content_type` settles it.
     """
     if content_type is not None and content_type.strip():
         return "html" in content_type.casefold()
-    return _STARTS.match(body) is not None or (_HOLDS.search(body) is not None and "<br" in body.casefold())
+    return _STARTS.match(body) is not None or len(_BREAK.findall(body)) > body.count("\n")
 
 
 def to_text(body: str) -> str | None:

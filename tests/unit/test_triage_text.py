@@ -147,6 +147,7 @@ def test_html_is_made_text_with_its_tables_lists_and_logs() -> None:
         ("The log: <error code='7'>disk</error>", False),
         ("<event><id>7</id></event>", False),
         ("our page has <p>text</p> that is cut off", False),
+        ("The template:\n\n  a<br>\n  b\n\nis wrong", False),
     ],
 )
 def test_html_is_told_from_a_text_that_quotes_some(body: str, expected: bool) -> None:
