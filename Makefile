@@ -56,6 +56,10 @@ demo: .venv/.serving ## Sample tickets, their answers and a dead letter on the s
 bench: .venv/.test ## Measure the whole stream beside the bare model, on a real broker (Java and Maven)
 	$(BIN)/python -m bench.stream $(ARGS)
 
+.PHONY: bench-triage
+bench-triage: .venv/.test ## Measure the ticket stream at half and at full load, on a real broker (Java and Maven)
+	$(BIN)/python -m bench.triage $(ARGS)
+
 # Develop.
 
 .PHONY: test

@@ -75,7 +75,7 @@ def main() -> None:
     arguments = parser.parse_args()
     configure_logs(LogSettings(level="error"))
     work = _work(arguments.copies)
-    with _broker() as bootstrap_servers:
+    with broker() as bootstrap_servers:
         reader = open_reader(Settings.model_construct())
         batches, windows = _packed(reader, work)
         bare: list[float] = []
@@ -111,7 +111,8 @@ def _work(copies: int) -> Work:
 
 
 @contextlib.contextmanager
-def _broker() -> Iterator[str]:
+def broker() -> Iterator[str]:
+    """The address of a broker: the one that runs, or one of our own."""
     running = os.environ.get("SPANSTREAM_KAFKA__BOOTSTRAP_SERVERS")
     if running:
         yield running

@@ -20,7 +20,7 @@ class Backlog:
     """A queue in front of the chunks, bounded for each topic: retries that wait do not hold fresh questions up.
 
     Args:
-        retries_topic: its records wait until the time in their `retry.due` header.
+        retries_topic: its records wait until the time in their `retry.due` header; None: there is no such topic.
         max_records: a topic is full from this many records on ...
         max_bytes: ... or this many bytes.
         max_wait_seconds: no retry waits longer, whatever its header says: it would hold up those behind it.
@@ -28,7 +28,13 @@ class Backlog:
     """
 
     def __init__(
-        self, retries_topic: str, *, max_records: int, max_bytes: int, max_wait_seconds: float, clock: Clock
+        self,
+        retries_topic: str | None = None,
+        *,
+        max_records: int,
+        max_bytes: int,
+        max_wait_seconds: float = 0.0,
+        clock: Clock,
     ) -> None:
         self._retries_topic = retries_topic
         self._max_wait_ms = round(max_wait_seconds * 1000)

@@ -136,6 +136,13 @@ class PartitionReader(Protocol):
     def end_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Where each partition ends now for a `read_committed` reader. Raises `Retryable` on no answer."""
 
+    def written_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """Where each partition ends now with what open transactions wrote; at least `end_offsets`.
+
+        A transaction that is decided may show in one partition before it does in another: who waits until he has read
+        so far has read everything that was decided before. Raises `Retryable` on no answer.
+        """
+
     def read_at(self, partition: Partition, offset: int, timeout_seconds: float) -> Record | None:
         """The one record at this offset; None where the topic no longer holds it (compacted, retention).
 

@@ -9,21 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import structlog
-
+from consumer.attempts import Attempts
 from consumer.broker import Outgoing, Partition, Publisher, Record
 from consumer.circuit import Circuit
 from consumer.clock import Clock
 from consumer.documents import Documents, Progress
-from consumer.errors import Fenced, Retryable
+from consumer.errors import Fenced
 from consumer.outgoing import Outcomes, Settled
 from consumer.report import Reporter
 from schemas.dead_letters import Stage
 
-_log = structlog.get_logger(__name__)
-
 # Seconds.
-_PAUSE_AFTER_FAILURE = 0.5
 _PROGRESS_EVERY = 1.0
 
 
@@ -58,32 +54,34 @@ class Commits:
         reporter: Reporter,
         clock: Clock,
     ) -> None:
-        self._publisher = publisher
+        self._attempts = Attempts(publisher, reporter.publish_failed, clock)
         self._documents = documents
         self._outcomes = outcomes
         self._circuit = circuit
         self._reporter = reporter
         self._clock = clock
         self._committed: dict[Partition, int] = {}
-        self._not_before = 0.0
         self._progress_at = 0.0
         # Progress that was tried to publish; its outcome is not known.
         self._unfinished: Attempt | None = None
-        # Set by `doubt`, until the group's committed offsets are known.
-        self.in_doubt = False
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether an attempt was given up of which it is not known if it was published."""
+        return self._attempts.in_doubt
 
     @property
     def may_publish(self) -> bool:
         """Whether nothing is in doubt, and the pause after a failure is over."""
-        return not self.in_doubt and self._clock.monotonic() >= self._not_before
+        return self._attempts.may_publish
 
     def doubt(self) -> None:
         """An attempt was given up of which it is not known if it was published: nothing more before `start_from`."""
-        self.in_doubt = True
+        self._attempts.in_doubt = True
 
     def start_from(self, committed: Mapping[Partition, int | None]) -> None:
         """What the group has committed of the owned partitions."""
-        self.in_doubt = False
+        self._attempts.in_doubt = False
         self._committed.update({partition: offset or 0 for partition, offset in committed.items()})
 
     def forget(self, partitions: Iterable[Partition]) -> bool:
@@ -113,14 +111,7 @@ class Commits:
             Stop: the broker refuses it for good.
         """
         started = self._clock.monotonic()
-        try:
-            self._publisher.publish(attempt.outgoing, attempt.offsets)
-        except (Retryable, Fenced) as error:
-            _log.warning("publish_failed", error=type(error).__name__, detail=str(error), records=len(attempt.outgoing))
-            self._reporter.publish_failed(type(error).__name__.lower())
-            self._not_before = self._clock.monotonic() + _PAUSE_AFTER_FAILURE
-            if isinstance(error, Fenced):
-                raise
+        if not self._attempts.publish(attempt.outgoing, attempt.offsets):
             return False
         self._committed.update(attempt.offsets)
         self._documents.committed(attempt.progress)
@@ -168,7 +159,7 @@ class Commits:
 
     def close(self) -> None:
         """Abort what is open."""
-        self._publisher.close()
+        self._attempts.close()
 
     def _with_documents(self, settled: Sequence[Settled], offsets: Mapping[Partition, int]) -> Attempt:
         progress = self._documents.progress()

@@ -199,6 +199,10 @@ class MemoryReader:
         with self._broker.changed:
             return {partition: self._broker.log(partition).end for partition in partitions}
 
+    def written_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """Where each partition ends: there are no open transactions."""
+        return self.end_offsets(partitions)
+
     def read_at(self, partition: Partition, offset: int, timeout_seconds: float) -> Record | None:  # noqa: ARG002 - the protocol's signature; nothing is waited for here
         """The one record at this offset, or None."""
         self._broker.faults.raise_next("read_at")

@@ -1,4 +1,4 @@
-"""Documents and questions on their way to Kafka: checked by the consumer's own decoder before they are sent."""
+"""Documents, questions and tickets on their way to Kafka: checked by their readers' own decoder first."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 
 from pydantic_core import from_json, to_json
 
 from consumer.broker import Outgoing, Publisher
 from schemas.cloudevents import event_headers
-from schemas.codec import decode_document, decode_question, encode
+from schemas.codec import decode_document, decode_question, decode_ticket, encode
 from schemas.errors import InvalidRecord
 from schemas.limits import Limits
 
@@ -54,6 +55,19 @@ def question_record(line: bytes, topic: str, limits: Limits) -> Outgoing:
     headers = event_headers(question, str(uuid.uuid5(_NAMESPACE, question.question_id)), _SOURCE, datetime.now(UTC))
     key = question.document_id or question.question_id
     return Outgoing(topic, key.encode(), encode(question), headers)
+
+
+def ticket_record(line: bytes, topic: str, limits: Limits) -> Outgoing:
+    """A line as the record of a support ticket.
+
+    Raises:
+        InvalidRecord: it is no ticket.
+    """
+    ticket = decode_ticket(line, limits)
+    value = encode(ticket)
+    event_id = str(uuid.uuid5(_NAMESPACE, f"{ticket.ticket_id}\n{sha256(value).hexdigest()}"))
+    headers = event_headers(ticket, event_id, _SOURCE, datetime.now(UTC))
+    return Outgoing(topic, ticket.ticket_id.encode(), value, headers)
 
 
 def publish_lines(

@@ -6,7 +6,7 @@ Settled = the outgoing record + the reason if it is a dead letter
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from consumer.broker import Outgoing, Record
@@ -118,20 +118,35 @@ class Outcomes:
         candidate: Mapping[str, Any] | None = None,
     ) -> Settled:
         """The record as it was, key and value byte for byte, with headers that say why and where it first stood."""
-        earlier = _retry_of(record)
-        letter = DeadLetter(
-            reason=reason,
-            detail=one_line(detail),
-            stage=stage,
-            attempt=_attempt_after(earlier),
-            failed_at=to_datetime(self._clock.now_ms()),
-            candidate=None if candidate is None else dict(candidate),
-            **_origin(record, earlier),
-        )
+        topic, now_ms = self._topics.dead_letters, self._clock.now_ms()
+        outgoing = dead_letter_of(record, reason, detail, stage, candidate, topic=topic, now_ms=now_ms)
         model = f"{self._manifest.name} {self._manifest.version}"
-        headers = (*to_headers(letter, record.headers), (DLQ_MODEL, model.encode()))
-        outgoing = Outgoing(self._topics.dead_letters, record.key, record.value, headers)
+        outgoing = replace(outgoing, headers=(*outgoing.headers, (DLQ_MODEL, model.encode())))
         return Settled(outgoing, "dead_letter", reason)
+
+
+def dead_letter_of(  # noqa: PLR0913  what a letter says, and where it goes
+    record: Record,
+    reason: Reason,
+    detail: str,
+    stage: Stage,
+    candidate: Mapping[str, Any] | None = None,
+    *,
+    topic: str,
+    now_ms: int,
+) -> Outgoing:
+    """The record as it was, for the topic, with headers that say why it failed, when, and where it first stood."""
+    earlier = _retry_of(record)
+    letter = DeadLetter(
+        reason=reason,
+        detail=one_line(detail),
+        stage=stage,
+        attempt=_attempt_after(earlier),
+        failed_at=to_datetime(now_ms),
+        candidate=None if candidate is None else dict(candidate),
+        **_origin(record, earlier),
+    )
+    return Outgoing(topic, record.key, record.value, to_headers(letter, record.headers))
 
 
 def _span(quote: Quote | None) -> Span | None:

@@ -175,7 +175,7 @@ class Service:
         to_load = self._ownership.to_load
         if not to_load:
             return False
-        asked = self._ownership.documents | self._ownership.asked
+        asked = self._ownership.followed | self._ownership.asked
         try:
             committed = self._parts.consumer.committed(asked, _COMMITTED_TIMEOUT)
             self._parts.documents.own({partition: committed.get(partition) for partition in to_load})

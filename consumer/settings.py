@@ -64,11 +64,19 @@ class TopicSettings(_Group):
     answers: str = Field("qa.answers", description="Answers.")
     dead_letters: str = Field("qa.dead-letters", description="What could not be answered, with headers that say why.")
     retries: str = Field("qa.retries", description="Questions whose document has not arrived yet.")
+    tickets: str = Field("support.tickets", description="Support tickets, keyed by ticket_id.")
+    triage: str = Field("support.triage", description="Triage records, keyed by ticket_id.")
+    triage_state: str = Field("support.triage-state", description="What the triage stream knows, compacted.")
 
     @property
     def asked(self) -> tuple[str, str, str]:
         """What the group consumes; these have the same number of partitions."""
         return (self.questions, self.retries, self.documents)
+
+    @property
+    def triaged(self) -> tuple[str, str, str, str]:
+        """What the triage stream's group consumes; as many partitions as the questions and documents have."""
+        return (self.tickets, self.answers, self.dead_letters, self.triage_state)
 
 
 class RedisSettings(_Group):
@@ -156,6 +164,19 @@ class CircuitSettings(_Group):
     )
 
 
+class TriageSettings(_Group):
+    """The ticket stream, `spanstream triage run`."""
+
+    playbook: Path | None = Field(None, description="YAML file; unset: the one for software support that comes along.")
+    group_id: str = Field("spanstream-triage", min_length=1, description="Its consumer group, beside the consumers'.")
+    max_open_tickets: Count = Field(
+        256, description="Tickets of one member that wait for answers; more are left in their topic until then."
+    )
+    keep_seconds: Seconds = Field(
+        7 * 24 * 3600.0, description="A decided ticket is known for so long; then it is forgotten, its text deleted."
+    )
+
+
 class HttpSettings(_Group):
     """/healthz, /readyz and /metrics."""
 
@@ -194,6 +215,7 @@ class Settings(BaseSettings):
     retries: RetrySettings = RetrySettings()
     replay: ReplaySettings = ReplaySettings()
     circuit: CircuitSettings = CircuitSettings()
+    triage: TriageSettings = TriageSettings()
     http: HttpSettings = HttpSettings()
     log: LogSettings = LogSettings()
     limits: Limits = Field(Limits(), description="How large an event may be.")

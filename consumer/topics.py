@@ -1,4 +1,4 @@
-"""The topics as the consumer needs them: documents compacted, the consumed ones with equally many partitions.
+"""The topics as they are needed: documents and triage state compacted, the consumed ones with as many partitions.
 
 And the two that a replay of dead letters keeps its books in, beside the dead-letter topic.
 """
@@ -51,3 +51,25 @@ def replay_specs(ledger: str, parking: str, *, replication_factor: int = -1) -> 
         parking: {"max.message.bytes": str(_PARKING_BYTES), "retention.ms": "-1"},
     }
     return [TopicSpec(name, 1, replication_factor, config) for name, config in configs.items()]
+
+
+def triage_topic_specs(topics: TopicSettings, *, partitions: int, replication_factor: int = -1) -> list[TopicSpec]:
+    """The three topics of the triage stream.
+
+    Args:
+        topics: their names.
+        partitions: of each; as many as the other topics have.
+        replication_factor: copies of each partition; -1 leaves it to the broker.
+    """
+    configs = {
+        topics.tickets: {"max.message.bytes": str(_INPUT_BYTES)},
+        topics.triage: {"max.message.bytes": str(_OUTPUT_BYTES)},
+        # Read to its end whenever a partition changes hands: a short tail is a quick start.
+        topics.triage_state: {
+            "cleanup.policy": "compact",
+            "max.message.bytes": str(_OUTPUT_BYTES),
+            "segment.ms": str(_DAY_MS // 24),
+            "min.cleanable.dirty.ratio": "0.2",
+        },
+    }
+    return [TopicSpec(name, partitions, replication_factor, config) for name, config in configs.items()]

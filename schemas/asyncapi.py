@@ -1,14 +1,23 @@
 """The AsyncAPI 3.0 document: topics, messages, and what the consumer reads and writes.
 
 Format: the AsyncAPI 3.0.0 specification with version 0.5.0 of the Kafka bindings. Addresses are the default names of
-the topics; they are settings. Operations are seen from the consumer: it receives questions and sends answers.
+the topics; they are settings. Operations are seen from this program: the consumer receives questions and
+sends answers, the triage stream receives tickets and sends triage records.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from schemas.cloudevents import ANSWER_TYPE, CONTENT_TYPE, DOCUMENT_TYPE, QUESTION_TYPE, SPEC_VERSION
+from schemas.cloudevents import (
+    ANSWER_TYPE,
+    CONTENT_TYPE,
+    DOCUMENT_TYPE,
+    QUESTION_TYPE,
+    SPEC_VERSION,
+    TICKET_TYPE,
+    TRIAGE_TYPE,
+)
 
 Json = dict[str, Any]
 
@@ -23,6 +32,8 @@ _CHANNELS: Final[dict[str, tuple[str, str]]] = {
     "qa.answers": ("answer", "Answers; read them with isolation level read_committed to see each once."),
     "qa.dead-letters": ("dead-letter", "Records that will never be answered, byte for byte; headers say why."),
     "qa.retries": ("retry", "Questions to be tried again at a due time, on as many partitions as the questions."),
+    "support.tickets": ("ticket", "Support tickets, on as many partitions as the answers. Read by the triage stream."),
+    "support.triage": ("triage", "What is to be done with each ticket; the highest revision of a ticket_id counts."),
 }
 _OPERATIONS: Final[dict[str, tuple[str, str, str]]] = {
     # operation: (action, topic, what the consumer does)
@@ -31,6 +42,8 @@ _OPERATIONS: Final[dict[str, tuple[str, str, str]]] = {
     "readRetries": ("receive", "qa.retries", "Try a question again once it is due."),
     "writeAnswers": ("send", "qa.answers", "One answer a question, in one transaction with the consumed offsets."),
     "writeRetries": ("send", "qa.retries", "Put a question off, such as one whose document has not arrived."),
+    "readTickets": ("receive", "support.tickets", "Publish a ticket's text as a document, and ask about it."),
+    "writeTriage": ("send", "support.triage", "Route and priority of a ticket, with the answers they rest on."),
     "writeDeadLetters": ("send", "qa.dead-letters", "Put a record aside that will never be answered, and say why."),
 }
 
@@ -55,6 +68,8 @@ def asyncapi(retry_headers: Json) -> Json:
                 "documentCloudEvent": _cloud_event(DOCUMENT_TYPE),
                 "questionCloudEvent": _cloud_event(QUESTION_TYPE),
                 "answerCloudEvent": _cloud_event(ANSWER_TYPE, required=True),
+                "ticketCloudEvent": _cloud_event(TICKET_TYPE),
+                "triageCloudEvent": _cloud_event(TRIAGE_TYPE, required=True),
                 "retryHeaders": {name: value for name, value in retry_headers.items() if name != "$schema"},
             },
         },
@@ -107,6 +122,18 @@ def _messages() -> Json:
             "The failed record's key, byte for byte; null where it had none.",
             "./v1/dead-letter-headers.schema.json",
             None,
+        ),
+        "ticket": _message(
+            "A support ticket; sent again, with the same or another text, the last one counts.",
+            "The ticket_id, exactly its UTF-8 bytes.",
+            "#/components/schemas/ticketCloudEvent",
+            {"$ref": "./v1/ticket.schema.json"},
+        ),
+        "triage": _message(
+            "The triage of a ticket. ce_id is derived from ticket_id and revision: a redelivery has the same.",
+            "The ticket_id, exactly its UTF-8 bytes.",
+            "#/components/schemas/triageCloudEvent",
+            {"$ref": "./v1/triage.schema.json"},
         ),
         "retry": _message(
             "The question's key and value, byte for byte, and its own headers.",

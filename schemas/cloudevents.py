@@ -12,13 +12,14 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Final
 
-from schemas.events import Answer, Document
+from schemas.events import Answer, Document, Question
 from schemas.fields import format_time
+from schemas.triage import Ticket, Triage
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from schemas.events import Event
+    from schemas.triage import AnyEvent
 
 SPEC_VERSION: Final = "1.0"
 CONTENT_TYPE: Final = "application/json"
@@ -27,6 +28,8 @@ TRACEPARENT: Final = "traceparent"
 ANSWER_TYPE: Final = "spanstream.answer.v1"
 DOCUMENT_TYPE: Final = "spanstream.document.v1"
 QUESTION_TYPE: Final = "spanstream.question.v1"
+TICKET_TYPE: Final = "spanstream.ticket.v1"
+TRIAGE_TYPE: Final = "spanstream.triage.v1"
 
 ANSWER_NAMESPACE: Final = uuid.UUID("f3ab0c7b-f698-4522-b046-d64ea0f5ab9d")
 """The namespace of answer ids (RFC 9562, version 5). A constant of its own, drawn once: it must never change, or a
@@ -50,7 +53,7 @@ def answer_headers(answer: Answer, source: str, traceparent: bytes | None) -> tu
 
 
 def event_headers(
-    event: Event, event_id: str, source: str, time: datetime, traceparent: bytes | None = None
+    event: AnyEvent, event_id: str, source: str, time: datetime, traceparent: bytes | None = None
 ) -> tuple[tuple[str, bytes], ...]:
     """The headers of an event's record.
 
@@ -78,8 +81,13 @@ def event_headers(
     return headers if traceparent is None else (*headers, (TRACEPARENT, traceparent))
 
 
-def event_type(event: Event) -> str:
+def event_type(event: AnyEvent) -> str:
     """The CloudEvents type of an event, with its version."""
-    if isinstance(event, Answer):
-        return ANSWER_TYPE
-    return DOCUMENT_TYPE if isinstance(event, Document) else QUESTION_TYPE
+    types: dict[type, str] = {
+        Answer: ANSWER_TYPE,
+        Document: DOCUMENT_TYPE,
+        Question: QUESTION_TYPE,
+        Ticket: TICKET_TYPE,
+        Triage: TRIAGE_TYPE,
+    }
+    return types[type(event)]

@@ -26,16 +26,28 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from schemas.errors import InvalidRecord, Reason
-from schemas.events import Answer, Document, Event, Question
+from schemas.events import Answer, Document, Question
+from schemas.triage import Ticket, Triage
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from schemas.limits import Limits
+    from schemas.triage import AnyEvent
 
-__all__ = ["InvalidRecord", "Reason", "check_key", "decode_answer", "decode_document", "decode_question", "encode"]
+__all__ = [
+    "InvalidRecord",
+    "Reason",
+    "check_key",
+    "decode_answer",
+    "decode_document",
+    "decode_question",
+    "decode_ticket",
+    "decode_triage",
+    "encode",
+]
 
-_E = TypeVar("_E", Document, Question, Answer)
+_E = TypeVar("_E", Document, Question, Answer, Ticket, Triage)
 
 _DETAIL_ERRORS: Final = 3
 """Errors that a detail spells out; the others are counted."""
@@ -87,16 +99,42 @@ def decode_answer(value: bytes) -> Answer:
     return _decode(Answer, value)
 
 
-def encode(event: Event) -> bytes:
+def decode_ticket(value: bytes, limits: Limits) -> Ticket:
+    """The ticket in a record's value; a body is as long at most as a document.
+
+    Raises:
+        InvalidRecord: with one of the reasons above; never anything else, whatever the bytes.
+    """
+    _check_size(value, limits)
+    ticket = _decode(Ticket, value)
+    _check("ticket_id", len(ticket.ticket_id), limits.id_chars)
+    _check("subject", len(ticket.subject), limits.title_chars)
+    _check("body", len(ticket.body), limits.document_chars)
+    _check("channel", len(ticket.channel or ""), limits.title_chars)
+    _check("customer", len(ticket.customer or ""), limits.title_chars)
+    _check_metadata(ticket.attributes, limits, "attributes")
+    return ticket
+
+
+def decode_triage(value: bytes) -> Triage:
+    """The triage record in a record's value. It has no limits: the triage stream wrote it.
+
+    Raises:
+        InvalidRecord: with one of the reasons above; never anything else, whatever the bytes.
+    """
+    return _decode(Triage, value)
+
+
+def encode(event: AnyEvent) -> bytes:
     """Compact JSON in UTF-8, fields in the order of the model; `decode(encode(event)) == event`.
 
-    Documents and questions leave out what is not given; an answer always has all its fields.
+    What comes in leaves out what is not given; an answer and a triage record always have all their fields.
     """
-    return event.model_dump_json(exclude_none=not isinstance(event, Answer)).encode()
+    return event.model_dump_json(exclude_none=not isinstance(event, Answer | Triage)).encode()
 
 
-def check_key(key: bytes | None, document_id: str | None) -> None:
-    """The key of a record that names a document must be exactly the document id's UTF-8 bytes.
+def check_key(key: bytes | None, document_id: str | None, name: str = "document_id") -> None:
+    """The key of a record that names a document (or a ticket) must be exactly the id's UTF-8 bytes.
 
     Compaction keeps the last record of a key, and the key decides the partition: with another key a document would
     not be replaced by its next version, and its questions would be another member's. Without a document id any key
@@ -108,7 +146,7 @@ def check_key(key: bytes | None, document_id: str | None) -> None:
     if document_id is None or key == document_id.encode():
         return
     was = "there is none" if key is None else f"it is another one, of {len(key)} bytes"
-    raise InvalidRecord(Reason.INVALID_EVENT, f"record key: should be the document_id, {was}")
+    raise InvalidRecord(Reason.INVALID_EVENT, f"record key: should be the {name}, {was}")
 
 
 def _decode(model: type[_E], value: bytes) -> _E:
@@ -140,9 +178,9 @@ def _describe(error: ErrorDetails) -> str:
     message = error["msg"].removeprefix("Value error, ")
     if not place:
         return message
-    if place[0] == "metadata" and len(place) > 1:
+    if place[0] in {"metadata", "attributes"} and len(place) > 1:
         # What follows are the sender's own names.
-        return f"metadata: {message}"
+        return f"{place[0]}: {message}"
     return f"{'.'.join(_shown(step) for step in place)}: {message}"
 
 
@@ -163,9 +201,9 @@ def _check(field: str, chars: int, limit: int) -> None:
         raise InvalidRecord(Reason.TOO_LARGE, f"{field}: {chars} characters, at most {limit} are allowed")
 
 
-def _check_metadata(metadata: dict[str, str], limits: Limits) -> None:
+def _check_metadata(metadata: dict[str, str], limits: Limits, field: str = "metadata") -> None:
     if len(metadata) > limits.metadata_entries:
         raise InvalidRecord(
-            Reason.TOO_LARGE, f"metadata: {len(metadata)} entries, at most {limits.metadata_entries} are allowed"
+            Reason.TOO_LARGE, f"{field}: {len(metadata)} entries, at most {limits.metadata_entries} are allowed"
         )
-    _check("metadata", sum(len(name) + len(text) for name, text in metadata.items()), limits.metadata_chars)
+    _check(field, sum(len(name) + len(text) for name, text in metadata.items()), limits.metadata_chars)

@@ -1,6 +1,6 @@
 """Writes the JSON Schemas of version 1 and the AsyncAPI document: `python -m schemas.generate [--check]`.
 
-    models ──> v1/{document,question,answer,dead-letter-headers}.schema.json
+    models ──> v1/{document,question,answer,dead-letter-headers,ticket,triage,playbook}.schema.json
        └─────> asyncapi.json, whose payloads refer to them
 
 The files are checked in for readers without Python; `--check` writes nothing and fails where one is not current.
@@ -19,6 +19,8 @@ from pydantic.json_schema import GenerateJsonSchema
 from schemas.asyncapi import asyncapi
 from schemas.dead_letters import DLQ_HEADERS, RETRY_HEADERS, DeadLetter, Retry
 from schemas.events import Answer, Document, Question
+from schemas.playbook import Playbook
+from schemas.triage import Ticket, Triage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,6 +65,9 @@ def documents() -> dict[str, Json]:
         "v1/question.schema.json": event_schema(Question),
         "v1/answer.schema.json": event_schema(Answer),
         "v1/dead-letter-headers.schema.json": headers_schema(DeadLetter, DLQ_HEADERS),
+        "v1/ticket.schema.json": event_schema(Ticket),
+        "v1/triage.schema.json": event_schema(Triage),
+        "v1/playbook.schema.json": event_schema(Playbook),
         "asyncapi.json": asyncapi(headers_schema(Retry, RETRY_HEADERS)),
     }
 

@@ -26,6 +26,7 @@ def demo(
     from consumer.demo.picture import save_picture  # noqa: PLC0415
     from consumer.demo.render import DeadLetterPanel, SummaryPanel, TicketPanel  # noqa: PLC0415
     from consumer.demo.stream import run_stream  # noqa: PLC0415
+    from consumer.triage.render import TriagePanel  # noqa: PLC0415
 
     configure_logs(LogSettings(level="error"))
     console = Console()
@@ -36,6 +37,9 @@ def demo(
     for letter in outcome.dead_letters:
         console.print(DeadLetterPanel(letter))
     console.print(SummaryPanel(outcome.summary))
+    console.print("The triage stream: a playbook's questions about support tickets, and what follows from the answers.")
+    for triage in outcome.triage:
+        console.print(TriagePanel(triage))
     if picture is not None:
         save_picture(picture, choose(outcome.tickets, outcome.dead_letters, outcome.summary))
         console.print(f"picture: {picture}")

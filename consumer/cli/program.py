@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from consumer.cli import answers, backfill, demo, doctor, model, publish, replay, run, topics
+from consumer.cli import answers, backfill, demo, doctor, model, publish, replay, run, topics, triage
 
 app = typer.Typer(
     help="Verbatim answers out of documents, over Kafka, with a calibrated confidence.",
@@ -18,6 +18,7 @@ app.add_typer(topics.app, name="topics")
 app.add_typer(publish.app, name="publish")
 app.command("answers")(answers.answers)
 app.add_typer(replay.app, name="replay")
+app.add_typer(triage.app, name="triage")
 app.command("backfill")(backfill.backfill)
 app.command("doctor")(doctor.doctor)
 app.add_typer(model.app, name="model")

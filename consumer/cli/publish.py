@@ -1,4 +1,4 @@
-"""`spanstream publish`: documents and questions out of JSON lines."""
+"""`spanstream publish`: documents, questions and tickets out of JSON lines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from consumer.bootstrap import kafka_config
 from consumer.cli.options import ConfigFile, open_settings
 from consumer.errors import Stop
 from consumer.kafka.publisher import AtLeastOncePublisher
-from consumer.outbound_events import Refused, document_record, publish_lines, question_record
+from consumer.outbound_events import Refused, document_record, publish_lines, question_record, ticket_record
 from consumer.settings import Settings
 
 app = typer.Typer(help="Publish events from a file of JSON lines.", no_args_is_help=True)
@@ -40,6 +40,16 @@ def questions(file: File, config: ConfigFile = None) -> None:
     """
     settings = open_settings(config)
     _publish(settings, file, lambda line: question_record(line, settings.topics.questions, settings.limits))
+
+
+@app.command()
+def tickets(file: File, config: ConfigFile = None) -> None:
+    """Publish support tickets, for `spanstream triage run`.
+
+    Example: echo '{"ticket_id": "t-1", "subject": "Help", "body": "Error E42"}' | spanstream publish tickets -
+    """
+    settings = open_settings(config)
+    _publish(settings, file, lambda line: ticket_record(line, settings.topics.tickets, settings.limits))
 
 
 def _publish(settings: Settings, file: str, to_record: Callable[[bytes], object]) -> None:

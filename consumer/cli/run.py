@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from typing import Annotated
 
@@ -12,6 +11,7 @@ from typer.core import TyperCommand
 
 from consumer.bootstrap import build
 from consumer.cli.options import ConfigFile, open_settings
+from consumer.cli.signals import set_on_signals
 
 _log = structlog.get_logger(__name__)
 
@@ -42,8 +42,7 @@ def run(
     """
     settings = open_settings(config)
     stop = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda number, _: _stop(stop, number))
+    set_on_signals(stop)
     application = build(settings)
     server = application.serve_http()
     manifest = application.reader.artifact.manifest
@@ -66,10 +65,3 @@ def run(
         if server is not None:
             server.close()
     _log.info("stopped")
-
-
-def _stop(stop: threading.Event, number: int) -> None:
-    if stop.is_set() and number == signal.SIGINT:
-        raise KeyboardInterrupt  # the second Ctrl-C does not wait
-    _log.info("stopping", signal=signal.Signals(number).name)
-    stop.set()

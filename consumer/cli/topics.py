@@ -12,7 +12,7 @@ from consumer.bootstrap import kafka_config
 from consumer.cli.options import ConfigFile, open_settings
 from consumer.errors import Stop
 from consumer.kafka.topic_admin import TopicAdmin
-from consumer.topics import topic_specs
+from consumer.topics import topic_specs, triage_topic_specs
 
 app = typer.Typer(help="Create or describe the topics.", no_args_is_help=True)
 
@@ -24,10 +24,15 @@ def create(
         int, typer.Option(min=1, help="Partitions of each topic: the most consumers that can share the work.")
     ] = 12,
     replication_factor: Annotated[int, typer.Option(help="Copies of each partition; -1: the broker's default.")] = -1,
+    triage: Annotated[
+        bool, typer.Option("--triage", help="Also those of the ticket stream: tickets, triage and its state.")
+    ] = False,
 ) -> None:
     """Create what is missing: documents (compacted), questions, answers, retries and dead letters."""
     settings = open_settings(config)
     specs = topic_specs(settings.topics, partitions=partitions, replication_factor=replication_factor)
+    if triage:
+        specs += triage_topic_specs(settings.topics, partitions=partitions, replication_factor=replication_factor)
     admin = TopicAdmin(kafka_config(settings))
     created = admin.create(specs)
     for spec in specs:
@@ -35,6 +40,11 @@ def create(
     counts = {name: spec.partitions for name, spec in admin.describe(settings.topics.asked).items()}
     if len(set(counts.values())) > 1:
         raise Stop(f"questions, retries and documents need the same number of partitions, but have {counts}")
+    if triage:
+        topics = (*settings.topics.asked, *settings.topics.triaged)
+        counts = {name: spec.partitions for name, spec in admin.describe(topics).items()}
+        if len(set(counts.values())) > 1:
+            raise Stop(f"the triage stream needs topics with the same number of partitions, but they have {counts}")
 
 
 @app.command()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from consumer.bootstrap import build, kafka_config
 from consumer.broker import Outgoing
 from consumer.demo.samples import question_lines, ticket_lines
+from consumer.demo.triage import run_triage, triage_settings
 from consumer.demo.views import AnswerView, DeadLetterView, SpanView, Summary, TicketView
 from consumer.kafka.embedded_broker import EmbeddedBroker
 from consumer.kafka.partition_reader import KafkaPartitionReader
@@ -22,6 +23,7 @@ from schemas.codec import decode_answer, decode_document, decode_question
 from schemas.dead_letters import from_headers
 from schemas.events import Answer, Document, Question, Span
 from schemas.limits import Limits
+from schemas.triage import Triage
 
 # A question about two things at once: refused by the contract, kept with the reason.
 _BAD_QUESTION = b'{"question_id": "q-bad", "question": "Who?", "document_id": "ticket-1001", "context": "Who asked?"}'
@@ -34,6 +36,7 @@ class Outcome:
     tickets: tuple[TicketView, ...]
     dead_letters: tuple[DeadLetterView, ...]
     summary: Summary
+    triage: tuple[Triage, ...]
 
 
 def run_stream(model: ModelSettings, started: float) -> Outcome:
@@ -58,7 +61,8 @@ def run_stream(model: ModelSettings, started: float) -> Outcome:
             http=HttpSettings(port=None),
             model=model,
         )
-        broker.create_topics(settings.topics.model_dump().values())
+        support = triage_settings(settings)
+        broker.create_topics({*settings.topics.model_dump().values(), *support.topics.model_dump().values()})
         _publish(settings)
         application = build(settings)
         asked_at = time.monotonic()
@@ -69,6 +73,7 @@ def run_stream(model: ModelSettings, started: float) -> Outcome:
         reader.follow({})
         letters = tuple(_letters(reader, settings))
         reader.close()
+        triage = tuple(run_triage(support, application))
         application.close()
     counts = application.cache.counts
     manifest = application.reader.artifact.manifest
@@ -88,7 +93,7 @@ def run_stream(model: ModelSettings, started: float) -> Outcome:
         model_version=manifest.version,
         precision=answers[0].model.precision,
     )
-    return Outcome(tuple(_tickets(documents, questions, answers)), letters, summary)
+    return Outcome(tuple(_tickets(documents, questions, answers)), letters, summary, triage)
 
 
 def _publish(settings: Settings) -> None:

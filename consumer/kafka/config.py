@@ -155,6 +155,10 @@ class KafkaConfig:
         """Properties of a reader of single records: an offset that is gone is an error, not another record."""
         return self._reader(_PREFERRED_LOOKUP) | {"auto.offset.reset": "error"}
 
+    def onlooker(self) -> Properties:
+        """Properties of a reader that sees open transactions too; it is asked for ends only."""
+        return self.lookup() | {"isolation.level": "read_uncommitted"}
+
     def producer(self) -> Properties:
         """Properties of a producer without transactions: idempotent within its life."""
         timeout = {"message.timeout.ms": _milliseconds(self.publish_timeout_seconds)}

@@ -17,7 +17,7 @@ from consumer.kafka.verdicts import ClientErrors, verdict
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from consumer.kafka.config import KafkaConfig
+    from consumer.kafka.config import KafkaConfig, Properties
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ class KafkaPartitionReader:
         self._heard = ClientErrors(config.bootstrap_servers)
         self._next_offsets: dict[Partition, int | None] = {}  # of the followed partitions
         self._lookup: _Lookup | None = None
+        self._onlooker: _Lookup | None = None
         self._consumer = new_consumer(config.follower(), self._heard)
 
     def partitions(self, topic: str) -> list[Partition]:
@@ -103,6 +104,16 @@ class KafkaPartitionReader:
         """
         return self._aside().edges(partitions, LATEST)
 
+    def written_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """Where each partition ends now, behind any open transaction.
+
+        Raises:
+            Retryable: no answer in time.
+        """
+        if self._onlooker is None:
+            self._onlooker = _Lookup(self._config, self._config.onlooker())
+        return self._onlooker.edges(partitions, LATEST)
+
     def read_at(self, partition: Partition, offset: int, timeout_seconds: float) -> Record | None:
         """The one record at this offset; None where the topic no longer holds it. `follow` is not disturbed.
 
@@ -115,8 +126,9 @@ class KafkaPartitionReader:
     def close(self) -> None:
         """Let go of the connections."""
         self._consumer.close()
-        if self._lookup is not None:
-            self._lookup.close()
+        for handle in (self._lookup, self._onlooker):
+            if handle is not None:
+                handle.close()
 
     def _learn_about(self, topics: set[str]) -> None:
         """Ask where the topics are: left to itself, librdkafka asks half a second after they are assigned."""
@@ -129,7 +141,7 @@ class KafkaPartitionReader:
     def _aside(self) -> _Lookup:
         """The second handle, made when it is first needed."""
         if self._lookup is None:
-            self._lookup = _Lookup(self._config)
+            self._lookup = _Lookup(self._config, self._config.lookup())
         return self._lookup
 
     def _take(self, message: Message) -> Record | None:
@@ -156,10 +168,10 @@ class _Lookup:
     wait as long.
     """
 
-    def __init__(self, config: KafkaConfig) -> None:
+    def __init__(self, config: KafkaConfig, properties: Properties) -> None:
         self._seconds = config.request_timeout_seconds
         self._heard = ClientErrors(config.bootstrap_servers)
-        self._consumer = new_consumer(config.lookup(), self._heard)
+        self._consumer = new_consumer(properties, self._heard)
 
     def edges(self, partitions: Iterable[Partition], edge: int) -> dict[Partition, int]:
         return edge_offsets(self._consumer, partitions, edge, self._seconds, self._heard)

@@ -117,6 +117,7 @@ class TestReadingPartitions:
         await_markers(reader, [one])
         assert reader.begin_offsets([zero, one]) == {zero: 0, one: 0}
         assert reader.end_offsets([zero, one]) == {zero: 0, one: 4}
+        assert reader.written_offsets([zero, one]) == {zero: 0, one: 4}
         assert reader.end_offsets([]) == {}
 
     def test_following_starts_at_the_offset_given_and_goes_on_when_others_come_and_go(self, broker: Harness) -> None:

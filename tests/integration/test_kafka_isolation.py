@@ -39,6 +39,7 @@ def test_an_open_transaction_is_the_end_for_everybody(topics: Topics, open_trans
     consumer.subscribe([topic], member.ownership)
     assert reader.end_offsets([partition]) == {partition: 4}
     assert consumer.end_offsets(topic) == {partition: 4}
+    assert reader.written_offsets([partition])[partition] >= 8  # what it wrote, and what stands behind it
     assert TopicAdmin(config).lag(config.group_id or "", [topic]) == {partition: 4}
     reader.follow({partition: None})
     read = []

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 FROZEN = Path(__file__).parent / "records" / "v1" / "schemas"
-NAMES = ["document", "question", "answer", "dead-letter-headers"]
-READ_BY_US = {"document", "question"}
+NAMES = ["document", "question", "answer", "dead-letter-headers", "ticket", "triage"]
+READ_BY_US = {"document", "question", "ticket"}
 
 
 def frozen(name: str) -> Json:
@@ -44,7 +44,7 @@ def test_the_checked_in_files_are_current(capsys: pytest.CaptureFixture[str]) ->
 def test_writing_twice_writes_nothing_the_second_time(tmp_path: Path) -> None:
     assert generate.main([], tmp_path) == 0
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
-    assert len(before) == 5
+    assert before.keys() == {tmp_path / name for name in generate.documents()}
     assert generate.write(tmp_path) == []
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.json")} == before
 
@@ -65,7 +65,7 @@ def test_check_names_the_file_that_is_not_current(
     assert generate.write(tmp_path) == [path]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "playbook"])
 def test_every_field_is_described(name: str) -> None:
     for node in nodes(current(name)):
         for field, schema in node.get("properties", {}).items():
@@ -151,7 +151,18 @@ def test_words_for_people_may_change() -> None:
     assert breaking_changes(frozen("answer"), changed, may_grow=False) == []
 
 
-@pytest.mark.parametrize("topic", ["qa.documents", "qa.questions", "qa.answers", "qa.dead-letters", "qa.retries"])
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "qa.documents",
+        "qa.questions",
+        "qa.answers",
+        "qa.dead-letters",
+        "qa.retries",
+        "support.tickets",
+        "support.triage",
+    ],
+)
 def test_each_topic_is_a_channel_under_its_default_name(topic: str) -> None:
     document = generate.documents()["asyncapi.json"]
     assert document["channels"][topic]["address"] == topic
@@ -159,7 +170,7 @@ def test_each_topic_is_a_channel_under_its_default_name(topic: str) -> None:
     assert document["components"]["messages"][message]["bindings"]["kafka"]["key"]["description"]
 
 
-def test_the_operations_are_the_consumers() -> None:
+def test_the_operations_are_the_consumers_and_the_triage_streams() -> None:
     operations = generate.documents()["asyncapi.json"]["operations"].values()
     assert {(operation["action"], operation["channel"]["$ref"]) for operation in operations} == {
         ("receive", "#/channels/qa.documents"),
@@ -168,6 +179,8 @@ def test_the_operations_are_the_consumers() -> None:
         ("send", "#/channels/qa.answers"),
         ("send", "#/channels/qa.retries"),
         ("send", "#/channels/qa.dead-letters"),
+        ("receive", "#/channels/support.tickets"),
+        ("send", "#/channels/support.triage"),
     }
 
 

@@ -128,4 +128,4 @@ def test_a_member_that_owns_nothing_is_not_ready(ownership: Ownership) -> None:
 def test_asked_and_documents_are_told_apart_by_their_topic(ownership: Ownership) -> None:
     ownership.assigned([D0, Q0, R0])
     assert ownership.asked == {Q0, R0}
-    assert ownership.documents == {D0}
+    assert ownership.followed == {D0}

@@ -15,6 +15,7 @@ from consumer.errors import Stop
 from consumer.metrics import Metrics
 from consumer.settings import load_settings
 from consumer.settings_table import BEGIN, END, Row, main, rows, table, written_into
+from consumer.triage.metrics import TriageMetrics
 from schemas.codec import decode_answer, decode_document, decode_question
 from schemas.dead_letters import DLQ_HEADERS
 from schemas.errors import Reason
@@ -82,8 +83,19 @@ def test_every_setting_that_is_mentioned_exists() -> None:
         assert name in known or name.startswith("SPANSTREAM_TEST_"), name
 
 
+def metrics_listed(page: str) -> dict[str, str]:
+    return dict(re.findall(r"^\| `(spanstream_\w+)(?:\{\w+\})?` \| \w+ \| (.+) \|$", page, flags=re.MULTILINE))
+
+
+def test_every_metric_of_the_triage_stream_is_listed_with_its_meaning() -> None:
+    families = TriageMetrics().registry.collect()
+    assert metrics_listed((ROOT / "docs" / "triage.md").read_text(encoding="utf-8")) == {
+        family.name + ("_total" if family.type == "counter" else ""): family.documentation for family in families
+    }
+
+
 def test_every_metric_is_listed_with_its_meaning() -> None:
-    listed = dict(re.findall(r"^\| `(spanstream_\w+)(?:\{\w+\})?` \| \w+ \| (.+) \|$", OPERATIONS, flags=re.MULTILINE))
+    listed = metrics_listed(OPERATIONS)
     families = list(Metrics().registry.collect())
     assert listed == {
         family.name + ("_total" if family.type == "counter" else ""): family.documentation for family in families

@@ -39,6 +39,8 @@ FROZEN = {
     "schemas/dead-letter-headers.schema.json": "33571fb3d1e31fab527656ddee9d25c437fe5dbfcc3b1f480903d7aaf540d11b",
     "schemas/document.schema.json": "df34f0c1f4befd22535b2897cdbb11b7b8fc6692b505fd4f3f19f6e3b9d7dfff",
     "schemas/question.schema.json": "5570c75db5f2ba47567f8dc5385fc99e8123dca59a79555d37ed072d821ed692",
+    "schemas/ticket.schema.json": "e29757d5615d88ae767456c995f805b81b3099a44e6457224d64794a0f44bb96",
+    "schemas/triage.schema.json": "7b4f47019ce9c6ffe4412908012b52e395d3159fabd5e20a21d78704bbe62b48",
 }
 
 TEXT = 'Ana\u0308 wohnt in 東京 😀\u200d👩\u0000 bis\r\n\u2028morgen "früh" \\ / \x7f \ufeff'

@@ -54,6 +54,9 @@ def test_without_anything_set_the_defaults_are_those_of_the_contract() -> None:
         "answers": "qa.answers",
         "dead_letters": "qa.dead-letters",
         "retries": "qa.retries",
+        "tickets": "support.tickets",
+        "triage": "support.triage",
+        "triage_state": "support.triage-state",
     }
     assert settings.redis.url is None
     assert settings.kafka.transactions is True

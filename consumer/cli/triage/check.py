@@ -1,0 +1,33 @@
+"""`spanstream triage check`: what is wrong with a playbook, and where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from consumer.errors import Stop
+
+
+def check(
+    file: Annotated[Path | None, typer.Argument(metavar="[PLAYBOOK]", help="YAML file; by default ours.")] = None,
+) -> None:
+    """Say what is wrong with a playbook, one line each: FILE:LINE:COLUMN: what. Exit code 1 where there is anything.
+
+    Example: spanstream triage check playbook.yaml
+    """
+    from consumer.triage.playbook import InvalidPlaybook, load_playbook  # noqa: PLC0415  for those who use it
+
+    try:
+        playbook = load_playbook(file)
+    except InvalidPlaybook as error:
+        for problem in error.problems:
+            typer.echo(f"{error.name}:{problem}")
+        count = len(error.problems)
+        raise Stop(f"{error.name}: {count} problem{'' if count == 1 else 's'}") from None
+    questions = sum(len(field.questions) for field in playbook.fields.values())
+    typer.echo(
+        f"{playbook.playbook} {playbook.version}: {len(playbook.fields)} fields, {questions} questions a ticket, "
+        f"{len(playbook.routes)} routes, {len(playbook.priorities)} priorities"
+    )

@@ -1,0 +1,60 @@
+"""`spanstream triage try`: one ticket through a playbook, without Kafka."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from consumer.cli.options import ConfigFile, open_settings
+from consumer.errors import Stop
+from schemas.codec import decode_ticket, encode
+from schemas.errors import InvalidRecord
+
+
+def try_(
+    playbook: Annotated[Path, typer.Argument(metavar="PLAYBOOK", help="YAML file; - is the one that comes along.")],
+    ticket: Annotated[Path, typer.Argument(metavar="TICKET", help="JSON file of one ticket; - is standard input.")],
+    config: ConfigFile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The triage record as it would be published.")] = False,
+    show_text: Annotated[bool, typer.Option("--text", help="Also the text that would be the document.")] = False,
+) -> None:
+    """Show what becomes of one ticket: the answers, the route and the priority, and why.
+
+    Example: spanstream triage try playbook.yaml ticket.json
+    """
+    from consumer.bootstrap import open_reader  # noqa: PLC0415  the model, for those who use it
+    from consumer.clock import SystemClock  # noqa: PLC0415
+    from consumer.demo.visible import visible  # noqa: PLC0415
+    from consumer.triage.playbook import load_playbook  # noqa: PLC0415
+    from consumer.triage.render import TriagePanel  # noqa: PLC0415
+    from consumer.triage.trial import try_ticket  # noqa: PLC0415
+
+    settings = open_settings(config)
+    loaded = load_playbook(None if str(playbook) == "-" else playbook)
+    try:
+        event = decode_ticket(_bytes(ticket).strip(), settings.limits)
+        reader = open_reader(settings)
+        try:
+            trial = try_ticket(event, loaded, reader, settings.limits, SystemClock())
+        finally:
+            reader.close()
+    except InvalidRecord as error:
+        raise Stop(f"{ticket}: {error}") from None
+    if as_json:
+        typer.echo(encode(trial.triage))
+        return
+    console = Console(highlight=False)
+    if show_text:
+        console.print(visible(trial.text), markup=False)
+    console.print(TriagePanel(trial.triage))
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError as error:
+        raise Stop(f"{file}: cannot be read: {error.strerror}") from error

@@ -1,0 +1,86 @@
+"""The demo's second part: three tickets through the triage stream, answered by the same consumer and model.
+
+tickets -> embedded broker -> triage -> documents, questions -> the consumer -> answers -> triage -> records
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
+
+from consumer.bootstrap import Application, build, kafka_config
+from consumer.errors import Stop
+from consumer.kafka.partition_reader import KafkaPartitionReader
+from consumer.kafka.publisher import AtLeastOncePublisher
+from consumer.outbound_events import ticket_record
+from consumer.settings import Settings
+from consumer.tail import tail
+from consumer.triage.bootstrap import build_triage
+from consumer.triage.playbook import load_playbook
+from schemas.codec import decode_triage
+from schemas.limits import Limits
+from schemas.triage import Triage
+
+_PATIENCE_SECONDS = 30.0
+_LOOK_SECONDS = 0.1
+
+
+def sample_tickets() -> list[bytes]:
+    """The ticket events, UTF-8 JSON, one each."""
+    data = (resources.files("consumer.demo") / "support.jsonl").read_bytes()
+    return [line for line in data.split(b"\n") if line]
+
+
+def triage_settings(settings: Settings) -> Settings:
+    """The first part's settings on topics of this part's own: here nobody reads the first part's questions again."""
+    ours = {role: f"support.{role}" for role in ("documents", "questions", "answers", "dead_letters", "retries")}
+    kafka = settings.kafka.model_copy(update={"group_id": "demo-support"})
+    return settings.model_copy(update={"topics": settings.topics.model_copy(update=ours), "kafka": kafka})
+
+
+def run_triage(settings: Settings, before: Application) -> list[Triage]:
+    """Publish the tickets, and let the triage stream and a consumer run until each has its record.
+
+    Args:
+        settings: of this part; its topics exist.
+        before: the consumer of the first part: its model and cache are used again.
+
+    Raises:
+        Stop: no records in time.
+    """
+    publisher = AtLeastOncePublisher(kafka_config(settings))
+    publisher.publish([ticket_record(line, settings.topics.tickets, Limits()) for line in sample_tickets()], {})
+    publisher.close()
+    consumer = build(settings, reader=before.reader, cache=before.cache)
+    triage = build_triage(settings, load_playbook(None))
+    stop = threading.Event()
+    with ThreadPoolExecutor(2) as pool:
+        running = [pool.submit(consumer.service.run, stop), pool.submit(triage.service.run, stop)]
+        try:
+            records = _await(settings, len(sample_tickets()), lambda: any(one.done() for one in running))
+        finally:
+            stop.set()
+        for one in running:
+            one.result()
+    return records
+
+
+def _await(settings: Settings, count: int, is_over: Callable[[], bool]) -> list[Triage]:
+    """The records, once there is one for each ticket."""
+    reader = KafkaPartitionReader(kafka_config(settings))
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    try:
+        while True:
+            records = [decode_triage(record.value or b"") for record in tail(reader, settings.topics.triage)]
+            found = {one.ticket_id: one for one in records}
+            reader.follow({})
+            if len(found) == count:
+                return sorted(found.values(), key=lambda one: one.ticket_id)
+            if time.monotonic() > deadline or is_over():
+                raise Stop(f"only {len(found)} of {count} tickets were triaged in time")
+            time.sleep(_LOOK_SECONDS)
+    finally:
+        reader.close()
