@@ -1,4 +1,4 @@
-"""An artifact from afar: fetched, its SHA-256 compared, unpacked, verified, and put in its place when all of it is right.
+"""An artifact from afar: fetched, its SHA-256 compared, unpacked, verified, and put in its place when all is right.
 
     https://... ──> file beside the target ──> SHA-256 ──> unpack ──> verify every file ──> rename
 

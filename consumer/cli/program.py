@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from consumer.cli import answers, backfill, demo, doctor, model, publish, run, topics
+from consumer.cli import answers, backfill, demo, doctor, model, publish, run, size, topics
 
 app = typer.Typer(
     help="Verbatim answers out of documents, over Kafka, with a calibrated confidence.",
@@ -19,4 +19,5 @@ app.add_typer(publish.app, name="publish")
 app.command("answers")(answers.answers)
 app.command("backfill")(backfill.backfill)
 app.command("doctor")(doctor.doctor)
+app.command("size")(size.size)
 app.add_typer(model.app, name="model")

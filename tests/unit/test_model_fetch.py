@@ -36,7 +36,7 @@ class Shelf:
 def shelf() -> Iterator[Shelf]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            content = shelf.files.get(self.path)
+            content = files.files.get(self.path)
             self.send_response(404 if content is None else 200)
             self.send_header("Content-Length", str(len(content or b"")))
             self.end_headers()
@@ -46,9 +46,9 @@ def shelf() -> Iterator[Shelf]:
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
-    shelf = Shelf(f"http://127.0.0.1:{server.server_port}")
+    files = Shelf(f"http://127.0.0.1:{server.server_port}")
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield shelf
+    yield files
     server.shutdown()
     server.server_close()
 
@@ -113,7 +113,11 @@ def _empty() -> bytes:
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [(b"no archive", "no .tar.gz"), (_escaping(), "no .tar.gz that can be unpacked"), (_empty(), r"holds no manifest\.json")],
+    [
+        (b"no archive", "no .tar.gz that can be unpacked"),
+        (_escaping(), "no .tar.gz that can be unpacked"),
+        (_empty(), r"holds no manifest\.json"),
+    ],
 )
 def test_what_is_no_archive_of_an_artifact_is_refused(shelf: Shelf, tmp_path: Path, content: bytes, says: str) -> None:
     url, sha256 = shelf.put(content)

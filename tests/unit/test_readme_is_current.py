@@ -112,7 +112,7 @@ def test_every_command_that_is_mentioned_exists() -> None:
 
 def test_every_make_target_that_is_mentioned_exists() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z]+):", makefile, flags=re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", makefile, flags=re.MULTILINE))
     kinds = re.search(r"^KINDS := (.+)$", makefile, flags=re.MULTILINE)
     assert kinds is not None
     targets |= {f"test-{kind}" for kind in kinds[1].split()}

@@ -1,0 +1,313 @@
+"""Values: what contradicts itself or is wrong is refused in words, and what is right comes out where it belongs."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Any
+
+import pytest
+import yaml
+
+from consumer.settings_table import rows
+from tests.support.cluster.chart import CHART, RELEASE, Refused, Values, kinds, only, pod_specs, render
+from tests.support.cluster.tools import tool
+
+NAME = f"{RELEASE}-spanstream"
+KEDA = "keda.sh/v1alpha1/ScaledObject"
+
+TO_ZERO = {"mode": "keda", "minReplicas": 0, "keda": {"workSeconds": {"from": "none"}}}
+
+REFUSED: dict[str, tuple[Values, str]] = {
+    "a drain as long as the grace period": (
+        {"drainSeconds": 45},
+        "drainSeconds (45) needs a terminationGracePeriodSeconds of 50 at least, not 45",
+    ),
+    "more pods than partitions, scaled": (
+        {"kafka": {"partitions": 4}, "scaling": {"maxReplicas": 5}},
+        "scaling.maxReplicas (5) is above kafka.partitions (4)",
+    ),
+    "more pods than partitions, fixed": (
+        {"kafka": {"partitions": 4}, "scaling": {"mode": "none"}, "replicas": 5},
+        "replicas (5) is above kafka.partitions (4)",
+    ),
+    "more pods than partitions, with the GPU pool's": (
+        {"scaling": {"mode": "keda", "maxReplicas": 11}, "gpu": {"enabled": True, "maxReplicas": 2}},
+        "scaling.maxReplicas (11) and the GPU pool's pods (2) are together above kafka.partitions (12)",
+    ),
+    "more triage pods than partitions": (
+        {
+            "scaling": {"mode": "keda"},
+            "triage": {"enabled": True, "playbook": "x", "scaling": {"enabled": True, "maxReplicas": 13}},
+        },
+        "triage.scaling.maxReplicas (13) is above triage.scaling.partitions (12)",
+    ),
+    "fewest above most": (
+        {"scaling": {"minReplicas": 5, "maxReplicas": 4}},
+        "scaling.minReplicas (5) is above scaling.maxReplicas (4)",
+    ),
+    "more threads than the CPU limit": (
+        {"model": {"threads": 3}},
+        "model.threads (3) is more than resources.limits.cpu (2)",
+    ),
+    "more threads than the CPU limit in thousandths": (
+        {"model": {"threads": 2}, "resources": {"limits": {"cpu": "1500m"}}},
+        "model.threads (2) is more than resources.limits.cpu (1500m)",
+    ),
+    "neither threads nor a CPU limit": (
+        {"resources": {"limits": {"cpu": None}}},
+        "resources.limits.cpu and model.threads are both not set",
+    ),
+    "a transactional id without transactions": (
+        {"kafka": {"delivery": "at-least-once"}, "settings": {"SPANSTREAM_KAFKA__TRANSACTIONAL_ID": "a"}},
+        "is a setting of exactly-once, and kafka.delivery is at-least-once: transactions are off",
+    ),
+    "a transaction's timeout without transactions": (
+        {"kafka": {"delivery": "at-least-once", "transactionTimeoutSeconds": 30}},
+        "kafka.transactionTimeoutSeconds is a setting of exactly-once",
+    ),
+    "transactions off behind the chart's back": (
+        {"settings": {"SPANSTREAM_KAFKA__TRANSACTIONS": False}},
+        "settings.SPANSTREAM_KAFKA__TRANSACTIONS is set by kafka.delivery",
+    ),
+    "one transactional id for all": (
+        {"settings": {"SPANSTREAM_KAFKA__TRANSACTIONAL_ID": "a"}},
+        "would give all pods the same one",
+    ),
+    "static membership and scale to zero": (
+        {"kafka": {"staticMembership": True}, "scaling": TO_ZERO},
+        "scaling.minReplicas 0 with kafka.staticMembership",
+    ),
+    "scale to zero without KEDA": (
+        {"scaling": {"mode": "hpa", "minReplicas": 0}},
+        "scaling.minReplicas 0 needs KEDA",
+    ),
+    "scale to zero while pods are asked": (
+        {"scaling": {"mode": "keda", "minReplicas": 0}},
+        "at zero there is no pod to ask",
+    ),
+    "Prometheus without an address": (
+        {"scaling": {"mode": "keda", "keda": {"workSeconds": {"from": "prometheus"}}}},
+        "needs scaling.keda.workSeconds.prometheusAddress",
+    ),
+    "a session timeout that is the broker's": (
+        {"kafka": {"groupProtocol": "consumer"}, "settings": {"SPANSTREAM_KAFKA__SESSION_TIMEOUT_SECONDS": 9}},
+        "is the classic protocol's",
+    ),
+    "SASL without its secret": ({"kafka": {"sasl": {"mechanism": "PLAIN"}}}, "needs kafka.sasl.secretName"),
+    "a certificate without its key": (
+        {"kafka": {"tls": {"enabled": True, "secretName": "s", "certKey": "tls.crt"}}},
+        "kafka.tls.certKey and kafka.tls.keyKey go together",
+    ),
+    "two addresses of Redis": (
+        {"redis": {"url": "redis://redis:6379", "urlSecret": {"name": "s"}}},
+        "redis.url and redis.urlSecret.name are both set",
+    ),
+    "a model without its SHA-256": (
+        {"model": {"source": "fetch", "fetch": {"url": "https://models.example.com/a.tar.gz"}}},
+        "model.source fetch needs",
+    ),
+    "a model that nothing fetches": (
+        {"model": {"fetch": {"url": "https://models.example.com/a.tar.gz"}}},
+        "model.fetch is given, and model.source is image",
+    ),
+    "triage without a playbook": ({"triage": {"enabled": True}}, "needs triage.playbook"),
+    # Forms.
+    "no brokers": ({"kafka": {"bootstrapServers": ""}}, "kafka.bootstrapServers has to be host:port"),
+    "a broker without a port": ({"kafka": {"bootstrapServers": "a:1,b"}}, "kafka.bootstrapServers has to be host:port"),
+    "a password in a URL": ({"redis": {"url": "redis://:hunter2@redis"}}, "a URL with them comes from redis.urlSecret"),
+    "a password in a ConfigMap": (
+        {"kafka": {"client": {"sasl.password": "hunter2"}}},
+        "kafka.client.sasl.password would lie in a ConfigMap",
+    ),
+    "half a SHA-256": ({"model": {"fetch": {"sha256": "4d5f"}}}, "model.fetch.sha256 is 64 hexadecimal digits"),
+    "words for cores": ({"resources": {"limits": {"cpu": "two"}}}, "resources.limits.cpu is cores"),
+    "a setting of another program": ({"settings": {"JAVA_OPTS": "x"}}, "settings.JAVA_OPTS is no setting"),
+    # The schema's own words.
+    "a misspelt value": ({"replica": 3}, "additional properties 'replica' not allowed"),
+    "a misspelt value inside": ({"scaling": {"max": 3}}, "additional properties 'max' not allowed"),
+    "a word for a number": ({"replicas": "three"}, "at '/replicas': got string, want integer"),
+    "no partitions": ({"kafka": {"partitions": 0}}, "at '/kafka/partitions': minimum: got 0, want 1"),
+    "another mode": ({"scaling": {"mode": "keeda"}}, "at '/scaling/mode': value must be one of 'auto', 'keda'"),
+    "a port that needs a capability": ({"http": {"port": 80}}, "at '/http/port': minimum: got 80, want 1,024"),
+    "a reason that there is not": (
+        {"replay": {"reasons": ["bored"]}},
+        "at '/replay/reasons/0': value must be one of 'undecodable'",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_wrong_is_refused_in_words(case: str) -> None:
+    values, says = REFUSED[case]
+    with pytest.raises(Refused) as refused:
+        render(values)
+    assert says in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_everything_that_is_wrong_is_said_at_once() -> None:
+    with pytest.raises(Refused) as refused:
+        render({"drainSeconds": 60, "model": {"threads": 9}, "scaling": {"maxReplicas": 99}})
+    assert str(refused.value).count("\n- ") == 3
+
+
+@pytest.mark.parametrize(
+    ("wanted", "values"),
+    [
+        ("1.5", {"model": {"threads": 1}, "resources": {"limits": {"cpu": 1.5}}}),
+        ("2", {"model": {"threads": 2}}),
+        ("4", {"model": {"threads": 4}, "resources": {"limits": {"cpu": "4000m"}}}),
+    ],
+)
+def test_threads_up_to_the_cpu_limit_are_taken(wanted: str, values: Values) -> None:
+    assert wanted
+    render(values)
+
+
+def test_auto_takes_keda_where_the_cluster_has_it_and_the_autoscaler_where_not() -> None:
+    without, having = kinds(render()), kinds(render(has=(KEDA,)))
+    assert ("HorizontalPodAutoscaler", NAME) in without
+    assert ("ScaledObject", NAME) not in without
+    assert ("ScaledObject", NAME) in having
+    assert ("HorizontalPodAutoscaler", NAME) not in having
+
+
+def test_only_where_nothing_scales_it_the_deployment_says_how_many_pods() -> None:
+    assert "replicas" not in only(render(), "Deployment")["spec"]
+    assert only(render({"scaling": {"mode": "none"}, "replicas": 3}), "Deployment")["spec"]["replicas"] == 3
+
+
+def test_both_topics_scale_it_and_nothing_can_go_above_the_partitions() -> None:
+    scaled = only(render({"scaling": {"mode": "keda"}}), "ScaledObject")["spec"]
+    lag = [trigger["metadata"] for trigger in scaled["triggers"] if trigger["type"] == "kafka"]
+    assert [one["topic"] for one in lag] == ["qa.questions", "qa.retries"]
+    assert {one["offsetResetPolicy"] for one in lag} == {"earliest"}
+    assert {one["allowIdleConsumers"] for one in lag} == {"false"}
+    behavior = scaled["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
+    assert behavior["scaleDown"]["stabilizationWindowSeconds"] == 300
+    assert behavior["scaleUp"]["stabilizationWindowSeconds"] == 30
+
+
+def test_a_rollout_never_needs_one_pod_more_than_there_are_partitions() -> None:
+    strategy = only(render(), "Deployment")["spec"]["strategy"]
+    assert strategy["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
+
+
+def test_static_membership_names_each_member_by_its_pod() -> None:
+    manifests = render({"kafka": {"staticMembership": True}, "scaling": {"mode": "keda"}})
+    only(manifests, "StatefulSet", NAME)
+    assert only(manifests, "ScaledObject")["spec"]["scaleTargetRef"]["kind"] == "StatefulSet"
+    (variable,) = pod_specs(manifests)[NAME]["containers"][0]["env"]
+    assert variable["name"] == "SPANSTREAM_KAFKA__GROUP_INSTANCE_ID"
+    assert variable["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
+
+
+def checksum(values: Values) -> str:
+    template = only(render(values), "Deployment")["spec"]["template"]
+    return str(template["metadata"]["annotations"]["checksum/settings"])
+
+
+def test_another_setting_makes_new_pods_and_another_number_of_pods_does_not() -> None:
+    before = checksum({})
+    assert checksum({"settings": {"SPANSTREAM_RETRIES__MAX_ATTEMPTS": 3}}) != before
+    assert checksum({"kafka": {"topics": {"answers": "other"}}}) != before
+    assert checksum({"scaling": {"maxReplicas": 2}}) == before
+
+
+def egress(values: dict[str, Any]) -> list[list[int]]:
+    rules = only(render(values), "NetworkPolicy")["spec"]["egress"]
+    return [[port["port"] for port in rule["ports"]] for rule in rules]
+
+
+def test_the_network_is_open_to_dns_kafka_redis_and_the_models_server_and_nothing_else() -> None:
+    assert egress({}) == [[53, 53], [9092]]
+    assert egress({"kafka": {"bootstrapServers": "a:9093,b:9094,c:9093"}}) == [[53, 53], [9093, 9094]]
+    assert egress({"redis": {"url": "rediss://redis:6380/0"}}) == [[53, 53], [9092], [6380]]
+    assert egress({"redis": {"urlSecret": {"name": "redis"}}}) == [[53, 53], [9092], [6379]]
+    fetch = {"source": "fetch", "fetch": {"url": "https://models.example.com/a.tar.gz", "sha256": "0" * 64}}
+    assert egress({"model": fetch}) == [[53, 53], [9092], [443]]
+    policy = only(render(), "NetworkPolicy")["spec"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    (incoming,) = policy["ingress"]
+    assert incoming["ports"] == [{"port": "http", "protocol": "TCP"}]
+
+
+def test_the_gpu_pool_has_its_nodes_its_device_its_image_and_its_own_range() -> None:
+    manifests = render({"gpu": {"enabled": True}, "scaling": {"mode": "keda"}})
+    pod = pod_specs(manifests)[f"{NAME}-gpu"]
+    (container,) = pod["containers"]
+    assert pod["nodeSelector"] == {"nvidia.com/gpu.present": "true"}
+    assert container["image"] == "spanstream:0.1.0-gpu"
+    assert container["resources"]["limits"]["nvidia.com/gpu"] == 1
+    assert {"name": "SPANSTREAM_MODEL__GPU_SPILL_SECONDS", "value": "0.5"} in container["env"]
+    scaled = only(manifests, "ScaledObject", f"{NAME}-gpu")["spec"]
+    assert (scaled["minReplicaCount"], scaled["maxReplicaCount"]) == (0, 2)
+    assert {trigger["metadata"]["activationLagThreshold"] for trigger in scaled["triggers"]} == {"20000"}
+    assert "nodeSelector" not in pod_specs(manifests)[NAME]
+
+
+def test_the_artifact_is_fetched_by_its_sha256_before_the_program_starts() -> None:
+    fetch = {"url": "https://models.example.com/a.tar.gz", "sha256": "0" * 64}
+    pod = pod_specs(render({"model": {"source": "fetch", "fetch": fetch}}))[NAME]
+    (init,) = pod["initContainers"]
+    assert init["args"] == ["model", "fetch", "$(MODEL_URL)", "--sha256", "0" * 64, "--output", "/model/artifact"]
+    assert init["env"] == [{"name": "MODEL_URL", "value": fetch["url"]}]
+    mounts = {mount["name"]: mount for mount in pod["containers"][0]["volumeMounts"]}
+    assert mounts["model"]["readOnly"] is True
+
+
+def test_the_replay_job_names_its_reasons_and_asks_nobody() -> None:
+    (container,) = pod_specs(render({"replay": {"enabled": True}}))[f"{NAME}-replay"]["containers"]
+    assert container["args"] == ["replay", "run", "--reason", "document_missing", "--max-attempts", "3", "--yes"]
+
+
+def test_keda_reads_the_same_secrets_as_the_pods() -> None:
+    manifests = render({}, CHART / "examples" / "large.yaml")
+    asked = only(manifests, "TriggerAuthentication")["spec"]["secretTargetRef"]
+    assert {one["parameter"]: (one["name"], one["key"]) for one in asked} == {
+        "username": ("spanstream-kafka", "username"),
+        "password": ("spanstream-kafka", "password"),
+        "ca": ("spanstream-kafka", "ca.crt"),
+    }
+
+
+def test_every_setting_that_the_chart_takes_for_itself_is_one_of_the_programs() -> None:
+    known = {row.name for row in rows()}
+    text = "".join(file.read_text() for file in (CHART / "templates").iterdir())
+    words = {word.strip('":;,}{') for word in text.split() if "SPANSTREAM_" in word}
+    named = {word.removesuffix(":") for word in words if word.replace("_", "").isalnum()}
+    ours = {word for word in named if not word.startswith("SPANSTREAM_TRIAGE")}
+    assert ours
+    assert ours <= known | {"SPANSTREAM_"}, ours - known
+
+
+def test_every_value_is_in_the_schema_and_has_a_comment() -> None:
+    schema = yaml.safe_load((CHART / "values.schema.json").read_text())
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+
+    def walk(value: Any, at: dict[str, Any], path: str) -> None:
+        properties = at.get("properties", {})
+        for name, inner in value.items():
+            assert name in properties, f"{path}{name}"
+            if isinstance(inner, dict) and "properties" in properties[name]:
+                walk(inner, properties[name], f"{path}{name}.")
+
+    walk(values, schema, "")
+    lines = (CHART / "values.yaml").read_text().splitlines()
+    for number, line in enumerate(lines):
+        name, _, rest = line.partition(":")
+        is_leaf = rest.strip() and name.strip().isidentifier()
+        inside = any(line.startswith(space) for space in ("      cpu", "      memory", "    cpu", "    memory"))
+        if is_leaf and not inside and not name.strip().startswith(("grafana", "nvidia")):
+            above = lines[number - 1].strip()
+            assert above.startswith("#"), f"{line} (line {number + 1}) has no comment"
+
+
+def test_the_readmes_table_is_the_values() -> None:
+    done = subprocess.run(
+        [tool("helm-docs") / "helm-docs", f"--chart-search-root={CHART}", "--dry-run", "--log-level=error"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == (CHART / "README.md").read_text().strip(), "make chart"
