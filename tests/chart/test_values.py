@@ -183,6 +183,9 @@ def test_both_topics_scale_it_and_nothing_can_go_above_the_partitions() -> None:
     assert [one["topic"] for one in lag] == ["qa.questions", "qa.retries"]
     assert {one["offsetResetPolicy"] for one in lag} == {"earliest"}
     assert {one["allowIdleConsumers"] for one in lag} == {"false"}
+    # KEDA takes what stands between the first two dots for the namespace, a port included.
+    (asked,) = (trigger["metadata"]["url"] for trigger in scaled["triggers"] if trigger["type"] == "metrics-api")
+    assert asked == f"http://{NAME}-consumers.qa.svc:8080/metrics"
     behavior = scaled["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
     assert behavior["scaleDown"]["stabilizationWindowSeconds"] == 300
     assert behavior["scaleUp"]["stabilizationWindowSeconds"] == 30
@@ -311,3 +314,33 @@ def test_the_readmes_table_is_the_values() -> None:
         check=True,
     )
     assert done.stdout.strip() == (CHART / "README.md").read_text().strip(), "make chart"
+
+
+def test_large_numbers_are_written_as_the_program_and_keda_read_them() -> None:
+    million = 1_000_000
+    manifests = render(
+        {
+            "settings": {"SPANSTREAM_DOCUMENTS__MEMORY_BYTES": 67108864, "SPANSTREAM_RETRIES__DELAY_SECONDS": 0.5},
+            "scaling": {"mode": "keda", "keda": {"lagPerReplica": million, "cooldownPeriod": million}},
+            "gpu": {"enabled": True, "activationLag": 3 * million, "lagPerReplica": million},
+            "replay": {"enabled": True, "activeDeadlineSeconds": million},
+            "triage": {"enabled": True, "playbook": "x", "settings": {"SPANSTREAM_TRIAGE__BYTES": million}},
+        }
+    )
+    data = only(manifests, "ConfigMap", f"{NAME}-settings")["data"]
+    assert data["SPANSTREAM_DOCUMENTS__MEMORY_BYTES"] == "67108864"
+    assert data["SPANSTREAM_RETRIES__DELAY_SECONDS"] == "0.5"
+    scaled = only(manifests, "ScaledObject", NAME)["spec"]
+    assert scaled["cooldownPeriod"] == million
+    assert scaled["triggers"][0]["metadata"]["lagThreshold"] == "1000000"
+    assert (
+        only(manifests, "ScaledObject", f"{NAME}-gpu")["spec"]["triggers"][0]["metadata"]
+        | {
+            "activationLagThreshold": "3000000",
+            "lagThreshold": "1000000",
+        }
+        == only(manifests, "ScaledObject", f"{NAME}-gpu")["spec"]["triggers"][0]["metadata"]
+    )
+    assert only(manifests, "CronJob")["spec"]["jobTemplate"]["spec"]["activeDeadlineSeconds"] == million
+    variables = pod_specs(manifests)[f"{NAME}-triage"]["containers"][0]["env"]
+    assert {"name": "SPANSTREAM_TRIAGE__BYTES", "value": "1000000"} in variables

@@ -27,7 +27,7 @@ spec:
   serviceAccountName: {{ include "spanstream.serviceAccount" .root }}
   automountServiceAccountToken: false
   enableServiceLinks: false
-  terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds }}
+  terminationGracePeriodSeconds: {{ include "spanstream.written" $values.terminationGracePeriodSeconds }}
   {{- with .restartPolicy }}
   restartPolicy: {{ . }}
   {{- end }}

@@ -43,8 +43,8 @@ spec:
   scaleTargetRef: {apiVersion: apps/v1, kind: {{ .kind }}, name: {{ include "spanstream.partName" . }}}
   minReplicaCount: {{ .min }}
   maxReplicaCount: {{ .max }}
-  pollingInterval: {{ $keda.pollingInterval }}
-  cooldownPeriod: {{ $keda.cooldownPeriod }}
+  pollingInterval: {{ include "spanstream.written" $keda.pollingInterval }}
+  cooldownPeriod: {{ include "spanstream.written" $keda.cooldownPeriod }}
   advanced:
     horizontalPodAutoscalerConfig:
       behavior:
@@ -57,8 +57,8 @@ spec:
         bootstrapServers: {{ $kafka.bootstrapServers | quote }}
         consumerGroup: {{ $.group | quote }}
         topic: {{ . | quote }}
-        lagThreshold: {{ $.lag | quote }}
-        activationLagThreshold: {{ $.activation | quote }}
+        lagThreshold: {{ include "spanstream.written" $.lag | quote }}
+        activationLagThreshold: {{ include "spanstream.written" $.activation | quote }}
         # As the program: a partition without a committed offset is read from its beginning.
         offsetResetPolicy: earliest
         allowIdleConsumers: "false"
@@ -87,12 +87,13 @@ spec:
 {{- if eq .from "pods" }}
 - type: metrics-api
   metadata:
-    url: http://{{ $name }}-consumers.{{ $.Release.Namespace }}:{{ $.Values.http.port }}/metrics
+    # With .svc: KEDA takes what stands between the first two dots for the namespace, a port included.
+    url: http://{{ $name }}-consumers.{{ $.Release.Namespace }}.svc:{{ include "spanstream.written" $.Values.http.port }}/metrics
     aggregateFromKubeServiceEndpoints: "true"
     aggregationType: sum
     format: prometheus
     valueLocation: spanstream_work_seconds_waiting
-    targetValue: {{ .perReplica | quote }}
+    targetValue: {{ include "spanstream.written" .perReplica | quote }}
     # Lag alone wakes the first pod and lets the last one go.
     activationTargetValue: "1000000000"
 {{- else if eq .from "prometheus" }}
@@ -101,7 +102,7 @@ spec:
     serverAddress: {{ .prometheusAddress | quote }}
     # By the names that a Deployment or a StatefulSet gives its pods: those of the GPU pool have one part more.
     query: sum(spanstream_work_seconds_waiting{namespace="{{ $.Release.Namespace }}", pod=~"{{ $name }}-([0-9a-z]+-[0-9a-z]{5}|[0-9]+)"}) or vector(0)
-    threshold: {{ .perReplica | quote }}
+    threshold: {{ include "spanstream.written" .perReplica | quote }}
     activationThreshold: "1000000000"
 {{- end }}
 {{- end }}

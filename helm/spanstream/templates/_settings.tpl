@@ -1,3 +1,8 @@
+{{/* A value as text. Helm holds numbers as floats, and would write a million as 1e+06. */}}
+{{- define "spanstream.written" -}}
+{{- if kindIs "float64" . -}}{{ eq (floor .) . | ternary (int64 . | toString) (toString .) }}{{- else -}}{{ toString . }}{{- end -}}
+{{- end -}}
+
 {{/* What the values set, by its name in the program's environment: neither passwords nor what differs between pods. */}}
 
 {{- define "spanstream.settings" -}}
@@ -6,7 +11,7 @@ SPANSTREAM_KAFKA__GROUP_ID: {{ .Values.kafka.groupId | quote }}
 SPANSTREAM_KAFKA__GROUP_PROTOCOL: {{ .Values.kafka.groupProtocol | quote }}
 SPANSTREAM_KAFKA__TRANSACTIONS: {{ eq .Values.kafka.delivery "exactly-once" | quote }}
 {{- with .Values.kafka.transactionTimeoutSeconds }}
-SPANSTREAM_KAFKA__TRANSACTION_TIMEOUT_SECONDS: {{ . | quote }}
+SPANSTREAM_KAFKA__TRANSACTION_TIMEOUT_SECONDS: {{ include "spanstream.written" . | quote }}
 {{- end }}
 {{- with include "spanstream.kafkaClient" . | fromJson }}
 SPANSTREAM_KAFKA__CLIENT: {{ toJson . | quote }}
@@ -20,18 +25,18 @@ SPANSTREAM_TOPICS__RETRIES: {{ .Values.kafka.topics.retries | quote }}
 SPANSTREAM_REDIS__URL: {{ . | quote }}
 {{- end }}
 {{- with .Values.model.threads }}
-SPANSTREAM_MODEL__THREADS: {{ . | quote }}
+SPANSTREAM_MODEL__THREADS: {{ include "spanstream.written" . | quote }}
 {{- end }}
 {{- if eq .Values.model.source "fetch" }}
 SPANSTREAM_MODEL__PATH: /model/artifact
 {{- else if .Values.model.path }}
 SPANSTREAM_MODEL__PATH: {{ .Values.model.path | quote }}
 {{- end }}
-SPANSTREAM_HTTP__PORT: {{ .Values.http.port | quote }}
-SPANSTREAM_DRAIN_SECONDS: {{ .Values.drainSeconds | quote }}
+SPANSTREAM_HTTP__PORT: {{ include "spanstream.written" .Values.http.port | quote }}
+SPANSTREAM_DRAIN_SECONDS: {{ include "spanstream.written" .Values.drainSeconds | quote }}
 SPANSTREAM_LOG__FORMAT: json
 {{- range $name, $value := .Values.settings }}
-{{ $name }}: {{ $value | toString | quote }}
+{{ $name }}: {{ include "spanstream.written" $value | quote }}
 {{- end }}
 {{- end -}}
 
