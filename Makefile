@@ -60,7 +60,7 @@ test: .venv/.test ## All tests but test-cluster; one kind: make test-unit, -cont
 	$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: test-cluster
-test-cluster: .venv/.test ## The chart on Kubernetes' own API server, with KEDA and Kafka; builds them once (Go, 10 minutes)
+test-cluster: .venv/.test ## The chart on Kubernetes' own API server, with KEDA and Kafka; builds them once (Go, 15 minutes)
 	@$(CLUSTER) >/dev/null || true
 	$(BIN)/python -m pytest tests/cluster $(ARGS)
 

@@ -17,5 +17,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"{number} tests were skipped: {reason.removeprefix('Skipped: ')}")
     if terminalreporter.config.args_source is not pytest.Config.ArgsSource.ARGS:
         terminalreporter.write_line(
-            "tests/cluster was left out: it builds Kubernetes and KEDA, once, for ten minutes (make test-cluster)"
+            "tests/cluster was left out: it builds Kubernetes and KEDA, once, in 15 minutes (make test-cluster)"
         )
