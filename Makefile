@@ -10,7 +10,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 BIN := .venv/bin
 FOLDERS := bench consumer models schemas tests
-KINDS := unit contract integration e2e quality
+KINDS := unit contract integration e2e quality chart
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -62,9 +62,23 @@ bench-triage: .venv/.test ## Measure the ticket stream at half and at full load,
 
 # Develop.
 
+# What tests of the chart are made with; where Go is missing, they are skipped and say so.
+CLUSTER := tests/support/cluster/build
+CHART_TOOLS := apis helm helm-docs kubeconform kube-score
+
 .PHONY: test
-test: .venv/.test ## All tests; one kind: make test-unit, -contract, -integration, -e2e, -quality
+test: .venv/.test ## All tests but test-cluster; one kind: make test-unit, -contract, -integration, -e2e, -quality, -chart
+	@$(CLUSTER) $(CHART_TOOLS) >/dev/null || true
 	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: test-cluster
+test-cluster: .venv/.test ## The chart on Kubernetes' own API server, with KEDA and Kafka; builds them once (Go, 15 minutes)
+	@$(CLUSTER) >/dev/null || true
+	$(BIN)/python -m pytest tests/cluster $(ARGS)
+
+.PHONY: chart
+chart: ## Write the chart's README out of its values (Go)
+	@"$$($(CLUSTER) helm-docs)/helm-docs" --chart-search-root=helm/spanstream --log-level=error
 
 .PHONY: $(KINDS:%=test-%)
 $(KINDS:%=test-%): test-%: .venv/.test

@@ -84,6 +84,11 @@ class Intake:
         return self._backlog.ready > 0
 
     @property
+    def ready(self) -> int:
+        """Records that are work now: all but the retries that wait for their time."""
+        return self._backlog.ready + (len(self._taken.records) if self._taken else 0)
+
+    @property
     def waits_for_documents(self) -> bool:
         """Whether a chunk is taken and not launched."""
         return self._taken is not None
@@ -141,7 +146,7 @@ class Intake:
         self._taken = None
         self._backlog.give_back(left)
         now = self._clock.monotonic()
-        self._reporter.prepared(now - started)
+        self._reporter.prepared(prepared, now - started)
         # Windows queued behind the chunk, guessed from its own windows a record.
         waiting = round(len(self._backlog) * prepared.windows / len(prepared.records))
         self._pipeline.launch(prepared, waiting, now)

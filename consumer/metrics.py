@@ -55,6 +55,11 @@ class Metrics:
         self.windows_per_second = Gauge(
             "spanstream_cpu_windows_per_second", "Measured rate of the CPU session.", registry=registry
         )
+        self.work_seconds = Gauge(
+            "spanstream_work_seconds_waiting",
+            "Work read and not done, in seconds of this consumer at its measured rate; 0 until a rate is measured.",
+            registry=registry,
+        )
         self.documents = Gauge("spanstream_documents_known", "Documents of the owned partitions.", registry=registry)
         self.partitions = Gauge("spanstream_partitions_owned", "Question partitions owned.", registry=registry)
         self.store_up = Gauge(

@@ -14,6 +14,7 @@ from consumer.metrics import Metrics
 from consumer.outgoing import Settled
 from consumer.prepare import Prepared
 from consumer.token_cache import Counts
+from consumer.work import WorkWaiting
 from schemas.dead_letters import DLQ_REASON
 
 _log = structlog.get_logger(__name__)
@@ -42,9 +43,11 @@ class Reporter:
         self._metrics = metrics
         self._observed = observed
         self._clock = clock
+        self._work = WorkWaiting()
 
-    def prepared(self, seconds: float) -> None:
+    def prepared(self, prepared: Prepared, seconds: float) -> None:
         """A chunk is on its way."""
+        self._work.prepared(len(prepared.records), prepared.windows)
         self._metrics.chunk_seconds.labels("prepare").observe(seconds)
 
     def publish_failed(self, kind: str) -> None:
@@ -73,13 +76,17 @@ class Reporter:
         self._metrics.chunk_seconds.labels("infer").observe(seconds)
         _log.info("chunk_published", windows=prepared.windows, seconds=round(seconds, 3), **outcomes)
 
-    def turned(self, *, backlog: int, windows_pending: int, partitions: int) -> None:
-        """The loop went round."""
+    def turned(self, *, backlog: int, ready: int, windows_pending: int, partitions: int) -> None:
+        """The loop went round; of the backlog's records, `ready` could be prepared now."""
+        rate = self._observed.cpu_windows_per_second
         self._metrics.backlog.set(backlog)
         self._metrics.windows_pending.set(windows_pending)
         self._metrics.partitions.set(partitions)
         self._metrics.documents.set(self._observed.documents_known)
-        self._metrics.windows_per_second.set(self._observed.cpu_windows_per_second or 0)
+        self._metrics.windows_per_second.set(rate or 0)
+        self._metrics.work_seconds.set(
+            self._work.seconds(records_ready=ready, windows_pending=windows_pending, windows_per_second=rate)
+        )
         counts = self._observed.tokenizations
         for source, count in (
             ("memory", counts.hits_memory),

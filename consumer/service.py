@@ -114,6 +114,7 @@ class Service:
         self._parts.health.turned(self._waiting_for())
         self._parts.reporter.turned(
             backlog=len(self._parts.intake),
+            ready=self._parts.intake.ready,
             windows_pending=self._parts.pipeline.windows,
             partitions=len(self._ownership.asked),
         )

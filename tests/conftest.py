@@ -1,4 +1,4 @@
-"""Fixtures that several kinds of tests share, and the line that says what could not be run."""
+"""Fixtures that several kinds of tests share, and the lines that say what was not run."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ pytest_plugins = ["tests.support.kafka_fixtures", "tests.support.redis_server"]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """How many tests wanted a broker or a Redis that is not here, and why."""
+    """How many tests wanted what is not here, and why; and the kind that is run only when asked for."""
     reasons: dict[str, int] = {}
     for report in terminalreporter.stats.get("skipped", []):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         reasons[reason] = reasons.get(reason, 0) + 1
     for reason, number in sorted(reasons.items()):
         terminalreporter.write_line(f"{number} tests were skipped: {reason.removeprefix('Skipped: ')}")
+    if terminalreporter.config.args_source is not pytest.Config.ArgsSource.ARGS:
+        terminalreporter.write_line(
+            "tests/cluster was left out: it builds Kubernetes and KEDA, once, in 15 minutes (make test-cluster)"
+        )

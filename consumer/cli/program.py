@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from consumer.cli import answers, backfill, demo, doctor, model, publish, replay, run, topics, triage
+from consumer.cli import answers, backfill, demo, doctor, model, publish, replay, run, size, topics, triage
 
 app = typer.Typer(
     help="Verbatim answers out of documents, over Kafka, with a calibrated confidence.",
@@ -21,4 +21,5 @@ app.add_typer(replay.app, name="replay")
 app.add_typer(triage.app, name="triage")
 app.command("backfill")(backfill.backfill)
 app.command("doctor")(doctor.doctor)
+app.command("size")(size.size)
 app.add_typer(model.app, name="model")

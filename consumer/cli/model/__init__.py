@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from consumer.cli.model import bench, build, calibrate, evaluate, show, train
+from consumer.cli.model import bench, build, calibrate, evaluate, fetch, show, train
 
-app = typer.Typer(help="Train, build, measure, calibrate, show or time a model.", no_args_is_help=True)
+app = typer.Typer(help="Train, build, measure, calibrate, fetch, show or time a model.", no_args_is_help=True)
 app.command()(show.show)
 app.command()(bench.bench)
+app.command()(fetch.fetch)
 app.command()(train.train)
 app.command()(build.build)
 app.command()(evaluate.evaluate)

@@ -1,0 +1,84 @@
+"""`spanstream size`: partitions, pods, threads and memory for a load."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from consumer.cli.options import ConfigFile
+from consumer.settings import Settings, load_settings
+from consumer.sizing import Load, Machine, Size, chart_values, size_of
+from models.cpu import available_cpus
+
+
+def size(  # noqa: PLR0913, PLR0917  each is an option
+    questions_per_second: Annotated[
+        float, typer.Option("--questions-per-second", "-q", min=0.001, help="At the busiest time, of the whole stream.")
+    ],
+    windows_per_question: Annotated[
+        float, typer.Option("--windows-per-question", "-w", min=0.1, help="Windows read for one, on average.")
+    ] = 1.0,
+    documents: Annotated[int, typer.Option(min=0, help="Documents in their topic.")] = 0,
+    wait: Annotated[float, typer.Option(min=0.1, help="Seconds a question may wait before another pod starts.")] = 10.0,
+    growth: Annotated[float, typer.Option(min=1, help="Partitions for this multiple of the load.")] = 2.0,
+    utilisation: Annotated[float, typer.Option(min=0.05, max=1, help="Share of the measured rate to plan with.")] = 0.7,
+    windows_per_second: Annotated[
+        float | None, typer.Option(min=0.1, help="Of one pod; by default measured here, with --threads.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Of a pod; by default this cgroup's CPU quota.")] = None,
+    seconds: Annotated[float, typer.Option(min=0.5, help="How long to measure.")] = 5.0,
+    values: Annotated[
+        bool, typer.Option("--values", help="Values for the Helm chart (YAML), and nothing else.")
+    ] = False,
+    config: ConfigFile = None,
+) -> None:
+    """How many partitions and pods a load needs, and which threads and memory a pod; docs/sizing.md explains.
+
+    Run it on a machine like the pods': the rate is the machine's. Caches and backlogs are taken from the settings.
+
+    Example: spanstream size --questions-per-second 40 --windows-per-question 2 --documents 500000 --values > size.yaml
+    """
+    settings = load_settings(config)
+    load = Load(questions_per_second, windows_per_question, documents, wait, growth)
+    machine = _machine(settings, threads or settings.model.threads, windows_per_second, utilisation, seconds)
+    found = size_of(load, machine, settings)
+    if values:
+        typer.echo(f"# spanstream size: {_asked(load, machine)}\n{chart_values(found)}", nl=False)
+    else:
+        Console().print(_table(load, machine, found))
+
+
+def _machine(
+    settings: Settings, threads: int | None, rate: float | None, utilisation: float, seconds: float
+) -> Machine:
+    """What was given, and what was not measured here, the program's memory always."""
+    from consumer.model_bench import bench_session  # noqa: PLC0415  see above
+
+    used = threads or available_cpus()
+    figures = bench_session(settings.model.path, threads=used, seconds=seconds if rate is None else 0.5)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return Machine(used, rate or figures.windows_per_second, peak, utilisation)
+
+
+def _asked(load: Load, machine: Machine) -> str:
+    return (
+        f"{load.questions_per_second:g} questions/s of {load.windows_per_question:g} windows, "
+        f"{machine.windows_per_second:.0f} windows/s a pod with {machine.threads} threads"
+    )
+
+
+def _table(load: Load, machine: Machine, found: Size) -> Table:
+    table = Table(title=_asked(load, machine), show_header=False, title_justify="left")
+    table.add_row("pods", f"{found.pods}", f"{found.questions_per_second:.1f} questions/s each")
+    table.add_row("partitions", f"{found.partitions}", f"for {load.growth:g} times this load; their number stays")
+    table.add_row("threads, CPU limit", f"{found.threads}", "of a pod")
+    table.add_row(
+        "memory limit", f"{found.memory_bytes >> 20} MiB", f"of a pod; {machine.program_bytes >> 20} measured"
+    )
+    table.add_row("lag a pod", f"{found.lag_per_pod}", f"records, cleared in {load.wait_seconds:g} s")
+    return table

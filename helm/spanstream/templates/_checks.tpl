@@ -1,0 +1,197 @@
+{{/*
+Values that are right one by one and contradict each other. All that is wrong is said at once.
+The types and ranges of single values are in values.schema.json, their forms in _forms.tpl.
+*/}}
+{{- define "spanstream.check" -}}
+{{- /* First the forms: what comes after reads them. */ -}}
+{{- with include "spanstream.checkForms" . | fromJsonArray -}}
+{{- fail (printf "these values are wrong:\n- %s" (join "\n- " .)) -}}
+{{- end -}}
+{{- $wrong := concat
+      (include "spanstream.checkReplicas" . | fromJsonArray)
+      (include "spanstream.checkScaling" . | fromJsonArray)
+      (include "spanstream.checkResources" . | fromJsonArray)
+      (include "spanstream.checkKafka" . | fromJsonArray)
+      (include "spanstream.checkReferences" . | fromJsonArray)
+      (include "spanstream.checkSettings" . | fromJsonArray) -}}
+{{- if $wrong -}}
+{{- fail (printf "these values contradict each other:\n- %s" (join "\n- " $wrong)) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "spanstream.checkReplicas" -}}
+{{- $wrong := list -}}
+{{- $partitions := int .Values.kafka.partitions -}}
+{{- $scaled := ne (include "spanstream.scaling" .) "none" -}}
+{{- $gpuScaled := eq (include "spanstream.scaling" .) "keda" -}}
+{{- $most := $scaled | ternary .Values.scaling.maxReplicas .Values.replicas | int -}}
+{{- $mostName := $scaled | ternary "scaling.maxReplicas" "replicas" -}}
+{{- if gt $most $partitions -}}
+{{- $wrong = append $wrong (printf "%s (%d) is above kafka.partitions (%d): a pod without a partition has nothing to do" $mostName $most $partitions) -}}
+{{- else if .Values.gpu.enabled -}}
+{{- $gpu := $gpuScaled | ternary .Values.gpu.maxReplicas .Values.gpu.replicas | int -}}
+{{- if gt (add $most $gpu) $partitions -}}
+{{- $wrong = append $wrong (printf "%s (%d) and the GPU pool's pods (%d) are together above kafka.partitions (%d); both pools share them" $mostName $most $gpu $partitions) -}}
+{{- end -}}
+{{- if and $gpuScaled (gt (int .Values.gpu.minReplicas) (int .Values.gpu.maxReplicas)) -}}
+{{- $wrong = append $wrong (printf "gpu.minReplicas (%d) is above gpu.maxReplicas (%d)" (int .Values.gpu.minReplicas) (int .Values.gpu.maxReplicas)) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $scaled (gt (int .Values.scaling.minReplicas) (int .Values.scaling.maxReplicas)) -}}
+{{- $wrong = append $wrong (printf "scaling.minReplicas (%d) is above scaling.maxReplicas (%d)" (int .Values.scaling.minReplicas) (int .Values.scaling.maxReplicas)) -}}
+{{- end -}}
+{{- with .Values.triage.scaling -}}
+{{- if and $.Values.triage.enabled .enabled -}}
+{{- if gt (int .maxReplicas) (int .partitions) -}}
+{{- $wrong = append $wrong (printf "triage.scaling.maxReplicas (%d) is above triage.scaling.partitions (%d): a pod without a partition has nothing to do" (int .maxReplicas) (int .partitions)) -}}
+{{- end -}}
+{{- if gt (int .minReplicas) (int .maxReplicas) -}}
+{{- $wrong = append $wrong (printf "triage.scaling.minReplicas (%d) is above triage.scaling.maxReplicas (%d)" (int .minReplicas) (int .maxReplicas)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $wrong | toJson -}}
+{{- end -}}
+
+{{- define "spanstream.checkScaling" -}}
+{{- $wrong := list -}}
+{{- $mode := include "spanstream.scaling" . -}}
+{{- $work := .Values.scaling.keda.workSeconds -}}
+{{- $toZero := and (ne $mode "none") (eq (int .Values.scaling.minReplicas) 0) -}}
+{{- if and $toZero (eq $mode "hpa") -}}
+{{- $wrong = append $wrong "scaling.minReplicas 0 needs KEDA: a HorizontalPodAutoscaler does not wake a pod from zero; set it to 1, or scaling.mode to keda" -}}
+{{- end -}}
+{{- if and $toZero .Values.kafka.staticMembership -}}
+{{- $wrong = append $wrong "scaling.minReplicas 0 with kafka.staticMembership: a static member that is scaled away keeps its partitions until its session times out, and a question finds nobody; choose one of them" -}}
+{{- end -}}
+{{- if and $toZero (eq $mode "keda") (eq $work.from "pods") -}}
+{{- $wrong = append $wrong "scaling.minReplicas 0 with scaling.keda.workSeconds.from pods: at zero there is no pod to ask, and KEDA reports an error at every look; set it to prometheus, or to none" -}}
+{{- end -}}
+{{- if and (eq $mode "keda") (eq $work.from "prometheus") (not $work.prometheusAddress) -}}
+{{- $wrong = append $wrong "scaling.keda.workSeconds.from prometheus needs scaling.keda.workSeconds.prometheusAddress" -}}
+{{- end -}}
+{{- if and .Values.triage.enabled .Values.triage.scaling.enabled (ne $mode "keda") -}}
+{{- $wrong = append $wrong (printf "triage.scaling.enabled needs KEDA, and scaling.mode comes to %s here" $mode) -}}
+{{- end -}}
+{{- $wrong | toJson -}}
+{{- end -}}
+
+{{- define "spanstream.checkResources" -}}
+{{- $wrong := list -}}
+{{- if lt (int .Values.terminationGracePeriodSeconds) (int (ceil (addf .Values.drainSeconds 5))) -}}
+{{- $wrong = append $wrong (printf "drainSeconds (%v) needs a terminationGracePeriodSeconds of %v at least, not %v: 5 more, to commit and to leave the group" .Values.drainSeconds (ceil (addf .Values.drainSeconds 5)) .Values.terminationGracePeriodSeconds) -}}
+{{- end -}}
+{{- $pools := dict "" .Values.resources -}}
+{{- if .Values.gpu.enabled -}}{{- $_ := set $pools "gpu." .Values.gpu.resources -}}{{- end -}}
+{{- if .Values.triage.enabled -}}{{- $_ := set $pools "triage." .Values.triage.resources -}}{{- end -}}
+{{- range $pool, $resources := $pools -}}
+{{- $limit := get ($resources.limits | default dict) "cpu" -}}
+{{- with $.Values.model.threads -}}
+{{- if and $limit (gt (mul . 1000) (include "spanstream.milliCpu" $limit | int)) -}}
+{{- $wrong = append $wrong (printf "model.threads (%d) is more than %sresources.limits.cpu (%v): they would take turns, and be throttled" (int .) $pool $limit) -}}
+{{- end -}}
+{{- else -}}
+{{- if not $limit -}}
+{{- $wrong = append $wrong (printf "%sresources.limits.cpu and model.threads are both not set: a pod would take as many threads as its node has cores; set one of them" $pool) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $wrong | toJson -}}
+{{- end -}}
+
+{{- define "spanstream.checkKafka" -}}
+{{- $wrong := list -}}
+{{- $once := eq .Values.kafka.delivery "exactly-once" -}}
+{{- $fixed := get .Values.settings "SPANSTREAM_KAFKA__TRANSACTIONAL_ID" -}}
+{{- if and (not $once) .Values.kafka.transactionTimeoutSeconds -}}
+{{- $wrong = append $wrong "kafka.transactionTimeoutSeconds is a setting of exactly-once, and kafka.delivery is at-least-once: transactions are off" -}}
+{{- end -}}
+{{- if and (not $once) $fixed -}}
+{{- $wrong = append $wrong "settings.SPANSTREAM_KAFKA__TRANSACTIONAL_ID is a setting of exactly-once, and kafka.delivery is at-least-once: transactions are off" -}}
+{{- end -}}
+{{- if and $once $fixed -}}
+{{- $wrong = append $wrong "settings.SPANSTREAM_KAFKA__TRANSACTIONAL_ID would give all pods the same one, and each would fence the others; leave it out" -}}
+{{- end -}}
+{{- if and (eq .Values.kafka.groupProtocol "consumer") (hasKey .Values.settings "SPANSTREAM_KAFKA__SESSION_TIMEOUT_SECONDS") -}}
+{{- $wrong = append $wrong "settings.SPANSTREAM_KAFKA__SESSION_TIMEOUT_SECONDS is the classic protocol's, and kafka.groupProtocol is consumer: there it is the broker's" -}}
+{{- end -}}
+{{- $wrong | toJson -}}
+{{- end -}}
+
+{{- define "spanstream.checkReferences" -}}
+{{- $wrong := list -}}
+{{- with .Values.kafka -}}
+{{- if and .sasl.mechanism (not .sasl.secretName) -}}
+{{- $wrong = append $wrong "kafka.sasl.mechanism needs kafka.sasl.secretName: user and password come from a Secret" -}}
+{{- end -}}
+{{- if and .sasl.secretName (not .sasl.mechanism) -}}
+{{- $wrong = append $wrong "kafka.sasl.secretName without kafka.sasl.mechanism: nothing would read it" -}}
+{{- end -}}
+{{- if and .tls.secretName (not .tls.enabled) -}}
+{{- $wrong = append $wrong "kafka.tls.secretName without kafka.tls.enabled: nothing would read it" -}}
+{{- end -}}
+{{- if ne (empty .tls.certKey) (empty .tls.keyKey) -}}
+{{- $wrong = append $wrong "kafka.tls.certKey and kafka.tls.keyKey go together: a certificate without its key, or a key without its certificate, proves nothing" -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.redis.url .Values.redis.urlSecret.name -}}
+{{- $wrong = append $wrong "redis.url and redis.urlSecret.name are both set: choose one of them" -}}
+{{- end -}}
+{{- with .Values.model -}}
+{{- $from := or .fetch.url .fetch.urlSecret.name -}}
+{{- if and (eq .source "fetch") (not (and $from .fetch.sha256)) -}}
+{{- $wrong = append $wrong "model.source fetch needs model.fetch.url (or urlSecret.name) and model.fetch.sha256" -}}
+{{- end -}}
+{{- if and (eq .source "image") $from -}}
+{{- $wrong = append $wrong "model.fetch is given, and model.source is image: nothing would be fetched" -}}
+{{- end -}}
+{{- if and .fetch.url .fetch.urlSecret.name -}}
+{{- $wrong = append $wrong "model.fetch.url and model.fetch.urlSecret.name are both set: choose one of them" -}}
+{{- end -}}
+{{- if and (eq .source "fetch") .path -}}
+{{- $wrong = append $wrong "model.path is a folder of the image, and model.source is fetch: choose one of them" -}}
+{{- end -}}
+{{- end -}}
+{{- with .Values.triage -}}
+{{- if and .enabled (not (or .playbook .playbookConfigMap)) -}}
+{{- $wrong = append $wrong "triage.enabled needs triage.playbook, or triage.playbookConfigMap" -}}
+{{- end -}}
+{{- if and .playbook .playbookConfigMap -}}
+{{- $wrong = append $wrong "triage.playbook and triage.playbookConfigMap are both set: choose one of them" -}}
+{{- end -}}
+{{- end -}}
+{{- $wrong | toJson -}}
+{{- end -}}
+
+{{/* Settings that a value of the chart sets; said twice, one of them would win in silence. */}}
+{{- define "spanstream.checkSettings" -}}
+{{- $wrong := list -}}
+{{- $taken := dict
+      "SPANSTREAM_KAFKA__BOOTSTRAP_SERVERS" "kafka.bootstrapServers"
+      "SPANSTREAM_KAFKA__GROUP_ID" "kafka.groupId"
+      "SPANSTREAM_KAFKA__GROUP_PROTOCOL" "kafka.groupProtocol"
+      "SPANSTREAM_KAFKA__GROUP_INSTANCE_ID" "kafka.staticMembership"
+      "SPANSTREAM_KAFKA__TRANSACTIONS" "kafka.delivery"
+      "SPANSTREAM_KAFKA__TRANSACTION_TIMEOUT_SECONDS" "kafka.transactionTimeoutSeconds"
+      "SPANSTREAM_KAFKA__CLIENT" "kafka.client"
+      "SPANSTREAM_TOPICS__DOCUMENTS" "kafka.topics.documents"
+      "SPANSTREAM_TOPICS__QUESTIONS" "kafka.topics.questions"
+      "SPANSTREAM_TOPICS__ANSWERS" "kafka.topics.answers"
+      "SPANSTREAM_TOPICS__DEAD_LETTERS" "kafka.topics.deadLetters"
+      "SPANSTREAM_TOPICS__RETRIES" "kafka.topics.retries"
+      "SPANSTREAM_REDIS__URL" "redis.url or redis.urlSecret"
+      "SPANSTREAM_MODEL__PATH" "model.path or model.fetch"
+      "SPANSTREAM_MODEL__THREADS" "model.threads"
+      "SPANSTREAM_HTTP__PORT" "http.port"
+      "SPANSTREAM_DRAIN_SECONDS" "drainSeconds"
+      "SPANSTREAM_LOG__FORMAT" "nothing: logs of pods are JSON"
+      "SPANSTREAM_TRIAGE__PLAYBOOK" "triage.playbook or triage.playbookConfigMap" -}}
+{{- range $group, $settings := dict "settings" .Values.settings "triage.settings" .Values.triage.settings -}}
+{{- range $name, $_ := $settings -}}
+{{- with get $taken $name -}}
+{{- $wrong = append $wrong (printf "%s.%s is set by %s" $group $name .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $wrong | toJson -}}
+{{- end -}}

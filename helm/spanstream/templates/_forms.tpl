@@ -1,0 +1,57 @@
+{{/*
+The forms of single values. They are here and not in values.schema.json, because here a sentence can say what is wanted,
+and a password that stands in the wrong place is not repeated.
+*/}}
+{{- define "spanstream.checkForms" -}}
+{{- $wrong := list -}}
+{{- $address := "^[^\\s,:@]+:[0-9]{1,5}$" -}}
+{{- $brokers := .Values.kafka.bootstrapServers | splitList "," -}}
+{{- range $brokers -}}
+{{- if not (regexMatch $address (trim .)) -}}
+{{- $wrong = append $wrong "kafka.bootstrapServers has to be host:port, comma-separated, for example kafka-0:9092,kafka-1:9092" -}}
+{{- end -}}
+{{- end -}}
+{{- range $form := list
+      (list "image.digest" .Values.image.digest "^(sha256:[0-9a-f]{64})?$" "is sha256: and 64 hexadecimal digits")
+      (list "gpu.image.digest" .Values.gpu.image.digest "^(sha256:[0-9a-f]{64})?$" "is sha256: and 64 hexadecimal digits")
+      (list "redis.url" .Values.redis.url "^((redis|rediss)://[^@\\s]+)?$" "is redis://host:port/database or rediss://, without user and password; a URL with them comes from redis.urlSecret")
+      (list "model.path" .Values.model.path "^(/.*)?$" "is an absolute path in the image")
+      (list "model.fetch.url" .Values.model.fetch.url "^(https?://[^@\\s]+)?$" "is https://..., without user and password; a URL that is a secret comes from model.fetch.urlSecret")
+      (list "model.fetch.sha256" .Values.model.fetch.sha256 "^([0-9a-f]{64})?$" "is 64 hexadecimal digits; sha256sum prints them")
+      (list "scaling.keda.kafkaVersion" .Values.scaling.keda.kafkaVersion "^[0-9]+\\.[0-9]+\\.[0-9]+$" "is three numbers, for example 3.6.0")
+      (list "scaling.keda.workSeconds.prometheusAddress" .Values.scaling.keda.workSeconds.prometheusAddress "^(https?://\\S+)?$" "is http://host:port")
+      (list "gpu.resource" .Values.gpu.resource "^[a-z0-9.-]+/[A-Za-z0-9._-]+$" "is a device plugin's resource, for example nvidia.com/gpu")
+      (list "triage.playbookFile" .Values.triage.playbookFile "^[-._a-zA-Z0-9]+$" "is a file's name: letters, digits, dot, dash and underscore")
+      (list "replay.schedule" .Values.replay.schedule "^(@[a-z]+|\\S+( +\\S+){4})$" "is five fields of cron, for example 17 * * * *") -}}
+{{- if not (regexMatch (index $form 2) (index $form 1)) -}}
+{{- $wrong = append $wrong (printf "%s %s" (index $form 0) (index $form 3)) -}}
+{{- end -}}
+{{- end -}}
+{{- range $name, $topic := .Values.kafka.topics -}}
+{{- if not (regexMatch "^[a-zA-Z0-9._-]{1,249}$" $topic) -}}
+{{- $wrong = append $wrong (printf "kafka.topics.%s is a topic's name: letters, digits, dot, dash and underscore" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- range $name, $_ := .Values.kafka.client -}}
+{{- if regexMatch "(password|secret|\\.pem$|^sasl\\.jaas|^sasl\\.oauthbearer\\.config$)" $name -}}
+{{- $wrong = append $wrong (printf "kafka.client.%s would lie in a ConfigMap; passwords come from the Secret that kafka.sasl.secretName names, or by extraEnv" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- range $group, $settings := dict "settings" .Values.settings "triage.settings" .Values.triage.settings -}}
+{{- range $name, $_ := $settings -}}
+{{- if not (regexMatch "^SPANSTREAM_[A-Z][A-Z0-9_]*$" $name) -}}
+{{- $wrong = append $wrong (printf "%s.%s is no setting: their names begin with SPANSTREAM_, as in the README" $group $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- range $pool, $resources := dict "resources" .Values.resources "gpu.resources" .Values.gpu.resources "triage.resources" .Values.triage.resources "replay.resources" .Values.replay.resources -}}
+{{- range $bound, $amounts := $resources -}}
+{{- with get ($amounts | default dict) "cpu" -}}
+{{- if not (regexMatch "^([0-9]+(\\.[0-9]+)?|[0-9]+m)$" (toString .)) -}}
+{{- $wrong = append $wrong (printf "%s.%s.cpu is cores, for example 2, \"1.5\" or 500m" $pool $bound) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $wrong | uniq | toJson -}}
+{{- end -}}

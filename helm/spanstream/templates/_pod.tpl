@@ -1,0 +1,167 @@
+{{/*
+The pod of a part. Arguments: root, part, args (of the program), image, resources, serves (whether it has the HTTP
+port), and, where they are not the CPU pool's: env, volumes and mounts (lists), nodeSelector, tolerations, affinity,
+runtimeClassName, restartPolicy, readsModel.
+*/}}
+{{- define "spanstream.pod" -}}
+{{- $values := .root.Values -}}
+{{- $fetches := and .readsModel (eq $values.model.source "fetch") -}}
+{{- $tls := and $values.kafka.tls.enabled $values.kafka.tls.secretName -}}
+metadata:
+  labels:
+    # Nothing that a new version of the chart alone would change: it would make new pods.
+    {{- include "spanstream.partSelector" (dict "root" .root "part" .part) | nindent 4 }}
+    {{- with $values.podLabels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  annotations:
+    # Another configuration makes new pods.
+    checksum/settings: {{ include "spanstream.settings" .root | sha256sum }}
+    {{- with .checksum }}
+    checksum/playbook: {{ . }}
+    {{- end }}
+    {{- with $values.podAnnotations }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+spec:
+  serviceAccountName: {{ include "spanstream.serviceAccount" .root }}
+  automountServiceAccountToken: false
+  enableServiceLinks: false
+  terminationGracePeriodSeconds: {{ include "spanstream.written" $values.terminationGracePeriodSeconds }}
+  {{- with .restartPolicy }}
+  restartPolicy: {{ . }}
+  {{- end }}
+  {{- with $values.imagePullSecrets }}
+  imagePullSecrets:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $values.priorityClassName }}
+  priorityClassName: {{ . | quote }}
+  {{- end }}
+  {{- with .runtimeClassName }}
+  runtimeClassName: {{ . | quote }}
+  {{- end }}
+  securityContext:
+    runAsNonRoot: true
+    runAsUser: 10001
+    runAsGroup: 10001
+    fsGroup: 10001
+    fsGroupChangePolicy: OnRootMismatch
+    seccompProfile: {type: RuntimeDefault}
+  {{- if $fetches }}
+  initContainers:
+    - name: fetch-model
+      image: {{ .image | quote }}
+      imagePullPolicy: {{ $values.image.pullPolicy }}
+      args: [model, fetch, "$(MODEL_URL)", --sha256, {{ $values.model.fetch.sha256 | quote }}, --output, /model/artifact]
+      env:
+        - name: MODEL_URL
+          {{- if $values.model.fetch.urlSecret.name }}
+          valueFrom:
+            secretKeyRef: {name: {{ $values.model.fetch.urlSecret.name | quote }}, key: {{ $values.model.fetch.urlSecret.key | quote }}}
+          {{- else }}
+          value: {{ $values.model.fetch.url | quote }}
+          {{- end }}
+        {{- with $values.extraEnv }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+      securityContext:
+        allowPrivilegeEscalation: false
+        readOnlyRootFilesystem: true
+        capabilities: {drop: [ALL]}
+      resources:
+        {{- toYaml .resources | nindent 8 }}
+      volumeMounts:
+        - {name: tmp, mountPath: /tmp}
+        - {name: model, mountPath: /model}
+  {{- end }}
+  containers:
+    - name: {{ .part }}
+      image: {{ .image | quote }}
+      imagePullPolicy: {{ $values.image.pullPolicy }}
+      args: {{ toJson .args }}
+      envFrom:
+        - configMapRef: {name: {{ include "spanstream.name" .root }}-settings}
+      {{- /* A list of its own, so that it can be left out where it is empty. */}}
+      {{- $env := concat (include "spanstream.secrets" .root | fromYamlArray) (.env | default list) $values.extraEnv }}
+      {{- with $env }}
+      env:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- if .serves }}
+      ports:
+        - {name: http, containerPort: {{ $values.http.port }}, protocol: TCP}
+      startupProbe:
+        httpGet: {path: /healthz, port: http}
+        periodSeconds: {{ $values.probes.startup.periodSeconds }}
+        failureThreshold: {{ $values.probes.startup.failureThreshold }}
+        timeoutSeconds: 3
+      # The loop turns. A consumer that waits for Kafka is alive: to start it anew would not help.
+      livenessProbe:
+        httpGet: {path: /healthz, port: http}
+        periodSeconds: {{ $values.probes.liveness.periodSeconds }}
+        failureThreshold: {{ $values.probes.liveness.failureThreshold }}
+        timeoutSeconds: 5
+      # Partitions are owned and their documents are read.
+      readinessProbe:
+        httpGet: {path: /readyz, port: http}
+        periodSeconds: {{ $values.probes.readiness.periodSeconds }}
+        failureThreshold: {{ $values.probes.readiness.failureThreshold }}
+        timeoutSeconds: 3
+      {{- end }}
+      securityContext:
+        allowPrivilegeEscalation: false
+        readOnlyRootFilesystem: true
+        capabilities: {drop: [ALL]}
+      resources:
+        {{- toYaml .resources | nindent 8 }}
+      volumeMounts:
+        - {name: tmp, mountPath: /tmp}
+        {{- if $fetches }}
+        - {name: model, mountPath: /model, readOnly: true}
+        {{- end }}
+        {{- if $tls }}
+        - {name: kafka, mountPath: /etc/spanstream/kafka, readOnly: true}
+        {{- end }}
+        {{- with .mounts }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+  volumes:
+    - name: tmp
+      emptyDir: {medium: Memory, sizeLimit: 16Mi}
+    {{- if $fetches }}
+    - name: model
+      emptyDir: {sizeLimit: {{ $values.model.fetch.sizeLimit }}}
+    {{- end }}
+    {{- if $tls }}
+    - name: kafka
+      secret: {secretName: {{ $values.kafka.tls.secretName | quote }}, defaultMode: 0440}
+    {{- end }}
+    {{- with .volumes }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- with .nodeSelector }}
+  nodeSelector:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .tolerations }}
+  tolerations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .affinity }}
+  affinity:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- if .serves }}
+  topologySpreadConstraints:
+    {{- range $values.spreadOver }}
+    - topologyKey: {{ . }}
+      maxSkew: 1
+      # Better unevenly than not at all: what is asked is answered late, not never.
+      whenUnsatisfiable: ScheduleAnyway
+      labelSelector:
+        matchLabels:
+          {{- include "spanstream.partSelector" $ | nindent 10 }}
+    {{- end }}
+  {{- end }}
+{{- end -}}

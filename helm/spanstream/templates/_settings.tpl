@@ -1,0 +1,79 @@
+{{/* A value as text. Helm holds numbers as floats, and would write a million as 1e+06. */}}
+{{- define "spanstream.written" -}}
+{{- if kindIs "float64" . -}}{{ eq (floor .) . | ternary (int64 . | toString) (toString .) }}{{- else -}}{{ toString . }}{{- end -}}
+{{- end -}}
+
+{{/* What the values set, by its name in the program's environment: neither passwords nor what differs between pods. */}}
+
+{{- define "spanstream.settings" -}}
+SPANSTREAM_KAFKA__BOOTSTRAP_SERVERS: {{ .Values.kafka.bootstrapServers | quote }}
+SPANSTREAM_KAFKA__GROUP_ID: {{ .Values.kafka.groupId | quote }}
+SPANSTREAM_KAFKA__GROUP_PROTOCOL: {{ .Values.kafka.groupProtocol | quote }}
+SPANSTREAM_KAFKA__TRANSACTIONS: {{ eq .Values.kafka.delivery "exactly-once" | quote }}
+{{- with .Values.kafka.transactionTimeoutSeconds }}
+SPANSTREAM_KAFKA__TRANSACTION_TIMEOUT_SECONDS: {{ include "spanstream.written" . | quote }}
+{{- end }}
+{{- with include "spanstream.kafkaClient" . | fromJson }}
+SPANSTREAM_KAFKA__CLIENT: {{ toJson . | quote }}
+{{- end }}
+SPANSTREAM_TOPICS__DOCUMENTS: {{ .Values.kafka.topics.documents | quote }}
+SPANSTREAM_TOPICS__QUESTIONS: {{ .Values.kafka.topics.questions | quote }}
+SPANSTREAM_TOPICS__ANSWERS: {{ .Values.kafka.topics.answers | quote }}
+SPANSTREAM_TOPICS__DEAD_LETTERS: {{ .Values.kafka.topics.deadLetters | quote }}
+SPANSTREAM_TOPICS__RETRIES: {{ .Values.kafka.topics.retries | quote }}
+{{- with .Values.redis.url }}
+SPANSTREAM_REDIS__URL: {{ . | quote }}
+{{- end }}
+{{- with .Values.model.threads }}
+SPANSTREAM_MODEL__THREADS: {{ include "spanstream.written" . | quote }}
+{{- end }}
+{{- if eq .Values.model.source "fetch" }}
+SPANSTREAM_MODEL__PATH: /model/artifact
+{{- else if .Values.model.path }}
+SPANSTREAM_MODEL__PATH: {{ .Values.model.path | quote }}
+{{- end }}
+SPANSTREAM_HTTP__PORT: {{ include "spanstream.written" .Values.http.port | quote }}
+SPANSTREAM_DRAIN_SECONDS: {{ include "spanstream.written" .Values.drainSeconds | quote }}
+SPANSTREAM_LOG__FORMAT: json
+{{- range $name, $value := .Values.settings }}
+{{ $name }}: {{ include "spanstream.written" $value | quote }}
+{{- end }}
+{{- end -}}
+
+{{/* librdkafka's properties: the values' own, and those that SASL and TLS come to, without the passwords. */}}
+{{- define "spanstream.kafkaClient" -}}
+{{- $client := deepCopy .Values.kafka.client -}}
+{{- $sasl := .Values.kafka.sasl.mechanism -}}
+{{- $tls := .Values.kafka.tls -}}
+{{- if or $sasl $tls.enabled -}}
+{{- $_ := set $client "security.protocol" (printf "%s%s" (ternary "SASL_" "" (not (empty $sasl))) ($tls.enabled | ternary "SSL" "PLAINTEXT")) -}}
+{{- end -}}
+{{- with $sasl -}}{{- $_ := set $client "sasl.mechanism" . -}}{{- end -}}
+{{- if and $tls.enabled $tls.secretName -}}
+{{- with $tls.caKey -}}{{- $_ := set $client "ssl.ca.location" (printf "/etc/spanstream/kafka/%s" .) -}}{{- end -}}
+{{- with $tls.certKey -}}{{- $_ := set $client "ssl.certificate.location" (printf "/etc/spanstream/kafka/%s" .) -}}{{- end -}}
+{{- with $tls.keyKey -}}{{- $_ := set $client "ssl.key.location" (printf "/etc/spanstream/kafka/%s" .) -}}{{- end -}}
+{{- end -}}
+{{- $client | toJson -}}
+{{- end -}}
+
+{{/* Passwords, by reference. A property's own variable needs no quoting, as a JSON object around a password would. */}}
+{{- define "spanstream.secrets" -}}
+{{- with .Values.kafka.sasl }}
+{{- if .mechanism }}
+- name: SPANSTREAM_KAFKA__CLIENT__sasl.username
+  valueFrom:
+    secretKeyRef: {name: {{ .secretName | quote }}, key: {{ .usernameKey | quote }}}
+- name: SPANSTREAM_KAFKA__CLIENT__sasl.password
+  valueFrom:
+    secretKeyRef: {name: {{ .secretName | quote }}, key: {{ .passwordKey | quote }}}
+{{- end }}
+{{- end }}
+{{- with .Values.redis.urlSecret }}
+{{- if .name }}
+- name: SPANSTREAM_REDIS__URL
+  valueFrom:
+    secretKeyRef: {name: {{ .name | quote }}, key: {{ .key | quote }}}
+{{- end }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,156 @@
+"""Values that are wrong, or right one by one and contradict each other: refused, in words that say what to do."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.cluster.chart import Refused, Values, only, render
+
+TO_ZERO = {"mode": "keda", "minReplicas": 0, "keda": {"workSeconds": {"from": "none"}}}
+
+REFUSED: dict[str, tuple[Values, str]] = {
+    "a drain as long as the grace period": (
+        {"drainSeconds": 45},
+        "drainSeconds (45) needs a terminationGracePeriodSeconds of 50 at least, not 45",
+    ),
+    "more pods than partitions, scaled": (
+        {"kafka": {"partitions": 4}, "scaling": {"maxReplicas": 5}},
+        "scaling.maxReplicas (5) is above kafka.partitions (4)",
+    ),
+    "more pods than partitions, fixed": (
+        {"kafka": {"partitions": 4}, "scaling": {"mode": "none"}, "replicas": 5},
+        "replicas (5) is above kafka.partitions (4)",
+    ),
+    "more pods than partitions, with the GPU pool's": (
+        {"scaling": {"mode": "keda", "maxReplicas": 11}, "gpu": {"enabled": True, "maxReplicas": 2}},
+        "scaling.maxReplicas (11) and the GPU pool's pods (2) are together above kafka.partitions (12)",
+    ),
+    "more triage pods than partitions": (
+        {
+            "scaling": {"mode": "keda"},
+            "triage": {"enabled": True, "playbook": "x", "scaling": {"enabled": True, "maxReplicas": 13}},
+        },
+        "triage.scaling.maxReplicas (13) is above triage.scaling.partitions (12)",
+    ),
+    "fewest above most": (
+        {"scaling": {"minReplicas": 5, "maxReplicas": 4}},
+        "scaling.minReplicas (5) is above scaling.maxReplicas (4)",
+    ),
+    "more threads than the CPU limit": (
+        {"model": {"threads": 3}},
+        "model.threads (3) is more than resources.limits.cpu (2)",
+    ),
+    "more threads than the CPU limit in thousandths": (
+        {"model": {"threads": 2}, "resources": {"limits": {"cpu": "1500m"}}},
+        "model.threads (2) is more than resources.limits.cpu (1500m)",
+    ),
+    "neither threads nor a CPU limit": (
+        {"resources": {"limits": {"cpu": None}}},
+        "resources.limits.cpu and model.threads are both not set",
+    ),
+    "a transactional id without transactions": (
+        {"kafka": {"delivery": "at-least-once"}, "settings": {"SPANSTREAM_KAFKA__TRANSACTIONAL_ID": "a"}},
+        "is a setting of exactly-once, and kafka.delivery is at-least-once: transactions are off",
+    ),
+    "a transaction's timeout without transactions": (
+        {"kafka": {"delivery": "at-least-once", "transactionTimeoutSeconds": 30}},
+        "kafka.transactionTimeoutSeconds is a setting of exactly-once",
+    ),
+    "transactions off behind the chart's back": (
+        {"settings": {"SPANSTREAM_KAFKA__TRANSACTIONS": False}},
+        "settings.SPANSTREAM_KAFKA__TRANSACTIONS is set by kafka.delivery",
+    ),
+    "one transactional id for all": (
+        {"settings": {"SPANSTREAM_KAFKA__TRANSACTIONAL_ID": "a"}},
+        "would give all pods the same one",
+    ),
+    "static membership and scale to zero": (
+        {"kafka": {"staticMembership": True}, "scaling": TO_ZERO},
+        "scaling.minReplicas 0 with kafka.staticMembership",
+    ),
+    "scale to zero without KEDA": (
+        {"scaling": {"mode": "hpa", "minReplicas": 0}},
+        "scaling.minReplicas 0 needs KEDA",
+    ),
+    "scale to zero while pods are asked": (
+        {"scaling": {"mode": "keda", "minReplicas": 0}},
+        "at zero there is no pod to ask",
+    ),
+    "Prometheus without an address": (
+        {"scaling": {"mode": "keda", "keda": {"workSeconds": {"from": "prometheus"}}}},
+        "needs scaling.keda.workSeconds.prometheusAddress",
+    ),
+    "a session timeout that is the broker's": (
+        {"kafka": {"groupProtocol": "consumer"}, "settings": {"SPANSTREAM_KAFKA__SESSION_TIMEOUT_SECONDS": 9}},
+        "is the classic protocol's",
+    ),
+    "SASL without its secret": ({"kafka": {"sasl": {"mechanism": "PLAIN"}}}, "needs kafka.sasl.secretName"),
+    "a certificate without its key": (
+        {"kafka": {"tls": {"enabled": True, "secretName": "s", "certKey": "tls.crt"}}},
+        "kafka.tls.certKey and kafka.tls.keyKey go together",
+    ),
+    "two addresses of Redis": (
+        {"redis": {"url": "redis://redis:6379", "urlSecret": {"name": "s"}}},
+        "redis.url and redis.urlSecret.name are both set",
+    ),
+    "a model without its SHA-256": (
+        {"model": {"source": "fetch", "fetch": {"url": "https://models.example.com/a.tar.gz"}}},
+        "model.source fetch needs",
+    ),
+    "a model that nothing fetches": (
+        {"model": {"fetch": {"url": "https://models.example.com/a.tar.gz"}}},
+        "model.fetch is given, and model.source is image",
+    ),
+    "triage without a playbook": ({"triage": {"enabled": True}}, "needs triage.playbook"),
+    # Forms.
+    "no brokers": ({"kafka": {"bootstrapServers": ""}}, "kafka.bootstrapServers has to be host:port"),
+    "a broker without a port": ({"kafka": {"bootstrapServers": "a:1,b"}}, "kafka.bootstrapServers has to be host:port"),
+    "a password in a URL": ({"redis": {"url": "redis://:hunter2@redis"}}, "a URL with them comes from redis.urlSecret"),
+    "a password in a ConfigMap": (
+        {"kafka": {"client": {"sasl.password": "hunter2"}}},
+        "kafka.client.sasl.password would lie in a ConfigMap",
+    ),
+    "half a SHA-256": ({"model": {"fetch": {"sha256": "4d5f"}}}, "model.fetch.sha256 is 64 hexadecimal digits"),
+    "words for cores": ({"resources": {"limits": {"cpu": "two"}}}, "resources.limits.cpu is cores"),
+    "a setting of another program": ({"settings": {"JAVA_OPTS": "x"}}, "settings.JAVA_OPTS is no setting"),
+    # The schema's own words.
+    "a misspelt value": ({"replica": 3}, "additional properties 'replica' not allowed"),
+    "a misspelt value inside": ({"scaling": {"max": 3}}, "additional properties 'max' not allowed"),
+    "a word for a number": ({"replicas": "three"}, "at '/replicas': got string, want integer"),
+    "no partitions": ({"kafka": {"partitions": 0}}, "at '/kafka/partitions': minimum: got 0, want 1"),
+    "another mode": ({"scaling": {"mode": "keeda"}}, "at '/scaling/mode': value must be one of 'auto', 'keda'"),
+    "a port that needs a capability": ({"http": {"port": 80}}, "at '/http/port': minimum: got 80, want 1,024"),
+    "a reason that there is not": (
+        {"replay": {"reasons": ["bored"]}},
+        "at '/replay/reasons/0': value must be one of 'undecodable'",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_wrong_is_refused_in_words(case: str) -> None:
+    values, says = REFUSED[case]
+    with pytest.raises(Refused) as refused:
+        render(values)
+    assert says in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_everything_that_is_wrong_is_said_at_once() -> None:
+    with pytest.raises(Refused) as refused:
+        render({"drainSeconds": 60, "model": {"threads": 9}, "scaling": {"maxReplicas": 99}})
+    assert str(refused.value).count("\n- ") == 3
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"model": {"threads": 1}, "resources": {"limits": {"cpu": 1.5}}},
+        {"model": {"threads": 2}},
+        {"model": {"threads": 4}, "resources": {"limits": {"cpu": "4000m"}}},
+    ],
+    ids=str,
+)
+def test_threads_up_to_the_cpu_limit_are_taken(values: Values) -> None:
+    settings = only(render(values), "ConfigMap")["data"]
+    assert settings["SPANSTREAM_MODEL__THREADS"] == str(values["model"]["threads"])

@@ -1,0 +1,85 @@
+"""The chart, by helm: what it renders and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.support.cluster.tools import tool
+
+CHART = Path(__file__).parents[3] / "helm" / "spanstream"
+EXAMPLES = tuple(sorted((CHART / "examples").glob("*.yaml")))
+RELEASE = "qa"
+
+Object = dict[str, Any]
+Values = Mapping[str, Any]
+
+
+def helm(*arguments: str | Path, values: Values | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run helm; `values` are given as a file on its standard input.
+
+    Raises:
+        subprocess.CalledProcessError: it fails, and `check` is set.
+    """
+    from_stdin = [] if values is None else ["--values=-"]
+    return subprocess.run(
+        [tool("helm") / "helm", *arguments, *from_stdin],
+        input=None if values is None else json.dumps(values),
+        capture_output=True,
+        text=True,
+        check=check,
+    )
+
+
+class Refused(Exception):
+    """The chart does not render with these values; the text is what the user reads."""
+
+
+def render(values: Values | None = None, *files: Path, has: tuple[str, ...] = ()) -> list[Object]:
+    """The objects of `helm template`.
+
+    Args:
+        values: over those of the files.
+        files: values files.
+        has: kinds that the cluster knows, as `group/version/Kind`.
+
+    Raises:
+        Refused: it does not render.
+    """
+    options = [f"--values={file}" for file in files] + [f"--api-versions={kind}" for kind in has]
+    given = dict(values or {})
+    if not files:
+        given["kafka"] = {"bootstrapServers": "kafka:9092"} | given.get("kafka", {})
+    done = helm("template", RELEASE, CHART, "--namespace=qa", *options, values=given, check=False)
+    if done.returncode != 0:
+        raise Refused(done.stderr)
+    return [one for one in yaml.safe_load_all(done.stdout) if one]
+
+
+def only(objects: list[Object], kind: str, name: str | None = None) -> Object:
+    """The one object of a kind, or of a kind and a name."""
+    found = [one for one in objects if one["kind"] == kind and name in (None, one["metadata"]["name"])]
+    assert len(found) == 1, f"{len(found)} of {kind} {name or ''}"
+    return found[0]
+
+
+def kinds(objects: list[Object]) -> list[tuple[str, str]]:
+    """Kind and name of each."""
+    return [(one["kind"], one["metadata"]["name"]) for one in objects]
+
+
+def pod_specs(objects: list[Object]) -> dict[str, Object]:
+    """The pods that these objects make, by the name of the object."""
+    found: dict[str, Object] = {}
+    for one in objects:
+        spec = one.get("spec", {})
+        if one["kind"] == "CronJob":
+            spec = spec["jobTemplate"]["spec"]
+        if "template" in spec:
+            found[one["metadata"]["name"]] = spec["template"]["spec"]
+    return found

@@ -1,0 +1,53 @@
+"""Producers that write in transactions, and so leave a marker in each partition that they wrote to."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from consumer.broker import Outgoing
+from tests.support.stream import Stream
+
+
+def send(stream: Stream, records: Sequence[Outgoing], *, abort: bool = False) -> None:
+    """All records in one transaction, committed or aborted."""
+    producer = Producer(
+        {
+            "bootstrap.servers": stream.bootstrap,
+            "transactional.id": f"tests-{uuid.uuid4().hex}",
+            "partitioner": "murmur2_random",
+        }
+    )
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    for record in records:
+        producer.produce(record.topic, key=record.key, value=record.value, headers=list(record.headers))
+    producer.flush(30)
+    if abort:
+        producer.abort_transaction(30)
+    else:
+        producer.commit_transaction(30)
+
+
+def log_ends(stream: Stream, topic: str) -> dict[int, int]:
+    """Where each partition ends, markers counted, as KEDA counts."""
+    reader = Consumer({"bootstrap.servers": stream.bootstrap, "group.id": "unused"})
+    try:
+        return {
+            number: reader.get_watermark_offsets(TopicPartition(topic, number), timeout=20)[1]
+            for number in range(stream.partitions)
+        }
+    finally:
+        reader.close()
+
+
+def committed(stream: Stream, topic: str) -> dict[int, int | None]:
+    """What the group has committed of the topic."""
+    reader = Consumer({"bootstrap.servers": stream.bootstrap, "group.id": stream.name})
+    try:
+        asked = [TopicPartition(topic, number) for number in range(stream.partitions)]
+        return {at.partition: at.offset if at.offset >= 0 else None for at in reader.committed(asked, timeout=20)}
+    finally:
+        reader.close()
