@@ -168,29 +168,35 @@ lent {available_cpus()} threads."""
 
 
 def _data(evaluation: Evaluation) -> str:
-    parts = []
-    if training := evaluation.training:
-        facts = {
-            "epochs": training.epochs,
-            "steps": training.steps,
-            "peak learning rate": training.learning_rate,
-            "seed": training.seed,
-            "hours": training.hours,
-            "precision": training.precision,
-            "program": training.program,
-        }
-        known = "; ".join(f"{name} {value}" for name, value in facts.items() if value is not None)
-        parts.append(f"Fine-tuned from {training.base} ({known})." if known else f"Fine-tuned from {training.base}.")
-        rows = [
-            f"| {one.file} | {one.questions} | {one.unanswerable} | {one.weight:g} | `{one.sha256[:16]}` |"
-            for one in training.data
-        ]
-        heading = ["| File | Questions | without an answer | Weight | SHA-256 |", "|---|---|---|---|---|"]
-        parts += ["\n".join([*heading, *rows])] if rows else []
+    if evaluation.training:
+        parts = _training(evaluation.training)
     else:
-        parts.append("The checkpoint does not say what it was trained on (it has no `training.json`).")
+        parts = ["The checkpoint does not say what it was trained on (it has no `training.json`)."]
     parts.append(evaluation.about or "Nothing was said about licences when it was built (`--about`).")
     return "\n\n".join(parts)
+
+
+def _training(training: Training, called: str = "") -> list[str]:
+    """A paragraph and a table for this training, and for those before it."""
+    facts = {
+        "epochs": training.epochs,
+        "steps": training.steps,
+        "peak learning rate": training.learning_rate,
+        "seed": training.seed,
+        "hours": training.hours,
+        "precision": training.precision,
+        "program": training.program,
+    }
+    known = "; ".join(f"{name} {value}" for name, value in facts.items() if value is not None)
+    what = f"{called} fine-tuned from {training.base}" if called else f"Fine-tuned from {training.base}"
+    parts = [f"{what} ({known})." if known else f"{what}."]
+    rows = [
+        f"| {one.file} | {one.questions} | {one.unanswerable} | {one.weight:g} | `{one.sha256[:16]}` |"
+        for one in training.data
+    ]
+    heading = ["| File | Questions | without an answer | Weight | SHA-256 |", "|---|---|---|---|---|"]
+    parts += ["\n".join([*heading, *rows])] if rows else []
+    return parts + (_training(training.earlier, called=f"That {training.base} was") if training.earlier else [])
 
 
 def _command(evaluation: Evaluation) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from models.build.errors import BuildError
 
@@ -38,6 +38,7 @@ class Training(BaseModel):
     hours: float | None = None
     precision: str | None = None
     program: str | None = None
+    earlier: Training | None = Field(None, description="How the base was made, where it says.")
 
 
 def read_training(folder: Path) -> Training | None:

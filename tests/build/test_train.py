@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ pytest.importorskip("peft", reason="the build group's tools are not installed (m
 import tokenizers
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForQuestionAnswering, BertConfig, BertModel, PreTrainedTokenizerFast
+from transformers import AutoModel, AutoModelForQuestionAnswering, BertConfig, BertModel, PreTrainedTokenizerFast
 
 from models.build.checkpoint import Checkpoint
 from models.build.errors import BuildError
@@ -156,11 +157,17 @@ def test_a_killed_training_goes_on_with_the_same_command(options: Options, tmp_p
     assert int(first_step.split()[1].replace(",", "")) > 1
 
 
+@pytest.mark.parametrize("lora_rank", [None, 4])
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
-def test_every_architecture_learns(options: Options, tmp_path: Path, model_type: str) -> None:
-    base = write_tiny_checkpoint(model_type, tmp_path / model_type)
+def test_every_architecture_learns_with_a_new_head(
+    options: Options, tmp_path: Path, model_type: str, lora_rank: int | None
+) -> None:
+    checkpoint = write_tiny_checkpoint(model_type, tmp_path / model_type)
+    base = tmp_path / "encoder only"
+    shutil.copytree(checkpoint, base)
+    AutoModel.from_pretrained(checkpoint).save_pretrained(base)
     losses: list[float] = []
-    options = replace(options, base=str(base), epochs=15, learning_rate=1e-3)
+    options = replace(options, base=str(base), epochs=15, learning_rate=3e-3, lora_rank=lora_rank)
     assert train(options, tmp_path / "trained", watch=lambda done: losses.append(done.loss))
     assert losses[-1] < losses[0] - 0.1
     assert Checkpoint.open(str(tmp_path / "trained")).model_type == model_type
@@ -170,6 +177,9 @@ def test_low_rank_updates_leave_the_embeddings_and_are_merged(options: Options, 
     assert train(options, tmp_path / "first")
     adapted = replace(options, base=str(tmp_path / "first"), lora_rank=4, epochs=2)
     assert train(adapted, tmp_path / "second")
+    record = read_training(tmp_path / "second")
+    assert record is not None
+    assert record.earlier == read_training(tmp_path / "first")
     before, after = weights(tmp_path / "first"), weights(tmp_path / "second")
     assert before.keys() == after.keys()
     assert torch.equal(

@@ -151,7 +151,7 @@ class Stream:
         with log_file.open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "consumer", *(arguments or ("run",))],
-                cwd=REPOSITORY,
+                cwd=self.folder,  # what a command writes where it stands is not the repository's
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -166,7 +166,7 @@ class Stream:
         """Run a command of the program to its end."""
         return subprocess.run(
             [sys.executable, "-m", "consumer", *arguments],
-            cwd=REPOSITORY,
+            cwd=self.folder,  # what a command writes where it stands is not the repository's
             env=self.environment | {f"SPANSTREAM_{name}": value for name, value in settings.items()},
             input=stdin,
             capture_output=True,

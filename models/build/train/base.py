@@ -12,7 +12,6 @@ from models.build.silence import silence
 from models.errors import ArtifactError
 from models.tokenization import Tokenizer
 
-_HEAD: Final = "qa_outputs."
 # What configurations call it.
 _DROPOUTS: Final = (
     "hidden_dropout_prob",
@@ -72,7 +71,7 @@ def open_base(name: str, *, dropout: float | None = None, on_gpu: bool = False) 
     except ArtifactError as error:
         raise BuildError(str(error)) from error
     model, missing = _load_model(checkpoint, dropout, on_gpu=on_gpu)
-    if torn := [key for key in missing if not key.startswith(_HEAD)]:
+    if torn := [key for key in missing if key.startswith(f"{model.base_model_prefix}.")]:
         raise BuildError(f"{name}: weights are missing, {torn[0]} for one")
     return Base(checkpoint, model, library_tokenizer, tokenizer, has_head=not missing)
 

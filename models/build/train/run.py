@@ -36,6 +36,7 @@ from models.build.train.trainer import (
 )
 from models.build.train.windows import training_windows
 from models.build.training import FILE as RECORD
+from models.build.training import read_training
 from models.windowing import WindowShape
 
 Say = Callable[[str], None]
@@ -102,7 +103,9 @@ def train(
         base.model = model.merge_and_unload()
     after = _score(base, shape, validation, "after", say)
     done = {"steps": len(batches), "hours": round(seconds / 3600, 2), "before": before, "after": after}
-    _save(base, {**plan, **done, "program": _program()}, output)
+    earlier = read_training(base.checkpoint.folder)
+    told = {} if earlier is None else {"earlier": earlier.model_dump(mode="json")}
+    _save(base, {**plan, **done, "program": _program(), **told}, output)
     work.remove()
     say(f"trained {output}")
     return True
@@ -139,13 +142,15 @@ def _prepared(base: Base, options: Options) -> Any:  # noqa: ANN401 - torch modu
             weights.requires_grad_(requires_grad=False)
     if options.lora_rank is None:
         return base.model
+    # What is not the encoder: `qa_outputs` for most architectures, `qa_classifier` for BigBird.
+    heads = [name for name, _ in base.model.named_children() if name != base.model.base_model_prefix]
     config = LoraConfig(
         task_type=TaskType.QUESTION_ANS,
         r=options.lora_rank,
         lora_alpha=2 * options.lora_rank,
         target_modules="all-linear",
-        exclude_modules=["qa_outputs"],
-        modules_to_save=["qa_outputs"],
+        exclude_modules=heads,
+        modules_to_save=heads,
     )
     return get_peft_model(base.model, config)
 
