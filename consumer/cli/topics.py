@@ -53,7 +53,9 @@ def describe(config: ConfigFile = None) -> None:
     settings = open_settings(config)
     admin = TopicAdmin(kafka_config(settings))
     names = [spec.name for spec in topic_specs(settings.topics, partitions=1)]
-    found = admin.describe(names)
+    triage = [spec.name for spec in triage_topic_specs(settings.topics, partitions=1)]
+    found = admin.describe([*names, *triage])
+    names += [name for name in triage if name in found]
     lag = admin.lag(settings.kafka.group_id, [name for name in settings.topics.asked if name in found])
     table = Table(
         "topic", "partitions", "replicas", "cleanup", "max.message.bytes", "lag of " + settings.kafka.group_id

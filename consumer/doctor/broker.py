@@ -85,6 +85,7 @@ class BrokerChecks:
             "partitions": look_at.partitions,
             "compaction": look_at.compaction,
             "record sizes": look_at.record_sizes,
+            "triage": look_at.triage,
         }
         return [
             Check(KAFKA, self.reachable, _START, seconds=seconds),
@@ -126,7 +127,8 @@ class BrokerChecks:
     def topics(self) -> Finding:
         """Whether they are there; what is heard of them is kept for the checks that follow."""
         try:
-            self._found = self.access.admin().describe(look_at.all_names(self.settings.topics))
+            topics = self.settings.topics
+            self._found = self.access.admin().describe([*look_at.all_names(topics), *look_at.triage_names(topics)])
         except Stop as error:
             said, hint = said_and_advised(error)
             return failed(TOPICS, said, f"{hint}; the doctor itself needs Describe and DescribeConfigs")

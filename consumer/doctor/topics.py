@@ -23,6 +23,11 @@ def all_names(topics: TopicSettings) -> tuple[str, ...]:
     return (topics.documents, topics.questions, topics.answers, topics.retries, topics.dead_letters)
 
 
+def triage_names(topics: TopicSettings) -> tuple[str, ...]:
+    """The three that only the ticket stream has."""
+    return (topics.tickets, topics.triage, topics.triage_state)
+
+
 def existence(found: Found, topics: TopicSettings) -> Finding:
     """Whether all five are there."""
     missing = [name for name in all_names(topics) if name not in found]
@@ -60,6 +65,25 @@ def compaction(found: Found, topics: TopicSettings) -> Finding:
         detail = f"compacted, but should not be: {', '.join(thinned)}: of the records with one key only the last stays"
         return failed(subject, detail, alter.format(thinned[0], "delete"))
     return ok(subject, f"{topics.documents} is compacted")
+
+
+def triage(found: Found, topics: TopicSettings) -> Finding:
+    """Whether the ticket stream, where it is set up, gets back what it asked, and keeps what it knows."""
+    subject = "triage"
+    missing = [name for name in triage_names(topics) if name not in found]
+    if len(missing) == len(triage_names(topics)):
+        return ok(subject, "not set up (`spanstream topics create --triage` would)")
+    if missing:
+        return failed(subject, f"missing: {', '.join(missing)}", "`spanstream topics create --triage`")
+    counts = {name: found[name].partitions for name in (*topics.asked, *topics.triaged)}
+    if len(set(counts.values())) > 1:
+        said = ", ".join(f"{name} {count}" for name, count in counts.items())
+        most = max(counts.values())
+        return failed(subject, f"{said}: answers would not meet their tickets", f"give each of them {most} partitions")
+    if found[topics.triage_state].config.get("cleanup.policy") != "compact":
+        advice = f"`kafka-configs.sh --alter --topic {topics.triage_state} --add-config cleanup.policy=compact`"
+        return failed(subject, f"{topics.triage_state} is not compacted: open tickets vanish when they are old", advice)
+    return ok(subject, f"{', '.join(triage_names(topics))}: {max(counts.values())} partitions each")
 
 
 def record_sizes(found: Found, topics: TopicSettings) -> Finding:

@@ -14,7 +14,7 @@ from consumer.errors import Retryable, SpanstreamError, Stop
 from consumer.kafka.cluster import Broker
 from consumer.kafka.topic_admin import TopicSpec
 from consumer.settings import KafkaSettings, Settings, TopicSettings
-from consumer.topics import topic_specs
+from consumer.topics import topic_specs, triage_topic_specs
 
 TOPICS = TopicSettings()
 
@@ -36,6 +36,28 @@ def found_topics(**changed: TopicSpec) -> dict[str, TopicSpec]:
 def test_topics_as_the_program_creates_them_are_fine() -> None:
     judges = (topics.existence, topics.partitions, topics.compaction, topics.record_sizes)
     assert [judge(found_topics(), TOPICS).level for judge in judges] == [Level.OK] * 4
+
+
+def triage_found(**changed: TopicSpec) -> dict[str, TopicSpec]:
+    specs = {spec.name: TopicSpec(spec.name, 12, 1, spec.config) for spec in triage_topic_specs(TOPICS, partitions=12)}
+    return found_topics() | specs | {spec.name: spec for spec in changed.values()}
+
+
+def test_the_ticket_streams_topics_may_be_absent_and_are_fine_as_they_are_created() -> None:
+    assert topics.triage(found_topics(), TOPICS).level is Level.OK
+    assert "not set up" in topics.triage(found_topics(), TOPICS).detail
+    assert topics.triage(triage_found(), TOPICS).level is Level.OK
+
+
+def test_a_ticket_stream_that_could_not_gather_its_answers_is_a_failure() -> None:
+    half = triage_found()
+    del half[TOPICS.triage_state]
+    fewer = triage_found(tickets=TopicSpec(TOPICS.tickets, 6, 1, {}))
+    thrown_away = triage_found(state=TopicSpec(TOPICS.triage_state, 12, 1, {"cleanup.policy": "delete"}))
+    for found, said in ((half, "missing"), (fewer, "would not meet"), (thrown_away, "not compacted")):
+        finding = topics.triage(found, TOPICS)
+        assert finding.level is Level.FAILED
+        assert said in finding.detail
 
 
 def test_missing_topics_are_named() -> None:
