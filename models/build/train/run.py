@@ -143,7 +143,11 @@ def _prepared(base: Base, options: Options) -> Any:  # noqa: ANN401 - torch modu
     if options.lora_rank is None:
         return base.model
     # What is not the encoder: `qa_outputs` for most architectures, `qa_classifier` for BigBird.
-    heads = [name for name, _ in base.model.named_children() if name != base.model.base_model_prefix]
+    heads = [
+        name
+        for name, child in base.model.named_children()
+        if name != base.model.base_model_prefix and any(True for _ in child.parameters())
+    ]
     config = LoraConfig(
         task_type=TaskType.QUESTION_ANS,
         r=options.lora_rank,
