@@ -15,7 +15,7 @@ import pytest
 from consumer.broker import Outgoing
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.release import CONSUMER, Release, on
-from tests.support.cluster.transactions import committed, log_ends, send
+from tests.support.cluster.transactions import committed, log_ends, rewind, send
 from tests.support.kafka_broker import free_port
 from tests.support.stream import Stream, document, question, until
 
@@ -100,6 +100,34 @@ def test_an_aborted_transaction_wakes_one_pod_that_passes_it_and_goes_again(
         assert max(replicas.steps) == 1
     assert committed(stream, stream.topics.questions) == log_ends(stream, stream.topics.questions)
     assert len(stream.answers()) == 8
+
+
+def test_markers_that_a_killed_pod_left_wake_one_pod_unless_the_activation_lag_is_as_high(
+    cluster: ControlPlane, namespace: str, make_stream: MakeStream, tmp_path: Path
+) -> None:
+    stream = make_stream(PARTITIONS)
+    asked = stream.topics.questions
+    send(stream, [*documents(stream), *questions(stream, range(32))])
+    assert stream.command("run", "--once").returncode == 0
+    # As after a kill between a chunk's commit and the idle one: behind the last record, in front of its marker.
+    rewind(stream, asked, by=1)
+    markers = sum(log_ends(stream, asked).values()) - sum(offset or 0 for offset in committed(stream, asked).values())
+    assert markers == PARTITIONS
+    release = Release(cluster, namespace)
+    keda = {"lagPerReplica": 100, "workSeconds": {"from": "none"}}
+    release.install(on(stream, minReplicas=0, keda=keda | {"activationLag": markers}))
+    with release.watched(tmp_path / "replicas") as replicas:
+        until(lambda: replicas.now == 0, "zero pods at a lag that is not above the activation lag", SECONDS, every=0.5)
+        time.sleep(8)
+        assert replicas.steps[-1] == 0
+        release.install(on(stream, minReplicas=0, keda=keda | {"activationLag": 0}))
+        until(lambda: replicas.now == 1, "a pod for markers", SECONDS, every=0.5)
+        program = stream.start()
+        until(lambda: replicas.now == 0, "zero pods once they are passed", SECONDS, every=0.5)
+        assert program.stop() == 0
+        assert replicas.steps[-3:] == [0, 1, 0]
+    assert committed(stream, asked) == log_ends(stream, asked)
+    assert len(stream.answers()) == 32
 
 
 def test_seconds_of_work_scale_it_where_the_lag_is_low(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from consumer.broker import Outgoing
 from tests.support.stream import Stream
@@ -51,3 +52,12 @@ def committed(stream: Stream, topic: str) -> dict[int, int | None]:
         return {at.partition: at.offset if at.offset >= 0 else None for at in reader.committed(asked, timeout=20)}
     finally:
         reader.close()
+
+
+def rewind(stream: Stream, topic: str, *, by: int) -> None:
+    """Set the group's committed offsets so many back; it has no members now."""
+    offsets = committed(stream, topic).items()
+    wanted = [TopicPartition(topic, number, offset - by) for number, offset in offsets if offset is not None]
+    admin = AdminClient({"bootstrap.servers": stream.bootstrap})
+    for done in admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(stream.name, wanted)]).values():
+        done.result(30)
