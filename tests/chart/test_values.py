@@ -115,6 +115,18 @@ def test_the_replay_job_names_its_reasons_and_asks_nobody() -> None:
     assert container["args"] == ["replay", "run", "--reason", "document_missing", "--max-attempts", "3", "--yes"]
 
 
+def test_what_a_replay_did_is_written_to_its_own_volume_which_may_outlive_the_pod() -> None:
+    for claim, volume in (
+        ("", {"emptyDir": {"sizeLimit": "1Gi"}}),
+        ("kept", {"persistentVolumeClaim": {"claimName": "kept"}}),
+    ):
+        pod = pod_specs(render({"replay": {"enabled": True, "manifestsClaim": claim}}))[f"{NAME}-replay"]
+        (container,) = pod["containers"]
+        assert container["workingDir"] == "/manifests"
+        assert {"name": "manifests", "mountPath": "/manifests"} in container["volumeMounts"]
+        assert {"name": "manifests", **volume} in pod["volumes"]
+
+
 def test_keda_reads_the_same_secrets_as_the_pods() -> None:
     manifests = render({}, CHART / "examples" / "large.yaml")
     asked = only(manifests, "TriggerAuthentication")["spec"]["secretTargetRef"]

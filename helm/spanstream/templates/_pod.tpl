@@ -1,7 +1,7 @@
 {{/*
 The pod of a part. Arguments: root, part, args (of the program), image, resources, serves (whether it has the HTTP
 port), and, where they are not the CPU pool's: env, volumes and mounts (lists), nodeSelector, tolerations, affinity,
-runtimeClassName, restartPolicy, readsModel.
+runtimeClassName, restartPolicy, readsModel, workingDir.
 */}}
 {{- define "spanstream.pod" -}}
 {{- $values := .root.Values -}}
@@ -80,6 +80,9 @@ spec:
       image: {{ .image | quote }}
       imagePullPolicy: {{ $values.image.pullPolicy }}
       args: {{ toJson .args }}
+      {{- with .workingDir }}
+      workingDir: {{ . }}
+      {{- end }}
       envFrom:
         - configMapRef: {name: {{ include "spanstream.name" .root }}-settings}
       {{- /* A list of its own, so that it can be left out where it is empty. */}}
