@@ -72,6 +72,11 @@ class Ledger:
         for entry in entries:
             self._enter(json.loads(entry.key or b""), None if entry.value is None else json.loads(entry.value))
 
+    @property
+    def runs(self) -> frozenset[str]:
+        """The runs that began and are not forgotten."""
+        return frozenset(self._ends)
+
     def state_of(self, record: Record) -> State:
         """Whether a dead letter is settled, and how."""
         return self._found(record)[0]
@@ -155,7 +160,7 @@ class Entries:
     run: str
 
     def began(self, ends: Mapping[Partition, int], began_at: str) -> Outgoing:
-        """The run itself; to be written with its first batch."""
+        """The run itself; to be written before anything is sent."""
         value = {
             "topic_id": self.topic_id,
             "ends": {str(partition.number): end for partition, end in sorted(ends.items())},

@@ -5,7 +5,8 @@
         └───────── it is not known whether it was committed: begin anew, the ledger says ──────────┘
 
 There is one way to recover, from a lost reply as from a kill: take the transactional id over, which settles what was
-left and fences whoever still sends, and read the ledger.
+left and fences whoever still sends, and read the ledger. A run announces itself there before it sends anything, so one
+that finds a later one does not take back what was taken from it, whatever error it was told.
 """
 
 from __future__ import annotations
@@ -106,6 +107,7 @@ class Replay:
     tally: Tally = field(default_factory=Tally)
     _unknown: list[Step] = field(default_factory=list)
     _refused: set[str] = field(default_factory=set)
+    _earlier: frozenset[str] | None = None  # the runs that the ledger knew when this one began
 
     def run(self) -> Tally:
         """Send what is selected.
@@ -136,13 +138,28 @@ class Replay:
         """From taking over to the end, or to the first failure."""
         publisher = self.publish()
         try:
+            if self._earlier is not None:
+                self._check_holder(self._earlier)
             publisher.take_over()
             view = self.opener.open(ends=self.ends)
+            if self._earlier is None:
+                self._earlier = view.ledger.runs
             self._learn(view.ledger)
             if not self._is_done:
                 _Session(self, publisher, view).run()
         finally:
             publisher.close()
+
+    def _check_holder(self, earlier: frozenset[str]) -> None:
+        """Whether a later run took over meanwhile; the broker does not always say so to who is in the middle of it.
+
+        Raises:
+            Fenced: one did.
+        """
+        ledger = self.opener.open(ends=self.ends).ledger
+        if ledger.runs - earlier - {self.entries.run}:
+            self._learn(ledger)  # taking over has settled it
+            raise Fenced("a later run is in the ledger")
 
     def _learn(self, ledger: Ledger) -> None:
         """What became of the batch whose commit was not answered."""
@@ -189,9 +206,9 @@ class _Session:
         self._steps: list[Step] = []
         self._bytes = 0
         self._most = replay.pace.most(replay.batch)
-        self._is_written_down = bool(replay.tally.sent)
 
     def run(self) -> None:
+        self._announce()
         for seen in self._view.letters():
             if self._replay.interrupted():
                 break
@@ -241,16 +258,21 @@ class _Session:
             self._replay.settle(BatchState.ABORTED)
             raise
         self._view.ledger.note(entries)
-        self._is_written_down = True
         self._replay.settle(BatchState.COMMITTED)
+
+    def _announce(self) -> None:
+        """The run's own entry; what the ledger need not know any more goes with it."""
+        entries, ledger = self._replay.entries, self._view.ledger
+        if entries.run not in ledger.runs:
+            began_at = to_datetime(self._replay.clock.now_ms()).isoformat(timespec="milliseconds")
+            forgotten = islice(ledger.forgettable(self._view.begins), _FORGOTTEN_AT_A_TIME)
+            announced = [entries.began(self._view.ends, began_at), *forgotten]
+            self._publisher.publish(announced, {})
+            ledger.note(announced)
 
     def _entries(self, steps: Sequence[Step]) -> list[Outgoing]:
         entries, ledger, run = self._replay.entries, self._view.ledger, self._replay.entries.run
         made: list[Outgoing] = []
-        if not self._is_written_down:
-            began_at = to_datetime(self._replay.clock.now_ms()).isoformat(timespec="milliseconds")
-            made.append(entries.began(self._view.ends, began_at))
-            made.extend(islice(ledger.forgettable(self._view.begins), _FORGOTTEN_AT_A_TIME))
         for step in steps:
             made.append(entries.settled(step.letter.record, _SETTLED[step.outcome]))
             if step.identity is not None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from consumer.broker import Outgoing, Partition, ProgressPublisher, Record
-from consumer.errors import Stop
+from consumer.errors import Retryable, Stop
 from consumer.kafka import TopicSpec
 from consumer.memory_broker import MemoryBroker
+from consumer.memory_progress import MemoryProgressPublisher
 from consumer.replay.destinations import Describe, Destinations
 from consumer.replay.ledger import Entries, ledger_of, parking_of
 from consumer.replay.manifest import BatchState
@@ -28,6 +29,31 @@ _CONFIGS: dict[str, dict[str, str]] = {
     "documents": {"cleanup.policy": "compact"},
     "small": {"max.message.bytes": "400"},
 }
+
+
+class Killed(BaseException):
+    """As SIGKILL: nothing of this process runs after it."""
+
+
+class Faulty(MemoryProgressPublisher):
+    """Goes wrong as it is told, one word a publish: `ok`, `lost` (committed, reply lost), `failed`, `killed` (before
+    the commit), `killed-after` it."""
+
+    def __init__(self, inner: Any, words: list[str]) -> None:
+        super().__init__(inner._broker, inner._group, inner._transactional_id)
+        self._words = words
+
+    def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
+        word = self._words.pop(0) if self._words else "ok"
+        if word == "killed":
+            raise Killed
+        if word == "failed":
+            raise Retryable("nothing happened")
+        super().publish(records, offsets)
+        if word == "killed-after":
+            raise Killed
+        if word == "lost":
+            raise Retryable("the reply was lost")
 
 
 def describe_in(broker: MemoryBroker) -> Describe:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from consumer.broker import Outgoing, Partition, Record
-from consumer.errors import Retryable, Stop
+from consumer.errors import Stop
 from consumer.replay.manifest import BatchState, ManifestWriter, read_manifest, record_line
 from consumer.replay.plan import Outcome, Step
 from consumer.replay.reading import read
@@ -18,16 +18,17 @@ from consumer.replay.selection import Selection
 from consumer.replay.verify import Finding, Report, verify
 from schemas.dead_letters import Reason
 from tests.support.dead_letters import dead_letter
-from tests.support.memory_replay import DEAD, ORIGIN, MemoryReplay
+from tests.support.memory_replay import DEAD, ORIGIN, Faulty, MemoryReplay
 
 
-def run_with_manifest(replay: MemoryReplay, path: Path, count: int = 6) -> None:
-    """One run of `count` records in batches of four, and one record that is refused."""
-    replay.fill(count)
+def run_with_manifest(replay: MemoryReplay, path: Path, *words: str) -> None:
+    """One run of six records in batches of four, and one record that is refused; `words` say what goes wrong."""
+    replay.fill(6)
     replay.send(dead_letter(DEAD, "nowhere", Reason.UNDECODABLE, origin="no-such-topic"))
     with replay.broker.changed:
         ends = {str(log.partition.number): log.end for log in replay.broker.topic(ORIGIN).logs}
-    run, _ = replay.replay()
+    left = list(words)
+    run, _ = replay.replay(publish=lambda: Faulty(replay.publisher(), left))
     with ManifestWriter(path) as books:
         run.books = books
         facts = {"topic": DEAD, "destinations": {ORIGIN: {"ends": ends, "compacted": False}}}
@@ -145,9 +146,7 @@ def test_a_batch_that_a_kill_left_open_is_decided_by_the_topics(replay: MemoryRe
 
 
 def test_a_batch_that_was_tried_again_is_judged_by_what_became_of_it_last(replay: MemoryReplay, path: Path) -> None:
-    replay.broker.fail_next("publish", Retryable("not now"))
-    replay.broker.lose_next_reply()
-    run_with_manifest(replay, path)
+    run_with_manifest(replay, path, "ok", "failed", "lost")
     assert set(read_manifest(path).batches.values()) == {BatchState.ABORTED, BatchState.COMMITTED}
     report = verified(replay, path)
     assert report.holds, report.wrong

@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumer.broker import UNREADABLE_HEADERS, Outgoing, Partition
-from consumer.errors import Retryable, Stop
-from consumer.memory_progress import MemoryProgressPublisher
+from consumer.errors import Fenced, Retryable, Stop
 from consumer.replay.ledger import parking_of
 from consumer.replay.manifest import BatchState
 from consumer.replay.plan import Outcome
@@ -20,34 +19,9 @@ from consumer.replay.run import Tally
 from consumer.replay.selection import Selection
 from schemas.dead_letters import Reason
 from tests.support.dead_letters import dead_letter, name_of
-from tests.support.memory_replay import DEAD, GROUP, ORIGIN, MemoryReplay
+from tests.support.memory_replay import DEAD, GROUP, ORIGIN, Faulty, Killed, MemoryReplay
 
 MISSING = Selection(reasons=("document_missing",))
-
-
-class Killed(BaseException):
-    """As SIGKILL: nothing of this process runs after it."""
-
-
-class Faulty(MemoryProgressPublisher):
-    """Goes wrong as it is told, one word a publish: `ok`, `lost` (committed, reply lost), `failed`, `killed` (before
-    the commit), `killed-after` it."""
-
-    def __init__(self, inner: Any, words: list[str]) -> None:
-        super().__init__(inner._broker, inner._group, inner._transactional_id)
-        self._words = words
-
-    def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
-        word = self._words.pop(0) if self._words else "ok"
-        if word == "killed":
-            raise Killed
-        if word == "failed":
-            raise Retryable("nothing happened")
-        super().publish(records, offsets)
-        if word == "killed-after":
-            raise Killed
-        if word == "lost":
-            raise Retryable("the reply was lost")
 
 
 def test_every_dead_letter_goes_back_as_it_was_and_stays_where_it_is() -> None:
@@ -170,6 +144,38 @@ def test_who_is_taken_over_stops_and_nothing_is_doubled() -> None:
     assert [state for _, state in books.batches] == [BatchState.COMMITTED, BatchState.COMMITTED, BatchState.ABORTED]
 
 
+def test_who_is_taken_over_and_told_something_vague_does_not_take_it_back() -> None:
+    replay = MemoryReplay()
+    names = replay.fill(12)
+    later: list[Any] = []
+
+    class Vague(Faulty):
+        """As a real broker now and then: who is fenced while it commits hears of an unknown error."""
+
+        def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
+            try:
+                super().publish(records, offsets)
+            except Fenced as error:
+                raise Retryable("an unknown error") from error
+
+    def later_begins_after_four(tally: Tally) -> bool:
+        if tally.sent >= 4 and not later:
+            # It has sent one batch, and is still at it.
+            later.append(replay.run(batch=2, interrupted=lambda other: other.sent >= 2)[0].sent)
+        return False
+
+    earlier, books = replay.replay(
+        batch=2, publish=lambda: Vague(replay.publisher(), []), interrupted=later_begins_after_four
+    )
+    with pytest.raises(Stop, match="took over after 4 records"):
+        earlier.run()
+    assert later == [2]
+    assert len(replay.at(ORIGIN)) == 6
+    assert [state for _, state in books.batches] == [BatchState.COMMITTED, BatchState.COMMITTED, BatchState.ABORTED]
+    replay.run()
+    assert Counter(replay.names_at(ORIGIN)) == Counter(names)
+
+
 def test_interrupted_it_finishes_its_batch_and_goes_on_when_started_again() -> None:
     replay = MemoryReplay()
     replay.fill(12)
@@ -183,7 +189,7 @@ def test_interrupted_it_finishes_its_batch_and_goes_on_when_started_again() -> N
 def test_a_broker_that_stays_away_is_given_up_and_nothing_is_lost() -> None:
     replay = MemoryReplay()
     replay.fill(4)
-    words = ["failed"] * 100
+    words = ["ok", *["failed"] * 100]
     run, books = replay.replay(publish=lambda: Faulty(replay.publisher(), words))
     with pytest.raises(Stop, match="run it again to go on"):
         run.run()
@@ -198,8 +204,10 @@ def test_what_the_broker_refuses_stops_the_run_and_is_written_down_as_not_sent()
     replay.fill(4)
 
     class Refusing(Faulty):
-        def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:  # noqa: ARG002
-            raise Stop("not authorized")
+        def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
+            if offsets:  # not the run's own entry
+                raise Stop("not authorized")
+            super().publish(records, offsets)
 
     run, books = replay.replay(publish=lambda: Refusing(replay.publisher(), []))
     with pytest.raises(Stop, match="not authorized"):
