@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from consumer.broker import (
@@ -28,8 +28,6 @@ from consumer.kafka import (
     KafkaProgressPublisher,
     open_publisher,
 )
-from consumer.kafka.queries import LATEST, edge_offsets
-from consumer.kafka.verdicts import ClientErrors
 from consumer.memory_broker import MemoryBroker
 from consumer.memory_clients import MemoryConsumer
 from tests.support.kafka_broker import KafkaBroker
@@ -243,12 +241,7 @@ def until(done: Callable[[], bool], *turns: Callable[[], object]) -> None:
 
 def await_markers(reader: PartitionReader, partitions: list[Partition]) -> None:
     """A commit returns a moment before the broker has made its records visible: wait until no transaction is open."""
-    if isinstance(reader, KafkaPartitionReader):
-        servers = reader._config.bootstrap_servers
-        everything = Consumer({"bootstrap.servers": servers, "group.id": "-", "isolation.level": "read_uncommitted"})
-        ends = edge_offsets(everything, partitions, LATEST, PATIENCE, ClientErrors(servers))
-        everything.close()
-        until(lambda: reader.end_offsets(partitions) == ends)
+    until(lambda: reader.end_offsets(partitions) == reader.written_offsets(partitions))
 
 
 def read_all(reader: PartitionReader, topic: str) -> list[Record]:
