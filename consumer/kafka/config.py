@@ -169,11 +169,17 @@ class KafkaConfig:
 
     def transactional_producer(self, transactional_id: str) -> Properties:
         """Properties of a producer whose every publish is one transaction."""
-        return _PREFERRED_TRANSACTIONS | self.producer() | {
-            "transactional.id": transactional_id,
-            "transaction.timeout.ms": _milliseconds(self.transaction_timeout_seconds),
-            "message.timeout.ms": _milliseconds(min(self.publish_timeout_seconds, self.transaction_timeout_seconds)),
-        }
+        return (
+            _PREFERRED_TRANSACTIONS
+            | self.producer()
+            | {
+                "transactional.id": transactional_id,
+                "transaction.timeout.ms": _milliseconds(self.transaction_timeout_seconds),
+                "message.timeout.ms": _milliseconds(
+                    min(self.publish_timeout_seconds, self.transaction_timeout_seconds)
+                ),
+            }
+        )
 
     def admin(self) -> Properties:
         """Properties of an admin client."""
