@@ -21,10 +21,6 @@ Properties = dict[str, Property]
 
 _PREFERRED: Properties = {
     "reconnect.backoff.max.ms": 2_000,
-    # The default, rebootstrap, takes known brokers out of the client when all are down. With librdkafka 2.16 a removed
-    # broker that a transaction still refers to never goes: a thread spins, and send_offsets_to_transaction does not
-    # return, whatever its timeout. The bootstrap addresses are tried again either way.
-    "metadata.recovery.strategy": "none",
     "socket.keepalive.enable": True,
     "socket.timeout.ms": 30_000,
     "log.connection.close": False,
@@ -54,6 +50,13 @@ _PREFERRED_PRODUCER: Properties = {
     "message.max.bytes": 16 * 1024 * 1024,
     "queue.buffering.max.kbytes": 128 * 1024,
     "topic.metadata.propagation.max.ms": 10_000,
+}
+_PREFERRED_TRANSACTIONS: Properties = {
+    # The default, rebootstrap, takes known brokers out of the client when all are down. With librdkafka 2.16 a removed
+    # broker that a transaction still refers to never goes: a thread spins, and send_offsets_to_transaction does not
+    # return, whatever its timeout. Everybody else needs the default: a fenced broker (just started, or paused) names no
+    # brokers in its metadata, librdkafka then forgets all it knew, and without a rebootstrap never connects again.
+    "metadata.recovery.strategy": "none",
 }
 _READING: Properties = {
     "isolation.level": "read_committed",
@@ -166,11 +169,17 @@ class KafkaConfig:
 
     def transactional_producer(self, transactional_id: str) -> Properties:
         """Properties of a producer whose every publish is one transaction."""
-        return self.producer() | {
-            "transactional.id": transactional_id,
-            "transaction.timeout.ms": _milliseconds(self.transaction_timeout_seconds),
-            "message.timeout.ms": _milliseconds(min(self.publish_timeout_seconds, self.transaction_timeout_seconds)),
-        }
+        return (
+            _PREFERRED_TRANSACTIONS
+            | self.producer()
+            | {
+                "transactional.id": transactional_id,
+                "transaction.timeout.ms": _milliseconds(self.transaction_timeout_seconds),
+                "message.timeout.ms": _milliseconds(
+                    min(self.publish_timeout_seconds, self.transaction_timeout_seconds)
+                ),
+            }
+        )
 
     def admin(self) -> Properties:
         """Properties of an admin client."""

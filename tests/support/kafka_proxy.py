@@ -1,4 +1,5 @@
-"""A proxy in front of a Kafka listener that loses one request or one reply of a given kind, and then everything.
+"""A proxy in front of a Kafka listener that loses one request or one reply of a given kind, and then everything; or
+that takes the brokers out of Metadata replies, as a lone broker does that is fenced (just started, or paused).
 
 Requests and replies are frames: their size (4 bytes), then for a request its API key, version and correlation id, for
 a reply the correlation id. Source: https://kafka.apache.org/protocol
@@ -12,6 +13,7 @@ import struct
 import threading
 from typing import Literal
 
+METADATA = 3
 END_TXN = 26
 TXN_OFFSET_COMMIT = 28
 Loss = Literal["request", "reply"]
@@ -22,10 +24,12 @@ class KafkaProxy:
 
     def __init__(self, port: int, upstream_port: int) -> None:
         self.lost = threading.Event()
+        self.named_none = threading.Event()
         self._upstream_port = upstream_port
         self._losing: tuple[int, Loss] | None = None
         self._away_after = False
         self._away = False
+        self._names_no_brokers = False
         self._lock = threading.Lock()
         self._connections: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", port))
@@ -40,9 +44,14 @@ class KafkaProxy:
         self.lost.clear()
         self._losing, self._away_after = (api_key, what), then_away
 
+    def name_no_brokers(self) -> None:
+        """Take the brokers out of Metadata replies until `heal`; `named_none` is set by the first one."""
+        self.named_none.clear()
+        self._names_no_brokers = True
+
     def heal(self) -> None:
         """Let everything through again."""
-        self._losing, self._away = None, False
+        self._losing, self._away, self._names_no_brokers = None, False, False
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts, or the port stays taken
@@ -60,10 +69,11 @@ class KafkaProxy:
                 with self._lock:
                     self._connections |= {client, server}
                 awaited: set[int] = set()
+                metadata: set[int] = set()
                 for pump in (self._requests, self._replies):
-                    threading.Thread(target=pump, args=(client, server, awaited), daemon=True).start()
+                    threading.Thread(target=pump, args=(client, server, awaited, metadata), daemon=True).start()
 
-    def _requests(self, client: socket.socket, server: socket.socket, awaited: set[int]) -> None:
+    def _requests(self, client: socket.socket, server: socket.socket, awaited: set[int], metadata: set[int]) -> None:
         with contextlib.suppress(OSError), client, server:
             while frame := _frame(client):
                 api_key, _, correlation = struct.unpack_from(">hhi", frame, 4)
@@ -72,13 +82,19 @@ class KafkaProxy:
                     self._lose()
                 elif losing == (api_key, "reply"):
                     awaited.add(correlation)
+                if api_key == METADATA:
+                    metadata.add(correlation)
                 server.sendall(frame)
 
-    def _replies(self, client: socket.socket, server: socket.socket, awaited: set[int]) -> None:
+    def _replies(self, client: socket.socket, server: socket.socket, awaited: set[int], metadata: set[int]) -> None:
         with contextlib.suppress(OSError), client, server:
             while frame := _frame(server):
-                if struct.unpack_from(">i", frame, 4)[0] in awaited:
+                (correlation,) = struct.unpack_from(">i", frame, 4)
+                if correlation in awaited:
                     self._lose()
+                if correlation in metadata and self._names_no_brokers:
+                    frame = _without_brokers(frame)
+                    self.named_none.set()
                 client.sendall(frame)
 
     def _lose(self) -> None:
@@ -98,6 +114,18 @@ class KafkaProxy:
 def _frame(connection: socket.socket) -> bytes:
     head = _exactly(connection, 4)
     return head + _exactly(connection, struct.unpack(">i", head)[0]) if head else b""
+
+
+def _without_brokers(reply: bytes) -> bytes:
+    """A Metadata reply (version 9 or later) with an empty list of brokers; lengths are varints of one byte here."""
+    begin = place = 4 + 4 + 1 + 4  # size, correlation id, header tags, throttle time
+    brokers, place = reply[place] - 1, place + 1
+    for _ in range(brokers):
+        place += 4  # node id
+        place += reply[place] + 4  # host, its length counts itself; port
+        place += max(reply[place], 1) + 1  # rack, 0 where there is none; tags
+    rest = reply[4:begin] + b"\x01" + reply[place:]
+    return struct.pack(">i", len(rest)) + rest
 
 
 def _exactly(connection: socket.socket, size: int) -> bytes:
