@@ -81,6 +81,7 @@ class KafkaPublisher:
         self._outbox: Outbox | None = None
         self._unsettled: _Chunk | None = None  # its outcome is not known
         self._committing: Outbox | None = None  # the producer that can still finish it
+        self._asked_again = False  # whether it was asked for that once more, in vain
         self._fenced_in_a_row = 0
 
     def prepare(self) -> None:
@@ -116,7 +117,7 @@ class KafkaPublisher:
             self._send_offsets(outbox, chunk.offsets, deadline)
         except (KafkaException, SpanstreamError) as exc:
             raise self._abandoned(outbox, chunk, exc) from exc
-        self._unsettled, self._committing = chunk, outbox
+        self._unsettled, self._committing, self._asked_again = chunk, outbox, False
         if not self._settle(chunk, deadline):
             raise Retryable("Kafka aborted the transaction of this chunk")
 
@@ -173,6 +174,13 @@ class KafkaPublisher:
         outbox = self._ready(deadline)
         try:
             outbox.insist(outbox.producer.commit_transaction, "the commit of a transaction", deadline)
+        except Retryable:
+            if self._asked_again and self._member is not None and chunk.offsets:
+                # As in `_abandoned`; a successor and the group's offsets will tell what became of it.
+                self._committing = None
+                self._drop()
+            self._asked_again = True
+            raise
         except KafkaException as exc:
             error = exc.args[0]
             _log.warning("kafka_commit_failed code=%s detail=%s", error.name(), error.str())
@@ -202,8 +210,20 @@ class KafkaPublisher:
         """Abort, and say what the failure means."""
         first = outbox.first_failure  # before the abort adds its own
         fatal = self._abort(outbox)
-        if isinstance(exc, SpanstreamError):
-            return exc
+        found = exc if isinstance(exc, SpanstreamError) else self._meaning(exc, chunk, first, fatal)
+        if isinstance(found, Retryable):
+            # It may have lost all brokers for good (see "metadata.recovery.strategy"): the next try is a new one's.
+            self._drop()
+        return found
+
+    def _meaning(
+        self,
+        exc: KafkaException,
+        chunk: _Chunk,
+        first: tuple[KafkaError, str] | None,
+        fatal: KafkaError | None,
+    ) -> SpanstreamError:
+        """Of all that failed, a refusal first, then what ended the producer, then what came first."""
         failures = [(exc.args[0], chunk.doing)]
         if first is not None:
             failures.insert(0, first)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from consumer.broker import Partition
+from consumer.broker import Partition, Publisher
 from consumer.errors import Retryable
-from consumer.kafka import AtLeastOncePublisher, KafkaConfig, KafkaGroupConsumer, KafkaPartitionReader
-from tests.support.broker_harness import Member, group_name, numbered, until
+from consumer.kafka import AtLeastOncePublisher, KafkaConfig, KafkaGroupConsumer, KafkaPartitionReader, open_publisher
+from tests.support.broker_harness import Member, group_name, numbered, read_all, until
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.kafka_fixtures import Topics
 from tests.support.kafka_proxy import KafkaProxy
@@ -75,3 +76,30 @@ def test_a_publisher_goes_on_after_a_broker_named_no_brokers(own_kafka: KafkaBro
     assert proxy.named_none.is_set()
     publisher.publish(numbered(topic, range(3)), {})
     publisher.close()
+
+
+def test_a_transactional_publisher_goes_on_after_a_broker_named_no_brokers(
+    own_kafka: KafkaBroker, proxy: KafkaProxy
+) -> None:
+    # librdkafka would not come back from that (its transactions need the strategy "none"): a new producer does
+    topic, unknown = Topics(own_kafka.bootstrap).make(), Topics(own_kafka.bootstrap).make()
+    publisher = open_publisher(replace(config(proxy), publish_timeout_seconds=3))
+    publisher.publish(numbered(topic, range(3)), {})
+    proxy.name_no_brokers()
+    with pytest.raises(Retryable):
+        publisher.publish(numbered(unknown, range(3)), {})  # asks where this topic is
+    assert proxy.named_none.is_set()
+    proxy.heal()
+    until(lambda: is_published(publisher, unknown))
+    publisher.close()
+    reader = KafkaPartitionReader(KafkaConfig(own_kafka.bootstrap))
+    assert len(read_all(reader, unknown)) == 3
+    reader.close()
+
+
+def is_published(publisher: Publisher, topic: str) -> bool:
+    try:
+        publisher.publish(numbered(topic, range(3)), {})
+    except Retryable:
+        return False
+    return True
