@@ -71,13 +71,7 @@ def train(
     data = load(options.sources)
     validation = [] if options.validation is None else read_squad(options.validation)
     _keep_apart(data, validation, options.validation)
-    on_gpu = gpu_is_available()
-    torch.manual_seed(options.seed)  # of the new head's weights, where there is one, and of low-rank updates
-    base = open_base(options.base, dropout=options.dropout, on_gpu=on_gpu)
-    options, recommended = settle(options, base, data, bf16=has_bf16(on_gpu=on_gpu))
-    course = Course.of(options, on_gpu=on_gpu)
-    say(recommended)
-    say(f"train {base.checkpoint.name} for {options.epochs} epochs at {course.learning_rate:.1e} {course.where}")
+    base, options, course = _open(options, data, say)
     shape = WindowShape(min(options.max_length, base.checkpoint.longest), options.stride, base.tokenizer.template)
     batches = _batches(options, data, base, shape)
     plan = options.plan(data)
@@ -103,12 +97,22 @@ def train(
         base.model = model.merge_and_unload()
     after = _score(base, shape, validation, "after", say)
     done = {"steps": len(batches), "hours": round(seconds / 3600, 2), "before": before, "after": after}
-    earlier = read_training(base.checkpoint.folder)
-    told = {} if earlier is None else {"earlier": earlier.model_dump(mode="json")}
-    _save(base, {**plan, **done, "program": _program(), **told}, output)
+    _save(base, {**plan, **done}, output)
     work.remove()
     say(f"trained {output}")
     return True
+
+
+def _open(options: Options, data: Sequence[Loaded], say: Say) -> tuple[Base, Options, Course]:
+    """The model, and what was left open settled by it, the data and the machine."""
+    on_gpu = gpu_is_available()
+    torch.manual_seed(options.seed)  # of the new head's weights, where there is one, and of low-rank updates
+    base = open_base(options.base, dropout=options.dropout, on_gpu=on_gpu)
+    options, recommended = settle(options, base, data, bf16=has_bf16(on_gpu=on_gpu))
+    course = Course.of(options, on_gpu=on_gpu)
+    say(recommended)
+    say(f"train {base.checkpoint.name} for {options.epochs} epochs at {course.learning_rate:.1e} {course.where}")
+    return base, options, course
 
 
 def _keep_apart(data: Sequence[Loaded], validation: Sequence[Example], path: Path | None) -> None:
@@ -185,10 +189,14 @@ def _program() -> str:
 
 
 def _save(base: Base, record: dict[str, Any], output: Path) -> None:
+    """Write the checkpoint and what is to be known of its training, the base's own among it."""
+    earlier = read_training(base.checkpoint.folder)
+    told = {} if earlier is None else {"earlier": earlier.model_dump(mode="json")}
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as folder:
         finished = Path(folder) / "checkpoint"
         base.model.save_pretrained(finished)
         base.library_tokenizer.save_pretrained(finished)
-        (finished / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        text = json.dumps({**record, "program": _program(), **told}, indent=2)
+        (finished / RECORD).write_text(text + "\n", encoding="utf-8")
         shutil.move(finished, output)
