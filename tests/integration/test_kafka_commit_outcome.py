@@ -101,6 +101,31 @@ def test_the_same_call_finishes_a_commit_that_was_not_heard_of(scene: Scene, los
 
 
 @pytest.mark.parametrize("lost", ["request", "reply"])
+def test_a_commit_unheard_of_for_two_time_outs_is_left_to_a_successor(scene: Scene, lost: Loss) -> None:
+    # its producer may never find a broker again
+    scene.lose_the_commit(lost)
+    for _ in range(2):
+        assert scene.publisher._unsettled is not None
+        with pytest.raises(Retryable):
+            scene.publisher.publish(scene.chunk(b"again"), {scene.partition: 2})
+    assert scene.publisher._committing is None
+    scene.proxy.heal()
+    until(lambda: publishes(scene, b"again"))
+    # A request that was lost may still come through before the successor asks: then it is the first chunk, as well.
+    possible = [b"first"] if lost == "reply" else [b"first", b"again"]
+    assert scene.visible() in [[value, value] for value in possible]
+    assert scene.committed() == 2
+
+
+def publishes(scene: Scene, value: bytes) -> bool:
+    try:
+        scene.publisher.publish(scene.chunk(value), {scene.partition: 2})
+    except Retryable:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("lost", ["request", "reply"])
 def test_a_call_with_another_chunk_finishes_the_one_before(scene: Scene, lost: Loss) -> None:
     scene.lose_the_commit(lost)
     scene.proxy.heal()
