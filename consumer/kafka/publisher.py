@@ -81,7 +81,7 @@ class KafkaPublisher:
         self._outbox: Outbox | None = None
         self._unsettled: _Chunk | None = None  # its outcome is not known
         self._committing: Outbox | None = None  # the producer that can still finish it
-        self._asked_again = False  # whether it was asked for that once more, in vain
+        self._decided = Deadline(_CLOCK, 0)  # by then the broker has aborted what it did not hear of
         self._fenced_in_a_row = 0
 
     def prepare(self) -> None:
@@ -117,7 +117,8 @@ class KafkaPublisher:
             self._send_offsets(outbox, chunk.offsets, deadline)
         except (KafkaException, SpanstreamError) as exc:
             raise self._abandoned(outbox, chunk, exc) from exc
-        self._unsettled, self._committing, self._asked_again = chunk, outbox, False
+        self._unsettled, self._committing = chunk, outbox
+        self._decided = Deadline(_CLOCK, self._config.transaction_timeout_seconds)
         if not self._settle(chunk, deadline):
             raise Retryable("Kafka aborted the transaction of this chunk")
 
@@ -175,11 +176,10 @@ class KafkaPublisher:
         try:
             outbox.insist(outbox.producer.commit_transaction, "the commit of a transaction", deadline)
         except Retryable:
-            if self._asked_again and self._member is not None and chunk.offsets:
+            if self._decided.has_passed and self._member is not None and chunk.offsets:
                 # As in `_abandoned`; a successor and the group's offsets will tell what became of it.
                 self._committing = None
                 self._drop()
-            self._asked_again = True
             raise
         except KafkaException as exc:
             error = exc.args[0]
