@@ -42,7 +42,7 @@ def run(
     """
     settings = open_settings(config)
     stop = threading.Event()
-    set_on_signals(stop)
+    set_on_signals(stop, lambda name: _log.info("stopping", signal=name))
     application = build(settings)
     server = application.serve_http()
     manifest = application.reader.artifact.manifest

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import signal
 import threading
-
-import structlog
-
-_log = structlog.get_logger(__name__)
+from collections.abc import Callable
 
 
-def set_on_signals(stop: threading.Event) -> None:
-    """Have SIGTERM and SIGINT set the event; a second Ctrl-C does not wait."""
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda number, _: _stop(stop, number))
+def set_on_signals(stop: threading.Event, heard: Callable[[str], None] = lambda _: None) -> None:
+    """Have SIGTERM and SIGINT set the event, and tell the signal's name; a second Ctrl-C does not wait."""
 
+    def on_signal(number: int, _: object) -> None:
+        if stop.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        heard(signal.Signals(number).name)
+        stop.set()
 
-def _stop(stop: threading.Event, number: int) -> None:
-    if stop.is_set() and number == signal.SIGINT:
-        raise KeyboardInterrupt
-    _log.info("stopping", signal=signal.Signals(number).name)
-    stop.set()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from consumer.cli.model.options import build_tools
+from consumer.cli.signals import set_on_signals
 
 if TYPE_CHECKING:
     from models.build.train.trainer import Progress as Trained
@@ -94,8 +94,7 @@ def train(  # noqa: PLR0913, PLR0917  one option each
         save_minutes=save_minutes,
     )
     stop = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda number, _: _stop(stop, number))
+    set_on_signals(stop)
     console = Console(soft_wrap=True, highlight=False)
     bar = _bar(console) if console.is_terminal else None
     with bar or Console(quiet=True):
@@ -132,9 +131,3 @@ def _shown(done: Trained) -> str:
         f"step {done.step:,} of {done.steps:,}, loss {done.loss:.3f}, rate {done.learning_rate:.1e}, "
         f"{done.tokens_per_second:,.0f} tokens/s"
     )
-
-
-def _stop(stop: threading.Event, number: int) -> None:
-    if stop.is_set() and number == signal.SIGINT:
-        raise KeyboardInterrupt  # the second Ctrl-C does not wait
-    stop.set()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 import threading
 import uuid
@@ -18,6 +17,7 @@ from consumer.cli.replay.dry_run import said
 from consumer.cli.replay.job import How, Job
 from consumer.cli.replay.options import Sending, Where, selection, sending, where, with_options
 from consumer.cli.replay.workbench import open_workbench
+from consumer.cli.signals import set_on_signals
 from consumer.replay.destinations import check_ledger
 from consumer.replay.manifest import record_line
 from consumer.replay.plan import Step
@@ -84,7 +84,8 @@ def run(  # noqa: PLR0913  one parameter an option
         job.check_destinations()
         if job.found.to_send and not yes:
             _ask(job.outlook("will be"))
-        stop = _stop_on_signals()
+        stop = threading.Event()
+        set_on_signals(stop)
         totals = job.send(How(limit, rate, batch, manifest), stop.is_set)
         if as_json:
             typer.echo(json.dumps(totals, ensure_ascii=False))
@@ -108,17 +109,3 @@ def _ask(outlook: str) -> None:
     if not sys.stdin.isatty():
         raise typer.BadParameter(f"{outlook}; nobody can be asked here: --yes says that it is meant")
     typer.confirm(f"{outlook}. Go on?", abort=True)
-
-
-def _stop_on_signals() -> threading.Event:
-    """Set by the first SIGTERM or Ctrl-C."""
-    stop = threading.Event()
-
-    def on_signal(number: int, _: object) -> None:
-        if stop.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt  # the second Ctrl-C does not wait
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
-    return stop
