@@ -94,21 +94,21 @@ check: .venv/.test ## Lint, format, types, import contracts, generated files; ch
 	$(BIN)/ruff format --check $(FOLDERS)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m schemas.generate --check
-	$(BIN)/python -m consumer.settings_table --check README.md
+	$(BIN)/python -m spanstream.schemas.generate --check
+	$(BIN)/python -m spanstream.consumer.settings_table --check README.md
 
 .PHONY: format
 format: .venv/.test ## Format the code, mend what can be mended, write the generated files
 	$(BIN)/ruff format $(FOLDERS)
 	$(BIN)/ruff check --fix $(FOLDERS)
-	$(BIN)/python -m schemas.generate
-	$(BIN)/python -m consumer.settings_table --write README.md
+	$(BIN)/python -m spanstream.schemas.generate
+	$(BIN)/python -m spanstream.consumer.settings_table --write README.md
 
 .PHONY: picture
 picture: .venv/.serving ## Draw docs/demo.svg from what the demo answers
 	$(BIN)/spanstream demo --picture docs/demo.svg
 
-OUTPUT ?= models/minilm-l6-qa
+OUTPUT ?= models/artifacts/minilm-l6-qa
 
 .PHONY: model
 model: $(if $(and $(CHECKPOINT),$(VALIDATION)),.venv-build/.stamp) ## Build the model artifact (5 GB of tools): CHECKPOINT=folder VALIDATION=file.json.gz

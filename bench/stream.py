@@ -27,24 +27,31 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from consumer.bootstrap import build, kafka_config, open_reader
-from consumer.demo.samples import question_lines, ticket_lines
-from consumer.kafka.partition_reader import KafkaPartitionReader
-from consumer.kafka.publisher import AtLeastOncePublisher
-from consumer.kafka.topic_admin import TopicAdmin
-from consumer.logs import configure_logs
-from consumer.outbound_events import document_record, question_record
-from consumer.settings import CacheSettings, HttpSettings, KafkaSettings, LogSettings, Settings, TopicSettings
-from consumer.tail import tail
-from consumer.topics import topic_specs
-from models.cpu import cpu_name
-from models.packing import Batch, pack
-from models.reader import Reader
-from models.windowing import Window
-from schemas.codec import decode_answer, decode_document, decode_question, encode
-from schemas.events import Document, Question
-from schemas.limits import Limits
-from tests.support.kafka_broker import KafkaBroker
+from spanstream.consumer.answering.wiring import build, kafka_config, open_reader
+from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
+from spanstream.consumer.broker.kafka.publisher import AtLeastOncePublisher
+from spanstream.consumer.broker.kafka.topic_admin import TopicAdmin
+from spanstream.consumer.broker.tail import tail
+from spanstream.consumer.logs import configure_logs
+from spanstream.consumer.operations.publishing import document_record, question_record
+from spanstream.consumer.operations.samples import question_lines, ticket_lines
+from spanstream.consumer.operations.topics import topic_specs
+from spanstream.consumer.settings import (
+    CacheSettings,
+    HttpSettings,
+    KafkaSettings,
+    LogSettings,
+    Settings,
+    TopicSettings,
+)
+from spanstream.models.inference.cpu import cpu_name
+from spanstream.models.inference.packing import Batch, pack
+from spanstream.models.reader import Reader
+from spanstream.models.text.windowing import Window
+from spanstream.schemas.codec import decode_answer, decode_document, decode_question, encode
+from spanstream.schemas.events import Document, Question
+from spanstream.schemas.limits import Limits
+from tests.support.kafka.kafka_broker import KafkaBroker
 
 _PARTITIONS = 4
 
@@ -200,7 +207,7 @@ def _end_to_end(bootstrap_servers: str, work: Work) -> EndToEnd:
         **{f"SPANSTREAM_TOPICS__{role.upper()}": name for role, name in settings.topics.model_dump().items()},
     }
     started = time.time()
-    process = subprocess.Popen([sys.executable, "-m", "consumer", "run", "--once"], env=environment)
+    process = subprocess.Popen([sys.executable, "-m", "spanstream.consumer", "run", "--once"], env=environment)
     _, status, usage = os.wait4(process.pid, 0)
     if status != 0:
         raise SystemExit(f"the consumer failed with {status}")

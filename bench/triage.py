@@ -25,21 +25,21 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.stream import broker
-from consumer.bootstrap import kafka_config
-from consumer.kafka.partition_reader import KafkaPartitionReader
-from consumer.kafka.publisher import AtLeastOncePublisher
-from consumer.kafka.topic_admin import TopicAdmin
-from consumer.outbound_events import ticket_record
-from consumer.settings import HttpSettings, KafkaSettings, Settings, TopicSettings, TriageSettings
-from consumer.tail import tail
-from consumer.topics import topic_specs, triage_topic_specs
-from consumer.triage.playbook import load_playbook
-from models.cpu import cpu_name
-from schemas.codec import decode_triage, encode
-from schemas.limits import Limits
-from schemas.triage import Ticket
-from tests.support.kafka_broker import free_port
-from tests.support.triage_stream import small_tickets
+from spanstream.consumer.answering.wiring import kafka_config
+from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
+from spanstream.consumer.broker.kafka.publisher import AtLeastOncePublisher
+from spanstream.consumer.broker.kafka.topic_admin import TopicAdmin
+from spanstream.consumer.broker.tail import tail
+from spanstream.consumer.operations.publishing import ticket_record
+from spanstream.consumer.operations.topics import topic_specs, triage_topic_specs
+from spanstream.consumer.settings import HttpSettings, KafkaSettings, Settings, TopicSettings, TriageSettings
+from spanstream.consumer.triage.playbook.load import load_playbook
+from spanstream.models.inference.cpu import cpu_name
+from spanstream.schemas.codec import decode_triage, encode
+from spanstream.schemas.limits import Limits
+from spanstream.schemas.triage import Ticket
+from tests.support.kafka.kafka_broker import free_port
+from tests.support.kafka.triage_stream import small_tickets
 
 _PARTITIONS = 4
 _WARM_UP = 8
@@ -108,8 +108,8 @@ def _running(bootstrap_servers: str) -> Iterator[tuple[Settings, int]]:
     }
     without_http = {**environment, "SPANSTREAM_HTTP__PORT": "null"}
     processes = [
-        subprocess.Popen([sys.executable, "-m", "consumer", "run"], env=environment),
-        subprocess.Popen([sys.executable, "-m", "consumer", "triage", "run"], env=without_http),
+        subprocess.Popen([sys.executable, "-m", "spanstream.consumer", "run"], env=environment),
+        subprocess.Popen([sys.executable, "-m", "spanstream.consumer", "triage", "run"], env=without_http),
     ]
     try:
         yield settings, port

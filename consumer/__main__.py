@@ -1,6 +1,6 @@
 """`python -m consumer` is `spanstream`."""
 
-from consumer.cli import main
+from spanstream.consumer.cli import main
 
 if __name__ == "__main__":
     main()

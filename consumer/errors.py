@@ -6,8 +6,8 @@
     ├── Stop          nothing here can mend it: exit 1 with this one line
     └── CircuitOpen   (a Stop) a whole stretch of records failed: the topic or the model is wrong, not the records
 
-What is wrong with a single record is not an exception of the shell: `schemas.codec.InvalidRecord` and the
-errors of `models.errors` become dead letters where they are caught.
+What is wrong with a single record is not an exception of the shell: `spanstream.schemas.codec.InvalidRecord` and the
+errors of `spanstream.models.errors` become dead letters where they are caught.
 """
 
 

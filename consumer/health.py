@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from consumer.clock import Clock
+from spanstream.consumer.clock import Clock
 
 
 class Health:

@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from consumer.errors import Stop
-from consumer.health import Health
+from spanstream.consumer.errors import Stop
+from spanstream.consumer.health import Health
 
 
 class HttpServer:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from consumer.settings import LogSettings
+from spanstream.consumer.settings import LogSettings
 
 if TYPE_CHECKING:
     from structlog.typing import Processor

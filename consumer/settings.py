@@ -14,10 +14,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from consumer.errors import Stop
-from models.artifact import DEFAULT_ARTIFACT
-from models.reader import DEFAULT_MAX_WINDOWS
-from schemas.limits import Limits
+from spanstream.consumer.errors import Stop
+from spanstream.models.defaults import DEFAULT_ARTIFACT, DEFAULT_MAX_WINDOWS
+from spanstream.schemas.limits import Limits
 
 ENV_PREFIX = "SPANSTREAM_"
 

@@ -1,4 +1,6 @@
-"""Every setting as a row, for `--help` and the README: `python -m consumer.settings_table [--check | --write] FILE`.
+"""Every setting as a row, for `--help` and the docs.
+
+`python -m spanstream.consumer.settings_table [--check | --write] FILE`.
 
     Settings ──> rows ──> Markdown table ──> between the two marks in FILE
 
@@ -17,8 +19,8 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel
 
-from consumer.settings import ENV_PREFIX, Settings
-from models.artifact import DEFAULT_ARTIFACT
+from spanstream.consumer.settings import ENV_PREFIX, Settings
+from spanstream.models.defaults import DEFAULT_ARTIFACT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -97,7 +99,7 @@ def main(arguments: Sequence[str]) -> int:
                 return 1
             return 0
         case _:
-            print("usage: python -m consumer.settings_table [--check FILE | --write FILE]", file=sys.stderr)  # noqa: T201
+            print("usage: python -m spanstream.consumer.settings_table [--check FILE | --write FILE]", file=sys.stderr)  # noqa: T201
             return 2
 
 
@@ -118,7 +120,7 @@ def _written(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, Path):
-        return f"models/{value.name}" if value == DEFAULT_ARTIFACT else str(value)
+        return f"models/artifacts/{value.name}" if value == DEFAULT_ARTIFACT else str(value)
     return value if isinstance(value, str) else json.dumps(value)
 
 

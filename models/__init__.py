@@ -1,1 +1,35 @@
-"""The question-answering model, a functional core: text in, verbatim answers with a calibrated confidence out."""
+"""The question-answering model, a functional core: text in, verbatim answers with a calibrated confidence out.
+
+    from spanstream.models import Reader
+
+    answer = Reader.load().read("It stops with error E-4107.", ["Which error is it?"])[0]
+
+Imported when it is first used: what needs only a room of this package does not load the runtime.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from spanstream.models.artifact import Artifact, load_artifact
+    from spanstream.models.errors import ModelError
+    from spanstream.models.reader import Answer, Quote, Reader
+
+__all__ = ["Answer", "Artifact", "ModelError", "Quote", "Reader", "load_artifact"]
+
+_HOMES = {
+    "Answer": "reader",
+    "Artifact": "artifact",
+    "ModelError": "errors",
+    "Quote": "reader",
+    "Reader": "reader",
+    "load_artifact": "artifact",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  whatever the name stands for
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

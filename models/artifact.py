@@ -19,13 +19,13 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from models.calibrate import Calibration
-from models.errors import ArtifactError
-from models.tokenization import Tokenizer
-from models.windowing import WindowShape
+from spanstream.models.defaults import DEFAULT_ARTIFACT
+from spanstream.models.errors import ArtifactError
+from spanstream.models.spans.calibration import Calibration
+from spanstream.models.text.tokenization import Tokenizer
+from spanstream.models.text.windowing import WindowShape
 
 MANIFEST: Final = "manifest.json"
-DEFAULT_ARTIFACT: Final = Path(__file__).parent / "minilm-l6-qa"
 
 
 # A file in the artifact's own folder: no path leads out of it.

@@ -49,3 +49,11 @@ class DocumentChanged(InvalidSpan):
 
 class BadCacheEntry(ModelError):
     """The bytes are not this document's tokenization by this tokenizer: damaged, foreign or of another version."""
+
+
+class BuildError(ModelError):
+    """A training, build or evaluation cannot go on; its text is one line that names the input to blame."""
+
+
+class SquadError(BuildError):
+    """A file is not in the SQuAD v2.0 layout; the text names the file and, where there is one, the question's id."""

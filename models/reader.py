@@ -17,23 +17,21 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from models.aggregate import Reading, aggregate
-from models.artifact import DEFAULT_ARTIFACT, Artifact, load_artifact
-from models.backends import Backends, open_backends
-from models.cpu import available_cpus
-from models.errors import InferenceFailed
-from models.inference import Inference, Outcome, ReadWindow
-from models.retrieval import BlockIndex
-from models.tokenization import TokenizedDocument, TokenizedQuestion
-from models.validate import Validator
-from models.windowing import Window, windows_of
-from models.words import visible
+from spanstream.models.artifact import Artifact, load_artifact
+from spanstream.models.defaults import DEFAULT_ARTIFACT, DEFAULT_MAX_WINDOWS
+from spanstream.models.errors import InferenceFailed
+from spanstream.models.inference.backends import Backends, open_backends
+from spanstream.models.inference.cpu import available_cpus
+from spanstream.models.inference.runner import Inference, Outcome, ReadWindow
+from spanstream.models.spans.aggregate import Reading, aggregate
+from spanstream.models.spans.validate import Validator
+from spanstream.models.text.retrieval import BlockIndex
+from spanstream.models.text.tokenization import TokenizedDocument, TokenizedQuestion
+from spanstream.models.text.windowing import Window, windows_of
+from spanstream.models.text.words import visible
 
 # Long documents whose BM25 index is kept, for their next question.
 _KEPT_INDEXES = 8
-
-# Windows read of one document at most: 32 x 384 tokens are about 30 pages. BM25 picks among more.
-DEFAULT_MAX_WINDOWS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +188,7 @@ class Reader:
 
         Raises:
             InferenceFailed: the session failed on one of the plan's windows.
-            InvalidSpan: see `models.validate`.
+            InvalidSpan: see `spanstream.models.spans.validate`.
         """
         read = _read_windows(plan, outcomes)
         reading = aggregate([one.span for one in read])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from schemas.cloudevents import (
+from spanstream.schemas.cloudevents import (
     ANSWER_TYPE,
     CONTENT_TYPE,
     DOCUMENT_TYPE,

@@ -12,14 +12,14 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Final
 
-from schemas.events import Answer, Document, Question
-from schemas.fields import format_time
-from schemas.triage import Ticket, Triage
+from spanstream.schemas.events import Answer, Document, Question
+from spanstream.schemas.fields import format_time
+from spanstream.schemas.triage import Ticket, Triage
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from schemas.triage import AnyEvent
+    from spanstream.schemas.triage import AnyEvent
 
 SPEC_VERSION: Final = "1.0"
 CONTENT_TYPE: Final = "application/json"

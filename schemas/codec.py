@@ -25,15 +25,15 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from schemas.errors import InvalidRecord, Reason
-from schemas.events import Answer, Document, Question
-from schemas.triage import Ticket, Triage
+from spanstream.schemas.errors import InvalidRecord, Reason
+from spanstream.schemas.events import Answer, Document, Question
+from spanstream.schemas.triage import Ticket, Triage
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-    from schemas.limits import Limits
-    from schemas.triage import AnyEvent
+    from spanstream.schemas.limits import Limits
+    from spanstream.schemas.triage import AnyEvent
 
 __all__ = [
     "InvalidRecord",

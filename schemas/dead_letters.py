@@ -18,8 +18,8 @@ from typing import Annotated, Any, Final, TypeVar
 from pydantic import BeforeValidator, Field, JsonValue, ValidationError, WithJsonSchema
 from pydantic_core import from_json, to_json
 
-from schemas.errors import DETAIL_CHARS, InvalidRecord, Reason, one_line
-from schemas.fields import Closed, UtcTime
+from spanstream.schemas.errors import DETAIL_CHARS, InvalidRecord, Reason, one_line
+from spanstream.schemas.fields import Closed, UtcTime
 
 __all__ = ["DeadLetter", "InvalidRecord", "Reason", "Retry", "Stage", "from_headers", "own_headers", "to_headers"]
 

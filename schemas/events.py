@@ -6,7 +6,7 @@
 
 Every event is frozen and closed: unknown fields are refused, nothing is converted, NaN and infinity are no numbers.
 The texts are left out of `repr`, so that an event in a log line gives none of them away. How large a text may be is
-not said here: limits are settings, and `schemas.codec` applies them.
+not said here: limits are settings, and `spanstream.schemas.codec` applies them.
 """
 
 import hashlib
@@ -15,7 +15,18 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from schemas.fields import Closed, Count, Identifier, Metadata, Name, Probability, Sha256, Text, UtcTime, is_blank
+from spanstream.schemas.fields import (
+    Closed,
+    Count,
+    Identifier,
+    Metadata,
+    Name,
+    Probability,
+    Sha256,
+    Text,
+    UtcTime,
+    is_blank,
+)
 
 
 class Document(Closed):

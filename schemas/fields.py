@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
-from schemas.limits import MAX_ID_CHARS, MAX_METADATA_ENTRIES
+from spanstream.schemas.limits import MAX_ID_CHARS, MAX_METADATA_ENTRIES
 
 _TIME_PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"
 _TIME: Final = re.compile(_TIME_PATTERN.removesuffix("$"))

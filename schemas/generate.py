@@ -1,4 +1,4 @@
-"""Writes the JSON Schemas of version 1 and the AsyncAPI document: `python -m schemas.generate [--check]`.
+"""Writes the JSON Schemas of version 1 and the AsyncAPI document: `python -m spanstream.schemas.generate [--check]`.
 
     models ──> v1/{document,question,answer,dead-letter-headers,ticket,triage,playbook}.schema.json
        └─────> asyncapi.json, whose payloads refer to them
@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from schemas.asyncapi import asyncapi
-from schemas.dead_letters import DLQ_HEADERS, RETRY_HEADERS, DeadLetter, Retry
-from schemas.events import Answer, Document, Question
-from schemas.playbook import Playbook
-from schemas.triage import Ticket, Triage
+from spanstream.schemas.asyncapi import asyncapi
+from spanstream.schemas.dead_letters import DLQ_HEADERS, RETRY_HEADERS, DeadLetter, Retry
+from spanstream.schemas.events import Answer, Document, Question
+from spanstream.schemas.playbook import Playbook
+from spanstream.schemas.triage import Ticket, Triage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,14 +95,14 @@ def write(folder: Path = FOLDER) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None, folder: Path = FOLDER) -> int:
     """The exit code: 0 done or current, 1 where `--check` found a file that is not."""
-    parser = argparse.ArgumentParser(prog="python -m schemas.generate", description="JSON Schemas and AsyncAPI.")
+    parser = argparse.ArgumentParser(
+        prog="python -m spanstream.schemas.generate", description="JSON Schemas and AsyncAPI."
+    )
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where a file is not current")
     check = parser.parse_args(arguments).check
     changed = stale(folder) if check else write(folder)
     for path in changed:
-        sys.stdout.write(
-            f"{folder.name}/{path}: {'not current: run python -m schemas.generate' if check else 'written'}\n"
-        )
+        sys.stdout.write(f"{folder.name}/{path}: {'not current: run make format' if check else 'written'}\n")
     return 1 if check and changed else 0
 
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
-from schemas.fields import Closed, Probability
+from spanstream.schemas.fields import Closed, Probability
 
 Line = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\u0000-\u001f]*\S[^\u0000-\u001f]*$")]
 FieldName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]

@@ -12,8 +12,19 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema, model_validator
 
-from schemas.events import Event, ModelInfo, Span
-from schemas.fields import Closed, Count, Identifier, Metadata, Name, Probability, Sha256, Text, UtcTime, format_time
+from spanstream.schemas.events import Event, ModelInfo, Span
+from spanstream.schemas.fields import (
+    Closed,
+    Count,
+    Identifier,
+    Metadata,
+    Name,
+    Probability,
+    Sha256,
+    Text,
+    UtcTime,
+    format_time,
+)
 
 _RFC3339_PATTERN = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-pytest_plugins = ["tests.support.kafka_fixtures", "tests.support.redis_server"]
+pytest_plugins = ["tests.support.kafka.kafka_fixtures", "tests.support.redis.redis_server"]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

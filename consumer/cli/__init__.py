@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import sys
 
-from consumer.cli.program import app
-from consumer.errors import SpanstreamError
-from models.errors import ModelError
+from spanstream.consumer.cli.program import app
+from spanstream.consumer.errors import SpanstreamError
+from spanstream.models.errors import ModelError
 
 FAILED = 1
 INTERRUPTED = 130

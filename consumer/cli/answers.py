@@ -9,13 +9,13 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from consumer.bootstrap import kafka_config
-from consumer.broker import Record
-from consumer.cli.options import ConfigFile, open_settings
-from consumer.kafka.partition_reader import KafkaPartitionReader
-from consumer.tail import tail
-from schemas.codec import decode_answer
-from schemas.errors import InvalidRecord
+from spanstream.consumer.answering.wiring import kafka_config
+from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
+from spanstream.consumer.broker.protocols import Record
+from spanstream.consumer.broker.tail import tail
+from spanstream.consumer.cli.options import ConfigFile, open_settings
+from spanstream.schemas.codec import decode_answer
+from spanstream.schemas.errors import InvalidRecord
 
 
 def answers(

@@ -12,20 +12,20 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from consumer.backfill import Backfill, InsistentStore, Tally
-from consumer.bootstrap import kafka_config
-from consumer.cli.options import ConfigFile, open_settings
-from consumer.clock import Clock, Deadline, SystemClock
-from consumer.errors import Retryable, Stop
-from consumer.kafka import KafkaPartitionReader
-from consumer.settings import RedisSettings, Settings
-from consumer.token_cache import TokenCache
-from models import token_codec
-from models.artifact import load_artifact
-from models.tokenization import TokenizedDocument
+from spanstream.consumer.answering.wiring import kafka_config
+from spanstream.consumer.broker.kafka import KafkaPartitionReader
+from spanstream.consumer.cache.backfill import Backfill, InsistentStore, Tally
+from spanstream.consumer.cache.token_cache import TokenCache
+from spanstream.consumer.cli.options import ConfigFile, open_settings
+from spanstream.consumer.clock import Clock, Deadline, SystemClock
+from spanstream.consumer.errors import Retryable, Stop
+from spanstream.consumer.settings import RedisSettings, Settings
+from spanstream.models.artifact import load_artifact
+from spanstream.models.text import token_codec
+from spanstream.models.text.tokenization import TokenizedDocument
 
 if TYPE_CHECKING:
-    from consumer.redis_store import RedisStore
+    from spanstream.consumer.cache.redis_store import RedisStore
 
 _log = structlog.get_logger(__name__)
 
@@ -94,7 +94,7 @@ def _run(run: Backfill) -> Tally:
 
 
 def _patient_store(settings: RedisSettings, url: str) -> RedisStore:
-    from consumer.redis_store import RedisOptions, RedisStore  # noqa: PLC0415  half a second, for those who use it
+    from spanstream.consumer.cache.redis_store import RedisOptions, RedisStore  # noqa: PLC0415  half a second, for those who use it
 
     options = RedisOptions(
         timeout_seconds=max(settings.timeout_seconds, _TIMEOUT_SECONDS),

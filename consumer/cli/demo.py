@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from consumer.logs import configure_logs
-from consumer.settings import LogSettings, ModelSettings
+from spanstream.consumer.logs import configure_logs
+from spanstream.consumer.settings import LogSettings, ModelSettings
 
 _STARTED = time.time()
 
@@ -22,11 +22,11 @@ def demo(
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; by default the cgroup's quota.")] = None,
 ) -> None:
     """Show what the stream does, with nothing installed but this program: ends by itself in well under a minute."""
-    from consumer.demo.picture import picture as choose  # noqa: PLC0415  only the demo needs its pictures
-    from consumer.demo.picture import save_picture  # noqa: PLC0415
-    from consumer.demo.render import DeadLetterPanel, SummaryPanel, TicketPanel  # noqa: PLC0415
-    from consumer.demo.stream import run_stream  # noqa: PLC0415
-    from consumer.triage.render import TriagePanel  # noqa: PLC0415
+    from spanstream.consumer.demo.picture import picture as choose  # noqa: PLC0415  only the demo needs its pictures
+    from spanstream.consumer.demo.picture import save_picture  # noqa: PLC0415
+    from spanstream.consumer.demo.stream import run_stream  # noqa: PLC0415
+    from spanstream.consumer.terminal.panels import DeadLetterPanel, SummaryPanel, TicketPanel  # noqa: PLC0415
+    from spanstream.consumer.triage.panel import TriagePanel  # noqa: PLC0415
 
     configure_logs(LogSettings(level="error"))
     console = Console()

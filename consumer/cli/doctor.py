@@ -13,13 +13,13 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from consumer.cli.options import ConfigFile
-from consumer.doctor import Finding, Level, checks_of, examine
-from consumer.doctor.checks import secrets_of
-from consumer.doctor.finding import failed, ok, skipped
-from consumer.errors import Stop
-from consumer.logs import configure_logs
-from consumer.settings import LogSettings, load_settings
+from spanstream.consumer.cli.options import ConfigFile
+from spanstream.consumer.errors import Stop
+from spanstream.consumer.logs import configure_logs
+from spanstream.consumer.operations.doctor import Finding, Level, checks_of, examine
+from spanstream.consumer.operations.doctor.checks import secrets_of
+from spanstream.consumer.operations.doctor.finding import failed, ok, skipped
+from spanstream.consumer.settings import LogSettings, load_settings
 
 _STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.FAILED: "bold red", Level.SKIPPED: "dim"}
 _LEVEL_CHARS = max(len(level) for level in Level)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from consumer.logs import configure_logs
-from consumer.settings import Settings, load_settings
+from spanstream.consumer.logs import configure_logs
+from spanstream.consumer.settings import Settings, load_settings
 
 ConfigFile = Annotated[
     Path | None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from consumer.cli import answers, backfill, demo, doctor, model, publish, replay, run, size, topics, triage
+from spanstream.consumer.cli import answers, backfill, demo, doctor, model, publish, replay, run, size, topics, triage
 
 app = typer.Typer(
     help="Verbatim answers out of documents, over Kafka, with a calibrated confidence.",

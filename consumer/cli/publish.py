@@ -10,12 +10,18 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from consumer.bootstrap import kafka_config
-from consumer.cli.options import ConfigFile, open_settings
-from consumer.errors import Stop
-from consumer.kafka.publisher import AtLeastOncePublisher
-from consumer.outbound_events import Refused, document_record, publish_lines, question_record, ticket_record
-from consumer.settings import Settings
+from spanstream.consumer.answering.wiring import kafka_config
+from spanstream.consumer.broker.kafka.publisher import AtLeastOncePublisher
+from spanstream.consumer.cli.options import ConfigFile, open_settings
+from spanstream.consumer.errors import Stop
+from spanstream.consumer.operations.publishing import (
+    Refused,
+    document_record,
+    publish_lines,
+    question_record,
+    ticket_record,
+)
+from spanstream.consumer.settings import Settings
 
 app = typer.Typer(help="Publish events from a file of JSON lines.", no_args_is_help=True)
 

@@ -9,9 +9,9 @@ import structlog
 import typer
 from typer.core import TyperCommand
 
-from consumer.bootstrap import build
-from consumer.cli.options import ConfigFile, open_settings
-from consumer.cli.signals import set_on_signals
+from spanstream.consumer.answering.wiring import build
+from spanstream.consumer.cli.options import ConfigFile, open_settings
+from spanstream.consumer.cli.signals import set_on_signals
 
 _log = structlog.get_logger(__name__)
 
@@ -22,7 +22,7 @@ class RunCommand(TyperCommand):
     @property
     def epilog(self) -> str:
         """One line a setting; made only when somebody asks."""
-        from consumer.settings_table import rows  # noqa: PLC0415  see above
+        from spanstream.consumer.settings_table import rows  # noqa: PLC0415  see above
 
         lines = [f"{row.name}={row.default}  {row.description}" for row in rows()]
         return "Settings (durations in seconds, sizes in bytes):\n\n" + "\n\n".join(lines)

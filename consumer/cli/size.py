@@ -10,10 +10,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from consumer.cli.options import ConfigFile
-from consumer.settings import Settings, load_settings
-from consumer.sizing import Load, Machine, Size, chart_values, size_of
-from models.cpu import available_cpus
+from spanstream.consumer.cli.options import ConfigFile
+from spanstream.consumer.operations.sizing import Load, Machine, Size, chart_values, size_of
+from spanstream.consumer.settings import Settings, load_settings
+from spanstream.models.inference.cpu import available_cpus
 
 
 def size(  # noqa: PLR0913, PLR0917  each is an option
@@ -57,7 +57,7 @@ def _machine(
     settings: Settings, threads: int | None, rate: float | None, utilisation: float, seconds: float
 ) -> Machine:
     """What was given, and what was not measured here, the program's memory always."""
-    from consumer.model_bench import bench_session  # noqa: PLC0415  see above
+    from spanstream.consumer.operations.model_bench import bench_session  # noqa: PLC0415  see above
 
     used = threads or available_cpus()
     figures = bench_session(settings.model.path, threads=used, seconds=seconds if rate is None else 0.5)

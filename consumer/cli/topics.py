@@ -8,11 +8,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from consumer.bootstrap import kafka_config
-from consumer.cli.options import ConfigFile, open_settings
-from consumer.errors import Stop
-from consumer.kafka.topic_admin import TopicAdmin
-from consumer.topics import topic_specs, triage_topic_specs
+from spanstream.consumer.answering.wiring import kafka_config
+from spanstream.consumer.broker.kafka.topic_admin import TopicAdmin
+from spanstream.consumer.cli.options import ConfigFile, open_settings
+from spanstream.consumer.errors import Stop
+from spanstream.consumer.operations.topics import topic_specs, triage_topic_specs
 
 app = typer.Typer(help="Create or describe the topics.", no_args_is_help=True)
 

@@ -10,9 +10,9 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.terminal_theme import TerminalTheme
 
-from consumer.demo.excerpt import Elided, excerpt
-from consumer.demo.render import DeadLetterPanel, SummaryPanel, TicketPanel
-from consumer.demo.views import DeadLetterView, Summary, TicketView
+from spanstream.consumer.terminal.excerpt import Elided, excerpt
+from spanstream.consumer.terminal.panels import DeadLetterPanel, SummaryPanel, TicketPanel
+from spanstream.consumer.terminal.views import DeadLetterView, Summary, TicketView
 
 WIDTH = 100
 MAX_ROWS = 70

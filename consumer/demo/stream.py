@@ -8,22 +8,22 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from consumer.bootstrap import build, kafka_config
-from consumer.broker import Outgoing
-from consumer.demo.samples import question_lines, ticket_lines
-from consumer.demo.triage import run_triage, triage_settings
-from consumer.demo.views import AnswerView, DeadLetterView, SpanView, Summary, TicketView
-from consumer.kafka.embedded_broker import EmbeddedBroker
-from consumer.kafka.partition_reader import KafkaPartitionReader
-from consumer.kafka.publisher import AtLeastOncePublisher
-from consumer.outbound_events import document_record, question_record
-from consumer.settings import HttpSettings, KafkaSettings, ModelSettings, Settings
-from consumer.tail import tail
-from schemas.codec import decode_answer, decode_document, decode_question
-from schemas.dead_letters import from_headers
-from schemas.events import Answer, Document, Question, Span
-from schemas.limits import Limits
-from schemas.triage import Triage
+from spanstream.consumer.answering.wiring import build, kafka_config
+from spanstream.consumer.broker.kafka.embedded_broker import EmbeddedBroker
+from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
+from spanstream.consumer.broker.kafka.publisher import AtLeastOncePublisher
+from spanstream.consumer.broker.protocols import Outgoing
+from spanstream.consumer.broker.tail import tail
+from spanstream.consumer.demo.triage import run_triage, triage_settings
+from spanstream.consumer.operations.publishing import document_record, question_record
+from spanstream.consumer.operations.samples import question_lines, ticket_lines
+from spanstream.consumer.settings import HttpSettings, KafkaSettings, ModelSettings, Settings
+from spanstream.consumer.terminal.views import AnswerView, DeadLetterView, SpanView, Summary, TicketView
+from spanstream.schemas.codec import decode_answer, decode_document, decode_question
+from spanstream.schemas.dead_letters import from_headers
+from spanstream.schemas.events import Answer, Document, Question, Span
+from spanstream.schemas.limits import Limits
+from spanstream.schemas.triage import Triage
 
 # A question about two things at once: refused by the contract, kept with the reason.
 _BAD_QUESTION = b'{"question_id": "q-bad", "question": "Who?", "document_id": "ticket-1001", "context": "Who asked?"}'

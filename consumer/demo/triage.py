@@ -11,18 +11,18 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 
-from consumer.bootstrap import Application, build, kafka_config
-from consumer.errors import Stop
-from consumer.kafka.partition_reader import KafkaPartitionReader
-from consumer.kafka.publisher import AtLeastOncePublisher
-from consumer.outbound_events import ticket_record
-from consumer.settings import Settings
-from consumer.tail import tail
-from consumer.triage.bootstrap import build_triage
-from consumer.triage.playbook import load_playbook
-from schemas.codec import decode_triage
-from schemas.limits import Limits
-from schemas.triage import Triage
+from spanstream.consumer.answering.wiring import Application, build, kafka_config
+from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
+from spanstream.consumer.broker.kafka.publisher import AtLeastOncePublisher
+from spanstream.consumer.broker.tail import tail
+from spanstream.consumer.errors import Stop
+from spanstream.consumer.operations.publishing import ticket_record
+from spanstream.consumer.settings import Settings
+from spanstream.consumer.triage.playbook.load import load_playbook
+from spanstream.consumer.triage.wiring import build_triage
+from spanstream.schemas.codec import decode_triage
+from spanstream.schemas.limits import Limits
+from spanstream.schemas.triage import Triage
 
 _PATIENCE_SECONDS = 30.0
 _LOOK_SECONDS = 0.1
@@ -30,7 +30,7 @@ _LOOK_SECONDS = 0.1
 
 def sample_tickets() -> list[bytes]:
     """The ticket events, UTF-8 JSON, one each."""
-    data = (resources.files("consumer.demo") / "support.jsonl").read_bytes()
+    data = (resources.files("spanstream.consumer.operations.samples") / "support.jsonl").read_bytes()
     return [line for line in data.split(b"\n") if line]
 
 

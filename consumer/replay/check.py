@@ -9,19 +9,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from consumer.answer import Answerer
-from consumer.broker import Outgoing, Partition, Record
-from consumer.outgoing import Settled
-from consumer.partitioner import partition_of
-from consumer.prepare import Preparer
-from consumer.replay.headers import REPLAY_SOURCE
-from consumer.replay.letters import Letter
-from consumer.replay.plan import Step
-from consumer.settings import TopicSettings
-from schemas.codec import check_key, decode_document
-from schemas.dead_letters import Retry, from_headers
-from schemas.errors import InvalidRecord
-from schemas.limits import Limits
+from spanstream.consumer.answering.answer import Answerer
+from spanstream.consumer.answering.outcomes import Settled
+from spanstream.consumer.answering.prepare import Preparer
+from spanstream.consumer.broker.partitioner import partition_of
+from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
+from spanstream.consumer.replay.letters.headers import REPLAY_SOURCE
+from spanstream.consumer.replay.letters.letter import Letter
+from spanstream.consumer.replay.sending.plan import Step
+from spanstream.consumer.settings import TopicSettings
+from spanstream.schemas.codec import check_key, decode_document
+from spanstream.schemas.dead_letters import Retry, from_headers
+from spanstream.schemas.errors import InvalidRecord
+from spanstream.schemas.limits import Limits
 
 VALID: Final = "valid"
 """A document that would be taken."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from consumer.broker import PartitionReader
-from consumer.circuit import Circuit
-from consumer.clock import Clock, Deadline
-from consumer.documents import Documents, StoredDocument
-from consumer.errors import Retryable
-from consumer.replay.fixes import Text
-from consumer.settings import Settings
-from schemas.errors import InvalidRecord
+from spanstream.consumer.answering.documents import Documents, StoredDocument
+from spanstream.consumer.broker.protocols import PartitionReader
+from spanstream.consumer.clock import Clock, Deadline
+from spanstream.consumer.delivery.circuit import Circuit
+from spanstream.consumer.errors import Retryable
+from spanstream.consumer.replay.fixes.built_in import Text
+from spanstream.consumer.settings import Settings
+from spanstream.schemas.errors import InvalidRecord
 
 _WAIT_SECONDS = 0.2
 

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from consumer.triage.formats import BadFormat, value_of
-from schemas.events import ModelInfo, Span
-from schemas.fields import Closed, Count, Probability, Text
-from schemas.playbook import FieldSpec
-from schemas.triage import FieldResult, FieldStatus
+from spanstream.consumer.triage.playbook.formats import BadFormat, value_of
+from spanstream.schemas.events import ModelInfo, Span
+from spanstream.schemas.fields import Closed, Count, Probability, Text
+from spanstream.schemas.playbook import FieldSpec
+from spanstream.schemas.triage import FieldResult, FieldStatus
 
 # Only a word without end makes a longer one; some of them would make a record that no topic takes.
 MAX_ANSWER_CHARS = 2_000

@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from consumer.backlog import Backlog
-from consumer.broker import Outgoing, Partition, Record
-from consumer.circuit import Circuit
-from consumer.clock import Clock
-from consumer.settings import Settings
-from consumer.triage.desk import Desk
-from consumer.triage.draft import Draft
-from consumer.triage.state import decode_state
-from consumer.triage.store import Store
-from schemas.playbook import Playbook
+from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
+from spanstream.consumer.clock import Clock
+from spanstream.consumer.delivery.backlog import Backlog
+from spanstream.consumer.delivery.circuit import Circuit
+from spanstream.consumer.settings import Settings
+from spanstream.consumer.triage.processor import Desk
+from spanstream.consumer.triage.state import decode_state
+from spanstream.consumer.triage.store import Store
+from spanstream.consumer.triage.transaction import Draft
+from spanstream.schemas.playbook import Playbook
 
 # Records and deadlines of one transaction.
 MAX_RECORDS = 1_000

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 
-from consumer.partitioner import partition_of
-from schemas.events import Question
-from schemas.playbook import FieldSpec, Playbook
+from spanstream.consumer.broker.partitioner import partition_of
+from spanstream.schemas.events import Question
+from spanstream.schemas.playbook import FieldSpec, Playbook
 
 TICKET_KEY = "triage.ticket_id"
 FIELD_KEY = "triage.field"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import uuid
 
-from consumer.clock import to_datetime
-from consumer.triage.gather import field_result
-from consumer.triage.questions import asked_of
-from consumer.triage.rules import first_that_applies
-from consumer.triage.state import TicketState
-from schemas.events import ModelInfo
-from schemas.playbook import Playbook
-from schemas.triage import FieldResult, FieldStatus, PlaybookInfo, Reasons, Times, Triage
+from spanstream.consumer.clock import to_datetime
+from spanstream.consumer.triage.gather import field_result
+from spanstream.consumer.triage.playbook.rules import first_that_applies
+from spanstream.consumer.triage.questions import asked_of
+from spanstream.consumer.triage.state import TicketState
+from spanstream.schemas.events import ModelInfo
+from spanstream.schemas.playbook import Playbook
+from spanstream.schemas.triage import FieldResult, FieldStatus, PlaybookInfo, Reasons, Times, Triage
 
 # Drawn once: a record published again has the same id.
 _NAMESPACE = uuid.UUID("b0d8f2c4-3f0c-4e6e-8a39-5e7c3a1f9d42")

@@ -15,17 +15,17 @@ from dataclasses import dataclass
 
 import structlog
 
-from consumer.attempts import Attempts
-from consumer.broker import GroupConsumer, Partition
-from consumer.clock import Clock, Deadline
-from consumer.errors import Fenced, Retryable
-from consumer.health import Health
-from consumer.ownership import Ownership
-from consumer.settings import Settings
-from consumer.triage.draft import Draft
-from consumer.triage.inbox import MAX_RECORDS, Attempt, Inbox
-from consumer.triage.metrics import TriageMetrics
-from consumer.triage.store import Store
+from spanstream.consumer.broker.protocols import GroupConsumer, Partition
+from spanstream.consumer.clock import Clock, Deadline
+from spanstream.consumer.delivery.attempts import Attempts
+from spanstream.consumer.delivery.ownership import Ownership
+from spanstream.consumer.errors import Fenced, Retryable
+from spanstream.consumer.health import Health
+from spanstream.consumer.settings import Settings
+from spanstream.consumer.triage.inbox import MAX_RECORDS, Attempt, Inbox
+from spanstream.consumer.triage.metrics import TriageMetrics
+from spanstream.consumer.triage.store import Store
+from spanstream.consumer.triage.transaction import Draft
 
 _log = structlog.get_logger(__name__)
 
@@ -38,7 +38,7 @@ _PROGRESS_EVERY = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Collaborators:
-    """What the loop works with; wired by `consumer.triage.bootstrap`."""
+    """What the loop works with; wired by `spanstream.consumer.triage.wiring`."""
 
     consumer: GroupConsumer
     attempts: Attempts

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from consumer.clock import to_datetime
-from consumer.triage.gather import Outcome
-from schemas.fields import Closed, Metadata, Text
-from schemas.playbook import Playbook
-from schemas.triage import DocumentRead, Ticket
+from spanstream.consumer.clock import to_datetime
+from spanstream.consumer.triage.gather import Outcome
+from spanstream.schemas.fields import Closed, Metadata, Text
+from spanstream.schemas.playbook import Playbook
+from spanstream.schemas.triage import DocumentRead, Ticket
 
 _TICKET = b"ticket:"
 _PLAYBOOK = b"playbook:"

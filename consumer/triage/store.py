@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from consumer.broker import Partition, PartitionReader
-from consumer.errors import Stop
-from consumer.triage.state import TicketState, decode_state, is_ticket
+from spanstream.consumer.broker.protocols import Partition, PartitionReader
+from spanstream.consumer.errors import Stop
+from spanstream.consumer.triage.state import TicketState, decode_state, is_ticket
 
 _READ_RECORDS = 2_000
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from consumer.clock import Clock
-from consumer.triage.gather import Outcome
-from consumer.triage.questions import asked_of
-from consumer.triage.record import triage_of
-from consumer.triage.state import Facts, TicketState
-from consumer.triage.text import text_of
-from models.reader import Answer as Reading
-from models.reader import Reader
-from schemas.events import ModelInfo, Span
-from schemas.limits import Limits
-from schemas.playbook import Playbook
-from schemas.triage import DocumentRead, Ticket, Triage
+from spanstream.consumer.clock import Clock
+from spanstream.consumer.triage.gather import Outcome
+from spanstream.consumer.triage.questions import asked_of
+from spanstream.consumer.triage.record import triage_of
+from spanstream.consumer.triage.state import Facts, TicketState
+from spanstream.consumer.triage.text.ticket_text import text_of
+from spanstream.models.reader import Answer as Reading
+from spanstream.models.reader import Reader
+from spanstream.schemas.events import ModelInfo, Span
+from spanstream.schemas.limits import Limits
+from spanstream.schemas.playbook import Playbook
+from spanstream.schemas.triage import DocumentRead, Ticket, Triage
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from models.build.fit import Fitted
-from models.build.reliability import Interval
-from models.evaluation.report import ConfidenceFigures
+from spanstream.models.calibrating.fit import Fitted
+from spanstream.models.evaluation.report import ConfidenceFigures
+from spanstream.models.metrics.reliability import Interval
 
 _BEGIN: Final = "<!-- calibration: written by `spanstream model calibrate` -->"
 _END: Final = "<!-- calibration: end -->"

@@ -10,16 +10,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.artifact import Artifact, Variant, load_artifact
-from models.build.record import DataFile, read_record
-from models.cpu import available_cpus
-from models.errors import ArtifactError
-from models.evaluation.latency import measure_latency
-from models.evaluation.measure import Subject, measure
-from models.evaluation.observe import Labelled, labelled, observe, reader_of
-from models.evaluation.report import ArtifactFacts, DataFacts, Report
-from models.evaluation.table import Table
-from models.reader import DEFAULT_MAX_WINDOWS
+from spanstream.models.artifact import Artifact, Variant, load_artifact
+from spanstream.models.calibrating.calibration_record import DataFile, read_record
+from spanstream.models.defaults import DEFAULT_MAX_WINDOWS
+from spanstream.models.errors import ArtifactError
+from spanstream.models.evaluation.latency import measure_latency
+from spanstream.models.evaluation.measure import Subject, measure
+from spanstream.models.evaluation.observe import Labelled, labelled, observe, reader_of
+from spanstream.models.evaluation.report import ArtifactFacts, DataFacts, Report
+from spanstream.models.evaluation.table import Table
+from spanstream.models.inference.cpu import available_cpus
 
 # Told what begins and how many questions that is; gives what is told how many more are done.
 Begin = Callable[[str, int], Callable[[int], None]]

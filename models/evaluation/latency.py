@@ -8,12 +8,12 @@ from typing import Final
 
 import numpy as np
 
-from models.cpu import cpu_name
-from models.errors import ArtifactError
-from models.evaluation.observe import Labelled
-from models.evaluation.report import Latency, Times
-from models.packing import assemble
-from models.reader import Plan, Reader
+from spanstream.models.errors import ArtifactError
+from spanstream.models.evaluation.observe import Labelled
+from spanstream.models.evaluation.report import Latency, Times
+from spanstream.models.inference.cpu import cpu_name
+from spanstream.models.inference.packing import assemble
+from spanstream.models.reader import Plan, Reader
 
 # Spread evenly over the questions; enough for a 95th percentile that ten of them lie above.
 _MOST: Final = 200

@@ -14,10 +14,21 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from models.artifact import Artifact, Variant
-from models.build.evaluate import best_exact, best_f1
-from models.build.guarantee import two_sided
-from models.build.reliability import (
+from spanstream.models.artifact import Artifact, Variant
+from spanstream.models.calibrating.guarantee import two_sided
+from spanstream.models.calibrating.thresholds import choice_at
+from spanstream.models.evaluation.observe import Observation
+from spanstream.models.evaluation.report import (
+    AtThreshold,
+    Best,
+    Bucket,
+    ConfidenceFigures,
+    Latency,
+    ReliabilityBin,
+    VariantReport,
+)
+from spanstream.models.evaluation.table import Table
+from spanstream.models.metrics.reliability import (
     BINS,
     Interval,
     Metric,
@@ -27,19 +38,8 @@ from models.build.reliability import (
     coverage_at,
     expected_calibration_error,
 )
-from models.build.thresholds import choice_at
-from models.calibrate import Calibration
-from models.evaluation.observe import Observation
-from models.evaluation.report import (
-    AtThreshold,
-    Best,
-    Bucket,
-    ConfidenceFigures,
-    Latency,
-    ReliabilityBin,
-    VariantReport,
-)
-from models.evaluation.table import Table
+from spanstream.models.metrics.squad_metrics import best_exact, best_f1
+from spanstream.models.spans.calibration import Calibration
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

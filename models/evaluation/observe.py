@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from models.artifact import Artifact, Variant
-from models.backends import open_backends
-from models.build.errors import BuildError
-from models.build.predict import Read
-from models.build.squad import Example, read_squad
-from models.errors import InferenceFailed, InvalidSpan, QuestionTooLong
-from models.reader import Plan, Reader
-from models.tokenization import TokenizedDocument
+from spanstream.models.artifact import Artifact, Variant
+from spanstream.models.errors import BuildError, InferenceFailed, InvalidSpan, QuestionTooLong
+from spanstream.models.inference.backends import open_backends
+from spanstream.models.metrics.reading import Read
+from spanstream.models.metrics.squad_files import Example, read_squad
+from spanstream.models.reader import Plan, Reader
+from spanstream.models.text.tokenization import TokenizedDocument
 
 # Questions read at a time: enough to fill batches, few enough for progress to show.
 _AT_A_TIME: Final = 32

@@ -17,9 +17,9 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from models.build.reliability import accuracies
-from models.evaluation.report import Report, VariantReport
-from models.evaluation.table import Table
+from spanstream.models.evaluation.report import Report, VariantReport
+from spanstream.models.evaluation.table import Table
+from spanstream.models.metrics.reliability import accuracies
 
 FloatArray = npt.NDArray[np.float64]
 

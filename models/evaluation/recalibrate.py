@@ -14,21 +14,20 @@ from pathlib import Path
 
 import numpy as np
 
-from models.artifact import Artifact, load_artifact, sha256_of_file, write_manifest
-from models.build.errors import BuildError
-from models.build.fit import Fitted, fit
-from models.build.place import replacing
-from models.build.record import RECORD, DataFile, read_record, write_record
-from models.build.thresholds import Wanted
-from models.cpu import available_cpus
-from models.errors import ArtifactError
-from models.evaluation.calibration_section import with_section
-from models.evaluation.evaluate import Begin
-from models.evaluation.measure import confidence_figures
-from models.evaluation.observe import Labelled, labelled, observe, reader_of
-from models.evaluation.report import ConfidenceFigures
-from models.evaluation.table import Table
-from models.reader import DEFAULT_MAX_WINDOWS
+from spanstream.models.artifact import Artifact, load_artifact, sha256_of_file, write_manifest
+from spanstream.models.artifact_folder import replacing
+from spanstream.models.calibrating.calibration_record import RECORD, DataFile, read_record, write_record
+from spanstream.models.calibrating.fit import Fitted, fit
+from spanstream.models.calibrating.thresholds import Wanted
+from spanstream.models.defaults import DEFAULT_MAX_WINDOWS
+from spanstream.models.errors import ArtifactError, BuildError
+from spanstream.models.evaluation.calibration_section import with_section
+from spanstream.models.evaluation.evaluate import Begin
+from spanstream.models.evaluation.measure import confidence_figures
+from spanstream.models.evaluation.observe import Labelled, labelled, observe, reader_of
+from spanstream.models.evaluation.report import ConfidenceFigures
+from spanstream.models.evaluation.table import Table
+from spanstream.models.inference.cpu import available_cpus
 
 _CARD = "README.md"
 

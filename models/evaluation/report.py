@@ -10,8 +10,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.build.record import DataFile
-from models.build.reliability import Interval
+from spanstream.models.calibrating.calibration_record import DataFile
+from spanstream.models.metrics.reliability import Interval
 
 
 class _Part(BaseModel):

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.build.evaluate import Prediction
-from models.build.thresholds import Sample
-from models.calibrate import Calibration
-from models.evaluation.observe import Observation
+from spanstream.models.calibrating.thresholds import Sample
+from spanstream.models.evaluation.observe import Observation
+from spanstream.models.metrics.squad_metrics import Prediction
+from spanstream.models.spans.calibration import Calibration
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

@@ -11,20 +11,20 @@ from hypothesis import given, settings
 
 pytest.importorskip("optimum", reason="the build group's tools are not installed (make test-build)")
 
-from models.artifact import Artifact, load_artifact
-from models.backends import self_test
-from models.build.golden import golden_spans
-from models.build.order import Order
-from models.build.pipeline import build
-from models.packing import assemble, pack
-from models.reader import Reader
-from models.session import OnnxSession
-from models.windowing import Window, windows_of
-from tests.support.fast_windows import fast_windows, our_windows
-from tests.support.texts import TEXTS
-from tests.support.tiny_checkpoints import MODEL_TYPES, tiny, write_tiny_checkpoint
-from tests.support.trained_tokenizers import fast
-from tests.support.word_cuts import cuts_word
+from spanstream.models.artifact import Artifact, load_artifact
+from spanstream.models.building.golden import golden_spans
+from spanstream.models.building.pipeline import build
+from spanstream.models.building.request import Order
+from spanstream.models.inference.backends import self_test
+from spanstream.models.inference.packing import assemble, pack
+from spanstream.models.inference.session import OnnxSession
+from spanstream.models.reader import Reader
+from spanstream.models.text.windowing import Window, windows_of
+from tests.support.model.fast_windows import fast_windows, our_windows
+from tests.support.model.texts import TEXTS
+from tests.support.model.tiny_checkpoints import MODEL_TYPES, tiny, write_tiny_checkpoint
+from tests.support.model.trained_tokenizers import fast
+from tests.support.model.word_cuts import cuts_word
 
 QUESTION = "What error code is shown?"
 LONG = "The train leaves at 10:42 from platform 7; naïve café owners in Zürich pay 95€. " * 4

@@ -14,12 +14,12 @@ pytest.importorskip("optimum", reason="the build group's tools are not installed
 
 from safetensors.torch import load_file, save_file
 
-from models.artifact import load_artifact
-from models.build.order import Order
-from models.build.pipeline import build
-from models.errors import ModelError
-from tests.support.tiny_checkpoints import write_tiny_checkpoint
-from tests.support.trained_tokenizers import definition
+from spanstream.models.artifact import load_artifact
+from spanstream.models.building.pipeline import build
+from spanstream.models.building.request import Order
+from spanstream.models.errors import ModelError
+from tests.support.model.tiny_checkpoints import write_tiny_checkpoint
+from tests.support.model.trained_tokenizers import definition
 
 Damage = Callable[[Path], object]
 

@@ -10,10 +10,10 @@ import pytest
 
 pytest.importorskip("optimum", reason="the build group's tools are not installed (make test-build)")
 
-from models.artifact import load_artifact
-from models.build.order import Order
-from models.build.pipeline import build
-from tests.support.tiny_checkpoints import write_tiny_checkpoint
+from spanstream.models.artifact import load_artifact
+from spanstream.models.building.pipeline import build
+from spanstream.models.building.request import Order
+from tests.support.model.tiny_checkpoints import write_tiny_checkpoint
 
 RECORD = {
     "base": "acme/encoder",

@@ -9,23 +9,23 @@ import pytest
 
 pytest.importorskip("optimum", reason="the build group's tools are not installed (make test-build)")
 
-from models.artifact import SessionOptions
-from models.build import rewrite
-from models.build.checkpoint import Checkpoint
-from models.build.contest import Contest, Entry, _fastest_good
-from models.build.errors import BuildError
-from models.build.export import check_export, export
-from models.build.graph import Graph
-from models.build.predict import ReadingOptions
-from models.build.recipes import NAMES, RECIPES, recipes
-from models.build.rewrite import mask_by_dimension
-from models.build.trials import Built, Neighbours, Speed, neighbours
-from models.build.workshop import open_workshop, probes_of
-from models.packing import Batch, assemble
-from models.session import Logits
-from models.windowing import Window, WindowShape, windows_of
-from tests.support.tiny_checkpoints import write_tiny_checkpoint
-from tests.support.trained_tokenizers import trained
+from spanstream.models.artifact import SessionOptions
+from spanstream.models.building.graph import rewrite
+from spanstream.models.building.graph.export import check_export, export
+from spanstream.models.building.graph.onnx_graph import Graph
+from spanstream.models.building.graph.rewrite import mask_by_dimension
+from spanstream.models.building.variants.context import open_workshop, probes_of
+from spanstream.models.building.variants.recipes import NAMES, RECIPES, recipes
+from spanstream.models.building.variants.selection import Contest, Entry, _fastest_good
+from spanstream.models.building.variants.trials import Built, Neighbours, Speed, neighbours
+from spanstream.models.checkpoints.checkpoint import Checkpoint
+from spanstream.models.errors import BuildError
+from spanstream.models.inference.packing import Batch, assemble
+from spanstream.models.inference.session import Logits
+from spanstream.models.metrics.reading import ReadingOptions
+from spanstream.models.text.windowing import Window, WindowShape, windows_of
+from tests.support.model.tiny_checkpoints import write_tiny_checkpoint
+from tests.support.model.trained_tokenizers import trained
 
 REFERENCE, TAMED, STATIC, DYNAMIC, _ = RECIPES
 TOKENIZER = trained("wordpiece-uncased")

@@ -21,15 +21,15 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoModelForQuestionAnswering, BertConfig, BertModel, PreTrainedTokenizerFast
 
-from models.build.checkpoint import Checkpoint
-from models.build.errors import BuildError
-from models.build.train.data import Source
-from models.build.train.options import Options
-from models.build.train.run import train
-from models.build.train.trainer import Progress
-from models.build.training import FILE, read_training
-from tests.support.tiny_checkpoints import MODEL_TYPES, write_tiny_checkpoint
-from tests.support.trained_tokenizers import definition
+from spanstream.models.checkpoints.checkpoint import Checkpoint
+from spanstream.models.checkpoints.training_record import FILE, read_training
+from spanstream.models.errors import BuildError
+from spanstream.models.training.data import Source
+from spanstream.models.training.plan import Options
+from spanstream.models.training.train import train
+from spanstream.models.training.trainer import Progress
+from tests.support.model.tiny_checkpoints import MODEL_TYPES, write_tiny_checkpoint
+from tests.support.model.trained_tokenizers import definition
 
 ROOT = Path(__file__).parents[2]
 CODES = [f"E-{number}" for number in range(100, 148)]
@@ -130,7 +130,17 @@ def test_a_training_that_was_stopped_ends_as_if_it_had_not_been(
 
 
 def test_a_killed_training_goes_on_with_the_same_command(options: Options, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "consumer", "model", "train", "--model", options.base, "--epochs", "600"]
+    command = [
+        sys.executable,
+        "-m",
+        "spanstream.consumer",
+        "model",
+        "train",
+        "--model",
+        options.base,
+        "--epochs",
+        "600",
+    ]
     command += ["--data", str(options.sources[0].path), "--output", str(tmp_path / "trained")]
     command += ["--max-length", "64", "--stride", "16", "--batch-tokens", "512", "--save-minutes", "0.1"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

@@ -11,10 +11,10 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from consumer.bootstrap import kafka_config
-from consumer.cli.program import app
-from consumer.metrics import Metrics
-from consumer.settings import Settings, load_settings
+from spanstream.consumer.answering.wiring import kafka_config
+from spanstream.consumer.cli.program import app
+from spanstream.consumer.metrics import Metrics
+from spanstream.consumer.settings import Settings, load_settings
 from tests.support.cluster.chart import CHART, EXAMPLES, RELEASE, Object, helm, kinds, only, pod_specs, render
 from tests.support.cluster.json_schemas import NAMES, write_schemas
 from tests.support.cluster.tools import tool

@@ -9,12 +9,12 @@ import sys
 import yaml
 
 from tests.support.cluster.chart import only, render
-from tests.support.stream import REPOSITORY, artifact_folder
+from tests.support.kafka.stream import REPOSITORY, artifact_folder
 
 
 def size(*options: str) -> subprocess.CompletedProcess[str]:
     artifact_folder()  # skips where there is none
-    command = [sys.executable, "-m", "consumer", "size", *options]
+    command = [sys.executable, "-m", "spanstream.consumer", "size", *options]
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
 

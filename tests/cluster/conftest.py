@@ -9,8 +9,8 @@ import pytest
 
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.keda import start_keda
-from tests.support.kafka_broker import KafkaBroker
-from tests.support.stream import Stream
+from tests.support.kafka.kafka_broker import KafkaBroker
+from tests.support.kafka.stream import Stream
 
 
 @pytest.fixture(scope="session")

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from consumer.broker import Outgoing
+from spanstream.consumer.broker.protocols import Outgoing
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.release import CONSUMER, Release, on
 from tests.support.cluster.transactions import committed, log_ends, rewind, send
-from tests.support.kafka_broker import free_port
-from tests.support.stream import Stream, document, question, until
+from tests.support.kafka.kafka_broker import free_port
+from tests.support.kafka.stream import Stream, document, question, until
 
 pytestmark = pytest.mark.timeout(600)
 

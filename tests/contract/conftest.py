@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from consumer.kafka import GroupProtocol
-from tests.support.broker_harness import Harness, KafkaHarness, MemoryHarness
+from spanstream.consumer.broker.kafka import GroupProtocol
+from tests.support.kafka.broker_harness import Harness, KafkaHarness, MemoryHarness
 
 GROUPED = [
     pytest.param(("memory", "classic"), id="memory-classic"),

@@ -6,12 +6,21 @@ import os
 
 import pytest
 
-from consumer.broker import Outgoing, Partition, Record
-from consumer.errors import Fenced, Stop
-from consumer.kafka import KafkaConfig, KafkaPartitionReader, KafkaPublisher
-from consumer.partitioner import partition_of
-from tests.support.broker_harness import Harness, await_markers, group_name, join, numbered, read_all, settle, until
-from tests.support.kafka_fixtures import Topics
+from spanstream.consumer.broker.kafka import KafkaConfig, KafkaPartitionReader, KafkaPublisher
+from spanstream.consumer.broker.partitioner import partition_of
+from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
+from spanstream.consumer.errors import Fenced, Stop
+from tests.support.kafka.broker_harness import (
+    Harness,
+    await_markers,
+    group_name,
+    join,
+    numbered,
+    read_all,
+    settle,
+    until,
+)
+from tests.support.kafka.kafka_fixtures import Topics
 
 
 class TestPublishing:

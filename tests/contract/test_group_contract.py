@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from consumer.broker import Outgoing, Partition, Record
-from consumer.errors import Fenced, Stop
-from tests.support.broker_harness import Harness, Member, group_name, join, numbered, read_all, settle, until
+from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
+from spanstream.consumer.errors import Fenced, Stop
+from tests.support.kafka.broker_harness import Harness, Member, group_name, join, numbered, read_all, settle, until
 
 
 class TestGroups:

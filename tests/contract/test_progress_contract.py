@@ -6,9 +6,9 @@ import os
 
 import pytest
 
-from consumer.broker import Outgoing, Partition
-from consumer.errors import Fenced, Stop
-from tests.support.broker_harness import Harness, group_name, numbered, read_all
+from spanstream.consumer.broker.protocols import Outgoing, Partition
+from spanstream.consumer.errors import Fenced, Stop
+from tests.support.kafka.broker_harness import Harness, group_name, numbered, read_all
 
 
 def test_records_and_progress_arrive_together(broker: Harness) -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from consumer.byte_store import ByteStore, MemoryStore
-from consumer.redis_store import RedisOptions, RedisStore
+from spanstream.consumer.cache.byte_store import ByteStore, MemoryStore
+from spanstream.consumer.cache.redis_store import RedisOptions, RedisStore
 
 LIMIT = 1 << 20
 # The tests' machine is busy; what is slow there is no failure of the store.

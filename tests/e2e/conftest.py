@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.kafka_broker import KafkaBroker
-from tests.support.stream import Stream
+from tests.support.kafka.kafka_broker import KafkaBroker
+from tests.support.kafka.stream import Stream
 
 MakeStream = Callable[..., Stream]
 

@@ -10,8 +10,8 @@ import urllib.request
 import pytest
 
 from tests.e2e.conftest import QUICK, MakeStream
-from tests.support.kafka_broker import KafkaBroker, free_port
-from tests.support.stream import Program, Stream, until
+from tests.support.kafka.kafka_broker import KafkaBroker, free_port
+from tests.support.kafka.stream import Program, Stream, until
 
 DOCUMENT = b'{"document_id": "ticket-7", "text": "The nightly export stops with error FXP-4107 since Tuesday."}\n'
 QUESTION = (

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from consumer.broker import Outgoing
-from schemas.dead_letters import Reason, from_headers
+from spanstream.consumer.broker.protocols import Outgoing
+from spanstream.schemas.dead_letters import Reason, from_headers
 from tests.e2e.conftest import QUICK, QUICK_CLASSIC, MakeStream
-from tests.support.kafka_broker import KafkaBroker
-from tests.support.small_documents import small_documents
-from tests.support.stream import Outcomes, Program, Stream, document, named, question
+from tests.support.events.small_documents import small_documents
+from tests.support.kafka.kafka_broker import KafkaBroker
+from tests.support.kafka.stream import Outcomes, Program, Stream, document, named, question
 
 SEED = 20260723
 QUESTIONS = 2000

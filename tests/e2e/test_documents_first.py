@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from confluent_kafka import Producer
 
-from consumer.broker import Outgoing
-from consumer.kafka import AtLeastOncePublisher
-from schemas.dead_letters import Reason, from_headers
-from tests.support.small_documents import small_documents
-from tests.support.stream import Stream, document, question
+from spanstream.consumer.broker.kafka import AtLeastOncePublisher
+from spanstream.consumer.broker.protocols import Outgoing
+from spanstream.schemas.dead_letters import Reason, from_headers
+from tests.support.events.small_documents import small_documents
+from tests.support.kafka.stream import Stream, document, question
 
 ASKED = "Which code is it?"
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 import pytest
 from structlog.testing import capture_logs
 
-from consumer.bootstrap import build, open_reader
-from consumer.settings import Settings, load_settings
-from models.backends import Backends
-from models.packing import Batch
-from models.reader import Reader
-from models.session import Logits, Session, SessionError
-from schemas.dead_letters import Reason, Stage, from_headers
-from tests.support.small_documents import small_documents
-from tests.support.stream import Stream, document, question
+from spanstream.consumer.answering.wiring import build, open_reader
+from spanstream.consumer.settings import Settings, load_settings
+from spanstream.models.inference.backends import Backends
+from spanstream.models.inference.packing import Batch
+from spanstream.models.inference.session import Logits, Session, SessionError
+from spanstream.models.reader import Reader
+from spanstream.schemas.dead_letters import Reason, Stage, from_headers
+from tests.support.events.small_documents import small_documents
+from tests.support.kafka.stream import Stream, document, question
 
 WORDS = {"zebra": SessionError("onnxruntime says no"), "giraffe": MemoryError("Which zebra? The text of a question.")}
 

@@ -7,11 +7,11 @@ from collections import Counter
 
 import pytest
 
-from consumer.broker import Outgoing
+from spanstream.consumer.broker.protocols import Outgoing
 from tests.e2e.conftest import QUICK, QUICK_CLASSIC, MakeStream
-from tests.support.kafka_broker import KafkaBroker
-from tests.support.small_documents import small_documents
-from tests.support.stream import Stream, document, question
+from tests.support.events.small_documents import small_documents
+from tests.support.kafka.kafka_broker import KafkaBroker
+from tests.support.kafka.stream import Stream, document, question
 
 QUESTIONS = 900
 

@@ -13,12 +13,12 @@ import time
 from collections import Counter
 from datetime import timedelta
 
-from consumer.broker import Outgoing, Record
-from consumer.kafka import TopicAdmin
-from consumer.replay.ledger import parking_of
-from schemas.dead_letters import Reason
-from tests.support.dead_letters import EPOCH, dead_letter, name_of
-from tests.support.stream import Stream, until
+from spanstream.consumer.broker.kafka import TopicAdmin
+from spanstream.consumer.broker.protocols import Outgoing, Record
+from spanstream.consumer.replay.letters.ledger import parking_of
+from spanstream.schemas.dead_letters import Reason
+from tests.support.events.dead_letters import EPOCH, dead_letter, name_of
+from tests.support.kafka.stream import Stream, until
 
 LETTERS = int(os.environ.get("SPANSTREAM_TEST_REPLAY", "600"))
 KILLS = 5 if LETTERS >= 1000 else 3

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from schemas.triage import FieldStatus, Ticket
+from spanstream.schemas.triage import FieldStatus, Ticket
 from tests.e2e.conftest import QUICK
-from tests.support.kafka_broker import KafkaBroker
-from tests.support.stream import Program, until
-from tests.support.triage_stream import TriageStream
+from tests.support.kafka.kafka_broker import KafkaBroker
+from tests.support.kafka.stream import Program, until
+from tests.support.kafka.triage_stream import TriageStream
 
 PLAYBOOK = """
 playbook: hasty

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from schemas.dead_letters import Reason, from_headers
-from schemas.triage import FieldStatus
+from spanstream.schemas.dead_letters import Reason, from_headers
+from spanstream.schemas.triage import FieldStatus
 from tests.e2e.conftest import QUICK, QUICK_CLASSIC
-from tests.support.kafka_broker import KafkaBroker
-from tests.support.stream import Program, named
-from tests.support.triage_stream import TriageRecords, TriageStream, small_tickets
+from tests.support.kafka.kafka_broker import KafkaBroker
+from tests.support.kafka.stream import Program, named
+from tests.support.kafka.triage_stream import TriageRecords, TriageStream, small_tickets
 
 SEED = 20261124
 TICKETS = int(os.environ.get("SPANSTREAM_TEST_TRIAGE_TICKETS", "30"))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from schemas.dead_letters import Reason, from_headers
-from tests.support.stream import Stream, named, question
+from spanstream.schemas.dead_letters import Reason, from_headers
+from tests.support.kafka.stream import Stream, named, question
 
 
 def test_a_topic_full_of_garbage_stops_the_consumer_with_one_line(stream: Stream) -> None:

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from consumer.broker import Outgoing
-from consumer.redis_store import RedisOptions, RedisStore
-from consumer.token_cache import Counts, TokenCache
-from models import token_codec
-from models.artifact import load_artifact
-from models.tokenization import sha256_of
-from tests.support.kafka_broker import KafkaBroker, free_port
-from tests.support.redis_server import RedisServer
-from tests.support.stream import Stream, artifact_folder, until
+from spanstream.consumer.broker.protocols import Outgoing
+from spanstream.consumer.cache.redis_store import RedisOptions, RedisStore
+from spanstream.consumer.cache.token_cache import Counts, TokenCache
+from spanstream.models.artifact import load_artifact
+from spanstream.models.text import token_codec
+from spanstream.models.text.tokenization import sha256_of
+from tests.support.kafka.kafka_broker import KafkaBroker, free_port
+from tests.support.kafka.stream import Stream, artifact_folder, until
+from tests.support.redis.redis_server import RedisServer
 
 DOCUMENTS = 300
 

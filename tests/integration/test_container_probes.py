@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from consumer.clock import SystemClock
-from consumer.health import Health
-from consumer.http import HttpServer
-from consumer.metrics import Metrics
+from spanstream.consumer.clock import SystemClock
+from spanstream.consumer.health import Health
+from spanstream.consumer.http import HttpServer
+from spanstream.consumer.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,16 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from consumer.broker import Outgoing
-from consumer.cli.doctor import line_of
-from consumer.doctor import Finding, Level, checks_of, examine
-from consumer.doctor.checks import secrets_of
-from consumer.kafka import TopicAdmin, TopicSpec
-from consumer.settings import HttpSettings, KafkaSettings, ModelSettings, RedisSettings, Settings, TopicSettings
-from tests.support.kafka_broker import SASL_PASSWORD, SASL_USER, KafkaBroker, free_port
-from tests.support.kafka_fixtures import Topics
-from tests.support.redis_server import RedisServer
-from tests.support.stream import Stream, artifact_folder
+from spanstream.consumer.broker.kafka import TopicAdmin, TopicSpec
+from spanstream.consumer.broker.protocols import Outgoing
+from spanstream.consumer.cli.doctor import line_of
+from spanstream.consumer.operations.doctor import Finding, Level, checks_of, examine
+from spanstream.consumer.operations.doctor.checks import secrets_of
+from spanstream.consumer.settings import (
+    HttpSettings,
+    KafkaSettings,
+    ModelSettings,
+    RedisSettings,
+    Settings,
+    TopicSettings,
+)
+from tests.support.kafka.kafka_broker import SASL_PASSWORD, SASL_USER, KafkaBroker, free_port
+from tests.support.kafka.kafka_fixtures import Topics
+from tests.support.kafka.stream import Stream, artifact_folder
+from tests.support.redis.redis_server import RedisServer
 
 SECRET = "hunter2-nobody-may-see-this"  # noqa: S105  what must not be seen
 # Seconds. Nothing takes as long on a broker that is there; a machine that is busy may.

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from consumer.broker import Outgoing, Partition
-from consumer.errors import Retryable, Stop
-from consumer.kafka import KafkaConfig, KafkaGroupConsumer, KafkaPartitionReader, KafkaPublisher
-from tests.support.broker_harness import Member, group_name, numbered, read_all, until
-from tests.support.kafka_broker import KafkaBroker
-from tests.support.kafka_fixtures import Topics
-from tests.support.kafka_proxy import END_TXN, TXN_OFFSET_COMMIT, KafkaProxy, Loss
+from spanstream.consumer.broker.kafka import KafkaConfig, KafkaGroupConsumer, KafkaPartitionReader, KafkaPublisher
+from spanstream.consumer.broker.protocols import Outgoing, Partition
+from spanstream.consumer.errors import Retryable, Stop
+from tests.support.kafka.broker_harness import Member, group_name, numbered, read_all, until
+from tests.support.kafka.kafka_broker import KafkaBroker
+from tests.support.kafka.kafka_fixtures import Topics
+from tests.support.kafka.kafka_proxy import END_TXN, TXN_OFFSET_COMMIT, KafkaProxy, Loss
 
 
 @dataclass

@@ -9,13 +9,19 @@ from dataclasses import replace
 
 import pytest
 
-from consumer.broker import Partition, Publisher
-from consumer.errors import Retryable
-from consumer.kafka import AtLeastOncePublisher, KafkaConfig, KafkaGroupConsumer, KafkaPartitionReader, open_publisher
-from tests.support.broker_harness import Member, group_name, numbered, read_all, until
-from tests.support.kafka_broker import KafkaBroker
-from tests.support.kafka_fixtures import Topics
-from tests.support.kafka_proxy import KafkaProxy
+from spanstream.consumer.broker.kafka import (
+    AtLeastOncePublisher,
+    KafkaConfig,
+    KafkaGroupConsumer,
+    KafkaPartitionReader,
+    open_publisher,
+)
+from spanstream.consumer.broker.protocols import Partition, Publisher
+from spanstream.consumer.errors import Retryable
+from tests.support.kafka.broker_harness import Member, group_name, numbered, read_all, until
+from tests.support.kafka.kafka_broker import KafkaBroker
+from tests.support.kafka.kafka_fixtures import Topics
+from tests.support.kafka.kafka_proxy import KafkaProxy
 
 
 @pytest.fixture

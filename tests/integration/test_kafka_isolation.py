@@ -8,11 +8,17 @@ from collections.abc import Iterator
 import pytest
 from confluent_kafka import Producer
 
-from consumer.broker import Partition
-from consumer.kafka import KafkaConfig, KafkaGroupConsumer, KafkaPartitionReader, KafkaPublisher, TopicAdmin
-from tests.support.broker_harness import Member, await_markers, group_name, numbered, until
-from tests.support.kafka_broker import KafkaBroker
-from tests.support.kafka_fixtures import Topics
+from spanstream.consumer.broker.kafka import (
+    KafkaConfig,
+    KafkaGroupConsumer,
+    KafkaPartitionReader,
+    KafkaPublisher,
+    TopicAdmin,
+)
+from spanstream.consumer.broker.protocols import Partition
+from tests.support.kafka.broker_harness import Member, await_markers, group_name, numbered, until
+from tests.support.kafka.kafka_broker import KafkaBroker
+from tests.support.kafka.kafka_fixtures import Topics
 
 
 @pytest.fixture

@@ -8,9 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from consumer.broker import Outgoing, Partition, Record
-from consumer.errors import Retryable
-from consumer.kafka import (
+from spanstream.consumer.broker.kafka import (
     GroupProtocol,
     KafkaConfig,
     KafkaGroupConsumer,
@@ -18,9 +16,11 @@ from consumer.kafka import (
     TopicAdmin,
     open_publisher,
 )
-from tests.support.broker_harness import Member, group_name, numbered, read_all, until
-from tests.support.kafka_broker import KafkaBroker
-from tests.support.kafka_fixtures import Topics
+from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
+from spanstream.consumer.errors import Retryable
+from tests.support.kafka.broker_harness import Member, group_name, numbered, read_all, until
+from tests.support.kafka.kafka_broker import KafkaBroker
+from tests.support.kafka.kafka_fixtures import Topics
 
 
 @pytest.fixture

@@ -11,12 +11,18 @@ from dataclasses import replace
 
 import pytest
 
-from consumer.broker import Outgoing, Partition, Record
-from consumer.errors import Fenced, Retryable
-from consumer.kafka import GroupProtocol, KafkaConfig, KafkaGroupConsumer, KafkaPartitionReader, KafkaPublisher
-from tests.support.broker_harness import Ownership, group_name, numbered, read_all, until
-from tests.support.kafka_fixtures import Topics
-from tests.support.kafka_protocol import expel_from_classic_group, expel_from_consumer_group
+from spanstream.consumer.broker.kafka import (
+    GroupProtocol,
+    KafkaConfig,
+    KafkaGroupConsumer,
+    KafkaPartitionReader,
+    KafkaPublisher,
+)
+from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
+from spanstream.consumer.errors import Fenced, Retryable
+from tests.support.kafka.broker_harness import Ownership, group_name, numbered, read_all, until
+from tests.support.kafka.kafka_fixtures import Topics
+from tests.support.kafka.kafka_protocol import expel_from_classic_group, expel_from_consumer_group
 
 RECORDS = 4000
 PARTITIONS = 8

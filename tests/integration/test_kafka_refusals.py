@@ -16,9 +16,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # the stubs do
     ResourceType,
 )
 
-from consumer.broker import Outgoing, Partition, Publisher
-from consumer.errors import SpanstreamError, Stop
-from consumer.kafka import (
+from spanstream.consumer.broker.kafka import (
     GroupProtocol,
     KafkaConfig,
     KafkaGroupConsumer,
@@ -27,9 +25,11 @@ from consumer.kafka import (
     TopicSpec,
     open_publisher,
 )
-from tests.support.broker_harness import Member, group_name, numbered, until
-from tests.support.kafka_broker import SASL_PASSWORD, SASL_USER, KafkaBroker
-from tests.support.kafka_fixtures import Topics
+from spanstream.consumer.broker.protocols import Outgoing, Partition, Publisher
+from spanstream.consumer.errors import SpanstreamError, Stop
+from tests.support.kafka.broker_harness import Member, group_name, numbered, until
+from tests.support.kafka.kafka_broker import SASL_PASSWORD, SASL_USER, KafkaBroker
+from tests.support.kafka.kafka_fixtures import Topics
 
 WRITE, READ, DESCRIBE = AclOperation.WRITE, AclOperation.READ, AclOperation.DESCRIBE
 

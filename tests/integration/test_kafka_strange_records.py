@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from consumer.broker import UNREADABLE_HEADERS
-from consumer.kafka import KafkaConfig, KafkaPartitionReader
-from consumer.tail import tail
-from tests.support.kafka_fixtures import Topics
-from tests.support.raw_producer import send_with_header_name
+from spanstream.consumer.broker.kafka import KafkaConfig, KafkaPartitionReader
+from spanstream.consumer.broker.protocols import UNREADABLE_HEADERS
+from spanstream.consumer.broker.tail import tail
+from tests.support.kafka.kafka_fixtures import Topics
+from tests.support.kafka.raw_producer import send_with_header_name
 
 
 def test_a_header_whose_name_is_not_utf8_does_not_stop_the_reading(topics: Topics) -> None:

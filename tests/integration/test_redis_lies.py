@@ -10,12 +10,12 @@ from dataclasses import replace
 
 import pytest
 
-from consumer.byte_store import Reason, StoreUnavailable
-from consumer.redis_store import RedisOptions, RedisStore
-from consumer.store_breaker import StoreChange
-from tests.support.cached_documents import ALL_HIT, ALL_MISSED, Clock, read_all
-from tests.support.redis_server import RedisServer
-from tests.support.tcp_servers import Certificate, scripted, self_signed, tls_front
+from spanstream.consumer.cache.byte_store import Reason, StoreUnavailable
+from spanstream.consumer.cache.redis_store import RedisOptions, RedisStore
+from spanstream.consumer.cache.store_breaker import StoreChange
+from tests.support.memory.cached_documents import ALL_HIT, ALL_MISSED, Clock, read_all
+from tests.support.redis.redis_server import RedisServer
+from tests.support.redis.tcp_servers import Certificate, scripted, self_signed, tls_front
 
 SECRET = "hunter2"  # noqa: S105  what must not be seen
 OPTIONS = RedisOptions(timeout_seconds=0.5, connect_timeout_seconds=2, call_seconds=20)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from consumer.byte_store import Reason, StoreUnavailable
-from consumer.redis_store import RedisOptions, RedisStore
-from consumer.store_breaker import StoreChange
-from tests.support.cached_documents import ALL_HIT, ALL_MISSED, TEXTS, Clock, key_of, read_all
-from tests.support.redis_server import RedisServer
+from spanstream.consumer.cache.byte_store import Reason, StoreUnavailable
+from spanstream.consumer.cache.redis_store import RedisOptions, RedisStore
+from spanstream.consumer.cache.store_breaker import StoreChange
+from tests.support.memory.cached_documents import ALL_HIT, ALL_MISSED, TEXTS, Clock, key_of, read_all
+from tests.support.redis.redis_server import RedisServer
 
 RESET = 10.0
 # Long enough for a busy machine, short enough to be waited for a few times.

@@ -10,20 +10,20 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from consumer.broker import Headers, Outgoing, Partition, Record
-from consumer.cli.program import app
-from consumer.errors import Stop
-from consumer.kafka import AtLeastOncePublisher, KafkaConfig, KafkaPartitionReader, TopicAdmin
-from consumer.replay.ledger import ledger_of
-from consumer.settings import TopicSettings
-from consumer.tail import tail
-from consumer.topics import topic_specs
-from schemas.dead_letters import Reason
-from tests.support.dead_letters import dead_letter, question_value
-from tests.support.kafka_fixtures import Topics
-from tests.support.raw_producer import send_with_header_name
+from spanstream.consumer.broker.kafka import AtLeastOncePublisher, KafkaConfig, KafkaPartitionReader, TopicAdmin
+from spanstream.consumer.broker.protocols import Headers, Outgoing, Partition, Record
+from spanstream.consumer.broker.tail import tail
+from spanstream.consumer.cli.program import app
+from spanstream.consumer.errors import Stop
+from spanstream.consumer.operations.topics import topic_specs
+from spanstream.consumer.replay.letters.ledger import ledger_of
+from spanstream.consumer.settings import TopicSettings
+from spanstream.schemas.dead_letters import Reason
+from tests.support.events.dead_letters import dead_letter, question_value
+from tests.support.kafka.kafka_fixtures import Topics
+from tests.support.kafka.raw_producer import send_with_header_name
 
-FOREIGN = Path(__file__).parents[1] / "unit" / "records" / "foreign"
+FOREIGN = Path(__file__).parents[1] / "unit" / "replay" / "records"
 TEXT = "The nightly export stops with error FXP-4107 since Tuesday."
 
 
@@ -216,7 +216,7 @@ def test_headers_that_are_not_utf8_are_one_line_and_do_not_stop_the_others(desk:
 def test_a_topic_emptied_by_retention_on_the_way_is_one_line(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(3):
         desk.letter(f"q{number}")
-    from consumer.cli.replay.job import Job  # noqa: PLC0415 - what is cut in the middle
+    from spanstream.consumer.cli.replay.job import Job  # noqa: PLC0415 - what is cut in the middle
 
     send = Job.send
 

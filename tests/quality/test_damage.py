@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.aggregate import aggregate
-from models.errors import DocumentChanged, InvalidSpan
-from models.inference import ReadWindow
-from models.reader import Plan, Reader
-from models.spans import Span
-from models.tokenization import TokenizedDocument, Tokenizer, checksum_of
-from models.validate import Validator
-from tests.support.shared_data import validation_examples
+from spanstream.models.errors import DocumentChanged, InvalidSpan
+from spanstream.models.inference.runner import ReadWindow
+from spanstream.models.reader import Plan, Reader
+from spanstream.models.spans.aggregate import aggregate
+from spanstream.models.spans.search import Span
+from spanstream.models.spans.validate import Validator
+from spanstream.models.text.tokenization import TokenizedDocument, Tokenizer, checksum_of
+from tests.support.model.shared_data import validation_examples
 
 Case = tuple[Plan, Span, str]
 

@@ -12,27 +12,28 @@ from typing import Any
 
 import pytest
 
-from consumer.bootstrap import open_reader
-from consumer.errors import Stop
-from consumer.settings import ModelSettings, Settings
-from models.artifact import DEFAULT_ARTIFACT, load_artifact
-from models.build.evaluate import Prediction, best_f1, scores_at
-from models.build.squad import read_squad
-from models.errors import ArtifactError, ModelError
-from models.evaluation.evaluate import Request as EvaluateRequest
-from models.evaluation.evaluate import evaluate
-from models.evaluation.recalibrate import Request as CalibrateRequest
-from models.evaluation.recalibrate import recalibrate
-from models.evaluation.report import Report
-from models.reader import Reader
-from tests.support.squad_file import question, squad, write_tickets
+from spanstream.consumer.answering.wiring import open_reader
+from spanstream.consumer.errors import Stop
+from spanstream.consumer.settings import ModelSettings, Settings
+from spanstream.models.artifact import load_artifact
+from spanstream.models.defaults import DEFAULT_ARTIFACT
+from spanstream.models.errors import ArtifactError, ModelError
+from spanstream.models.evaluation.evaluate import Request as EvaluateRequest
+from spanstream.models.evaluation.evaluate import evaluate
+from spanstream.models.evaluation.recalibrate import Request as CalibrateRequest
+from spanstream.models.evaluation.recalibrate import recalibrate
+from spanstream.models.evaluation.report import Report
+from spanstream.models.metrics.squad_files import read_squad
+from spanstream.models.metrics.squad_metrics import Prediction, best_f1, scores_at
+from spanstream.models.reader import Reader
+from tests.support.model.squad_file import question, squad, write_tickets
 
 ROOT = Path(__file__).parents[2]
 TEXT = "The nightly export stops with error FXP-4107 since Tuesday."
 
 
 def spanstream(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "consumer", "model", *map(str, arguments)]
+    command = [sys.executable, "-m", "spanstream.consumer", "model", *map(str, arguments)]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "120"}
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
@@ -174,7 +175,7 @@ def test_a_failure_is_one_line_of_the_program(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["evaluate", "calibrate"])
 def test_without_the_evaluate_group_one_line_says_what_to_install(command: str) -> None:
-    program = "import sys; sys.modules['scipy'] = None; import consumer.cli; consumer.cli.main()"
+    program = "import sys; sys.modules['scipy'] = None; import spanstream.consumer.cli; spanstream.consumer.cli.main()"
     arguments = ("model", command, "--data", "mine.json", "--output", "out")
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False, cwd=ROOT

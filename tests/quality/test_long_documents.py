@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from models.build.evaluate import Prediction, scores_at
-from models.build.squad import Example
-from models.reader import Reader
-from tests.support.shared_data import validation_examples
+from spanstream.models.metrics.squad_files import Example
+from spanstream.models.metrics.squad_metrics import Prediction, scores_at
+from spanstream.models.reader import Reader
+from tests.support.model.shared_data import validation_examples
 
 MOST_WINDOWS = 8
 QUESTIONS_AN_ARTICLE = 12

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from models.artifact import Artifact, Golden, load_artifact
-from models.backends import self_test
-from models.packing import Batch, assemble, pack
-from models.session import Logits, OnnxSession
-from models.windowing import Window, windows_of
+from spanstream.models.artifact import Artifact, Golden, load_artifact
+from spanstream.models.inference.backends import self_test
+from spanstream.models.inference.packing import Batch, assemble, pack
+from spanstream.models.inference.session import Logits, OnnxSession
+from spanstream.models.text.windowing import Window, windows_of
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from consumer.demo.samples import question_lines, ticket_lines
-from models.build.evaluate import exact_score
-from models.reader import Answer, Reader
+from spanstream.consumer.operations.samples import question_lines, ticket_lines
+from spanstream.models.metrics.squad_metrics import exact_score
+from spanstream.models.reader import Answer, Reader
 
 EXAMPLES = json.loads((Path(__file__).parent / "examples" / "tickets.json").read_text(encoding="utf-8"))
 

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 import yaml
 
-from consumer.clock import SystemClock
-from consumer.triage.playbook import load_playbook
-from consumer.triage.trial import Trial, try_ticket
-from models.build.evaluate import exact_score
-from models.reader import Reader
-from schemas.codec import decode_ticket
-from schemas.limits import Limits
-from schemas.triage import FieldStatus
+from spanstream.consumer.clock import SystemClock
+from spanstream.consumer.triage.playbook.load import load_playbook
+from spanstream.consumer.triage.trial import Trial, try_ticket
+from spanstream.models.metrics.squad_metrics import exact_score
+from spanstream.models.reader import Reader
+from spanstream.schemas.codec import decode_ticket
+from spanstream.schemas.limits import Limits
+from spanstream.schemas.triage import FieldStatus
 
 EXAMPLES: list[dict[str, Any]] = yaml.safe_load(
     (Path(__file__).parent / "examples" / "triage.yaml").read_text(encoding="utf-8")

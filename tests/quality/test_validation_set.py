@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from models.build.evaluate import Prediction, best_f1, scores_at
-from models.build.reliability import Judgement, expected_calibration_error, with_interval
-from models.build.squad import Example
-from models.reader import Answer, Reader
-from tests.support.shared_data import validation_examples
+from spanstream.models.metrics.reliability import Judgement, expected_calibration_error, with_interval
+from spanstream.models.metrics.squad_files import Example
+from spanstream.models.metrics.squad_metrics import Prediction, best_f1, scores_at
+from spanstream.models.reader import Answer, Reader
+from tests.support.model.shared_data import validation_examples
 
 # The card: F1 66.5 in int8, 66.4 in fp32, at the best threshold; 66.2 at the default one.
 CARD_F1, CARD_F1_AT_DEFAULT = 66.5, 66.2

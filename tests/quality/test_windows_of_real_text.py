@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from tokenizers import Tokenizer as FastTokenizer
 
-from models.artifact import load_artifact
-from models.packing import assemble
-from models.windowing import WindowShape, windows_of
-from tests.support.shared_data import validation_examples
+from spanstream.models.artifact import load_artifact
+from spanstream.models.inference.packing import assemble
+from spanstream.models.text.windowing import WindowShape, windows_of
+from tests.support.model.shared_data import validation_examples
 
 PAIRS = 600
 

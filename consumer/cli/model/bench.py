@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from consumer.cli.model.options import Folder
-from models.artifact import DEFAULT_ARTIFACT
+from spanstream.consumer.cli.model.options import Folder
+from spanstream.models.defaults import DEFAULT_ARTIFACT
 
 
 def bench(
@@ -16,7 +16,7 @@ def bench(
     seconds: Annotated[float, typer.Option(min=0.5, help="How long to run, in seconds.")] = 5.0,
 ) -> None:
     """Windows a second of the session on this machine, on the demo's tickets and questions."""
-    from consumer.model_bench import bench_session  # noqa: PLC0415  only this command needs the demo's tickets
+    from spanstream.consumer.operations.model_bench import bench_session  # noqa: PLC0415  only this command needs the demo's tickets
 
     figures = bench_session(folder, threads=threads, seconds=seconds)
     typer.echo(

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from consumer.cli.model.options import build_tools
+from spanstream.consumer.cli.model.options import build_tools
+from spanstream.models.defaults import MAX_LENGTH, STRIDE
 
 
 def build(  # noqa: PLR0913, PLR0917  one option each
@@ -44,8 +45,8 @@ def build(  # noqa: PLR0913, PLR0917  one option each
     about: Annotated[Path | None, typer.Option(help="Markdown about data and licences, for the card.")] = None,
     max_length: Annotated[
         int, typer.Option(min=32, help="Tokens of a window, if the model has as many positions.")
-    ] = 384,
-    stride: Annotated[int, typer.Option(min=0, help="Tokens that neighbouring windows share.")] = 128,
+    ] = MAX_LENGTH,
+    stride: Annotated[int, typer.Option(min=0, help="Tokens that neighbouring windows share.")] = STRIDE,
 ) -> None:
     """Export, fuse, quantize to int8, calibrate and measure a checkpoint (needs the build group: `make model`).
 
@@ -54,8 +55,8 @@ def build(  # noqa: PLR0913, PLR0917  one option each
     Example: spanstream model build --checkpoint my-checkpoint --validation dev.json.gz --output my-artifact
     """
     with build_tools("building"):
-        from models.build.order import Order  # noqa: PLC0415  with the rest
-        from models.build.pipeline import build as build_artifact  # noqa: PLC0415  needs torch and optimum
+        from spanstream.models.building.pipeline import build as build_artifact  # noqa: PLC0415  needs torch and optimum
+        from spanstream.models.building.request import Order  # noqa: PLC0415  with the rest
     order = Order(
         checkpoint=checkpoint,
         validation=validation,

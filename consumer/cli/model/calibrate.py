@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from consumer.cli.model.options import evaluate_tools
-from consumer.cli.model.progress import questions_read
-from models.artifact import DEFAULT_ARTIFACT
-from models.reader import DEFAULT_MAX_WINDOWS
+from spanstream.consumer.cli.model.options import evaluate_tools
+from spanstream.consumer.cli.model.progress import questions_read
+from spanstream.models.defaults import DEFAULT_ARTIFACT, DEFAULT_MAX_WINDOWS
 
 
 def calibrate(  # noqa: PLR0913, PLR0917  one option each
@@ -50,9 +49,9 @@ def calibrate(  # noqa: PLR0913, PLR0917  one option each
     Needs the evaluate group (requirements/evaluate.txt). About a minute for 3,000 questions of a paragraph.
     """
     with evaluate_tools("calibrating"):
-        from consumer.cli.model.figures import show_calibration  # noqa: PLC0415  needs scikit-learn and scipy
-        from models.build.thresholds import Wanted  # noqa: PLC0415  as above
-        from models.evaluation.recalibrate import Request, recalibrate  # noqa: PLC0415  as above
+        from spanstream.consumer.cli.model.figures import show_calibration  # noqa: PLC0415  needs scikit-learn and scipy
+        from spanstream.models.calibrating.thresholds import Wanted  # noqa: PLC0415  as above
+        from spanstream.models.evaluation.recalibrate import Request, recalibrate  # noqa: PLC0415  as above
     if output is None and artifact.resolve() == DEFAULT_ARTIFACT.resolve():
         raise typer.BadParameter(
             "say where to write to: the program's own artifact is not replaced", param_hint="--output"

@@ -8,11 +8,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from consumer.cli.model.options import evaluate_tools
-from consumer.cli.model.progress import questions_read
-from consumer.errors import Stop
-from models.artifact import DEFAULT_ARTIFACT
-from models.reader import DEFAULT_MAX_WINDOWS
+from spanstream.consumer.cli.model.options import evaluate_tools
+from spanstream.consumer.cli.model.progress import questions_read
+from spanstream.consumer.errors import Stop
+from spanstream.models.defaults import DEFAULT_ARTIFACT, DEFAULT_MAX_WINDOWS
 
 
 def evaluate(  # noqa: PLR0913, PLR0917  one option each
@@ -47,10 +46,10 @@ def evaluate(  # noqa: PLR0913, PLR0917  one option each
     Needs the evaluate group (requirements/evaluate.txt). About a minute for 3,000 questions of a paragraph.
     """
     with evaluate_tools("evaluating"):
-        from consumer.cli.model.figures import show_report  # noqa: PLC0415  needs scikit-learn and scipy
-        from models.evaluation.evaluate import Request  # noqa: PLC0415  as above
-        from models.evaluation.evaluate import evaluate as measure  # noqa: PLC0415  as above
-        from models.evaluation.plots import draw  # noqa: PLC0415  needs matplotlib
+        from spanstream.consumer.cli.model.figures import show_report  # noqa: PLC0415  needs scikit-learn and scipy
+        from spanstream.models.evaluation.evaluate import Request  # noqa: PLC0415  as above
+        from spanstream.models.evaluation.evaluate import evaluate as measure  # noqa: PLC0415  as above
+        from spanstream.models.evaluation.plots import draw  # noqa: PLC0415  needs matplotlib
     request = Request(
         artifact,
         data,

@@ -19,7 +19,7 @@ def fetch(
 
     Example: spanstream model fetch https://models.example.com/minilm.tar.gz --sha256 4d5f... --output models/minilm
     """
-    from consumer.model_fetch import fetch_artifact  # noqa: PLC0415  only this command speaks HTTP
+    from spanstream.consumer.operations.model_fetch import fetch_artifact  # noqa: PLC0415  only this command speaks HTTP
 
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:

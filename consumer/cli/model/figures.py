@@ -10,9 +10,16 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:  # whoever calls has the evaluate group; importing this does not need it
-    from models.build.reliability import Interval
-    from models.evaluation.recalibrate import Recalibrated
-    from models.evaluation.report import AtThreshold, Bucket, ConfidenceFigures, Latency, Report, VariantReport
+    from spanstream.models.evaluation.recalibrate import Recalibrated
+    from spanstream.models.evaluation.report import (
+        AtThreshold,
+        Bucket,
+        ConfidenceFigures,
+        Latency,
+        Report,
+        VariantReport,
+    )
+    from spanstream.models.metrics.reliability import Interval
 
 _CONFIDENCE = {
     "expected_calibration_error": "expected calibration error",

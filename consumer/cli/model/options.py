@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from consumer.errors import Stop
+from spanstream.consumer.errors import Stop
 
 Folder = Annotated[Path, typer.Argument(help="Artifact folder; by default the one that comes with the program.")]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from consumer.cli.model.options import Folder
-from models.artifact import DEFAULT_ARTIFACT, load_artifact
+from spanstream.consumer.cli.model.options import Folder
+from spanstream.models.artifact import load_artifact
+from spanstream.models.defaults import DEFAULT_ARTIFACT
 
 
 def show(folder: Folder = DEFAULT_ARTIFACT) -> None:

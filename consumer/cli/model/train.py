@@ -12,11 +12,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from consumer.cli.model.options import build_tools
-from consumer.cli.signals import set_on_signals
+from spanstream.consumer.cli.model.options import build_tools
+from spanstream.consumer.cli.signals import set_on_signals
+from spanstream.models.defaults import MAX_LENGTH, STRIDE
 
 if TYPE_CHECKING:
-    from models.build.train.trainer import Progress as Trained
+    from spanstream.models.training.trainer import Progress as Trained
 
 # Without a terminal, a line this often.
 _LINE_SECONDS = 60.0
@@ -57,8 +58,8 @@ def train(  # noqa: PLR0913, PLR0917  one option each
     dropout: Annotated[
         float | None, typer.Option(min=0.0, max=0.9, help="Probability; by default the model's own.")
     ] = None,
-    max_length: Annotated[int, typer.Option(min=32, help="Tokens of a window, question included.")] = 384,
-    stride: Annotated[int, typer.Option(min=0, help="Tokens that neighbouring windows share.")] = 128,
+    max_length: Annotated[int, typer.Option(min=32, help="Tokens of a window, question included.")] = MAX_LENGTH,
+    stride: Annotated[int, typer.Option(min=0, help="Tokens that neighbouring windows share.")] = STRIDE,
     batch_tokens: Annotated[int, typer.Option(min=64, help="Padded tokens of a batch.")] = 4096,
     bf16: Annotated[bool | None, typer.Option(help="Compute in bfloat16; by default where the hardware does.")] = None,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 20,
@@ -72,9 +73,9 @@ def train(  # noqa: PLR0913, PLR0917  one option each
     Example: spanstream model train --model my-encoder --data train.json.gz --validation dev.json.gz --output my-model
     """
     with build_tools("training"):
-        from models.build.train.data import Source  # noqa: PLC0415  needs torch and transformers
-        from models.build.train.options import Options  # noqa: PLC0415  as above
-        from models.build.train.run import train as run  # noqa: PLC0415  as above
+        from spanstream.models.training.data import Source  # noqa: PLC0415  needs torch and transformers
+        from spanstream.models.training.plan import Options  # noqa: PLC0415  as above
+        from spanstream.models.training.train import train as run  # noqa: PLC0415  as above
 
     options = Options(
         base=model,

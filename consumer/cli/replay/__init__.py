@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from consumer.cli.replay import check, list, manifest, prepare, run, show, summary  # noqa: A004  the verb is `list`
+from spanstream.consumer.cli.replay import check, list, manifest, prepare, run, show, summary  # noqa: A004  the verb is `list`
 
 app = typer.Typer(
     help="Look at dead letters, ours and those of Kafka Connect, Kafka Streams and Spring, and send them again.",

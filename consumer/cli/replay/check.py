@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from consumer.cli.replay.letter_views import line_table
-from consumer.cli.replay.options import Sending, Where, selection, sending, where, with_options
-from consumer.cli.replay.workbench import Workbench, open_checker, open_workbench
-from consumer.demo.visible import visible_line
-from consumer.replay.check import NOT_CHECKED, PASSED, Verdict
-from consumer.replay.plan import Planner, Step
-from consumer.replay.selection import Selection, State
+from spanstream.consumer.cli.replay.letter_views import line_table
+from spanstream.consumer.cli.replay.options import Sending, Where, selection, sending, where, with_options
+from spanstream.consumer.cli.replay.workbench import Workbench, open_checker, open_workbench
+from spanstream.consumer.replay.check import NOT_CHECKED, PASSED, Verdict
+from spanstream.consumer.replay.letters.selection import Selection, State
+from spanstream.consumer.replay.sending.plan import Planner, Step
+from spanstream.consumer.terminal.visible import visible_line
 
 # What is checked is whether a record passes, however often it was tried.
 _NO_MATTER_HOW_OFTEN = 2**31

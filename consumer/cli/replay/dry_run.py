@@ -6,11 +6,11 @@ import difflib
 import json
 from collections.abc import Iterator
 
-from consumer.broker import Outgoing
-from consumer.demo.visible import visible, visible_line
-from consumer.replay.headers import REPLAY_PREFIX
-from consumer.replay.letters import sha256_of_bytes
-from consumer.replay.plan import Step
+from spanstream.consumer.broker.protocols import Outgoing
+from spanstream.consumer.replay.letters.headers import REPLAY_PREFIX
+from spanstream.consumer.replay.letters.letter import sha256_of_bytes
+from spanstream.consumer.replay.sending.plan import Step
+from spanstream.consumer.terminal.visible import visible, visible_line
 
 _HASH_DIGITS = 12
 _DIFF_LINES = 40

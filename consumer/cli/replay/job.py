@@ -11,20 +11,20 @@ from typing import Any
 
 import typer
 
-from consumer.cli.replay.options import Sending
-from consumer.cli.replay.watch import watch
-from consumer.cli.replay.workbench import PATIENCE_SECONDS, Workbench
-from consumer.errors import Stop
-from consumer.replay.ledger import Entries
-from consumer.replay.letters import sha256_of_bytes
-from consumer.replay.manifest import ManifestWriter
-from consumer.replay.pace import Pace
-from consumer.replay.plan import Outcome, Planner
-from consumer.replay.run import Interrupted, Replay, Tally
-from consumer.replay.selection import Selection
-from consumer.replay.survey import Survey
-from consumer.replay.view import View
-from models.artifact import MANIFEST
+from spanstream.consumer.cli.replay.options import Sending
+from spanstream.consumer.cli.replay.watch import watch
+from spanstream.consumer.cli.replay.workbench import PATIENCE_SECONDS, Workbench
+from spanstream.consumer.errors import Stop
+from spanstream.consumer.replay.letters.ledger import Entries
+from spanstream.consumer.replay.letters.letter import sha256_of_bytes
+from spanstream.consumer.replay.letters.selection import Selection
+from spanstream.consumer.replay.letters.view import View
+from spanstream.consumer.replay.sending.manifest import ManifestWriter
+from spanstream.consumer.replay.sending.pace import Pace
+from spanstream.consumer.replay.sending.plan import Outcome, Planner
+from spanstream.consumer.replay.sending.sender import Interrupted, Replay, Tally
+from spanstream.consumer.replay.sending.survey import Survey
+from spanstream.models.artifact import MANIFEST
 
 _REASONS = 8
 

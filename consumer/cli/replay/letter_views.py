@@ -14,12 +14,12 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from consumer.demo.highlight import highlighted
-from consumer.demo.views import AnswerView, SpanView
-from consumer.demo.visible import visible, visible_line
-from consumer.replay.letters import Letter
-from consumer.replay.summary import iso
-from consumer.replay.view import Seen
+from spanstream.consumer.replay.letters.letter import Letter
+from spanstream.consumer.replay.letters.summary import iso
+from spanstream.consumer.replay.letters.view import Seen
+from spanstream.consumer.terminal.highlight import highlighted
+from spanstream.consumer.terminal.views import AnswerView, SpanView
+from spanstream.consumer.terminal.visible import visible, visible_line
 
 _KEY_CHARS = 40
 _VALUE_CHARS = 4_000

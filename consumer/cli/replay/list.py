@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from consumer.cli.replay.letter_views import letter_json, letters_table
-from consumer.cli.replay.options import Where, selection, where, with_options
-from consumer.cli.replay.workbench import open_workbench
-from consumer.replay.selection import Selection, State
+from spanstream.consumer.cli.replay.letter_views import letter_json, letters_table
+from spanstream.consumer.cli.replay.options import Where, selection, where, with_options
+from spanstream.consumer.cli.replay.workbench import open_workbench
+from spanstream.consumer.replay.letters.selection import Selection, State
 
 _DEFAULT_LINES = 50
 

@@ -10,14 +10,14 @@ from typing import Annotated
 
 import typer
 
-from consumer.broker import Partition, Record
-from consumer.cli.options import ConfigFile
-from consumer.cli.replay.options import Where
-from consumer.cli.replay.workbench import PATIENCE_SECONDS, open_workbench
-from consumer.errors import Stop
-from consumer.replay.manifest import Manifest, read_manifest
-from consumer.replay.reading import read
-from consumer.replay.verify import Finding, Report, verify
+from spanstream.consumer.broker.protocols import Partition, Record
+from spanstream.consumer.cli.options import ConfigFile
+from spanstream.consumer.cli.replay.options import Where
+from spanstream.consumer.cli.replay.workbench import PATIENCE_SECONDS, open_workbench
+from spanstream.consumer.errors import Stop
+from spanstream.consumer.replay.letters.reading import read
+from spanstream.consumer.replay.sending.manifest import Manifest, read_manifest
+from spanstream.consumer.replay.sending.verify import Finding, Report, verify
 
 _SHOWN = 10
 

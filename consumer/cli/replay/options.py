@@ -13,9 +13,9 @@ from typing import Annotated, Any
 
 import typer
 
-from consumer.cli.options import ConfigFile
-from consumer.replay.headers import HeaderPolicy
-from consumer.replay.selection import Selection, Span, State
+from spanstream.consumer.cli.options import ConfigFile
+from spanstream.consumer.replay.letters.headers import HeaderPolicy
+from spanstream.consumer.replay.letters.selection import Selection, Span, State
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _AGO = re.compile(r"(\d+)([smhdw])")

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from consumer.cli.replay.options import Where, where, with_options
-from consumer.cli.replay.workbench import open_workbench
-from consumer.topics import replay_specs
+from spanstream.consumer.cli.replay.options import Where, where, with_options
+from spanstream.consumer.cli.replay.workbench import open_workbench
+from spanstream.consumer.operations.topics import replay_specs
 
 
 @with_options(where=where)

@@ -13,16 +13,16 @@ from typing import Annotated
 
 import typer
 
-from consumer.cli.replay.dry_run import said
-from consumer.cli.replay.job import How, Job
-from consumer.cli.replay.options import Sending, Where, selection, sending, where, with_options
-from consumer.cli.replay.workbench import open_workbench
-from consumer.cli.signals import set_on_signals
-from consumer.replay.destinations import check_ledger
-from consumer.replay.manifest import record_line
-from consumer.replay.plan import Step
-from consumer.replay.selection import Selection, State
-from consumer.replay.survey import survey
+from spanstream.consumer.cli.replay.dry_run import said
+from spanstream.consumer.cli.replay.job import How, Job
+from spanstream.consumer.cli.replay.options import Sending, Where, selection, sending, where, with_options
+from spanstream.consumer.cli.replay.workbench import open_workbench
+from spanstream.consumer.cli.signals import set_on_signals
+from spanstream.consumer.replay.letters.selection import Selection, State
+from spanstream.consumer.replay.sending.destinations import check_ledger
+from spanstream.consumer.replay.sending.manifest import record_line
+from spanstream.consumer.replay.sending.plan import Step
+from spanstream.consumer.replay.sending.survey import survey
 
 _BATCH = 500
 _INTERRUPTED = 130

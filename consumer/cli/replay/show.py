@@ -10,14 +10,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from consumer.cli.replay.letter_views import letter_json, letter_panel
-from consumer.cli.replay.options import Where, selection, where, with_options
-from consumer.cli.replay.workbench import Workbench, open_workbench
-from consumer.errors import Stop
-from consumer.replay.letters import Letter
-from consumer.replay.selection import Selection, State
-from schemas.codec import decode_question
-from schemas.errors import InvalidRecord
+from spanstream.consumer.cli.replay.letter_views import letter_json, letter_panel
+from spanstream.consumer.cli.replay.options import Where, selection, where, with_options
+from spanstream.consumer.cli.replay.workbench import Workbench, open_workbench
+from spanstream.consumer.errors import Stop
+from spanstream.consumer.replay.letters.letter import Letter
+from spanstream.consumer.replay.letters.selection import Selection, State
+from spanstream.schemas.codec import decode_question
+from spanstream.schemas.errors import InvalidRecord
 
 
 @with_options(where=where, selection=selection)

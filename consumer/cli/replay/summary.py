@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from consumer.cli.replay.letter_views import line_table
-from consumer.cli.replay.options import Where, selection, where, with_options
-from consumer.cli.replay.workbench import open_workbench
-from consumer.demo.visible import visible_line
-from consumer.replay.selection import Selection, State
-from consumer.replay.summary import DIMENSIONS, Summary, iso
+from spanstream.consumer.cli.replay.letter_views import line_table
+from spanstream.consumer.cli.replay.options import Where, selection, where, with_options
+from spanstream.consumer.cli.replay.workbench import open_workbench
+from spanstream.consumer.replay.letters.selection import Selection, State
+from spanstream.consumer.replay.letters.summary import DIMENSIONS, Summary, iso
+from spanstream.consumer.terminal.visible import visible_line
 
 
 @with_options(where=where, selection=selection)

@@ -9,8 +9,8 @@ import structlog
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from consumer.clock import Clock, Deadline
-from consumer.replay.run import Tally
+from spanstream.consumer.clock import Clock, Deadline
+from spanstream.consumer.replay.sending.sender import Tally
 
 _log = structlog.get_logger(__name__)
 

@@ -6,24 +6,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from consumer.answer import Answerer
-from consumer.bootstrap import kafka_config, open_cache, open_reader
-from consumer.broker import PartitionReader, ProgressPublisher
-from consumer.cli.options import open_settings
-from consumer.cli.replay.options import Sending, Where
-from consumer.clock import Clock, SystemClock
-from consumer.errors import Stop
-from consumer.kafka import KafkaConfig, KafkaPartitionReader, KafkaProgressPublisher, TopicAdmin, TopicSpec
-from consumer.outgoing import Outcomes
-from consumer.prepare import Preparer
-from consumer.replay.check import Checker
-from consumer.replay.current_documents import CurrentDocuments
-from consumer.replay.destinations import Destinations
-from consumer.replay.fix_files import choose_fixes, load_fix_file
-from consumer.replay.ledger import ledger_of, parking_of
-from consumer.replay.plan import Planner
-from consumer.replay.view import Opener
-from consumer.settings import Settings
+from spanstream.consumer.answering.answer import Answerer
+from spanstream.consumer.answering.outcomes import Outcomes
+from spanstream.consumer.answering.prepare import Preparer
+from spanstream.consumer.answering.wiring import kafka_config, open_cache, open_reader
+from spanstream.consumer.broker.kafka import (
+    KafkaConfig,
+    KafkaPartitionReader,
+    KafkaProgressPublisher,
+    TopicAdmin,
+    TopicSpec,
+)
+from spanstream.consumer.broker.protocols import PartitionReader, ProgressPublisher
+from spanstream.consumer.cli.options import open_settings
+from spanstream.consumer.cli.replay.options import Sending, Where
+from spanstream.consumer.clock import Clock, SystemClock
+from spanstream.consumer.errors import Stop
+from spanstream.consumer.replay.check import Checker
+from spanstream.consumer.replay.current_documents import CurrentDocuments
+from spanstream.consumer.replay.fixes.user_files import choose_fixes, load_fix_file
+from spanstream.consumer.replay.letters.ledger import ledger_of, parking_of
+from spanstream.consumer.replay.letters.view import Opener
+from spanstream.consumer.replay.sending.destinations import Destinations
+from spanstream.consumer.replay.sending.plan import Planner
+from spanstream.consumer.settings import Settings
 
 PATIENCE_SECONDS = 60.0
 

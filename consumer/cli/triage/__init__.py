@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from consumer.cli.triage import check, playbook, run, trial
+from spanstream.consumer.cli.triage import check, playbook, run, trial
 
 app = typer.Typer(help="Triage support tickets by a playbook of questions and rules.", no_args_is_help=True)
 app.command()(run.run)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from consumer.errors import Stop
+from spanstream.consumer.errors import Stop
 
 
 def check(
@@ -17,7 +17,7 @@ def check(
 
     Example: spanstream triage check playbook.yaml
     """
-    from consumer.triage.playbook import InvalidPlaybook, load_playbook  # noqa: PLC0415  for those who use it
+    from spanstream.consumer.triage.playbook.load import InvalidPlaybook, load_playbook  # noqa: PLC0415  for those who use it
 
     try:
         playbook = load_playbook(file)

@@ -10,6 +10,6 @@ def playbook() -> None:
 
     Example: spanstream triage playbook > playbook.yaml
     """
-    from consumer.triage.playbook import default_text  # noqa: PLC0415  for those who use it
+    from spanstream.consumer.triage.playbook.load import default_text  # noqa: PLC0415  for those who use it
 
     typer.echo(default_text(), nl=False)

@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from consumer.cli.options import ConfigFile, open_settings
-from consumer.errors import Stop
-from schemas.codec import decode_ticket, encode
-from schemas.errors import InvalidRecord
+from spanstream.consumer.cli.options import ConfigFile, open_settings
+from spanstream.consumer.errors import Stop
+from spanstream.schemas.codec import decode_ticket, encode
+from spanstream.schemas.errors import InvalidRecord
 
 
 def try_(
@@ -26,12 +26,12 @@ def try_(
 
     Example: spanstream triage try playbook.yaml ticket.json
     """
-    from consumer.bootstrap import open_reader  # noqa: PLC0415  the model, for those who use it
-    from consumer.clock import SystemClock  # noqa: PLC0415
-    from consumer.demo.visible import visible  # noqa: PLC0415
-    from consumer.triage.playbook import load_playbook  # noqa: PLC0415
-    from consumer.triage.render import TriagePanel  # noqa: PLC0415
-    from consumer.triage.trial import try_ticket  # noqa: PLC0415
+    from spanstream.consumer.answering.wiring import open_reader  # noqa: PLC0415  the model, for those who use it
+    from spanstream.consumer.clock import SystemClock  # noqa: PLC0415
+    from spanstream.consumer.terminal.visible import visible  # noqa: PLC0415
+    from spanstream.consumer.triage.panel import TriagePanel  # noqa: PLC0415
+    from spanstream.consumer.triage.playbook.load import load_playbook  # noqa: PLC0415
+    from spanstream.consumer.triage.trial import try_ticket  # noqa: PLC0415
 
     settings = open_settings(config)
     loaded = load_playbook(None if str(playbook) == "-" else playbook)

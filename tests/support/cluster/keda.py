@@ -11,7 +11,7 @@ import base64
 
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.tools import tool
-from tests.support.kafka_broker import free_port
+from tests.support.kafka.kafka_broker import free_port
 
 _SERVICE = "keda-metrics-apiserver"
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.support.cluster.chart import CHART, RELEASE, Values, helm
 from tests.support.cluster.control_plane import ControlPlane
-from tests.support.stream import Stream
+from tests.support.kafka.stream import Stream
 
 CONSUMER = f"{RELEASE}-spanstream"
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from consumer.broker import Outgoing
-from tests.support.stream import Stream
+from spanstream.consumer.broker.protocols import Outgoing
+from tests.support.kafka.stream import Stream
 
 
 def send(stream: Stream, records: Sequence[Outgoing], *, abort: bool = False) -> None:

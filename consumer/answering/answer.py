@@ -1,0 +1,67 @@
+"""A prepared chunk -> one settled record for each of its questions: inference, conclusion, validation."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from spanstream.consumer.answering.outcomes import Outcomes, Settled
+from spanstream.consumer.answering.prepare import Planned, Prepared
+from spanstream.models.errors import DocumentChanged, InferenceFailed, SpanMismatch
+from spanstream.models.inference.runner import Outcome
+from spanstream.models.reader import Reader
+from spanstream.models.text.windowing import Window
+from spanstream.schemas.dead_letters import Reason, Stage
+
+_log = structlog.get_logger(__name__)
+
+
+class Answerer:
+    """Reads chunks; safe to call from several threads, whose windows then share the session."""
+
+    def __init__(self, reader: Reader, outcomes: Outcomes) -> None:
+        self._reader = reader
+        self._outcomes = outcomes
+
+    def answer(self, prepared: Prepared, waiting_windows: int = 0) -> list[Settled]:
+        """What every record of the chunk came to.
+
+        Args:
+            prepared: the chunk.
+            waiting_windows: windows queued behind it.
+        """
+        return [*prepared.settled, *self._read(prepared.planned, waiting_windows)]
+
+    def _read(self, chunk: Sequence[Planned], waiting_windows: int) -> list[Settled]:
+        """All at once; if that raises, in halves, until the one question that makes it raise stands alone."""
+        try:
+            outcomes = self._reader.score([planned.plan for planned in chunk], waiting_windows=waiting_windows)
+            return [self._conclude(planned, outcomes) for planned in chunk]
+        except Exception as error:  # noqa: BLE001  whatever it is, it must not stop the stream
+            if len(chunk) == 1:
+                # Where, and nothing of what it says: a message may quote the text.
+                frame = traceback.extract_tb(error.__traceback__)[-1]
+                name, place = type(error).__name__, f"{frame.filename}:{frame.lineno}"
+                _log.error("reading_failed", question_id=chunk[0].question.question_id, error=name, at=place)
+                detail = f"reading raised {name}"
+                return [self._outcomes.dead_letter(chunk[0].record, Reason.INFERENCE_FAILED, detail, Stage.INFER)]
+            middle = len(chunk) // 2
+            return [*self._read(chunk[:middle], waiting_windows), *self._read(chunk[middle:], waiting_windows)]
+
+    def _conclude(self, planned: Planned, outcomes: Mapping[Window, Outcome]) -> Settled:
+        record = planned.record
+        try:
+            reading = self._reader.conclude(planned.plan, outcomes)
+        except InferenceFailed as error:
+            return self._outcomes.dead_letter(record, Reason.INFERENCE_FAILED, str(error), Stage.INFER)
+        except SpanMismatch as error:
+            return self._failed_validation(planned, Reason.SPAN_MISMATCH, error)
+        except DocumentChanged as error:
+            return self._failed_validation(planned, Reason.DOCUMENT_CHANGED, error)
+        return self._outcomes.answer(record, planned.question, planned.plan.document.text_sha256, reading)
+
+    def _failed_validation(self, planned: Planned, reason: Reason, error: SpanMismatch | DocumentChanged) -> Settled:
+        _log.error("span_failed_validation", question_id=planned.question.question_id, reason=reason, detail=str(error))
+        return self._outcomes.dead_letter(planned.record, reason, str(error), Stage.VALIDATE, error.candidate)

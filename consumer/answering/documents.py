@@ -1,0 +1,239 @@
+"""The documents of the owned partitions, as their compacted topic has them now.
+
+    documents topic -> PartitionReader -> index {key: offset} (every document) + LRU (the latest texts)
+                                            find(key) -> LRU, else the topic at the remembered offset
+
+The topic is the only source of truth: on assignment each partition is read from its beginning, keys and offsets only,
+until it is where the topic ended. The latest record of a key decides: where that one cannot be read, there is no
+document, for an older version would be a silent lie.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from cachetools import LRUCache
+
+from spanstream.consumer.broker.protocols import Partition, PartitionReader, Record
+from spanstream.consumer.clock import Clock, Deadline
+from spanstream.consumer.delivery.circuit import Circuit
+from spanstream.consumer.errors import Retryable
+from spanstream.schemas.codec import check_key, decode_document
+from spanstream.schemas.dead_letters import Reason
+from spanstream.schemas.errors import InvalidRecord
+from spanstream.schemas.limits import Limits
+
+_READ_RECORDS = 1000
+# They are held with their values until they are dead-lettered, all in one transaction.
+_BAD_AT_A_TIME = 100
+# A partition that leaves mostly comes back with the same rebalance: it need not be read again from its beginning.
+_KEEP_RELEASED_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """A document's text as it stands at one offset of the topic."""
+
+    document_id: str
+    text: str
+    sha256: str
+    offset: int
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held in memory, about."""
+        return sys.getsizeof(self.text) + 512
+
+
+@dataclass(frozen=True, slots=True)
+class BadDocument:
+    """A record of the documents topic that is no document."""
+
+    record: Record
+    error: InvalidRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What was read since the last commit: what is to be dead-lettered, and the offsets that go with it."""
+
+    bad: tuple[BadDocument, ...]
+    offsets: Mapping[Partition, int]
+
+
+class Documents:
+    """Follows the owned partitions of the documents topic. For the thread that talks to Kafka.
+
+    Args:
+        reader: reads partitions outside of the group.
+        topic: the documents topic.
+        limits: what a document may be.
+        memory_bytes: bound of the texts kept.
+        read_seconds: longest wait for one evicted document.
+        circuit: opens when too many documents are poison.
+        clock: for how long a partition is followed after it was released.
+    """
+
+    def __init__(  # noqa: PLR0913  wired in one place, by name
+        self,
+        reader: PartitionReader,
+        topic: str,
+        *,
+        limits: Limits,
+        memory_bytes: int,
+        read_seconds: float,
+        circuit: Circuit,
+        clock: Clock,
+    ) -> None:
+        self._reader = reader
+        self._topic = topic
+        self._limits = limits
+        self._read_seconds = read_seconds
+        self._index: dict[Partition, dict[bytes, int]] = {}
+        self._circuit = circuit
+        self._clock = clock
+        self._released: dict[Partition, Deadline] = {}
+        self._committed: dict[Partition, int] = {}
+        self._bad: list[BadDocument] = []
+        self._texts: LRUCache[tuple[Partition, bytes], StoredDocument] = LRUCache(
+            memory_bytes, getsizeof=lambda document: document.nbytes
+        )
+
+    @property
+    def owned(self) -> frozenset[Partition]:
+        """The partitions whose documents are this member's."""
+        return frozenset(self._index.keys() - self._released.keys())
+
+    @property
+    def known(self) -> int:
+        """Documents in the index."""
+        return sum(len(index) for index in self._index.values())
+
+    def own(self, committed: Mapping[Partition, int | None]) -> None:
+        """Follow these too, from their beginning; bad records before the committed offset were dead-lettered before."""
+        for partition, offset in committed.items():
+            self._released.pop(partition, None)
+            self._index.setdefault(partition, {})
+            self._committed[partition] = offset or 0
+        self._bad = [bad for bad in self._bad if bad.record.offset >= self._committed[bad.record.partition]]
+        self._follow()
+
+    def release(self, partitions: Iterable[Partition]) -> None:
+        """These belong to another member now. They are followed a little longer, in case they come back."""
+        for partition in frozenset(partitions) & self._index.keys():
+            self._released[partition] = Deadline(self._clock, _KEEP_RELEASED_SECONDS)
+
+    def poll(self, timeout_seconds: float = 0.0) -> int:
+        """Read what is there, waiting at most the timeout for the first record; how many records came.
+
+        Raises:
+            CircuitOpen: too large a share of the latest documents is poison.
+        """
+        self._forget_released()
+        if not self._index or self.is_full:
+            return 0
+        records = self._reader.poll(_READ_RECORDS, timeout_seconds)
+        self._circuit.judge(reason for record in records for reason in self._take(record))
+        return len(records)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing more is read before the bad documents that were found are dead-lettered."""
+        return len(self._bad) >= _BAD_AT_A_TIME
+
+    def ends(self) -> dict[Partition, int]:
+        """Where the followed partitions end now. Raises `Retryable` on no answer."""
+        return self._reader.end_offsets(self.owned) if self.owned else {}
+
+    def behind(self, ends: Mapping[Partition, int]) -> frozenset[Partition]:
+        """The partitions not read up to these ends yet."""
+        return frozenset(partition for partition, end in ends.items() if (self._position(partition) or 0) < end)
+
+    def find(self, number: int, document_id: str) -> StoredDocument | None:
+        """The document as it stands; None where the topic does not hold it.
+
+        Args:
+            number: the partition's number, the same as its questions'.
+            document_id: the document.
+
+        Raises:
+            InvalidRecord: the document's latest record cannot be read.
+            Retryable: the partition is not owned (yet), or the topic did not answer in time.
+        """
+        partition, key = Partition(self._topic, number), document_id.encode()
+        if partition not in self.owned:
+            raise Retryable(f"{partition} is not this member's")
+        offset = self._index[partition].get(key)
+        if offset is None:
+            return None
+        kept = self._texts.get((partition, key))
+        if kept is not None and kept.offset == offset:
+            return kept
+        record = self._reader.read_at(partition, offset, self._read_seconds)
+        return None if record is None or record.value is None else self._keep(record)
+
+    def progress(self) -> Progress:
+        """What has been read and not yet been committed."""
+        owned = self.owned
+        positions = {partition: self._position(partition) or 0 for partition in owned}
+        offsets = {partition: at for partition, at in positions.items() if at > self._committed[partition]}
+        return Progress(tuple(bad for bad in self._bad if bad.record.partition in owned), offsets)
+
+    def committed(self, progress: Progress) -> None:
+        """This progress is committed; it will not be offered again."""
+        done = {id(bad) for bad in progress.bad}
+        self._bad = [bad for bad in self._bad if id(bad) not in done]
+        self._committed.update({at: offset for at, offset in progress.offsets.items() if at in self._index})
+
+    def close(self) -> None:
+        """Let go of the reader."""
+        self._reader.close()
+
+    def _forget_released(self) -> None:
+        gone = frozenset(partition for partition, deadline in self._released.items() if deadline.has_passed)
+        if not gone:
+            return
+        for partition in gone:
+            del self._index[partition], self._committed[partition], self._released[partition]
+        self._bad = [bad for bad in self._bad if bad.record.partition not in gone]
+        for key in [key for key in self._texts if key[0] in gone]:
+            del self._texts[key]
+        self._follow()
+
+    def _follow(self) -> None:
+        # Known partitions go on where they are; a new one begins at its beginning.
+        self._reader.follow(dict.fromkeys(self._index))
+
+    def _position(self, partition: Partition) -> int | None:
+        return self._reader.position(partition)
+
+    def _take(self, record: Record) -> Iterator[Reason | None]:
+        """Take a record in; yields the outcome of one that was not judged before."""
+        index = self._index.get(record.partition)
+        if index is None:
+            return
+        if record.key is not None:
+            self._texts.pop((record.partition, record.key), None)
+            if record.value is None:
+                index.pop(record.key, None)
+                return
+            index[record.key] = record.offset
+        if record.offset >= self._committed[record.partition]:
+            try:
+                self._keep(record)
+                yield None
+            except InvalidRecord as error:
+                self._bad.append(BadDocument(record, error))
+                yield error.reason
+
+    def _keep(self, record: Record) -> StoredDocument:
+        if record.key is None:
+            raise InvalidRecord(Reason.INVALID_EVENT, "record key: should be the document_id, there is none")
+        document = decode_document(record.value or b"", self._limits)
+        check_key(record.key, document.document_id)
+        stored = StoredDocument(document.document_id, document.text, document.sha256, record.offset)
+        if stored.nbytes <= self._texts.maxsize:
+            self._texts[record.partition, document.document_id.encode()] = stored
+        return stored

@@ -1,0 +1,122 @@
+"""What a Kafka error means for us: try again (`Retryable`), give the records back (`Fenced`), or exit (`Stop`).
+
+Codes are Apache Kafka's protocol errors and, with an underscore, librdkafka's own.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from confluent_kafka import KafkaError
+
+from spanstream.consumer.errors import Fenced, Retryable, SpanstreamError, Stop
+
+# librdkafka's lines go through here instead of to stderr; nothing is configured at import.
+librdkafka_log = logging.getLogger("librdkafka")
+
+_TOPIC_HINT = "create it (`spanstream topics create`) or correct the topic's name"
+_SIZE_HINT = "raise max.message.bytes of that topic, or lower the limits of what may be published"
+_LOGIN_HINT = "check the user, the password and the mechanism in the Kafka client properties"
+_VERSION_HINT = "this broker does not offer what the settings ask for: check its version, and group_protocol"
+
+_STOP: dict[int, str] = {
+    KafkaError._AUTHENTICATION: _LOGIN_HINT,  # noqa: SLF001 - librdkafka's codes are spelled so
+    KafkaError.SASL_AUTHENTICATION_FAILED: _LOGIN_HINT,
+    KafkaError.UNSUPPORTED_SASL_MECHANISM: _LOGIN_HINT,
+    KafkaError.ILLEGAL_SASL_STATE: _LOGIN_HINT,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "grant this user the topic (Read to consume, Write to publish)",
+    KafkaError.GROUP_AUTHORIZATION_FAILED: "grant this user Read on the consumer group",
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "grant this user the operation on the cluster",
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "grant this user Write on the transactional id",
+    KafkaError.UNKNOWN_TOPIC_OR_PART: _TOPIC_HINT,
+    KafkaError._UNKNOWN_TOPIC: _TOPIC_HINT,  # noqa: SLF001 - as above
+    KafkaError._UNKNOWN_PARTITION: _TOPIC_HINT,  # noqa: SLF001 - as above
+    KafkaError.TOPIC_EXCEPTION: _TOPIC_HINT,
+    KafkaError.MSG_SIZE_TOO_LARGE: _SIZE_HINT,
+    KafkaError.RECORD_LIST_TOO_LARGE: _SIZE_HINT,
+    KafkaError.INVALID_MSG_SIZE: _SIZE_HINT,
+    KafkaError.INVALID_RECORD: "the topic refuses such records (a compacted topic wants a key)",
+    KafkaError.POLICY_VIOLATION: "a policy of the broker refuses it",
+    KafkaError.INVALID_CONFIG: "correct the topic's configuration",
+    KafkaError.INVALID_REPLICATION_FACTOR: "there are fewer brokers than replicas asked for",
+    KafkaError.INVALID_TRANSACTION_TIMEOUT: "lower the transaction timeout (the broker's transaction.max.timeout.ms)",
+    KafkaError.INVALID_SESSION_TIMEOUT: "see the broker's group.min.session.timeout.ms and its max",
+    KafkaError.INVALID_GROUP_ID: "correct the group id",
+    KafkaError.INCONSISTENT_GROUP_PROTOCOL: "the group's other members use another protocol or assignor",
+    KafkaError.UNSUPPORTED_ASSIGNOR: _VERSION_HINT,
+    KafkaError.UNSUPPORTED_VERSION: _VERSION_HINT,
+    KafkaError._UNSUPPORTED_FEATURE: _VERSION_HINT,  # noqa: SLF001 - as above
+}
+
+# The group gave our partitions to others (or is about to): a poll will say which.
+_FENCED = frozenset(
+    {
+        KafkaError.ILLEGAL_GENERATION,
+        KafkaError.UNKNOWN_MEMBER_ID,
+        KafkaError.FENCED_MEMBER_EPOCH,
+        KafkaError.FENCED_INSTANCE_ID,
+        KafkaError.REBALANCE_IN_PROGRESS,
+        KafkaError._ASSIGNMENT_LOST,  # noqa: SLF001 - as above
+    }
+)
+
+UNKNOWN_TOPIC = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})  # noqa: SLF001 - as above
+
+
+def verdict(error: KafkaError, doing: str) -> SpanstreamError:
+    """The shell's error for a Kafka error; `doing` names the act and its topic, as in "publishing to qa.answers"."""
+    said = f"Kafka refused {doing}: {error.str()} ({error.name()})"
+    if error.code() in _FENCED:
+        return Fenced(said)
+    hint = _STOP.get(error.code())
+    return Retryable(said) if hint is None else Stop(f"{said}; {hint}")
+
+
+# Another producer took our transactional id, or the broker gave up our transaction.
+FENCED_PRODUCER = frozenset(
+    {KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError._FENCED}  # noqa: SLF001 - as above
+)
+
+
+class ClientErrors:
+    """What a client says outside any call (librdkafka's `error_cb`): lost connections pass, refusals are kept."""
+
+    def __init__(self, bootstrap_servers: str) -> None:
+        self._servers = bootstrap_servers
+        self._latest = ""
+        self._refusal: Stop | None = None
+        self.fatal: KafkaError | None = None  # why the client is beyond use
+
+    def __call__(self, error: KafkaError) -> None:
+        """Called by librdkafka from inside a poll or a flush."""
+        self._latest = error.str()
+        found = verdict(error, f"the connection to {self._servers}")
+        if isinstance(found, Stop):
+            self._refusal = found
+
+    def log(self, level: int, line: str, *arguments: object) -> None:
+        """Called by librdkafka in the place of a logger's `log`.
+
+        A fatal error is told there first, as "Fatal error: WHAT: why"; what confluent-kafka raises for it does not
+        always say (see `handles.serve`).
+        """
+        text = line % arguments if arguments else line
+        _, found, reason = text.partition("Fatal error: ")
+        if found:
+            known = (code for code in (*_STOP, *FENCED_PRODUCER) if reason.startswith(KafkaError(code).str()))
+            self.fatal = KafkaError(next(known, KafkaError._FATAL), reason, fatal=True)  # noqa: SLF001 - as above
+        librdkafka_log.log(level, text)
+
+    def check(self) -> None:
+        """Raise what was refused.
+
+        Raises:
+            Stop: the broker refused this client (authentication, authorization).
+        """
+        if self._refusal is not None:
+            raise self._refusal
+
+    def silence(self, doing: str) -> Retryable:
+        """The error for an answer that did not come in time, with the last thing heard about why."""
+        because = f" (last heard: {self._latest})" if self._latest else ""
+        return Retryable(f"no answer from Kafka at {self._servers} to {doing} in time{because}")

@@ -1,0 +1,267 @@
+"""A member of a consumer group over librdkafka."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from spanstream.consumer.broker.kafka.errors import UNKNOWN_TOPIC, ClientErrors, verdict
+from spanstream.consumer.broker.kafka.handles import new_consumer, serve
+from spanstream.consumer.broker.kafka.queries import LATEST, edge_offsets, partitions_of, to_record
+from spanstream.consumer.broker.protocols import Partition, RebalanceListener, Record
+from spanstream.consumer.errors import Fenced, Retryable, SpanstreamError, Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from spanstream.consumer.broker.kafka.config import KafkaConfig
+
+_log = logging.getLogger(__name__)
+
+_SHORT_SECONDS = 0.05
+_UNSEEN_SECONDS = 2.0
+
+
+class KafkaGroupConsumer:
+    """Implements `protocols.GroupConsumer`; not thread-safe, as its callbacks run on the polling thread.
+
+    Messages are taken one at a time: a rebalance then falls between two of them, and what was taken before it can be
+    told from what comes after. (librdkafka's batch call may run a callback in the middle of its batch.) It costs a
+    few microseconds a record.
+    """
+
+    def __init__(self, config: KafkaConfig) -> None:
+        self._config = config
+        self._incremental = config.group_protocol == "consumer"
+        self._heard = ClientErrors(config.bootstrap_servers)
+        self._listener: RebalanceListener | None = None
+        self._next_offsets: dict[Partition, int | None] = {}  # of the owned partitions
+        self._taken: list[Record] = []  # by the poll that is running
+        self._unseen: dict[str, float] = {}  # topics, and since when they are looked for
+        self._generation: Any = None  # of the latest assignment; classic only
+        self._closed = False
+        self._consumer = new_consumer(config.member(), self._heard)
+
+    def subscribe(self, topics: Sequence[str], listener: RebalanceListener) -> None:
+        """Join the group; the assignment comes in a later `poll`."""
+        self._listener = listener
+        self._unseen = dict.fromkeys(topics, time.monotonic())
+        self._consumer.subscribe(
+            list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+
+    def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:
+        """Up to `max_records`, waiting at most the timeout for the first one; returns early where a partition ended.
+
+        Raises:
+            Stop: the broker refuses this client for good (authentication, authorization, unknown topic).
+        """
+        wait = timeout_seconds
+        while len(self._taken) < max_records:
+            message = self._next_message(wait)
+            if message is None:
+                break
+            self._take(message)
+            wait = 0
+        self._heard.check()
+        self._look_for_topics(timeout_seconds)
+        taken, self._taken = self._taken, []
+        return taken
+
+    def pause(self, partitions: Iterable[Partition]) -> None:
+        """Stop fetching from these; what is not owned is passed over."""
+        owned = self._owned(partitions)
+        if owned:
+            self._consumer.pause(owned)
+
+    def resume(self, partitions: Iterable[Partition]) -> None:
+        """Fetch again, from the record after the last one that `poll` returned."""
+        owned = self._owned(partitions)
+        if owned:
+            self._consumer.resume(owned)
+
+    def position(self, partition: Partition) -> int | None:
+        """The next offset `poll` would return, past transaction markers where the end was reached."""
+        return self._next_offsets.get(partition)
+
+    def end_offsets(self, topic: str) -> dict[Partition, int]:
+        """Where each partition ends now, before any open transaction.
+
+        Raises:
+            Retryable: the broker did not answer in time.
+            Stop: there is no such topic.
+        """
+        timeout = self._config.request_timeout_seconds
+        partitions = partitions_of(self._consumer, topic, timeout, self._heard)
+        return edge_offsets(self._consumer, partitions, LATEST, timeout, self._heard)
+
+    def close(self) -> None:
+        """Leave the group (`on_revoked` runs first). Calling it again does nothing."""
+        if not self._closed:
+            try:
+                serve(self._consumer.close)
+            except KafkaException as exc:
+                _log.warning("kafka_close_failed detail=%s", exc)
+            self._closed = True
+
+    def committed(self, partitions: Iterable[Partition], timeout_seconds: float) -> dict[Partition, int | None]:
+        """The group's committed offsets; waits for transactions on their way to be settled.
+
+        Raises:
+            Retryable: no answer, or not settled, in time.
+            Stop: the broker refuses for good.
+        """
+        asked = [TopicPartition(topic, number) for topic, number in partitions]
+        doing = "a question about committed offsets"
+        if self._closed:
+            raise Retryable(f"{doing} needs a member of the group {self._config.group_id}, and this one has left")
+        if not asked:
+            return {}
+        try:
+            answers = self._consumer.committed(asked, timeout_seconds)
+        except KafkaException as exc:
+            raise _not_fenced(verdict(exc.args[0], doing)) from exc
+        for answer in answers:
+            if answer.error is not None:
+                raise _not_fenced(verdict(answer.error, f"{doing} of {answer.topic}[{answer.partition}]"))
+        return {Partition(a.topic, a.partition): a.offset if a.offset >= 0 else None for a in answers}
+
+    # What a publisher needs of the member whose offsets it commits.
+
+    def group_metadata(self, partitions: Iterable[Partition]) -> Any:  # noqa: ANN401 - librdkafka's, without a type
+        """Group, generation and member under which these partitions are owned, for a transaction (KIP-447).
+
+        Under the classic protocol it is the one of the assignment, not of this moment: librdkafka may have forgotten
+        the name of a member that was expelled, and is not told of it before the next poll. Under KIP-848 the epoch
+        moves on in the background and has to be the present one; the name stays.
+
+        Raises:
+            Fenced: this member does not own all of them.
+        """
+        self._check_owner(partitions)
+        return self._consumer.consumer_group_metadata() if self._incremental else self._generation
+
+    def commit(self, offsets: Mapping[Partition, int], timeout_seconds: float) -> None:
+        """Commit now, outside any transaction.
+
+        librdkafka takes no timeout here: a coordinator that is gone would hold it for the session timeout. So the
+        coordinator is asked something first, with the timeout; one that dies right after holds it that long.
+
+        Raises:
+            Fenced: the partitions are no longer this member's.
+            Retryable: no answer in time.
+            Stop: the broker refuses for good.
+        """
+        self._check_owner(offsets)
+        self.committed(offsets, timeout_seconds)
+        positions = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]
+        try:
+            answers = self._consumer.commit(offsets=positions, asynchronous=False)
+        except KafkaException as exc:
+            raise verdict(exc.args[0], "the commit of offsets") from exc
+        for answer in answers:
+            if answer.error is not None:
+                raise verdict(answer.error, f"the commit of an offset of {answer.topic}[{answer.partition}]")
+
+    def _check_owner(self, partitions: Iterable[Partition]) -> None:
+        for partition in partitions:
+            if self._closed or partition not in self._next_offsets:
+                raise Fenced(f"this member of the group {self._config.group_id} does not own {partition}")
+
+    def _next_message(self, timeout_seconds: float) -> Message | None:
+        try:
+            return serve(self._consumer.poll, timeout_seconds)
+        except KafkaException as exc:
+            raise self._ended(exc.args[0]) from exc
+
+    def _ended(self, error: KafkaError) -> Stop:
+        return Stop(f"this group member cannot go on: {error.str()}; is its group_instance_id used by another process?")
+
+    def _take(self, message: Message) -> None:
+        error = message.error()
+        if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's code
+            self._judge(message, error)
+            return
+        partition = Partition(message.topic() or "", message.partition() or 0)
+        if partition not in self._next_offsets:
+            return
+        if error is not None:
+            self._next_offsets[partition] = message.offset()
+            return
+        record = to_record(message, partition)
+        self._next_offsets[partition] = record.next_offset
+        self._taken.append(record)
+
+    def _judge(self, message: Message, error: KafkaError) -> None:
+        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 - librdkafka's code
+            raise self._ended(error)
+        topic = message.topic()
+        if error.code() in UNKNOWN_TOPIC and topic:
+            self._unseen.setdefault(topic, time.monotonic())
+            return
+        found = verdict(error, f"to feed this member of the group {self._config.group_id}")
+        if isinstance(found, Stop):
+            raise found
+        _log.warning("kafka_consumer_error code=%s detail=%s", error.name(), error.str())
+
+    def _look_for_topics(self, timeout_seconds: float) -> None:
+        """Ask for one of the topics that were not seen yet: under KIP-848 nobody says that a topic does not exist.
+
+        A broker that has just started, or a topic that was just created, gets a moment.
+        """
+        topic = next(iter(self._unseen), None)
+        if topic is None:
+            return
+        try:
+            partitions_of(self._consumer, topic, max(timeout_seconds, _SHORT_SECONDS), self._heard)
+        except Retryable:
+            return
+        except Stop:
+            if time.monotonic() - self._unseen[topic] > _UNSEEN_SECONDS:
+                raise
+        else:
+            del self._unseen[topic]
+
+    def _owned(self, partitions: Iterable[Partition]) -> list[TopicPartition]:
+        return [TopicPartition(topic, number) for topic, number in partitions if (topic, number) in self._next_offsets]
+
+    def _on_assign(self, consumer: Consumer, found: list[TopicPartition]) -> None:
+        if self._incremental:
+            consumer.incremental_assign(found)
+        else:
+            consumer.assign(found)
+            self._generation = consumer.consumer_group_metadata()
+        partitions = [Partition(each.topic, each.partition) for each in found]
+        self._next_offsets.update(dict.fromkeys(partitions))
+        if partitions and self._listener is not None:
+            consumer.resume(found)  # a pause does not outlive the assignment that it was made in
+            self._listener.on_assigned(partitions)
+
+    def _on_revoke(self, consumer: Consumer, found: list[TopicPartition]) -> None:
+        self._release(consumer, found, lost=False)
+
+    def _on_lost(self, consumer: Consumer, found: list[TopicPartition]) -> None:
+        self._release(consumer, found, lost=True)
+
+    def _release(self, consumer: Consumer, found: list[TopicPartition], *, lost: bool) -> None:
+        gone = [Partition(each.topic, each.partition) for each in found]
+        # Not returned yet, so nobody has worked on them: the next owner gets them.
+        self._taken = [record for record in self._taken if record.partition not in gone]
+        try:
+            if gone and self._listener is not None:
+                (self._listener.on_lost if lost else self._listener.on_revoked)(gone)
+        finally:
+            for partition in gone:
+                self._next_offsets.pop(partition, None)
+            if self._incremental:
+                consumer.incremental_unassign(found)
+            else:
+                consumer.unassign()
+
+
+def _not_fenced(found: SpanstreamError) -> SpanstreamError:
+    """A question from a member that was expelled is no harm done: the next poll tells what was lost."""
+    return Retryable(str(found)) if isinstance(found, Fenced) else found

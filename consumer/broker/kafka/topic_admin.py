@@ -1,0 +1,204 @@
+"""Topics and groups as an operator sees them, over librdkafka's admin client."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NoAnswer
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # the stubs do not re-export them all
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
+
+from spanstream.consumer.broker.kafka.errors import UNKNOWN_TOPIC, ClientErrors, verdict
+from spanstream.consumer.broker.kafka.handles import new_admin_client
+from spanstream.consumer.broker.protocols import Partition
+from spanstream.consumer.errors import Retryable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from spanstream.consumer.broker.kafka.config import KafkaConfig
+
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """A topic to be created; `config` as Kafka names it (`cleanup.policy`, `max.message.bytes`)."""
+
+    name: str
+    partitions: int
+    replication_factor: int = 1
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+class TopicAdmin:
+    """Creates and describes topics, and says how far a group is behind."""
+
+    def __init__(self, config: KafkaConfig) -> None:
+        self._seconds = config.request_timeout_seconds
+        self._heard = ClientErrors(config.bootstrap_servers)
+        self._client = new_admin_client(config.admin(), self._heard)
+
+    def create(self, topics: Sequence[TopicSpec]) -> list[str]:
+        """Create those that are not there; returns their names.
+
+        Raises:
+            Retryable: no answer in time.
+            Stop: the broker refuses one of them.
+        """
+        asked = [
+            NewTopic(
+                t.name, num_partitions=t.partitions, replication_factor=t.replication_factor, config=dict(t.config)
+            )
+            for t in topics
+        ]
+        created = []
+        for name, answer in (self._client.create_topics(asked, request_timeout=self._seconds) if asked else {}).items():
+            try:
+                self._wait(answer, f"the creation of the topic {name}", passing=KafkaError.TOPIC_ALREADY_EXISTS)
+            except _Passed:
+                continue
+            created.append(name)
+        return created
+
+    def describe(self, names: Iterable[str]) -> dict[str, TopicSpec]:
+        """The topics that exist, of these.
+
+        Raises:
+            Retryable: no answer in time.
+            Stop: this client may not see them.
+        """
+        found: dict[str, TopicSpec] = {}
+        for name in names:
+            topic = self._metadata(name)
+            if topic is None:
+                continue
+            partitions, replicas = topic
+            found[name] = TopicSpec(name, partitions, replicas, self._configuration(name))
+        return found
+
+    def topic_id(self, name: str) -> str:
+        """Kafka's own id of a topic, another one after it was deleted and created anew; empty where there is none.
+
+        Raises:
+            Retryable: no answer in time.
+            Stop: this client may not see it.
+        """
+        asked = self._client.describe_topics(TopicCollection([name]), request_timeout=self._seconds)
+        try:
+            found = self._wait(asked[name], f"the topic {name}", passing=KafkaError.UNKNOWN_TOPIC_OR_PART)
+        except _Passed:
+            return ""
+        return str(found.topic_id)
+
+    def lag(self, group_id: str, topics: Iterable[str]) -> dict[Partition, int]:
+        """Records (transaction markers among them) between what the group committed and where each partition ends.
+
+        Raises:
+            Retryable: no answer in time.
+            Stop: this client may not see the group or the topics.
+        """
+        partitions = [
+            Partition(name, number) for name in topics for number in range((self._metadata(name) or (0, 0))[0])
+        ]
+        if not partitions:
+            return {}
+        asked = [TopicPartition(topic, number) for topic, number in partitions]
+        begins = self._edges(asked, OffsetSpec.earliest())  # type: ignore[no-untyped-call] # the client's own
+        ends = self._edges(asked, OffsetSpec.latest())  # type: ignore[no-untyped-call] # the client's own
+        request = ConsumerGroupTopicPartitions(group_id, asked)
+        groups = self._client.list_consumer_group_offsets([request], request_timeout=self._seconds)
+        answer = self._wait(groups[group_id], f"the offsets of the group {group_id}")
+        committed = {Partition(tp.topic, tp.partition): tp.offset for tp in answer.topic_partitions}
+        return {p: max(0, ends[p] - max(committed.get(p, -1), begins[p])) for p in partitions}
+
+    def members(self, group_id: str) -> dict[str, list[Partition]]:
+        """The partitions of each member of the group, by member id; empty where there is no such group.
+
+        Raises:
+            Retryable: no answer in time.
+            Stop: this client may not see the group.
+        """
+        answer = self._client.describe_consumer_groups([group_id], request_timeout=self._seconds)[group_id]
+        try:
+            group = self._wait(answer, f"the group {group_id}", passing=KafkaError.GROUP_ID_NOT_FOUND)
+        except _Passed:
+            return {}
+        return {
+            member.member_id: sorted(Partition(tp.topic, tp.partition) for tp in member.assignment.topic_partitions)
+            for member in group.members
+        }
+
+    def delete(self, names: Sequence[str]) -> None:
+        """Delete topics; what is not there is passed over.
+
+        Raises:
+            Retryable: no answer in time.
+            Stop: the broker refuses.
+        """
+        for name, answer in self._client.delete_topics(list(names), request_timeout=self._seconds).items():
+            try:
+                self._wait(answer, f"the deletion of the topic {name}", passing=KafkaError.UNKNOWN_TOPIC_OR_PART)
+            except _Passed:
+                continue
+
+    def _edges(self, asked: list[TopicPartition], edge: OffsetSpec) -> dict[Partition, int]:
+        answers = self._client.list_offsets(
+            dict.fromkeys(asked, edge), isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=self._seconds
+        )
+        return {Partition(tp.topic, tp.partition): self._wait(a, f"{tp.topic}").offset for tp, a in answers.items()}
+
+    def _metadata(self, name: str) -> tuple[int, int] | None:
+        """Partitions and replicas of a topic; None where it does not exist."""
+        try:
+            topic = self._client.list_topics(name, self._seconds).topics[name]
+        except KafkaException as exc:
+            self._client.poll(0)  # runs the callback: the reason may be there
+            self._heard.check()
+            raise self._heard.silence(f"a question about the topic {name}") from exc
+        if topic.error is None:
+            return len(topic.partitions), min((len(p.replicas) for p in topic.partitions.values()), default=0)
+        if topic.error.code() in UNKNOWN_TOPIC:
+            return None
+        raise verdict(topic.error, f"a question about the topic {name}")
+
+    def _configuration(self, name: str) -> dict[str, str]:
+        resource = ConfigResource(ResourceType.TOPIC, name)
+        answer = self._client.describe_configs([resource], request_timeout=self._seconds)[resource]
+        entries = self._wait(answer, f"the configuration of the topic {name}")
+        return {key: entry.value for key, entry in entries.items() if entry.value is not None}
+
+    def _wait(self, answer: Future[_Answer], doing: str, passing: int | None = None) -> _Answer:
+        try:
+            return answer.result(self._seconds + 1)
+        except NoAnswer as exc:
+            self._client.poll(0)
+            self._heard.check()
+            raise self._heard.silence(doing) from exc
+        except KafkaException as exc:
+            error: KafkaError = exc.args[0]
+            if error.code() == passing:
+                raise _Passed from exc
+            self._client.poll(0)
+            self._heard.check()
+            found = verdict(error, doing)
+            silent = isinstance(found, Retryable) and error.code() == KafkaError._TIMED_OUT  # noqa: SLF001 - its name
+            raise (self._heard.silence(doing) if silent else found) from exc
+
+
+class _Passed(Exception):
+    """The one refusal that the caller expected."""

@@ -1,0 +1,89 @@
+"""A topic's partitions in memory, as Kafka keeps them: appended to, compacted, cut off."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from spanstream.consumer.broker.partitioner import partition_of
+from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(slots=True)
+class Log:
+    """One partition: records in the order of their offsets, not all offsets taken."""
+
+    partition: Partition
+    begin: int = 0
+    end: int = 0
+    _records: list[Record] = field(default_factory=list)
+
+    def append(self, outgoing: Outgoing, timestamp_ms: int) -> None:
+        """Write one record at the end."""
+        record = Record(self.partition, self.end, outgoing.key, outgoing.value, tuple(outgoing.headers), timestamp_ms)
+        self._records.append(record)
+        self.end = record.next_offset
+
+    def mark(self) -> None:
+        """What a transaction leaves behind its records: an offset without a record."""
+        self.end += 1
+
+    def read(self, offset: int, limit: int) -> list[Record]:
+        """Up to `limit` records from this offset on."""
+        first = self._index(offset)
+        return self._records[first : first + limit]
+
+    def at(self, offset: int) -> Record | None:
+        """The record at exactly this offset."""
+        return next((record for record in self.read(offset, 1) if record.offset == offset), None)
+
+    def compact(self) -> None:
+        """Keep the last record of each key; a key's tombstone goes too, as after `delete.retention.ms`."""
+        last = {record.key: record for record in self._records}
+        self._records = [r for r in self._records if last[r.key] is r and r.value is not None]
+
+    def cut_before(self, offset: int) -> None:
+        """Drop what lies before this offset, as retention does."""
+        self.begin = max(self.begin, min(offset, self.end))
+        self._records = self._records[self._index(self.begin) :]
+
+    def _index(self, offset: int) -> int:
+        return bisect_left(self._records, offset, key=lambda record: record.offset)
+
+
+class Topic:
+    """A topic of several partitions; records larger than `max_record_bytes` (key and value) are refused."""
+
+    def __init__(self, name: str, partitions: int, max_record_bytes: int) -> None:
+        self.name = name
+        self.max_record_bytes = max_record_bytes
+        self.logs = [Log(Partition(name, number)) for number in range(partitions)]
+        self._keyless = 0
+
+    @property
+    def partitions(self) -> list[Partition]:
+        """In order."""
+        return [log.partition for log in self.logs]
+
+    def append(self, records: Sequence[Outgoing], timestamp_ms: int, *, transactional: bool) -> None:
+        """Write records, each where its partition or its key says; keyless ones in turn."""
+        written = set()
+        for record in records:
+            number = self._choose(record)
+            self.logs[number].append(record, timestamp_ms)
+            written.add(number)
+        if transactional:
+            for number in written:
+                self.logs[number].mark()
+
+    def _choose(self, record: Outgoing) -> int:
+        if record.partition is not None:
+            return record.partition
+        if record.key is not None:
+            return partition_of(record.key, len(self.logs))
+        self._keyless += 1
+        return self._keyless % len(self.logs)

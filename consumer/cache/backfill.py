@@ -1,0 +1,281 @@
+"""Fills the shared cache with the tokenizations of all documents, out of their compacted topic.
+
+    one partition after the other:
+    first pass:  key -> latest offset (keys and offsets only; a tombstone takes the key out)
+    second pass: records at these offsets -> decode -> batch of texts -> TokenCache -> store
+
+Two passes, because only the end of a partition tells which record of a key is its latest, and a text that is
+superseded is not worth tokenizing. Memory holds the keys of one partition and a number for each distinct text: about
+200 bytes a document of the largest partition, and 100 bytes a text; never the texts themselves.
+
+What is written is content-addressed: to do it twice, or half, or beside running consumers, harms nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import tenacity
+
+from spanstream.consumer.broker.protocols import Partition, PartitionReader, Record
+from spanstream.consumer.cache.byte_store import ByteStore, Reason, StoreUnavailable
+from spanstream.consumer.cache.token_cache import TokenCache
+from spanstream.consumer.clock import Clock, Deadline
+from spanstream.consumer.errors import Retryable, Stop
+from spanstream.models.text.tokenization import TokenizedDocument
+from spanstream.schemas.codec import check_key, decode_document
+from spanstream.schemas.errors import InvalidRecord
+from spanstream.schemas.events import Document
+from spanstream.schemas.limits import Limits
+
+_T = TypeVar("_T")
+
+_READ_RECORDS = 500
+_WAIT_SECONDS = 0.5
+# One round trip of each; at a few KiB a tokenization that is about a megabyte.
+_BATCH_TEXTS = 128
+_BATCH_CHARS = 1_000_000
+_FIRST_WAIT_SECONDS = 0.2
+_LONGEST_WAIT_SECONDS = 5.0
+# Time does not mend these.
+_HOPELESS = frozenset({Reason.CREDENTIALS, Reason.READ_ONLY})
+# Enough digits of a SHA-256 to count texts by: two of ten million are the same once in a hundred thousand runs.
+_COUNTED_DIGITS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How far a backfill has come.
+
+    Attributes:
+        documents: latest versions read, bad ones left out.
+        distinct: different texts among them.
+        already_there: of these, what the store had.
+        written: of these, what was tokenized and handed to the store.
+        too_large: of these, what was larger than the store takes.
+        bad: latest records that are no documents, by reason.
+        offsets_done: how far the second pass is, in offsets, gaps and transaction markers among them ...
+        offsets_total: ... of how many.
+        seconds: since the start.
+    """
+
+    documents: int = 0
+    distinct: int = 0
+    already_there: int = 0
+    written: int = 0
+    too_large: int = 0
+    bad: Mapping[str, int] = field(default_factory=dict)
+    offsets_done: int = 0
+    offsets_total: int = 0
+    seconds: float = 0.0
+
+    @property
+    def documents_per_second(self) -> float:
+        """Since the start."""
+        return self.documents / self.seconds if self.seconds > 0 else 0.0
+
+    def __str__(self) -> str:
+        bad = ", ".join(f"{reason} {count:,}" for reason, count in sorted(self.bad.items()))
+        return (
+            f"{self.documents:,} documents, {self.distinct:,} distinct texts: {self.already_there:,} already there, "
+            f"{self.written:,} written"
+            + (f", {self.too_large:,} too large" if self.too_large else "")
+            + f"; {sum(self.bad.values()):,} bad records"
+            + (f" ({bad})" if bad else "")
+            + f"; {self.seconds:.1f} s, {self.documents_per_second:,.0f} documents/s"
+        )
+
+
+class InsistentStore:
+    """A `ByteStore` that tries again: here a store that is away for a moment is waited for.
+
+    Args:
+        store: the store.
+        patience_seconds: how long one call is tried.
+        max_value_bytes: larger values are left out by `store`; they are counted.
+        force: find nothing, so that everything is written anew.
+
+    Raises:
+        Stop: by every call, where the store stayed away; the text is the store's own.
+    """
+
+    def __init__(self, store: ByteStore, *, patience_seconds: float, max_value_bytes: int, force: bool = False) -> None:
+        self._store = store
+        self._max_value_bytes = max_value_bytes
+        self._force = force
+        self.too_large = 0
+        self._retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_may_mend),
+            stop=tenacity.stop_after_delay(patience_seconds),
+            wait=tenacity.wait_exponential(_FIRST_WAIT_SECONDS, max=_LONGEST_WAIT_SECONDS),
+            reraise=True,
+        )
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """The values that are there; none where they are to be written anew."""
+        return {} if self._force else self._insist(lambda: self._store.get_many(keys))
+
+    def set_many(self, items: Mapping[str, bytes]) -> None:
+        """Keep these."""
+        self._insist(lambda: self._store.set_many(items))
+        self.too_large += sum(len(value) > self._max_value_bytes for value in items.values())
+
+    def ping(self) -> None:
+        """Ask once: before the work begins, a person rather hears at once."""
+        try:
+            self._store.ping()
+        except StoreUnavailable as error:
+            raise Stop(str(error)) from error
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._store.close()
+
+    def _insist(self, ask: Callable[[], _T]) -> _T:
+        try:
+            return self._retrying(ask)
+        except StoreUnavailable as error:
+            raise Stop(str(error)) from error
+
+
+def _may_mend(error: BaseException) -> bool:
+    return isinstance(error, StoreUnavailable) and error.reason not in _HOPELESS
+
+
+@dataclass(slots=True)
+class Backfill:
+    """One run over the documents topic.
+
+    Attributes:
+        reader: made for this; it follows nothing else.
+        topic: the documents topic.
+        cache: in front of an `InsistentStore`; needs no memory of its own.
+        store: that store.
+        limits: what a document may be.
+        clock: for the rate, and for when to give Kafka up.
+        watch: told now and then how far it is.
+        patience_seconds: how long Kafka may be silent.
+    """
+
+    reader: PartitionReader
+    topic: str
+    cache: TokenCache[TokenizedDocument]
+    store: InsistentStore
+    limits: Limits
+    clock: Clock
+    watch: Callable[[Tally], None]
+    patience_seconds: float
+    _documents: int = 0
+    _bad: Counter[str] = field(default_factory=Counter)
+    _seen: set[int] = field(default_factory=set)
+    _offsets_done: int = 0
+    _offsets_total: int = 0
+    _started: float = 0.0
+
+    def run(self) -> Tally:
+        """Read everything that is there now, and write what the store does not have.
+
+        Raises:
+            Retryable: Kafka did not answer in time.
+            Stop: there is no such topic, or the store stayed away.
+        """
+        self._started = self.clock.monotonic()
+        partitions = self.reader.partitions(self.topic)
+        begins, ends = self.reader.begin_offsets(partitions), self.reader.end_offsets(partitions)
+        self._offsets_total = sum(ends[partition] - begins[partition] for partition in partitions)
+        for partition in partitions:
+            if begins[partition] < ends[partition]:
+                self._fill(partition, begins[partition], ends[partition])
+        return self.tally
+
+    @property
+    def tally(self) -> Tally:
+        """How far it is."""
+        counts, distinct, too_large = self.cache.counts, len(self._seen), self.store.too_large
+        return Tally(
+            documents=self._documents,
+            distinct=distinct,
+            already_there=counts.hits_store,
+            written=counts.misses - too_large,
+            too_large=too_large,
+            bad=dict(self._bad),
+            offsets_done=self._offsets_done,
+            offsets_total=self._offsets_total,
+            seconds=self.clock.monotonic() - self._started,
+        )
+
+    def _fill(self, partition: Partition, begin: int, end: int) -> None:
+        latest = self._latest(partition, end)
+        done_before, batch, chars = self._offsets_done, dict[str, str](), 0
+        for record in self._read(partition, end):
+            document = self._document(record, latest)
+            if document is not None and self._is_new(document):
+                batch[document.sha256] = document.text
+                chars += len(document.text)
+            if len(batch) >= _BATCH_TEXTS or chars >= _BATCH_CHARS:
+                self._write(batch)
+                batch, chars = {}, 0
+            self._offsets_done = done_before + record.next_offset - begin
+        self._write(batch)
+        self._offsets_done = done_before + end - begin
+
+    def _latest(self, partition: Partition, end: int) -> dict[bytes, int]:
+        """The offset of each key's latest record; tombstones' and superseded ones are not in it."""
+        latest: dict[bytes, int] = {}
+        for record in self._read(partition, end):
+            if record.key is None:
+                continue
+            if record.value is None:
+                latest.pop(record.key, None)
+            else:
+                latest[record.key] = record.offset
+        return latest
+
+    def _document(self, record: Record, latest: Mapping[bytes, int]) -> Document | None:
+        """The document, if this is the latest record of its key and can be read."""
+        if record.value is None or (record.key is not None and latest.get(record.key) != record.offset):
+            return None
+        try:
+            document = decode_document(record.value, self.limits)
+            check_key(record.key, document.document_id)
+        except InvalidRecord as error:
+            self._bad[error.reason] += 1
+            return None
+        self._documents += 1
+        return document
+
+    def _is_new(self, document: Document) -> bool:
+        number = int(document.sha256[:_COUNTED_DIGITS], 16)
+        if number in self._seen:
+            return False
+        self._seen.add(number)
+        return True
+
+    def _write(self, batch: Mapping[str, str]) -> None:
+        if batch:
+            self.cache.get_many(batch)
+        self.watch(self.tally)
+
+    def _read(self, partition: Partition, end: int) -> Iterator[Record]:
+        """The partition from its beginning up to this end.
+
+        Raises:
+            Retryable: nothing came for as long as patience lasts.
+        """
+        self.reader.follow({})  # a second pass begins at the beginning again
+        self.reader.follow({partition: None})
+        patience = Deadline(self.clock, self.patience_seconds)
+        at = self.reader.position(partition) or 0
+        while at < end:
+            for record in self.reader.poll(_READ_RECORDS, _WAIT_SECONDS):
+                if record.offset < end:
+                    yield record
+            self.watch(self.tally)
+            before, at = at, self.reader.position(partition) or 0
+            if at > before:
+                patience = Deadline(self.clock, self.patience_seconds)
+            elif patience.has_passed:
+                raise Retryable(f"nothing came from Kafka for {self.patience_seconds:g} s, at {partition} offset {at}")

@@ -1,0 +1,224 @@
+"""Redis as a `ByteStore`: it may be dead, slow, full or lying, and costs a few timeouts before it is left alone.
+
+    get_many -> breaker "read"  -> deadline -> MGET
+    set_many -> breaker "write" -> deadline -> SET ... EX, pipelined
+
+Reads and writes have a breaker each: a full or read-only Redis goes on serving what it holds while nothing is sent
+that it would refuse. RESP2 is spoken: no handshake, and every server and proxy knows it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+import redis
+from redis.backoff import NoBackoff
+from redis.connection import parse_url
+from redis.retry import Retry
+
+from spanstream.consumer.cache.byte_store import Reason, StoreUnavailable
+from spanstream.consumer.cache.store_breaker import BreakerOptions, StoreBreaker, StoreChange
+from spanstream.consumer.errors import Stop
+
+T = TypeVar("T")
+
+# The first that fits; subclasses stand before their bases.
+_REASONS: tuple[tuple[type[Exception], Reason], ...] = (
+    (redis.exceptions.OutOfMemoryError, Reason.FULL),
+    (redis.exceptions.ReadOnlyError, Reason.READ_ONLY),
+    (redis.exceptions.BusyLoadingError, Reason.LOADING),
+    (redis.exceptions.AuthenticationError, Reason.CREDENTIALS),
+    (redis.exceptions.AuthorizationError, Reason.CREDENTIALS),
+    (redis.exceptions.NoPermissionError, Reason.CREDENTIALS),
+    (redis.exceptions.TimeoutError, Reason.TIMEOUT),
+    (redis.exceptions.ConnectionError, Reason.CONNECTION),
+    (redis.exceptions.ResponseError, Reason.REFUSED),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedisOptions:
+    """How Redis is used.
+
+    Attributes:
+        timeout_seconds: the longest wait for Redis to take or send the next bytes; TLS and login have as long each.
+        connect_timeout_seconds: the longest wait for a TCP connection, per address of the host.
+        call_seconds: the longest a whole call waits on an open connection, however steadily bytes drip in.
+        ttl_seconds: how long Redis keeps a value after it was written.
+        max_value_bytes: larger values are neither written nor taken.
+        fail_max: failures in a row after which Redis is not asked any more.
+        reset_seconds: how long it is not asked; then one call is let through, and its success ends the pause.
+        client: redis-py connection options passed through, e.g. `ssl_ca_certs`, `ssl_certfile`, `ssl_keyfile`.
+    """
+
+    timeout_seconds: float = 0.05
+    connect_timeout_seconds: float = 0.25
+    call_seconds: float = 1.0
+    ttl_seconds: int = 7 * 24 * 3600
+    max_value_bytes: int = 8 << 20
+    fail_max: int = 3
+    reset_seconds: float = 10.0
+    client: Mapping[str, object] = field(default_factory=dict, repr=False)  # may hold a key's password
+
+
+class RedisStore:
+    """A `ByteStore` in Redis or Valkey. Connects when first asked; safe after a fork and between threads.
+
+    A name lookup that hangs is the one wait that no timeout here bounds: it is the resolver's.
+
+    Args:
+        url: `redis://`, `rediss://` (TLS) or `unix://`, with user and password where there are any.
+        options: timeouts, limits, breaker.
+        on_change: told when reads or writes stop and when they are back.
+        clock: seconds that are never set back.
+
+    Raises:
+        Stop: the URL or the options cannot be used; the text does not repeat the URL.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        options: RedisOptions | None = None,
+        *,
+        on_change: Callable[[StoreChange], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._options = options or RedisOptions()
+        self._pool = _pool(url, self._options)
+        self._redis = redis.Redis(connection_pool=self._pool)
+        self._name = _name_of(self._pool.connection_kwargs)
+        breaker = BreakerOptions(
+            fail_max=self._options.fail_max,
+            reset_seconds=self._options.reset_seconds,
+            on_change=on_change or (lambda _: None),
+            clock=clock,
+        )
+        self._reads = StoreBreaker(self._name, "read", breaker)
+        self._writes = StoreBreaker(self._name, "write", breaker)
+
+    def __repr__(self) -> str:
+        return f"RedisStore({self._name})"
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """The values that are there, in one round trip; a key of another type than string is left out."""
+        wanted = list(keys)
+        return self._reads.call(lambda: self._call(lambda: self._read(wanted))) if wanted else {}
+
+    def set_many(self, items: Mapping[str, bytes]) -> None:
+        """Write all values that are not too large, in one pipeline, over whatever type the keys hold."""
+        kept = {key: value for key, value in items.items() if len(value) <= self._options.max_value_bytes}
+        if kept:
+            self._writes.call(lambda: self._call(lambda: self._write(kept)))
+
+    def ping(self) -> None:
+        """Ask Redis itself, past the breakers and without a say in them."""
+        self._call(lambda: _expect(self._redis.ping() is True))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._pool.disconnect()
+
+    def _read(self, keys: list[str]) -> dict[str, bytes]:
+        reply = cast("object", self._redis.mget(keys))
+        if not isinstance(reply, list) or len(reply) != len(keys):
+            raise _BadReply
+        values: dict[str, bytes] = {}
+        for key, value in zip(keys, reply, strict=True):
+            _expect(value is None or isinstance(value, bytes))
+            if value is not None and len(value) <= self._options.max_value_bytes:
+                values[key] = value
+        return values
+
+    def _write(self, items: Mapping[str, bytes]) -> None:
+        pipeline = self._redis.pipeline(transaction=False)
+        for key, value in items.items():
+            pipeline.set(key, value, ex=self._options.ttl_seconds)
+        for reply in pipeline.execute(raise_on_error=False):  # each reply is read, whatever the first one says
+            if isinstance(reply, Exception):
+                raise reply
+            _expect(reply is True)
+
+    def _call(self, ask: Callable[[], T]) -> T:
+        cut = threading.Event()
+        try:
+            with self._deadline(cut):
+                return ask()
+        except Exception as error:  # noqa: BLE001  what a parser raises on garbage is not a closed set
+            failure = self._unavailable(error, cut=cut.is_set())
+        # A connection that failed may still have the answer to an earlier question on its way.
+        self._pool.disconnect()
+        raise failure  # outside of `except`: the original's text and locals may hold credentials or values
+
+    @contextmanager
+    def _deadline(self, cut: threading.Event) -> Iterator[None]:
+        """Close the connection under a call that takes too long: a socket timeout starts anew with every byte."""
+        done = threading.Event()
+
+        def watch() -> None:
+            while not done.wait(self._options.call_seconds):  # again, for a connection made after the first time
+                cut.set()
+                self._pool.disconnect()
+
+        threading.Thread(target=watch, name="redis-deadline", daemon=True).start()
+        try:
+            yield
+        finally:
+            done.set()
+
+    def _unavailable(self, error: Exception, *, cut: bool) -> StoreUnavailable:
+        """The server's words are left out: an old server repeats the password of an AUTH it does not know."""
+        if cut:
+            return StoreUnavailable(Reason.TIMEOUT, f"{self._name}: no whole reply in {self._options.call_seconds:g} s")
+        reason = next((reason for kind, reason in _REASONS if isinstance(error, kind)), Reason.BAD_REPLY)
+        # These two are the client's own words: host, port and what the operating system said.
+        own_words = type(error) in {redis.exceptions.ConnectionError, redis.exceptions.TimeoutError}
+        return StoreUnavailable(reason, f"{self._name}: {reason}" + (f" ({error})" if own_words else ""))
+
+
+class _BadReply(Exception):
+    """A well-formed reply, but not to what was asked."""
+
+
+def _expect(condition: object) -> None:
+    if not condition:
+        raise _BadReply
+
+
+def _pool(url: str, options: RedisOptions) -> redis.ConnectionPool:
+    try:
+        from_url: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]  # redis-py left it without types
+    except ValueError:
+        # The error may quote a part of the URL, and an unescaped password moves into any part of it.
+        raise Stop("the Redis URL cannot be read: redis[s]://[user:password@]host[:port][/database], escaped") from None
+    asked: dict[str, Any] = {
+        "socket_timeout": options.timeout_seconds,
+        "socket_connect_timeout": options.connect_timeout_seconds,
+        **options.client,
+        **from_url,
+    }
+    decided: dict[str, Any] = {
+        "protocol": 2,
+        "decode_responses": False,  # values are bytes
+        "driver_info": None,  # two commands fewer per connection
+        "retry": Retry(NoBackoff(), 0),
+        "retry_on_error": [],
+        "retry_on_timeout": False,
+    }
+    try:
+        pool = redis.ConnectionPool(**{**asked, **decided})
+        pool.connection_class(**pool.connection_kwargs)  # connects nothing; a mistyped option is found now
+    except (ValueError, TypeError, redis.RedisError) as error:
+        raise Stop(f"the Redis client does not take these options: {error}") from None
+    return pool
+
+
+def _name_of(kwargs: Mapping[str, object]) -> str:
+    if "path" in kwargs:
+        return f"Redis at {kwargs['path']}"
+    return f"Redis at {kwargs.get('host', 'localhost')}:{kwargs.get('port', 6379)}/{kwargs.get('db', 0)}"

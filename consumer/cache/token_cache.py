@@ -1,0 +1,185 @@
+"""Documents' tokenizations in two tiers, for a chunk at a time.
+
+    texts by SHA-256 -> in-process LRU -> one read of the store -> tokenize the rest -> one write to the store
+
+Keys name the tokenizer and the text's content, so an entry cannot be stale. The store is a help, never a need: what
+it does not give, cannot give, or gives damaged is tokenized again, with the same result.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from cachetools import LRUCache
+
+from spanstream.consumer.cache.byte_store import ByteStore, StoreUnavailable
+from spanstream.models.errors import BadCacheEntry
+
+
+class Held(Protocol):
+    """A value that knows its size."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held in memory."""
+
+
+T = TypeVar("T", bound=Held)
+
+# A key of 64 digits, the cache's own bookkeeping and the value's object, beside the value's arrays.
+_ENTRY_BYTES = 512
+
+
+class Codec(Protocol[T]):
+    """A value as bytes for a store that others can reach; the module `models.text.token_codec` is one."""
+
+    def encode(self, value: T, /) -> bytes:
+        """The value as bytes."""
+
+    def decode(self, value: bytes, /, *, fingerprint: str, text_sha256: str) -> T:
+        """The value, of exactly this tokenizer and this text.
+
+        Raises:
+            BadCacheEntry: the bytes are anything else.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Where texts were found; each is counted in one of `hits_memory`, `hits_store` and `misses`.
+
+    Attributes:
+        hits_memory: found in this process.
+        hits_store: found in the store.
+        misses: tokenized.
+        bad_entries: of the misses, those that the store held damaged or foreign.
+        tokenize_seconds: wall time spent tokenizing the misses.
+    """
+
+    hits_memory: int = 0
+    hits_store: int = 0
+    misses: int = 0
+    bad_entries: int = 0
+    tokenize_seconds: float = 0.0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.hits_memory + other.hits_memory,
+            self.hits_store + other.hits_store,
+            self.misses + other.misses,
+            self.bad_entries + other.bad_entries,
+            self.tokenize_seconds + other.tokenize_seconds,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _FromStore(Generic[T]):
+    """What one read of the store gave."""
+
+    found: dict[str, T]
+    bad_entries: int
+    answered: bool
+
+
+class TokenCache(Generic[T]):
+    """Two tiers in front of a tokenizer. For one thread: the one that prepares chunks.
+
+    Args:
+        tokenize: a text's value; what it raises passes through, and nothing of that call is kept.
+        codec: values to bytes and back, for the store.
+        fingerprint: the tokenizer's; part of every key.
+        store: the second tier; None: there is none.
+        max_bytes: what the values in this process may hold together; 0: none are kept.
+        namespace: in front of every key in the store.
+        clock: seconds that are never set back.
+    """
+
+    def __init__(  # noqa: PLR0913  wired in one place, by name
+        self,
+        tokenize: Callable[[str], T],
+        codec: Codec[T],
+        *,
+        fingerprint: str,
+        store: ByteStore | None = None,
+        max_bytes: int = 64 << 20,
+        namespace: str = "spanstream:tokens",
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._tokenize, self._codec, self._store, self._clock = tokenize, codec, store, clock
+        self._fingerprint = fingerprint
+        self._prefix = f"{namespace}:{fingerprint}:"
+        self._memory: LRUCache[str, T] = LRUCache(max_bytes, getsizeof=lambda value: value.nbytes + _ENTRY_BYTES)
+        self._counts = Counts()
+
+    @property
+    def counts(self) -> Counts:
+        """Since the cache was made."""
+        return self._counts
+
+    @property
+    def memory_bytes(self) -> int:
+        """Held in this process now."""
+        return int(self._memory.currsize)
+
+    def get_many(self, texts: Mapping[str, str]) -> dict[str, T]:
+        """The value of every text, in the texts' order.
+
+        Args:
+            texts: each text under its SHA-256 (64 hexadecimal digits).
+        """
+        found = {sha256: self._memory[sha256] for sha256 in texts if sha256 in self._memory}
+        counts = Counts(hits_memory=len(found))
+        absent = {sha256: text for sha256, text in texts.items() if sha256 not in found}
+        try:
+            if absent:
+                counts += self._fill(found, absent)
+        finally:
+            self._counts += counts
+        return {sha256: found[sha256] for sha256 in texts}
+
+    def _fill(self, found: dict[str, T], absent: Mapping[str, str]) -> Counts:
+        stored = self._read(absent)
+        found.update(stored.found)
+        started = self._clock()
+        made = {sha256: self._tokenize(text) for sha256, text in absent.items() if sha256 not in stored.found}
+        seconds = self._clock() - started
+        found.update(made)
+        for sha256 in absent:
+            self._keep(sha256, found[sha256])
+        if made and stored.answered:  # one that did not answer the read is not troubled with a write
+            self._write(made)
+        return Counts(0, len(stored.found), len(made), stored.bad_entries, seconds)
+
+    def _keep(self, sha256: str, value: T) -> None:
+        if value.nbytes + _ENTRY_BYTES <= self._memory.maxsize:
+            self._memory[sha256] = value
+
+    def _read(self, absent: Mapping[str, str]) -> _FromStore[T]:
+        if self._store is None:
+            return _FromStore({}, 0, answered=False)
+        try:
+            values = self._store.get_many([self._prefix + sha256 for sha256 in absent])
+        except StoreUnavailable:  # the store reports its own state, once
+            return _FromStore({}, 0, answered=False)
+        found: dict[str, T] = {}
+        bad_entries = 0
+        for sha256 in absent:
+            value = values.get(self._prefix + sha256)
+            if value is None:
+                continue
+            try:
+                found[sha256] = self._codec.decode(value, fingerprint=self._fingerprint, text_sha256=sha256)
+            except BadCacheEntry:
+                bad_entries += 1
+        return _FromStore(found, bad_entries, answered=True)
+
+    def _write(self, made: Mapping[str, T]) -> None:
+        if self._store is None:
+            return
+        try:
+            self._store.set_many({self._prefix + sha256: self._codec.encode(value) for sha256, value in made.items()})
+        except StoreUnavailable:  # forgotten: the next one tokenizes it again
+            return

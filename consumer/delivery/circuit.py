@@ -1,0 +1,47 @@
+"""Stops the consumer when nearly everything fails: then the topic or the model is wrong, not the records.
+
+Without it, a producer of something else on the questions topic, or a broken model, would empty the topic into the
+dead letters. The chunk that opens the circuit is not published: its questions stay where they are.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from spanstream.consumer.errors import CircuitOpen
+from spanstream.schemas.dead_letters import Reason
+
+# A missing or changed document says nothing about the topic or the model.
+POISON = frozenset(Reason) - {Reason.DOCUMENT_MISSING, Reason.DOCUMENT_CHANGED}
+
+
+class Circuit:
+    """Watches the latest records.
+
+    Args:
+        window: how many of the latest records count.
+        min_records: no judgement before so many.
+        max_share: opens when a larger share of them is poison.
+    """
+
+    def __init__(self, *, window: int, min_records: int, max_share: float) -> None:
+        self._latest: deque[Reason | None] = deque(maxlen=window)
+        self._min_records = min_records
+        self._max_share = max_share
+
+    def judge(self, reasons: Iterable[Reason | None]) -> None:
+        """Take in the outcomes of a chunk: a dead letter's reason, or None for anything else.
+
+        Raises:
+            CircuitOpen: too large a share of the latest records is poison.
+        """
+        self._latest.extend(reasons)
+        failed = [reason for reason in self._latest if reason in POISON]
+        seen = len(self._latest)
+        if seen >= self._min_records and len(failed) > self._max_share * seen:
+            most = max(set(failed), key=failed.count)
+            raise CircuitOpen(
+                f"{len(failed)} of the latest {seen} records failed, mostly with {most}: the topic or the model looks "
+                "wrong. Nothing of the last chunk was published. Correct it, or raise SPANSTREAM_CIRCUIT__MAX_SHARE."
+            )

@@ -1,0 +1,15 @@
+"""`spanstream doctor`: looks at everything a consumer needs, and says in one line each what is wrong and what to do.
+
+    settings -> checks_of -> [Check, Check, ...] -> examine -> Finding, Finding, ...
+
+machine.py  CPUs, int8 dot products, the HTTP port
+model.py    the artifact, and its self-test on this very CPU
+broker.py   Kafka: reachable, transactions, group protocol, the group
+topics.py   the topics, as pure functions of what Kafka says about them
+store.py    Redis
+"""
+
+from spanstream.consumer.operations.doctor.checks import checks_of
+from spanstream.consumer.operations.doctor.finding import Check, Finding, Level, examine
+
+__all__ = ["Check", "Finding", "Level", "checks_of", "examine"]

@@ -1,0 +1,184 @@
+"""Kafka: whether it can be reached, offers what the settings ask for, and how topics and group stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
+
+from spanstream.consumer.broker.kafka.cluster import Broker
+from spanstream.consumer.broker.kafka.topic_admin import TopicSpec
+from spanstream.consumer.broker.protocols import Partition
+from spanstream.consumer.errors import Retryable, SpanstreamError, Stop
+from spanstream.consumer.operations.doctor import topics as look_at
+from spanstream.consumer.operations.doctor.finding import Check, Finding, failed, ok, said_and_advised, warning
+from spanstream.consumer.settings import KafkaSettings, Settings
+
+KAFKA = "Kafka"
+TOPICS = "topics"
+_START = "start it, or correct SPANSTREAM_KAFKA__BOOTSTRAP_SERVERS; TLS and SASL are set in SPANSTREAM_KAFKA__CLIENT"
+_LISTENERS = "make every broker's address (its advertised.listeners) reachable from here"
+_COORDINATOR = (
+    "see the brokers' transaction.state.log.replication.factor and .min.isr, "
+    "or set SPANSTREAM_KAFKA__TRANSACTIONS=false"
+)
+_UPGRADE = "set SPANSTREAM_KAFKA__GROUP_PROTOCOL=classic, or use brokers from 4.0 on"
+# Several requests belong to one look; this many timeouts bound it.
+_TIMEOUTS_PER_LOOK = 3
+
+
+class Brokers(Protocol):
+    """What the brokers say about themselves; `spanstream.consumer.broker.kafka.cluster.Cluster` is one."""
+
+    def brokers(self) -> list[Broker]:
+        """The brokers. Raises `Retryable` on no answer, `Stop` where they refuse."""
+
+    def configuration(self, broker: Broker) -> dict[str, str]:
+        """One broker's configuration. Raises as `brokers`."""
+
+
+class Admin(Protocol):
+    """What Kafka says about topics and groups; `spanstream.consumer.broker.kafka.TopicAdmin` is one."""
+
+    def describe(self, names: Iterable[str]) -> dict[str, TopicSpec]:
+        """The topics that exist, of these. Raises `Retryable` on no answer, `Stop` where it refuses."""
+
+    def lag(self, group_id: str, topics: Iterable[str]) -> dict[Partition, int]:
+        """Records behind. Raises as `describe`."""
+
+    def members(self, group_id: str) -> dict[str, list[Partition]]:
+        """Partitions of each member. Raises as `describe`."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAccess:
+    """How Kafka is asked; each is opened when it is first needed.
+
+    Attributes:
+        brokers: opens the questions about brokers. Raises `Stop` on properties that no client takes.
+        admin: opens the questions about topics and groups.
+        announce: announces a transactional producer. Raises as `KafkaPublisher.prepare`.
+        timeout_seconds: how long any of them waits for one answer.
+    """
+
+    brokers: Callable[[], Brokers]
+    admin: Callable[[], Admin]
+    announce: Callable[[], None]
+    timeout_seconds: float
+
+
+@dataclass(slots=True)
+class BrokerChecks:
+    """Kafka is asked once for what several checks look at."""
+
+    access: BrokerAccess
+    settings: Settings
+    _brokers: Brokers | None = None
+    _found: Mapping[str, TopicSpec] = field(default_factory=dict)
+
+    def checks(self) -> list[Check]:
+        """In their order; all but the first stand on the first."""
+        kafka = self.settings.kafka
+        seconds = self.access.timeout_seconds * _TIMEOUTS_PER_LOOK
+        on_topics = {
+            "partitions": look_at.partitions,
+            "compaction": look_at.compaction,
+            "record sizes": look_at.record_sizes,
+            "triage": look_at.triage,
+        }
+        return [
+            Check(KAFKA, self.reachable, _START, seconds=seconds),
+            Check("group protocol", self.group_protocol, _LISTENERS, KAFKA, seconds),
+            Check("transactions", partial(transactions, self.access.announce, kafka), _COORDINATOR, KAFKA, seconds),
+            Check(TOPICS, self.topics, _LISTENERS, KAFKA, seconds),
+            *(
+                Check(subject, partial(self._on_topics, judge), _LISTENERS, TOPICS)
+                for subject, judge in on_topics.items()
+            ),
+            Check("group", self.group, f"this user needs Read on the group {kafka.group_id}", KAFKA, seconds),
+        ]
+
+    def reachable(self) -> Finding:
+        """Whether a broker answers, and takes this user."""
+        servers = self.settings.kafka.bootstrap_servers
+        try:
+            self._brokers = self.access.brokers()
+            found = self._brokers.brokers()
+        except Stop as error:
+            said, _ = said_and_advised(error)
+            return failed(KAFKA, said, "correct SPANSTREAM_KAFKA__CLIENT (user, password, mechanism, TLS)")
+        addresses = ", ".join(broker.address for broker in found)
+        return ok(KAFKA, f"{len(found)} broker{'s' * (len(found) != 1)} by {servers}: {addresses}")
+
+    def group_protocol(self) -> Finding:
+        """Whether the brokers speak the protocol of the settings."""
+        if self.settings.kafka.group_protocol == "classic":
+            return ok("group protocol", "classic: every broker speaks it")
+        if self._brokers is None:
+            raise Retryable("no connection to the brokers")
+        try:
+            config = self._brokers.configuration(self._brokers.brokers()[0])
+        except Stop as error:
+            detail = f"consumer: whether the brokers speak it could not be asked: {said_and_advised(error)[0]}"
+            return warning("group protocol", detail, "grant this user DescribeConfigs on the cluster, or try `run`")
+        return consumer_protocol(config)
+
+    def topics(self) -> Finding:
+        """Whether they are there; what is heard of them is kept for the checks that follow."""
+        try:
+            topics = self.settings.topics
+            self._found = self.access.admin().describe([*look_at.all_names(topics), *look_at.triage_names(topics)])
+        except Stop as error:
+            said, hint = said_and_advised(error)
+            return failed(TOPICS, said, f"{hint}; the doctor itself needs Describe and DescribeConfigs")
+        return look_at.existence(self._found, self.settings.topics)
+
+    def group(self) -> Finding:
+        """Members and lag; neither is right or wrong."""
+        group_id = self.settings.kafka.group_id
+        admin = self.access.admin()
+        try:
+            members = admin.members(group_id)
+            lag = admin.lag(group_id, [name for name in self.settings.topics.asked if name in self._found])
+        except Retryable as error:
+            return warning("group", f"{group_id}: {error}", "look again in a moment")
+        count = f"{len(members)} member{'s' * (len(members) != 1)}" if members else "nobody is running"
+        behind = {name: sum(records for at, records in lag.items() if at.topic == name) for name in self._found}
+        said = ", ".join(f"{name} {records:,}" for name, records in behind.items() if records)
+        return ok("group", f"{group_id}: {count}, " + (f"records behind: {said}" if said else "nothing is waiting"))
+
+    def _on_topics(self, judge: Callable[..., Finding]) -> Finding:
+        return judge(self._found, self.settings.topics)
+
+
+def consumer_protocol(config: Mapping[str, str]) -> Finding:
+    """Whether a broker set up like this speaks KIP-848 and assigns ranges."""
+    subject = "group protocol"
+    protocols = config.get("group.coordinator.rebalance.protocols", "classic").split(",")
+    if "consumer" not in protocols:
+        return failed(subject, f"consumer, but the brokers speak {', '.join(protocols)} only", _UPGRADE)
+    assignors = config.get("group.consumer.assignors", "range").lower()
+    if "range" not in assignors:
+        advice = "add range to the brokers' group.consumer.assignors, or set SPANSTREAM_KAFKA__GROUP_PROTOCOL=classic"
+        return failed(subject, f"consumer, but the brokers assign by {assignors} only", advice)
+    return ok(subject, "consumer (KIP-848), assigned by the brokers in ranges")
+
+
+def transactions(announce: Callable[[], None], kafka: KafkaSettings) -> Finding:
+    """Whether a transaction could begin: the coordinator is there, and this user may."""
+    subject = "transactions"
+    if not kafka.transactions:
+        return ok(subject, "off by setting: at least once, with the same ids")
+    try:
+        announce()
+    except SpanstreamError as error:
+        said, hint = said_and_advised(error)
+        if kafka.transactional_id is not None and isinstance(error, Stop):
+            # A consumer may be running under the id of the settings; to try that one would end its transaction.
+            advice = f"nothing, if this user has Write on {kafka.transactional_id}: another id was tried, beside it"
+            return warning(subject, said, advice)
+        return failed(subject, said, hint or _COORDINATOR)
+    return ok(
+        subject, f"the coordinator answers; a dead consumer's are aborted after {kafka.transaction_timeout_seconds:g} s"
+    )

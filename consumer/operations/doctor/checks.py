@@ -1,0 +1,82 @@
+"""All checks, wired to the real Kafka, Redis and CPU of some settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from spanstream.consumer.answering.wiring import kafka_config, open_store
+from spanstream.consumer.broker.kafka import KafkaPublisher, TopicAdmin
+from spanstream.consumer.broker.kafka.cluster import Cluster
+from spanstream.consumer.broker.kafka.config import KafkaConfig
+from spanstream.consumer.cache.byte_store import ByteStore
+from spanstream.consumer.operations.doctor import machine, store
+from spanstream.consumer.operations.doctor.broker import BrokerAccess, BrokerChecks
+from spanstream.consumer.operations.doctor.finding import Check
+from spanstream.consumer.operations.doctor.model import ModelChecks
+from spanstream.consumer.settings import Settings
+from spanstream.models.inference.cpu import available_cpus
+
+_PROBE_SECONDS = 60
+_PROTECTED = ("password", "secret", "token", "jaas", "key.pem", "oauthbearer.config")
+_SHORTEST_SECRET = 3  # characters; to blot out "a" everywhere would protect nothing
+
+
+def checks_of(settings: Settings, *, timeout_seconds: float, cpuinfo: Path = machine.CPUINFO) -> list[Check]:
+    """Everything there is to look at, cheapest first.
+
+    Args:
+        settings: of the consumer that is looked after.
+        timeout_seconds: how long Kafka has for one answer.
+        cpuinfo: describes the CPU, as Linux does.
+    """
+    redis = partial(store.redis, _probing_store(settings), settings.redis.namespace)
+    return [
+        Check("CPUs", partial(machine.cpus, available_cpus(), settings.model.threads), ""),
+        Check("int8", partial(machine.int8, cpuinfo), ""),
+        *ModelChecks(settings.model).checks(),
+        *BrokerChecks(broker_access(settings, timeout_seconds), settings).checks(),
+        Check(
+            "Redis", redis, "correct SPANSTREAM_REDIS__URL and SPANSTREAM_REDIS__CLIENT", seconds=timeout_seconds * 2
+        ),
+        Check("HTTP port", partial(machine.http_port, settings.http), ""),
+    ]
+
+
+def secrets_of(settings: Settings) -> frozenset[str]:
+    """What no line may hold, whichever library repeats it."""
+    clients = {**settings.kafka.client, **settings.redis.client}
+    found = {str(value) for name, value in clients.items() if any(word in name.lower() for word in _PROTECTED)}
+    if settings.redis.url is not None:
+        url = settings.redis.url.get_secret_value()
+        found |= {url, urlsplit(url).password or "", unquote(urlsplit(url).password or "")}
+    return frozenset(secret for secret in found if len(secret) >= _SHORTEST_SECRET)
+
+
+def broker_access(settings: Settings, timeout_seconds: float) -> BrokerAccess:
+    """The Kafka of the settings, asked with less patience than a consumer has."""
+
+    @cache
+    def config() -> KafkaConfig:
+        return replace(
+            kafka_config(settings), request_timeout_seconds=timeout_seconds, publish_timeout_seconds=timeout_seconds
+        )
+
+    def announce() -> None:
+        # Beside the consumers' ids: taking one of theirs would end its transaction.
+        beside = f"{settings.kafka.transactional_id or settings.kafka.group_id}.doctor"
+        publisher = KafkaPublisher(replace(config(), transactional_id=beside))
+        try:
+            publisher.prepare()
+        finally:
+            publisher.close()
+
+    return BrokerAccess(lambda: Cluster(config()), cache(lambda: TopicAdmin(config())), announce, timeout_seconds)
+
+
+def _probing_store(settings: Settings) -> Callable[[], ByteStore | None]:
+    redis = settings.redis.model_copy(update={"ttl_seconds": _PROBE_SECONDS})
+    return lambda: open_store(redis)

@@ -1,0 +1,62 @@
+"""The machine: how many CPUs, whether they are good at int8, and whether the HTTP port is free."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from pathlib import Path
+
+from spanstream.consumer.operations.doctor.finding import Finding, failed, ok, warning
+from spanstream.consumer.settings import HttpSettings
+from spanstream.models.inference.cpu import cpu_name, has_int8_dot_product
+
+CPUINFO = Path("/proc/cpuinfo")
+
+
+def cpus(available: int, threads: int | None) -> Finding:
+    """CPUs by the cgroup's quota, against the threads that were asked for."""
+    detail = f"{available} by the cgroup's quota and the affinity (the host has {os.cpu_count() or available})"
+    if threads is not None and threads > available:
+        return warning(
+            "CPUs",
+            f"{detail}, but SPANSTREAM_MODEL__THREADS is {threads}: the threads take turns, and are throttled",
+            f"unset SPANSTREAM_MODEL__THREADS, or grant {threads} CPUs",
+        )
+    return ok("CPUs", detail + (f", {threads} used by setting" if threads else ""))
+
+
+def int8(cpuinfo: Path = CPUINFO) -> Finding:
+    """Whether the CPU has the instructions that make int8 fast."""
+    name = cpu_name(cpuinfo)
+    found = has_int8_dot_product(cpuinfo)
+    if found is None:
+        return ok("int8", f"{name}: what it can do cannot be told here; the self-test decides")
+    if found:
+        return ok("int8", f"{name} has int8 dot products")
+    return warning(
+        "int8",
+        f"{name} has no int8 dot products (AVX-512 VNNI, AVX-VNNI, AMX, Arm dotprod): int8 runs right, but slower",
+        "for full speed take a machine that has them; the self-test below says which session is used",
+    )
+
+
+def http_port(settings: HttpSettings) -> Finding:
+    """Whether `run` could listen; a port that is taken may well be this consumer's own."""
+    subject = "HTTP port"
+    if settings.port is None:
+        return ok(subject, "none by setting: no probes, no metrics")
+    if settings.port == 0:
+        return ok(subject, "any free one")
+    place = f"{settings.host}:{settings.port}"
+    try:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server itself does
+            probe.bind((settings.host, settings.port))
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            advice = "nothing, if `spanstream run` is running here; otherwise set SPANSTREAM_HTTP__PORT to a free port"
+            return warning(subject, f"{place} is taken", advice)
+        advice = "correct SPANSTREAM_HTTP__HOST and SPANSTREAM_HTTP__PORT"
+        return failed(subject, f"cannot listen on {place}: {error.strerror}", advice)
+    return ok(subject, f"{place} is free")

@@ -1,0 +1,77 @@
+"""The model: whether its artifact is whole, and which of its sessions computes it rightly on this very CPU."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from spanstream.consumer.operations.doctor.finding import Check, Finding, failed, ok, warning
+from spanstream.consumer.settings import ModelSettings
+from spanstream.models.artifact import Artifact, Manifest, load_artifact
+from spanstream.models.inference.backends import Backend, open_backends, self_test
+from spanstream.models.inference.cpu import available_cpus
+
+ARTIFACT = "model"
+_REPAIR = "install the program again, restore the file, or point SPANSTREAM_MODEL__PATH to a whole artifact"
+_REBUILD = "run on another machine type, or rebuild the artifact there (`spanstream model build`)"
+
+
+class ModelChecks:
+    """The artifact is read once, for all checks."""
+
+    def __init__(self, settings: ModelSettings) -> None:
+        self._settings = settings
+
+    def checks(self) -> list[Check]:
+        """In their order."""
+        return [
+            Check(ARTIFACT, self.artifact, _REPAIR),
+            Check("threshold", self.threshold, "correct SPANSTREAM_MODEL__THRESHOLD", ground=ARTIFACT),
+            Check("self-test", self.self_test, _REBUILD, ground=ARTIFACT),
+        ]
+
+    @cached_property
+    def _artifact(self) -> Artifact:
+        return load_artifact(self._settings.path)
+
+    def artifact(self) -> Finding:
+        """Whole, by the SHA-256 of every file. Raises `ArtifactError` with the file's name."""
+        manifest = self._artifact.manifest
+        precisions = ", ".join(f"{variant.precision} for {variant.device}" for variant in manifest.variants)
+        return ok(ARTIFACT, f"{manifest.name} {manifest.version} ({precisions}) in {self._artifact.folder}")
+
+    def threshold(self) -> Finding:
+        """A name that the artifact knows, or a number."""
+        return threshold(self._settings.threshold, self._artifact.manifest)
+
+    def self_test(self) -> Finding:
+        """The golden logits, by the session that `run` would use. Raises `ArtifactError` where none gives them."""
+        refused: list[str] = []
+        backends = open_backends(
+            self._artifact, threads=self._settings.threads or available_cpus(), report=refused.append
+        )
+        used = [backend for backend in (backends.cpu, backends.gpu) if backend is not None]
+        detail = "; ".join(self._described(backend) for backend in used)
+        if not refused:
+            return ok("self-test", detail)
+        return warning("self-test", f"{'; '.join(refused)}; used now: {detail}", f"answers stay right; {_REBUILD}")
+
+    def _described(self, backend: Backend) -> str:
+        off, tolerance = self_test(backend.session, self._artifact), self._artifact.golden.tolerance
+        return (
+            f"{backend.name} x {backend.parallel_runs}, logits {off:.2g} off the golden ones (tolerance {tolerance:g})"
+        )
+
+
+def threshold(wanted: float | str, manifest: Manifest) -> Finding:
+    """Whether the artifact knows this threshold."""
+    known = manifest.calibration.thresholds
+    if wanted in known:
+        return ok("threshold", f"{wanted}: confidence from {known[str(wanted)]:g} on")
+    try:
+        value = float(wanted)
+    except ValueError:
+        value = -1.0
+    if 0 <= value <= 1:
+        return ok("threshold", f"confidence from {value:g} on")
+    advice = f"set SPANSTREAM_MODEL__THRESHOLD to a number from 0 to 1 or to one of {', '.join(sorted(known))}"
+    return failed("threshold", f"the artifact has no threshold {wanted!r}", advice)

@@ -1,0 +1,106 @@
+"""The topics, judged by what Kafka says about them: pure functions, from a description to a finding.
+
+`existence` comes first; the others need all five.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from spanstream.consumer.broker.kafka.topic_admin import TopicSpec
+from spanstream.consumer.operations.doctor.finding import Finding, failed, ok, warning
+from spanstream.consumer.settings import TopicSettings
+
+Found = Mapping[str, TopicSpec]
+
+# Of headers and candidate, above the record that a dead letter or a retry carries on.
+HEADROOM_BYTES = 64 << 10
+_BROKER_DEFAULT_BYTES = 1_048_588  # Kafka's own default of max.message.bytes
+
+
+def all_names(topics: TopicSettings) -> tuple[str, ...]:
+    """The five topics."""
+    return (topics.documents, topics.questions, topics.answers, topics.retries, topics.dead_letters)
+
+
+def triage_names(topics: TopicSettings) -> tuple[str, ...]:
+    """The three that only the ticket stream has."""
+    return (topics.tickets, topics.triage, topics.triage_state)
+
+
+def existence(found: Found, topics: TopicSettings) -> Finding:
+    """Whether all five are there."""
+    missing = [name for name in all_names(topics) if name not in found]
+    if missing:
+        advice = "`spanstream topics create`, or correct SPANSTREAM_TOPICS__*"
+        return failed("topics", f"missing: {', '.join(missing)}", advice)
+    return ok("topics", ", ".join(all_names(topics)))
+
+
+def partitions(found: Found, topics: TopicSettings) -> Finding:
+    """Whether a question's partition has the same number, and owner, as its document's."""
+    subject = "partitions"
+    counts = {name: found[name].partitions for name in topics.asked}
+    said = ", ".join(f"{name} {count}" for name, count in counts.items())
+    most = max(counts.values())
+    fewer = [name for name, count in counts.items() if count < most]
+    if not fewer:
+        return ok(subject, f"{most} each: {', '.join(counts)}")
+    again = "; then publish the documents again, for their keys move" if topics.documents in fewer else ""
+    advice = f"give {' and '.join(fewer)} {most} partitions (`kafka-topics.sh --alter --topic ... --partitions {most}`)"
+    return failed(subject, f"{said}: a question would not meet its document", advice + again)
+
+
+def compaction(found: Found, topics: TopicSettings) -> Finding:
+    """Whether documents stay, and whether nothing else is thinned out by key."""
+    subject = "compaction"
+    policies = {name: spec.config.get("cleanup.policy", "").split(",") for name, spec in found.items()}
+    documents = policies[topics.documents]
+    alter = "`kafka-configs.sh --alter --topic {} --add-config cleanup.policy={}`"
+    if documents != ["compact"]:
+        detail = f"{topics.documents} has cleanup.policy={','.join(documents)}: documents vanish when they are old"
+        return failed(subject, detail, alter.format(topics.documents, "compact"))
+    thinned = [name for name in all_names(topics) if name != topics.documents and "compact" in policies[name]]
+    if thinned:
+        detail = f"compacted, but should not be: {', '.join(thinned)}: of the records with one key only the last stays"
+        return failed(subject, detail, alter.format(thinned[0], "delete"))
+    return ok(subject, f"{topics.documents} is compacted")
+
+
+def triage(found: Found, topics: TopicSettings) -> Finding:
+    """Whether the ticket stream, where it is set up, gets back what it asked, and keeps what it knows."""
+    subject = "triage"
+    missing = [name for name in triage_names(topics) if name not in found]
+    if len(missing) == len(triage_names(topics)):
+        return ok(subject, "not set up (`spanstream topics create --triage` would)")
+    if missing:
+        return failed(subject, f"missing: {', '.join(missing)}", "`spanstream topics create --triage`")
+    counts = {name: found[name].partitions for name in (*topics.asked, *topics.triaged)}
+    if len(set(counts.values())) > 1:
+        said = ", ".join(f"{name} {count}" for name, count in counts.items())
+        most = max(counts.values())
+        return failed(subject, f"{said}: answers would not meet their tickets", f"give each of them {most} partitions")
+    if found[topics.triage_state].config.get("cleanup.policy") != "compact":
+        advice = f"`kafka-configs.sh --alter --topic {topics.triage_state} --add-config cleanup.policy=compact`"
+        return failed(subject, f"{topics.triage_state} is not compacted: open tickets vanish when they are old", advice)
+    return ok(subject, f"{', '.join(triage_names(topics))}: {max(counts.values())} partitions each")
+
+
+def record_sizes(found: Found, topics: TopicSettings) -> Finding:
+    """Whether what can be read can be put aside: a record that fits nowhere stops the consumer."""
+    subject = "record sizes"
+    needed = max(_max_bytes(found[name]) for name in (topics.questions, topics.documents)) + HEADROOM_BYTES
+    small = {name: _max_bytes(found[name]) for name in (topics.retries, topics.dead_letters)}
+    small = {name: size for name, size in small.items() if size < needed}
+    if not small:
+        return ok(subject, f"{topics.retries} and {topics.dead_letters} take whatever can be read, and its headers")
+    said = ", ".join(f"{name} {size:,}" for name, size in small.items())
+    detail = f"max.message.bytes of {said} is less than the {needed:,} of the largest record read, and its headers"
+    advice = (
+        f"raise it to {needed} at least (`kafka-configs.sh --alter --topic ... --add-config max.message.bytes=...`)"
+    )
+    return warning(subject, detail, advice)
+
+
+def _max_bytes(spec: TopicSpec) -> int:
+    return int(spec.config.get("max.message.bytes", _BROKER_DEFAULT_BYTES))

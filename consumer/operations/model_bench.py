@@ -1,0 +1,67 @@
+"""How fast the session is on this machine: windows a second of the demo's questions, nothing around it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from spanstream.consumer.operations.samples import question_lines, ticket_lines
+from spanstream.models.artifact import load_artifact
+from spanstream.models.errors import ArtifactError
+from spanstream.models.inference.backends import open_backends
+from spanstream.models.inference.cpu import available_cpus
+from spanstream.models.inference.runner import Inference
+from spanstream.models.text.windowing import Window, windows_of
+from spanstream.schemas.codec import decode_document, decode_question
+from spanstream.schemas.limits import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One measurement; `mean_tokens` is of the windows' unpadded lengths."""
+
+    windows: int
+    seconds: float
+    mean_tokens: float
+    session: str
+    parallel_runs: int
+
+    @property
+    def windows_per_second(self) -> float:
+        """The rate."""
+        return self.windows / self.seconds
+
+
+def bench_session(folder: Path, *, threads: int | None, seconds: float) -> Figures:
+    """Run the demo's windows over and over.
+
+    Raises:
+        ArtifactError: the artifact is damaged, or there is no CPU session.
+    """
+    artifact = load_artifact(folder)
+    backends = open_backends(
+        artifact,
+        threads=threads or available_cpus(),
+        report=lambda line: print(line, file=sys.stderr),  # noqa: T201
+    )
+    if backends.cpu is None:
+        raise ArtifactError("there is no CPU session to time")
+    limits = Limits()
+    tickets = {ticket.document_id: ticket for ticket in (decode_document(line, limits) for line in ticket_lines())}
+    documents = {name: artifact.tokenizer.tokenize_document(ticket.text) for name, ticket in tickets.items()}
+    windows: list[Window] = []
+    for question in (decode_question(line, limits) for line in question_lines()):
+        tokenized = artifact.tokenizer.tokenize_question(question.question)
+        windows += windows_of(tokenized, documents[question.document_id or ""], artifact.shape)
+    manifest = artifact.manifest
+    inference = Inference(backends, pad_id=manifest.pad_id, max_answer_tokens=manifest.max_answer_tokens)
+    inference.run(windows[: backends.cpu.parallel_runs * 4])  # the first runs allocate
+    started, done = time.perf_counter(), 0
+    while (elapsed := time.perf_counter() - started) < seconds:
+        inference.run(windows)
+        done += len(windows)
+    inference.close()
+    mean = sum(window.length for window in windows) / len(windows)
+    return Figures(done, elapsed, mean, backends.cpu.name, backends.cpu.parallel_runs)

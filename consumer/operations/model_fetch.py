@@ -1,0 +1,99 @@
+"""An artifact from afar: fetched, its SHA-256 compared, unpacked, verified, and put in its place when all is right.
+
+    https://... ──> file beside the target ──> SHA-256 ──> unpack ──> verify every file ──> rename
+
+Whatever goes wrong, the target is as it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import shutil
+import tarfile
+import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from spanstream.consumer.errors import Stop
+from spanstream.models.artifact import MANIFEST, Artifact, load_artifact
+
+_BLOCK_BYTES = 1 << 20
+# Seconds without a byte.
+_SILENCE = 30.0
+
+# Called with the bytes so far and the bytes in all, None where the server does not say.
+Progress = Callable[[int, int | None], None]
+
+
+def fetch_artifact(url: str, sha256: str, output: Path, *, progress: Progress = lambda _, __: None) -> Artifact:
+    """Fetch a .tar.gz of an artifact folder (or of its files) and unpack it as `output`.
+
+    Args:
+        url: http:// or https://; never repeated in a message, as it may be a secret.
+        sha256: of the file, hexadecimal.
+        output: folder to make; one that is there is replaced.
+        progress: told how far it is.
+
+    Raises:
+        Stop: it cannot be fetched, or it is not what the SHA-256 says, or not an archive of an artifact.
+        ArtifactError: a file of the artifact is not what its manifest says.
+    """
+    if not _is_web(url):
+        raise Stop("the model's URL has to begin with https:// or http:// and a host")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".fetch-") as scratch:
+        archive = Path(scratch) / "archive"
+        found = _download(url, archive, progress)
+        if found != sha256.lower():
+            raise Stop(f"the model's file has SHA-256 {found}, not {sha256.lower()}; nothing was unpacked")
+        folder = _unpack(archive, Path(scratch) / "unpacked")
+        load_artifact(folder)
+        if output.exists():
+            shutil.rmtree(output)
+        folder.rename(output)
+    return load_artifact(output)
+
+
+def _is_web(url: str) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
+
+
+def _download(url: str, file: Path, progress: Progress) -> str:
+    """The SHA-256 of what came, hexadecimal."""
+    digest, done = hashlib.sha256(), 0
+    try:
+        with urllib.request.urlopen(url, timeout=_SILENCE) as reply, file.open("wb") as out:  # noqa: S310  checked above
+            length = reply.headers.get("Content-Length")
+            while block := reply.read(_BLOCK_BYTES):
+                digest.update(block)
+                out.write(block)
+                done += len(block)
+                progress(done, int(length) if length else None)
+    except urllib.error.HTTPError as error:
+        raise Stop(f"the model's server answered {error.code} {error.reason}") from error
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        raise Stop(f"the model could not be fetched: {reason}") from error
+    return digest.hexdigest()
+
+
+def _unpack(archive: Path, into: Path) -> Path:
+    """The folder that holds the manifest: the archive's root, or the one folder in it."""
+    try:
+        with tarfile.open(archive, "r:gz") as files:
+            files.extractall(into, filter="data")  # refuses what would be written elsewhere, links and devices
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise Stop(f"the model's file is no .tar.gz that can be unpacked: {error}") from error
+    manifests = [into / MANIFEST, *sorted(into.glob(f"*/{MANIFEST}"))]
+    found = [manifest.parent for manifest in manifests if manifest.is_file()]
+    if not found:
+        raise Stop(f"the model's file holds no {MANIFEST}, neither at its root nor in a folder")
+    return found[0]

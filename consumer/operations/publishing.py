@@ -1,0 +1,111 @@
+"""Documents, questions and tickets on their way to Kafka: checked by their readers' own decoder first."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from pydantic_core import from_json, to_json
+
+from spanstream.consumer.broker.protocols import Outgoing, Publisher
+from spanstream.schemas.cloudevents import event_headers
+from spanstream.schemas.codec import decode_document, decode_question, decode_ticket, encode
+from spanstream.schemas.errors import InvalidRecord
+from spanstream.schemas.limits import Limits
+
+_SOURCE = "spanstream/publish"
+# Drawn once: the same event sent again has the same id.
+_NAMESPACE = uuid.UUID("0a3c2f60-5a3f-4d0f-9d4b-6a4d5f0f5b1e")
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A line that is no event; lines count from 1."""
+
+    line: int
+    error: InvalidRecord
+
+
+def document_record(line: bytes, topic: str, limits: Limits) -> Outgoing:
+    """A line as the record of a document; with a null text, as the tombstone that deletes it.
+
+    Raises:
+        InvalidRecord: it is no document.
+    """
+    deleted = _deleted(line)
+    document = decode_document(line if deleted is None else deleted, limits)
+    if deleted is not None:
+        return Outgoing(topic, document.document_id.encode(), None)
+    event_id = str(uuid.uuid5(_NAMESPACE, f"{document.document_id}\n{document.sha256}"))
+    headers = event_headers(document, event_id, _SOURCE, datetime.now(UTC))
+    return Outgoing(topic, document.document_id.encode(), encode(document), headers)
+
+
+def question_record(line: bytes, topic: str, limits: Limits) -> Outgoing:
+    """A line as the record of a question, keyed by its document (by itself where it brings its context).
+
+    Raises:
+        InvalidRecord: it is no question.
+    """
+    question = decode_question(line, limits)
+    headers = event_headers(question, str(uuid.uuid5(_NAMESPACE, question.question_id)), _SOURCE, datetime.now(UTC))
+    key = question.document_id or question.question_id
+    return Outgoing(topic, key.encode(), encode(question), headers)
+
+
+def ticket_record(line: bytes, topic: str, limits: Limits) -> Outgoing:
+    """A line as the record of a support ticket.
+
+    Raises:
+        InvalidRecord: it is no ticket.
+    """
+    ticket = decode_ticket(line, limits)
+    value = encode(ticket)
+    event_id = str(uuid.uuid5(_NAMESPACE, f"{ticket.ticket_id}\n{sha256(value).hexdigest()}"))
+    headers = event_headers(ticket, event_id, _SOURCE, datetime.now(UTC))
+    return Outgoing(topic, ticket.ticket_id.encode(), value, headers)
+
+
+def publish_lines(
+    lines: Iterable[bytes],
+    to_record: Callable[[bytes], Outgoing],
+    publisher: Publisher,
+    refuse: Callable[[Refused], None],
+) -> int:
+    """Publish every line that is an event; blank lines are passed over. How many were published.
+
+    Raises:
+        Retryable: Kafka did not answer in time.
+        Stop: Kafka refused.
+    """
+    published = 0
+    batch: list[Outgoing] = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            batch.append(to_record(line.strip()))
+        except InvalidRecord as error:
+            refuse(Refused(number, error))
+        if len(batch) >= _BATCH:
+            publisher.publish(batch, {})
+            published += len(batch)
+            batch = []
+    if batch:
+        publisher.publish(batch, {})
+    return published + len(batch)
+
+
+def _deleted(line: bytes) -> bytes | None:
+    """The document that a line with a null text deletes, as if its text were empty; None for any other line."""
+    try:
+        event = from_json(line)
+    except ValueError:
+        return None
+    if isinstance(event, dict) and event.keys() == {"document_id", "text"} and event["text"] is None:
+        return to_json({**event, "text": ""})
+    return None

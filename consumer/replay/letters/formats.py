@@ -1,0 +1,159 @@
+"""Error headers of four products -> `Letter`. Whichever wrote last to a record is the one that is believed.
+
+| product | prefix | numbers | source of the names |
+|---|---|---|---|
+| spanstream | `dlq.` | decimal | schemas/dead_letters.py |
+| Kafka Connect | `__connect.errors.` | decimal | 4.2.0, runtime.errors.DeadLetterQueueReporter (KIP-298) |
+| Kafka Streams | `__streams.errors.` | decimal | 4.2.0, errors.internals.ExceptionHandlerUtils (KIP-1034) |
+| Spring | `kafka_dlt-` | big-endian, 4 and 8 bytes | spring-kafka 3.3, listener.DeadLetterPublishingRecoverer |
+
+All text is UTF-8. Every product puts its headers behind those of the record, so the last one found is the latest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from spanstream.consumer.broker.protocols import UNREADABLE_HEADERS, Record
+from spanstream.consumer.replay.letters.letter import UNKNOWN, UNREADABLE, Format, Letter
+from spanstream.schemas.dead_letters import DLQ_MODEL, DLQ_PREFIX, from_headers
+from spanstream.schemas.errors import InvalidRecord, one_line
+
+CONNECT_PREFIX: Final = "__connect.errors."
+STREAMS_PREFIX: Final = "__streams.errors."
+SPRING_PREFIX: Final = "kafka_dlt-"
+
+_PREFIXES: Final = {
+    DLQ_PREFIX: Format.SPANSTREAM,
+    CONNECT_PREFIX: Format.CONNECT,
+    STREAMS_PREFIX: Format.STREAMS,
+    SPRING_PREFIX: Format.SPRING,
+}
+_INT32, _INT64 = 4, 8
+
+
+class _BadHeader(ValueError):
+    """A header's value is not what its product writes."""
+
+
+def read_letter(record: Record) -> Letter:
+    """The letter; one that cannot be read says so in `problem` and is still a letter."""
+    found = _format_of(record)
+    if record.headers == UNREADABLE_HEADERS:
+        problem = "its headers cannot be read: a name is not UTF-8"
+        return Letter(record, found, UNREADABLE, problem, failed_at_ms=record.timestamp_ms, problem=problem)
+    if found is Format.NONE:
+        return Letter(record, found, UNKNOWN, failed_at_ms=record.timestamp_ms)
+    try:
+        return _READERS[found](record)
+    except InvalidRecord as error:
+        problem = error.detail
+    except _BadHeader as error:
+        problem = str(error)
+    return Letter(record, found, UNREADABLE, detail=problem, failed_at_ms=record.timestamp_ms, problem=problem)
+
+
+def _format_of(record: Record) -> Format:
+    for name, _ in reversed(record.headers):
+        for prefix, found in _PREFIXES.items():
+            if name.startswith(prefix):
+                return found
+    return Format.NONE
+
+
+def _spanstream(record: Record) -> Letter:
+    letter = from_headers(record.headers)
+    return Letter(
+        record,
+        Format.SPANSTREAM,
+        reason=letter.reason,
+        detail=letter.detail,
+        stage=letter.stage,
+        topic=letter.topic,
+        partition=letter.partition,
+        offset=letter.offset,
+        failed_at_ms=round(letter.failed_at.timestamp() * 1000),
+        model=_text(record, DLQ_MODEL),
+        candidate=letter.candidate,
+    )
+
+
+def _connect(record: Record) -> Letter:
+    return Letter(
+        record,
+        Format.CONNECT,
+        reason=_text(record, CONNECT_PREFIX + "exception.class.name") or UNKNOWN,
+        detail=one_line(_text(record, CONNECT_PREFIX + "exception.message") or ""),
+        stage=_text(record, CONNECT_PREFIX + "stage"),
+        topic=_text(record, CONNECT_PREFIX + "topic"),
+        partition=_decimal(record, CONNECT_PREFIX + "partition"),
+        offset=_decimal(record, CONNECT_PREFIX + "offset"),
+        failed_at_ms=record.timestamp_ms,
+    )
+
+
+def _streams(record: Record) -> Letter:
+    return Letter(
+        record,
+        Format.STREAMS,
+        reason=_text(record, STREAMS_PREFIX + "exception") or UNKNOWN,
+        detail=one_line(_text(record, STREAMS_PREFIX + "message") or ""),
+        topic=_text(record, STREAMS_PREFIX + "topic"),
+        partition=_decimal(record, STREAMS_PREFIX + "partition"),
+        offset=_decimal(record, STREAMS_PREFIX + "offset"),
+        # It gives the dead letter the timestamp of the record that failed, so this is not when it did.
+        failed_at_ms=record.timestamp_ms,
+    )
+
+
+def _spring(record: Record) -> Letter:
+    # The listener's own exception only wraps what was thrown; a key's deserializer has headers of its own.
+    names = ("exception-cause-fqcn", "exception-fqcn", "key-exception-fqcn")
+    messages = ("exception-message", "key-exception-message")
+    return Letter(
+        record,
+        Format.SPRING,
+        reason=next((text for name in names if (text := _text(record, SPRING_PREFIX + name))), UNKNOWN),
+        detail=one_line(next((text for name in messages if (text := _text(record, SPRING_PREFIX + name))), "")),
+        stage=_text(record, SPRING_PREFIX + "original-consumer-group"),
+        topic=_text(record, SPRING_PREFIX + "original-topic"),
+        partition=_binary(record, SPRING_PREFIX + "original-partition", _INT32),
+        offset=_binary(record, SPRING_PREFIX + "original-offset", _INT64),
+        failed_at_ms=record.timestamp_ms,
+    )
+
+
+_READERS: Final[Mapping[Format, Callable[[Record], Letter]]] = {
+    Format.SPANSTREAM: _spanstream,
+    Format.CONNECT: _connect,
+    Format.STREAMS: _streams,
+    Format.SPRING: _spring,
+}
+
+
+def _text(record: Record, name: str) -> str | None:
+    value = record.header(name)
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        raise _BadHeader(f"header {name}: it is not UTF-8") from None
+
+
+def _decimal(record: Record, name: str) -> int | None:
+    text = _text(record, name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(2**63))):
+        raise _BadHeader(f"header {name}: it is not a decimal number")
+    return int(text)
+
+
+def _binary(record: Record, name: str, size: int) -> int | None:
+    value = record.header(name)
+    if value is None:
+        return None
+    number = int.from_bytes(value, "big", signed=True)
+    if len(value) != size or number < 0:
+        raise _BadHeader(f"header {name}: it is not a number of {size} bytes, big-endian")
+    return number

@@ -1,0 +1,196 @@
+"""The ledger: what became of each dead letter, and how often the same record was sent again.
+
+A compacted topic of one partition beside its dead-letter topic. Keys are JSON arrays, values JSON objects:
+
+| key | value | |
+|---|---|---|
+| `["settled", TOPIC ID, PARTITION, OFFSET]` | `{"outcome", "run"}` | this dead letter was replayed, or parked |
+| `["attempts", SHA-256]` | `{"runs": [...]}` | the record of this identity was sent again by these runs |
+| `["run", RUN]` | `{"topic_id", "ends", "began_at"}` | where the dead-letter topic ended when the run began |
+
+Entries are written in the transaction that sends the record, so they are true whatever is killed. A run counts as an
+attempt only for dead letters behind its `ends`: one that stood there before cannot be what its replay came to. So
+records that are alike and failed apart do not use up each other's attempts. The topic's id is Kafka's own: what was
+written about a topic that was deleted is not true of another one of its name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
+from spanstream.consumer.errors import Stop
+from spanstream.consumer.replay.letters.letter import Letter, identity_of
+from spanstream.consumer.replay.letters.selection import State
+
+REPLAY_ATTEMPT: Final = "replay.attempt"
+"""The header that counts how often a record was sent again, decimal, from 1."""
+
+_SETTLED, _ATTEMPTS, _RUN = "settled", "attempts", "run"
+_MOST_DIGITS = 9
+
+
+def ledger_of(topic: str) -> str:
+    """The ledger of a dead-letter topic."""
+    return f"{topic}.ledger"
+
+
+def parking_of(topic: str) -> str:
+    """The parking topic of a dead-letter topic."""
+    return f"{topic}.parked"
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What a ledger topic says about the dead-letter topic of this id; `take` its records in their order."""
+
+    name: str
+    topic_id: str
+    _settled: dict[int, dict[int, tuple[State, str]]] = field(default_factory=dict)
+    _attempts: dict[str, list[str]] = field(default_factory=dict)
+    _ends: dict[str, tuple[str, dict[int, int]]] = field(default_factory=dict)
+
+    def take(self, record: Record) -> None:
+        """Take one entry in.
+
+        Raises:
+            Stop: it is none; this is another topic.
+        """
+        try:
+            key = json.loads(record.key or b"")
+            value = None if record.value is None else json.loads(record.value)
+            self._enter(key, value)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            where = f"{record.partition} offset {record.offset}"
+            raise Stop(f"{where} is no entry of a ledger: is {self.name} the right topic?") from error
+
+    def note(self, entries: Iterable[Outgoing]) -> None:
+        """Take in what was just written."""
+        for entry in entries:
+            self._enter(json.loads(entry.key or b""), None if entry.value is None else json.loads(entry.value))
+
+    @property
+    def runs(self) -> frozenset[str]:
+        """The runs that began and are not forgotten."""
+        return frozenset(self._ends)
+
+    def state_of(self, record: Record) -> State:
+        """Whether a dead letter is settled, and how."""
+        return self._found(record)[0]
+
+    def run_of(self, record: Record) -> str | None:
+        """The run that settled it; None for an open one."""
+        return self._found(record)[1] or None
+
+    def attempts_of(self, letter: Letter) -> int:
+        """How often the record was sent again before: by its own header or by the ledger, whichever knows of more."""
+        if letter.topic is None:
+            return _header_attempts(letter.record)
+        identity = identity_of(letter.topic, letter.record.key, letter.record.value)
+        runs = self._attempts.get(identity, [])
+        counted = sum(self._came_before(run, letter.record) for run in runs)
+        return max(counted, _header_attempts(letter.record))
+
+    def runs_of(self, identity: str, attempts: int, run: str) -> list[str]:
+        """The runs to write down for a record that is sent for the `attempts`th time."""
+        runs = self._attempts.get(identity, [])
+        return runs if run in runs or len(runs) >= attempts else [*runs, run]
+
+    def forgettable(self, begins: Mapping[Partition, int]) -> Iterator[Outgoing]:
+        """Tombstones of what is of no use any more, since retention took the dead letters that it was about.
+
+        That is what was settled, and runs that began before everything that stands in the topic now: a record that
+        comes back only after the topic's whole retention time counts anew.
+        """
+        for partition, begin in begins.items():
+            for offset in self._settled.get(partition.number, {}):
+                if offset < begin:
+                    yield Outgoing(self.name, _key(_SETTLED, self.topic_id, partition.number, offset), None)
+        old = {
+            run for run, (topic_id, ends) in self._ends.items() if topic_id == self.topic_id and _is_over(ends, begins)
+        }
+        for identity, runs in self._attempts.items():
+            if old.issuperset(runs):
+                yield Outgoing(self.name, _key(_ATTEMPTS, identity), None)
+        for run in old:
+            yield Outgoing(self.name, _key(_RUN, run), None)
+
+    def _found(self, record: Record) -> tuple[State, str]:
+        return self._settled.get(record.partition.number, {}).get(record.offset, (State.OPEN, ""))
+
+    def _came_before(self, run: str, record: Record) -> bool:
+        topic_id, ends = self._ends.get(run, ("", {}))
+        # Of a run that is not known, or of another topic, it cannot be told: it counts.
+        return topic_id != self.topic_id or record.offset >= ends.get(record.partition.number, 0)
+
+    def _enter(self, key: Sequence[Any], value: Mapping[str, Any] | None) -> None:
+        kind, *rest = key
+        if kind == _SETTLED:
+            topic_id, number, offset = rest
+            if topic_id != self.topic_id:
+                return
+            if value is None:
+                self._settled.get(number, {}).pop(offset, None)
+            else:
+                self._settled.setdefault(number, {})[offset] = (State(value["outcome"]), str(value["run"]))
+        elif kind == _ATTEMPTS:
+            (identity,) = rest
+            self._attempts.pop(identity, None)
+            if value is not None:
+                self._attempts[identity] = [str(run) for run in value["runs"]]
+        elif kind == _RUN:
+            (run,) = rest
+            self._ends.pop(run, None)
+            if value is not None:
+                ends = {int(number): int(end) for number, end in value["ends"].items()}
+                self._ends[run] = (str(value["topic_id"]), ends)
+        else:
+            raise ValueError(kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """Makes the entries of one run, for the ledger topic `name`."""
+
+    name: str
+    topic_id: str
+    run: str
+
+    def began(self, ends: Mapping[Partition, int], began_at: str) -> Outgoing:
+        """The run itself; to be written before anything is sent."""
+        value = {
+            "topic_id": self.topic_id,
+            "ends": {str(partition.number): end for partition, end in sorted(ends.items())},
+            "began_at": began_at,
+        }
+        return Outgoing(self.name, _key(_RUN, self.run), _json(value))
+
+    def settled(self, record: Record, state: State) -> Outgoing:
+        """A dead letter's outcome."""
+        key = _key(_SETTLED, self.topic_id, record.partition.number, record.offset)
+        return Outgoing(self.name, key, _json({"outcome": state, "run": self.run}))
+
+    def attempts(self, identity: str, runs: Iterable[str]) -> Outgoing:
+        """By which runs a record was sent again."""
+        return Outgoing(self.name, _key(_ATTEMPTS, identity), _json({"runs": list(runs)}))
+
+
+def _is_over(ends: Mapping[int, int], begins: Mapping[Partition, int]) -> bool:
+    return all(ends.get(partition.number, 0) <= begin for partition, begin in begins.items())
+
+
+def _header_attempts(record: Record) -> int:
+    """What the header says; nonsense in it, which is not ours, counts as nothing."""
+    value = record.header(REPLAY_ATTEMPT) or b""
+    return int(value) if value.isdigit() and len(value) <= _MOST_DIGITS else 0
+
+
+def _key(*parts: object) -> bytes:
+    return _json(parts)
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()

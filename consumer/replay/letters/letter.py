@@ -1,0 +1,92 @@
+"""A dead letter as any of the known products wrote it, in one shape."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from spanstream.consumer.broker.protocols import Partition, Record
+
+UNREADABLE: Final = "(unreadable)"
+"""The reason of a dead letter whose headers cannot be read."""
+UNKNOWN: Final = "(no reason)"
+"""The reason of a record that carries no error headers of a known product."""
+
+
+class Format(StrEnum):
+    """Who wrote a dead letter."""
+
+    SPANSTREAM = "spanstream"
+    CONNECT = "connect"
+    STREAMS = "streams"
+    SPRING = "spring"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A record of a dead-letter topic, and what its headers say.
+
+    Attributes:
+        record: the dead letter itself; `record.partition` and `record.offset` are its place.
+        format: who wrote it.
+        reason: ours are `spanstream.schemas.errors.Reason`; the others' are the exception's class name.
+        detail: one line for a person; empty where there is none.
+        stage: where it failed, in the product's own words.
+        topic: where the record was read from; None where the headers do not say.
+        partition: its partition there.
+        offset: its offset there.
+        failed_at_ms: milliseconds since the epoch; the dead letter's own timestamp where no header says.
+        model: name and version of the model that ran, ours only.
+        candidate: the span that failed validation, ours only.
+        problem: why the headers cannot be read; None where they can.
+    """
+
+    record: Record
+    format: Format
+    reason: str
+    detail: str = ""
+    stage: str | None = None
+    topic: str | None = None
+    partition: int | None = None
+    offset: int | None = None
+    failed_at_ms: int | None = None
+    model: str | None = None
+    candidate: Mapping[str, Any] | None = None
+    problem: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Where the dead letter stands, as `TOPIC/PARTITION/OFFSET`."""
+        return place_of(self.record.partition, self.record.offset)
+
+    @property
+    def origin(self) -> str | None:
+        """Where the record was read from, as far as the headers say."""
+        parts = [self.topic, *(str(part) for part in (self.partition, self.offset) if part is not None)]
+        return None if self.topic is None else "/".join(str(part) for part in parts)
+
+
+def place_of(partition: Partition, offset: int) -> str:
+    """A record's place in one word, as it stands in headers, manifests and on the screen."""
+    return f"{partition.topic}/{partition.number}/{offset}"
+
+
+def identity_of(topic: str, key: bytes | None, value: bytes | None) -> str:
+    """What stays the same when a record fails again, whatever became of its headers: SHA-256 over topic, key and value.
+
+    Each part is preceded by its length (8 bytes, big-endian; all ones for null), so that no two records share one.
+    """
+    digest = hashlib.sha256()
+    for part in (topic.encode(), key, value):
+        digest.update(b"\xff" * 8 if part is None else len(part).to_bytes(8, "big"))
+        digest.update(part or b"")
+    return digest.hexdigest()
+
+
+def sha256_of_bytes(data: bytes | None) -> str | None:
+    """SHA-256 in hexadecimal; None for null, which is not the same as empty."""
+    return None if data is None else hashlib.sha256(data).hexdigest()

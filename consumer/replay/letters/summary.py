@@ -1,0 +1,100 @@
+"""Dead letters counted: by reason, origin topic, day and model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from spanstream.consumer.clock import to_datetime
+from spanstream.consumer.replay.letters.letter import Letter
+from spanstream.consumer.replay.letters.view import Seen
+
+DIMENSIONS: Final = ("reason", "origin topic", "day", "model")
+NOT_SAID: Final = "(not said)"
+
+
+@dataclass(slots=True)
+class Group:
+    """Dead letters that have something in common.
+
+    Attributes:
+        count: how many.
+        oldest_ms: when the first of them failed, milliseconds since the epoch; None where none says.
+        newest_ms: when the last one did.
+        sample: one of them, the newest.
+    """
+
+    count: int = 0
+    oldest_ms: int | None = None
+    newest_ms: int | None = None
+    sample: Letter | None = None
+
+    def add(self, letter: Letter) -> None:
+        """One more."""
+        self.count += 1
+        at = letter.failed_at_ms
+        if self.sample is None or (at is not None and (self.newest_ms is None or at >= self.newest_ms)):
+            self.sample = letter
+        if at is not None:
+            self.oldest_ms = at if self.oldest_ms is None else min(self.oldest_ms, at)
+            self.newest_ms = at if self.newest_ms is None else max(self.newest_ms, at)
+
+
+@dataclass(slots=True)
+class Summary:
+    """All of them, and the groups of each dimension by name."""
+
+    total: Group = field(default_factory=Group)
+    states: dict[str, int] = field(default_factory=dict)
+    groups: dict[str, dict[str, Group]] = field(default_factory=lambda: {name: {} for name in DIMENSIONS})
+
+    def add(self, seen: Seen) -> None:
+        """One more."""
+        letter, _, state = seen
+        self.total.add(letter)
+        self.states[state] = self.states.get(state, 0) + 1
+        for dimension, name in _names(letter).items():
+            self.groups[dimension].setdefault(name, Group()).add(letter)
+
+    def largest(self, dimension: str) -> Iterable[tuple[str, Group]]:
+        """The groups of a dimension: days in their order, the others by their size."""
+        found = self.groups[dimension].items()
+        if dimension == "day":
+            return sorted(found)
+        return sorted(found, key=lambda item: (-item[1].count, item[0]))
+
+    def to_json(self) -> dict[str, Any]:
+        """The same for programs; times are ISO 8601, UTC."""
+        return {
+            "dead_letters": _group_json(self.total),
+            "states": self.states,
+            **{
+                f"by_{dimension.replace(' ', '_')}": {
+                    name: _group_json(group) for name, group in self.largest(dimension)
+                }
+                for dimension in DIMENSIONS
+            },
+        }
+
+
+def iso(milliseconds: int | None) -> str | None:
+    """Milliseconds since the epoch as ISO 8601, UTC."""
+    if milliseconds is None:
+        return None
+    return to_datetime(milliseconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _names(letter: Letter) -> Mapping[str, str]:
+    day = None if letter.failed_at_ms is None else to_datetime(letter.failed_at_ms).date().isoformat()
+    return {
+        "reason": letter.reason,
+        "origin topic": letter.topic or NOT_SAID,
+        "day": day or NOT_SAID,
+        "model": letter.model or NOT_SAID,
+    }
+
+
+def _group_json(group: Group) -> dict[str, Any]:
+    sample = None if group.sample is None else {"place": group.sample.place, "detail": group.sample.detail}
+    return {"count": group.count, "oldest": iso(group.oldest_ms), "newest": iso(group.newest_ms), "sample": sample}

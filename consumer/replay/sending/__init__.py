@@ -1,0 +1,1 @@
+"""Sends selected dead letters again, once each, and writes down what was done."""

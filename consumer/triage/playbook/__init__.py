@@ -1,0 +1,1 @@
+"""Playbooks: loaded and checked, their formats, patterns and rules."""

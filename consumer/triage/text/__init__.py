@@ -1,0 +1,1 @@
+"""A ticket's message as the text that questions are asked about."""

@@ -1,0 +1,65 @@
+"""Reads the validation questions with another model, an artifact or a checkpoint, to show before and after."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from spanstream.models.artifact import MANIFEST, Variant, load_artifact
+from spanstream.models.building.graph.export import export
+from spanstream.models.building.graph.fusion import Fusions, fuse
+from spanstream.models.checkpoints.checkpoint import Checkpoint
+from spanstream.models.errors import BuildError
+from spanstream.models.inference.session import OnnxSession
+from spanstream.models.metrics.reading import Read, ReadingOptions, read_all
+from spanstream.models.metrics.squad_files import Example
+from spanstream.models.text.windowing import WindowShape
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """Another model on the same questions."""
+
+    name: str
+    precision: str
+    reads: Sequence[Read]
+
+
+def read_earlier(other: str, examples: Sequence[Example], options: ReadingOptions) -> Earlier:
+    """Read with the CPU variant of an artifact, or with a checkpoint in fp32.
+
+    Raises:
+        ModelError: it is neither, or cannot be run.
+    """
+    if (Path(other) / MANIFEST).is_file():
+        return _read_artifact(Path(other), examples, options)
+    checkpoint = Checkpoint.open(other)
+    with tempfile.TemporaryDirectory() as folder:
+        tokenizer = checkpoint.write_tokenizer(Path(folder) / "tokenizer.json")
+        exported = export(checkpoint.load_model(), Path(folder) / "exported")
+        fused = fuse(exported, checkpoint, Path(folder) / "fused.onnx", Fusions())
+        session = OnnxSession(fused.path, Variant(file="fused.onnx", precision="fp32", device="cpu"))
+    max_length = min(options.shape.max_length, checkpoint.longest)
+    shape = WindowShape(max_length, options.shape.stride, tokenizer.template)
+    own = replace(options, tokenizer=tokenizer, shape=shape, pad_id=checkpoint.pad_id)
+    return Earlier(Path(other).name, "fp32", read_all(examples, session, own))
+
+
+def _read_artifact(folder: Path, examples: Sequence[Example], options: ReadingOptions) -> Earlier:
+    artifact = load_artifact(folder)
+    variants = artifact.variants_for("cpu")
+    if not variants:
+        raise BuildError(f"{folder}: has no variant for the CPU to compare with")
+    manifest, variant = artifact.manifest, variants[0]
+    own = ReadingOptions(
+        artifact.tokenizer,
+        artifact.shape,
+        manifest.pad_id,
+        manifest.max_answer_tokens,
+        variant.session.max_batch_tokens,
+        options.parallel_runs,
+    )
+    session = OnnxSession(artifact.path_of(variant), variant)
+    return Earlier(f"{manifest.name} {manifest.version}", variant.precision, read_all(examples, session, own))

@@ -1,0 +1,1 @@
+"""An ONNX graph: exported, fused, rewritten and quantized."""

@@ -1,0 +1,73 @@
+"""Exports a checkpoint with optimum, and sees that the export computes what the checkpoint does.
+
+model (torch, fp32) -> optimum -> ONNX: input_ids, attention_mask[, token_type_ids] -> start_logits, end_logits
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from spanstream.models.artifact import Variant
+from spanstream.models.building.graph.longformer import dense_attention, let_question_attend_globally
+from spanstream.models.building.graph.onnx_graph import Graph
+from spanstream.models.checkpoints.quiet import silence
+from spanstream.models.errors import BuildError
+from spanstream.models.inference.packing import Batch
+from spanstream.models.inference.session import Logits, OnnxSession
+
+_OPSET: Final = 18
+# Sums in another order: a few in 100,000 of logits that are about 10.
+_FAITHFUL: Final = 0.01
+
+
+def export(model: Any, folder: Path) -> Path:  # noqa: ANN401  torch publishes no types
+    """Export a model into `folder`; returns the ONNX file's path.
+
+    Raises:
+        BuildError: optimum cannot export this architecture.
+    """
+    from optimum.exporters.onnx import onnx_export_from_model  # noqa: PLC0415  seconds to import
+
+    is_longformer = model.config.model_type == "longformer"
+    try:
+        with silence(), dense_attention(model) if is_longformer else nullcontext():
+            onnx_export_from_model(model, output=folder, task="question-answering", opset=_OPSET, do_validation=False)
+    except Exception as error:  # torch's tracer and optimum raise whatever they meet
+        reason = " ".join(str(error).split())[:200]
+        raise BuildError(f"optimum cannot export a {model.config.model_type} model: {reason}") from error
+    path = folder / "model.onnx"
+    if is_longformer:
+        graph = Graph.load(path)
+        let_question_attend_globally(graph, separator=model.config.sep_token_id)
+        graph.save(path)
+    return path
+
+
+def check_export(path: Path, model: Any, batches: Sequence[Batch]) -> None:  # noqa: ANN401  as above
+    """See that the export gives the checkpoint's own logits.
+
+    Raises:
+        BuildError: it does not.
+    """
+    import torch  # noqa: PLC0415  seconds to import
+
+    session = OnnxSession(path, Variant(file=path.name, precision="fp32", device="cpu"))
+    for batch in batches:
+        feed = {name: torch.from_numpy(getattr(batch, name)) for name in session.inputs}
+        with torch.inference_mode(), silence():
+            given = model(**feed)
+        worst = difference(session.run(batch), Logits(given.start_logits.numpy(), given.end_logits.numpy()), batch)
+        if not worst < _FAITHFUL:
+            raise BuildError(f"the export's logits are {worst:.3f} off the checkpoint's own")
+
+
+def difference(found: Logits, expected: Logits, batch: Batch) -> float:
+    """The greatest difference of the logits of tokens that are no padding; infinite where one is no number."""
+    read = batch.attention_mask == 1
+    gaps = np.abs(np.stack([found.start - expected.start, found.end - expected.end]))[:, read]
+    return float(gaps.max()) if np.isfinite(gaps).all() else float("inf")

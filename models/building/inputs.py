@@ -1,0 +1,71 @@
+"""What an artifact is built from, read and checked before anything long begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from spanstream.models.errors import BuildError, QuestionTooLong
+from spanstream.models.inference.packing import Batch, assemble
+from spanstream.models.metrics.reading import ReadingOptions
+from spanstream.models.metrics.squad_files import Example, read_squad
+from spanstream.models.text.tokenization import Tokenizer
+from spanstream.models.text.windowing import Window, windows_of
+from spanstream.models.text.words import visible
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A SQuAD v2.0 file that was read."""
+
+    path: Path
+    examples: Sequence[Example]
+
+
+def read_files(paths: Iterable[Path], tokenizer: Tokenizer) -> list[DataFile]:
+    """Read files, and see that the tokenizer finds tokens in every text and answer.
+
+    Raises:
+        SquadError: a file is not in the layout.
+        BuildError: a text with something to read comes out of the tokenizer without a token.
+    """
+    files = [DataFile(path, read_squad(path)) for path in paths]
+    for file in files:
+        lost: dict[str, bool] = {}
+        for example in file.examples:
+            for text in (example.context, example.question, *example.answers):
+                if text not in lost:
+                    lost[text] = bool(visible(text)) and tokenizer.tokenize_question(text).ids.size == 0
+                if lost[text]:
+                    raise BuildError(
+                        f"{file.path}: question {example.id}: the checkpoint's tokenizer makes no token of "
+                        f"{text[:40]!r}"
+                    )
+    return files
+
+
+def first_windows(file: DataFile, options: ReadingOptions, *, number: int) -> list[Window]:
+    """The first windows of questions spread evenly over a file.
+
+    Raises:
+        BuildError: a question leaves no room for its document.
+    """
+    windows = []
+    for example in file.examples[:: max(1, len(file.examples) // number)][:number]:
+        question = options.tokenizer.tokenize_question(example.question)
+        document = options.tokenizer.tokenize_document(example.context)
+        try:
+            windows.append(windows_of(question, document, options.shape)[0])
+        except QuestionTooLong as error:
+            raise BuildError(f"{file.path}: question {example.id}: {error}") from error
+    return windows
+
+
+def samples_of(files: Sequence[DataFile], options: ReadingOptions, *, number: int) -> list[Batch]:
+    """Windows spread evenly over the files, each alone in its batch: padding would count as activations."""
+    return [
+        assemble([window], pad_id=options.pad_id)
+        for file in files
+        for window in first_windows(file, options, number=max(1, number // len(files)))
+    ]

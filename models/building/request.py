@@ -1,0 +1,41 @@
+"""What to build, out of what, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from spanstream.models.defaults import MAX_LENGTH, STRIDE
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to build, out of what.
+
+    Attributes:
+        checkpoint: folder of a fine-tuned checkpoint in Hugging Face layout, or its name on a hub.
+        validation: SQuAD v2.0 file for calibration, figures and the choice of the variant.
+        name: the model's name.
+        version: the artifact's version.
+        samples: SQuAD v2.0 files whose texts show what activations look like; none: the validation file.
+        max_length: tokens of a window; fewer where the model's positions end sooner.
+        stride: tokens that neighbouring windows share.
+        variants: names of the variants to try; none: all.
+        quick: take the first variant within the margin, without timing any.
+        gpu: also make the fp16 variant.
+        compare: an earlier artifact or checkpoint whose figures stand in the card beside the new ones.
+        about: Markdown file about data and licences, for the card.
+    """
+
+    checkpoint: str
+    validation: Path
+    name: str
+    version: str = "1.0.0"
+    samples: tuple[Path, ...] = ()
+    max_length: int = MAX_LENGTH
+    stride: int = STRIDE
+    variants: tuple[str, ...] = ()
+    quick: bool = False
+    gpu: bool = False
+    compare: str | None = None
+    about: Path | None = None

@@ -1,0 +1,106 @@
+"""What all variants begin with: the export, and the best fp32 graph that still computes what the export does.
+
+    exported -> fused -> rewritten (mask as a dimension) -> Workshop
+
+Fusions and rewritings know graphs by their shape, so each step is run beside the export before it is built upon; an
+architecture that a step does not fit goes on without it, and `note` tells the card.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from spanstream.models.artifact import SessionOptions, Variant
+from spanstream.models.building.graph import rewrite
+from spanstream.models.building.graph.export import difference
+from spanstream.models.building.graph.fusion import Fused, Fusions, fuse
+from spanstream.models.building.graph.onnx_graph import Graph
+from spanstream.models.checkpoints.checkpoint import Checkpoint
+from spanstream.models.errors import BuildError, ModelError
+from spanstream.models.inference.packing import Batch, assemble
+from spanstream.models.inference.session import Logits, OnnxSession
+
+_PLAIN: Final = SessionOptions(optimization_level="disabled")
+# fp32 sums in another order; logits are about 10.
+_EXACT: Final = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What variants are made of.
+
+    Attributes:
+        checkpoint: what is built.
+        exported: its plain graph, fp32.
+        graph: the best exact fp32 graph.
+        note: how far fusing went, for the card.
+        folder: for intermediate files.
+        samples: windows, each alone in its batch, that show what activations look like.
+    """
+
+    checkpoint: Checkpoint
+    exported: Path
+    graph: Path
+    note: str
+    folder: Path
+    samples: Sequence[Batch]
+
+    def fuse(self, name: str, fusions: Fusions) -> Fused:
+        """A graph fused otherwise."""
+        return fuse(self.exported, self.checkpoint, self.folder / f"{name}.onnx", fusions)
+
+
+def open_workshop(checkpoint: Checkpoint, exported: Path, folder: Path, samples: Sequence[Batch]) -> Workshop:
+    """Fuse and rewrite as far as it goes."""
+    probes = probes_of(samples, checkpoint.pad_id)
+    expected = [_run(exported, probe) for probe in probes]
+    failures: list[str] = []
+    for path, done in _steps(checkpoint, exported, folder, failures):
+        try:
+            worst = max(
+                difference(_run(path, probe), wanted, probe) for probe, wanted in zip(probes, expected, strict=True)
+            )
+        except ModelError as error:
+            failures.append(f"{done}: {error}")
+            continue
+        if worst < _EXACT:
+            note = "; ".join([done, *(f"not {failure}" for failure in failures)])
+            return Workshop(checkpoint, exported, path, note, folder, samples)
+        failures.append(f"{done}: its logits were {worst:.2f} off")
+    raise BuildError(f"{checkpoint.name}: the export does not give the same logits twice: {'; '.join(failures)}")
+
+
+def probes_of(samples: Sequence[Batch], pad_id: int) -> list[Batch]:
+    """A few windows alone, and the same together: with padding."""
+    few = list(samples[:: max(1, len(samples) // 4)][:4])
+    return [*few, assemble([batch.windows[0] for batch in few], pad_id=pad_id)]
+
+
+def _steps(checkpoint: Checkpoint, exported: Path, folder: Path, failures: list[str]) -> Iterator[tuple[Path, str]]:
+    """(graph, what was done to it), the best first."""
+    try:
+        fused = fuse(exported, checkpoint, folder / "fused.onnx", Fusions())
+    except Exception as error:  # noqa: BLE001  the optimizer trips over graphs it does not know in ways of its own
+        failures.append(f"fused: {' '.join(str(error).split())[:120]}")
+    else:
+        done = f"fused: {_listed(fused, checkpoint)}"
+        if fused.attentions:
+            graph = Graph.load(fused.path)
+            head_size = checkpoint.hidden_size // checkpoint.heads
+            rewrite.mask_by_dimension(graph, heads=checkpoint.heads, head_size=head_size)
+            graph.save(folder / "rewritten.onnx")
+            yield folder / "rewritten.onnx", f"{done}; the mask made a dimension of each head"
+        yield fused.path, done
+    yield exported, "nothing fused"
+
+
+def _listed(fused: Fused, checkpoint: Checkpoint) -> str:
+    others = sum(count for name, count in fused.operators.items() if "Attention" not in name)
+    return f"attention of {fused.attentions} of {checkpoint.layers} layers, {others} other operators"
+
+
+def _run(path: Path, batch: Batch) -> Logits:
+    return OnnxSession(path, Variant(file=path.name, precision="fp32", device="cpu"), _PLAIN).run(batch)

@@ -1,0 +1,1 @@
+"""Fits a confidence and its named thresholds to labelled questions."""

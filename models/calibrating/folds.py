@@ -1,0 +1,55 @@
+"""Splits questions so that what belongs together stays together: into halves, and into folds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.model_selection import GroupKFold
+
+from spanstream.models.metrics.reading import Read
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+_FOLDS: Final = 10
+_LEAST_GROUPS: Final = 4
+_SEED: Final = 20
+
+
+def groups_of(reads: Sequence[Read]) -> tuple[str, IntArray]:
+    """What questions belong together by, the largest kind that there are enough of; (questions,) group numbers."""
+    kinds: tuple[tuple[str, list[str]], ...] = (
+        ("article", [read.example.article for read in reads]),
+        ("text", [read.example.context for read in reads]),
+    )
+    for kind, keys in kinds:
+        groups = np.unique(keys, return_inverse=True)[1].astype(np.int64)
+        if groups.max() + 1 >= _LEAST_GROUPS:
+            return kind, groups
+    return "question", np.arange(len(reads))
+
+
+def first_half_of(groups: IntArray) -> BoolArray:
+    """Whole groups with about half of the questions, drawn at random (the same ones every time)."""
+    sizes = np.bincount(groups)
+    sides = np.zeros(2, dtype=np.int64)
+    is_first = np.zeros(len(sizes), dtype=np.bool_)
+    for group in np.random.default_rng(_SEED).permutation(len(sizes)):
+        side = int(sides[0] > sides[1])
+        sides[side] += sizes[group]
+        is_first[group] = side == 0
+    return is_first[groups]
+
+
+def folds_of(groups: IntArray, right: BoolArray, among: BoolArray) -> Iterator[tuple[BoolArray, BoolArray]]:
+    """(fitted on, held out) masks, whole groups held out; both kinds of candidates are always fitted on."""
+    places = np.flatnonzero(among)
+    folds = min(_FOLDS, len(np.unique(groups[places])))
+    for kept, left_out in GroupKFold(folds).split(places, groups=groups[places]):
+        masks = np.zeros((2, len(groups)), dtype=np.bool_)
+        masks[0, places[kept]] = masks[1, places[left_out]] = True
+        if len(np.unique(right[masks[0]])) == 2:  # noqa: PLR2004  right and wrong
+            yield masks[0], masks[1]

@@ -1,0 +1,198 @@
+"""Named thresholds: confidences from which on a candidate is given as the answer, each chosen for a purpose.
+
+(confidence, right or not, ...) of labelled questions -> {name: Choice}, {name: why there is none}
+
+default          the best F1
+precision-90     the most answers of which 90 % are right
+recall-80        the fewest answers that 80 % of the right candidates are among
+no-answer-p95    the 95th percentile where there is no answer: 5 % of such questions get one all the same
+guarantee-90     see `spanstream.models.calibrating.guarantee`
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from spanstream.models.metrics.reading import Read
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
+
+# A precision that only a handful of questions reach was reached by luck.
+LEAST_GIVEN: Final = 20
+NO_ANSWER_PERCENTILE: Final = 95
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What thresholds are wanted for, in percent.
+
+    Attributes:
+        precisions: of the answers given, so many are right.
+        recalls: of the right candidates, so many are given.
+        guarantees: as a precision, with 95 % confidence.
+    """
+
+    precisions: tuple[int, ...] = (80, 90)
+    recalls: tuple[int, ...] = (80, 90)
+    guarantees: tuple[int, ...] = (80, 90)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Labelled questions as read; every array is (questions,).
+
+    Attributes:
+        confidence: 0 to 1.
+        candidate: whether there is one; without it nothing can be given.
+        right: whether the candidate matches a gold answer; never where there is no answer.
+        f1: of the candidate against the gold answers, 0 to 1.
+        has_answer: whether the text answers the question.
+    """
+
+    confidence: FloatArray
+    candidate: BoolArray
+    right: BoolArray
+    f1: FloatArray
+    has_answer: BoolArray
+
+    @classmethod
+    def of(cls, reads: Sequence[Read], confidence: Sequence[float] | FloatArray) -> Sample:
+        """The reads with these confidences."""
+        predictions = [read.prediction(0.0) for read in reads]
+        return cls(
+            np.asarray(confidence, dtype=np.float64),
+            np.array([bool(one.text) for one in predictions]),
+            np.array([one.is_right for one in predictions]),
+            np.array([one.f1 if one.example.has_answer else 0.0 for one in predictions]),
+            np.array([one.example.has_answer for one in predictions]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A threshold and what it does to the questions it was chosen on.
+
+    Attributes:
+        threshold: the least confidence of an answer.
+        given: how many questions get an answer.
+        right: how many of these answers are right.
+        questions: of how many questions.
+        right_candidates: how many candidates are right, given or not.
+    """
+
+    threshold: float
+    given: int
+    right: int
+    questions: int
+    right_candidates: int
+
+    @property
+    def precision(self) -> float | None:
+        """The share of the given answers that is right; None where none is given."""
+        return self.right / self.given if self.given else None
+
+    @property
+    def recall(self) -> float | None:
+        """The share of the right candidates that is given; None where no candidate is right."""
+        return self.right / self.right_candidates if self.right_candidates else None
+
+
+def choice_at(sample: Sample, threshold: float) -> Choice:
+    """What a threshold does to the sample."""
+    given = sample.candidate & (sample.confidence >= threshold)
+    right = int((given & sample.right).sum())
+    return Choice(threshold, int(given.sum()), right, len(given), int(sample.right.sum()))
+
+
+def choose(sample: Sample, wanted: Wanted) -> tuple[dict[str, float], dict[str, str]]:
+    """All thresholds but the guarantees, and why some are not there."""
+    cuts = _Cuts.of(sample)
+    thresholds: dict[str, float] = {"default": cuts.best_f1()}
+    absent: dict[str, str] = {}
+    for percent in wanted.precisions:
+        if (threshold := cuts.for_precision(percent)) is None:
+            absent[f"precision-{percent}"] = f"no {LEAST_GIVEN} most confident candidates or more are {percent} % right"
+        else:
+            thresholds[f"precision-{percent}"] = threshold
+    for percent in wanted.recalls:
+        thresholds[f"recall-{percent}"] = cuts.for_recall(percent)
+    name = f"no-answer-p{NO_ANSWER_PERCENTILE}"
+    if unanswerable := int((~sample.has_answer).sum()):
+        thresholds[name] = cuts.for_no_answer((100 - NO_ANSWER_PERCENTILE) * unanswerable // 100)
+    else:
+        absent[name] = "every question has an answer"
+    return thresholds, absent
+
+
+def roundest(low: float, high: float) -> float:
+    """The decimal of fewest places above `low` and not above `high`."""
+    for places in range(1, 17):
+        scale = 10**places
+        value: float = (math.floor(low * scale) + 1) / scale
+        if low < value <= high:
+            return value
+    return high
+
+
+@dataclass(frozen=True, slots=True)
+class _Cuts:
+    """Where the confidences, falling, can be cut: after none, and after each run of equal ones.
+
+    Every array is (cuts,): what is above the cut.
+    """
+
+    edges: FloatArray  # (cuts + 1,): cut i lies above edges[i + 1] and not above edges[i]
+    given: IntArray
+    right: IntArray
+    unanswerable: IntArray
+    gain: FloatArray  # the sum of F1, over that of giving nothing
+
+    @classmethod
+    def of(cls, sample: Sample) -> _Cuts:
+        places = np.flatnonzero(sample.candidate)
+        order = places[np.argsort(-sample.confidence[places], kind="stable")]
+        confidence = sample.confidence[order]
+        ends = np.append(np.flatnonzero(np.diff(confidence)), len(confidence) - 1)
+        cuts = np.append(0, ends + 1)
+
+        def above(values: FloatArray | BoolArray) -> FloatArray:
+            sums: FloatArray = np.append(0.0, np.cumsum(values[order]))[cuts]
+            return sums
+
+        return cls(
+            # A confidence of exactly 1 leaves no room above it: giving nothing is not on offer then.
+            edges=np.concatenate(([1.0], confidence[ends], [0.0])),
+            given=cuts.astype(np.int64),
+            right=above(sample.right).astype(np.int64),
+            unanswerable=above(~sample.has_answer).astype(np.int64),
+            gain=above(np.where(sample.has_answer, sample.f1, -1.0)),
+        )
+
+    def at(self, cut: int) -> float:
+        """The threshold of a cut: a round number that survives another machine's rounding of the confidences."""
+        return roundest(float(self.edges[cut + 1]), float(self.edges[cut]))
+
+    def best_f1(self) -> float:
+        """The official script's best F1: the F1 of what is given, 1 for each rightly declined question."""
+        return self.at(int(np.argmax(self.gain)))
+
+    def for_precision(self, percent: int) -> float | None:
+        """The most lenient cut of this precision; None where only a handful of questions has it."""
+        reached = np.flatnonzero((self.given >= LEAST_GIVEN) & (100 * self.right >= percent * self.given))
+        return self.at(int(reached[-1])) if len(reached) else None
+
+    def for_recall(self, percent: int) -> float:
+        """The strictest cut of this recall."""
+        return self.at(int(np.flatnonzero(100 * self.right >= percent * self.right[-1])[0]))
+
+    def for_no_answer(self, most: int) -> float:
+        """The most lenient cut that gives an answer to so many unanswerable questions at most."""
+        return self.at(int(np.flatnonzero(self.unanswerable <= most)[-1]))

@@ -1,0 +1,1 @@
+"""Fine-tuned checkpoints in Hugging Face layout, as training and building open them."""

@@ -1,0 +1,1 @@
+"""Windows to logits: batches, sessions, backends, and the CPUs they may use."""

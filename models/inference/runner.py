@@ -1,0 +1,114 @@
+"""Runs windows through a backend, several batches at a time; a failing batch is halved down to the one window.
+
+windows -> batches -> logits -> {window: ReadWindow | InferenceFailed}
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from spanstream.models.errors import InferenceFailed
+from spanstream.models.inference.backends import Backend, Backends
+from spanstream.models.inference.packing import Batch, assemble, pack
+from spanstream.models.inference.session import Logits, SessionError
+from spanstream.models.spans.search import WindowSpan, best_span
+from spanstream.models.text.windowing import Window
+
+
+@dataclass(frozen=True, slots=True)
+class ReadWindow:
+    """A window that was read: its best span, and the precision of the weights that found it."""
+
+    span: WindowSpan
+    precision: str
+
+
+Outcome = ReadWindow | InferenceFailed
+
+
+class Inference:
+    """Feeds backends. Safe to call from several threads: their batches share each backend's parallel runs."""
+
+    def __init__(self, backends: Backends, *, pad_id: int, max_answer_tokens: int) -> None:
+        self._backends = backends
+        self._pad_id = pad_id
+        self._max_answer_tokens = max_answer_tokens
+        # A pool for each, so that a GPU's batches do not take the CPU's turns.
+        self._pools = {
+            backend: ThreadPoolExecutor(backend.parallel_runs, thread_name_prefix=f"infer {backend.name}")
+            for backend in (backends.cpu, backends.gpu)
+            if backend is not None
+        }
+
+    def run(self, windows: Sequence[Window], *, waiting_windows: int = 0) -> Mapping[Window, Outcome]:
+        """Every window's best span, or why it has none.
+
+        Args:
+            windows: what to read.
+            waiting_windows: how many more are queued behind these (decides whether a GPU helps out).
+        """
+        outcomes = self._run_on(self._backends.choose(waiting_windows + len(windows)), windows)
+        # A GPU that fails on the way leaves windows over; they are the CPU's.
+        if self._backends.cpu and (unread := [window for window in windows if window not in outcomes]):
+            outcomes |= self._run_on(self._backends.cpu, unread)
+        return outcomes
+
+    def close(self) -> None:
+        """Wait for what runs and end the threads."""
+        for pool in self._pools.values():
+            pool.shutdown()
+
+    def _run_on(self, backend: Backend, windows: Sequence[Window]) -> dict[Window, Outcome]:
+        batches = pack(windows, max_batch_tokens=backend.max_batch_tokens, pad_id=self._pad_id)
+        outcomes: dict[Window, Outcome] = {}
+        for batch_outcomes in self._pools[backend].map(lambda batch: self._run_batch(backend, batch), batches):
+            outcomes |= batch_outcomes
+        return outcomes
+
+    def _run_batch(self, backend: Backend, batch: Batch) -> dict[Window, Outcome]:
+        """The batch's outcomes; none where the backend is to blame and another one will take the batch."""
+        if self._backends.is_resting(backend):
+            return {}
+        started = time.perf_counter()
+        try:
+            logits = _sound_logits(backend, batch)
+        except SessionError as error:
+            return self._run_failed(backend, batch, error)
+        outcomes: dict[Window, Outcome] = {}
+        for row, window in enumerate(batch.windows):
+            span = best_span(window, logits.start[row], logits.end[row], self._max_answer_tokens)
+            outcomes[window] = ReadWindow(span, backend.precision)
+        self._backends.ran(backend, len(outcomes), time.perf_counter() - started)
+        return outcomes
+
+    def _run_failed(self, backend: Backend, batch: Batch, error: SessionError) -> dict[Window, Outcome]:
+        """Left to another backend if this one is to blame; else in halves, until the failing window stands alone."""
+        if self._backends.next_after(backend) is not None:
+            return {}
+        if len(batch.windows) == 1:
+            return {batch.windows[0]: InferenceFailed(f"the session failed on one window: {error}")}
+        middle = len(batch.windows) // 2
+        halves = (batch.windows[:middle], batch.windows[middle:])
+        first, second = (self._run_batch(backend, assemble(half, pad_id=self._pad_id)) for half in halves)
+        return first | second
+
+
+def _sound_logits(backend: Backend, batch: Batch) -> Logits:
+    """The batch's logits, seen to be finite numbers.
+
+    Raises:
+        SessionError: the session raised, or gave something else.
+    """
+    logits = backend.session.run(batch)
+    shape = batch.input_ids.shape
+    if logits.start.shape != shape or logits.end.shape != shape:
+        raise SessionError(f"its logits are {logits.start.shape} and {logits.end.shape}, not {shape}")
+    read = batch.attention_mask == 1
+    if not (np.isfinite(logits.start[read]).all() and np.isfinite(logits.end[read]).all()):
+        raise SessionError("its logits are not all numbers")
+    return logits

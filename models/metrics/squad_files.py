@@ -1,0 +1,130 @@
+"""Reads questions in the SQuAD v2.0 JSON layout (Rajpurkar, Jia and Liang 2018), gzip-compressed or not.
+
+    {"data": [{"title", "paragraphs": [{"context", "qas": [{"id", "question", "is_impossible", "answers":
+        [{"text", "answer_start"}]}]}]}]} -> [Example]
+
+Every answer must stand verbatim at its `answer_start` (code points): a shifted answer is an error, not a warning.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from spanstream.models.errors import SquadError
+
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A question about a paragraph.
+
+    Attributes:
+        id: unique in its file.
+        article: title of the article the paragraph is from.
+        context: the paragraph.
+        question: as asked.
+        answers: the gold answers, verbatim pieces of the context; empty where there is no answer.
+        starts: where each of them begins in the context, in code points.
+    """
+
+    id: str
+    article: str
+    context: str
+    question: str
+    answers: tuple[str, ...]
+    starts: tuple[int, ...] = ()
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether the context answers the question."""
+        return bool(self.answers)
+
+
+def read_squad(path: Path) -> list[Example]:
+    """All questions of a file, in its order.
+
+    Raises:
+        SquadError: the file cannot be read, is not in this layout, holds no question, names an id twice, or has an
+            answer that does not stand where it says.
+    """
+    examples: list[Example] = []
+    seen: set[str] = set()
+    for example in _examples(path, _load(path)):
+        if example.id in seen:
+            raise SquadError(f"{path}: question {example.id}: the id is there twice")
+        seen.add(example.id)
+        examples.append(example)
+    if not examples:
+        raise SquadError(f"{path}: holds no question")
+    return examples
+
+
+def _load(path: Path) -> object:
+    try:
+        content = path.read_bytes()
+        if content.startswith(_GZIP_MAGIC):
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise SquadError(f"{path}: cannot be read: {error}") from error
+    if not content.strip():
+        raise SquadError(f"{path}: is empty")
+    try:
+        return json.loads(content)
+    except ValueError as error:  # also a text that is not UTF-8
+        raise SquadError(f"{path}: is not JSON: {error}") from error
+
+
+def _examples(path: Path, content: object) -> Iterator[Example]:
+    for number, article in enumerate(_list(path, content, "data", "the file")):
+        title = article.get("title", f"article {number}") if isinstance(article, dict) else ""
+        for paragraph in _list(path, article, "paragraphs", f"article {number}"):
+            context = _text(path, paragraph, "context", f"article {number}")
+            for question in _list(path, paragraph, "qas", f"article {number}"):
+                yield _example(path, str(title), context, question)
+
+
+def _example(path: Path, article: str, context: str, question: object) -> Example:
+    question_id = _text(path, question, "id", f"a question of article {article!r}")
+    where = f"question {question_id}"
+    text = _text(path, question, "question", where)
+    if not text.strip():
+        raise SquadError(f"{path}: {where}: the question is blank")
+    answers = _list(path, question, "answers", where)
+    impossible = isinstance(question, dict) and question.get("is_impossible", False)
+    if impossible and answers:
+        raise SquadError(f"{path}: {where}: is_impossible, and yet has answers")
+    if not impossible and not answers:
+        raise SquadError(f"{path}: {where}: has no answer, and yet not is_impossible")
+    found = [_answer(path, where, context, each) for each in answers]
+    return Example(
+        question_id, article, context, text, tuple(text for text, _ in found), tuple(start for _, start in found)
+    )
+
+
+def _answer(path: Path, where: str, context: str, answer: object) -> tuple[str, int]:
+    text = _text(path, answer, "text", where)
+    start = answer.get("answer_start") if isinstance(answer, dict) else None
+    if not text or not isinstance(start, int) or context[start : start + len(text)] != text or start < 0:
+        raise SquadError(f"{path}: {where}: the answer {text!r} does not stand at answer_start {start}")
+    return text, start
+
+
+def _list(path: Path, holder: object, key: str, where: str) -> list[Any]:
+    value = holder.get(key) if isinstance(holder, dict) else None
+    if not isinstance(value, list):
+        raise SquadError(f"{path}: {where}: no list `{key}`: not the SQuAD v2.0 layout")
+    return value
+
+
+def _text(path: Path, holder: object, key: str, where: str) -> str:
+    value = holder.get(key) if isinstance(holder, dict) else None
+    if not isinstance(value, str):
+        raise SquadError(f"{path}: {where}: no text `{key}`: not the SQuAD v2.0 layout")
+    return value

@@ -1,0 +1,1 @@
+"""Logits to one span with a confidence, checked before anybody sees it."""

@@ -1,0 +1,59 @@
+"""One answer out of all windows of a document: the best span over windows, the least null score over windows.
+
+[WindowSpan] -> Reading
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from spanstream.models.spans.search import WindowSpan
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What all windows together say, before calibration.
+
+    Attributes:
+        best: the window whose span scores highest; None where no window holds a span (a blank document).
+        null_score: the least over windows, as the official SQuAD v2.0 baselines do: a document has no answer only if
+            every window says so. 0 without windows.
+        runner_up: the best score of another span: of the best window's own runner-up and the other windows' best
+            spans that do not overlap it.
+        windows: how many windows were read.
+    """
+
+    best: WindowSpan | None
+    null_score: float
+    runner_up: float
+    windows: int
+
+    @property
+    def null_score_diff(self) -> float | None:
+        """null_score - score of the best span: the higher, the likelier that there is no answer."""
+        if self.best is None or self.best.span is None:
+            return None
+        return self.null_score - self.best.span.score
+
+
+def aggregate(window_spans: Sequence[WindowSpan]) -> Reading:
+    """Choose among windows; of equal scores the earliest wins, so that the order of batches changes nothing."""
+    null_score = min((window_span.null_score for window_span in window_spans), default=0.0)
+    with_span = [window_span for window_span in window_spans if window_span.span is not None]
+    if not with_span:
+        return Reading(None, null_score, null_score, len(window_spans))
+    best = min(with_span, key=lambda found: (-_score(found), found.window.token_start))
+    others = [_score(other) for other in with_span if not _overlap(best, other)]
+    runner_up = max([best.runner_up, *others])
+    return Reading(best, null_score, runner_up, len(window_spans))
+
+
+def _score(found: WindowSpan) -> float:
+    return found.span.score if found.span is not None else float("-inf")
+
+
+def _overlap(one: WindowSpan, other: WindowSpan) -> bool:
+    if one.span is None or other.span is None:
+        return False
+    return one.span.first <= other.span.last and other.span.first <= one.span.last

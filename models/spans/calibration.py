@@ -1,0 +1,115 @@
+"""Turns a reading into a probability that its candidate is right: logistic regression on a few of its figures.
+
+Right means: equal to a gold answer after the official SQuAD normalisation; where there is no answer, no candidate is.
+The weights are fitted on this artifact's own logits (`models.calibrating`) and stored in its manifest. After Platt
+1999, with the margin and length features of Kamath, Jia and Liang 2020 ("Selective Question Answering
+under Domain Shift").
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from spanstream.models.errors import ArtifactError
+from spanstream.models.spans.aggregate import Reading
+
+
+def _null_score_diff(reading: Reading) -> float:
+    return reading.null_score_diff or 0.0
+
+
+def _log_probability(reading: Reading) -> float:
+    # A span that softmax thinks impossible is as bad at e^-20 as at e^-200.
+    return max(reading.best.log_probability, -20.0) if reading.best else -20.0
+
+
+def _probability(reading: Reading) -> float:
+    return math.exp(reading.best.log_probability) if reading.best else 0.0
+
+
+def _margin(reading: Reading) -> float:
+    if reading.best is None or reading.best.span is None:
+        return 0.0
+    return min(reading.best.span.score - reading.runner_up, 20.0)
+
+
+def _log_windows(reading: Reading) -> float:
+    return math.log(reading.windows)
+
+
+def _log_answer_tokens(reading: Reading) -> float:
+    if reading.best is None or reading.best.span is None:
+        return 0.0
+    return math.log(reading.best.span.last - reading.best.span.first + 1)
+
+
+# What a calibration may weigh, by the name its manifest uses.
+FEATURES: Final[dict[str, Callable[[Reading], float]]] = {
+    "null_score_diff": _null_score_diff,
+    "log_probability": _log_probability,
+    "probability": _probability,
+    "margin": _margin,
+    "log_windows": _log_windows,
+    "log_answer_tokens": _log_answer_tokens,
+}
+
+
+class Calibration(BaseModel):
+    """confidence = 1 / (1 + exp(-(bias + sum of weight x feature))).
+
+    `thresholds` are named confidences from which on a candidate is given as the answer; `default` is always there.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: str = Field(min_length=1, description="Name and version, echoed in every answer.")
+    bias: float
+    weights: dict[str, float]
+    thresholds: dict[str, float]
+
+    @field_validator("weights")
+    @classmethod
+    def _features_are_known(cls, weights: dict[str, float]) -> dict[str, float]:
+        if unknown := sorted(set(weights) - set(FEATURES)):
+            raise ValueError(f"unknown features {unknown}; this program knows {sorted(FEATURES)}")
+        return weights
+
+    @field_validator("thresholds")
+    @classmethod
+    def _thresholds_are_probabilities(cls, thresholds: dict[str, float]) -> dict[str, float]:
+        if "default" not in thresholds:
+            raise ValueError("the threshold `default` is missing")
+        if wrong := sorted(name for name, value in thresholds.items() if not 0 <= value <= 1):
+            raise ValueError(f"thresholds {wrong} are not between 0 and 1")
+        return thresholds
+
+    def threshold(self, wanted: float | str) -> float:
+        """A least confidence by its name, or as a number.
+
+        Raises:
+            ArtifactError: neither a name of this artifact nor a number from 0 to 1; the text lists the names.
+        """
+        if wanted in self.thresholds:
+            return self.thresholds[str(wanted)]
+        try:
+            value = float(wanted)
+        except ValueError:
+            value = -1.0
+        if not 0 <= value <= 1:
+            names = ", ".join(sorted(self.thresholds))
+            raise ArtifactError(
+                f"no threshold {wanted!r} in the artifact; take one of {names}, or a number from 0 to 1"
+            )
+        return value
+
+    def confidence(self, reading: Reading) -> float:
+        """The probability, 0 to 1, that the reading's candidate is right; 0 where there is no candidate."""
+        if reading.best is None:
+            return 0.0
+        logit = self.bias + sum(weight * FEATURES[name](reading) for name, weight in self.weights.items())
+        # Both forms are the same function; each is the one that cannot overflow on its side.
+        return 1 / (1 + math.exp(-logit)) if logit >= 0 else math.exp(logit) / (1 + math.exp(logit))

@@ -1,0 +1,119 @@
+"""Scores every span of a window at once and keeps the best: whole words only, at most `max_answer_tokens` long.
+
+    (start_logits, end_logits) of a window -> WindowSpan
+
+The score of a span is start_logit + end_logit; the null score is the same sum at the first token ([CLS]), after
+Devlin et al. 2019, section 4.3 (SQuAD v2.0).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from spanstream.models.text.windowing import Window
+
+FloatArray = npt.NDArray[np.float32]
+
+# The [CLS] token stands first in the templates of all supported models.
+_CLS = 0
+_NEVER = np.float32(-np.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Tokens `first` to `last` (inclusive, counted in the document) and their raw score."""
+
+    first: int
+    last: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSpan:
+    """What one window says.
+
+    Attributes:
+        window: the window, with its question and document.
+        null_score: the score of "no answer in this window".
+        span: the best span, None where the window holds no whole word.
+        runner_up: the score of the best span that shares no word with `span`; the null score where there is none.
+        log_probability: natural logarithm of softmax(start) x softmax(end) at the span, over the window's context
+            and [CLS]; minus infinity without a span.
+    """
+
+    window: Window
+    null_score: float
+    span: Span | None
+    runner_up: float
+    log_probability: float
+
+
+def best_span(window: Window, start_logits: FloatArray, end_logits: FloatArray, max_answer_tokens: int) -> WindowSpan:
+    """The best span of a window.
+
+    Args:
+        window: the window the logits belong to.
+        start_logits: (length or more,) the window's row; padding behind it is ignored.
+        end_logits: the same for ends.
+        max_answer_tokens: the longest answer, in tokens.
+    """
+    tokens = window.token_end - window.token_start
+    context = slice(window.context_start, window.context_start + tokens)
+    null_score = float(start_logits[_CLS] + end_logits[_CLS])
+    edges = _word_edges(window)
+    start = np.where(edges[:-1], start_logits[context], _NEVER)
+    end = np.where(edges[1:], end_logits[context], _NEVER)
+    scores = _span_scores(start, end, max_answer_tokens)
+    if tokens == 0 or (best := float(scores.max())) == _NEVER:
+        return WindowSpan(window, null_score, None, null_score, float(_NEVER))
+    token, more = divmod(int(scores.argmax()), max_answer_tokens)
+    span = Span(window.token_start + token, window.token_start + token + more, best)
+    log_probability = _log_softmax(start_logits, context, token) + _log_softmax(end_logits, context, token + more)
+    # Spans before the best one: those that start near to it are scored again without the ends they must not reach.
+    near = max(token - max_answer_tokens, 0)
+    others = (
+        scores[:near],
+        _span_scores(start[near:token], end[near:token], max_answer_tokens),
+        scores[token + more + 1 :],
+    )
+    runner_up = max(float(other.max(initial=_NEVER)) for other in others)
+    return WindowSpan(window, null_score, span, null_score if runner_up == _NEVER else runner_up, log_probability)
+
+
+def _word_edges(window: Window) -> npt.NDArray[np.bool_]:
+    """(context tokens + 1,) whether an edge of a word lies before the token, or behind the last one.
+
+    A word that the window's edge cuts has no edge there.
+    """
+    words, first, last = window.document.words, window.token_start, window.token_end
+    edges = np.ones(last - first + 1, dtype=np.bool_)
+    # The neighbours outside of the window, where there are any.
+    begin, end = max(first - 1, 0), min(last + 1, len(words))
+    parted = words[begin + 1 : end] != words[begin : end - 1]
+    skipped = begin + 1 - first
+    edges[skipped : skipped + len(parted)] = parted
+    return edges
+
+
+def _span_scores(start: FloatArray, end: FloatArray, max_answer_tokens: int) -> FloatArray:
+    """(tokens, max_answer_tokens): the score of the span from token i to token i + j; minus infinity past the end."""
+    padded = np.full(len(end) + max_answer_tokens - 1, _NEVER)
+    padded[: len(end)] = end
+    step = padded.itemsize
+    # Row i is padded[i : i + max_answer_tokens]: a view, made without the checks of `sliding_window_view`, which take
+    # longer than the sum.
+    ends = np.ndarray((len(end), max_answer_tokens), padded.dtype, padded, strides=(step, step))
+    scores: FloatArray = start[:, None] + ends
+    return scores
+
+
+def _log_softmax(logits: FloatArray, context: slice, token: int) -> float:
+    """log(softmax(logits)) at a token of the context, over the context and [CLS], computed without overflow."""
+    # The special token before the context makes room for [CLS].
+    values = logits[context.start - 1 : context.stop].astype(np.float64)
+    values[0] = logits[_CLS]
+    values -= values.max()
+    return float(values[1 + token] - np.log(np.exp(values).sum()))

@@ -1,0 +1,119 @@
+"""Checks a span before it is published, independently of the slice that quotes it.
+
+Questions, each able to stop the answer alone: is the text the one that was tokenized; are the arrays as they were made,
+and do they have a place in it; are the words those of the text; do the predicted tokens spell the text at the span *and
+around it*. Where spelling proves too little (an unknown token, a stretch of text that stands twice), the text is
+tokenized again.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spanstream.models.errors import DocumentChanged, SpanMismatch
+from spanstream.models.spans.search import Span
+from spanstream.models.text.surface import Surface
+from spanstream.models.text.tokenization import TokenizedDocument, Tokenizer, sha256_of
+from spanstream.models.text.words import WordMap
+
+# Tokens compared on either side of the span: an answer that stands twice in a text differs in what surrounds it.
+_NEIGHBOURS = 12
+
+
+class Validator:
+    """Validates spans of documents tokenized by one tokenizer."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._surface = Surface(tokenizer)
+
+    def char_span(self, text: str, document: TokenizedDocument, span: Span) -> tuple[int, int]:
+        """The validated (char_start, char_end) of the span: `text[char_start:char_end]` is the answer.
+
+        Raises:
+            DocumentChanged: the tokens were made from another text.
+            SpanMismatch: the tokens are another tokenizer's, the arrays are damaged, the text does not read as the
+                tokens do, or the span begins or ends inside a word.
+        """
+        candidate: dict[str, object] = {"first_token": span.first, "last_token": span.last}
+        if sha256_of(text) != document.text_sha256:
+            raise DocumentChanged("the text is not the one that was tokenized", candidate)
+        if problem := self._problem_of_arrays(text, document):
+            raise SpanMismatch(problem, candidate)
+        if not 0 <= span.first <= span.last < document.size:
+            raise SpanMismatch("the span is outside of the document's tokens", candidate)
+        word_map = WordMap(text)
+        tokens = slice(span.first, span.last + 1)
+        char_start, char_end = word_map.char_span(document.starts[tokens], document.ends[tokens])
+        candidate |= {"char_start": char_start, "char_end": char_end}
+        if problem := self._problem_of_words(word_map, document, span) or self._problem_of_tokens(
+            text, word_map, document, span
+        ):
+            raise SpanMismatch(problem, candidate)
+        return char_start, char_end
+
+    def _problem_of_arrays(self, text: str, document: TokenizedDocument) -> str | None:
+        """What is wrong with the arrays as such."""
+        if document.fingerprint != self._tokenizer.fingerprint:
+            return "the tokens are of another tokenizer"
+        if not len(document.ids) == len(document.starts) == len(document.ends) == len(document.words):
+            return "the token arrays are of different lengths"
+        if not document.is_intact:
+            return "the token arrays are not as they were made"
+        # Seen as unsigned, a negative place is far outside of the text.
+        if document.size and max(document.starts.view(np.uint32).max(), document.ends.view(np.uint32).max()) > len(
+            text
+        ):
+            return "there are tokens outside of the text"
+        return None
+
+    @staticmethod
+    def _problem_of_words(word_map: WordMap, document: TokenizedDocument, span: Span) -> str | None:
+        """What is wrong with the words, and with the span's edges among them."""
+        words = document.words
+        if not np.array_equal(words, word_map.numbers(document.starts, document.ends)):
+            return "the words are not those of the text"
+        begins = span.first == 0 or words[span.first - 1] != words[span.first]
+        ends = span.last + 1 == document.size or words[span.last + 1] != words[span.last]
+        return None if begins and ends else "the span begins or ends inside a word"
+
+    def _problem_of_tokens(self, text: str, word_map: WordMap, document: TokenizedDocument, span: Span) -> str | None:
+        """Where the predicted tokens and the text differ."""
+        around = self._surroundings(document, span)
+        for first, last in {(span.first, span.last), around}:
+            tokens = slice(first, last + 1)
+            char_start, char_end = word_map.char_span(document.starts[tokens], document.ends[tokens])
+            if char_start >= char_end or not self._surface.agrees(
+                document.ids[tokens].tolist(), text[char_start:char_end]
+            ):
+                return "the text at the span does not read as the predicted tokens do"
+        if self._is_ambiguous(document, around) and not self._is_made_from(document, text):
+            return "the tokens are not those of the text"
+        return None
+
+    @staticmethod
+    def _surroundings(document: TokenizedDocument, span: Span) -> tuple[int, int]:
+        """The span widened by its neighbours, up to the edges of words: half a word's tokens spell half a character."""
+        words = document.words
+        first, last = max(span.first - _NEIGHBOURS, 0), min(span.last + _NEIGHBOURS, document.size - 1)
+        while first < span.first and first > 0 and words[first] == words[first - 1]:
+            first += 1
+        while last > span.last and last + 1 < document.size and words[last] == words[last + 1]:
+            last -= 1
+        return first, last
+
+    def _is_ambiguous(self, document: TokenizedDocument, around: tuple[int, int]) -> bool:
+        """Whether these tokens could spell another place of the text as well."""
+        ids = document.ids[around[0] : around[1] + 1]
+        if any(map(self._surface.is_unknown, ids.tolist())):
+            return True
+        everything, stretch = document.ids.tobytes(), ids.tobytes()
+        return everything.find(stretch, everything.find(stretch) + 1) >= 0
+
+    def _is_made_from(self, document: TokenizedDocument, text: str) -> bool:
+        made = self._tokenizer.tokenize_document(text)
+        return (
+            np.array_equal(made.ids, document.ids)
+            and np.array_equal(made.starts, document.starts)
+            and np.array_equal(made.ends, document.ends)
+        )

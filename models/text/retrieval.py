@@ -1,0 +1,53 @@
+"""Picks the windows to read of a document too long to read whole: BM25 of the question over blocks of tokens.
+
+Terms are the tokenizer's own ids, so nothing is tokenized again and every language it knows is served. Scoring blocks
+shorter than a window lets one index serve all questions about a document, however long each of them is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from spanstream.models.text.tokenization import TokenizedDocument, TokenizedQuestion
+    from spanstream.models.text.windowing import Window
+
+_BLOCK_TOKENS = 64
+
+
+class BlockIndex:
+    """BM25 over blocks of a document: Lucene's variant, after Robertson and Zaragoza 2009 with idf never negative."""
+
+    def __init__(self, document: TokenizedDocument) -> None:
+        import bm25s  # noqa: PLC0415 - a tenth of a second to import, and only long documents need it
+
+        self._known = {str(token_id) for token_id in np.unique(document.ids)}
+        blocks = [
+            [str(token_id) for token_id in document.ids[start : start + _BLOCK_TOKENS].tolist()]
+            for start in range(0, document.size, _BLOCK_TOKENS)
+        ]
+        self._index = bm25s.BM25(method="lucene")
+        self._index.index(blocks, show_progress=False)
+
+    def choose(self, windows: Sequence[Window], question: TokenizedQuestion, most: int) -> list[Window]:
+        """The `most` windows whose blocks score highest, in the document's order; ties go to the earlier window."""
+        terms = [str(token_id) for token_id in question.ids.tolist() if str(token_id) in self._known]
+        if not terms:
+            return sorted(windows, key=lambda window: window.token_start)[:most]
+        scores: npt.NDArray[np.float32] = self._index.get_scores(terms)
+        ranked = sorted(windows, key=lambda window: (-_window_score(window, scores), window.token_start))
+        return sorted(ranked[:most], key=lambda window: window.token_start)
+
+
+def _window_score(window: Window, block_scores: npt.NDArray[np.float32]) -> float:
+    """The sum over the blocks the window touches, each by the share of it that the window holds."""
+    first, last = window.token_start // _BLOCK_TOKENS, -(-window.token_end // _BLOCK_TOKENS)
+    blocks = np.arange(first, last)
+    held = np.minimum((blocks + 1) * _BLOCK_TOKENS, window.token_end) - np.maximum(
+        blocks * _BLOCK_TOKENS, window.token_start
+    )
+    return float((block_scores[first:last] * held / _BLOCK_TOKENS).sum())

@@ -1,0 +1,80 @@
+"""All batches of a training, decided before its first step, so that a restart goes on with the very next one.
+
+    [file: [question: [window]]] -> each epoch: draw, sort by length, cut into batches, shuffle them
+
+A batch holds windows of like length, so that little of it is padding, under a budget of padded tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spanstream.models.training.data import times_read
+from spanstream.models.training.windows import TrainingWindow
+
+Batch = tuple[TrainingWindow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileWindows:
+    """The windows of each of a file's questions, and how often an epoch reads them."""
+
+    questions: Sequence[Sequence[TrainingWindow]]
+    weight: float
+
+
+def plan_batches(files: Sequence[FileWindows], *, epochs: int, max_batch_tokens: int, seed: int) -> list[Batch]:
+    """The batches of all epochs, in the order in which they are learned from.
+
+    Args:
+        files: what to read.
+        epochs: how often.
+        max_batch_tokens: padded tokens of a batch (windows x longest); a longer window goes alone.
+        seed: decides everything that is drawn.
+    """
+    random = np.random.default_rng(seed)
+    batches: list[Batch] = []
+    for _ in range(epochs):
+        drawn = [window for file in files for window in _draw(file, random)]
+        cut = _cut([drawn[place] for place in random.permutation(len(drawn))], max_batch_tokens)
+        batches += [cut[place] for place in random.permutation(len(cut))]
+    return batches
+
+
+def no_answer_weight(batches: Sequence[Batch], share: float | None) -> float:
+    """What a window without an answer counts, one with an answer counting 1, so that they make up `share` of the loss.
+
+    None leaves every window at 1; so does data of one kind only, which no weight can balance.
+    """
+    with_answer = sum(window.has_answer for batch in batches for window in batch)
+    without = sum(len(batch) for batch in batches) - with_answer
+    if share is None or not with_answer or not without:
+        return 1.0
+    return share / (1 - share) * with_answer / without
+
+
+def _draw(file: FileWindows, random: np.random.Generator) -> list[TrainingWindow]:
+    times = times_read(len(file.questions), file.weight, random)
+    return [
+        window
+        for question, count in zip(file.questions, times, strict=True)
+        for _ in range(count)
+        for window in question
+    ]
+
+
+def _cut(windows: Sequence[TrainingWindow], max_batch_tokens: int) -> list[Batch]:
+    batches: list[Batch] = []
+    pending: list[TrainingWindow] = []
+    # Longest first: a batch's length is its first window's. The sort is stable: like lengths stay shuffled.
+    for each in sorted(windows, key=lambda each: each.window.length, reverse=True):
+        if pending and (len(pending) + 1) * pending[0].window.length > max_batch_tokens:
+            batches.append(tuple(pending))
+            pending = []
+        pending.append(each)
+    if pending:
+        batches.append(tuple(pending))
+    return batches

@@ -1,0 +1,80 @@
+"""What a training takes, and what is settled by the data and the machine where nothing is said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from spanstream.models.defaults import MAX_LENGTH, STRIDE
+from spanstream.models.training.advice import advise
+from spanstream.models.training.base import Base
+from spanstream.models.training.data import Loaded, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to train, and how. None: as the amount of data, or the machine, suggests.
+
+    Attributes:
+        base: a checkpoint's folder, or a name on the hub.
+        sources: what to learn from.
+        validation: a SQuAD v2.0 file to score before and after; never learned from.
+        epochs: times that the data is read.
+        learning_rate: at its peak.
+        unanswerable_share: of the loss, that windows without an answer make up; None: as they come.
+        max_length: tokens of a window, at most what the model reaches.
+        stride: tokens that neighbouring windows share.
+        max_batch_tokens: padded tokens of a batch.
+        dropout: probability; None: the model's own.
+        freeze_embeddings: leave the token embeddings as they are.
+        lora_rank: of low-rank updates to every linear layer; None: all weights are learned.
+        bf16: products in bfloat16.
+        seed: of all that is drawn.
+        warmup_share: of the steps, in which the rate rises.
+        weight_decay: as AdamW takes it.
+        save_minutes: between checkpoints.
+    """
+
+    base: str
+    sources: tuple[Source, ...]
+    validation: Path | None = None
+    epochs: int | None = None
+    learning_rate: float | None = None
+    unanswerable_share: float | None = None
+    max_length: int = MAX_LENGTH
+    stride: int = STRIDE
+    max_batch_tokens: int = 4096
+    dropout: float | None = None
+    freeze_embeddings: bool = False
+    lora_rank: int | None = None
+    bf16: bool | None = None
+    seed: int = 20
+    warmup_share: float = 0.06
+    weight_decay: float = 0.01
+    save_minutes: float = 10.0
+
+    def plan(self, data: Sequence[Loaded]) -> dict[str, Any]:
+        """Everything that the trained weights depend on, as JSON values."""
+        names = {field.name for field in fields(self)} - {"sources", "validation", "save_minutes"}
+        base = Path(self.base)
+        return {
+            **{name: getattr(self, name) for name in sorted(names)},
+            "base": base.name if base.exists() else self.base,
+            "data": [each.describe() for each in data],
+        }
+
+
+def settle(options: Options, base: Base, data: Sequence[Loaded], *, bf16: bool) -> tuple[Options, str]:
+    """(the options with epochs, learning rate and precision filled in, what is recommended and why, in one line)."""
+    questions = sum(each.source.weight * len(each.examples) for each in data)
+    lora = options.lora_rank is not None
+    advice = advise(questions, hidden_size=base.checkpoint.hidden_size, has_head=base.has_head, lora=lora)
+    settled = replace(
+        options,
+        epochs=options.epochs or advice.epochs,
+        learning_rate=options.learning_rate or advice.learning_rate,
+        bf16=bf16 if options.bf16 is None else options.bf16,
+    )
+    return settled, f"{advice.reason}: {advice.epochs} epochs at {advice.learning_rate:.1e} are recommended"

@@ -1,0 +1,68 @@
+"""Hypothesis strategies for the events of version 1: everything the models accept, Unicode included."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from hypothesis import strategies as st
+
+from spanstream.schemas.events import Answer, Document, ModelInfo, Question, Span, WindowsRead
+from spanstream.schemas.fields import is_blank
+
+texts = st.text(st.characters(codec="utf-8"), max_size=60)
+identifiers = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=30)
+names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
+metadata = st.dictionaries(texts, texts, max_size=4)
+sha256s = st.text("0123456789abcdef", min_size=64, max_size=64)
+probabilities = st.floats(0, 1)
+times = st.datetimes(min_value=datetime(1, 1, 2), max_value=datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis wants naive bounds
+
+documents = st.builds(
+    Document,
+    document_id=identifiers,
+    text=texts,
+    title=st.none() | texts,
+    metadata=metadata,
+)
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> Question:
+    has_context = draw(st.booleans())
+    return Question(
+        question_id=draw(identifiers),
+        question=draw(texts.filter(lambda text: not is_blank(text))),
+        document_id=None if has_context else draw(identifiers),
+        context=draw(texts) if has_context else None,
+        document_sha256=draw(st.none() | sha256s),
+        min_confidence=draw(st.none() | probabilities),
+        metadata=draw(metadata),
+    )
+
+
+@st.composite
+def spans(draw: st.DrawFn) -> Span:
+    text = draw(names)
+    start = draw(st.integers(0, 1_000_000))
+    return Span(text=text, char_start=start, char_end=start + len(text))
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> Answer:
+    candidate = draw(st.none() | spans())
+    answered = candidate is not None and draw(st.booleans())
+    total = draw(st.integers(0, 3_000))
+    return Answer(
+        question_id=draw(identifiers),
+        document_id=draw(st.none() | identifiers),
+        document_sha256=draw(sha256s),
+        status="answered" if answered else "no_answer",
+        answer=candidate if answered else None,
+        candidate=candidate,
+        confidence=draw(probabilities),
+        null_score_diff=None if candidate is None else draw(st.floats(allow_nan=False, allow_infinity=False)),
+        windows=WindowsRead(total=total, read=draw(st.integers(0, total))),
+        model=ModelInfo(name=draw(names), version=draw(names), precision=draw(names), calibration=draw(names)),
+        metadata=draw(metadata),
+        answered_at=draw(times),
+    )

@@ -1,0 +1,34 @@
+"""Values of records for tests of the codec: valid JSON unless the fields given make it otherwise."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from spanstream.schemas.errors import DETAIL_CHARS, InvalidRecord, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def document(**fields: Any) -> bytes:
+    """A document's value with these fields changed or added."""
+    return json.dumps({"document_id": "d", "text": "t", **fields}).encode()
+
+
+def question(**fields: Any) -> bytes:
+    """A question's value with these fields changed or added."""
+    return json.dumps({"question_id": "q", "question": "who?", "document_id": "d", **fields}).encode()
+
+
+def refusal(decode: Callable[[], object]) -> InvalidRecord:
+    """The refusal, once it is seen to hold one bounded line."""
+    with pytest.raises(InvalidRecord) as caught:
+        decode()
+    error = caught.value
+    assert error.detail
+    assert len(error.detail) <= DETAIL_CHARS
+    assert error.detail == one_line(error.detail)
+    return error

@@ -1,0 +1,236 @@
+"""A real Apache Kafka for the tests: one JVM, broker and controller, on free ports of the loopback.
+
+The jars come by Maven (pom.xml beside this file pins them) into `${XDG_CACHE_HOME:-~/.cache}/spanstream/kafka-4.2.0/`,
+fetched once: into a temporary folder that is renamed when it is whole.
+
+Three listeners: `bootstrap` takes everybody and its anonymous user may do everything; `sasl_bootstrap` wants a password
+(`SASL_USER`, `SASL_PASSWORD`), and that user may do nothing until an ACL says so; and one that advertises `proxy_port`,
+for a `kafka_proxy` that stands there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+KAFKA_VERSION = "4.2.0"
+SASL_USER = "tester"
+SASL_PASSWORD = "tester-secret"  # noqa: S105 - of a broker that lives as long as the tests
+_START_SECONDS = 60.0
+_JVM = (
+    "-Xmx384m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+)
+
+
+class BrokerUnavailableError(Exception):
+    """There is no Java, no Maven or no way to the jars: the text is the reason to skip."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def kafka_jars() -> Path:
+    """The folder of Kafka's jars, fetched when it is not there."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spanstream"
+    jars = cache / f"kafka-{KAFKA_VERSION}"
+    if jars.is_dir():
+        return jars
+    if shutil.which("mvn") is None:
+        raise BrokerUnavailableError("Maven (mvn) is not on PATH, and Kafka's jars are not in the cache")
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as scratch:
+        fetched = Path(scratch) / "jars"
+        goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={fetched}"]
+        pom = Path(__file__).with_name("pom.xml")
+        maven = subprocess.run(
+            ["mvn", "--quiet", "--batch-mode", f"--file={pom}", *goal],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if maven.returncode != 0:
+            raise BrokerUnavailableError(f"Maven could not fetch Kafka's jars: {maven.stdout[-500:]}")
+        try:
+            fetched.rename(jars)
+        except OSError:  # another test run was first, and its folder is as good
+            if not jars.is_dir():
+                raise
+    return jars
+
+
+def _with_us() -> list[str]:
+    """A prefix that ends the broker with the thread that starts it: no broker outlives a test run that was killed.
+
+    Linux; elsewhere there is none.
+    """
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "KILL"] if setpriv else []
+
+
+def _properties(folder: Path, ports: dict[str, int], proxy_port: int) -> str:
+    listeners = ",".join(f"{name}://127.0.0.1:{port}" for name, port in ports.items())
+    seen = {"PLAIN": ports["PLAIN"], "SASL": ports["SASL"], "PROXIED": proxy_port}
+    advertised = ",".join(f"{name}://127.0.0.1:{port}" for name, port in seen.items())
+    login = f'username="broker" password="broker-secret" user_{SASL_USER}="{SASL_PASSWORD}"'
+    settings = {
+        "process.roles": "broker,controller",
+        "node.id": 1,
+        "controller.quorum.voters": f"1@127.0.0.1:{ports['CONTROLLER']}",
+        "controller.listener.names": "CONTROLLER",
+        "listeners": listeners,
+        "advertised.listeners": advertised,
+        "listener.security.protocol.map": "PLAIN:PLAINTEXT,PROXIED:PLAINTEXT,SASL:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "inter.broker.listener.name": "PLAIN",
+        "log.dirs": folder / "log",
+        "sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.sasl.plain.sasl.jaas.config": (
+            f"org.apache.kafka.common.security.plain.PlainLoginModule required {login};"
+        ),
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": "User:ANONYMOUS",
+        "auto.create.topics.enable": "false",
+        "default.replication.factor": 1,
+        "offsets.topic.num.partitions": 1,
+        "offsets.topic.replication.factor": 1,
+        "transaction.state.log.num.partitions": 1,
+        "transaction.state.log.replication.factor": 1,
+        "transaction.state.log.min.isr": 1,
+        "share.coordinator.state.topic.num.partitions": 1,
+        "share.coordinator.state.topic.replication.factor": 1,
+        "share.coordinator.state.topic.min.isr": 1,
+        "message.max.bytes": 20 * 1024 * 1024,
+        # What follows makes groups and transactions quick: a test waits for rebalances, not for defaults.
+        "transaction.abort.timed.out.transaction.cleanup.interval.ms": 500,
+        "group.initial.rebalance.delay.ms": 0,
+        "group.min.session.timeout.ms": 1000,
+        "group.consumer.min.heartbeat.interval.ms": 200,
+        "group.consumer.heartbeat.interval.ms": 200,
+        "group.consumer.min.session.timeout.ms": 1000,
+        "group.consumer.session.timeout.ms": 6000,
+        "group.consumer.assignment.interval.ms": 0,
+        "group.coordinator.append.linger.ms": 0,
+        "log.cleaner.backoff.ms": 200,
+        "log.retention.check.interval.ms": 500,
+        "log.initial.task.delay.ms": 200,
+        "num.network.threads": 2,
+        "num.io.threads": 2,
+        "background.threads": 2,
+        "controlled.shutdown.enable": "false",
+        "broker.heartbeat.interval.ms": 200,
+        "broker.session.timeout.ms": 1000,
+    }
+    return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+@dataclass
+class KafkaBroker:
+    """One broker; `stop` and `kill` keep its data and ports, `restart` brings it back with them."""
+
+    folder: Path
+    ports: dict[str, int]
+    proxy_port: int
+    _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    @classmethod
+    def start(cls, data_dir: Path) -> KafkaBroker:
+        """Format a new broker in the folder and wait until it answers."""
+        if shutil.which("java") is None:
+            raise BrokerUnavailableError("Java (17 or later) is not on PATH")
+        data_dir.mkdir(parents=True, exist_ok=True)
+        ports = {name: free_port() for name in ("PLAIN", "SASL", "PROXIED", "CONTROLLER")}
+        broker = cls(data_dir, ports, free_port())
+        (data_dir / "server.properties").write_text(_properties(data_dir, ports, broker.proxy_port))
+        cluster = ["--cluster-id", "c3BhbnN0cmVhbS10ZXN0cw"]
+        subprocess.run(
+            [
+                *broker._java(),
+                "kafka.tools.StorageTool",
+                "format",
+                *cluster,
+                "--config",
+                data_dir / "server.properties",
+            ],
+            capture_output=True,
+            check=True,
+        )
+        broker.restart()
+        return broker
+
+    @property
+    def bootstrap(self) -> str:
+        return f"127.0.0.1:{self.ports['PLAIN']}"
+
+    @property
+    def sasl_bootstrap(self) -> str:
+        return f"127.0.0.1:{self.ports['SASL']}"
+
+    def restart(self) -> None:
+        """Start the process (again), on the same ports and data."""
+        with (self.folder / "broker.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*_with_us(), *self._java(), "kafka.Kafka", self.folder / "server.properties"], stdout=log, stderr=log
+            )
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._listens():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                said = (self.folder / "broker.log").read_text(errors="replace")[-2000:]
+                raise RuntimeError(f"the Kafka broker did not start; its log ends: {said}")
+            time.sleep(0.05)
+
+    def ensure_running(self) -> None:
+        """Start the process where it has been stopped or killed."""
+        if self._process is None:
+            self.restart()
+
+    def stop(self) -> None:
+        """Ask the process to end, as an operator does."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(30)
+            self._process = None
+
+    def kill(self) -> None:
+        """End the process as a power cut does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(30)
+            self._process = None
+
+    def _java(self) -> list[str]:
+        return ["java", *_JVM, "-cp", f"{kafka_jars()}/*"]
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            probe.settimeout(0.2)
+            return probe.connect_ex(("127.0.0.1", self.ports["PLAIN"])) == 0
+
+
+class ExternalBroker(KafkaBroker):
+    """A broker that runs already: it can be used, not disturbed."""
+
+    def __init__(self, bootstrap: str) -> None:
+        super().__init__(Path(), {}, 0)
+        self._bootstrap = bootstrap
+
+    @property
+    def bootstrap(self) -> str:
+        return self._bootstrap
+
+    @property
+    def sasl_bootstrap(self) -> str:
+        pytest.skip("the broker that SPANSTREAM_TEST_KAFKA names has no listener with the tests' password")

@@ -1,0 +1,58 @@
+"""The session's Kafka, and topics in it. `SPANSTREAM_TEST_KAFKA` (host:port) names one that runs already."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from spanstream.consumer.broker.kafka import KafkaConfig, TopicAdmin, TopicSpec
+from tests.support.kafka.kafka_broker import BrokerUnavailableError, ExternalBroker, KafkaBroker
+
+
+class Topics:
+    """Makes topics with names of their own."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.bootstrap = bootstrap
+        self.admin = TopicAdmin(KafkaConfig(bootstrap))
+
+    def make(self, partitions: int = 1, config: Mapping[str, str] | None = None, *, prefix: str = "topic") -> str:
+        name = f"{prefix}-{uuid.uuid4().hex[:12]}"
+        self.admin.create([TopicSpec(name, partitions, config=config or {})])
+        return name
+
+
+def _start(folder: Path) -> KafkaBroker:
+    try:
+        return KafkaBroker.start(folder)
+    except BrokerUnavailableError as missing:
+        pytest.skip(f"no Kafka broker: {missing}")
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    """The session's broker. Tests that stop one use `own_kafka`."""
+    external = os.environ.get("SPANSTREAM_TEST_KAFKA")
+    broker = ExternalBroker(external) if external else _start(tmp_path_factory.mktemp("kafka"))
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture(scope="module")
+def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    """A broker that the tests of one module may kill, if they restart it."""
+    if os.environ.get("SPANSTREAM_TEST_KAFKA"):
+        pytest.skip("SPANSTREAM_TEST_KAFKA names a broker that is not the tests' to disturb")
+    broker = _start(tmp_path_factory.mktemp("own-kafka"))
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture(scope="session")
+def topics(kafka: KafkaBroker) -> Topics:
+    """Makes topics in the session's broker."""
+    return Topics(kafka.bootstrap)

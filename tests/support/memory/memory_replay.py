@@ -1,0 +1,198 @@
+"""A replay over a broker in memory: dead letters, runs that a test interrupts, and what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from spanstream.consumer.broker.kafka import TopicSpec
+from spanstream.consumer.broker.memory.broker import MemoryBroker
+from spanstream.consumer.broker.memory.progress_publisher import MemoryProgressPublisher
+from spanstream.consumer.broker.protocols import Outgoing, Partition, ProgressPublisher, Record
+from spanstream.consumer.errors import Retryable, Stop
+from spanstream.consumer.replay.letters.ledger import Entries, ledger_of, parking_of
+from spanstream.consumer.replay.letters.selection import Selection
+from spanstream.consumer.replay.letters.view import Opener, View
+from spanstream.consumer.replay.sending.destinations import Describe, Destinations
+from spanstream.consumer.replay.sending.manifest import BatchState
+from spanstream.consumer.replay.sending.pace import Pace
+from spanstream.consumer.replay.sending.plan import Planner, Step
+from spanstream.consumer.replay.sending.sender import Replay, Tally
+from spanstream.consumer.replay.sending.survey import Survey, survey
+from tests.support.events.dead_letters import dead_letter, name_of
+from tests.support.memory.fake_time import FakeClock
+from tests.support.memory.memory_stream import Hasty
+
+DEAD, ORIGIN, GROUP = "dead", "questions", "consumers.replay"
+_CONFIGS: dict[str, dict[str, str]] = {
+    "documents": {"cleanup.policy": "compact"},
+    "small": {"max.message.bytes": "400"},
+}
+
+
+class Killed(BaseException):
+    """As SIGKILL: nothing of this process runs after it."""
+
+
+class Faulty(MemoryProgressPublisher):
+    """Goes wrong as it is told, one word a publish: `ok`, `lost` (committed, reply lost), `failed`, `killed` (before
+    the commit), `killed-after` it."""
+
+    def __init__(self, inner: Any, words: list[str]) -> None:
+        super().__init__(inner._broker, inner._group, inner._transactional_id)
+        self._words = words
+
+    def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
+        word = self._words.pop(0) if self._words else "ok"
+        if word == "killed":
+            raise Killed
+        if word == "failed":
+            raise Retryable("nothing happened")
+        super().publish(records, offsets)
+        if word == "killed-after":
+            raise Killed
+        if word == "lost":
+            raise Retryable("the reply was lost")
+
+
+def describe_in(broker: MemoryBroker) -> Describe:
+    """What Kafka would say of a topic of this broker."""
+
+    def describe(name: str) -> TopicSpec | None:
+        try:
+            with broker.changed:
+                partitions = len(broker.topic(name).logs)
+        except Stop:
+            return None
+        return TopicSpec(name, partitions, 1, _CONFIGS.get(name, {}))
+
+    return describe
+
+
+@dataclass
+class Books:
+    """What a manifest would say."""
+
+    batches: list[tuple[list[Step], BatchState | None]] = field(default_factory=list)
+    refused: list[Step] = field(default_factory=list)
+
+    def intend(self, steps: Sequence[Step]) -> None:
+        self.batches.append((list(steps), None))
+
+    def settle(self, state: BatchState) -> None:
+        assert self.batches[-1][1] is None
+        self.batches[-1] = (self.batches[-1][0], state)
+
+    def refuse(self, step: Step) -> None:
+        self.refused.append(step)
+
+    @property
+    def committed(self) -> list[str]:
+        """Names of the records of committed batches."""
+        steps = [step for steps, state in self.batches if state is BatchState.COMMITTED for step in steps]
+        return [name_of(step.letter.record.headers) for step in steps]
+
+
+@dataclass
+class MemoryReplay:
+    """Topics with `partitions` each, and dead letters in them."""
+
+    partitions: int = 3
+    clock: FakeClock = field(default_factory=FakeClock)
+    broker: MemoryBroker = field(default_factory=MemoryBroker)
+    runs: int = 0
+    topic_id: str = "id-1"
+
+    def __post_init__(self) -> None:
+        for topic in (DEAD, ORIGIN, "documents", "small"):
+            self.broker.create_topic(topic, self.partitions)
+        for topic in (ledger_of(DEAD), parking_of(DEAD)):
+            self.broker.create_topic(topic, 1)
+
+    def send(self, *records: Outgoing) -> None:
+        with self.broker.changed:
+            self.broker.append(records, transactional=True)
+
+    def fill(self, count: int, **fields: Any) -> list[str]:
+        """So many dead letters, over all partitions; their names."""
+        names = [f"q{number}" for number in range(count)]
+        for number, name in enumerate(names):
+            at = number % self.partitions
+            self.send(dead_letter(DEAD, name, origin=ORIGIN, origin_partition=at, partition=at, **fields))
+        return names
+
+    def publisher(self) -> ProgressPublisher:
+        return self.broker.progress_publisher(GROUP, "replay")
+
+    def opener(self) -> Opener:
+        reader: Any = Hasty(self.broker.reader(), self.clock)
+        return Opener(reader, DEAD, self.topic_id, ledger_of(DEAD), self.publisher().committed, self.clock, 5.0)
+
+    def planner(self, **fields: Any) -> Planner:
+        self.runs += 1
+        forbidden = dict.fromkeys((DEAD, ledger_of(DEAD), parking_of(DEAD)), "its own")
+        defaults: dict[str, Any] = {
+            "run": f"run-{self.runs}",
+            "destinations": Destinations(describe_in(self.broker), forbidden),
+            "parking": parking_of(DEAD),
+            "max_attempts": 3,
+        }
+        return Planner(**(defaults | fields))
+
+    def survey(self, selection: Selection | None = None, limit: int | None = None, **planned: Any) -> Survey:
+        view = self.opener().open()
+        return survey(view, selection or Selection(), self.planner(**planned), limit=limit, each=lambda _: None)
+
+    def replay(
+        self,
+        selection: Selection | None = None,
+        *,
+        batch: int = 4,
+        limit: int | None = None,
+        rate: float | None = None,
+        interrupted: Callable[[Tally], bool] = lambda _: False,
+        publish: Callable[[], ProgressPublisher] | None = None,
+        view: View | None = None,
+        **planned: Any,
+    ) -> tuple[Replay, Books]:
+        """A run that is ready to go."""
+        planner, books, opener = self.planner(**planned), Books(), self.opener()
+        view = view or opener.open()
+        made: list[Replay] = []
+        replay = Replay(
+            opener=opener,
+            publish=publish or self.publisher,
+            ends=view.ends,
+            selection=selection or Selection(),
+            planner=planner,
+            entries=Entries(ledger_of(DEAD), self.topic_id, planner.run),
+            books=books,
+            pace=Pace(rate, self.clock),
+            clock=self.clock,
+            watch=lambda _: None,
+            interrupted=lambda: interrupted(made[0].tally),
+            batch=batch,
+            limit=limit,
+            patience_seconds=10.0,
+        )
+        made.append(replay)
+        return replay, books
+
+    def run(self, selection: Selection | None = None, **options: Any) -> tuple[Tally, Books]:
+        """A run to its end."""
+        replay, books = self.replay(selection, **options)
+        return replay.run(), books
+
+    def at(self, topic: str) -> list[Record]:
+        return self.broker.records(topic)
+
+    def names_at(self, topic: str) -> list[str]:
+        return sorted((name_of(record.headers) for record in self.at(topic)), key=lambda name: (len(name), name))
+
+    def lag(self) -> int:
+        """What a monitor of the group sees."""
+        committed = self.broker.committed(GROUP)
+        with self.broker.changed:
+            logs = self.broker.topic(DEAD).logs
+            return sum(log.end - max(log.begin, committed.get(Partition(DEAD, n), 0)) for n, log in enumerate(logs))

@@ -1,0 +1,195 @@
+"""The whole consumer over a broker in memory: members that take turns when a test says so, and what came out.
+
+Real: everything of the consumer and of the model's pipeline. Not real: the broker (a fake with a contract suite of its
+own), the logits (`fake_reader`), time, and when inference is done.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from spanstream.consumer.answering.service import Service
+from spanstream.consumer.answering.wiring import Application, Ends, build
+from spanstream.consumer.broker.memory.broker import MemoryBroker
+from spanstream.consumer.broker.memory.clients import MemoryConsumer, MemoryPublisher
+from spanstream.consumer.broker.protocols import Headers, Outgoing, Record
+from spanstream.consumer.health import Health
+from spanstream.consumer.metrics import Metrics
+from spanstream.consumer.settings import ChunkSettings, CircuitSettings, RetrySettings, Settings, TopicSettings
+from spanstream.models.reader import Reader
+from spanstream.schemas.codec import decode_answer
+from spanstream.schemas.dead_letters import DeadLetter, from_headers
+from spanstream.schemas.events import Answer
+from tests.support.memory.fake_time import FakeClock, HandPool
+from tests.support.model.fake_reader import fake_reader
+
+TOPICS = TopicSettings()
+GROUP = "spanstream"
+# A header of the tests' own: which record an answer or a dead letter is about.
+NAME = "test-name"
+PATIENT_CIRCUIT = CircuitSettings(max_share=1.0)
+
+
+class Hasty:
+    """A group member or reader that never waits in earnest: where nothing came, the time is the clock's to pass."""
+
+    def __init__(self, inner: Any, clock: FakeClock) -> None:
+        self._inner = inner
+        self._clock = clock
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:
+        records: list[Record] = self._inner.poll(max_records, 0.0)
+        if not records:
+            self._clock.sleep(timeout_seconds)
+        return records
+
+
+@dataclass
+class Member:
+    """One running consumer."""
+
+    application: Application
+    consumer: MemoryConsumer
+    publisher: MemoryPublisher
+    pool: HandPool
+
+    @property
+    def service(self) -> Service:
+        return self.application.service
+
+    @property
+    def health(self) -> Health:
+        return self.application.health
+
+    @property
+    def metrics(self) -> Metrics:
+        return self.application.metrics
+
+    def turn(self, times: int = 1) -> None:
+        for _ in range(times):
+            self.service.turn()
+
+    def metric(self, name: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(f"spanstream_{name}", labels) or 0.0
+
+
+@dataclass
+class MemoryStream:
+    """Topics, a clock and the members that were started."""
+
+    partitions: int = 2
+    group_protocol: Any = "classic"
+    transactions: bool = True
+    clock: FakeClock = field(default_factory=FakeClock)
+    broker: MemoryBroker = field(init=False)
+    members: list[Member] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.broker = MemoryBroker(clock=lambda: self.clock.now_ms() / 1000)
+        for topic in (*TOPICS.asked, TOPICS.answers, TOPICS.dead_letters):
+            self.broker.create_topic(topic, self.partitions)
+
+    def start(self, *, at_once: bool = True, reader: Reader | None = None, **settings: Any) -> Member:
+        """A new member; `at_once`: its inference takes no time."""
+        consumer = self.broker.consumer(GROUP, group_protocol=self.group_protocol)
+        publisher = self.broker.publisher(consumer, transactions=self.transactions)
+        ends: Any = Ends(
+            Hasty(consumer, self.clock),
+            Hasty(self.broker.reader(), self.clock),
+            publisher,
+        )
+        pool = HandPool(self.clock, at_once=at_once)
+        defaults: dict[str, Any] = {"circuit": PATIENT_CIRCUIT, "chunk": ChunkSettings(max_questions=4)}
+        application = build(
+            Settings(**(defaults | settings)),
+            ends=lambda _: ends,
+            reader=reader or fake_reader(),
+            clock=self.clock,
+            pool=pool,
+        )
+        member = Member(application, consumer, publisher, pool)
+        self.members.append(member)
+        application.service.start()
+        return member
+
+    def close(self, member: Member) -> None:
+        """As at SIGTERM."""
+        self.members.remove(member)
+        member.service.drain()
+        member.service.close()
+        member.application.close()
+
+    # What goes in.
+
+    def send(self, *records: Outgoing) -> None:
+        with self.broker.changed:
+            self.broker.append(records, transactional=True)
+
+    def document(self, document_id: str, text: str | None, **fields: Any) -> None:
+        value = None if text is None else json.dumps({"document_id": document_id, "text": text}).encode()
+        self.send(Outgoing(TOPICS.documents, document_id.encode(), value, _named(document_id), **fields))
+
+    def question(self, name: str, document_id: str, asked: str = "where from ?", **fields: Any) -> None:
+        event = {"question_id": name, "question": asked, "document_id": document_id, **fields}
+        self.send(Outgoing(TOPICS.questions, document_id.encode(), json.dumps(event).encode(), _named(name)))
+
+    def garbage(self, name: str, key: str = "k", topic: str = TOPICS.questions) -> None:
+        self.send(Outgoing(topic, key.encode(), b"\xff not an event", _named(name)))
+
+    # What came out.
+
+    def answers(self) -> list[Answer]:
+        return [decode_answer(record.value or b"") for record in self.broker.records(TOPICS.answers)]
+
+    def dead_letters(self) -> dict[str, DeadLetter]:
+        """By the name of the record; each must be there once."""
+        records = self.broker.records(TOPICS.dead_letters)
+        letters = {name_of(record): from_headers(record.headers) for record in records}
+        assert len(letters) == len(records), "dead-lettered twice"
+        return letters
+
+    def outcomes(self) -> Counter[str]:
+        """How often each name came out, as an answer or as a dead letter."""
+        letters = [name_of(record) for record in self.broker.records(TOPICS.dead_letters)]
+        return Counter([*(answer.question_id for answer in self.answers()), *letters])
+
+    def committed(self, topic: str) -> dict[int, int]:
+        return {at.number: offset for at, offset in self.broker.committed(GROUP).items() if at.topic == topic}
+
+    def ends(self, topic: str) -> dict[int, int]:
+        with self.broker.changed:
+            return {log.partition.number: log.end for log in self.broker.topic(topic).logs}
+
+    def until(self, done: Callable[[], bool], *, turns: int = 3000) -> None:
+        """Let all members take turns until it is so; time passes with every idle poll."""
+        for _ in range(turns):
+            if done():
+                return
+            for member in list(self.members):
+                member.pool.work(2)
+                member.turn()
+        assert done(), "it did not happen"
+
+    def settle(self, names: Iterable[str]) -> None:
+        """Until all of these came out."""
+        wanted = set(names)
+        self.until(lambda: wanted <= set(self.outcomes()))
+
+
+def _named(name: str) -> Headers:
+    return ((NAME, name.encode()),)
+
+
+def name_of(record: Record) -> str:
+    return (record.header(NAME) or b"").decode()
+
+
+def quick_retries(**settings: Any) -> RetrySettings:
+    return RetrySettings(**({"delay_seconds": 2.0, "max_attempts": 3} | settings))

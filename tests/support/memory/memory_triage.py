@@ -1,0 +1,204 @@
+"""The whole triage stream over a broker in memory; who answers its questions is the test.
+
+Real: everything of the triage stream. Not real: the broker (a fake with a contract suite of its own), the consumers,
+whose answers a test writes, and time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from spanstream.consumer.answering.outcomes import dead_letter_of
+from spanstream.consumer.answering.wiring import Ends
+from spanstream.consumer.broker.memory.broker import MemoryBroker
+from spanstream.consumer.broker.memory.clients import MemoryConsumer
+from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
+from spanstream.consumer.settings import CircuitSettings, KafkaSettings, Settings, TopicSettings, TriageSettings
+from spanstream.consumer.triage.playbook.load import parse_playbook
+from spanstream.consumer.triage.service import TriageService
+from spanstream.consumer.triage.wiring import TriageApplication, build_triage
+from spanstream.schemas.codec import decode_document, decode_question, decode_triage, encode
+from spanstream.schemas.dead_letters import Reason, Stage
+from spanstream.schemas.events import Answer, ModelInfo, Question, Span, WindowsRead
+from spanstream.schemas.limits import Limits
+from spanstream.schemas.playbook import Playbook
+from spanstream.schemas.triage import Triage
+from tests.support.memory.fake_time import FakeClock
+from tests.support.memory.memory_stream import Hasty
+
+TOPICS = TopicSettings()
+GROUP = TriageSettings().group_id
+DEADLINE, KEEP = 60.0, 600.0
+PLAYBOOK = """
+playbook: small
+version: "{version}"
+deadline_seconds: 60
+fields:
+  product:
+    questions: [Which product?, What is it about?]
+    min_confidence: 0.5
+  error:
+    questions: [Which error?]
+    min_confidence: 0.5
+    if_missing: {{ask: What do you see?}}
+routes:
+  - {{route: vip, because: the customer is one, when: {{ticket: attributes.plan, equals: gold}}}}
+  - {{route: defects, because: there is an error, when: {{field: error, missing: false}}}}
+  - {{route: general, because: nothing else fits}}
+priorities:
+  - {{priority: normal, because: nothing says otherwise}}
+"""
+MODEL = ModelInfo(name="m", version="1", precision="int8", calibration="c")
+
+
+@lru_cache
+def small_playbook(version: str = "1") -> Playbook:
+    return parse_playbook(PLAYBOOK.format(version=version), "small")
+
+
+@dataclass
+class TriageMember:
+    """One running member."""
+
+    application: TriageApplication
+    consumer: MemoryConsumer
+
+    @property
+    def service(self) -> TriageService:
+        return self.application.service
+
+    def turn(self, times: int = 1) -> None:
+        for _ in range(times):
+            self.service.turn()
+
+    def metric(self, name: str, **labels: str) -> float:
+        return self.application.metrics.registry.get_sample_value(f"spanstream_triage_{name}", labels) or 0.0
+
+
+@dataclass
+class MemoryTriage:
+    """Topics, a clock and the members that were started."""
+
+    partitions: int = 2
+    group_protocol: Any = "classic"
+    transactions: bool = True
+    clock: FakeClock = field(default_factory=FakeClock)
+    broker: MemoryBroker = field(init=False)
+    members: list[TriageMember] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.broker = MemoryBroker(clock=lambda: self.clock.now_ms() / 1000)
+        for topic in TOPICS.model_dump().values():
+            self.broker.create_topic(topic, self.partitions)
+
+    def start(self, playbook: Playbook | None = None, **triage: Any) -> TriageMember:
+        consumer = self.broker.consumer(GROUP, group_protocol=self.group_protocol)
+        publisher = self.broker.publisher(consumer, transactions=self.transactions)
+        ends: Any = Ends(Hasty(consumer, self.clock), Hasty(self.broker.reader(), self.clock), publisher)
+        settings = Settings(
+            kafka=KafkaSettings(transactions=self.transactions),
+            circuit=CircuitSettings(max_share=1.0),
+            triage=TriageSettings(**({"keep_seconds": KEEP} | triage)),
+            drain_seconds=1.0,
+        )
+        application = build_triage(settings, playbook or small_playbook(), ends=lambda _: ends, clock=self.clock)
+        member = TriageMember(application, consumer)
+        self.members.append(member)
+        application.service.start()
+        return member
+
+    def close(self, member: TriageMember) -> None:
+        """As at SIGTERM."""
+        self.members.remove(member)
+        member.service.drain()
+        member.service.close()
+
+    def die(self, member: TriageMember) -> None:
+        """As at SIGKILL, and the group has noticed."""
+        self.members.remove(member)
+        self.broker.expel(member.consumer)
+
+    # What goes in.
+
+    def send(self, *records: Outgoing) -> None:
+        with self.broker.changed:
+            self.broker.append(records, transactional=True)
+
+    def ticket(self, ticket_id: str, body: str, **fields: Any) -> None:
+        event = {"ticket_id": ticket_id, "subject": "", "body": body, **fields}
+        self.send(Outgoing(TOPICS.tickets, ticket_id.encode(), json.dumps(event).encode()))
+
+    def answer(self, record: Record, text: str | None = None, confidence: float = 0.9) -> None:
+        """As a consumer would: keyed as its question. Without a text, the first word of the document."""
+        question, words = self.question(record), self.text_of(record).split()
+        said = text or (words[0] if words else "")
+        place = self.text_of(record).find(said)
+        span = Span(text=said, char_start=place, char_end=place + len(said)) if said else None
+        answer = Answer(
+            question_id=question.question_id,
+            document_id=question.document_id,
+            document_sha256=question.document_sha256 or "0" * 64,
+            status="answered" if span and confidence >= (question.min_confidence or 0) else "no_answer",
+            answer=span if span and confidence >= (question.min_confidence or 0) else None,
+            candidate=span,
+            confidence=confidence,
+            null_score_diff=-1.0 if span else None,
+            windows=WindowsRead(total=1, read=1),
+            model=MODEL,
+            metadata=question.metadata,
+            answered_at=datetime.now(UTC),
+        )
+        self.send(Outgoing(TOPICS.answers, record.key, encode(answer)))
+
+    def dead_letter(self, record: Record, reason: Reason = Reason.INFERENCE_FAILED) -> None:
+        """As a consumer would."""
+        now_ms = self.clock.now_ms()
+        topic = TOPICS.dead_letters
+        self.send(dead_letter_of(record, reason, "as the test wants it", Stage.INFER, topic=topic, now_ms=now_ms))
+
+    def answer_all(self) -> None:
+        """Every question that was asked so far, in order."""
+        for record in self.questions():
+            self.answer(record)
+
+    # What came out.
+
+    def questions(self, ticket_id: str | None = None) -> list[Record]:
+        records = self.broker.records(TOPICS.questions)
+        return [one for one in records if ticket_id in (None, self.question(one).metadata["triage.ticket_id"])]
+
+    def question(self, record: Record) -> Question:
+        return decode_question(record.value or b"", Limits())
+
+    def text_of(self, question: Record) -> str:
+        """The latest text of a question's document, in the partition where its consumer looks for it."""
+        at = Partition(TOPICS.documents, question.partition.number)
+        found = [
+            one for one in self.broker.records(TOPICS.documents) if one.partition == at and one.key == question.key
+        ]
+        return decode_document(found[-1].value, Limits()).text if found and found[-1].value else ""
+
+    def triages(self) -> dict[str, list[Triage]]:
+        found: dict[str, list[Triage]] = defaultdict(list)
+        for record in self.broker.records(TOPICS.triage):
+            triage = decode_triage(record.value or b"")
+            found[triage.ticket_id].append(triage)
+        return found
+
+    def latest(self, ticket_id: str) -> Triage:
+        return max(self.triages()[ticket_id], key=lambda one: one.revision)
+
+    def until(self, done: Callable[[], bool], *, turns: int = 3000) -> None:
+        """Let all members take turns until it is so; time passes with every idle poll."""
+        for _ in range(turns):
+            if done():
+                return
+            for member in list(self.members):
+                member.turn()
+        assert done(), "it did not happen"

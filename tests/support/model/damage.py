@@ -1,0 +1,55 @@
+"""Damages to a tokenized document, such as a cache, a bug or a wrong index could do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from spanstream.models.text.tokenization import IntArray, TokenizedDocument, checksum_of
+
+SHIFTS = (-5, -4, -3, -2, -1, 1, 2, 3, 4, 5)
+Shifted = Literal["starts", "ends", "both"]
+
+
+def resealed(document: TokenizedDocument) -> TokenizedDocument:
+    """The same with a checksum that fits: the damage was done before the checksum was."""
+    checksum = checksum_of(document.ids, document.starts, document.ends, document.words)
+    return replace(document, checksum=checksum)
+
+
+def shifted(document: TokenizedDocument, by: int, which: Shifted, *, in_tokens: bool) -> TokenizedDocument:
+    """Offsets that are so many characters, or tokens, beside their place; the checksum is left alone."""
+
+    def moved(array: IntArray) -> IntArray:
+        if not in_tokens:
+            return array + np.int32(by)
+        places = np.clip(np.arange(len(array)) + by, 0, max(len(array) - 1, 0))
+        found: IntArray = array[places]
+        return found
+
+    starts = moved(document.starts) if which in {"starts", "both"} else document.starts
+    ends = moved(document.ends) if which in {"ends", "both"} else document.ends
+    return replace(document, starts=starts, ends=ends)
+
+
+def all_shifts(document: TokenizedDocument) -> Iterator[TokenizedDocument]:
+    """Every shift by up to five characters or tokens; the checksum is left alone."""
+    sides: tuple[Shifted, ...] = ("starts", "ends", "both")
+    for by in SHIFTS:
+        for which in sides:
+            for in_tokens in (False, True):
+                yield shifted(document, by, which, in_tokens=in_tokens)
+
+
+def cut(document: TokenizedDocument, tokens: int) -> TokenizedDocument:
+    """The first tokens only; the checksum is left alone."""
+    return replace(
+        document,
+        ids=document.ids[:tokens],
+        starts=document.starts[:tokens],
+        ends=document.ends[:tokens],
+        words=document.words[:tokens],
+    )

@@ -1,0 +1,112 @@
+"""Inference of a chunk: one record's poison is its own, and never its neighbours'."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import structlog
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spanstream.consumer.answering.answer import Answerer
+from spanstream.consumer.answering.outcomes import Outcomes, Settled
+from spanstream.consumer.answering.prepare import Planned, Prepared
+from spanstream.consumer.settings import RetrySettings
+from spanstream.models.reader import Reader
+from spanstream.schemas.codec import decode_answer, decode_question
+from spanstream.schemas.dead_letters import DeadLetter, Reason, Stage, from_headers
+from spanstream.schemas.limits import Limits
+from tests.support.events.asked import TOPICS, asked
+from tests.support.memory.fake_time import FakeClock
+from tests.support.model.fake_reader import MANIFEST, LetterSession, fake_reader
+
+OUTCOMES = Outcomes(TOPICS, RetrySettings(), MANIFEST, source="s", clock=FakeClock())
+TEXT = "The train leaves at 07:05 from platform 3."
+
+
+def planned(reader: Reader, name: str, question: str, text: str = TEXT) -> Planned:
+    record = asked(name, None, context=text, question=question)
+    plan = reader.plan(text, reader.tokenize(text), [question])[0]
+    return Planned(record, decode_question(record.value or b"", Limits()), plan)
+
+
+def answer(reader: Reader, *chunk: Planned, settled: tuple[Settled, ...] = ()) -> list[Settled]:
+    prepared = Prepared(tuple(one.record for one in chunk), tuple(chunk), settled)
+    return Answerer(reader, OUTCOMES).answer(prepared)
+
+
+def letter(settled: Settled) -> DeadLetter:
+    assert settled.outgoing.topic == TOPICS.dead_letters
+    return from_headers(settled.outgoing.headers)
+
+
+def test_every_question_is_answered_in_order_with_a_piece_of_its_text() -> None:
+    reader = fake_reader()
+    settled = answer(reader, planned(reader, "a", "where from ?"), planned(reader, "b", "at what time ?"))
+    answers = [decode_answer(one.outgoing.value or b"") for one in settled]
+    assert [one.question_id for one in answers] == ["a", "b"]
+    for one in answers:
+        assert one.candidate is not None
+        assert TEXT[one.candidate.char_start : one.candidate.char_end] == one.candidate.text
+
+
+def test_what_was_settled_before_comes_out_as_it_is() -> None:
+    reader = fake_reader()
+    before = OUTCOMES.dead_letter(asked("x"), Reason.UNDECODABLE, "no", Stage.DECODE)
+    settled = answer(reader, planned(reader, "a", "where from ?"), settled=(before,))
+    assert settled[0] is before
+    assert len(settled) == 2
+
+
+def test_a_chunk_without_questions_runs_nothing() -> None:
+    session = LetterSession()
+    assert answer(fake_reader(session)) == []
+    assert session.batches == 0
+
+
+def test_a_window_that_the_session_refuses_is_one_dead_letter() -> None:
+    reader = fake_reader()
+    settled = answer(reader, planned(reader, "a", "why ?"), planned(reader, "b", "poison ?"), planned(reader, "c", "?"))
+    assert [one.reason for one in settled] == [None, Reason.INFERENCE_FAILED, None]
+    assert letter(settled[1]).stage is Stage.INFER
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.booleans(), min_size=1, max_size=12))
+def test_an_exception_is_bisected_down_to_the_records_that_raise_it(crashes: list[bool]) -> None:
+    reader = fake_reader()
+    chunk = [planned(reader, f"q{place}", "crash ?" if crash else "why ?") for place, crash in enumerate(crashes)]
+    settled = answer(reader, *chunk)
+    assert [one.reason is Reason.INFERENCE_FAILED for one in settled] == crashes
+    alone = [answer(reader, one)[0].outgoing.value for one in chunk]
+    assert [one.outgoing.value for one in settled] == alone
+
+
+def test_what_an_exception_says_is_told_to_nobody() -> None:
+    reader = fake_reader()
+    with structlog.testing.capture_logs() as logs:
+        (settled,) = answer(reader, planned(reader, "a", "crash ?"))
+    assert letter(settled).detail == "reading raised ZeroDivisionError"
+    (line,) = logs
+    assert (line["event"], line["error"], "exc_info" in line) == ("reading_failed", "ZeroDivisionError", False)
+    assert "fake_reader.py:" in line["at"]
+    assert "told" not in str(line)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [(TEXT.upper() + "!", Reason.DOCUMENT_CHANGED), (TEXT, Reason.SPAN_MISMATCH)],
+)
+def test_a_span_that_fails_validation_is_a_dead_letter_with_its_candidate(text: str, reason: Reason) -> None:
+    reader = fake_reader()
+    one = planned(reader, "a", "where from ?")
+    document = one.plan.document
+    if reason is Reason.SPAN_MISMATCH:
+        document = replace(document, ends=document.ends - 1)
+    windows = tuple(replace(window, document=document) for window in one.plan.windows)
+    damaged = replace(one, plan=replace(one.plan, text=text, document=document, windows=windows))
+    (settled,) = answer(reader, damaged)
+    assert settled.reason is reason
+    assert letter(settled).stage is Stage.VALIDATE
+    assert letter(settled).candidate is not None

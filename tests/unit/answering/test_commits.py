@@ -1,0 +1,276 @@
+"""What is published with which offsets, and what happens when it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from spanstream.consumer.answering.commits import Commits
+from spanstream.consumer.answering.documents import BadDocument, Progress
+from spanstream.consumer.answering.outcomes import Outcomes, Settled
+from spanstream.consumer.answering.report import Reporter
+from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
+from spanstream.consumer.delivery.circuit import Circuit
+from spanstream.consumer.errors import CircuitOpen, Fenced, Retryable, SpanstreamError, Stop
+from spanstream.consumer.metrics import Metrics
+from spanstream.consumer.settings import RetrySettings
+from spanstream.schemas.dead_letters import Reason, Stage, from_headers
+from spanstream.schemas.errors import InvalidRecord
+from tests.support.events.asked import TOPICS, asked
+from tests.support.memory.fake_time import FakeClock
+from tests.support.model.fake_reader import MANIFEST
+
+Q0, Q1 = Partition(TOPICS.questions, 0), Partition(TOPICS.questions, 1)
+D0 = Partition(TOPICS.documents, 0)
+NONE = Progress((), {})
+
+
+@dataclass
+class Publications:
+    """A publisher that remembers, and fails when it is told to."""
+
+    done: list[tuple[tuple[Outgoing, ...], dict[Partition, int]]] = field(default_factory=list)
+    tried: int = 0
+    errors: list[SpanstreamError] = field(default_factory=list)
+    closed: bool = False
+
+    def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
+        self.tried += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        self.done.append((tuple(records), dict(offsets)))
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class Followed:
+    """Documents of which only the progress counts."""
+
+    now: Progress = NONE
+    told: list[Progress] = field(default_factory=list)
+
+    def progress(self) -> Progress:
+        return self.now
+
+    def committed(self, progress: Progress) -> None:
+        self.told.append(progress)
+        self.now = NONE
+
+
+class Rig:
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.publisher = Publications()
+        self.documents = Followed()
+        self.metrics = Metrics()
+        self.outcomes = Outcomes(TOPICS, RetrySettings(), MANIFEST, source="s", clock=self.clock)
+        documents: Any = self.documents
+        unobserved: Any = None
+        self.commits = Commits(
+            self.publisher,
+            documents,
+            self.outcomes,
+            circuit=Circuit(window=10, min_records=4, max_share=0.5),
+            reporter=Reporter(self.metrics, unobserved, self.clock),
+            clock=self.clock,
+        )
+
+    def settled(self, record: Record, reason: Reason = Reason.DOCUMENT_MISSING) -> Settled:
+        return self.outcomes.dead_letter(record, reason, "no", Stage.RESOLVE)
+
+    def publish(self, *records: Record) -> bool:
+        attempt = self.commits.attempt(records, [self.settled(record) for record in records])
+        return self.commits.publish(attempt)
+
+    def bad_document(self, offset: int) -> Progress:
+        record = Record(D0, offset, b"d", b"{}")
+        bad = BadDocument(record, InvalidRecord(Reason.INVALID_EVENT, "text: Field required"))
+        return Progress((bad,), {D0: record.next_offset})
+
+    def failures(self, kind: str) -> float | None:
+        return self.metrics.registry.get_sample_value("spanstream_publish_failures_total", {"kind": kind})
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+def test_a_chunk_commits_behind_the_last_record_of_each_partition(rig: Rig) -> None:
+    assert rig.publish(asked(at=(0, 4)), asked(at=(1, 9)), asked(at=(0, 5)))
+    ((outgoing, offsets),) = rig.publisher.done
+    assert len(outgoing) == 3
+    assert offsets == {Q0: 6, Q1: 10}
+
+
+def test_progress_of_the_documents_goes_with_the_chunk(rig: Rig) -> None:
+    rig.documents.now = progress = rig.bad_document(7)
+    assert rig.publish(asked())
+    ((outgoing, offsets),) = rig.publisher.done
+    assert offsets == {Q0: 1, D0: 8}
+    letter = from_headers(outgoing[-1].headers)
+    assert (letter.reason, letter.stage, letter.topic, letter.offset) == (
+        Reason.INVALID_EVENT,
+        Stage.DECODE,
+        TOPICS.documents,
+        7,
+    )
+    assert rig.documents.told == [progress]
+
+
+def test_what_failed_is_tried_again_as_it_was_after_a_pause(rig: Rig) -> None:
+    rig.documents.now = rig.bad_document(7)
+    attempt = rig.commits.attempt([asked()], [rig.settled(asked())])
+    rig.publisher.errors = [Retryable("busy")]
+    assert not rig.commits.publish(attempt)
+    assert rig.documents.told == []
+    assert [rig.commits.may_publish] == [False]
+    assert rig.failures("retryable") == 1
+    rig.clock.sleep(0.5)
+    assert [rig.commits.may_publish] == [True]
+    rig.documents.now = rig.bad_document(8)
+    assert rig.commits.publish(attempt)
+    assert rig.publisher.done == [(attempt.outgoing, dict(attempt.offsets))]
+
+
+def test_fenced_is_for_the_caller_and_stop_for_the_program(rig: Rig) -> None:
+    rig.publisher.errors = [Fenced("gone"), Stop("refused")]
+    with pytest.raises(Fenced):
+        rig.publish(asked())
+    assert rig.failures("fenced") == 1
+    assert rig.documents.told == []
+    with pytest.raises(Stop):
+        rig.publish(asked())
+
+
+def test_poison_opens_the_circuit_before_anything_is_published(rig: Rig) -> None:
+    records = [asked(at=(0, offset)) for offset in range(4)]
+    with pytest.raises(CircuitOpen):
+        rig.commits.attempt(records, [rig.settled(record, Reason.UNDECODABLE) for record in records])
+    assert rig.publisher.tried == 0
+
+
+def test_repeating_an_attempt_is_not_judged_again(rig: Rig) -> None:
+    records = [asked(at=(0, offset)) for offset in range(3)]
+    attempt = rig.commits.attempt(records, [rig.settled(record, Reason.UNDECODABLE) for record in records])
+    rig.publisher.errors = [Retryable("busy")] * 3
+    assert [rig.commits.publish(attempt) for _ in range(4)] == [False, False, False, True]
+
+
+def test_progress_alone_is_committed_now_and_then(rig: Rig) -> None:
+    rig.commits.start_from({Q0: 5})
+    rig.documents.now = Progress((), {D0: 3})
+    rig.commits.publish_progress({})
+    assert rig.publisher.done == [((), {D0: 3})]
+    rig.documents.now = Progress((), {D0: 4})
+    rig.commits.publish_progress({})
+    assert len(rig.publisher.done) == 1
+    rig.clock.sleep(1.0)
+    rig.commits.publish_progress({})
+    assert rig.publisher.done[1:] == [((), {D0: 4})]
+
+
+def test_progress_is_committed_at_once_where_that_is_wanted(rig: Rig) -> None:
+    rig.commits.publish_progress({})
+    rig.documents.now = rig.bad_document(1)
+    rig.commits.publish_progress({}, at_once=True)
+    assert len(rig.publisher.done) == 1
+
+
+def test_where_nothing_is_new_nothing_is_published(rig: Rig) -> None:
+    rig.commits.start_from({Q0: 5, Q1: None})
+    rig.commits.publish_progress({Q0: 5, Q1: 0})
+    assert rig.publisher.tried == 0
+
+
+def test_positions_past_transaction_markers_are_committed_once(rig: Rig) -> None:
+    rig.commits.start_from({Q0: 5, Q1: None})
+    rig.commits.publish_progress({Q0: 6, Q1: 3})
+    assert rig.publisher.done == [((), {Q0: 6, Q1: 3})]
+    rig.clock.sleep(2.0)
+    rig.commits.publish_progress({Q0: 6, Q1: 3})
+    assert len(rig.publisher.done) == 1
+
+
+def test_positions_of_partitions_of_which_nothing_is_known_are_left_alone(rig: Rig) -> None:
+    rig.commits.publish_progress({Q0: 6})
+    assert rig.publisher.tried == 0
+
+
+def test_progress_that_failed_is_repeated_as_it_was(rig: Rig) -> None:
+    rig.commits.start_from({Q0: 5})
+    rig.publisher.errors = [Retryable("busy")]
+    rig.commits.publish_progress({Q0: 6})
+    rig.clock.sleep(1.0)
+    rig.documents.now = Progress((), {D0: 3})
+    rig.commits.publish_progress({Q0: 7})
+    assert rig.publisher.done == [((), {Q0: 6})]
+
+
+def test_unfinished_progress_comes_before_the_next_chunk_for_it_would_take_its_commit_back(rig: Rig) -> None:
+    rig.commits.start_from({Q0: 5})
+    rig.documents.now = rig.bad_document(7)
+    rig.publisher.errors = [Retryable("the outcome is not known"), Retryable("still")]
+    rig.commits.publish_progress({Q0: 6})
+    rig.clock.sleep(1.0)
+    assert not rig.commits.finish_progress()
+    assert rig.commits.finish_progress()
+    assert rig.publish(asked(at=(0, 6)))
+    assert [offsets for _, offsets in rig.publisher.done] == [{Q0: 6, D0: 8}, {Q0: 7}]
+    assert [len(outgoing) for outgoing, _ in rig.publisher.done] == [1, 1]
+    rig.clock.sleep(1.0)
+    rig.commits.publish_progress({Q0: 7})
+    assert len(rig.publisher.done) == 2
+
+
+def test_fenced_progress_is_given_up_and_made_anew(rig: Rig) -> None:
+    rig.documents.now = rig.bad_document(7)
+    rig.publisher.errors = [Fenced("gone")]
+    with pytest.raises(Fenced):
+        rig.commits.publish_progress({})
+    assert rig.commits.finish_progress()
+    rig.clock.sleep(1.0)
+    rig.documents.now = Progress((), {})
+    rig.commits.publish_progress({})
+    assert rig.publisher.tried == 1
+
+
+def test_partitions_that_leave_take_unfinished_progress_with_them_and_it_is_said_so(rig: Rig) -> None:
+    rig.commits.start_from({Q0: 5, Q1: 5})
+    assert not rig.commits.forget([Q1])
+    rig.publisher.errors = [Retryable("busy")]
+    rig.commits.publish_progress({Q0: 6, Q1: 9})
+    assert rig.commits.forget([Q0])
+    rig.clock.sleep(2.0)
+    rig.commits.publish_progress({Q0: 6, Q1: 9})
+    assert rig.publisher.done == []
+
+
+def test_nothing_is_published_in_doubt(rig: Rig) -> None:
+    rig.commits.doubt()
+    assert not rig.commits.may_publish
+    rig.documents.now = rig.bad_document(1)
+    rig.commits.publish_progress({}, at_once=True)
+    assert rig.publisher.tried == 0
+    rig.commits.start_from({})
+    assert rig.commits.may_publish
+
+
+def test_dead_letters_are_counted_when_they_are_committed(rig: Rig) -> None:
+    attempt = rig.commits.attempt([asked()], [rig.settled(asked())])
+    rig.publisher.errors = [Retryable("busy")]
+    sample, labels = "spanstream_dead_letters_total", {"reason": "document_missing"}
+    assert not rig.commits.publish(attempt)
+    assert rig.metrics.registry.get_sample_value(sample, labels) is None
+    assert rig.commits.publish(attempt)
+    assert rig.metrics.registry.get_sample_value(sample, labels) == 1
+
+
+def test_closing_closes_the_publisher(rig: Rig) -> None:
+    rig.commits.close()
+    assert rig.publisher.closed

@@ -1,0 +1,175 @@
+"""Documents by id, as the compacted topic has them: read from a broker in memory."""
+
+from __future__ import annotations
+
+import pytest
+
+from spanstream.consumer.errors import Retryable
+from spanstream.schemas.errors import InvalidRecord
+from tests.support.memory.followed_documents import ONE, TOPIC, ZERO, FollowedDocuments
+
+
+@pytest.fixture
+def rig() -> FollowedDocuments:
+    return FollowedDocuments()
+
+
+def test_a_document_is_found_by_its_id_in_the_partition_of_its_questions(rig: FollowedDocuments) -> None:
+    rig.write("a", "one")
+    rig.documents.own({ZERO: None, ONE: None})
+    rig.read()
+    assert rig.text("a") == "one"
+    assert rig.text("a", 1) is None
+    assert rig.documents.known == 1
+
+
+def test_the_latest_text_counts_and_a_tombstone_deletes(rig: FollowedDocuments) -> None:
+    rig.write("a", "one")
+    rig.write("a", "two")
+    rig.documents.own({ZERO: None})
+    rig.read()
+    assert rig.text("a") == "two"
+    rig.put("a", None)
+    rig.read()
+    assert rig.text("a") is None
+    assert rig.documents.known == 0
+    rig.write("a", "three")
+    rig.read()
+    assert rig.text("a") == "three"
+
+
+def test_the_latest_record_decides_even_when_it_is_no_document(rig: FollowedDocuments) -> None:
+    rig.write("a", "one")
+    rig.put("a", b'{"document_id": "a"}')
+    rig.documents.own({ZERO: None})
+    rig.read()
+    with pytest.raises(InvalidRecord, match="text: Field required"):
+        rig.text("a")
+    rig.write("a", "mended")
+    rig.read()
+    assert rig.text("a") == "mended"
+
+
+def test_what_was_dead_lettered_by_an_earlier_owner_decides_just_the_same(rig: FollowedDocuments) -> None:
+    rig.write("a", "one")
+    rig.put("a", b"{}")
+    rig.documents.own({ZERO: 4})
+    rig.read()
+    assert not rig.documents.progress().bad
+    with pytest.raises(InvalidRecord):
+        rig.text("a")
+
+
+def test_a_partition_that_is_not_owned_is_no_reason_to_say_that_there_is_no_document(rig: FollowedDocuments) -> None:
+    rig.write("a", "one")
+    with pytest.raises(Retryable, match=r"documents\[0\]"):
+        rig.text("a")
+
+
+def test_texts_are_kept_in_memory_and_evicted_ones_are_read_again(rig: FollowedDocuments) -> None:
+    rig.documents = rig.follower(memory_bytes=2000)
+    for number in range(6):
+        rig.write(f"d{number}", f"text {number}")
+    rig.documents.own({ZERO: None})
+    rig.read()
+    assert [rig.text(f"d{number}") for number in range(6)] == [f"text {number}" for number in range(6)]
+    assert rig.reader.reread
+    before = len(rig.reader.reread)
+    assert rig.text("d5") == "text 5"
+    assert len(rig.reader.reread) == before
+
+
+def test_a_text_larger_than_the_memory_is_read_each_time(rig: FollowedDocuments) -> None:
+    rig.documents = rig.follower(memory_bytes=1000)
+    rig.write("a", "x" * 5000)
+    rig.documents.own({ZERO: None})
+    rig.read()
+    assert rig.text("a") == rig.text("a") == "x" * 5000
+    assert rig.reader.reread == [0, 0]
+
+
+def test_old_texts_are_not_decoded_and_not_kept_before_they_are_asked_for(rig: FollowedDocuments) -> None:
+    rig.write("a", "one")
+    rig.documents.own({ZERO: 2})
+    rig.read()
+    assert rig.text("a") == rig.text("a") == "one"
+    assert rig.reader.reread == [0]
+
+
+def test_an_evicted_document_that_was_compacted_away_is_not_there_until_its_new_version_is_read(
+    rig: FollowedDocuments,
+) -> None:
+    rig.documents = rig.follower(memory_bytes=1000)
+    rig.write("a", "x" * 5000)
+    rig.documents.own({ZERO: None})
+    rig.read()
+    rig.write("a", "new")
+    rig.broker.compact(TOPIC)
+    assert rig.text("a") is None
+    rig.read()
+    assert rig.text("a") == "new"
+
+
+def test_a_released_partition_that_comes_back_soon_is_not_read_again(rig: FollowedDocuments) -> None:
+    rig.write("a", "one")
+    rig.documents.own({ZERO: None})
+    rig.read()
+    rig.documents.release([ZERO])
+    with pytest.raises(Retryable):
+        rig.text("a")
+    rig.write("b", "two")
+    rig.clock.sleep(30.0)
+    rig.documents.poll()
+    rig.documents.own({ZERO: None})
+    rig.read()
+    assert (rig.text("a"), rig.text("b")) == ("one", "two")
+    assert [record.offset for record in rig.reader.polled] == [0, 2]
+
+
+def test_what_the_owner_in_between_dead_lettered_is_not_offered_again(rig: FollowedDocuments) -> None:
+    rig.put("a", b"bad")
+    rig.documents.own({ZERO: None})
+    rig.read()
+    rig.documents.release([ZERO])
+    rig.put("b", b"bad too")
+    rig.documents.poll()
+    rig.documents.own({ZERO: 2})
+    assert [bad.record.key for bad in rig.documents.progress().bad] == [b"b"]
+    rig.documents.release([ZERO])
+    rig.documents.own({ZERO: 4})
+    assert not rig.documents.progress().bad
+
+
+def test_a_partition_that_stays_away_is_forgotten_and_read_from_its_beginning_when_it_returns(
+    rig: FollowedDocuments,
+) -> None:
+    rig.write("a", "one")
+    rig.put("b", b"bad")
+    rig.documents.own({ZERO: None, ONE: None})
+    rig.read()
+    rig.documents.release([ZERO])
+    rig.clock.sleep(61.0)
+    rig.documents.poll()
+    assert rig.documents.known == 0
+    assert rig.reader.position(ZERO) is None
+    rig.documents.own({ZERO: 4})
+    rig.read()
+    assert rig.text("a") == "one"
+    assert [record.offset for record in rig.reader.polled if record.partition == ZERO] == [0, 2, 0, 2]
+
+
+def test_behind_tells_which_partitions_are_not_read_so_far(rig: FollowedDocuments) -> None:
+    rig.write("a", "one")
+    rig.documents.own({ZERO: None, ONE: None})
+    ends = rig.documents.ends()
+    assert ends == {ZERO: 2, ONE: 0}
+    assert rig.documents.behind(ends) == {ZERO}
+    rig.documents.poll()
+    assert not rig.documents.behind(ends)
+
+
+def test_nothing_is_asked_of_the_broker_while_nothing_is_owned(rig: FollowedDocuments) -> None:
+    rig.broker.fail_next("end_offsets", Retryable("asked"))
+    rig.broker.fail_next("poll", Retryable("asked"))
+    assert rig.documents.ends() == {}
+    assert rig.documents.poll() == 0

@@ -1,0 +1,245 @@
+"""The doctor: how checks are run, and what it says of the machine, the model and Redis."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from spanstream.consumer.cache.byte_store import ByteStore, MemoryStore, Reason, StoreUnavailable
+from spanstream.consumer.cli.program import app
+from spanstream.consumer.errors import Retryable, Stop
+from spanstream.consumer.operations.doctor import Check, Finding, Level, examine, machine, store
+from spanstream.consumer.operations.doctor.checks import secrets_of
+from spanstream.consumer.operations.doctor.finding import failed, ok
+from spanstream.consumer.operations.doctor.model import ModelChecks, threshold
+from spanstream.consumer.settings import HttpSettings, KafkaSettings, ModelSettings, RedisSettings, Settings
+from tests.support.model.fake_reader import MANIFEST
+
+INTEL = "model name\t: Example CPU\nflags\t\t: fpu sse2 avx2 avx512f {}\n"
+
+
+def raising(error: Exception) -> Callable[[], Finding]:
+    def look() -> Finding:
+        raise error
+
+    return look
+
+
+# How checks are run
+
+
+def test_what_stands_on_a_failed_check_is_one_line_together() -> None:
+    checks = [
+        Check("ground", raising(Stop("it is gone")), "dig"),
+        Check("house", lambda: ok("house", ""), "", ground="ground"),
+        Check("roof", lambda: ok("roof", ""), "", ground="house"),
+        Check("garden", lambda: ok("garden", ""), ""),
+    ]
+    assert list(examine(checks)) == [
+        failed("ground", "it is gone", "dig"),
+        ok("garden", ""),
+        Finding(Level.SKIPPED, "house, roof", "ground first"),
+    ]
+
+
+def test_what_did_not_answer_once_is_not_asked_again() -> None:
+    checks = [
+        Check("Kafka", lambda: ok("Kafka", ""), ""),
+        Check("topics", raising(Retryable("no answer")), "listen", ground="Kafka"),
+        Check("group", lambda: ok("group", ""), "", ground="Kafka"),
+    ]
+    found = list(examine(checks))
+    assert found[1:] == [failed("topics", "no answer", "listen"), Finding(Level.SKIPPED, "group", "topics first")]
+
+
+def test_a_refusal_of_one_thing_leaves_the_others_to_be_looked_at() -> None:
+    checks = [
+        Check("Kafka", lambda: ok("Kafka", ""), ""),
+        Check("topics", raising(Stop("refused; grant Read")), "", ground="Kafka"),
+        Check("group", lambda: ok("group", ""), "", ground="Kafka"),
+    ]
+    found = list(examine(checks))
+    assert found[1:] == [failed("topics", "refused", "grant Read"), ok("group", "")]
+
+
+def test_a_check_that_hangs_is_left_behind() -> None:
+    never = threading.Event()
+    hangs = Check("Redis", lambda: ok("Redis", str(never.wait())), "correct it", seconds=0.05)
+    assert list(examine([hangs])) == [failed("Redis", "no answer in 0.05 s", "correct it")]
+    never.set()
+
+
+def test_a_check_with_a_time_limit_gives_its_finding_and_its_errors() -> None:
+    fine = Check("one", lambda: ok("one", "fine"), "", seconds=30)
+    wrong = Check("two", raising(Stop("wrong")), "mend it", seconds=30)
+    assert list(examine([fine, wrong])) == [ok("one", "fine"), failed("two", "wrong", "mend it")]
+
+
+def test_secrets_are_blotted_out_whoever_repeats_them() -> None:
+    settings = Settings(
+        redis=RedisSettings.model_validate(
+            {"url": "redis://me:hunter%32@host/0", "client": {"ssl_password": "key-pw"}}
+        ),
+        kafka=KafkaSettings(client={"sasl.password": "swordfish", "sasl.username": "me"}),
+    )
+    said = "redis://me:hunter%32@host/0 said hunter2, hunter%32, key-pw and swordfish to me"
+    (finding,) = examine([Check("all", lambda: ok("all", said), "")], secrets_of(settings))
+    assert finding.detail == "*** said ***, ***, *** and *** to me"
+
+
+# The machine
+
+
+@pytest.mark.parametrize("flag", ["avx512_vnni", "avx_vnni"])
+def test_a_cpu_with_int8_dot_products_is_fine(tmp_path: Path, flag: str) -> None:
+    (tmp_path / "cpuinfo").write_text(INTEL.format(flag))
+    assert machine.int8(tmp_path / "cpuinfo").level is Level.OK
+
+
+def test_a_cpu_without_int8_dot_products_is_a_warning_that_says_int8_stays_right(tmp_path: Path) -> None:
+    (tmp_path / "cpuinfo").write_text(INTEL.format(""))
+    finding = machine.int8(tmp_path / "cpuinfo")
+    assert finding.level is Level.WARNING
+    assert "Example CPU" in finding.detail
+    assert "runs right, but slower" in finding.detail
+    assert finding.advice
+
+
+def test_a_machine_that_does_not_describe_its_cpu_is_no_fault(tmp_path: Path) -> None:
+    assert machine.int8(tmp_path / "nothing").level is Level.OK
+
+
+def test_more_threads_than_cpus_are_a_warning() -> None:
+    assert machine.cpus(2, None).level is Level.OK
+    assert machine.cpus(2, 2).level is Level.OK
+    finding = machine.cpus(2, 8)
+    assert finding.level is Level.WARNING
+    assert "SPANSTREAM_MODEL__THREADS" in finding.advice
+
+
+def test_a_taken_port_is_a_warning_for_it_may_be_the_running_consumers() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        finding = machine.http_port(HttpSettings(host="127.0.0.1", port=port))
+    assert finding.level is Level.WARNING
+    assert "SPANSTREAM_HTTP__PORT" in finding.advice
+    assert machine.http_port(HttpSettings(host="127.0.0.1", port=port)).level is Level.OK
+
+
+def test_an_address_that_is_not_this_machines_is_a_failure() -> None:
+    assert machine.http_port(HttpSettings(host="192.0.2.1", port=1234)).level is Level.FAILED
+
+
+@pytest.mark.parametrize("port", [None, 0])
+def test_no_port_and_any_port_are_always_free(port: int | None) -> None:
+    assert machine.http_port(HttpSettings(port=port)).level is Level.OK
+
+
+# The model
+
+
+def test_a_missing_artifact_is_named_and_the_self_test_waits(tmp_path: Path) -> None:
+    found = list(examine(ModelChecks(ModelSettings(path=tmp_path)).checks()))
+    assert [finding.level for finding in found] == [Level.FAILED, Level.SKIPPED]
+    assert str(tmp_path / "manifest.json") in found[0].detail
+    assert "SPANSTREAM_MODEL__PATH" in found[0].advice
+
+
+@pytest.mark.parametrize("wanted", ["default", "sure", 0.3, "0.3"])
+def test_a_threshold_is_a_name_of_the_artifact_or_a_number(wanted: float | str) -> None:
+    assert threshold(wanted, MANIFEST).level is Level.OK
+
+
+@pytest.mark.parametrize("wanted", ["unheard-of", "1.5", "nan"])
+def test_another_threshold_is_a_failure_that_names_those_there_are(wanted: str) -> None:
+    finding = threshold(wanted, MANIFEST)
+    assert finding.level is Level.FAILED
+    assert "default, sure" in finding.advice
+
+
+# Redis
+
+
+class Away(MemoryStore):
+    """Fails at one of its operations."""
+
+    def __init__(self, operation: str, reason: Reason) -> None:
+        super().__init__()
+        self._operation, self._reason = operation, reason
+        self.closed = False
+
+    def _do(self, operation: str) -> None:
+        if operation == self._operation:
+            raise StoreUnavailable(self._reason, f"Redis at host: {self._reason}")
+
+    def ping(self) -> None:
+        self._do("ping")
+
+    def set_many(self, items: Mapping[str, bytes]) -> None:
+        self._do("set")
+        super().set_many(items)
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
+        self._do("get")
+        return {} if self._operation == "forget" else super().get_many(keys)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_no_redis_is_fine() -> None:
+    finding = store.redis(lambda: None, "space")
+    assert finding.level is Level.OK
+    assert "not configured" in finding.detail
+
+
+def test_a_redis_that_takes_and_gives_is_fine() -> None:
+    assert store.redis(MemoryStore, "space").level is Level.OK
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+@pytest.mark.parametrize("operation", ["ping", "set", "get", "forget"])
+def test_a_redis_that_does_not_work_is_a_warning_that_says_what_to_do(operation: str, reason: Reason) -> None:
+    away = Away(operation, reason)
+    finding = store.redis(lambda: away, "space")
+    assert finding.level is Level.WARNING
+    assert finding.advice
+    assert away.closed
+
+
+def test_a_redis_url_that_is_none_is_a_failure_for_the_consumer_does_not_start_with_it() -> None:
+    def open_store() -> ByteStore:
+        raise Stop("the Redis URL cannot be read")
+
+    (finding,) = examine([Check("Redis", lambda: store.redis(open_store, "space"), "correct it")])
+    assert finding.level is Level.FAILED
+
+
+# The command
+
+
+def test_a_wrong_setting_is_one_line_and_nothing_else_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPANSTREAM_HTTP__PORT", "hunter2")
+    ended = CliRunner().invoke(app, ["doctor"])
+    assert ended.exit_code == 1
+    lines = ended.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["failed", "skipped"]
+    assert "SPANSTREAM_HTTP__PORT" in lines[0]
+    assert "->" in lines[0]
+    assert "hunter2" not in ended.output
+
+
+def test_programs_get_one_json_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPANSTREAM_HTTP__PORT", "hunter2")
+    ended = CliRunner().invoke(app, ["doctor", "--json"])
+    assert ended.exit_code == 1
+    told = json.loads(ended.stdout)
+    assert told["ok"] is False
+    assert [finding["level"] for finding in told["findings"]] == ["failed", "skipped"]
+    assert set(told["findings"][0]) == {"level", "subject", "detail", "advice"}

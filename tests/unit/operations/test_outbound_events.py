@@ -1,0 +1,132 @@
+"""Lines of JSON on their way to Kafka: checked as the consumer will check them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spanstream.consumer.broker.protocols import Outgoing, Partition
+from spanstream.consumer.errors import Retryable
+from spanstream.consumer.operations.publishing import Refused, document_record, publish_lines, question_record
+from spanstream.schemas.codec import decode_document, decode_question
+from spanstream.schemas.errors import InvalidRecord, Reason
+from spanstream.schemas.limits import Limits
+from tests.support.events.event_strategies import documents, questions
+
+LIMITS = Limits()
+
+
+def line(**fields: Any) -> bytes:
+    return json.dumps(fields).encode()
+
+
+class Sent:
+    """A publisher that keeps what it is given, call by call."""
+
+    def __init__(self) -> None:
+        self.calls: list[list[Outgoing]] = []
+
+    def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
+        assert not offsets
+        self.calls.append(list(records))
+
+    def close(self) -> None:
+        pass
+
+
+def nothing_is_refused(refused: Refused) -> None:
+    pytest.fail(str(refused))
+
+
+def as_document(one: bytes) -> Outgoing:
+    return document_record(one, "docs", LIMITS)
+
+
+@given(documents)
+def test_a_document_is_sent_as_it_is_read_and_keyed_by_its_id(document: Any) -> None:
+    record = as_document(document.model_dump_json().encode())
+    assert record.key == document.document_id.encode()
+    assert decode_document(record.value or b"", LIMITS) == document
+    assert dict(record.headers)["ce_type"] == b"spanstream.document.v1"
+
+
+@given(questions())
+def test_a_question_is_keyed_by_its_document_or_by_itself(question: Any) -> None:
+    record = question_record(question.model_dump_json().encode(), "asked", LIMITS)
+    assert record.key == (question.document_id or question.question_id).encode()
+    assert decode_question(record.value or b"", LIMITS) == question
+
+
+def test_the_same_event_sent_again_has_the_same_id_and_another_text_another() -> None:
+    one, same, other = (as_document(line(document_id="d", text=text)) for text in ("a", "a", "b"))
+    ids = [dict(record.headers)["ce_id"] for record in (one, same, other)]
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_a_null_text_is_the_tombstone_that_deletes_the_document() -> None:
+    assert as_document(line(document_id="d", text=None)) == Outgoing("docs", b"d", None)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        line(document_id="", text=None),
+        line(document_id=7, text=None),
+        line(document_id="a\u0000b", text=None),
+        line(document_id="x" * 300, text=None),
+        line(document_id="d", text=None, title="t"),
+        line(text=None),
+        line(document_id="d"),
+        b"null",
+        b"[",
+    ],
+)
+def test_what_deletes_nothing_and_is_no_document_is_refused(wrong: bytes) -> None:
+    with pytest.raises(InvalidRecord):
+        as_document(wrong)
+
+
+def test_every_line_is_published_but_the_wrong_ones_which_are_told_by_number() -> None:
+    lines = [b" \n", line(document_id="a", text="1"), b"{\n", b"", line(document_id="b", text="2") + b"\r\n"]
+    refused: list[Refused] = []
+    sent = Sent()
+    assert publish_lines(lines, as_document, sent, refused.append) == 2
+    assert [record.key for record in sent.calls[0]] == [b"a", b"b"]
+    assert [(one.line, one.error.reason) for one in refused] == [(3, Reason.UNDECODABLE)]
+
+
+def test_many_lines_go_in_batches_in_their_order() -> None:
+    sent = Sent()
+    lines = (line(document_id=str(number), text="t") for number in range(1001))
+    assert publish_lines(lines, as_document, sent, nothing_is_refused) == 1001
+    assert [len(call) for call in sent.calls] == [500, 500, 1]
+    assert [record.key for call in sent.calls for record in call] == [b"%d" % number for number in range(1001)]
+
+
+def test_no_lines_are_no_call() -> None:
+    sent = Sent()
+    assert publish_lines([], as_document, sent, nothing_is_refused) == 0
+    assert sent.calls == []
+
+
+def test_a_failure_is_the_callers() -> None:
+    class Failing(Sent):
+        def publish(self, *_: object) -> None:
+            raise Retryable("no answer")
+
+    with pytest.raises(Retryable):
+        publish_lines([line(document_id="a", text="1")], as_document, Failing(), nothing_is_refused)
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_make_a_record_or_a_refusal(anything: bytes) -> None:
+    for make in (document_record, question_record):
+        try:
+            make(anything, "t", LIMITS)
+        except InvalidRecord:
+            continue

@@ -1,0 +1,74 @@
+"""The arithmetic of sizes: enough for the load, not a pod more, and every input counts in its direction."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spanstream.consumer.operations.sizing import Load, Machine, chart_values, size_of
+from spanstream.consumer.settings import Settings
+
+SETTINGS = Settings.model_construct()
+loads = st.builds(
+    Load,
+    questions_per_second=st.floats(0.01, 10_000),
+    windows_per_question=st.floats(0.1, 64),
+    documents=st.integers(0, 10_000_000),
+    wait_seconds=st.floats(0.1, 600),
+    growth=st.floats(1, 10),
+)
+machines = st.builds(
+    Machine,
+    threads=st.integers(1, 64),
+    windows_per_second=st.floats(0.1, 10_000),
+    program_bytes=st.integers(1 << 26, 1 << 31),
+    utilisation=st.floats(0.05, 1),
+)
+
+
+def test_the_documents_own_example() -> None:
+    size = size_of(Load(40, 2), Machine(2, 70, 170 << 20), SETTINGS)
+    assert size.questions_per_second == pytest.approx(24.5)
+    assert (size.pods, size.partitions, size.threads, size.lag_per_pod) == (2, 4, 2, 245)
+
+
+@given(load=loads, machine=machines)
+def test_the_pods_keep_up_and_one_less_would_not(load: Load, machine: Machine) -> None:
+    size = size_of(load, machine, SETTINGS)
+    windows = load.questions_per_second * load.windows_per_question
+    each = machine.windows_per_second * machine.utilisation
+    assert size.pods * each >= windows * (1 - 1e-9)
+    assert size.pods == 1 or (size.pods - 1) * each < windows * (1 + 1e-9)
+
+
+@given(load=loads, machine=machines)
+def test_there_are_partitions_for_every_pod_and_for_the_growth(load: Load, machine: Machine) -> None:
+    size = size_of(load, machine, SETTINGS)
+    assert size.pods <= size.partitions < size.pods * load.growth + 1
+
+
+@given(load=loads, machine=machines)
+def test_memory_holds_what_the_settings_allow_and_the_documents_index(load: Load, machine: Machine) -> None:
+    size = size_of(load, machine, SETTINGS)
+    caches = SETTINGS.documents.memory_bytes + SETTINGS.cache.memory_bytes + 2 * SETTINGS.chunk.backlog_bytes
+    assert size.memory_bytes >= 1.25 * (machine.program_bytes + caches + 200 * load.documents)
+    assert size.memory_bytes % (64 << 20) == 0
+
+
+@given(load=loads, machine=machines)
+def test_a_pods_lag_is_cleared_in_the_time_that_a_question_may_wait(load: Load, machine: Machine) -> None:
+    size = size_of(load, machine, SETTINGS)
+    assert size.lag_per_pod == 1 or size.lag_per_pod / size.questions_per_second <= load.wait_seconds * (1 + 1e-9)
+    assert size.lag_per_pod + 1 > math.floor(size.questions_per_second * load.wait_seconds)
+
+
+def test_values_for_the_chart_say_what_was_computed() -> None:
+    size = size_of(Load(40, 2), Machine(2, 70, 170 << 20), SETTINGS)
+    written = chart_values(size)
+    assert "partitions: 4" in written
+    assert "maxReplicas: 2" in written
+    assert "lagPerReplica: 245" in written
+    assert f"memory: {size.memory_bytes >> 20}Mi" in written

@@ -1,0 +1,169 @@
+"""What the documents for people say is true: settings, metrics, reasons, commands, targets, tests, links, examples."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from spanstream.consumer.cli.program import app
+from spanstream.consumer.errors import Stop
+from spanstream.consumer.metrics import Metrics
+from spanstream.consumer.settings import load_settings
+from spanstream.consumer.settings_table import BEGIN, END, Row, main, rows, table, written_into
+from spanstream.consumer.triage.metrics import TriageMetrics
+from spanstream.schemas.codec import decode_answer, decode_document, decode_question
+from spanstream.schemas.dead_letters import DLQ_HEADERS
+from spanstream.schemas.errors import Reason
+from spanstream.schemas.limits import Limits
+
+ROOT = Path(__file__).parents[3]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+ALL = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+
+
+def tables_first_cells(heading: str) -> list[str]:
+    """What stands in code marks in the first column of the first table below a heading of the README."""
+    below = README.partition(f"\n{heading}\n")[2]
+    rows_of_table = below[below.index("|---") :].partition("\n\n")[0].splitlines()[1:]
+    return [row.split("|")[1].strip().strip("`") for row in rows_of_table]
+
+
+def test_the_table_of_settings_is_current() -> None:
+    assert written_into(README) == README
+
+
+def test_every_setting_says_what_it_is() -> None:
+    for row in rows():
+        assert row.description.endswith("."), row.name
+        assert "\n" not in row.description
+
+
+def outcome() -> object:
+    """The settings as they are, or the line that refuses them."""
+    try:
+        return load_settings()
+    except Stop as refusal:
+        return str(refusal)
+
+
+@pytest.mark.parametrize("row", list(rows()), ids=lambda row: row.name)
+def test_the_environment_sets_what_the_table_names(row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
+    untouched = outcome()
+    monkeypatch.setenv(row.name, "{")
+    assert outcome() != untouched
+
+
+def test_a_default_written_into_the_environment_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    without = load_settings()
+    for row in rows():
+        if row.default and not row.name.endswith("MODEL__PATH"):
+            monkeypatch.setenv(row.name, row.default)
+    assert load_settings() == without
+
+
+def test_writing_the_table_replaces_what_stands_between_the_marks(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
+    assert main(["--check", str(page)]) == 1
+    assert main(["--write", str(page)]) == 0
+    assert main(["--check", str(page)]) == 0
+    assert page.read_text(encoding="utf-8") == f"before\n{BEGIN}\n{table()}\n{END}\nafter\n"
+
+
+def test_every_setting_that_is_mentioned_exists() -> None:
+    known = {row.name for row in rows()}
+    for name in re.findall(r"`(SPANSTREAM_[A-Z_]+[A-Z])`", ALL):
+        assert name in known or name.startswith("SPANSTREAM_TEST_"), name
+
+
+def metrics_listed(page: str) -> dict[str, str]:
+    return dict(re.findall(r"^\| `(spanstream_\w+)(?:\{\w+\})?` \| \w+ \| (.+) \|$", page, flags=re.MULTILINE))
+
+
+def test_every_metric_of_the_triage_stream_is_listed_with_its_meaning() -> None:
+    families = TriageMetrics().registry.collect()
+    assert metrics_listed((ROOT / "docs" / "triage.md").read_text(encoding="utf-8")) == {
+        family.name + ("_total" if family.type == "counter" else ""): family.documentation for family in families
+    }
+
+
+def test_every_metric_is_listed_with_its_meaning() -> None:
+    listed = metrics_listed(OPERATIONS)
+    families = list(Metrics().registry.collect())
+    assert listed == {
+        family.name + ("_total" if family.type == "counter" else ""): family.documentation for family in families
+    }
+
+
+def test_every_reason_and_header_of_a_dead_letter_is_explained() -> None:
+    assert tables_first_cells("## Dead letters") == [str(reason) for reason in Reason]
+    for header in DLQ_HEADERS.values():
+        assert f"`{header}`" in README
+
+
+def test_every_command_that_is_mentioned_exists() -> None:
+    root: Any = get_command(app)
+    mentioned = re.findall(r"`(?:\w+=\S+ )?spanstream ([a-z][a-z ]*[a-z])(?: [^`]*)?`", ALL)
+    mentioned += re.findall(r"^\s*(?:\w+=\S+ )?spanstream ([a-z][a-z ]*[a-z])", ALL, flags=re.MULTILINE)
+    assert mentioned
+    for words in mentioned:
+        command = root
+        for word in words.split():
+            if not hasattr(command, "commands"):
+                break
+            assert word in command.commands, words
+            command = command.commands[word]
+
+
+def test_every_make_target_that_is_mentioned_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, flags=re.MULTILINE))
+    kinds = re.search(r"^KINDS := (.+)$", makefile, flags=re.MULTILINE)
+    assert kinds is not None
+    targets |= {f"test-{kind}" for kind in kinds[1].split()}
+    mentioned = set(re.findall(r"(?:`|^)make ([a-z][a-z0-9-]*)", ALL, flags=re.MULTILINE))
+    assert mentioned
+    assert mentioned <= targets
+
+
+def test_every_kind_of_test_is_a_folder() -> None:
+    kinds = [cell.removeprefix("make test-") for cell in tables_first_cells("## Development")]
+    for kind in kinds:
+        assert (ROOT / "tests" / kind).is_dir()
+
+
+def test_every_test_that_is_named_as_a_proof_exists() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(?:(\w+)::)?(\w+)`", ALL)
+    assert named
+    for path, group, name in named:
+        text = (ROOT / path).read_text(encoding="utf-8")
+        body = text.partition(f"\nclass {group}:")[2] if group else text
+        assert re.search(rf"^{'    ' if group else ''}def {name}\(", body, flags=re.MULTILINE), f"{path}::{name}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_examples_are_events_and_the_answer_stands_in_the_document() -> None:
+    document, question, answer = (
+        json.dumps(json.loads(block)).encode() for block in re.findall(r"```json\n(.+?)```", README, flags=re.DOTALL)
+    )
+    text = decode_document(document, Limits())
+    asked = decode_question(question, Limits())
+    given = decode_answer(answer)
+    assert asked.document_id == given.document_id == text.document_id
+    assert given.question_id == asked.question_id
+    assert given.metadata == asked.metadata
+    assert given.document_sha256 == text.sha256
+    assert given.answer is not None
+    assert given.answer.text == text.text[given.answer.char_start : given.answer.char_end]

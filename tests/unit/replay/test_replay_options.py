@@ -1,0 +1,58 @@
+"""Options of `spanstream replay` that are refused before anything connects, and what the others come to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from spanstream.consumer.cli.program import app
+from spanstream.consumer.cli.replay.options import selection
+from spanstream.consumer.replay.letters.selection import Selection, Span
+
+
+def invoke(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["replay", *arguments], env={"SPANSTREAM_LOG__LEVEL": "error", "COLUMNS": "200"})
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("run", "--yes", "--state", "parked"), ("list", "--since", "yesterday"), ("list", "--attempts", ".."),
+     ("list", "--attempts", "3..x"), ("list", "--key", "hex:zz"), ("list", "--header", "team"),
+     ("list", "--state", "lost"), ("show", "x"), ("run", "--rename-header", "a"), ("run", "--limit", "0"),
+     ("run", "--rate", "0"), ("manifest",), ("no-such-verb",)],
+)  # fmt: skip
+def test_wrong_usage_exits_with_2(arguments: tuple[str, ...]) -> None:
+    assert invoke(*arguments).exit_code == 2
+
+
+@pytest.mark.parametrize("verb", ["summary", "list", "show", "check", "run", "manifest", "prepare"])
+def test_every_verb_explains_itself_with_an_example(verb: str) -> None:
+    said = invoke(verb, "--help").stdout
+    assert f"Example: spanstream replay {verb}" in said
+    if verb not in {"manifest", "prepare"}:
+        assert "--reason" in said
+
+
+def test_options_come_to_a_selection() -> None:
+    found = selection(
+        reason=["a", "b"],
+        origin_offset="10..",
+        since="2026-01-31",
+        until="2026-01-31T00:00:01+01:00",
+        key=["text", "hex:00ff"],
+        attempts="2",
+        header=["a=b=c"],
+        state="any",
+    )
+    assert found == Selection(
+        reasons=("a", "b"),
+        offsets=Span(10, None),
+        since_ms=1_769_817_600_000,
+        until_ms=1_769_814_001_000,
+        keys=(b"text", b"\x00\xff"),
+        attempts=Span(2, 2),
+        headers=(("a", "b=c"),),
+        state=None,
+    )

@@ -1,0 +1,353 @@
+"""A run over a broker in memory, with everything going wrong that a broker can do to it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spanstream.consumer.broker.protocols import UNREADABLE_HEADERS, Outgoing, Partition
+from spanstream.consumer.errors import Fenced, Retryable, Stop
+from spanstream.consumer.replay.letters.ledger import parking_of
+from spanstream.consumer.replay.letters.selection import Selection
+from spanstream.consumer.replay.sending.manifest import BatchState
+from spanstream.consumer.replay.sending.plan import Outcome
+from spanstream.consumer.replay.sending.sender import Tally
+from spanstream.schemas.dead_letters import Reason
+from tests.support.events.dead_letters import dead_letter, name_of
+from tests.support.memory.memory_replay import DEAD, GROUP, ORIGIN, Faulty, Killed, MemoryReplay
+
+MISSING = Selection(reasons=("document_missing",))
+
+
+def test_every_dead_letter_goes_back_as_it_was_and_stays_where_it_is() -> None:
+    replay = MemoryReplay()
+    names = replay.fill(10, headers=(("own2", None), ("ünï", b"\xff")), key=None, value=b"\xff\x00")
+    before = replay.at(DEAD)
+    tally, books = replay.run()
+    assert tally.outcomes == {Outcome.REPLAYED: 10}
+    assert replay.names_at(ORIGIN) == names == sorted(books.committed, key=lambda name: (len(name), name))
+    for record in replay.at(ORIGIN):
+        assert (record.key, record.value) == (None, b"\xff\x00")
+        assert record.headers[1:3] == (("own2", None), ("ünï", b"\xff"))
+        assert record.partition.number == int(name_of(record.headers)[1:]) % 3
+    assert replay.at(DEAD) == before
+    assert replay.lag() == 0
+    assert replay.survey().open == 0
+
+
+def test_a_tombstone_goes_back_as_one() -> None:
+    replay = MemoryReplay()
+    replay.send(dead_letter(DEAD, "q", origin="documents", key=b"d", value=None))
+    replay.run()
+    assert [(record.key, record.value) for record in replay.at("documents")] == [(b"d", None)]
+
+
+def test_what_is_not_selected_stays_open_and_is_found_by_a_later_selection() -> None:
+    replay = MemoryReplay()
+    for number in range(12):
+        reason = Reason.DOCUMENT_MISSING if number % 3 else Reason.UNDECODABLE
+        replay.send(dead_letter(DEAD, f"q{number}", reason, origin=ORIGIN, partition=number % 3 and 1))
+    replay.run(MISSING)
+    assert len(replay.at(ORIGIN)) == 8
+    assert replay.lag() > 0
+    assert replay.run(MISSING)[0].sent == 0
+    replay.run(Selection(reasons=("undecodable",)))
+    assert Counter(replay.names_at(ORIGIN)) == Counter(f"q{number}" for number in range(12))
+    assert replay.lag() == 0
+
+
+def test_the_lag_is_never_less_than_what_is_left() -> None:
+    replay = MemoryReplay(partitions=1)
+    replay.fill(20)
+    for number in (3, 9, 0, 1, 19):
+        replay.run(Selection(place=(0, 2 * number)))  # a marker stands behind each record
+        assert replay.lag() >= replay.survey().open
+    assert replay.broker.committed(GROUP)[Partition(DEAD, 0)] == 4
+
+
+def test_a_limit_is_kept_and_the_next_run_goes_on() -> None:
+    replay = MemoryReplay()
+    replay.fill(10)
+    assert replay.run(limit=7)[0].sent == 7
+    assert replay.survey(limit=2).selected == 2
+    assert replay.run(limit=7)[0].sent == 3
+    assert Counter(replay.names_at(ORIGIN)) == Counter(f"q{number}" for number in range(10))
+
+
+def test_what_fails_again_meanwhile_is_the_next_runs() -> None:
+    replay = MemoryReplay()
+    replay.fill(3)
+    ready, _ = replay.replay()
+    replay.send(dead_letter(DEAD, "late", origin=ORIGIN))
+    assert ready.run().sent == 3
+    assert "late" not in replay.names_at(ORIGIN)
+    assert replay.survey().open == 1
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.sampled_from(["ok", "lost", "failed", "killed", "killed-after"]), max_size=12),
+    st.integers(0, 25),
+    st.integers(1, 6),
+    st.sets(st.integers(0, 24)),
+)
+def test_whatever_goes_wrong_each_selected_record_is_there_once(
+    words: list[str], count: int, batch: int, others: set[int]
+) -> None:
+    replay = MemoryReplay()
+    wanted = []
+    for number in range(count):
+        reason = Reason.UNDECODABLE if number in others else Reason.DOCUMENT_MISSING
+        wanted += [f"q{number}"] if reason is Reason.DOCUMENT_MISSING else []
+        replay.send(dead_letter(DEAD, f"q{number}", reason, origin=ORIGIN, partition=number % 3))
+    committed: list[str] = []
+    unknown: list[str] = []
+    while True:
+        run, books = replay.replay(MISSING, batch=batch, publish=lambda: Faulty(replay.publisher(), words))
+        try:
+            run.run()
+        except Killed:
+            unknown += [
+                name_of(s.letter.record.headers) for steps, state in books.batches if state is None for s in steps
+            ]
+            committed += books.committed
+            continue
+        committed += books.committed
+        break
+    assert Counter(replay.names_at(ORIGIN)) == Counter(wanted)
+    assert len(committed) == len(set(committed))
+    assert set(committed) <= set(wanted) <= set(committed) | set(unknown)
+    assert replay.survey(MISSING).selected == 0
+    assert (replay.lag() == 0) is (len(wanted) == count)
+
+
+def test_who_is_taken_over_stops_and_nothing_is_doubled() -> None:
+    replay = MemoryReplay()
+    names = replay.fill(12)
+    others: list[int] = []
+
+    def begin_another_after_four(tally: Tally) -> bool:
+        if tally.sent >= 4 and not others:
+            others.append(replay.run()[0].sent)
+        return False
+
+    first, books = replay.replay(batch=2, interrupted=begin_another_after_four)
+    with pytest.raises(Stop, match="took over after 4 records"):
+        first.run()
+    assert others == [8]
+    assert Counter(replay.names_at(ORIGIN)) == Counter(names)
+    assert [state for _, state in books.batches] == [BatchState.COMMITTED, BatchState.COMMITTED, BatchState.ABORTED]
+
+
+def test_who_is_taken_over_and_told_something_vague_does_not_take_it_back() -> None:
+    replay = MemoryReplay()
+    names = replay.fill(12)
+    later: list[Any] = []
+
+    class Vague(Faulty):
+        """As a real broker now and then: who is fenced while it commits hears of an unknown error."""
+
+        def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
+            try:
+                super().publish(records, offsets)
+            except Fenced as error:
+                raise Retryable("an unknown error") from error
+
+    def later_begins_after_four(tally: Tally) -> bool:
+        if tally.sent >= 4 and not later:
+            # It has sent one batch, and is still at it.
+            later.append(replay.run(batch=2, interrupted=lambda other: other.sent >= 2)[0].sent)
+        return False
+
+    earlier, books = replay.replay(
+        batch=2, publish=lambda: Vague(replay.publisher(), []), interrupted=later_begins_after_four
+    )
+    with pytest.raises(Stop, match="took over after 4 records"):
+        earlier.run()
+    assert later == [2]
+    assert len(replay.at(ORIGIN)) == 6
+    assert [state for _, state in books.batches] == [BatchState.COMMITTED, BatchState.COMMITTED, BatchState.ABORTED]
+    replay.run()
+    assert Counter(replay.names_at(ORIGIN)) == Counter(names)
+
+
+def test_interrupted_it_finishes_its_batch_and_goes_on_when_started_again() -> None:
+    replay = MemoryReplay()
+    replay.fill(12)
+    tally, books = replay.run(batch=4, interrupted=lambda tally: tally.sent >= 4)
+    assert tally.sent == 4
+    assert [state for _, state in books.batches] == [BatchState.COMMITTED]
+    replay.run()
+    assert Counter(replay.names_at(ORIGIN)) == Counter(f"q{number}" for number in range(12))
+
+
+def test_a_broker_that_stays_away_is_given_up_and_nothing_is_lost() -> None:
+    replay = MemoryReplay()
+    replay.fill(4)
+    words = ["ok", *["failed"] * 100]
+    run, books = replay.replay(publish=lambda: Faulty(replay.publisher(), words))
+    with pytest.raises(Stop, match="run it again to go on"):
+        run.run()
+    assert replay.at(ORIGIN) == []
+    # The last batch was not settled: whether it was committed is for the topics to say.
+    assert {state for _, state in books.batches[:-1]} == {BatchState.ABORTED}
+    assert replay.run()[0].sent == 4
+
+
+def test_what_the_broker_refuses_stops_the_run_and_is_written_down_as_not_sent() -> None:
+    replay = MemoryReplay()
+    replay.fill(4)
+
+    class Refusing(Faulty):
+        def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
+            if offsets:  # not the run's own entry
+                raise Stop("not authorized")
+            super().publish(records, offsets)
+
+    run, books = replay.replay(publish=lambda: Refusing(replay.publisher(), []))
+    with pytest.raises(Stop, match="not authorized"):
+        run.run()
+    assert [state for _, state in books.batches] == [BatchState.ABORTED]
+    assert replay.run()[0].sent == 4
+
+
+def test_a_rate_is_kept() -> None:
+    replay = MemoryReplay()
+    replay.fill(20)
+    began = replay.clock.now
+    _, books = replay.run(rate=5.0, batch=100)
+    assert replay.clock.now - began >= 3.0
+    assert max(len(steps) for steps, _ in books.batches) == 5
+
+
+def fail_again(replay: MemoryReplay, *, strip: bool) -> None:
+    """The consumer fails on everything at the origin that it has not failed on yet; perhaps headers are lost."""
+    for record in replay.at(ORIGIN):
+        kept = () if strip else record.headers
+        letter = dead_letter(DEAD, "x", Reason.INVALID_EVENT, origin=ORIGIN, origin_partition=record.partition.number)
+        headers = (*kept, *(header for header in letter.headers if header[0].startswith("dlq.")))
+        replay.send(Outgoing(DEAD, record.key, record.value, headers))
+    replay.broker.create_topic(ORIGIN, replay.partitions)
+
+
+@pytest.mark.parametrize("strip", [False, True])
+def test_a_record_that_always_fails_ends_in_the_parking_topic(strip: bool) -> None:
+    replay = MemoryReplay()
+    replay.fill(5)
+    for turn in range(3):
+        tally, _ = replay.run()
+        assert tally.outcomes == {Outcome.REPLAYED: 5}, turn
+        fail_again(replay, strip=strip)
+    tally, _ = replay.run()
+    assert tally.outcomes == {Outcome.PARKED: 5}
+    assert replay.at(ORIGIN) == []
+    parked = replay.at(parking_of(DEAD))
+    assert len(parked) == 5
+    for record in parked:
+        assert record.header("replay.parked") == b"sent again 3 times"
+        assert record.header("dlq.reason") == b"invalid_event"  # still a dead letter, for whoever looks at it
+    assert replay.survey().open == 0
+    assert replay.lag() == 0
+
+
+def test_records_that_are_alike_are_all_sent() -> None:
+    replay = MemoryReplay(partitions=1)
+    for _ in range(10):
+        replay.send(dead_letter(DEAD, "same", origin=ORIGIN))
+    assert replay.run(limit=5, max_attempts=1)[0].outcomes == {Outcome.REPLAYED: 5}
+    assert replay.run(max_attempts=1)[0].outcomes == {Outcome.REPLAYED: 5}
+
+
+def test_what_cannot_be_sent_stays_with_a_reason_and_the_others_go() -> None:
+    replay = MemoryReplay()
+    replay.send(
+        dead_letter(DEAD, "fine", origin=ORIGIN),
+        dead_letter(DEAD, "keyless", origin="documents", key=None),
+        dead_letter(DEAD, "large", origin="small", value=b"x" * 500),
+        dead_letter(DEAD, "nowhere", origin="no-such-topic"),
+        dead_letter(DEAD, "circle", origin=DEAD),
+        dead_letter(DEAD, "internal", origin="__consumer_offsets"),
+        Outgoing(DEAD, b"k", b"v", (("own", b"silent"),)),
+        Outgoing(DEAD, b"k", b"v", to_headers_with_bad_topic()),
+    )
+    tally, books = replay.run()
+    assert replay.names_at(ORIGIN) == ["fine"]
+    reasons = {name_of(step.letter.record.headers): step.why for step in books.refused}
+    assert reasons == {
+        "keyless": "documents is compacted, and the record has no key",
+        "large": reasons["large"],
+        "nowhere": "the topic no-such-topic does not exist",
+        "circle": "dead is its own",
+        "internal": "__consumer_offsets is Kafka's own topic",
+        "silent": "its headers do not say where it came from: name a destination (--to)",
+        "unreadable": "header dlq.topic: it is not UTF-8",
+    }
+    assert "small takes 400" in reasons["large"]
+    assert tally.outcomes == {Outcome.REPLAYED: 1, Outcome.REFUSED: 7}
+    assert replay.survey().open == 7
+
+
+def to_headers_with_bad_topic() -> Any:
+    return (*dead_letter(DEAD, "unreadable").headers, ("dlq.topic", b"\xff"))
+
+
+def test_another_destination_lets_the_key_decide() -> None:
+    replay = MemoryReplay()
+    replay.send(
+        dead_letter(DEAD, "q1", origin="no-such-topic", origin_partition=7, key=b"a"),
+        Outgoing(DEAD, b"b", b"v", (("own", b"q2"),)),
+    )
+    replay.run(to=ORIGIN)
+    assert replay.names_at(ORIGIN) == ["q1", "q2"]
+
+
+def test_headers_that_the_client_cannot_give_out_keep_a_record_from_being_sent_anywhere() -> None:
+    replay = MemoryReplay()
+    replay.send(Outgoing(DEAD, b"k", b"v", UNREADABLE_HEADERS))
+    tally, _ = replay.run(to=ORIGIN)
+    assert tally.refusals == {"its headers cannot be read: a name is not UTF-8": 1}
+    assert replay.at(ORIGIN) == []
+
+
+def test_an_origin_with_fewer_partitions_now_lets_the_key_decide() -> None:
+    replay = MemoryReplay()
+    replay.send(dead_letter(DEAD, "q", origin=ORIGIN, origin_partition=11, key=b"k"))
+    assert replay.run()[0].sent == 1
+    assert replay.names_at(ORIGIN) == ["q"]
+
+
+def test_what_retention_takes_on_the_way_is_just_not_there() -> None:
+    replay = MemoryReplay(partitions=1)
+    replay.fill(6)
+    ready, _ = replay.replay()
+    replay.broker.cut_before(Partition(DEAD, 0), 6)
+    assert ready.run().sent == 3
+    emptied, _ = replay.replay()
+    replay.broker.cut_before(Partition(DEAD, 0), 100)
+    assert emptied.run().sent == 0
+    assert replay.lag() == 0
+
+
+def test_what_was_written_about_a_topic_that_was_deleted_is_not_true_of_its_successor() -> None:
+    replay = MemoryReplay(partitions=1)
+    replay.fill(6)
+    replay.run()
+    replay.broker.create_topic(DEAD, 1)
+    replay.topic_id = "id-2"
+    replay.fill(2)
+    assert replay.run()[0].sent == 2
+
+
+def test_our_error_headers_do_not_stack() -> None:
+    replay = MemoryReplay()
+    letter = dead_letter(DEAD, "q", origin=ORIGIN)
+    replay.send(letter)
+    replay.run()
+    (record,) = replay.at(ORIGIN)
+    names = [name for name, _ in record.headers]
+    assert names == ["own", "replay.attempt", "replay.run", "replay.source"]

@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from spanstream.schemas.events import Answer, Document, ModelInfo, Question, Span, WindowsRead
+from spanstream.schemas.fields import format_time
+from spanstream.schemas.limits import MAX_ID_CHARS, Limits
+
+SPAN = Span(text="in Ghent", char_start=4, char_end=12)
+ANSWERED: dict[str, Any] = {
+    "question_id": "q",
+    "document_id": "d",
+    "document_sha256": "0" * 64,
+    "status": "answered",
+    "answer": SPAN,
+    "candidate": SPAN,
+    "confidence": 0.5,
+    "null_score_diff": -1.5,
+    "windows": WindowsRead(total=2, read=1),
+    "model": ModelInfo(name="m", version="1", precision="int8", calibration="c"),
+    "metadata": {},
+    "answered_at": datetime(2026, 1, 2, tzinfo=UTC),
+}
+
+
+def test_the_hash_of_a_document_is_that_of_its_utf8_text() -> None:
+    assert Document(document_id="d", text="héé 😀").sha256 == hashlib.sha256("héé 😀".encode()).hexdigest()
+
+
+def test_a_copy_with_another_text_has_another_hash() -> None:
+    document = Document(document_id="d", text="one")
+    before = document.sha256
+    copy = document.model_copy(update={"text": "two"})
+    assert (copy.sha256, before) == (Document(document_id="d", text="two").sha256, document.sha256)
+    assert copy.sha256 != before
+
+
+def test_a_copy_is_validated() -> None:
+    with pytest.raises(ValidationError):
+        Document(document_id="d", text="one").model_copy(update={"text": 2})
+
+
+def test_having_hashed_a_document_does_not_change_what_it_equals() -> None:
+    hashed = Document(document_id="d", text="one")
+    assert hashed.sha256
+    assert hashed == Document(document_id="d", text="one")
+
+
+def test_an_event_cannot_be_changed() -> None:
+    document = Document(document_id="d", text="one")
+    with pytest.raises(ValidationError):
+        document.text = "two"  # type: ignore[misc] # that is the point
+
+
+@pytest.mark.parametrize("text", ["", " \n\t", "\u200b\ufeff"])
+def test_the_text_of_a_document_may_be_blank(text: str) -> None:
+    assert Document(document_id="d", text=text).text == text
+
+
+@pytest.mark.parametrize(
+    "blank",
+    [
+        "",
+        " ",
+        "\n\t\r",
+        "\u00a0\u2003\u3000",
+        "\u200b\u200d\ufeff\u2060",
+        "\u00ad",
+        "\x00\x1b",
+        "\u2800",
+        "\u3164\uffa0",
+        "\u0301",
+        "\ufe0f",
+        "\u202e",
+        "\U000e0041",
+    ],
+)
+def test_a_question_that_nobody_can_see_is_invalid(blank: str) -> None:
+    with pytest.raises(ValidationError, match="visible"):
+        Question(question_id="q", question=blank, document_id="d")
+
+
+@pytest.mark.parametrize("seen", ["?", "é", "\u200bx", "日本", "😀", "e\u0301", "\ue000"])
+def test_one_visible_character_makes_a_question(seen: str) -> None:
+    assert Question(question_id="q", question=seen, document_id="d").question == seen
+
+
+@pytest.mark.parametrize("source", [{}, {"document_id": "d", "context": "c"}, {"document_id": None, "context": None}])
+def test_a_question_has_exactly_one_source(source: dict[str, str | None]) -> None:
+    with pytest.raises(ValidationError, match="exactly one of document_id and context"):
+        Question(question_id="q", question="who?", **source)  # type: ignore[arg-type] # built on purpose
+
+
+def test_an_empty_context_is_a_context() -> None:
+    assert Question(question_id="q", question="who?", context="").context == ""
+
+
+@pytest.mark.parametrize("wrong", ["", "a\nb", "a\n", "\x00", "\x7f", "a\x85", "\ud800", "x" * (MAX_ID_CHARS + 1)])
+def test_an_id_is_bounded_and_has_no_control_characters(wrong: str) -> None:
+    with pytest.raises(ValidationError):
+        Document(document_id=wrong, text="")
+    with pytest.raises(ValidationError):
+        Question(question_id=wrong, question="who?", context="")
+
+
+@pytest.mark.parametrize("right", ["a", " ", "x" * MAX_ID_CHARS, "日本/2026#1", "😀"])
+def test_an_id_may_be_any_other_text(right: str) -> None:
+    assert Document(document_id=right, text="").document_id == right
+
+
+def test_a_lone_surrogate_is_refused_wherever_a_text_stands() -> None:
+    for wrong in (
+        {"text": "\ud800"},
+        {"title": "a\udfff"},
+        {"metadata": {"\ud800": ""}},
+        {"metadata": {"a": "\ud800"}},
+    ):
+        with pytest.raises(ValidationError):
+            Document.model_validate({"document_id": "d", "text": "", **wrong})
+
+
+@pytest.mark.parametrize("wrong", ["", "0" * 63, "0" * 65, "A" * 64, "g" * 64, "0" * 64 + "\n", "\u0661" * 64])
+def test_a_document_hash_is_64_lower_case_hexadecimal_digits(wrong: str) -> None:
+    with pytest.raises(ValidationError):
+        Question(question_id="q", question="who?", document_id="d", document_sha256=wrong)
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, float("nan"), float("inf"), True, "0.5"])
+def test_a_probability_is_a_number_from_0_to_1(wrong: Any) -> None:
+    with pytest.raises(ValidationError):
+        Question(question_id="q", question="who?", document_id="d", min_confidence=wrong)
+    with pytest.raises(ValidationError):
+        Answer(**{**ANSWERED, "confidence": wrong})
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end"), [("", 3, 3), ("abc", 0, 2), ("abc", 0, 4), ("abc", -3, 0), ("😀", 0, 2), ("abc", 3, 0)]
+)
+def test_a_span_is_as_long_as_its_text_in_code_points(text: str, start: int, end: int) -> None:
+    with pytest.raises(ValidationError):
+        Span(text=text, char_start=start, char_end=end)
+
+
+def test_a_span_counts_an_astral_character_once() -> None:
+    assert Span(text="😀!", char_start=7, char_end=9).char_end == 9
+
+
+def test_no_more_windows_are_read_than_there_are() -> None:
+    assert WindowsRead(total=0, read=0).read == 0
+    with pytest.raises(ValidationError, match="at most total"):
+        WindowsRead(total=1, read=2)
+
+
+def test_an_answer_may_say_no_answer_with_or_without_a_candidate() -> None:
+    assert Answer(**{**ANSWERED, "status": "no_answer", "answer": None}).candidate == SPAN
+    none = {**ANSWERED, "status": "no_answer", "answer": None, "candidate": None, "null_score_diff": None}
+    assert Answer(**none).candidate is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"answer": None}, "if and only if status is answered"),
+        ({"status": "no_answer"}, "if and only if status is answered"),
+        ({"candidate": Span(text="Ghent", char_start=7, char_end=12)}, "candidate should equal answer"),
+        ({"candidate": None, "null_score_diff": None}, "candidate should equal answer"),
+        ({"null_score_diff": None}, "if and only if there is a candidate"),
+        ({"status": "no_answer", "answer": None, "candidate": None}, "if and only if there is a candidate"),
+        ({"status": "perhaps"}, "answered"),
+        ({"null_score_diff": float("nan")}, "finite"),
+        ({"answered_at": datetime(2026, 1, 2)}, "time zone"),  # noqa: DTZ001 - that is the point
+        ({"answered_at": "2026-01-02T00:00:00Z"}, "UTC time"),
+        ({"answered_at": "2026-02-30T00:00:00.000Z"}, "time that exists"),
+        ({"answered_at": 1_700_000_000}, "UTC time"),
+        ({"extra": 1}, "not permitted"),
+    ],
+)
+def test_an_answer_that_contradicts_itself_is_invalid(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        Answer(**{**ANSWERED, **changes})
+
+
+@pytest.mark.parametrize("field", list(ANSWERED))
+def test_an_answer_always_has_all_its_fields(field: str) -> None:
+    with pytest.raises(ValidationError, match="required"):
+        Answer(**{name: value for name, value in ANSWERED.items() if name != field})
+
+
+def test_a_time_is_cut_to_milliseconds_of_utc() -> None:
+    local = datetime(2026, 1, 2, 1, 30, 0, 999_999, tzinfo=timezone(timedelta(hours=2)))
+    assert Answer(**{**ANSWERED, "answered_at": local}).answered_at == datetime(
+        2026, 1, 1, 23, 30, 0, 999_000, tzinfo=UTC
+    )
+    assert format_time(local) == "2026-01-01T23:30:00.999Z"
+
+
+def test_the_texts_are_not_in_the_repr() -> None:
+    events = (
+        Document(document_id="d", text="SECRET", title="SECRET", metadata={"SECRET": "SECRET"}),
+        Question(question_id="q", question="SECRET", context="SECRET", metadata={"a": "SECRET"}),
+        Answer(
+            **{**ANSWERED, "answer": None, "status": "no_answer"},
+        ),
+        Span(text="SECRET", char_start=0, char_end=6),
+    )
+    assert "SECRET" not in repr(events)
+    assert "Ghent" not in repr(events)
+
+
+def test_an_error_does_not_quote_its_input() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Document.model_validate({"document_id": "d", "text": ["SECRET"], "title": 1})
+    assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"record_bytes": 0}, {"question_chars": -1}, {"id_chars": MAX_ID_CHARS + 1}, {"metadata_entries": 1025}]
+)
+def test_a_limit_is_positive_and_within_what_version_1_allows(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Limits(**wrong)

@@ -1,0 +1,161 @@
+"""Version 1 is a promise: these records decode for ever to these values, and encode to these bytes.
+
+Nothing regenerates the files below `records/v1`, and each is pinned by its hash here. A failure means that records
+which stand in topics today could no longer be read, or would be written another way. The way out is a version 2 beside
+version 1, not another hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from spanstream.schemas.codec import decode_answer, decode_document, decode_question, encode
+from spanstream.schemas.dead_letters import DeadLetter, Stage, from_headers, to_headers
+from spanstream.schemas.errors import Reason
+from spanstream.schemas.events import Answer, Document, Event, ModelInfo, Question, Span, WindowsRead
+from spanstream.schemas.limits import Limits
+
+FOLDER = Path(__file__).parent / "records"
+LIMITS = Limits()
+FROZEN = {
+    "answer-maximal.json": "8f3c21b08233270e56db5cf06529d79669dee635df3be88145a57b374a968684",
+    "answer-minimal.json": "698bea0cd80d00b4f0242155c4a706b9caff39eec3dac2ecd03b3e0b2c5e97ea",
+    "answer-no-answer.json": "0084af045be0900c3c5c9a3fe16902b15e162f836c11df1b6abeab35f249377e",
+    "dead-letter-headers.json": "5f9a6a1c92829d24b7645cdbb21466a68cc399746ca33dbd8b18240b5437cd9b",
+    "document-maximal.json": "5115a175936dd50c6128a05a41fe333ff15ec0811784aec3d54ca3c996465441",
+    "document-minimal.json": "5ef0dbbf8b3095b9e82cd7583e6b4b0e3f29ec4a15a5f209da515b9d91657ca6",
+    "document-unicode.json": "41d785d138f8d14439cd190a166092becb555a19b7205248ce53143175b52900",
+    "question-context.json": "ed481f42a5bd5b8b70d0728d2797b3b7d165623655154fc58764767a432914f1",
+    "question-loose.json": "8b75e8b7ed76d691a4fd2ab981cfc572f1b872422d27970ccda67612a16df767",
+    "question-maximal.json": "1a6641441e874ceb74536608ca78e5e3be59594b0af6ebcf01e36174ffaaa64c",
+    "question-minimal.json": "10cf7895585256452f9fc41d6d204eeb5e4354b7b488122ce53ad070fb368744",
+    "question-unicode.json": "8b515f0778cfba7ad8b0a1146801dccad711b4975cba9a3c2a32624c4eae4309",
+    "schemas/answer.schema.json": "39a65dccf958cdd38447c25cd5eb64fd2c6dc4e35f8307e778281b2519f935a9",
+    "schemas/dead-letter-headers.schema.json": "33571fb3d1e31fab527656ddee9d25c437fe5dbfcc3b1f480903d7aaf540d11b",
+    "schemas/document.schema.json": "df34f0c1f4befd22535b2897cdbb11b7b8fc6692b505fd4f3f19f6e3b9d7dfff",
+    "schemas/question.schema.json": "5570c75db5f2ba47567f8dc5385fc99e8123dca59a79555d37ed072d821ed692",
+    "schemas/ticket.schema.json": "e29757d5615d88ae767456c995f805b81b3099a44e6457224d64794a0f44bb96",
+    "schemas/triage.schema.json": "7b4f47019ce9c6ffe4412908012b52e395d3159fabd5e20a21d78704bbe62b48",
+}
+
+TEXT = 'Ana\u0308 wohnt in 東京 😀\u200d👩\u0000 bis\r\n\u2028morgen "früh" \\ / \x7f \ufeff'
+MODEL = ModelInfo(name="minilm-l6-qa", version="1", precision="int8", calibration="platt-1")
+SPAN = Span(text="東京 😀", char_start=14, char_end=18)
+RECORDS: dict[str, Event] = {
+    "document-minimal.json": Document(document_id="d", text=""),
+    "document-maximal.json": Document(
+        document_id="tickets/2026/0001",
+        text="The parcel left Ghent on Monday.",
+        title="Where is my parcel?",
+        metadata={"language": "en", "customer": "42"},
+    ),
+    "document-unicode.json": Document(
+        document_id="票/\U0001f3ab", text=TEXT, title="\u202eabc", metadata={"": "ß", "キー": ""}
+    ),
+    "question-minimal.json": Question(question_id="q", question="?", document_id="d"),
+    "question-context.json": Question(question_id="q-1", question="Who?", context=""),
+    "question-maximal.json": Question(
+        question_id="q-3",
+        question="When did the parcel leave?",
+        document_id="tickets/2026/0001",
+        document_sha256="c9da7ad92d8ae4de9ccbcf7e14b2b0b6a65d0a2bd4c71f2a5ffb1f4b0f1d9bb4",
+        min_confidence=0.25,
+        metadata={"agent": "7"},
+    ),
+    "question-unicode.json": Question(question_id="問\u00a01", question="Wo? \u200b😀\u0000", context=TEXT),
+    "question-loose.json": Question(
+        question_id="q-2", question="Où est le siège ? 😀", document_id="d/1", min_confidence=1.0
+    ),
+    "answer-minimal.json": Answer(
+        question_id="q",
+        document_id=None,
+        document_sha256="e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        status="no_answer",
+        answer=None,
+        candidate=None,
+        confidence=0.0,
+        null_score_diff=None,
+        windows=WindowsRead(total=0, read=0),
+        model=MODEL,
+        metadata={},
+        answered_at=datetime(2026, 1, 2, tzinfo=UTC),
+    ),
+    "answer-no-answer.json": Answer(
+        question_id="q-1",
+        document_id="d",
+        document_sha256="0" * 64,
+        status="no_answer",
+        answer=None,
+        candidate=SPAN,
+        confidence=1e-7,
+        null_score_diff=7.25,
+        windows=WindowsRead(total=120, read=16),
+        model=MODEL,
+        metadata={},
+        answered_at=datetime(1970, 1, 1, 0, 0, 0, 1_000, tzinfo=UTC),
+    ),
+    "answer-maximal.json": Answer(
+        question_id="問\u00a01",
+        document_id="票/\U0001f3ab",
+        document_sha256="0" * 64,
+        status="answered",
+        answer=SPAN,
+        candidate=SPAN,
+        confidence=0.8437501,
+        null_score_diff=-3.0,
+        windows=WindowsRead(total=3, read=3),
+        model=MODEL,
+        metadata={"agent": "7", "ключ": "\u2028"},
+        answered_at=datetime(2026, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC),
+    ),
+}
+LETTER = DeadLetter(
+    reason=Reason.SPAN_MISMATCH,
+    detail="tokens and text differ: 東京",
+    stage=Stage.VALIDATE,
+    topic="qa.questions",
+    partition=3,
+    offset=12_345_678_901,
+    timestamp_ms=1_767_312_000_123,
+    attempt=2,
+    failed_at=datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC),
+    candidate={"text": "東京", "char_start": 12, "char_end": 14, "score": -1.5, "words": [1, None]},
+)
+
+
+def decoded(name: str) -> Event:
+    value = (FOLDER / name).read_bytes()
+    if name.startswith("document-"):
+        return decode_document(value, LIMITS)
+    return decode_question(value, LIMITS) if name.startswith("question-") else decode_answer(value)
+
+
+def test_the_frozen_files_are_those_of_version_1() -> None:
+    found = {
+        path.relative_to(FOLDER).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in FOLDER.rglob("*")
+        if path.is_file()
+    }
+    assert found == FROZEN
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_record_of_version_1_decodes_to_the_same_event_for_ever(name: str) -> None:
+    assert decoded(name) == RECORDS[name]
+
+
+@pytest.mark.parametrize("name", [name for name in RECORDS if "loose" not in name])
+def test_an_event_of_version_1_is_encoded_to_the_same_bytes_for_ever(name: str) -> None:
+    assert encode(RECORDS[name]) == (FOLDER / name).read_bytes()
+
+
+def test_the_headers_of_a_dead_letter_are_the_same_for_ever() -> None:
+    written = json.loads((FOLDER / "dead-letter-headers.json").read_bytes())
+    headers = tuple((name, text.encode()) for name, text in written.items())
+    assert from_headers(headers) == LETTER
+    assert to_headers(LETTER, ()) == headers

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import math
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spanstream.models.spans.aggregate import aggregate
+from spanstream.models.spans.search import Span, WindowSpan
+from tests.support.model.hand_made_windows import hand_made_document, hand_made_window
+
+DOCUMENT = hand_made_document(range(64))
+SCORES = st.sampled_from([-3.0, 0.0, 1.0, 1.0, 2.5])
+
+
+def _window_span(
+    token_start: int, first: int, score: float, *, null: float = 0.0, runner_up: float = -9.0
+) -> WindowSpan:
+    window = hand_made_window(DOCUMENT, token_start, token_start + 16)
+    return WindowSpan(window, null, Span(first, first + 1, score), runner_up, -1.0)
+
+
+@st.composite
+def window_spans(draw: st.DrawFn) -> list[WindowSpan]:
+    """Of all windows of a document, as they overlap by half."""
+    found = []
+    for token_start in range(0, 8 * draw(st.integers(0, 5)), 8):
+        window = hand_made_window(DOCUMENT, token_start, token_start + 16)
+        first = draw(st.integers(token_start, token_start + 14))
+        span = Span(first, first + 1, draw(SCORES)) if draw(st.booleans()) else None
+        found.append(WindowSpan(window, draw(SCORES), span, draw(SCORES), -1.0))
+    return found
+
+
+@given(window_spans(), st.randoms(use_true_random=False))
+def test_the_order_of_windows_changes_nothing(found: list[WindowSpan], chance: random.Random) -> None:
+    shuffled = list(found)
+    chance.shuffle(shuffled)
+    assert aggregate(shuffled) == aggregate(found)
+
+
+@given(window_spans())
+def test_a_reading_is_the_best_span_and_the_least_null_score(found: list[WindowSpan]) -> None:
+    reading = aggregate(found)
+    assert reading.windows == len(found)
+    assert reading.null_score == min((one.null_score for one in found), default=0.0)
+    scores = [one.span.score for one in found if one.span]
+    if not scores:
+        assert reading.best is None
+        assert reading.null_score_diff is None
+        return
+    assert reading.best is not None
+    assert reading.best.span is not None
+    assert reading.best.span.score == max(scores)
+    assert reading.null_score_diff == reading.null_score - max(scores)
+    assert reading.runner_up >= reading.best.runner_up
+
+
+def test_of_equal_scores_the_earliest_window_wins() -> None:
+    earlier, later = _window_span(0, 3, 2.0), _window_span(16, 20, 2.0)
+    assert aggregate([later, earlier]).best is earlier
+
+
+def test_the_same_span_seen_by_two_windows_is_no_runner_up() -> None:
+    reading = aggregate([_window_span(0, 9, 5.0), _window_span(8, 9, 4.5), _window_span(16, 20, 1.0)])
+    assert reading.runner_up == 1.0
+
+
+def test_the_best_windows_own_runner_up_counts() -> None:
+    assert aggregate([_window_span(0, 9, 5.0, runner_up=3.0), _window_span(16, 20, 1.0)]).runner_up == 3.0
+
+
+def test_nothing_read_is_no_candidate() -> None:
+    reading = aggregate([])
+    assert (reading.best, reading.null_score, reading.windows) == (None, 0.0, 0)
+    assert math.isfinite(reading.runner_up)

@@ -1,0 +1,179 @@
+"""Whatever happens to the members, every ticket ends with one record of its latest text: random histories."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from spanstream.consumer.broker.protocols import Outgoing, Partition
+from spanstream.consumer.errors import Fenced, Retryable
+from spanstream.schemas.triage import FieldStatus
+from tests.support.memory.memory_triage import DEADLINE, GROUP, TOPICS, MemoryTriage, TriageMember
+
+TICKETS = [f"t{number}" for number in range(4)]
+TEXTS = ["FXP-1 stops it.", "GL-88 when saving.", "Nothing works."]
+members = st.integers(0, 2)
+
+
+class Triaging(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: dict[str, str] = {}
+        self.bad = 0
+        self.committed: dict[Partition, int] = {}
+
+    @initialize(group_protocol=st.sampled_from(["classic", "consumer"]))
+    def begin(self, group_protocol: str) -> None:
+        self.stream = MemoryTriage(group_protocol=group_protocol)
+        self.join()
+
+    def member(self, number: int) -> TriageMember:
+        return self.stream.members[number % len(self.stream.members)]
+
+    # What helpdesks and consumers do.
+
+    @rule(ticket_id=st.sampled_from(TICKETS), text=st.sampled_from(TEXTS))
+    def send_ticket(self, ticket_id: str, text: str) -> None:
+        self.texts[ticket_id] = text
+        self.stream.ticket(ticket_id, text)
+
+    @rule(key=st.sampled_from(TICKETS))
+    def send_garbage(self, key: str) -> None:
+        self.bad += 1
+        self.stream.send(Outgoing(TOPICS.tickets, key.encode(), b"\xff"))
+
+    @rule(data=st.data(), lost=st.booleans())
+    def outcome(self, data: st.DataObject, lost: bool) -> None:
+        questions = self.stream.questions()
+        if questions:
+            record = data.draw(st.sampled_from(questions))
+            (self.stream.dead_letter if lost else self.stream.answer)(record)
+
+    @rule()
+    def answer_all(self) -> None:
+        self.stream.answer_all()
+
+    @rule(topic=st.sampled_from([TOPICS.answers, TOPICS.dead_letters]))
+    def others_use_the_topics_too(self, topic: str) -> None:
+        self.stream.send(
+            Outgoing(topic, b"k", json.dumps({"question_id": "triage:x", "a": "triage.ticket_id"}).encode())
+        )
+
+    # What members do.
+
+    @rule(number=members, times=st.integers(1, 4))
+    def turn(self, number: int, times: int) -> None:
+        self.member(number).turn(times)
+
+    @precondition(lambda self: len(self.stream.members) < 3)
+    @rule()
+    def join(self) -> None:
+        self.stream.start(keep_seconds=10_000.0, max_open_tickets=3)
+
+    @precondition(lambda self: len(self.stream.members) > 1)
+    @rule(number=members)
+    def leave(self, number: int) -> None:
+        self.stream.close(self.member(number))
+
+    @precondition(lambda self: len(self.stream.members) > 1)
+    @rule(number=members)
+    def die(self, number: int) -> None:
+        self.stream.die(self.member(number))
+
+    @rule(number=members)
+    def fall_silent(self, number: int) -> None:
+        self.stream.broker.expel(self.member(number).consumer)
+
+    # What the broker and the clock do.
+
+    @rule(error=st.sampled_from([Retryable, Retryable, Fenced]), times=st.integers(1, 4))
+    def refuse_to_publish(self, error: type[Retryable | Fenced], times: int) -> None:
+        for _ in range(times):
+            self.stream.broker.fail_next("publish", error("as the test wants it"))
+
+    @rule()
+    def lose_a_reply(self) -> None:
+        self.stream.broker.lose_next_reply()
+
+    @rule(operation=st.sampled_from(["committed", "end_offsets"]))
+    def refuse_a_question(self, operation: Any) -> None:
+        self.stream.broker.fail_next(operation, Retryable("as the test wants it"))
+
+    @rule()
+    def compact(self) -> None:
+        self.stream.broker.compact(TOPICS.triage_state)
+
+    @rule(seconds=st.sampled_from([0.6, 5.0, DEADLINE]))
+    def pass_time(self, seconds: float) -> None:
+        self.stream.clock.sleep(seconds)
+
+    # What holds whatever happens.
+
+    @invariant()
+    def revisions_count_from_one_without_a_gap(self) -> None:
+        for ticket_id, records in self.stream.triages().items():
+            assert [one.revision for one in records] == list(range(1, len(records) + 1)), ticket_id
+
+    @invariant()
+    def nothing_committed_is_taken_back(self) -> None:
+        committed = self.stream.broker.committed(GROUP)
+        assert all(committed[at] >= offset for at, offset in self.committed.items())
+        self.committed = committed
+
+    def teardown(self) -> None:
+        if not hasattr(self, "stream"):
+            return
+        for errors in self.stream.broker.faults.errors.values():
+            errors.clear()
+        self.answered: set[tuple[Partition, int]] = set()
+        for _ in range(60):
+            for member in 10 * self.stream.members:
+                member.turn()
+            if self.answer_the_rest():
+                break
+        assert self.answer_the_rest(), "a ticket has no record of its latest text"
+        before = len(self.stream.broker.records(TOPICS.triage))
+        for member in list(self.stream.members):
+            member.turn(5)
+        assert len(self.stream.broker.records(TOPICS.triage)) == before
+        assert self.letters() == self.bad
+        for member in list(self.stream.members):
+            self.stream.close(member)
+        self.revisions_count_from_one_without_a_gap()
+        self.nothing_committed_is_taken_back()
+
+    def answer_the_rest(self) -> bool:
+        """Answer what was not answered here; whether nothing more is to come."""
+        for record in self.stream.questions():
+            if (record.partition, record.offset) not in self.answered:
+                self.stream.answer(record)
+                self.answered.add((record.partition, record.offset))
+        settled = all(self.is_settled(ticket_id, text) for ticket_id, text in self.texts.items())
+        committed = self.stream.broker.committed(GROUP)
+        with self.stream.broker.changed:
+            ends = {log.partition: log.end for log in self.stream.broker.topic(TOPICS.tickets).logs}
+        return settled and all(committed.get(at, 0) == end for at, end in ends.items())
+
+    def letters(self) -> int:
+        """Bad tickets that were dead-lettered."""
+        return sum(one.value == b"\xff" for one in self.stream.broker.records(TOPICS.dead_letters))
+
+    def is_settled(self, ticket_id: str, text: str) -> bool:
+        """The highest revision is about the latest text, with every question answered."""
+        records = self.stream.triages()[ticket_id]
+        if not records or not records[-1].complete:
+            return False
+        fields = records[-1].fields.values()
+        is_latest = records[-1].document.sha256 == hashlib.sha256(text.encode()).hexdigest()
+        return is_latest and all(one.status is FieldStatus.ANSWERED for one in fields)
+
+
+Triaging.TestCase.settings = settings(
+    max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestTriaging = Triaging.TestCase
