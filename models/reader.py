@@ -22,7 +22,7 @@ from spanstream.models.defaults import DEFAULT_ARTIFACT, DEFAULT_MAX_WINDOWS
 from spanstream.models.errors import InferenceFailed
 from spanstream.models.inference.backends import Backends, open_backends
 from spanstream.models.inference.cpu import available_cpus
-from spanstream.models.inference.runner import Inference, Outcome, ReadWindow
+from spanstream.models.inference.runner import InferenceRunner, Outcome, ReadWindow
 from spanstream.models.spans.aggregate import Reading, aggregate
 from spanstream.models.spans.validate import Validator
 from spanstream.models.text.retrieval import BlockIndex
@@ -35,7 +35,7 @@ _KEPT_INDEXES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ReadPlan:
     """One question about one document, and the windows that will be read for it.
 
     `total_windows` is how many the whole document has; more than `windows` where BM25 picked.
@@ -111,7 +111,9 @@ class Reader:
         self._threshold = manifest.calibration.thresholds["default"] if threshold is None else threshold
         self._validator = Validator(artifact.tokenizer)
         self._index = lru_cache(maxsize=_KEPT_INDEXES)(BlockIndex)
-        self._inference = Inference(backends, pad_id=manifest.pad_id, max_answer_tokens=manifest.max_answer_tokens)
+        self._inference = InferenceRunner(
+            backends, pad_id=manifest.pad_id, max_answer_tokens=manifest.max_answer_tokens
+        )
 
     @classmethod
     def load(
@@ -153,7 +155,7 @@ class Reader:
         """The document's tokens; the same for every question, so worth keeping."""
         return self.artifact.tokenizer.tokenize_document(text)
 
-    def plan(self, text: str, document: TokenizedDocument, questions: Sequence[str]) -> list[Plan]:
+    def plan(self, text: str, document: TokenizedDocument, questions: Sequence[str]) -> list[ReadPlan]:
         """The windows to read for each question.
 
         Raises:
@@ -167,15 +169,15 @@ class Reader:
             windows = chosen = [] if is_blank else windows_of(tokenized, document, self.artifact.shape)
             if len(windows) > self._max_windows:
                 chosen = self._index(document).choose(windows, tokenized, self._max_windows)
-            plans.append(Plan(tokenized, text, document, tuple(chosen), len(windows)))
+            plans.append(ReadPlan(tokenized, text, document, tuple(chosen), len(windows)))
         return plans
 
-    def score(self, plans: Sequence[Plan], *, waiting_windows: int = 0) -> Mapping[Window, Outcome]:
+    def score(self, plans: Sequence[ReadPlan], *, waiting_windows: int = 0) -> Mapping[Window, Outcome]:
         """Inference over the windows of all plans; `waiting_windows` more are queued behind them."""
         windows = [window for plan in plans for window in plan.windows]
         return self._inference.run(windows, waiting_windows=waiting_windows)
 
-    def reading(self, plan: Plan, outcomes: Mapping[Window, Outcome]) -> Reading:
+    def reading(self, plan: ReadPlan, outcomes: Mapping[Window, Outcome]) -> Reading:
         """What the windows together say, before calibration; `conclude` goes on from here.
 
         Raises:
@@ -183,7 +185,7 @@ class Reader:
         """
         return aggregate([one.span for one in _read_windows(plan, outcomes)])
 
-    def conclude(self, plan: Plan, outcomes: Mapping[Window, Outcome]) -> Answer:
+    def conclude(self, plan: ReadPlan, outcomes: Mapping[Window, Outcome]) -> Answer:
         """One calibrated, validated answer out of the windows' spans.
 
         Raises:
@@ -217,7 +219,7 @@ class Reader:
         self._inference.close()
 
 
-def _read_windows(plan: Plan, outcomes: Mapping[Window, Outcome]) -> list[ReadWindow]:
+def _read_windows(plan: ReadPlan, outcomes: Mapping[Window, Outcome]) -> list[ReadWindow]:
     read: list[ReadWindow] = []
     for window in plan.windows:
         outcome = outcomes[window]

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from spanstream.consumer.answering.outcomes import Outcomes, Settled
-from spanstream.consumer.answering.prepare import Planned, Prepared
+from spanstream.consumer.answering.outcomes import Outcomes, RecordOutcome
+from spanstream.consumer.answering.prepare import PlannedQuestion, PreparedChunk
 from spanstream.models.errors import DocumentChanged, InferenceFailed, SpanMismatch
 from spanstream.models.inference.runner import Outcome
 from spanstream.models.reader import Reader
@@ -25,7 +25,7 @@ class Answerer:
         self._reader = reader
         self._outcomes = outcomes
 
-    def answer(self, prepared: Prepared, waiting_windows: int = 0) -> list[Settled]:
+    def answer(self, prepared: PreparedChunk, waiting_windows: int = 0) -> list[RecordOutcome]:
         """What every record of the chunk came to.
 
         Args:
@@ -34,7 +34,7 @@ class Answerer:
         """
         return [*prepared.settled, *self._read(prepared.planned, waiting_windows)]
 
-    def _read(self, chunk: Sequence[Planned], waiting_windows: int) -> list[Settled]:
+    def _read(self, chunk: Sequence[PlannedQuestion], waiting_windows: int) -> list[RecordOutcome]:
         """All at once; if that raises, in halves, until the one question that makes it raise stands alone."""
         try:
             outcomes = self._reader.score([planned.plan for planned in chunk], waiting_windows=waiting_windows)
@@ -50,7 +50,7 @@ class Answerer:
             middle = len(chunk) // 2
             return [*self._read(chunk[:middle], waiting_windows), *self._read(chunk[middle:], waiting_windows)]
 
-    def _conclude(self, planned: Planned, outcomes: Mapping[Window, Outcome]) -> Settled:
+    def _conclude(self, planned: PlannedQuestion, outcomes: Mapping[Window, Outcome]) -> RecordOutcome:
         record = planned.record
         try:
             reading = self._reader.conclude(planned.plan, outcomes)
@@ -62,6 +62,8 @@ class Answerer:
             return self._failed_validation(planned, Reason.DOCUMENT_CHANGED, error)
         return self._outcomes.answer(record, planned.question, planned.plan.document.text_sha256, reading)
 
-    def _failed_validation(self, planned: Planned, reason: Reason, error: SpanMismatch | DocumentChanged) -> Settled:
+    def _failed_validation(
+        self, planned: PlannedQuestion, reason: Reason, error: SpanMismatch | DocumentChanged
+    ) -> RecordOutcome:
         _log.error("span_failed_validation", question_id=planned.question.question_id, reason=reason, detail=str(error))
         return self._outcomes.dead_letter(planned.record, reason, str(error), Stage.VALIDATE, error.candidate)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from spanstream.consumer.answering.documents import Documents, Progress
-from spanstream.consumer.answering.outcomes import Outcomes, Settled
+from spanstream.consumer.answering.documents import DocumentProgress, Documents
+from spanstream.consumer.answering.outcomes import Outcomes, RecordOutcome
 from spanstream.consumer.answering.report import Reporter
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Publisher, Record
 from spanstream.consumer.clock import Clock
@@ -24,12 +24,12 @@ _PROGRESS_EVERY = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class ChunkCommit:
     """What is to be published, and the offsets that it commits."""
 
     outgoing: tuple[Outgoing, ...]
     offsets: Mapping[Partition, int]
-    progress: Progress
+    progress: DocumentProgress
 
 
 class Commits:
@@ -63,7 +63,7 @@ class Commits:
         self._committed: dict[Partition, int] = {}
         self._progress_at = 0.0
         # Progress that was tried to publish; its outcome is not known.
-        self._unfinished: Attempt | None = None
+        self._unfinished: ChunkCommit | None = None
 
     @property
     def in_doubt(self) -> bool:
@@ -91,7 +91,7 @@ class Commits:
             self._committed.pop(partition, None)
         return in_doubt
 
-    def attempt(self, records: Sequence[Record], settled: Sequence[Settled]) -> Attempt:
+    def attempt(self, records: Sequence[Record], settled: Sequence[RecordOutcome]) -> ChunkCommit:
         """The attempt for a chunk, once `finish_progress` says so.
 
         Raises:
@@ -103,7 +103,7 @@ class Commits:
             offsets[record.partition] = max(record.next_offset, offsets.get(record.partition, 0))
         return self._with_documents(settled, offsets)
 
-    def publish(self, attempt: Attempt) -> bool:
+    def publish(self, attempt: ChunkCommit) -> bool:
         """Whether it is published; if not, try the same attempt again once `may_publish`.
 
         Raises:
@@ -161,11 +161,11 @@ class Commits:
         """Abort what is open."""
         self._attempts.close()
 
-    def _with_documents(self, settled: Sequence[Settled], offsets: Mapping[Partition, int]) -> Attempt:
+    def _with_documents(self, settled: Sequence[RecordOutcome], offsets: Mapping[Partition, int]) -> ChunkCommit:
         progress = self._documents.progress()
         bad = [
             self._outcomes.dead_letter(one.record, one.error.reason, one.error.detail, Stage.DECODE)
             for one in progress.bad
         ]
         outgoing = tuple(one.outgoing for one in (*settled, *bad))
-        return Attempt(outgoing, {**offsets, **progress.offsets}, progress)
+        return ChunkCommit(outgoing, {**offsets, **progress.offsets}, progress)

@@ -56,7 +56,7 @@ class BadDocument:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class DocumentProgress:
     """What was read since the last commit: what is to be dead-lettered, and the offsets that go with it."""
 
     bad: tuple[BadDocument, ...]
@@ -174,14 +174,14 @@ class Documents:
         record = self._reader.read_at(partition, offset, self._read_seconds)
         return None if record is None or record.value is None else self._keep(record)
 
-    def progress(self) -> Progress:
+    def progress(self) -> DocumentProgress:
         """What has been read and not yet been committed."""
         owned = self.owned
         positions = {partition: self._position(partition) or 0 for partition in owned}
         offsets = {partition: at for partition, at in positions.items() if at > self._committed[partition]}
-        return Progress(tuple(bad for bad in self._bad if bad.record.partition in owned), offsets)
+        return DocumentProgress(tuple(bad for bad in self._bad if bad.record.partition in owned), offsets)
 
-    def committed(self, progress: Progress) -> None:
+    def committed(self, progress: DocumentProgress) -> None:
         """This progress is committed; it will not be offered again."""
         done = {id(bad) for bad in progress.bad}
         self._bad = [bad for bad in self._bad if id(bad) not in done]

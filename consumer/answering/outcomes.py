@@ -28,7 +28,7 @@ _MAX_ANSWER_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class RecordOutcome:
     """A consumed record's one outcome.
 
     `reason` is the dead letter's; None for answers and retries. `outcome` is `answered`, `no_answer`, `retried` or
@@ -60,7 +60,7 @@ class Outcomes:
         self._source = source
         self._clock = clock
 
-    def answer(self, record: Record, question: Question, document_sha256: str, reading: Reading) -> Settled:
+    def answer(self, record: Record, question: Question, document_sha256: str, reading: Reading) -> RecordOutcome:
         """The answer to a question; the question's own least confidence wins over the model's threshold."""
         threshold = reading.threshold if question.min_confidence is None else question.min_confidence
         candidate = _span(reading.candidate)
@@ -89,9 +89,9 @@ class Outcomes:
             detail = f"the answer would have {len(value)} bytes, at most {_MAX_ANSWER_BYTES} are sent"
             return self.dead_letter(record, Reason.TOO_LARGE, detail, Stage.VALIDATE)
         headers = answer_headers(answer, self._source, record.header(TRACEPARENT))
-        return Settled(Outgoing(self._topics.answers, record.key, value, headers), answer.status)
+        return RecordOutcome(Outgoing(self._topics.answers, record.key, value, headers), answer.status)
 
-    def retry(self, record: Record, reason: Reason, detail: str) -> Settled:
+    def retry(self, record: Record, reason: Reason, detail: str) -> RecordOutcome:
         """Another try later, or the dead letter where there were enough."""
         earlier = _retry_of(record)
         attempt = _attempt_after(earlier)
@@ -107,7 +107,7 @@ class Outcomes:
         headers = retry.to_headers(record.headers)
         # The number ties it to its document, whatever partitioner the producer of both has.
         number = record.partition.number
-        return Settled(Outgoing(self._topics.retries, record.key, record.value, headers, number), "retried")
+        return RecordOutcome(Outgoing(self._topics.retries, record.key, record.value, headers, number), "retried")
 
     def dead_letter(
         self,
@@ -116,13 +116,13 @@ class Outcomes:
         detail: str,
         stage: Stage,
         candidate: Mapping[str, Any] | None = None,
-    ) -> Settled:
+    ) -> RecordOutcome:
         """The record as it was, key and value byte for byte, with headers that say why and where it first stood."""
         topic, now_ms = self._topics.dead_letters, self._clock.now_ms()
         outgoing = dead_letter_of(record, reason, detail, stage, candidate, topic=topic, now_ms=now_ms)
         model = f"{self._manifest.name} {self._manifest.version}"
         outgoing = replace(outgoing, headers=(*outgoing.headers, (DLQ_MODEL, model.encode())))
-        return Settled(outgoing, "dead_letter", reason)
+        return RecordOutcome(outgoing, "dead_letter", reason)
 
 
 def dead_letter_of(  # noqa: PLR0913  what a letter says, and where it goes

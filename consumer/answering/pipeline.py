@@ -13,22 +13,22 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from spanstream.consumer.answering.commits import Attempt
-from spanstream.consumer.answering.outcomes import Settled
-from spanstream.consumer.answering.prepare import Prepared
+from spanstream.consumer.answering.commits import ChunkCommit
+from spanstream.consumer.answering.outcomes import RecordOutcome
+from spanstream.consumer.answering.prepare import PreparedChunk
 from spanstream.consumer.broker.protocols import Partition
 
 DEPTH = 2
 
 
 @dataclass(slots=True)
-class Flight:
+class InFlightChunk:
     """A chunk being inferred or published; its `attempt` is there once it was tried to publish it."""
 
-    prepared: Prepared
-    future: Future[list[Settled]]
+    prepared: PreparedChunk
+    future: Future[list[RecordOutcome]]
     started: float
-    attempt: Attempt | None = field(default=None)
+    attempt: ChunkCommit | None = field(default=None)
 
     @property
     def partitions(self) -> frozenset[Partition]:
@@ -44,15 +44,17 @@ class Pipeline:
         pool: runs it; by default threads of its own.
     """
 
-    def __init__(self, answer: Callable[[Prepared, int], list[Settled]], pool: Executor | None = None) -> None:
+    def __init__(
+        self, answer: Callable[[PreparedChunk, int], list[RecordOutcome]], pool: Executor | None = None
+    ) -> None:
         self._answer = answer
-        self._flights: deque[Flight] = deque()
+        self._flights: deque[InFlightChunk] = deque()
         self._pool = pool or ThreadPoolExecutor(DEPTH, thread_name_prefix="answer")
 
     def __len__(self) -> int:
         return len(self._flights)
 
-    def __iter__(self) -> Iterator[Flight]:
+    def __iter__(self) -> Iterator[InFlightChunk]:
         return iter(self._flights)
 
     @property
@@ -66,13 +68,13 @@ class Pipeline:
         return sum(flight.prepared.windows for flight in self._flights)
 
     @property
-    def head(self) -> Flight | None:
+    def head(self) -> InFlightChunk | None:
         """The chunk to be published next."""
         return self._flights[0] if self._flights else None
 
-    def launch(self, prepared: Prepared, waiting_windows: int, now: float) -> None:
+    def launch(self, prepared: PreparedChunk, waiting_windows: int, now: float) -> None:
         """Begin to infer."""
-        self._flights.append(Flight(prepared, self._pool.submit(self._answer, prepared, waiting_windows), now))
+        self._flights.append(InFlightChunk(prepared, self._pool.submit(self._answer, prepared, waiting_windows), now))
 
     def await_head(self, timeout_seconds: float) -> bool:
         """Whether the head is inferred, waiting for it at most so long."""
@@ -84,11 +86,11 @@ class Pipeline:
             return False
         return True
 
-    def pop(self) -> Flight:
+    def pop(self) -> InFlightChunk:
         """The head is published."""
         return self._flights.popleft()
 
-    def give_back(self, partitions: frozenset[Partition] | None = None) -> list[Flight]:
+    def give_back(self, partitions: frozenset[Partition] | None = None) -> list[InFlightChunk]:
         """Take back the first chunk that holds one of the partitions (None: the first of all) and every later one.
 
         Returns:

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import structlog
 
 from spanstream.consumer.answering.documents import Documents
-from spanstream.consumer.answering.outcomes import Outcomes, Settled
+from spanstream.consumer.answering.outcomes import Outcomes, RecordOutcome
 from spanstream.consumer.broker.protocols import Record
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.clock import Clock, Deadline
 from spanstream.consumer.errors import Retryable
 from spanstream.models.errors import QuestionTooLong
-from spanstream.models.reader import Plan, Reader
+from spanstream.models.reader import Reader, ReadPlan
 from spanstream.models.text.tokenization import TokenizedDocument, sha256_of
 from spanstream.schemas.codec import check_key, decode_question
 from spanstream.schemas.dead_letters import Reason, Retry, Stage
@@ -47,21 +47,21 @@ class _Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedQuestion:
     """A question that is ready to be read."""
 
     record: Record
     question: Question
-    plan: Plan
+    plan: ReadPlan
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedChunk:
     """A chunk: its records in the order they were read, what is to be inferred, what is settled already."""
 
     records: tuple[Record, ...]
-    planned: tuple[Planned, ...]
-    settled: tuple[Settled, ...]
+    planned: tuple[PlannedQuestion, ...]
+    settled: tuple[RecordOutcome, ...]
 
     @property
     def windows(self) -> int:
@@ -101,7 +101,9 @@ class Preparer:
         self._max_windows = max_windows
         self._clock = clock
 
-    def prepare(self, records: Sequence[Record], behind: frozenset[int] = frozenset()) -> tuple[Prepared, list[Record]]:
+    def prepare(
+        self, records: Sequence[Record], behind: frozenset[int] = frozenset()
+    ) -> tuple[PreparedChunk, list[Record]]:
         """A chunk of the first of these records, and the records that it had no room or no time for.
 
         Args:
@@ -111,25 +113,25 @@ class Preparer:
         """
         asked = self._ask_all(records, behind)
         tokenized = self._tokenize({one.text_sha256: one.text for one in asked if isinstance(one, _Asked)})
-        planned: list[Planned] = []
-        settled: list[Settled] = []
+        planned: list[PlannedQuestion] = []
+        settled: list[RecordOutcome] = []
         windows = 0
         for one in asked:
             if windows >= self._max_windows:
                 break
             outcome = self._plan(one, tokenized) if isinstance(one, _Asked) else one
-            if isinstance(outcome, Planned):
+            if isinstance(outcome, PlannedQuestion):
                 planned.append(outcome)
                 windows += len(outcome.plan.windows)
             else:
                 settled.append(outcome)
         done = len(planned) + len(settled)
-        return Prepared(tuple(records[:done]), tuple(planned), tuple(settled)), list(records[done:])
+        return PreparedChunk(tuple(records[:done]), tuple(planned), tuple(settled)), list(records[done:])
 
-    def _ask_all(self, records: Sequence[Record], behind: frozenset[int]) -> list[_Asked | Settled]:
+    def _ask_all(self, records: Sequence[Record], behind: frozenset[int]) -> list[_Asked | RecordOutcome]:
         """The first records, decoded and resolved: as many as can be looked up and tokenized in a moment."""
         deadline = Deadline(self._clock, _LOOKUP_SECONDS)
-        asked: list[_Asked | Settled] = []
+        asked: list[_Asked | RecordOutcome] = []
         texts: dict[str, int] = {}
         for record in records:
             if asked and (deadline.has_passed or sum(texts.values()) > _CHUNK_CHARS):
@@ -140,7 +142,7 @@ class Preparer:
             asked.append(one)
         return asked
 
-    def _ask(self, record: Record, behind: frozenset[int]) -> _Asked | Settled:
+    def _ask(self, record: Record, behind: frozenset[int]) -> _Asked | RecordOutcome:
         """Decode and resolve one record."""
         try:
             Retry.from_headers(record.headers)  # a retry whose headers say nothing would be tried for ever
@@ -155,7 +157,7 @@ class Preparer:
                 detail = "the documents published before it could not be read in time"
                 return self._outcomes.retry(record, Reason.DOCUMENT_MISSING, detail)
             found = self._resolve(record, question.document_id or "")
-            if isinstance(found, Settled):
+            if isinstance(found, RecordOutcome):
                 return found
             asked = _Asked(record, question, *found)
         if question.document_sha256 not in {None, asked.text_sha256}:
@@ -167,7 +169,7 @@ class Preparer:
             return self._outcomes.dead_letter(record, Reason.DOCUMENT_CHANGED, detail, Stage.RESOLVE)
         return asked
 
-    def _resolve(self, record: Record, document_id: str) -> tuple[str, str] | Settled:
+    def _resolve(self, record: Record, document_id: str) -> tuple[str, str] | RecordOutcome:
         """The document's text and its SHA-256, or a retry."""
         try:
             document = self._documents.find(record.partition.number, document_id)
@@ -194,7 +196,7 @@ class Preparer:
                 _log.warning("tokenizing_failed_alone", text_sha256=sha256, error=type(error).__name__)
         return found
 
-    def _plan(self, asked: _Asked, tokenized: dict[str, TokenizedDocument]) -> Planned | Settled:
+    def _plan(self, asked: _Asked, tokenized: dict[str, TokenizedDocument]) -> PlannedQuestion | RecordOutcome:
         document = tokenized.get(asked.text_sha256)
         if document is None:
             detail = "the tokenizer failed on this text"
@@ -203,4 +205,4 @@ class Preparer:
             plan = self._reader.plan(asked.text, document, [asked.question.question])[0]
         except QuestionTooLong as error:
             return self._outcomes.dead_letter(asked.record, Reason.TOO_LARGE, str(error), Stage.PREPARE)
-        return Planned(asked.record, asked.question, plan)
+        return PlannedQuestion(asked.record, asked.question, plan)

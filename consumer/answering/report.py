@@ -8,8 +8,8 @@ from typing import Protocol
 
 import structlog
 
-from spanstream.consumer.answering.outcomes import Settled
-from spanstream.consumer.answering.prepare import Prepared
+from spanstream.consumer.answering.outcomes import RecordOutcome
+from spanstream.consumer.answering.prepare import PreparedChunk
 from spanstream.consumer.answering.work import WorkWaiting
 from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.cache.token_cache import Counts
@@ -45,7 +45,7 @@ class Reporter:
         self._clock = clock
         self._work = WorkWaiting()
 
-    def prepared(self, prepared: Prepared, seconds: float) -> None:
+    def prepared(self, prepared: PreparedChunk, seconds: float) -> None:
         """A chunk is on its way."""
         self._work.prepared(len(prepared.records), prepared.windows)
         self._metrics.chunk_seconds.labels("prepare").observe(seconds)
@@ -62,7 +62,7 @@ class Reporter:
                 if name == DLQ_REASON and value is not None:
                     self._metrics.dead_letters.labels(value.decode()).inc()
 
-    def published(self, prepared: Prepared, settled: Sequence[Settled], seconds: float) -> None:
+    def published(self, prepared: PreparedChunk, settled: Sequence[RecordOutcome], seconds: float) -> None:
         """A chunk is done, this long after its inference began."""
         now_ms = self._clock.now_ms()
         outcomes = Counter(one.outcome for one in settled)

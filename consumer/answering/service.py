@@ -35,7 +35,7 @@ _COMMITTED_TIMEOUT = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Collaborators:
+class ServiceParts:
     """What the loop works with; wired by `bootstrap`."""
 
     consumer: GroupConsumer
@@ -51,7 +51,7 @@ class Collaborators:
 class Service:
     """A consumer of questions. `run` is the whole life of it; the rebalance listener is part of the same thread."""
 
-    def __init__(self, parts: Collaborators, settings: Settings) -> None:
+    def __init__(self, parts: ServiceParts, settings: Settings) -> None:
         self._parts = parts
         self._settings = settings
         self._clock = parts.clock

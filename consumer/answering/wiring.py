@@ -18,7 +18,7 @@ from spanstream.consumer.answering.outcomes import Outcomes
 from spanstream.consumer.answering.pipeline import Pipeline
 from spanstream.consumer.answering.prepare import Preparer
 from spanstream.consumer.answering.report import Reporter
-from spanstream.consumer.answering.service import Collaborators, Service
+from spanstream.consumer.answering.service import Service, ServiceParts
 from spanstream.consumer.broker.kafka.config import KafkaConfig
 from spanstream.consumer.broker.kafka.group_consumer import KafkaGroupConsumer
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
@@ -48,7 +48,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Ends:
+class BrokerClients:
     """The three ends of a consumer at its broker."""
 
     consumer: GroupConsumer
@@ -118,11 +118,11 @@ def kafka_config(settings: Settings) -> KafkaConfig:
     )
 
 
-def kafka_ends(settings: Settings) -> Ends:
+def kafka_clients(settings: Settings) -> BrokerClients:
     """A real consumer's ends."""
     config = kafka_config(settings)
     consumer = KafkaGroupConsumer(config)
-    return Ends(consumer, KafkaPartitionReader(config), open_publisher(config, consumer))
+    return BrokerClients(consumer, KafkaPartitionReader(config), open_publisher(config, consumer))
 
 
 def open_reader(settings: Settings) -> Reader:
@@ -196,7 +196,7 @@ def open_cache(settings: Settings, reader: Reader, store: ByteStore | None) -> T
 def build(  # noqa: PLR0913  the seams at which tests and the demo put something else in
     settings: Settings,
     *,
-    ends: Callable[[Settings], Ends] = kafka_ends,
+    ends: Callable[[Settings], BrokerClients] = kafka_clients,
     reader: Reader | None = None,
     cache: TokenCache[TokenizedDocument] | None = None,
     clock: Clock | None = None,
@@ -244,7 +244,7 @@ def build(  # noqa: PLR0913  the seams at which tests and the demo put something
     )
     pipeline = Pipeline(Answerer(reader, outcomes).answer, pool)
     health = Health(clock, stuck_seconds=settings.http.stuck_seconds)
-    parts = Collaborators(
+    parts = ServiceParts(
         consumer=at_broker.consumer,
         commits=Commits(
             at_broker.publisher,

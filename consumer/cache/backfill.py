@@ -21,7 +21,7 @@ from typing import TypeVar
 import tenacity
 
 from spanstream.consumer.broker.protocols import Partition, PartitionReader, Record
-from spanstream.consumer.cache.byte_store import ByteStore, Reason, StoreUnavailable
+from spanstream.consumer.cache.byte_store import ByteStore, StoreFailure, StoreUnavailable
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.clock import Clock, Deadline
 from spanstream.consumer.errors import Retryable, Stop
@@ -41,13 +41,13 @@ _BATCH_CHARS = 1_000_000
 _FIRST_WAIT_SECONDS = 0.2
 _LONGEST_WAIT_SECONDS = 5.0
 # Time does not mend these.
-_HOPELESS = frozenset({Reason.CREDENTIALS, Reason.READ_ONLY})
+_HOPELESS = frozenset({StoreFailure.CREDENTIALS, StoreFailure.READ_ONLY})
 # Enough digits of a SHA-256 to count texts by: two of ten million are the same once in a hundred thousand runs.
 _COUNTED_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class BackfillCounts:
     """How far a backfill has come.
 
     Attributes:
@@ -89,7 +89,7 @@ class Tally:
         )
 
 
-class InsistentStore:
+class RetryingStore:
     """A `ByteStore` that tries again: here a store that is away for a moment is waited for.
 
     Args:
@@ -152,7 +152,7 @@ class Backfill:
     Attributes:
         reader: made for this; it follows nothing else.
         topic: the documents topic.
-        cache: in front of an `InsistentStore`; needs no memory of its own.
+        cache: in front of an `RetryingStore`; needs no memory of its own.
         store: that store.
         limits: what a document may be.
         clock: for the rate, and for when to give Kafka up.
@@ -163,10 +163,10 @@ class Backfill:
     reader: PartitionReader
     topic: str
     cache: TokenCache[TokenizedDocument]
-    store: InsistentStore
+    store: RetryingStore
     limits: Limits
     clock: Clock
-    watch: Callable[[Tally], None]
+    watch: Callable[[BackfillCounts], None]
     patience_seconds: float
     _documents: int = 0
     _bad: Counter[str] = field(default_factory=Counter)
@@ -175,7 +175,7 @@ class Backfill:
     _offsets_total: int = 0
     _started: float = 0.0
 
-    def run(self) -> Tally:
+    def run(self) -> BackfillCounts:
         """Read everything that is there now, and write what the store does not have.
 
         Raises:
@@ -192,10 +192,10 @@ class Backfill:
         return self.tally
 
     @property
-    def tally(self) -> Tally:
+    def tally(self) -> BackfillCounts:
         """How far it is."""
         counts, distinct, too_large = self.cache.counts, len(self._seen), self.store.too_large
-        return Tally(
+        return BackfillCounts(
             documents=self._documents,
             distinct=distinct,
             already_there=counts.hits_store,

@@ -14,7 +14,7 @@ from cachetools import LRUCache
 from spanstream.consumer.errors import SpanstreamError
 
 
-class Reason(StrEnum):
+class StoreFailure(StrEnum):
     """Why a store is away: a closed set, good for a log field and for a metric's label."""
 
     TIMEOUT = "timeout"
@@ -34,7 +34,7 @@ class StoreUnavailable(SpanstreamError):
     The text names the store, never its password, a key or a value.
     """
 
-    def __init__(self, reason: Reason, text: str) -> None:
+    def __init__(self, reason: StoreFailure, text: str) -> None:
         super().__init__(text)
         self.reason = reason
 

@@ -21,23 +21,23 @@ from redis.backoff import NoBackoff
 from redis.connection import parse_url
 from redis.retry import Retry
 
-from spanstream.consumer.cache.byte_store import Reason, StoreUnavailable
+from spanstream.consumer.cache.byte_store import StoreFailure, StoreUnavailable
 from spanstream.consumer.cache.store_breaker import BreakerOptions, StoreBreaker, StoreChange
 from spanstream.consumer.errors import Stop
 
 T = TypeVar("T")
 
 # The first that fits; subclasses stand before their bases.
-_REASONS: tuple[tuple[type[Exception], Reason], ...] = (
-    (redis.exceptions.OutOfMemoryError, Reason.FULL),
-    (redis.exceptions.ReadOnlyError, Reason.READ_ONLY),
-    (redis.exceptions.BusyLoadingError, Reason.LOADING),
-    (redis.exceptions.AuthenticationError, Reason.CREDENTIALS),
-    (redis.exceptions.AuthorizationError, Reason.CREDENTIALS),
-    (redis.exceptions.NoPermissionError, Reason.CREDENTIALS),
-    (redis.exceptions.TimeoutError, Reason.TIMEOUT),
-    (redis.exceptions.ConnectionError, Reason.CONNECTION),
-    (redis.exceptions.ResponseError, Reason.REFUSED),
+_REASONS: tuple[tuple[type[Exception], StoreFailure], ...] = (
+    (redis.exceptions.OutOfMemoryError, StoreFailure.FULL),
+    (redis.exceptions.ReadOnlyError, StoreFailure.READ_ONLY),
+    (redis.exceptions.BusyLoadingError, StoreFailure.LOADING),
+    (redis.exceptions.AuthenticationError, StoreFailure.CREDENTIALS),
+    (redis.exceptions.AuthorizationError, StoreFailure.CREDENTIALS),
+    (redis.exceptions.NoPermissionError, StoreFailure.CREDENTIALS),
+    (redis.exceptions.TimeoutError, StoreFailure.TIMEOUT),
+    (redis.exceptions.ConnectionError, StoreFailure.CONNECTION),
+    (redis.exceptions.ResponseError, StoreFailure.REFUSED),
 )
 
 
@@ -174,8 +174,10 @@ class RedisStore:
     def _unavailable(self, error: Exception, *, cut: bool) -> StoreUnavailable:
         """The server's words are left out: an old server repeats the password of an AUTH it does not know."""
         if cut:
-            return StoreUnavailable(Reason.TIMEOUT, f"{self._name}: no whole reply in {self._options.call_seconds:g} s")
-        reason = next((reason for kind, reason in _REASONS if isinstance(error, kind)), Reason.BAD_REPLY)
+            return StoreUnavailable(
+                StoreFailure.TIMEOUT, f"{self._name}: no whole reply in {self._options.call_seconds:g} s"
+            )
+        reason = next((reason for kind, reason in _REASONS if isinstance(error, kind)), StoreFailure.BAD_REPLY)
         # These two are the client's own words: host, port and what the operating system said.
         own_words = type(error) in {redis.exceptions.ConnectionError, redis.exceptions.TimeoutError}
         return StoreUnavailable(reason, f"{self._name}: {reason}" + (f" ({error})" if own_words else ""))

@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 
 import pybreaker
 
-from spanstream.consumer.cache.byte_store import Reason, StoreUnavailable
+from spanstream.consumer.cache.byte_store import StoreFailure, StoreUnavailable
 
 T = TypeVar("T")
 Operation = Literal["read", "write"]
@@ -25,7 +25,7 @@ class StoreChange:
     store: str
     operation: Operation
     available: bool
-    reason: Reason | None
+    reason: StoreFailure | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +62,12 @@ class StoreBreaker:
         """Ask, unless it failed too often lately.
 
         Raises:
-            StoreUnavailable: it was not asked (`Reason.NOT_ASKED`), or asking raised this.
+            StoreUnavailable: it was not asked (`StoreFailure.NOT_ASKED`), or asking raised this.
         """
         try:
             return self._breaker.call(ask)
         except pybreaker.CircuitBreakerError:
-            raise StoreUnavailable(Reason.NOT_ASKED, f"{self._store} failed lately and is not asked") from None
+            raise StoreUnavailable(StoreFailure.NOT_ASKED, f"{self._store} failed lately and is not asked") from None
 
 
 class _MonotonicStorage(pybreaker.CircuitMemoryStorage):
@@ -94,7 +94,7 @@ class _Reporter(pybreaker.CircuitBreakerListener):
     def __init__(self, store: str, operation: Operation, on_change: Callable[[StoreChange], None]) -> None:
         self._store, self._operation, self._on_change = store, operation, on_change
         self._available = True
-        self._reason: Reason | None = None
+        self._reason: StoreFailure | None = None
 
     def failure(self, cb: pybreaker.CircuitBreaker, exc: BaseException) -> None:  # noqa: ARG002  pybreaker's signature
         """Remember why, for the change that may follow."""

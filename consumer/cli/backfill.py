@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from spanstream.consumer.answering.wiring import kafka_config
 from spanstream.consumer.broker.kafka import KafkaPartitionReader
-from spanstream.consumer.cache.backfill import Backfill, InsistentStore, Tally
+from spanstream.consumer.cache.backfill import Backfill, BackfillCounts, RetryingStore
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.cli.options import ConfigFile, open_settings
 from spanstream.consumer.clock import Clock, Deadline, SystemClock
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
-Watch = Callable[[Tally], None]
+Watch = Callable[[BackfillCounts], None]
 
 _LOG_SECONDS = 10.0
 # Batches are large and nobody waits for an answer: slow is fine here, where a consumer would rather tokenize.
@@ -60,7 +60,7 @@ def backfill(
     settings = open_settings(config)
     if settings.redis.url is None:
         raise Stop("backfill writes to Redis, and none is configured: set SPANSTREAM_REDIS__URL")
-    store = InsistentStore(
+    store = RetryingStore(
         _patient_store(settings.redis, settings.redis.url.get_secret_value()),
         patience_seconds=patience,
         max_value_bytes=settings.redis.max_value_bytes,
@@ -81,7 +81,7 @@ def backfill(
     typer.echo(tally)
 
 
-def _run(run: Backfill) -> Tally:
+def _run(run: Backfill) -> BackfillCounts:
     try:
         return run.run()
     except (Stop, Retryable) as error:
@@ -108,7 +108,7 @@ def _patient_store(settings: RedisSettings, url: str) -> RedisStore:
     return RedisStore(url, options)
 
 
-def _cache(settings: Settings, store: InsistentStore) -> TokenCache[TokenizedDocument]:
+def _cache(settings: Settings, store: RetryingStore) -> TokenCache[TokenizedDocument]:
     tokenizer = load_artifact(settings.model.path).tokenizer
     return TokenCache(
         tokenizer.tokenize_document,
@@ -138,7 +138,7 @@ def _watch(clock: Clock) -> Iterator[Watch]:
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=None, documents=0, rate=0.0)
 
-        def show(tally: Tally) -> None:
+        def show(tally: BackfillCounts) -> None:
             bar.update(
                 task,
                 total=tally.offsets_total,
@@ -153,7 +153,7 @@ def _watch(clock: Clock) -> Iterator[Watch]:
 def _logging(clock: Clock) -> Watch:
     due = Deadline(clock, _LOG_SECONDS)
 
-    def log(tally: Tally) -> None:
+    def log(tally: BackfillCounts) -> None:
         nonlocal due
         if not due.has_passed:
             return

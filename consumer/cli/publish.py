@@ -15,7 +15,7 @@ from spanstream.consumer.broker.kafka.publisher import AtLeastOncePublisher
 from spanstream.consumer.cli.options import ConfigFile, open_settings
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.operations.publishing import (
-    Refused,
+    RefusedLine,
     document_record,
     publish_lines,
     question_record,
@@ -60,9 +60,9 @@ def tickets(file: File, config: ConfigFile = None) -> None:
 
 def _publish(settings: Settings, file: str, to_record: Callable[[bytes], object]) -> None:
     publisher = AtLeastOncePublisher(kafka_config(settings))
-    refused: list[Refused] = []
+    refused: list[RefusedLine] = []
 
-    def refuse(bad: Refused) -> None:
+    def refuse(bad: RefusedLine) -> None:
         refused.append(bad)
         typer.echo(f"{file}:{bad.line}: {bad.error}", err=True)
 

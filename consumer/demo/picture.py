@@ -12,7 +12,7 @@ from rich.terminal_theme import TerminalTheme
 
 from spanstream.consumer.terminal.excerpt import Elided, excerpt
 from spanstream.consumer.terminal.panels import DeadLetterPanel, SummaryPanel, TicketPanel
-from spanstream.consumer.terminal.views import DeadLetterView, Summary, TicketView
+from spanstream.consumer.terminal.views import DeadLetterView, DemoSummary, TicketView
 
 WIDTH = 100
 MAX_ROWS = 70
@@ -66,7 +66,7 @@ _SVG_TEXT = re.compile(r'x="([^"]*)" y="([^"]*)" textLength="[^"]*"([^>]*)>(?:&#
 def picture(
     tickets: Sequence[TicketView],
     dead_letters: Sequence[DeadLetterView],
-    summary: Summary,
+    summary: DemoSummary,
     *,
     width: int = WIDTH,
     max_rows: int = MAX_ROWS,

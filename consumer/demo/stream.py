@@ -18,7 +18,7 @@ from spanstream.consumer.demo.triage import run_triage, triage_settings
 from spanstream.consumer.operations.publishing import document_record, question_record
 from spanstream.consumer.operations.samples import question_lines, ticket_lines
 from spanstream.consumer.settings import HttpSettings, KafkaSettings, ModelSettings, Settings
-from spanstream.consumer.terminal.views import AnswerView, DeadLetterView, SpanView, Summary, TicketView
+from spanstream.consumer.terminal.views import AnswerView, DeadLetterView, DemoSummary, SpanView, TicketView
 from spanstream.schemas.codec import decode_answer, decode_document, decode_question
 from spanstream.schemas.dead_letters import from_headers
 from spanstream.schemas.events import Answer, Document, Question, Span
@@ -30,16 +30,16 @@ _BAD_QUESTION = b'{"question_id": "q-bad", "question": "Who?", "document_id": "t
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class DemoResult:
     """Everything that came out."""
 
     tickets: tuple[TicketView, ...]
     dead_letters: tuple[DeadLetterView, ...]
-    summary: Summary
+    summary: DemoSummary
     triage: tuple[Triage, ...]
 
 
-def run_stream(model: ModelSettings, started: float) -> Outcome:
+def run_stream(model: ModelSettings, started: float) -> DemoResult:
     """Publish the samples, consume them, and collect what came out.
 
     Args:
@@ -79,7 +79,7 @@ def run_stream(model: ModelSettings, started: float) -> Outcome:
     manifest = application.reader.artifact.manifest
     answered = sum(answer.status == "answered" for answer in answers)
     first = min(answer.answered_at for answer in answers).timestamp()
-    summary = Summary(
+    summary = DemoSummary(
         questions=len(questions) + 1,
         answered=answered,
         declined=len(answers) - answered,
@@ -93,7 +93,7 @@ def run_stream(model: ModelSettings, started: float) -> Outcome:
         model_version=manifest.version,
         precision=answers[0].model.precision,
     )
-    return Outcome(tuple(_tickets(documents, questions, answers)), letters, summary, triage)
+    return DemoResult(tuple(_tickets(documents, questions, answers)), letters, summary, triage)
 
 
 def _publish(settings: Settings) -> None:

@@ -12,7 +12,7 @@ from spanstream.models.artifact import load_artifact
 from spanstream.models.errors import ArtifactError
 from spanstream.models.inference.backends import open_backends
 from spanstream.models.inference.cpu import available_cpus
-from spanstream.models.inference.runner import Inference
+from spanstream.models.inference.runner import InferenceRunner
 from spanstream.models.text.windowing import Window, windows_of
 from spanstream.schemas.codec import decode_document, decode_question
 from spanstream.schemas.limits import Limits
@@ -56,7 +56,7 @@ def bench_session(folder: Path, *, threads: int | None, seconds: float) -> Figur
         tokenized = artifact.tokenizer.tokenize_question(question.question)
         windows += windows_of(tokenized, documents[question.document_id or ""], artifact.shape)
     manifest = artifact.manifest
-    inference = Inference(backends, pad_id=manifest.pad_id, max_answer_tokens=manifest.max_answer_tokens)
+    inference = InferenceRunner(backends, pad_id=manifest.pad_id, max_answer_tokens=manifest.max_answer_tokens)
     inference.run(windows[: backends.cpu.parallel_runs * 4])  # the first runs allocate
     started, done = time.perf_counter(), 0
     while (elapsed := time.perf_counter() - started) < seconds:

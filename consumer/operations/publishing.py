@@ -23,7 +23,7 @@ _BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedLine:
     """A line that is no event; lines count from 1."""
 
     line: int
@@ -74,7 +74,7 @@ def publish_lines(
     lines: Iterable[bytes],
     to_record: Callable[[bytes], Outgoing],
     publisher: Publisher,
-    refuse: Callable[[Refused], None],
+    refuse: Callable[[RefusedLine], None],
 ) -> int:
     """Publish every line that is an event; blank lines are passed over. How many were published.
 
@@ -90,7 +90,7 @@ def publish_lines(
         try:
             batch.append(to_record(line.strip()))
         except InvalidRecord as error:
-            refuse(Refused(number, error))
+            refuse(RefusedLine(number, error))
         if len(batch) >= _BATCH:
             publisher.publish(batch, {})
             published += len(batch)

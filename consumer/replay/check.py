@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from spanstream.consumer.answering.answer import Answerer
-from spanstream.consumer.answering.outcomes import Settled
+from spanstream.consumer.answering.outcomes import RecordOutcome
 from spanstream.consumer.answering.prepare import Preparer
 from spanstream.consumer.broker.partitioner import partition_of
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
@@ -112,7 +112,7 @@ def _source(headers: Iterable[tuple[str, bytes | None]]) -> str:
     return next((value or b"").decode() for name, value in headers if name == REPLAY_SOURCE)
 
 
-def _verdict(letter: Letter, settled: Settled) -> Verdict:
+def _verdict(letter: Letter, settled: RecordOutcome) -> Verdict:
     headers = settled.outgoing.headers
     if settled.reason is not None:
         return Verdict(letter, settled.reason, from_headers(headers).detail)

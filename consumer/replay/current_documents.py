@@ -9,7 +9,7 @@ from spanstream.consumer.broker.protocols import PartitionReader
 from spanstream.consumer.clock import Clock, Deadline
 from spanstream.consumer.delivery.circuit import Circuit
 from spanstream.consumer.errors import Retryable
-from spanstream.consumer.replay.fixes.built_in import Text
+from spanstream.consumer.replay.fixes.built_in import DocumentText
 from spanstream.consumer.settings import Settings
 from spanstream.schemas.errors import InvalidRecord
 
@@ -56,10 +56,10 @@ class CurrentDocuments:
                 return found
         return None
 
-    def text(self, document_id: str) -> Text | None:
+    def text(self, document_id: str) -> DocumentText | None:
         """The document's text, for a fix."""
         found = self.find(document_id)
-        return None if found is None else Text(found.text, found.sha256)
+        return None if found is None else DocumentText(found.text, found.sha256)
 
     def close(self) -> None:
         """Let go of the reader."""

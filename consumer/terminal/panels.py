@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from spanstream.consumer.terminal.highlight import LEFT_OUT, highlighted, number_style
-from spanstream.consumer.terminal.views import AnswerView, DeadLetterView, Summary, TicketView
+from spanstream.consumer.terminal.views import AnswerView, DeadLetterView, DemoSummary, TicketView
 from spanstream.consumer.terminal.visible import visible_line
 
 MAX_ROWS = 14  # of a ticket's text, before it is abbreviated
@@ -91,7 +91,7 @@ class DeadLetterPanel:
 class SummaryPanel:
     """The totals of a run, in three columns."""
 
-    summary: Summary
+    summary: DemoSummary
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         del console, options

@@ -53,7 +53,7 @@ class DeadLetterView:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class DemoSummary:
     """The totals of a run.
 
     `seconds` is the time from the first question taken to the last answer published; `first_answer_seconds` the time

@@ -31,7 +31,7 @@ _RANK = (
 )
 
 
-class Outcome(Closed):
+class QuestionOutcome(Closed):
     """What came back for one question: an answer's substance, or the reason of a dead letter."""
 
     candidate: Span | None = None
@@ -44,7 +44,7 @@ class Outcome(Closed):
     @classmethod
     def of(
         cls, candidate: Span | None, *, confidence: float, null_score_diff: float | None, model: ModelInfo
-    ) -> Outcome:
+    ) -> QuestionOutcome:
         """What counts of an answer; a candidate that is too long is counted, not kept."""
         chars = len(candidate.text) if candidate else 0
         is_kept = chars <= MAX_ANSWER_CHARS
@@ -68,14 +68,16 @@ class _Judged:
     question: str
     value: str | None = None
     detail: str | None = None
-    outcome: Outcome | None = None
+    outcome: QuestionOutcome | None = None
 
     @property
     def rank(self) -> tuple[int, float]:
         return _RANK.index(self.status), -(self.outcome.confidence if self.outcome else 0.0)
 
 
-def field_result(field: FieldSpec, outcomes: Sequence[tuple[str, Outcome | None]], now: datetime) -> FieldResult:
+def field_result(
+    field: FieldSpec, outcomes: Sequence[tuple[str, QuestionOutcome | None]], now: datetime
+) -> FieldResult:
     """The result of one field.
 
     Args:
@@ -98,7 +100,7 @@ def field_result(field: FieldSpec, outcomes: Sequence[tuple[str, Outcome | None]
     )
 
 
-def _judge(field: FieldSpec, question: str, outcome: Outcome | None, now: datetime) -> _Judged:
+def _judge(field: FieldSpec, question: str, outcome: QuestionOutcome | None, now: datetime) -> _Judged:
     if outcome is None:
         return _Judged(FieldStatus.TIMED_OUT, question)
     if not outcome.is_answer:
@@ -106,7 +108,7 @@ def _judge(field: FieldSpec, question: str, outcome: Outcome | None, now: dateti
     return _judge_answer(field, question, outcome, now)
 
 
-def _judge_answer(field: FieldSpec, question: str, outcome: Outcome, now: datetime) -> _Judged:
+def _judge_answer(field: FieldSpec, question: str, outcome: QuestionOutcome, now: datetime) -> _Judged:
     candidate = outcome.candidate
     if outcome.too_long:
         detail = f"{outcome.too_long} characters, at most {MAX_ANSWER_CHARS} are taken"

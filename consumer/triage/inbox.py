@@ -15,10 +15,10 @@ from spanstream.consumer.clock import Clock
 from spanstream.consumer.delivery.backlog import Backlog
 from spanstream.consumer.delivery.circuit import Circuit
 from spanstream.consumer.settings import Settings
-from spanstream.consumer.triage.processor import Desk
+from spanstream.consumer.triage.processor import TicketProcessor
 from spanstream.consumer.triage.state import decode_state
-from spanstream.consumer.triage.store import Store
-from spanstream.consumer.triage.transaction import Draft
+from spanstream.consumer.triage.store import StateStore
+from spanstream.consumer.triage.transaction import TriageTransaction
 from spanstream.schemas.playbook import Playbook
 
 # Records and deadlines of one transaction.
@@ -27,10 +27,10 @@ _MAX_DUE = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class TriageCommit:
     """A draft as it is published, and the records that it takes, to be given back if it does not arrive."""
 
-    draft: Draft
+    draft: TriageTransaction
     states: tuple[Outgoing, ...]
     offsets: Mapping[Partition, int]
     tickets: tuple[Record, ...] = ()
@@ -50,7 +50,14 @@ class Inbox:
     """
 
     def __init__(  # noqa: PLR0913  wired in one place, by name
-        self, *, store: Store, desk: Desk, playbook: Playbook, circuit: Circuit, settings: Settings, clock: Clock
+        self,
+        *,
+        store: StateStore,
+        desk: TicketProcessor,
+        playbook: Playbook,
+        circuit: Circuit,
+        settings: Settings,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._desk = desk
@@ -85,7 +92,7 @@ class Inbox:
         self._tickets.add(record for record, is_one in zip(records, is_ticket, strict=True) if is_one)
         self._outcomes.add(record for record, is_one in zip(records, is_ticket, strict=True) if not is_one)
 
-    def give_back(self, attempt: Attempt) -> None:
+    def give_back(self, attempt: TriageCommit) -> None:
         """The records of an attempt that did not arrive, in front again."""
         self._tickets.give_back(attempt.tickets)
         self._outcomes.give_back(attempt.outcomes)
@@ -100,7 +107,7 @@ class Inbox:
         self._tickets.drop_before(committed)
         self._outcomes.drop_before(committed)
 
-    def of_deadlines(self, ready: Collection[int]) -> Attempt | None:
+    def of_deadlines(self, ready: Collection[int]) -> TriageCommit | None:
         """What is due in the partitions of these numbers; None: nothing is.
 
         Raises:
@@ -112,14 +119,14 @@ class Inbox:
         # They consume nothing. What is committed is where the state partitions ended: every transaction moves that on,
         # so it tells whether this one was committed, should that be in doubt.
         ends = self._store.ends({Partition(self._topics.triage_state, number) for number, _ in due})
-        draft = Draft(self._store, self._playbook)
+        draft = TriageTransaction(self._store, self._playbook)
         for number, key in due:
             value = self._store.get(number, key)
             if value is not None:
                 self._desk.due(number, decode_state(value).ticket_id, draft)
-        return Attempt(draft, tuple(draft.state_records(self._topics.triage_state)), ends)
+        return TriageCommit(draft, tuple(draft.state_records(self._topics.triage_state)), ends)
 
-    def of_records(self) -> Attempt | None:
+    def of_records(self) -> TriageCommit | None:
         """What the first records come to; None: there are none. It may be empty but for its offsets.
 
         Raises:
@@ -129,17 +136,17 @@ class Inbox:
         tickets = tuple(self._tickets.take(min(self._room, MAX_RECORDS)))
         if not outcomes and not tickets:
             return None
-        draft = Draft(self._store, self._playbook)
+        draft = TriageTransaction(self._store, self._playbook)
         for record in (*outcomes, *tickets):
             self._desk.take(record, draft)
         self._desk.finish(draft)
         self._circuit.judge(draft.judged)
         states = tuple(draft.state_records(self._topics.triage_state))
-        return Attempt(draft, states, _next_offsets((*outcomes, *tickets)), tickets, outcomes)
+        return TriageCommit(draft, states, _next_offsets((*outcomes, *tickets)), tickets, outcomes)
 
-    def of_progress(self, offsets: Mapping[Partition, int]) -> Attempt:
+    def of_progress(self, offsets: Mapping[Partition, int]) -> TriageCommit:
         """Nothing but offsets."""
-        return Attempt(Draft(self._store, self._playbook), (), offsets)
+        return TriageCommit(TriageTransaction(self._store, self._playbook), (), offsets)
 
     @property
     def _room(self) -> int:

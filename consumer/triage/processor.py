@@ -16,12 +16,12 @@ from spanstream.consumer.answering.outcomes import dead_letter_of
 from spanstream.consumer.broker.protocols import Outgoing, Record
 from spanstream.consumer.clock import Clock, to_datetime
 from spanstream.consumer.settings import TopicSettings
-from spanstream.consumer.triage.gather import Outcome
+from spanstream.consumer.triage.gather import QuestionOutcome
 from spanstream.consumer.triage.questions import asked_of, document_id_of, may_be_ours, question_of, ticket_asked_about
 from spanstream.consumer.triage.record import is_complete, record_id, triage_of
-from spanstream.consumer.triage.state import Facts, TicketState
+from spanstream.consumer.triage.state import TicketFacts, TicketState
 from spanstream.consumer.triage.text.ticket_text import TicketText, text_of
-from spanstream.consumer.triage.transaction import Draft
+from spanstream.consumer.triage.transaction import TriageTransaction
 from spanstream.schemas.cloudevents import event_headers
 from spanstream.schemas.codec import check_key, decode_answer, decode_question, decode_ticket, encode
 from spanstream.schemas.dead_letters import Stage, from_headers
@@ -49,7 +49,7 @@ class Deployment:
     keep_seconds: float
 
 
-class Desk:
+class TicketProcessor:
     """Applies records and deadlines to drafts."""
 
     def __init__(self, playbook: Playbook, at: Deployment, clock: Clock) -> None:
@@ -57,7 +57,7 @@ class Desk:
         self._at = at
         self._clock = clock
 
-    def take(self, record: Record, draft: Draft) -> None:
+    def take(self, record: Record, draft: TriageTransaction) -> None:
         """A record of one of the consumed topics; another program's are passed over."""
         topics = self._at.topics
         if record.partition.topic == topics.tickets:
@@ -65,7 +65,7 @@ class Desk:
         elif may_be_ours(record.value):
             (self._answer if record.partition.topic == topics.answers else self._letter)(record, draft)
 
-    def due(self, number: int, ticket_id: str, draft: Draft) -> None:
+    def due(self, number: int, ticket_id: str, draft: TriageTransaction) -> None:
         """A ticket's time has come: for its record, or to be forgotten."""
         state = draft.ticket(number, ticket_id)
         if state is None or state.due_ms > self._clock.now_ms():
@@ -79,14 +79,14 @@ class Desk:
                 draft.outgoing.append(Outgoing(self._at.topics.documents, document_id.encode(), None, partition=number))
         draft.counts["tickets", "forgotten"] += 1
 
-    def finish(self, draft: Draft) -> None:
+    def finish(self, draft: TriageTransaction) -> None:
         """Make the records that are due to what is new in a draft: one for each ticket, however much came."""
         for number, ticket_id in draft.touched:
             state = draft.ticket(number, ticket_id)
             if state is not None and (not state.is_open or is_complete(state, draft.playbook(number, state.playbook))):
                 self._decide(number, state, draft)
 
-    def _ticket(self, record: Record, draft: Draft) -> None:
+    def _ticket(self, record: Record, draft: TriageTransaction) -> None:
         try:
             ticket = decode_ticket(record.value or b"", self._at.limits)
             check_key(record.key, ticket.ticket_id, "ticket_id")
@@ -120,7 +120,7 @@ class Desk:
         document_id = document_id_of(text.sha256, record.partition.number, self._at.partitions)
         return TicketState(
             ticket_id=ticket.ticket_id,
-            facts=Facts.of(ticket),
+            facts=TicketFacts.of(ticket),
             created_ms=None if ticket.created_at is None else _milliseconds(ticket.created_at),
             received_ms=record.timestamp_ms if (record.timestamp_ms or -1) >= 0 else None,
             asked_ms=now_ms,
@@ -135,7 +135,7 @@ class Desk:
             outcomes={},
         )
 
-    def _ask(self, number: int, state: TicketState, ticket: Ticket, text: TicketText, draft: Draft) -> None:
+    def _ask(self, number: int, state: TicketState, ticket: Ticket, text: TicketText, draft: TriageTransaction) -> None:
         topics, document_id = self._at.topics, state.document.document_id
         title = ticket.subject if ticket.subject.strip() else None
         document = Document(document_id=document_id, text=text.text, title=title)
@@ -156,12 +156,12 @@ class Desk:
         draft.put(number, state)
         draft.counts["tickets", "asked"] += 1
 
-    def _answer(self, record: Record, draft: Draft) -> None:
+    def _answer(self, record: Record, draft: TriageTransaction) -> None:
         try:
             answer = decode_answer(record.value or b"")
         except InvalidRecord:
             return
-        outcome = Outcome.of(
+        outcome = QuestionOutcome.of(
             answer.candidate,
             confidence=answer.confidence,
             null_score_diff=answer.null_score_diff,
@@ -169,7 +169,7 @@ class Desk:
         )
         self._outcome(record, answer.question_id, answer.metadata, outcome, draft)
 
-    def _letter(self, record: Record, draft: Draft) -> None:
+    def _letter(self, record: Record, draft: TriageTransaction) -> None:
         topics = self._at.topics
         try:
             letter = from_headers(record.headers)
@@ -178,10 +178,17 @@ class Desk:
             question = decode_question(record.value or b"", self._at.limits)
         except InvalidRecord:
             return
-        self._outcome(record, question.question_id, question.metadata, Outcome(dead_letter=letter.reason), draft)
+        self._outcome(
+            record, question.question_id, question.metadata, QuestionOutcome(dead_letter=letter.reason), draft
+        )
 
     def _outcome(
-        self, record: Record, question_id: str, metadata: dict[str, str], outcome: Outcome, draft: Draft
+        self,
+        record: Record,
+        question_id: str,
+        metadata: dict[str, str],
+        outcome: QuestionOutcome,
+        draft: TriageTransaction,
     ) -> None:
         number, ticket_id = record.partition.number, ticket_asked_about(question_id, metadata)
         state = draft.ticket(number, ticket_id) if ticket_id is not None else None
@@ -196,7 +203,7 @@ class Desk:
         outcomes = {**state.outcomes, question_id: outcome}
         draft.put(number, state.model_copy(update={"outcomes": outcomes}), is_news=True)
 
-    def _decide(self, number: int, state: TicketState, draft: Draft) -> None:
+    def _decide(self, number: int, state: TicketState, draft: TriageTransaction) -> None:
         """Make the next revision of a ticket's record."""
         now_ms = self._clock.now_ms()
         revision = state.revision + 1

@@ -26,7 +26,7 @@ _NAMESPACE = uuid.UUID("7d1cbb8e-6a0a-4a52-9a54-2f0d3f0b7a11")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedQuestion:
     """One phrasing of one field's question, and its id."""
 
     question_id: str
@@ -43,16 +43,18 @@ def document_id_of(text_sha256: str, number: int, partitions: int) -> str:
     return next(one for one in candidates if partition_of(one.encode(), partitions) == number)
 
 
-def asked_of(ticket_id: str, text_sha256: str, playbook: Playbook) -> Iterator[Asked]:
+def asked_of(ticket_id: str, text_sha256: str, playbook: Playbook) -> Iterator[AskedQuestion]:
     """Every phrasing of every field, in the playbook's order."""
     made_by = playbook.sha256
     for name, field in playbook.fields.items():
         for text in field.questions:
             identity = json.dumps([ticket_id, text_sha256, made_by, name, text])
-            yield Asked(_PREFIX + str(uuid.uuid5(_NAMESPACE, identity)), name, text)
+            yield AskedQuestion(_PREFIX + str(uuid.uuid5(_NAMESPACE, identity)), name, text)
 
 
-def question_of(asked: Asked, field: FieldSpec, *, ticket_id: str, document_id: str, text_sha256: str) -> Question:
+def question_of(
+    asked: AskedQuestion, field: FieldSpec, *, ticket_id: str, document_id: str, text_sha256: str
+) -> Question:
     """The event that asks; its metadata, which the answer echoes, leads back to the ticket."""
     return Question(
         question_id=asked.question_id,

@@ -22,10 +22,10 @@ from spanstream.consumer.delivery.ownership import Ownership
 from spanstream.consumer.errors import Fenced, Retryable
 from spanstream.consumer.health import Health
 from spanstream.consumer.settings import Settings
-from spanstream.consumer.triage.inbox import MAX_RECORDS, Attempt, Inbox
+from spanstream.consumer.triage.inbox import MAX_RECORDS, Inbox, TriageCommit
 from spanstream.consumer.triage.metrics import TriageMetrics
-from spanstream.consumer.triage.store import Store
-from spanstream.consumer.triage.transaction import Draft
+from spanstream.consumer.triage.store import StateStore
+from spanstream.consumer.triage.transaction import TriageTransaction
 
 _log = structlog.get_logger(__name__)
 
@@ -37,12 +37,12 @@ _PROGRESS_EVERY = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Collaborators:
+class TriageParts:
     """What the loop works with; wired by `spanstream.consumer.triage.wiring`."""
 
     consumer: GroupConsumer
     attempts: Attempts
-    store: Store
+    store: StateStore
     inbox: Inbox
     metrics: TriageMetrics
     health: Health
@@ -52,13 +52,13 @@ class Collaborators:
 class TriageService:
     """A member of the triage group. `run` is its whole life; the rebalance listener is part of the same thread."""
 
-    def __init__(self, parts: Collaborators, settings: Settings) -> None:
+    def __init__(self, parts: TriageParts, settings: Settings) -> None:
         self._parts = parts
         self._settings = settings
         self._clock = parts.clock
         self._topics = settings.topics
         self._ownership = Ownership(parts.consumer, settings.topics.triage_state)
-        self._attempt: Attempt | None = None
+        self._attempt: TriageCommit | None = None
         self._committed: dict[Partition, int] = {}
         self._progress_at = 0.0
         # After a doubt: nothing is worked on before all that is owned has been read again.
@@ -181,7 +181,7 @@ class TriageService:
             return False
         return self._publish()
 
-    def _next_attempt(self) -> Attempt | None:
+    def _next_attempt(self) -> TriageCommit | None:
         inbox = self._parts.inbox
         try:
             attempt = inbox.of_deadlines(self._ready) or inbox.of_records()
@@ -249,7 +249,7 @@ class TriageService:
         loading = self._ownership.to_load | self._ownership.ends_to_load.keys()
         return frozenset(partition.number for partition in self._ownership.followed - loading)
 
-    def _count(self, draft: Draft) -> None:
+    def _count(self, draft: TriageTransaction) -> None:
         metrics = self._parts.metrics
         for (group, name), number in draft.counts.items():
             metrics.count(group, name, number)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from spanstream.consumer.clock import to_datetime
-from spanstream.consumer.triage.gather import Outcome
+from spanstream.consumer.triage.gather import QuestionOutcome
 from spanstream.schemas.fields import Closed, Metadata, Text
 from spanstream.schemas.playbook import Playbook
 from spanstream.schemas.triage import DocumentRead, Ticket
@@ -17,7 +17,7 @@ _TICKET = b"ticket:"
 _PLAYBOOK = b"playbook:"
 
 
-class Facts(Closed):
+class TicketFacts(Closed):
     """What rules may ask about a ticket itself."""
 
     subject: Text
@@ -26,7 +26,7 @@ class Facts(Closed):
     attributes: Metadata
 
     @classmethod
-    def of(cls, ticket: Ticket) -> Facts:
+    def of(cls, ticket: Ticket) -> TicketFacts:
         """A ticket's."""
         return cls(
             subject=ticket.subject, channel=ticket.channel, customer=ticket.customer, attributes=dict(ticket.attributes)
@@ -53,7 +53,7 @@ class TicketState(Closed):
     """
 
     ticket_id: Text
-    facts: Facts
+    facts: TicketFacts
     created_ms: int | None
     received_ms: int | None
     asked_ms: int
@@ -63,7 +63,7 @@ class TicketState(Closed):
     is_open: bool
     revision: int
     replaced: list[Text]
-    outcomes: dict[Text, Outcome]
+    outcomes: dict[Text, QuestionOutcome]
 
     @property
     def key(self) -> bytes:

@@ -45,7 +45,7 @@ class _Partition:
     open: int = 0
 
 
-class Store:
+class StateStore:
     """State by partition number. For the thread that talks to Kafka.
 
     Args:

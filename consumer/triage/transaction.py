@@ -9,12 +9,12 @@ from pydantic import ValidationError
 from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.triage.state import TicketState, decode_playbook, decode_state, playbook_key, ticket_key
-from spanstream.consumer.triage.store import Store
+from spanstream.consumer.triage.store import StateStore
 from spanstream.schemas.dead_letters import Reason
 from spanstream.schemas.playbook import Playbook
 
 
-class Draft:
+class TriageTransaction:
     """Reads through to the store; nothing changes there before the transaction is committed.
 
     Attributes:
@@ -25,7 +25,7 @@ class Draft:
         judged: of each ticket: the reason of its dead letter, or None.
     """
 
-    def __init__(self, store: Store, current: Playbook) -> None:
+    def __init__(self, store: StateStore, current: Playbook) -> None:
         self._store = store
         self._current = current
         self._states: dict[tuple[int, bytes], TicketState | None] = {}

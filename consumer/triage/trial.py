@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spanstream.consumer.clock import Clock
-from spanstream.consumer.triage.gather import Outcome
+from spanstream.consumer.triage.gather import QuestionOutcome
 from spanstream.consumer.triage.questions import asked_of
 from spanstream.consumer.triage.record import triage_of
-from spanstream.consumer.triage.state import Facts, TicketState
+from spanstream.consumer.triage.state import TicketFacts, TicketState
 from spanstream.consumer.triage.text.ticket_text import text_of
 from spanstream.models.reader import Answer as Reading
 from spanstream.models.reader import Reader
@@ -19,14 +19,14 @@ from spanstream.schemas.triage import DocumentRead, Ticket, Triage
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class TicketTrial:
     """What came of it, and the text that its spans are places in."""
 
     text: str
     triage: Triage
 
 
-def try_ticket(ticket: Ticket, playbook: Playbook, reader: Reader, limits: Limits, clock: Clock) -> Trial:
+def try_ticket(ticket: Ticket, playbook: Playbook, reader: Reader, limits: Limits, clock: Clock) -> TicketTrial:
     """Read a ticket for all of the playbook's questions.
 
     Raises:
@@ -39,7 +39,7 @@ def try_ticket(ticket: Ticket, playbook: Playbook, reader: Reader, limits: Limit
     readings = reader.read(text.text, [one.text for one in asked])
     state = TicketState(
         ticket_id=ticket.ticket_id,
-        facts=Facts.of(ticket),
+        facts=TicketFacts.of(ticket),
         created_ms=None if ticket.created_at is None else round(ticket.created_at.timestamp() * 1000),
         received_ms=None,
         asked_ms=now_ms,
@@ -53,12 +53,12 @@ def try_ticket(ticket: Ticket, playbook: Playbook, reader: Reader, limits: Limit
         replaced=[],
         outcomes={one.question_id: _outcome(reading, reader) for one, reading in zip(asked, readings, strict=True)},
     )
-    return Trial(text.text, triage_of(state, playbook, revision=1, now_ms=clock.now_ms()))
+    return TicketTrial(text.text, triage_of(state, playbook, revision=1, now_ms=clock.now_ms()))
 
 
-def _outcome(reading: Reading, reader: Reader) -> Outcome:
+def _outcome(reading: Reading, reader: Reader) -> QuestionOutcome:
     manifest, found = reader.artifact.manifest, reading.candidate
-    return Outcome.of(
+    return QuestionOutcome.of(
         None if found is None else Span(text=found.text, char_start=found.char_start, char_end=found.char_end),
         confidence=reading.confidence,
         null_score_diff=reading.null_score_diff,

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from spanstream.consumer.answering.wiring import Ends, kafka_config
+from spanstream.consumer.answering.wiring import BrokerClients, kafka_config
 from spanstream.consumer.broker.kafka.group_consumer import KafkaGroupConsumer
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
 from spanstream.consumer.broker.kafka.publisher import open_publisher
@@ -20,9 +20,9 @@ from spanstream.consumer.http import HttpServer
 from spanstream.consumer.settings import Settings, TopicSettings
 from spanstream.consumer.triage.inbox import Inbox
 from spanstream.consumer.triage.metrics import TriageMetrics
-from spanstream.consumer.triage.processor import Deployment, Desk
-from spanstream.consumer.triage.service import Collaborators, TriageService
-from spanstream.consumer.triage.store import Store
+from spanstream.consumer.triage.processor import Deployment, TicketProcessor
+from spanstream.consumer.triage.service import TriageParts, TriageService
+from spanstream.consumer.triage.store import StateStore
 from spanstream.schemas.playbook import Playbook
 
 
@@ -44,18 +44,18 @@ class TriageApplication:
         return HttpServer(http.host, http.port, health=self.health, registry=self.metrics.registry)
 
 
-def triage_ends(settings: Settings) -> Ends:
+def triage_ends(settings: Settings) -> BrokerClients:
     """A real member's ends, in the triage group."""
     config = replace(kafka_config(settings), group_id=settings.triage.group_id)
     consumer = KafkaGroupConsumer(config)
-    return Ends(consumer, KafkaPartitionReader(config), open_publisher(config, consumer))
+    return BrokerClients(consumer, KafkaPartitionReader(config), open_publisher(config, consumer))
 
 
 def build_triage(
     settings: Settings,
     playbook: Playbook,
     *,
-    ends: Callable[[Settings], Ends] = triage_ends,
+    ends: Callable[[Settings], BrokerClients] = triage_ends,
     clock: Clock | None = None,
 ) -> TriageApplication:
     """A wired member of the triage group.
@@ -81,16 +81,16 @@ def build_triage(
     )
     metrics = TriageMetrics()
     health = Health(clock, stuck_seconds=settings.http.stuck_seconds)
-    store = Store(reader, settings.topics.triage_state)
+    store = StateStore(reader, settings.topics.triage_state)
     inbox = Inbox(
         store=store,
-        desk=Desk(playbook, deployment, clock),
+        desk=TicketProcessor(playbook, deployment, clock),
         playbook=playbook,
         circuit=Circuit(**settings.circuit.model_dump()),
         settings=settings,
         clock=clock,
     )
-    parts = Collaborators(
+    parts = TriageParts(
         consumer=at_broker.consumer,
         attempts=Attempts(at_broker.publisher, lambda kind: metrics.publish_failures.labels(kind).inc(), clock),
         store=store,

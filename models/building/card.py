@@ -9,10 +9,10 @@ from typing import Final
 
 from spanstream.models.artifact import Manifest
 from spanstream.models.building import card_tables as figures
-from spanstream.models.building.compare import Earlier
+from spanstream.models.building.compare import EarlierModel
 from spanstream.models.building.golden import TOLERANCE
-from spanstream.models.building.request import Order
-from spanstream.models.building.variants.selection import MARGIN, Contest
+from spanstream.models.building.request import BuildRequest
+from spanstream.models.building.variants.selection import MARGIN, VariantSelection
 from spanstream.models.calibrating.fit import Fitted
 from spanstream.models.checkpoints.checkpoint import TRIED, Checkpoint
 from spanstream.models.checkpoints.training_record import Training
@@ -24,7 +24,7 @@ _TOOLS: Final = ("onnxruntime", "optimum-onnx", "transformers", "torch", "tokeni
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
+class CardFigures:
     """What a build found out.
 
     Attributes:
@@ -41,7 +41,7 @@ class Evaluation:
         order: what was asked for.
     """
 
-    contest: Contest
+    contest: VariantSelection
     fitted: Fitted
     checkpoint: Checkpoint
     fused: str
@@ -50,11 +50,11 @@ class Evaluation:
     half: str | None
     training: Training | None
     about: str | None
-    earlier: Earlier | None
-    order: Order
+    earlier: EarlierModel | None
+    order: BuildRequest
 
 
-def card(manifest: Manifest, evaluation: Evaluation) -> str:
+def card(manifest: Manifest, evaluation: CardFigures) -> str:
     """The card in Markdown."""
     winner = evaluation.contest.winner
     precision = winner.built.recipe.precision
@@ -112,7 +112,7 @@ Built with {", ".join(f"{tool} {found}" for tool in _TOOLS if (found := _version
 """
 
 
-def _accuracy(evaluation: Evaluation) -> str:
+def _accuracy(evaluation: CardFigures) -> str:
     contest, earlier = evaluation.contest, evaluation.earlier
     reads = contest.winner.reads
     unanswerable = sum(not read.example.has_answer for read in reads)
@@ -133,7 +133,7 @@ def _accuracy(evaluation: Evaluation) -> str:
 The built model gives fp32's answer to {same} of {of} golden windows."""
 
 
-def _building(evaluation: Evaluation) -> str:
+def _building(evaluation: CardFigures) -> str:
     contest, checkpoint = evaluation.contest, evaluation.checkpoint
     tried = "" if checkpoint.model_type in TRIED else " This architecture is not among those the build is tested with."
     abouts = "\n".join(f"- `{entry.built.recipe.name}`: {entry.built.recipe.about}." for entry in contest.entries)
@@ -159,7 +159,7 @@ def _building(evaluation: Evaluation) -> str:
 {half}"""
 
 
-def _timing(contest: Contest) -> str:
+def _timing(contest: VariantSelection) -> str:
     dot_product = {True: "with int8 dot products", False: "without int8 dot products", None: "of unknown instructions"}
     return f"""The fastest variant that loses at most {MARGIN} points of F1 against fp32 was taken. Speed is a ratio of
 windows a second: the median, least and greatest of rounds in turns over {contest.windows} windows, each variant with
@@ -167,7 +167,7 @@ the session options it is fastest with. The CPU calls itself {cpu_name()}, {dot_
 lent {available_cpus()} threads."""
 
 
-def _data(evaluation: Evaluation) -> str:
+def _data(evaluation: CardFigures) -> str:
     if evaluation.training:
         parts = _training(evaluation.training)
     else:
@@ -199,7 +199,7 @@ def _training(training: Training, called: str = "") -> list[str]:
     return parts + (_training(training.earlier, called=f"That {training.base} was") if training.earlier else [])
 
 
-def _command(evaluation: Evaluation) -> str:
+def _command(evaluation: CardFigures) -> str:
     order = evaluation.order
     options = [
         ("--version", order.version),

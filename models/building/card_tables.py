@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from spanstream.models.building.variants.selection import Contest, Entry
+from spanstream.models.building.variants.selection import SelectionEntry, VariantSelection
 from spanstream.models.calibrating.fit import Fitted
 from spanstream.models.metrics.reading import Read
 from spanstream.models.metrics.reliability import (
@@ -50,7 +50,7 @@ def accuracy(models: dict[str, Sequence[Read]]) -> str:
     return "\n".join(lines)
 
 
-def variants(contest: Contest) -> str:
+def variants(contest: VariantSelection) -> str:
     """A row for each variant that was tried, those that could not be built too."""
     lines = [
         "| Variant | F1 | EM | MB | Speed against fp32 | Windows in a batch | Spans that neighbours change | |",
@@ -151,12 +151,12 @@ def _shown(interval: Interval) -> str:
     return f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"
 
 
-def _speed(entry: Entry) -> str:
+def _speed(entry: SelectionEntry) -> str:
     speed = entry.speed
     return f"{speed.median:.2f} ({min(speed.rounds):.2f} to {max(speed.rounds):.2f})" if speed else "not timed"
 
 
-def _batching(entry: Entry) -> str:
+def _batching(entry: SelectionEntry) -> str:
     tokens = entry.session.max_batch_tokens
     return "one" if tokens == 1 else f"{tokens} tokens"
 

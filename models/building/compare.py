@@ -19,7 +19,7 @@ from spanstream.models.text.windowing import WindowShape
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class EarlierModel:
     """Another model on the same questions."""
 
     name: str
@@ -27,7 +27,7 @@ class Earlier:
     reads: Sequence[Read]
 
 
-def read_earlier(other: str, examples: Sequence[Example], options: ReadingOptions) -> Earlier:
+def read_earlier(other: str, examples: Sequence[Example], options: ReadingOptions) -> EarlierModel:
     """Read with the CPU variant of an artifact, or with a checkpoint in fp32.
 
     Raises:
@@ -44,10 +44,10 @@ def read_earlier(other: str, examples: Sequence[Example], options: ReadingOption
     max_length = min(options.shape.max_length, checkpoint.longest)
     shape = WindowShape(max_length, options.shape.stride, tokenizer.template)
     own = replace(options, tokenizer=tokenizer, shape=shape, pad_id=checkpoint.pad_id)
-    return Earlier(Path(other).name, "fp32", read_all(examples, session, own))
+    return EarlierModel(Path(other).name, "fp32", read_all(examples, session, own))
 
 
-def _read_artifact(folder: Path, examples: Sequence[Example], options: ReadingOptions) -> Earlier:
+def _read_artifact(folder: Path, examples: Sequence[Example], options: ReadingOptions) -> EarlierModel:
     artifact = load_artifact(folder)
     variants = artifact.variants_for("cpu")
     if not variants:
@@ -62,4 +62,4 @@ def _read_artifact(folder: Path, examples: Sequence[Example], options: ReadingOp
         options.parallel_runs,
     )
     session = OnnxSession(artifact.path_of(variant), variant)
-    return Earlier(f"{manifest.name} {manifest.version}", variant.precision, read_all(examples, session, own))
+    return EarlierModel(f"{manifest.name} {manifest.version}", variant.precision, read_all(examples, session, own))

@@ -16,21 +16,21 @@ from spanstream.models.text.words import visible
 
 
 @dataclass(frozen=True, slots=True)
-class DataFile:
+class LabelledFile:
     """A SQuAD v2.0 file that was read."""
 
     path: Path
     examples: Sequence[Example]
 
 
-def read_files(paths: Iterable[Path], tokenizer: Tokenizer) -> list[DataFile]:
+def read_files(paths: Iterable[Path], tokenizer: Tokenizer) -> list[LabelledFile]:
     """Read files, and see that the tokenizer finds tokens in every text and answer.
 
     Raises:
         SquadError: a file is not in the layout.
         BuildError: a text with something to read comes out of the tokenizer without a token.
     """
-    files = [DataFile(path, read_squad(path)) for path in paths]
+    files = [LabelledFile(path, read_squad(path)) for path in paths]
     for file in files:
         lost: dict[str, bool] = {}
         for example in file.examples:
@@ -45,7 +45,7 @@ def read_files(paths: Iterable[Path], tokenizer: Tokenizer) -> list[DataFile]:
     return files
 
 
-def first_windows(file: DataFile, options: ReadingOptions, *, number: int) -> list[Window]:
+def first_windows(file: LabelledFile, options: ReadingOptions, *, number: int) -> list[Window]:
     """The first windows of questions spread evenly over a file.
 
     Raises:
@@ -62,7 +62,7 @@ def first_windows(file: DataFile, options: ReadingOptions, *, number: int) -> li
     return windows
 
 
-def samples_of(files: Sequence[DataFile], options: ReadingOptions, *, number: int) -> list[Batch]:
+def samples_of(files: Sequence[LabelledFile], options: ReadingOptions, *, number: int) -> list[Batch]:
     """Windows spread evenly over the files, each alone in its batch: padding would count as activations."""
     return [
         assemble([window], pad_id=options.pad_id)

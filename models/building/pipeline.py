@@ -15,17 +15,17 @@ from typing import Final
 
 from spanstream.models.artifact import Golden, Manifest, Variant, sha256_of_file, write_manifest
 from spanstream.models.artifact_folder import replacing
-from spanstream.models.building.card import Evaluation, card
-from spanstream.models.building.compare import Earlier, read_earlier
+from spanstream.models.building.card import CardFigures, card
+from spanstream.models.building.compare import EarlierModel, read_earlier
 from spanstream.models.building.golden import golden, golden_spans
 from spanstream.models.building.graph.export import check_export, export
 from spanstream.models.building.inputs import first_windows, read_files, samples_of
-from spanstream.models.building.request import Order
-from spanstream.models.building.variants.context import Workshop, open_workshop, probes_of
-from spanstream.models.building.variants.fp16 import write_half
+from spanstream.models.building.request import BuildRequest
+from spanstream.models.building.variants.context import BuildContext, open_context, probes_of
+from spanstream.models.building.variants.fp16 import write_fp16
 from spanstream.models.building.variants.recipes import RECIPES, recipes
-from spanstream.models.building.variants.selection import Contest, Course, Say, hold, take_first
-from spanstream.models.building.variants.trials import Built
+from spanstream.models.building.variants.selection import Say, TrialPlan, VariantSelection, select_variant, take_first
+from spanstream.models.building.variants.trials import BuiltVariant
 from spanstream.models.calibrating.calibration_record import write_record
 from spanstream.models.calibrating.fit import fit
 from spanstream.models.checkpoints.checkpoint import Checkpoint
@@ -40,7 +40,7 @@ from spanstream.models.text.windowing import WindowShape
 _SAMPLE_WINDOWS: Final = 160
 
 
-def build(order: Order, output: Path, *, say: Say = print) -> None:
+def build(order: BuildRequest, output: Path, *, say: Say = print) -> None:
     """Build an artifact into `output`, which is replaced.
 
     Args:
@@ -59,7 +59,7 @@ def build(order: Order, output: Path, *, say: Say = print) -> None:
 class _Build:
     """One build, from its inputs to the finished folder."""
 
-    def __init__(self, order: Order, work: Path, finished: Path, say: Say) -> None:
+    def __init__(self, order: BuildRequest, work: Path, finished: Path, say: Say) -> None:
         self._order = order
         self._work = work
         self._finished = finished
@@ -111,7 +111,7 @@ class _Build:
             files={file.name: sha256_of_file(file) for file in sorted(self._finished.iterdir())},
         )
         write_manifest(self._finished, manifest)
-        evaluation = Evaluation(
+        evaluation = CardFigures(
             contest=contest,
             fitted=fitted,
             checkpoint=self._checkpoint,
@@ -126,20 +126,20 @@ class _Build:
         )
         (self._finished / "README.md").write_text(card(manifest, evaluation), encoding="utf-8")
 
-    def _export(self) -> Workshop:
+    def _export(self) -> BuildContext:
         self._say("load and export")
         samples = samples_of(self._samples, self._options, number=_SAMPLE_WINDOWS)
         model = self._checkpoint.load_model()
         exported = export(model, self._work / "exported")
         check_export(exported, model, probes_of(samples, self._options.pad_id))
-        workshop = open_workshop(self._checkpoint, exported, self._work, samples)
+        workshop = open_context(self._checkpoint, exported, self._work, samples)
         self._say(workshop.note)
         return workshop
 
-    def _choose(self, workshop: Workshop) -> Contest:
+    def _choose(self, workshop: BuildContext) -> VariantSelection:
         windows = first_windows(self._validation, self._options, number=_SAMPLE_WINDOWS)
-        course = Course(self._validation.examples, windows, self._options)
-        choose = take_first if self._order.quick else hold
+        course = TrialPlan(self._validation.examples, windows, self._options)
+        choose = take_first if self._order.quick else select_variant
         contest = choose(workshop, self._recipes, course, say=self._say)
         for entry in contest.entries:
             self._say(f"{entry.built.recipe.name}: F1 {entry.f1:.2f}, {contest.verdict(entry)}")
@@ -148,14 +148,14 @@ class _Build:
         return contest
 
     def _add_half(
-        self, workshop: Workshop, variant: Variant, reference: Built, expected: Golden
+        self, workshop: BuildContext, variant: Variant, reference: BuiltVariant, expected: Golden
     ) -> tuple[tuple[Variant, ...], str | None]:
         """The variants, and what the card says of fp16."""
         if not self._order.gpu:
             return (variant,), None
         self._say("make fp16 for the GPU")
         try:
-            half = write_half(workshop, self._finished, reference.open(RECIPES[0].sessions[0]), expected, self._options)
+            half = write_fp16(workshop, self._finished, reference.open(RECIPES[0].sessions[0]), expected, self._options)
         except Exception as error:  # noqa: BLE001  the converter trips over graphs it does not know in ways of its own
             (self._finished / "model.fp16.onnx").unlink(missing_ok=True)
             reason = f"could not be made: {' '.join(str(error).split())[:200]}"
@@ -163,14 +163,14 @@ class _Build:
             return (variant,), reason
         return (variant, half.variant), f"gives fp32's spans on {half.same_spans} of {half.spans} golden windows"
 
-    def _earlier(self) -> Earlier | None:
+    def _earlier(self) -> EarlierModel | None:
         if self._order.compare is None:
             return None
         self._say(f"read with {self._order.compare}")
         return read_earlier(self._order.compare, self._validation.examples, self._options)
 
 
-def _reading_options(order: Order, checkpoint: Checkpoint, tokenizer: Tokenizer) -> ReadingOptions:
+def _reading_options(order: BuildRequest, checkpoint: Checkpoint, tokenizer: Tokenizer) -> ReadingOptions:
     max_length = min(order.max_length, checkpoint.longest)
     # Windows of a model with few positions would hardly advance.
     stride = min(order.stride, max_length // 3)

@@ -9,7 +9,7 @@ from spanstream.models.defaults import MAX_LENGTH, STRIDE
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class BuildRequest:
     """What to build, out of what.
 
     Attributes:

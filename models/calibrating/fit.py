@@ -22,7 +22,7 @@ import numpy.typing as npt
 from spanstream.models.calibrating.folds import first_half_of, folds_of, groups_of
 from spanstream.models.calibrating.guarantee import Guarantee, fixed_order, walk
 from spanstream.models.calibrating.score import Score, platt
-from spanstream.models.calibrating.thresholds import Choice, Sample, Wanted, choice_at, choose
+from spanstream.models.calibrating.thresholds import Sample, ThresholdChoice, ThresholdRequest, choice_at, choose
 from spanstream.models.errors import BuildError
 from spanstream.models.metrics.reading import Read
 from spanstream.models.spans.calibration import Calibration
@@ -71,7 +71,7 @@ class Fitted:
     log_losses: dict[str, float]
     score: str
     grouped_by: str
-    choices: dict[str, Choice]
+    choices: dict[str, ThresholdChoice]
     absent: dict[str, str]
     guarantees: dict[str, Guarantee] = field(default_factory=dict)
 
@@ -94,7 +94,7 @@ class _Questions:
 
 
 def fit(
-    reads: Sequence[Read], name: str, *, shipped: Calibration | None = None, wanted: Wanted | None = None
+    reads: Sequence[Read], name: str, *, shipped: Calibration | None = None, wanted: ThresholdRequest | None = None
 ) -> Fitted:
     """Fit a calibration.
 
@@ -124,8 +124,8 @@ def fit(
     weights = {feature: scale.slope * weight for feature, weight in zip(score.names, score.weights, strict=True)}
     calibration = Calibration(name=name, bias=scale.bias, weights=weights, thresholds={"default": 0.0})
     sample = Sample.of(reads, [calibration.confidence(read.reading) for read in reads])
-    thresholds, absent = choose(sample, wanted or Wanted())
-    guarantees = _guarantees(questions, score.scores(), (wanted or Wanted()).guarantees)
+    thresholds, absent = choose(sample, wanted or ThresholdRequest())
+    guarantees = _guarantees(questions, score.scores(), (wanted or ThresholdRequest()).guarantees)
     for threshold_name, guarantee in guarantees.items():
         if guarantee.kept:
             thresholds[threshold_name] = scale.confidence(guarantee.kept.threshold)

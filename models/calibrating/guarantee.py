@@ -30,7 +30,7 @@ _STEPS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class ThresholdTrial:
     """One threshold tested: of `given` answers `wrong` were; the true share is below `bound` with 95 % confidence."""
 
     threshold: float
@@ -50,11 +50,11 @@ class Guarantee:
     """
 
     allowed: float
-    trials: tuple[Trial, ...]
+    trials: tuple[ThresholdTrial, ...]
     questions: int
 
     @property
-    def kept(self) -> Trial | None:
+    def kept(self) -> ThresholdTrial | None:
         """The last trial that passed: the most answers the promise allows. None where it cannot be kept."""
         passed = [trial for trial in self.trials if trial.bound <= self.allowed]
         return passed[-1] if passed else None
@@ -104,11 +104,11 @@ def walk(order: FloatArray, scores: FloatArray, wrong: BoolArray, allowed: float
         wrong: (questions,) whether the candidate is not right.
         allowed: the share of wrong answers that is allowed, 0 to 1.
     """
-    trials: list[Trial] = []
+    trials: list[ThresholdTrial] = []
     for threshold in order.tolist():
         is_given = scores >= threshold
         given, failures = int(is_given.sum()), int(wrong[is_given].sum())
-        trials.append(Trial(threshold, given, failures, upper_bound(failures, given)))
+        trials.append(ThresholdTrial(threshold, given, failures, upper_bound(failures, given)))
         if trials[-1].bound > allowed:
             break
     return Guarantee(allowed, tuple(trials), len(scores))

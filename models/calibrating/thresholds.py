@@ -31,7 +31,7 @@ NO_ANSWER_PERCENTILE: Final = 95
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ThresholdRequest:
     """What thresholds are wanted for, in percent.
 
     Attributes:
@@ -77,7 +77,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ThresholdChoice:
     """A threshold and what it does to the questions it was chosen on.
 
     Attributes:
@@ -105,14 +105,14 @@ class Choice:
         return self.right / self.right_candidates if self.right_candidates else None
 
 
-def choice_at(sample: Sample, threshold: float) -> Choice:
+def choice_at(sample: Sample, threshold: float) -> ThresholdChoice:
     """What a threshold does to the sample."""
     given = sample.candidate & (sample.confidence >= threshold)
     right = int((given & sample.right).sum())
-    return Choice(threshold, int(given.sum()), right, len(given), int(sample.right.sum()))
+    return ThresholdChoice(threshold, int(given.sum()), right, len(given), int(sample.right.sum()))
 
 
-def choose(sample: Sample, wanted: Wanted) -> tuple[dict[str, float], dict[str, str]]:
+def choose(sample: Sample, wanted: ThresholdRequest) -> tuple[dict[str, float], dict[str, str]]:
     """All thresholds but the guarantees, and why some are not there."""
     cuts = _Cuts.of(sample)
     thresholds: dict[str, float] = {"default": cuts.best_f1()}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from spanstream.models.checkpoints.quiet import silence
+from spanstream.models.checkpoints.quiet import quiet
 from spanstream.models.errors import BuildError
 from spanstream.models.text.tokenization import Tokenizer
 
@@ -64,7 +64,7 @@ class Checkpoint:
         from transformers import AutoConfig  # noqa: PLC0415  seconds to import
 
         try:
-            with silence():
+            with quiet():
                 config = AutoConfig.from_pretrained(folder, local_files_only=True)
             pad_id, longest = config.pad_token_id, config.max_position_embeddings
             if getattr(config, "is_encoder_decoder", False):
@@ -95,7 +95,7 @@ class Checkpoint:
         from transformers import AutoModelForQuestionAnswering  # noqa: PLC0415  as above
 
         try:
-            with silence():
+            with quiet():
                 # Checkpoints are often stored in fp16; the exporter would keep that.
                 model, found = AutoModelForQuestionAnswering.from_pretrained(
                     self.folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
@@ -141,7 +141,7 @@ class Checkpoint:
         from transformers import AutoTokenizer  # noqa: PLC0415  seconds to import
 
         try:
-            with silence():
+            with quiet():
                 slow = AutoTokenizer.from_pretrained(self.folder, use_fast=True, local_files_only=True)
             text: str = slow.backend_tokenizer.to_str()
         except Exception as error:  # a missing library, an unknown class, a vocabulary that is not there
@@ -166,7 +166,7 @@ def find(name: str) -> Path:
     from huggingface_hub import snapshot_download  # noqa: PLC0415  not needed for a folder
 
     try:
-        with silence():
+        with quiet():
             return Path(snapshot_download(name, allow_patterns=list(_HUB_FILES)))
     except Exception as error:  # no network, no such model, no permission: each has a class of its own
         raise BuildError(

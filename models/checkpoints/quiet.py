@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def silence() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No warnings, log lines or progress bars inside; errors still raise."""
     logging.disable(logging.WARNING)
     try:

@@ -17,8 +17,8 @@ from spanstream.models.errors import ArtifactError
 from spanstream.models.evaluation.latency import measure_latency
 from spanstream.models.evaluation.measure import Subject, measure
 from spanstream.models.evaluation.observe import Labelled, labelled, observe, reader_of
-from spanstream.models.evaluation.report import ArtifactFacts, DataFacts, Report
-from spanstream.models.evaluation.table import Table
+from spanstream.models.evaluation.report import ArtifactFacts, DataFacts, EvaluationReport
+from spanstream.models.evaluation.table import ObservationTable
 from spanstream.models.inference.cpu import available_cpus
 
 # Told what begins and how many questions that is; gives what is told how many more are done.
@@ -26,7 +26,7 @@ Begin = Callable[[str, int], Callable[[int], None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class EvaluationRequest:
     """What to measure.
 
     Attributes:
@@ -52,12 +52,15 @@ class Request:
 class Evaluation:
     """The report, and each variant's questions in the report's order."""
 
-    report: Report
-    tables: tuple[Table, ...]
+    report: EvaluationReport
+    tables: tuple[ObservationTable, ...]
 
 
 def evaluate(
-    request: Request, *, begin: Begin = lambda _what, _questions: lambda _done: None, say: Callable[[str], None] = print
+    request: EvaluationRequest,
+    *,
+    begin: Begin = lambda _what, _questions: lambda _done: None,
+    say: Callable[[str], None] = print,
 ) -> Evaluation:
     """Measure an artifact.
 
@@ -86,8 +89,8 @@ def evaluate(
         session = reader.backends.choose(0).name
         reader.close()
         reports.append(measure(Subject(artifact, variant, session), observations, thresholds, latency))
-        tables.append(Table.of(observations, calibration))
-    report = Report(
+        tables.append(ObservationTable.of(observations, calibration))
+    report = EvaluationReport(
         artifact=ArtifactFacts(
             name=artifact.manifest.name, version=artifact.manifest.version, calibration=calibration.name
         ),
@@ -122,7 +125,7 @@ def _data_facts(files: Sequence[Path], questions: Sequence[Labelled]) -> DataFac
     )
 
 
-def _notes(request: Request) -> tuple[str, ...]:
+def _notes(request: EvaluationRequest) -> tuple[str, ...]:
     record = read_record(request.artifact)
     fitted_on = {each.sha256 for each in record.data} if record else set()
     return tuple(

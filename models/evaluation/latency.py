@@ -10,10 +10,10 @@ import numpy as np
 
 from spanstream.models.errors import ArtifactError
 from spanstream.models.evaluation.observe import Labelled
-from spanstream.models.evaluation.report import Latency, Times
+from spanstream.models.evaluation.report import Latency, LatencyTimes
 from spanstream.models.inference.cpu import cpu_name
 from spanstream.models.inference.packing import assemble
-from spanstream.models.reader import Plan, Reader
+from spanstream.models.reader import Reader, ReadPlan
 
 # Spread evenly over the questions; enough for a 95th percentile that ten of them lie above.
 _MOST: Final = 200
@@ -54,13 +54,13 @@ def measure_latency(questions: Sequence[Labelled], reader: Reader, *, threads: i
     )
 
 
-def _read(question: Labelled, reader: Reader) -> Plan:
+def _read(question: Labelled, reader: Reader) -> ReadPlan:
     text = question.example.context
     [plan] = reader.plan(text, reader.tokenize(text), [question.example.question])
     reader.conclude(plan, reader.score([plan]))
     return plan
 
 
-def _times(seconds: Sequence[float]) -> Times:
+def _times(seconds: Sequence[float]) -> LatencyTimes:
     median, p95 = np.percentile(seconds, [50, 95]) * 1000 if seconds else (0.0, 0.0)
-    return Times(median=float(median), p95=float(p95))
+    return LatencyTimes(median=float(median), p95=float(p95))

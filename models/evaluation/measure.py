@@ -27,7 +27,7 @@ from spanstream.models.evaluation.report import (
     ReliabilityBin,
     VariantReport,
 )
-from spanstream.models.evaluation.table import Table
+from spanstream.models.evaluation.table import ObservationTable
 from spanstream.models.metrics.reliability import (
     BINS,
     Interval,
@@ -85,7 +85,7 @@ def measure(
         thresholds: least confidences, by name, to report scores at.
         latency: as measured, if it was.
     """
-    table = Table.of(observations, subject.calibration)
+    table = ObservationTable.of(observations, subject.calibration)
     default = subject.calibration.thresholds["default"]
     sources: tuple[tuple[Literal["calibrated", "softmax"], FloatArray], ...] = (
         ("calibrated", table.sample.confidence),
@@ -109,7 +109,7 @@ def measure(
     )
 
 
-def confidence_figures(confidence: FloatArray, table: Table) -> ConfidenceFigures:
+def confidence_figures(confidence: FloatArray, table: ObservationTable) -> ConfidenceFigures:
     """What a confidence is worth, with intervals."""
     right = table.sample.right.astype(np.float64)
 
@@ -133,13 +133,13 @@ def reliability_bins(confidence: FloatArray, right: BoolArray) -> tuple[Reliabil
     return tuple(bins)
 
 
-def _best(table: Table, no_answer_score: FloatArray) -> Best:
+def _best(table: ObservationTable, no_answer_score: FloatArray) -> Best:
     predictions = table.predictions(no_answer_score)
     (exact, exact_threshold), (f1, f1_threshold) = best_exact(predictions), best_f1(predictions)
     return Best(exact=exact, exact_threshold=exact_threshold, f1=f1, f1_threshold=f1_threshold)
 
 
-def _at_thresholds(table: Table, thresholds: Mapping[str, float]) -> dict[str, AtThreshold]:
+def _at_thresholds(table: ObservationTable, thresholds: Mapping[str, float]) -> dict[str, AtThreshold]:
     exact = {name: table.scores_at(threshold, table.exact) for name, threshold in thresholds.items()}
     f1 = {name: table.scores_at(threshold, table.f1) for name, threshold in thresholds.items()}
     figures: dict[str, Callable[[IntArray], float]] = {}
@@ -179,7 +179,7 @@ def percent(values: FloatArray | BoolArray, among: BoolArray) -> float | None:
     return 100 * float(values[among].mean()) if among.any() else None
 
 
-def _buckets(table: Table, sizes: IntArray, upper_ends: Sequence[int], default: float) -> tuple[Bucket, ...]:
+def _buckets(table: ObservationTable, sizes: IntArray, upper_ends: Sequence[int], default: float) -> tuple[Bucket, ...]:
     exact, f1 = table.scores_at(default, table.exact), table.scores_at(default, table.f1)
     answerable, declined = table.sample.has_answer, ~table.given(default)
     buckets = []

@@ -15,7 +15,7 @@ from spanstream.models.errors import BuildError, InferenceFailed, InvalidSpan, Q
 from spanstream.models.inference.backends import open_backends
 from spanstream.models.metrics.reading import Read
 from spanstream.models.metrics.squad_files import Example, read_squad
-from spanstream.models.reader import Plan, Reader
+from spanstream.models.reader import Reader, ReadPlan
 from spanstream.models.text.tokenization import TokenizedDocument
 
 # Questions read at a time: enough to fill batches, few enough for progress to show.
@@ -109,7 +109,7 @@ def observe(questions: Sequence[Labelled], reader: Reader, *, progress: Progress
     return observations
 
 
-def _plan(question: Labelled, document: TokenizedDocument, reader: Reader) -> Plan:
+def _plan(question: Labelled, document: TokenizedDocument, reader: Reader) -> ReadPlan:
     try:
         [plan] = reader.plan(question.example.context, document, [question.example.question])
     except QuestionTooLong as error:

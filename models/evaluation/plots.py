@@ -17,8 +17,8 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spanstream.models.evaluation.report import Report, VariantReport
-from spanstream.models.evaluation.table import Table
+from spanstream.models.evaluation.report import EvaluationReport, VariantReport
+from spanstream.models.evaluation.table import ObservationTable
 from spanstream.models.metrics.reliability import accuracies
 
 FloatArray = npt.NDArray[np.float64]
@@ -51,9 +51,9 @@ _BINS: Final = 40
 _LEAST: Final = 10
 
 
-def draw(report: Report, tables: tuple[Table, ...], folder: Path) -> list[Path]:
+def draw(report: EvaluationReport, tables: tuple[ObservationTable, ...], folder: Path) -> list[Path]:
     """Draw every variant's plots into the folder; gives the files written."""
-    kinds: Mapping[str, Callable[[VariantReport, Table, str], Figure]] = {
+    kinds: Mapping[str, Callable[[VariantReport, ObservationTable, str], Figure]] = {
         "reliability": _reliability,
         "risk-coverage": _risk_coverage,
         "score-differences": _score_differences,
@@ -72,7 +72,7 @@ def draw(report: Report, tables: tuple[Table, ...], folder: Path) -> list[Path]:
     return files
 
 
-def _reliability(variant: VariantReport, table: Table, title: str) -> Figure:
+def _reliability(variant: VariantReport, table: ObservationTable, title: str) -> Figure:
     figure = Figure(figsize=(5.2, 6.2), layout="constrained")
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
     axes.plot([0, 1], [0, 1], color=_FAINT, linestyle=":", label="comes true exactly")
@@ -102,7 +102,7 @@ def _reliability(variant: VariantReport, table: Table, title: str) -> Figure:
     return figure
 
 
-def _risk_coverage(variant: VariantReport, table: Table, title: str) -> Figure:
+def _risk_coverage(variant: VariantReport, table: ObservationTable, title: str) -> Figure:
     figure = Figure(figsize=(6.4, 4.4), layout="constrained")
     axes = figure.subplots()
     right = table.sample.right.astype(np.float64)
@@ -131,7 +131,7 @@ def _risk_coverage(variant: VariantReport, table: Table, title: str) -> Figure:
     return figure
 
 
-def _score_differences(variant: VariantReport, table: Table, title: str) -> Figure:
+def _score_differences(variant: VariantReport, table: ObservationTable, title: str) -> Figure:
     figure = Figure(figsize=(9.6, 4.0), layout="constrained")
     figure.suptitle(title, fontsize="medium", x=0.01, horizontalalignment="left")
     raw, calibrated = figure.subplots(1, 2)
@@ -147,7 +147,7 @@ def _score_differences(variant: VariantReport, table: Table, title: str) -> Figu
     return figure
 
 
-def _histogram(axes: Axes, values: FloatArray, table: Table, bounds: tuple[float, float]) -> None:
+def _histogram(axes: Axes, values: FloatArray, table: ObservationTable, bounds: tuple[float, float]) -> None:
     answerable = table.sample.has_answer
     groups = (("answerable", answerable, _ANSWERABLE), ("unanswerable", ~answerable, _UNANSWERABLE))
     for name, among, colour in groups:

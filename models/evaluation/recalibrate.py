@@ -18,7 +18,7 @@ from spanstream.models.artifact import Artifact, load_artifact, sha256_of_file, 
 from spanstream.models.artifact_folder import replacing
 from spanstream.models.calibrating.calibration_record import RECORD, DataFile, read_record, write_record
 from spanstream.models.calibrating.fit import Fitted, fit
-from spanstream.models.calibrating.thresholds import Wanted
+from spanstream.models.calibrating.thresholds import ThresholdRequest
 from spanstream.models.defaults import DEFAULT_MAX_WINDOWS
 from spanstream.models.errors import ArtifactError, BuildError
 from spanstream.models.evaluation.calibration_section import with_section
@@ -26,14 +26,14 @@ from spanstream.models.evaluation.evaluate import Begin
 from spanstream.models.evaluation.measure import confidence_figures
 from spanstream.models.evaluation.observe import Labelled, labelled, observe, reader_of
 from spanstream.models.evaluation.report import ConfidenceFigures
-from spanstream.models.evaluation.table import Table
+from spanstream.models.evaluation.table import ObservationTable
 from spanstream.models.inference.cpu import available_cpus
 
 _CARD = "README.md"
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class CalibrationRequest:
     """What to calibrate.
 
     Attributes:
@@ -50,7 +50,7 @@ class Request:
     data: Sequence[Path]
     output: Path
     name: str | None = None
-    wanted: Wanted = field(default_factory=Wanted)
+    wanted: ThresholdRequest = field(default_factory=ThresholdRequest)
     max_windows: int = DEFAULT_MAX_WINDOWS
     threads: int | None = None
 
@@ -70,7 +70,10 @@ class Recalibrated:
 
 
 def recalibrate(
-    request: Request, *, begin: Begin = lambda _what, _questions: lambda _done: None, say: Callable[[str], None] = print
+    request: CalibrationRequest,
+    *,
+    begin: Begin = lambda _what, _questions: lambda _done: None,
+    say: Callable[[str], None] = print,
 ) -> Recalibrated:
     """Calibrate an artifact.
 
@@ -117,8 +120,12 @@ def _refuse_one_class(questions: Sequence[Labelled]) -> None:
 
 
 def _read(
-    artifact: Artifact, questions: Sequence[Labelled], request: Request, begin: Begin, say: Callable[[str], None]
-) -> Table:
+    artifact: Artifact,
+    questions: Sequence[Labelled],
+    request: CalibrationRequest,
+    begin: Begin,
+    say: Callable[[str], None],
+) -> ObservationTable:
     variants = artifact.variants_for("cpu")
     if not variants:
         raise ArtifactError(f"{artifact.folder}: has no variant for the CPU")
@@ -126,10 +133,10 @@ def _read(
     reader = reader_of(artifact, variants[0], threads=threads, max_windows=request.max_windows, report=say)
     observations = observe(questions, reader, progress=begin(f"read with {variants[0].file}", len(questions)))
     reader.close()
-    return Table.of(observations, artifact.manifest.calibration)
+    return ObservationTable.of(observations, artifact.manifest.calibration)
 
 
-def _fitted_on(request: Request) -> bool:
+def _fitted_on(request: CalibrationRequest) -> bool:
     record = read_record(request.artifact)
     return record is not None and bool(
         {each.sha256 for each in record.data} & {sha256_of_file(file) for file in request.data}

@@ -92,7 +92,7 @@ class ReliabilityBin(_Part):
     accuracy: Interval
 
 
-class Times(_Part):
+class LatencyTimes(_Part):
     """Of one thing done over and over, alone."""
 
     median: float
@@ -107,8 +107,8 @@ class Latency(_Part):
     parallel_runs: int = Field(description="Batches that run at the same time, of `threads` in all.")
     questions: int
     mean_window_tokens: float
-    window: Times = Field(description="One window through the session.")
-    question: Times = Field(description="From text to validated answer, tokenization included.")
+    window: LatencyTimes = Field(description="One window through the session.")
+    question: LatencyTimes = Field(description="From text to validated answer, tokenization included.")
 
 
 class VariantReport(_Part):
@@ -127,7 +127,7 @@ class VariantReport(_Part):
     latency: Latency | None
 
 
-class Report(_Part):
+class EvaluationReport(_Part):
     """All of it."""
 
     format: Literal[1] = 1

@@ -20,7 +20,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ObservationTable:
     """Every array is (questions,).
 
     Attributes:
@@ -48,7 +48,7 @@ class Table:
     texts: Sequence[str]
 
     @classmethod
-    def of(cls, observations: Sequence[Observation], calibration: Calibration) -> Table:
+    def of(cls, observations: Sequence[Observation], calibration: Calibration) -> ObservationTable:
         """The observations with this calibration's confidences."""
         reads = [one.read for one in observations]
         predictions = [read.prediction(0.0) for read in reads]

@@ -31,7 +31,7 @@ class ReadWindow:
 Outcome = ReadWindow | InferenceFailed
 
 
-class Inference:
+class InferenceRunner:
     """Feeds backends. Safe to call from several threads: their batches share each backend's parallel runs."""
 
     def __init__(self, backends: Backends, *, pad_id: int, max_answer_tokens: int) -> None:

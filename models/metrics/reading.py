@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from spanstream.models.errors import BuildError, InferenceFailed, QuestionTooLong
 from spanstream.models.inference.backends import Backend, Backends
-from spanstream.models.inference.runner import Inference, ReadWindow
+from spanstream.models.inference.runner import InferenceRunner, ReadWindow
 from spanstream.models.inference.session import Session
 from spanstream.models.metrics.reliability import Judgement
 from spanstream.models.metrics.squad_files import Example
@@ -57,7 +57,7 @@ def read_all(examples: Sequence[Example], session: Session, options: ReadingOpti
         BuildError: a question is too long for the model, or the session failed on a window.
     """
     backend = Backend("build", "build", session, options.parallel_runs, options.max_batch_tokens)
-    inference = Inference(Backends(backend), pad_id=options.pad_id, max_answer_tokens=options.max_answer_tokens)
+    inference = InferenceRunner(Backends(backend), pad_id=options.pad_id, max_answer_tokens=options.max_answer_tokens)
     documents: dict[str, TokenizedDocument] = {}
     windows: list[list[Window]] = []
     for example in examples:

@@ -23,7 +23,7 @@ _NEVER = np.float32(-np.inf)
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TokenSpan:
     """Tokens `first` to `last` (inclusive, counted in the document) and their raw score."""
 
     first: int
@@ -46,7 +46,7 @@ class WindowSpan:
 
     window: Window
     null_score: float
-    span: Span | None
+    span: TokenSpan | None
     runner_up: float
     log_probability: float
 
@@ -70,7 +70,7 @@ def best_span(window: Window, start_logits: FloatArray, end_logits: FloatArray, 
     if tokens == 0 or (best := float(scores.max())) == _NEVER:
         return WindowSpan(window, null_score, None, null_score, float(_NEVER))
     token, more = divmod(int(scores.argmax()), max_answer_tokens)
-    span = Span(window.token_start + token, window.token_start + token + more, best)
+    span = TokenSpan(window.token_start + token, window.token_start + token + more, best)
     log_probability = _log_softmax(start_logits, context, token) + _log_softmax(end_logits, context, token + more)
     # Spans before the best one: those that start near to it are scored again without the ends they must not reach.
     near = max(token - max_answer_tokens, 0)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from spanstream.models.errors import DocumentChanged, SpanMismatch
-from spanstream.models.spans.search import Span
+from spanstream.models.spans.search import TokenSpan
 from spanstream.models.text.surface import Surface
 from spanstream.models.text.tokenization import TokenizedDocument, Tokenizer, sha256_of
 from spanstream.models.text.words import WordMap
@@ -27,7 +27,7 @@ class Validator:
         self._tokenizer = tokenizer
         self._surface = Surface(tokenizer)
 
-    def char_span(self, text: str, document: TokenizedDocument, span: Span) -> tuple[int, int]:
+    def char_span(self, text: str, document: TokenizedDocument, span: TokenSpan) -> tuple[int, int]:
         """The validated (char_start, char_end) of the span: `text[char_start:char_end]` is the answer.
 
         Raises:
@@ -68,7 +68,7 @@ class Validator:
         return None
 
     @staticmethod
-    def _problem_of_words(word_map: WordMap, document: TokenizedDocument, span: Span) -> str | None:
+    def _problem_of_words(word_map: WordMap, document: TokenizedDocument, span: TokenSpan) -> str | None:
         """What is wrong with the words, and with the span's edges among them."""
         words = document.words
         if not np.array_equal(words, word_map.numbers(document.starts, document.ends)):
@@ -77,7 +77,9 @@ class Validator:
         ends = span.last + 1 == document.size or words[span.last + 1] != words[span.last]
         return None if begins and ends else "the span begins or ends inside a word"
 
-    def _problem_of_tokens(self, text: str, word_map: WordMap, document: TokenizedDocument, span: Span) -> str | None:
+    def _problem_of_tokens(
+        self, text: str, word_map: WordMap, document: TokenizedDocument, span: TokenSpan
+    ) -> str | None:
         """Where the predicted tokens and the text differ."""
         around = self._surroundings(document, span)
         for first, last in {(span.first, span.last), around}:
@@ -92,7 +94,7 @@ class Validator:
         return None
 
     @staticmethod
-    def _surroundings(document: TokenizedDocument, span: Span) -> tuple[int, int]:
+    def _surroundings(document: TokenizedDocument, span: TokenSpan) -> tuple[int, int]:
         """The span widened by its neighbours, up to the edges of words: half a word's tokens spell half a character."""
         words = document.words
         first, last = max(span.first - _NEIGHBOURS, 0), min(span.last + _NEIGHBOURS, document.size - 1)

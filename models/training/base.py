@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from spanstream.models.checkpoints.checkpoint import Checkpoint
-from spanstream.models.checkpoints.quiet import silence
+from spanstream.models.checkpoints.quiet import quiet
 from spanstream.models.errors import ArtifactError, BuildError
 from spanstream.models.text.tokenization import Tokenizer
 
@@ -60,7 +60,7 @@ def open_base(name: str, *, dropout: float | None = None, on_gpu: bool = False) 
 
     checkpoint = Checkpoint.open(name)
     try:
-        with silence():
+        with quiet():
             library_tokenizer = AutoTokenizer.from_pretrained(checkpoint.folder, use_fast=True, local_files_only=True)
         definition = library_tokenizer.backend_tokenizer.to_str()
     except Exception as error:  # a missing library, an unknown class, a vocabulary that is not there
@@ -80,7 +80,7 @@ def _load_model(checkpoint: Checkpoint, dropout: float | None, *, on_gpu: bool) 
     from transformers import AutoConfig, AutoModelForQuestionAnswering  # noqa: PLC0415  as above
 
     try:
-        with silence():
+        with quiet():
             config = AutoConfig.from_pretrained(checkpoint.folder, local_files_only=True)
             for each in _DROPOUTS:
                 if dropout is not None and hasattr(config, each):

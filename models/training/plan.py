@@ -14,7 +14,7 @@ from spanstream.models.training.data import Loaded, Source
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class TrainingOptions:
     """What to train, and how. None: as the amount of data, or the machine, suggests.
 
     Attributes:
@@ -66,7 +66,7 @@ class Options:
         }
 
 
-def settle(options: Options, base: Base, data: Sequence[Loaded], *, bf16: bool) -> tuple[Options, str]:
+def settle(options: TrainingOptions, base: Base, data: Sequence[Loaded], *, bf16: bool) -> tuple[TrainingOptions, str]:
     """(the options with epochs, learning rate and precision filled in, what is recommended and why, in one line)."""
     questions = sum(each.source.weight * len(each.examples) for each in data)
     lora = options.lora_rank is not None

@@ -27,13 +27,13 @@ from spanstream.models.text.windowing import WindowShape
 from spanstream.models.training.base import Base, open_base
 from spanstream.models.training.batches import Batch, FileWindows, no_answer_weight, plan_batches
 from spanstream.models.training.data import Loaded, load
-from spanstream.models.training.plan import Options, settle
+from spanstream.models.training.plan import TrainingOptions, settle
 from spanstream.models.training.resume import WorkFolder
 from spanstream.models.training.trainer import (
     BatchDataset,
-    Course,
-    Progress,
     TorchSession,
+    TrainingProgress,
+    TrainingSchedule,
     fit,
     gpu_is_available,
     has_bf16,
@@ -47,11 +47,11 @@ _READING_BATCH_TOKENS: Final = 2048
 
 
 def train(
-    options: Options,
+    options: TrainingOptions,
     output: Path,
     *,
     say: Say = print,
-    watch: Callable[[Progress], None] = lambda _: None,
+    watch: Callable[[TrainingProgress], None] = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> bool:
     """Train into the folder `output`; whether it came to its end.
@@ -103,13 +103,13 @@ def train(
     return True
 
 
-def _open(options: Options, data: Sequence[Loaded], say: Say) -> tuple[Base, Options, Course]:
+def _open(options: TrainingOptions, data: Sequence[Loaded], say: Say) -> tuple[Base, TrainingOptions, TrainingSchedule]:
     """The model, and what was left open settled by it, the data and the machine."""
     on_gpu = gpu_is_available()
     torch.manual_seed(options.seed)  # of the new head's weights, where there is one, and of low-rank updates
     base = open_base(options.base, dropout=options.dropout, on_gpu=on_gpu)
     options, recommended = settle(options, base, data, bf16=has_bf16(on_gpu=on_gpu))
-    course = Course.of(options, on_gpu=on_gpu)
+    course = TrainingSchedule.of(options, on_gpu=on_gpu)
     say(recommended)
     say(f"train {base.checkpoint.name} for {options.epochs} epochs at {course.learning_rate:.1e} {course.where}")
     return base, options, course
@@ -126,7 +126,7 @@ def _keep_apart(data: Sequence[Loaded], validation: Sequence[Example], path: Pat
             )
 
 
-def _batches(options: Options, data: Sequence[Loaded], base: Base, shape: WindowShape) -> list[Batch]:
+def _batches(options: TrainingOptions, data: Sequence[Loaded], base: Base, shape: WindowShape) -> list[Batch]:
     files = [
         FileWindows(list(training_windows(each.source.path, each.examples, base.tokenizer, shape)), each.source.weight)
         for each in data
@@ -139,7 +139,7 @@ def _batches(options: Options, data: Sequence[Loaded], base: Base, shape: Window
     return batches
 
 
-def _prepared(base: Base, options: Options) -> Any:  # noqa: ANN401 - torch modules
+def _prepared(base: Base, options: TrainingOptions) -> Any:  # noqa: ANN401 - torch modules
     """The module to train: frozen where it should be, or with low-rank updates beside its weights."""
     if options.freeze_embeddings:
         for weights in base.model.get_input_embeddings().parameters():

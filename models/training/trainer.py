@@ -21,7 +21,7 @@ from spanstream.models.inference.packing import Batch as ReadingBatch
 from spanstream.models.inference.packing import assemble
 from spanstream.models.inference.session import Logits
 from spanstream.models.training.batches import Batch
-from spanstream.models.training.plan import Options
+from spanstream.models.training.plan import TrainingOptions
 from spanstream.models.training.windows import NO_ANSWER
 
 _NEVER: Final = -1e4  # as a logit; representable in fp16
@@ -30,7 +30,7 @@ _SPENT: Final = "seconds_spent"
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class TrainingProgress:
     """How far a training is.
 
     Attributes:
@@ -51,7 +51,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class TrainingSchedule:
     """What the trainer is told.
 
     Attributes:
@@ -73,7 +73,7 @@ class Course:
     on_gpu: bool
 
     @classmethod
-    def of(cls, options: Options, *, on_gpu: bool) -> Course:
+    def of(cls, options: TrainingOptions, *, on_gpu: bool) -> TrainingSchedule:
         """Of options whose learning rate and precision are settled."""
         return cls(
             learning_rate=options.learning_rate or 0.0,
@@ -173,7 +173,12 @@ class _Watcher(TrainerCallback):  # type: ignore[misc] # as above
     """
 
     def __init__(
-        self, *, tokens: Sequence[int], save_seconds: float, watch: Callable[[Progress], None], stop: Callable[[], bool]
+        self,
+        *,
+        tokens: Sequence[int],
+        save_seconds: float,
+        watch: Callable[[TrainingProgress], None],
+        stop: Callable[[], bool],
     ) -> None:
         self._tokens = np.concatenate([[0], np.cumsum(tokens)])
         self._save_seconds = save_seconds
@@ -202,10 +207,10 @@ class _Watcher(TrainerCallback):  # type: ignore[misc] # as above
             control.should_training_stop = is_over
         self._watch(self._progress(state, now))
 
-    def _progress(self, state: Any, now: float) -> Progress:  # noqa: ANN401 - as above
+    def _progress(self, state: Any, now: float) -> TrainingProgress:  # noqa: ANN401 - as above
         step, trainer = state.global_step, self.trainer
         rate = float(self._tokens[step] - self._tokens[self._first_step]) / (now - self._started)
-        return Progress(
+        return TrainingProgress(
             step,
             state.max_steps,
             float(torch.stack(list(trainer.recent_losses)).mean()) if trainer else float("nan"),
@@ -218,11 +223,11 @@ class _Watcher(TrainerCallback):  # type: ignore[misc] # as above
 def fit(  # noqa: PLR0913 - what a training takes
     model: Any,  # noqa: ANN401 - as above
     dataset: BatchDataset,
-    course: Course,
+    course: TrainingSchedule,
     work: Path,
     *,
     checkpoint: Path | None,
-    watch: Callable[[Progress], None],
+    watch: Callable[[TrainingProgress], None],
     stop: Callable[[], bool],
 ) -> float | None:
     """Train `model` in place.
@@ -240,7 +245,7 @@ def fit(  # noqa: PLR0913 - what a training takes
     return watcher.seconds if trainer.state.global_step == len(dataset) else None
 
 
-def _arguments(course: Course, steps: int, work: Path) -> TrainingArguments:
+def _arguments(course: TrainingSchedule, steps: int, work: Path) -> TrainingArguments:
     return TrainingArguments(
         output_dir=str(work),
         max_steps=steps,

@@ -14,7 +14,7 @@ pytest.importorskip("optimum", reason="the build group's tools are not installed
 from spanstream.models.artifact import Artifact, load_artifact
 from spanstream.models.building.golden import golden_spans
 from spanstream.models.building.pipeline import build
-from spanstream.models.building.request import Order
+from spanstream.models.building.request import BuildRequest
 from spanstream.models.inference.backends import self_test
 from spanstream.models.inference.packing import assemble, pack
 from spanstream.models.inference.session import OnnxSession
@@ -46,7 +46,7 @@ def model_type(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def artifact(model_type: str, folder: Path, questions: Path) -> Artifact:
     checkpoint = write_tiny_checkpoint(model_type, folder / f"{model_type}-checkpoint")
-    order = Order(str(checkpoint), questions, name=f"tiny-{model_type}", gpu=True)
+    order = BuildRequest(str(checkpoint), questions, name=f"tiny-{model_type}", gpu=True)
     lines: list[str] = []
     build(order, folder / model_type, say=lines.append)
     (folder / f"{model_type}.log").write_text("\n".join(lines))

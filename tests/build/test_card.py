@@ -12,7 +12,7 @@ pytest.importorskip("optimum", reason="the build group's tools are not installed
 
 from spanstream.models.artifact import load_artifact
 from spanstream.models.building.pipeline import build
-from spanstream.models.building.request import Order
+from spanstream.models.building.request import BuildRequest
 from tests.support.model.tiny_checkpoints import write_tiny_checkpoint
 
 RECORD = {
@@ -30,19 +30,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def order(folder: Path, questions: Path) -> Order:
+def order(folder: Path, questions: Path) -> BuildRequest:
     checkpoint = write_tiny_checkpoint("electra", folder / "checkpoint")
-    return Order(str(checkpoint), questions, name="before", quick=True, samples=(questions,), max_length=96, stride=16)
+    return BuildRequest(
+        str(checkpoint), questions, name="before", quick=True, samples=(questions,), max_length=96, stride=16
+    )
 
 
 @pytest.fixture(scope="module")
-def bare(order: Order, folder: Path) -> str:
+def bare(order: BuildRequest, folder: Path) -> str:
     build(order, folder / "before", say=lambda _: None)
     return (folder / "before" / "README.md").read_text()
 
 
 @pytest.fixture(scope="module")
-def full(order: Order, bare: str, folder: Path) -> str:
+def full(order: BuildRequest, bare: str, folder: Path) -> str:
     assert bare
     (folder / "checkpoint" / "training.json").write_text(json.dumps(RECORD))
     (folder / "about.md").write_text("Tickets of Acme, used with their consent.\n")

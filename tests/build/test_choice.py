@@ -14,10 +14,10 @@ from spanstream.models.building.graph import rewrite
 from spanstream.models.building.graph.export import check_export, export
 from spanstream.models.building.graph.onnx_graph import Graph
 from spanstream.models.building.graph.rewrite import mask_by_dimension
-from spanstream.models.building.variants.context import open_workshop, probes_of
+from spanstream.models.building.variants.context import open_context, probes_of
 from spanstream.models.building.variants.recipes import NAMES, RECIPES, recipes
-from spanstream.models.building.variants.selection import Contest, Entry, _fastest_good
-from spanstream.models.building.variants.trials import Built, Neighbours, Speed, neighbours
+from spanstream.models.building.variants.selection import SelectionEntry, VariantSelection, _fastest_good
+from spanstream.models.building.variants.trials import BuiltVariant, Neighbours, Speed, neighbours
 from spanstream.models.checkpoints.checkpoint import Checkpoint
 from spanstream.models.errors import BuildError
 from spanstream.models.inference.packing import Batch, assemble
@@ -33,10 +33,10 @@ SHAPE = WindowShape(48, 12, TOKENIZER.template)
 OPTIONS = ReadingOptions(TOKENIZER, SHAPE, 0, 8, 512, 1)
 
 
-def _entry(name: str, f1: float, *rounds: float) -> Entry:
-    built = Built(next(recipe for recipe in RECIPES if recipe.name == name), Path(f"{name}.onnx"))
+def _entry(name: str, f1: float, *rounds: float) -> SelectionEntry:
+    built = BuiltVariant(next(recipe for recipe in RECIPES if recipe.name == name), Path(f"{name}.onnx"))
     speed = Speed(rounds) if rounds else None
-    return Entry(built, SessionOptions(), Neighbours(same_bits=True, changed_spans=0.0), (), f1, f1, speed)
+    return SelectionEntry(built, SessionOptions(), Neighbours(same_bits=True, changed_spans=0.0), (), f1, f1, speed)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_every_variant_has_a_verdict() -> None:
         _entry("int8-static", 63.4, 3.0),
         _entry("int8-dynamic", 63.9, 1.5),
     )
-    contest = Contest(entries, (), entries[1], windows=16)
+    contest = VariantSelection(entries, (), entries[1], windows=16)
     assert [contest.verdict(entry) for entry in entries] == [
         "slower",
         "taken",
@@ -138,7 +138,7 @@ def test_a_rewriting_that_changes_the_logits_is_left_out_and_told(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    whole = open_workshop(checkpoint, exported, tmp_path, samples)
+    whole = open_context(checkpoint, exported, tmp_path, samples)
     assert whole.graph.name == "rewritten.onnx"
 
     def wrong(graph: Graph, *, heads: int, head_size: int) -> None:
@@ -147,7 +147,7 @@ def test_a_rewriting_that_changes_the_logits_is_left_out_and_told(
             rewrite._set_attribute(attention, "scale", 1.0)
 
     monkeypatch.setattr(rewrite, "mask_by_dimension", wrong)
-    lesser = open_workshop(checkpoint, exported, tmp_path, samples)
+    lesser = open_context(checkpoint, exported, tmp_path, samples)
     assert lesser.graph.name == "fused.onnx"
     assert "; not fused: attention of 2 of 2 layers" in lesser.note
     assert "its logits were" in lesser.note

@@ -25,9 +25,9 @@ from spanstream.models.checkpoints.checkpoint import Checkpoint
 from spanstream.models.checkpoints.training_record import FILE, read_training
 from spanstream.models.errors import BuildError
 from spanstream.models.training.data import Source
-from spanstream.models.training.plan import Options
+from spanstream.models.training.plan import TrainingOptions
 from spanstream.models.training.train import train
-from spanstream.models.training.trainer import Progress
+from spanstream.models.training.trainer import TrainingProgress
 from tests.support.model.tiny_checkpoints import MODEL_TYPES, write_tiny_checkpoint
 from tests.support.model.trained_tokenizers import definition
 
@@ -79,9 +79,9 @@ def tickets(folder: Path, name: str, codes: list[str], *, text: str = "Since tod
 
 
 @pytest.fixture
-def options(tmp_path: Path, encoder: Path) -> Options:
+def options(tmp_path: Path, encoder: Path) -> TrainingOptions:
     data = tickets(tmp_path, "train.json", CODES)
-    return Options(
+    return TrainingOptions(
         str(encoder), (Source(data),), epochs=8, learning_rate=3e-3, max_length=64, stride=16, max_batch_tokens=512
     )
 
@@ -91,10 +91,10 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in model.state_dict().items()}
 
 
-def test_a_new_head_learns_to_answer_and_to_decline(options: Options, tmp_path: Path) -> None:
+def test_a_new_head_learns_to_answer_and_to_decline(options: TrainingOptions, tmp_path: Path) -> None:
     unseen = tickets(tmp_path, "unseen.json", [f"E-{number}" for number in range(200, 220)])
     said: list[str] = []
-    watched: list[Progress] = []
+    watched: list[TrainingProgress] = []
     options = replace(options, validation=unseen, epochs=20)
     assert train(options, tmp_path / "trained", say=said.append, watch=watched.append)
     record = json.loads((tmp_path / "trained" / FILE).read_text())
@@ -112,7 +112,7 @@ def test_a_new_head_learns_to_answer_and_to_decline(options: Options, tmp_path: 
 
 @pytest.mark.parametrize("lora_rank", [None, 4])
 def test_a_training_that_was_stopped_ends_as_if_it_had_not_been(
-    options: Options, tmp_path: Path, lora_rank: int | None
+    options: TrainingOptions, tmp_path: Path, lora_rank: int | None
 ) -> None:
     options = replace(options, lora_rank=lora_rank, bf16=False)
     assert train(options, tmp_path / "whole")
@@ -129,7 +129,7 @@ def test_a_training_that_was_stopped_ends_as_if_it_had_not_been(
         torch.testing.assert_close(halves[name], value, rtol=0, atol=1e-6)
 
 
-def test_a_killed_training_goes_on_with_the_same_command(options: Options, tmp_path: Path) -> None:
+def test_a_killed_training_goes_on_with_the_same_command(options: TrainingOptions, tmp_path: Path) -> None:
     command = [
         sys.executable,
         "-m",
@@ -170,7 +170,7 @@ def test_a_killed_training_goes_on_with_the_same_command(options: Options, tmp_p
 @pytest.mark.parametrize("lora_rank", [None, 4])
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
 def test_every_architecture_learns_with_a_new_head(
-    options: Options, tmp_path: Path, model_type: str, lora_rank: int | None
+    options: TrainingOptions, tmp_path: Path, model_type: str, lora_rank: int | None
 ) -> None:
     checkpoint = write_tiny_checkpoint(model_type, tmp_path / model_type)
     base = tmp_path / "encoder only"
@@ -183,7 +183,7 @@ def test_every_architecture_learns_with_a_new_head(
     assert Checkpoint.open(str(tmp_path / "trained")).model_type == model_type
 
 
-def test_low_rank_updates_leave_the_embeddings_and_are_merged(options: Options, tmp_path: Path) -> None:
+def test_low_rank_updates_leave_the_embeddings_and_are_merged(options: TrainingOptions, tmp_path: Path) -> None:
     assert train(options, tmp_path / "first")
     adapted = replace(options, base=str(tmp_path / "first"), lora_rank=4, epochs=2)
     assert train(adapted, tmp_path / "second")
@@ -201,14 +201,14 @@ def test_low_rank_updates_leave_the_embeddings_and_are_merged(options: Options, 
     assert not torch.equal(before["qa_outputs.weight"], after["qa_outputs.weight"])
 
 
-def test_frozen_embeddings_stay_as_they_are(options: Options, encoder: Path, tmp_path: Path) -> None:
+def test_frozen_embeddings_stay_as_they_are(options: TrainingOptions, encoder: Path, tmp_path: Path) -> None:
     assert train(replace(options, epochs=1, freeze_embeddings=True), tmp_path / "trained")
     before, after = BertModel.from_pretrained(encoder).state_dict(), weights(tmp_path / "trained")
     word_embeddings = "embeddings.word_embeddings.weight"
     assert torch.equal(before[word_embeddings], after[f"bert.{word_embeddings}"])
 
 
-def test_weighting_the_unanswerable_makes_a_model_more_cautious(options: Options, tmp_path: Path) -> None:
+def test_weighting_the_unanswerable_makes_a_model_more_cautious(options: TrainingOptions, tmp_path: Path) -> None:
     """With one batch of constant data the loss's balance shows in the mean probability of [CLS]."""
     said: dict[float, float] = {}
     for share in (0.1, 0.9):
@@ -220,7 +220,7 @@ def test_weighting_the_unanswerable_makes_a_model_more_cautious(options: Options
     assert said[0.9] > said[0.1]
 
 
-def damaged(encoder: Path, options: Options, tmp_path: Path, how: str) -> Options:
+def damaged(encoder: Path, options: TrainingOptions, tmp_path: Path, how: str) -> TrainingOptions:
     path = options.sources[0].path
     if how == "empty":
         path.write_text("")
@@ -254,7 +254,7 @@ def damaged(encoder: Path, options: Options, tmp_path: Path, how: str) -> Option
     ],
 )
 def test_what_cannot_be_trained_on_is_told_in_one_line_and_leaves_nothing(
-    options: Options, encoder: Path, tmp_path: Path, how: str, saying: str
+    options: TrainingOptions, encoder: Path, tmp_path: Path, how: str, saying: str
 ) -> None:
     options = damaged(encoder, options, tmp_path, how)
     there = set(tmp_path.iterdir())

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from spanstream.consumer.cache.byte_store import Reason, StoreUnavailable
+from spanstream.consumer.cache.byte_store import StoreFailure, StoreUnavailable
 from spanstream.consumer.cache.redis_store import RedisOptions, RedisStore
 from spanstream.consumer.cache.store_breaker import StoreChange
 from tests.support.memory.cached_documents import ALL_HIT, ALL_MISSED, Clock, read_all
@@ -22,39 +22,39 @@ OPTIONS = RedisOptions(timeout_seconds=0.5, connect_timeout_seconds=2, call_seco
 PATIENT = replace(OPTIONS, timeout_seconds=10)
 
 REPLIES = [
-    (b"\x00\xff\xfe\x80\r\n" * 100, Reason.BAD_REPLY),
-    (b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", Reason.BAD_REPLY),
-    (b"+OK\r\n", Reason.BAD_REPLY),
-    (b":7\r\n", Reason.BAD_REPLY),
-    (b"$-1\r\n", Reason.BAD_REPLY),
-    (b"$5\r\nhello\r\n", Reason.BAD_REPLY),
-    (b"$x\r\n", Reason.BAD_REPLY),
-    (b"*1\r\n$5\r\nhello\r\n", Reason.BAD_REPLY),
-    (b"*-1\r\n", Reason.BAD_REPLY),
-    (b"*20\r\n" + b":1\r\n" * 20, Reason.BAD_REPLY),
-    (b"*20\r\n" + b"*0\r\n" * 20, Reason.BAD_REPLY),
-    (b"*20\r\n" + b"-ERR inside\r\n" * 20, Reason.BAD_REPLY),
-    (b"*1\r\n" * 3000, Reason.BAD_REPLY),  # deeper than the interpreter's stack
-    (b"-MOVED\r\n", Reason.BAD_REPLY),
-    (b"-MOVED 1 127.0.0.1:1\r\n", Reason.REFUSED),
-    (b"-CLUSTERDOWN Hash slot not served\r\n", Reason.REFUSED),
-    (b"-WRONGTYPE Operation against a key holding the wrong kind of value\r\n", Reason.REFUSED),
-    (b"-ERR unknown command\r\n", Reason.REFUSED),
-    (b"-MISCONF Redis is configured to save RDB snapshots, but\r\n", Reason.REFUSED),
-    (b"-LOADING Redis is loading the dataset in memory\r\n", Reason.LOADING),
-    (b"-READONLY You can't write against a read only replica.\r\n", Reason.READ_ONLY),
-    (b"-OOM command not allowed when used memory > 'maxmemory'.\r\n", Reason.FULL),
-    (b"-NOAUTH Authentication required.\r\n", Reason.CREDENTIALS),
-    (b"-NOPERM this user has no permissions\r\n", Reason.CREDENTIALS),
-    (b"-ERR max number of clients reached\r\n", Reason.CONNECTION),
-    (b"$99999999999\r\nnever", Reason.TIMEOUT),
-    (b"*20\r\n$5\r\nhello\r\n", Reason.TIMEOUT),
-    (b"no line end", Reason.TIMEOUT),
+    (b"\x00\xff\xfe\x80\r\n" * 100, StoreFailure.BAD_REPLY),
+    (b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", StoreFailure.BAD_REPLY),
+    (b"+OK\r\n", StoreFailure.BAD_REPLY),
+    (b":7\r\n", StoreFailure.BAD_REPLY),
+    (b"$-1\r\n", StoreFailure.BAD_REPLY),
+    (b"$5\r\nhello\r\n", StoreFailure.BAD_REPLY),
+    (b"$x\r\n", StoreFailure.BAD_REPLY),
+    (b"*1\r\n$5\r\nhello\r\n", StoreFailure.BAD_REPLY),
+    (b"*-1\r\n", StoreFailure.BAD_REPLY),
+    (b"*20\r\n" + b":1\r\n" * 20, StoreFailure.BAD_REPLY),
+    (b"*20\r\n" + b"*0\r\n" * 20, StoreFailure.BAD_REPLY),
+    (b"*20\r\n" + b"-ERR inside\r\n" * 20, StoreFailure.BAD_REPLY),
+    (b"*1\r\n" * 3000, StoreFailure.BAD_REPLY),  # deeper than the interpreter's stack
+    (b"-MOVED\r\n", StoreFailure.BAD_REPLY),
+    (b"-MOVED 1 127.0.0.1:1\r\n", StoreFailure.REFUSED),
+    (b"-CLUSTERDOWN Hash slot not served\r\n", StoreFailure.REFUSED),
+    (b"-WRONGTYPE Operation against a key holding the wrong kind of value\r\n", StoreFailure.REFUSED),
+    (b"-ERR unknown command\r\n", StoreFailure.REFUSED),
+    (b"-MISCONF Redis is configured to save RDB snapshots, but\r\n", StoreFailure.REFUSED),
+    (b"-LOADING Redis is loading the dataset in memory\r\n", StoreFailure.LOADING),
+    (b"-READONLY You can't write against a read only replica.\r\n", StoreFailure.READ_ONLY),
+    (b"-OOM command not allowed when used memory > 'maxmemory'.\r\n", StoreFailure.FULL),
+    (b"-NOAUTH Authentication required.\r\n", StoreFailure.CREDENTIALS),
+    (b"-NOPERM this user has no permissions\r\n", StoreFailure.CREDENTIALS),
+    (b"-ERR max number of clients reached\r\n", StoreFailure.CONNECTION),
+    (b"$99999999999\r\nnever", StoreFailure.TIMEOUT),
+    (b"*20\r\n$5\r\nhello\r\n", StoreFailure.TIMEOUT),
+    (b"no line end", StoreFailure.TIMEOUT),
 ]
 
 
 @pytest.mark.parametrize(("reply", "reason"), REPLIES, ids=lambda value: repr(value)[:30])
-def test_whatever_comes_back_is_a_miss(reply: bytes, reason: Reason) -> None:
+def test_whatever_comes_back_is_a_miss(reply: bytes, reason: StoreFailure) -> None:
     changes: list[StoreChange] = []
     with scripted(lambda _: [reply]) as server:
         store = RedisStore(f"redis://127.0.0.1:{server.port}", OPTIONS, on_change=changes.append, clock=Clock())
@@ -95,7 +95,7 @@ def test_a_reply_that_drips_in_is_given_up_though_every_byte_is_in_time() -> Non
         store = RedisStore(f"redis://127.0.0.1:{server.port}", options, clock=Clock())
         with pytest.raises(StoreUnavailable) as caught:
             store.get_many([str(number) for number in range(20)])
-        assert caught.value.reason is Reason.TIMEOUT
+        assert caught.value.reason is StoreFailure.TIMEOUT
         assert dripped < 10_000
         store.close()
 
@@ -127,7 +127,7 @@ def test_a_wrong_password_is_a_miss_and_is_not_shown(own_redis: RedisServer) -> 
     assert [read_all(store) for _ in range(4)] == [ALL_MISSED] * 4
     with pytest.raises(StoreUnavailable) as caught:
         store.ping()
-    assert caught.value.reason is Reason.CREDENTIALS
+    assert caught.value.reason is StoreFailure.CREDENTIALS
     assert SECRET not in everything_shown(caught.value)
     store.close()
 

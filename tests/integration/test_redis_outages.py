@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from spanstream.consumer.cache.byte_store import Reason, StoreUnavailable
+from spanstream.consumer.cache.byte_store import StoreFailure, StoreUnavailable
 from spanstream.consumer.cache.redis_store import RedisOptions, RedisStore
 from spanstream.consumer.cache.store_breaker import StoreChange
 from tests.support.memory.cached_documents import ALL_HIT, ALL_MISSED, TEXTS, Clock, key_of, read_all
@@ -27,7 +27,7 @@ class Watched:
     clock: Clock
     changes: list[StoreChange] = field(default_factory=list)
 
-    def told(self) -> Sequence[tuple[str, bool, Reason | None]]:
+    def told(self) -> Sequence[tuple[str, bool, StoreFailure | None]]:
         told = [(change.operation, change.available, change.reason) for change in self.changes]
         self.changes.clear()
         return told
@@ -56,7 +56,7 @@ def test_a_redis_that_is_gone_costs_nothing_after_a_few_failures_and_is_used_aga
 
     end(own_redis)
     assert [read_all(watched.store) for _ in range(10)] == [ALL_MISSED] * 10
-    assert watched.told() == [("read", False, Reason.CONNECTION)]
+    assert watched.told() == [("read", False, StoreFailure.CONNECTION)]
 
     own_redis.start()
     assert read_all(watched.store) == ALL_MISSED
@@ -81,7 +81,7 @@ def test_a_redis_that_hangs_costs_a_few_timeouts_and_then_nothing(own_redis: Red
     served = gets_served(own_redis)
     own_redis.pause()
     assert [read_all(watched.store) for _ in range(10)] == [ALL_MISSED] * 10
-    assert watched.told() == [("read", False, Reason.TIMEOUT)]
+    assert watched.told() == [("read", False, StoreFailure.TIMEOUT)]
 
     own_redis.resume()
     with own_redis.client() as client:
@@ -113,7 +113,7 @@ def test_a_full_redis_is_read_but_not_written_until_it_has_room(own_redis: Redis
     own_redis.flood()
     assert [read_all(watched.store, "refused") for _ in range(10)] == [ALL_MISSED] * 10
     assert read_all(watched.store, "kept") == ALL_HIT
-    assert watched.told() == [("write", False, Reason.FULL)]
+    assert watched.told() == [("write", False, StoreFailure.FULL)]
 
     own_redis.drain()
     watched.clock.now += RESET + 1
@@ -128,7 +128,7 @@ def test_a_replica_is_read_but_not_written(own_redis: RedisServer, watched: Watc
         client.replicaof("127.0.0.1", "1")
     assert [read_all(watched.store, "refused") for _ in range(4)] == [ALL_MISSED] * 4
     assert read_all(watched.store, "kept") == ALL_HIT
-    assert watched.told() == [("write", False, Reason.READ_ONLY)]
+    assert watched.told() == [("write", False, StoreFailure.READ_ONLY)]
 
 
 def test_a_replica_without_its_master_is_a_store_that_is_away(own_redis: RedisServer, watched: Watched) -> None:
@@ -136,7 +136,7 @@ def test_a_replica_without_its_master_is_a_store_that_is_away(own_redis: RedisSe
         client.config_set("replica-serve-stale-data", "no")
         client.replicaof("127.0.0.1", "1")
     assert [read_all(watched.store) for _ in range(4)] == [ALL_MISSED] * 4
-    assert watched.told() == [("read", False, Reason.REFUSED)]
+    assert watched.told() == [("read", False, StoreFailure.REFUSED)]
 
 
 def test_entries_are_kept_for_the_time_that_was_set(own_redis: RedisServer) -> None:

@@ -216,15 +216,15 @@ def test_headers_that_are_not_utf8_are_one_line_and_do_not_stop_the_others(desk:
 def test_a_topic_emptied_by_retention_on_the_way_is_one_line(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(3):
         desk.letter(f"q{number}")
-    from spanstream.consumer.cli.replay.job import Job  # noqa: PLC0415 - what is cut in the middle
+    from spanstream.consumer.cli.replay.job import ReplayJob  # noqa: PLC0415 - what is cut in the middle
 
-    send = Job.send
+    send = ReplayJob.send
 
-    def cut_and_send(self: Job, *arguments: Any) -> Any:
+    def cut_and_send(self: ReplayJob, *arguments: Any) -> Any:
         empty(desk)
         return send(self, *arguments)
 
-    monkeypatch.setattr(Job, "send", cut_and_send)
+    monkeypatch.setattr(ReplayJob, "send", cut_and_send)
     said = desk.out("run", "--yes", "--manifest", str(desk.folder / "m.jsonl"))
     assert "3 of the selected dead letters were gone when their turn came: retention took them" in said
 

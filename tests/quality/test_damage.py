@@ -11,14 +11,14 @@ import pytest
 
 from spanstream.models.errors import DocumentChanged, InvalidSpan
 from spanstream.models.inference.runner import ReadWindow
-from spanstream.models.reader import Plan, Reader
+from spanstream.models.reader import Reader, ReadPlan
 from spanstream.models.spans.aggregate import aggregate
-from spanstream.models.spans.search import Span
+from spanstream.models.spans.search import TokenSpan
 from spanstream.models.spans.validate import Validator
 from spanstream.models.text.tokenization import TokenizedDocument, Tokenizer, checksum_of
 from tests.support.model.shared_data import validation_examples
 
-Case = tuple[Plan, Span, str]
+Case = tuple[ReadPlan, TokenSpan, str]
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def cases(reader: Reader) -> list[Case]:
     return found
 
 
-def published(validator: Validator, text: str, document: TokenizedDocument, span: Span) -> str | None:
+def published(validator: Validator, text: str, document: TokenizedDocument, span: TokenSpan) -> str | None:
     """What would be published; None for a dead letter."""
     try:
         char_start, char_end = validator.char_span(text, document, span)

@@ -18,11 +18,9 @@ from spanstream.consumer.settings import ModelSettings, Settings
 from spanstream.models.artifact import load_artifact
 from spanstream.models.defaults import DEFAULT_ARTIFACT
 from spanstream.models.errors import ArtifactError, ModelError
-from spanstream.models.evaluation.evaluate import Request as EvaluateRequest
-from spanstream.models.evaluation.evaluate import evaluate
-from spanstream.models.evaluation.recalibrate import Request as CalibrateRequest
-from spanstream.models.evaluation.recalibrate import recalibrate
-from spanstream.models.evaluation.report import Report
+from spanstream.models.evaluation.evaluate import EvaluationRequest, evaluate
+from spanstream.models.evaluation.recalibrate import CalibrationRequest, recalibrate
+from spanstream.models.evaluation.report import EvaluationReport
 from spanstream.models.metrics.squad_files import read_squad
 from spanstream.models.metrics.squad_metrics import Prediction, best_f1, scores_at
 from spanstream.models.reader import Reader
@@ -55,12 +53,12 @@ def calibrated(tickets: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def report(tickets: Path, calibrated: Path) -> Report:
+def report(tickets: Path, calibrated: Path) -> EvaluationReport:
     """The calibrated artifact's figures on the tickets, with plots beside it."""
     arguments = ("--artifact", calibrated, "--data", tickets, "--output", tickets.parent / "mine" / "figures", "--json")
     done = spanstream("evaluate", *arguments, "--max-windows", "4")
     assert done.returncode == 0, done.stderr
-    return Report.model_validate_json(done.stdout)
+    return EvaluationReport.model_validate_json(done.stdout)
 
 
 def test_the_calibrated_artifact_is_whole_and_reads_with_the_same_weights(calibrated: Path) -> None:
@@ -92,7 +90,7 @@ def test_each_threshold_can_be_chosen_by_name_in_the_consumers_settings(calibrat
 
 
 def test_official_scores_are_those_of_reading_each_ticket_by_itself(
-    tickets: Path, calibrated: Path, report: Report
+    tickets: Path, calibrated: Path, report: EvaluationReport
 ) -> None:
     reader = Reader.load(calibrated, max_windows=4)
     examples = read_squad(tickets)
@@ -113,7 +111,9 @@ def test_official_scores_are_those_of_reading_each_ticket_by_itself(
     assert max(answer.windows_total for answer in answers) >= int(longest.of.split()[0])
 
 
-def test_a_report_says_what_was_measured_on_what_and_what_to_keep_in_mind(report: Report, tickets: Path) -> None:
+def test_a_report_says_what_was_measured_on_what_and_what_to_keep_in_mind(
+    report: EvaluationReport, tickets: Path
+) -> None:
     assert report.data.questions == len(read_squad(tickets))
     assert report.data.files[0].file == "tickets.json"
     assert report.max_windows == 4
@@ -124,7 +124,7 @@ def test_a_report_says_what_was_measured_on_what_and_what_to_keep_in_mind(report
     assert sum(bucket.questions for bucket in variant.by_tokens) == report.data.questions
 
 
-def test_plots_are_drawn_as_png_and_svg(report: Report, calibrated: Path) -> None:
+def test_plots_are_drawn_as_png_and_svg(report: EvaluationReport, calibrated: Path) -> None:
     folder = calibrated / "figures"
     assert json.loads((folder / "report.json").read_text()) == json.loads(report.model_dump_json())
     for kind in ("reliability", "risk-coverage", "score-differences"):
@@ -161,7 +161,7 @@ def test_bad_questions_are_named_in_one_line_and_nothing_is_left_behind(
 ) -> None:
     data = write(tmp_path / "mine.json", content)
     with pytest.raises(ModelError) as caught:
-        recalibrate(CalibrateRequest(DEFAULT_ARTIFACT, [data], tmp_path / "out", threads=1))
+        recalibrate(CalibrationRequest(DEFAULT_ARTIFACT, [data], tmp_path / "out", threads=1))
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == [data]
@@ -200,4 +200,4 @@ def test_the_artifact_that_comes_with_the_program_is_not_replaced(tickets: Path)
 )
 def test_what_an_artifact_does_not_have_is_named(tickets: Path, wrong: dict[str, Any], says: str) -> None:
     with pytest.raises(ArtifactError, match=re.escape(says)):
-        evaluate(EvaluateRequest(DEFAULT_ARTIFACT, [tickets], **wrong))
+        evaluate(EvaluationRequest(DEFAULT_ARTIFACT, [tickets], **wrong))

@@ -15,7 +15,7 @@ import yaml
 
 from spanstream.consumer.clock import SystemClock
 from spanstream.consumer.triage.playbook.load import load_playbook
-from spanstream.consumer.triage.trial import Trial, try_ticket
+from spanstream.consumer.triage.trial import TicketTrial, try_ticket
 from spanstream.models.metrics.squad_metrics import exact_score
 from spanstream.models.reader import Reader
 from spanstream.schemas.codec import decode_ticket
@@ -29,7 +29,7 @@ PLAYBOOK = load_playbook(None)
 
 
 @pytest.fixture(scope="module")
-def trials() -> list[tuple[dict[str, Any], Trial]]:
+def trials() -> list[tuple[dict[str, Any], TicketTrial]]:
     """What is expected of each ticket, and what came of it."""
     reader = Reader.load()
     done = []
@@ -50,7 +50,7 @@ def test_there_are_enough_tickets_and_what_is_expected_stands_in_their_text() ->
 
 
 def test_every_span_stands_verbatim_in_the_text_and_every_field_is_accounted_for(
-    trials: list[tuple[dict[str, Any], Trial]],
+    trials: list[tuple[dict[str, Any], TicketTrial]],
 ) -> None:
     for _, trial in trials:
         assert trial.triage.fields.keys() == PLAYBOOK.fields.keys()
@@ -60,7 +60,7 @@ def test_every_span_stands_verbatim_in_the_text_and_every_field_is_accounted_for
                 assert span is None or trial.text[span.char_start : span.char_end] == span.text
 
 
-def test_routes_and_priorities_are_mostly_as_expected(trials: list[tuple[dict[str, Any], Trial]]) -> None:
+def test_routes_and_priorities_are_mostly_as_expected(trials: list[tuple[dict[str, Any], TicketTrial]]) -> None:
     routes = sum(trial.triage.route == expected["route"] for expected, trial in trials)
     priorities = sum(trial.triage.priority == expected["priority"] for expected, trial in trials)
     print(f"triage: {routes} routes and {priorities} priorities of {len(trials)}")  # noqa: T201  the score, for people
@@ -69,7 +69,7 @@ def test_routes_and_priorities_are_mostly_as_expected(trials: list[tuple[dict[st
 
 
 def test_answers_are_mostly_right_and_what_a_ticket_does_not_say_is_mostly_declined(
-    trials: list[tuple[dict[str, Any], Trial]],
+    trials: list[tuple[dict[str, Any], TicketTrial]],
 ) -> None:
     outcomes: Counter[str] = Counter()
     for expected, trial in trials:

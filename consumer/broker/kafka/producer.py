@@ -29,7 +29,7 @@ def slice_of(deadline: Deadline) -> float:
     return min(deadline.seconds_left, _SLICE_SECONDS)
 
 
-class Outbox:
+class DeadlineProducer:
     """One producer instance, for one thread; a transaction that failed for good takes it along (`discard`)."""
 
     def __init__(self, properties: Properties) -> None:

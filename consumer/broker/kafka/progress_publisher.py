@@ -16,7 +16,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from spanstream.consumer.broker.kafka.errors import FENCED_PRODUCER, ClientErrors, verdict
 from spanstream.consumer.broker.kafka.handles import new_consumer
-from spanstream.consumer.broker.kafka.producer import Outbox
+from spanstream.consumer.broker.kafka.producer import DeadlineProducer
 from spanstream.consumer.broker.protocols import Partition
 from spanstream.consumer.clock import Deadline, SystemClock
 from spanstream.consumer.errors import Fenced, SpanstreamError, Stop
@@ -41,7 +41,7 @@ class KafkaProgressPublisher:
         self._name = config.make_transactional_id()
         # It never subscribes: it only asks for the group's offsets, and names the group in a transaction.
         self._group = new_consumer(config.lookup(), ClientErrors(config.bootstrap_servers))
-        self._outbox: Outbox | None = None
+        self._outbox: DeadlineProducer | None = None
 
     def take_over(self) -> None:
         """Hold the transactional id; the predecessor's transaction is settled when this returns.
@@ -50,7 +50,7 @@ class KafkaProgressPublisher:
             Retryable: the broker did not answer in time.
             Stop: the broker refuses this client.
         """
-        outbox = Outbox(self._config.transactional_producer(self._name))
+        outbox = DeadlineProducer(self._config.transactional_producer(self._name))
         doing = f"the announcement of {self._name}"
         try:
             outbox.insist(outbox.producer.init_transactions, doing, self._deadline())
@@ -122,7 +122,7 @@ class KafkaProgressPublisher:
             self._outbox.discard()
             self._outbox = None
 
-    def _send_offsets(self, outbox: Outbox, offsets: Mapping[Partition, int], deadline: Deadline) -> None:
+    def _send_offsets(self, outbox: DeadlineProducer, offsets: Mapping[Partition, int], deadline: Deadline) -> None:
         if not offsets:
             return
         positions = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]
@@ -133,7 +133,7 @@ class KafkaProgressPublisher:
 
         outbox.insist(send, "the offsets of a transaction", deadline)
 
-    def _abort(self, outbox: Outbox) -> None:
+    def _abort(self, outbox: DeadlineProducer) -> None:
         try:
             outbox.insist(
                 outbox.producer.abort_transaction, "the abort of a transaction", Deadline(_CLOCK, _ABORT_SECONDS)

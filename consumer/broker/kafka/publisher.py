@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from spanstream.consumer.broker.kafka.errors import FENCED_PRODUCER, verdict
-from spanstream.consumer.broker.kafka.producer import Outbox, slice_of
+from spanstream.consumer.broker.kafka.producer import DeadlineProducer, slice_of
 from spanstream.consumer.clock import Deadline, SystemClock
 from spanstream.consumer.errors import Fenced, Retryable, SpanstreamError, Stop
 
@@ -78,9 +78,9 @@ class KafkaPublisher:
         self._config = config
         self._member = member
         self._properties = config.transactional_producer(config.make_transactional_id())
-        self._outbox: Outbox | None = None
+        self._outbox: DeadlineProducer | None = None
         self._unsettled: _Chunk | None = None  # its outcome is not known
-        self._committing: Outbox | None = None  # the producer that can still finish it
+        self._committing: DeadlineProducer | None = None  # the producer that can still finish it
         self._decided = Deadline(_CLOCK, 0)  # by then the broker has aborted what it did not hear of
         self._fenced_in_a_row = 0
 
@@ -131,10 +131,10 @@ class KafkaPublisher:
                 _log.warning("kafka_commit_outcome_unknown_at_close detail=%s", exc)
         self._drop()
 
-    def _ready(self, deadline: Deadline) -> Outbox:
+    def _ready(self, deadline: Deadline) -> DeadlineProducer:
         if self._outbox is not None:
             return self._outbox
-        outbox = Outbox(self._properties)
+        outbox = DeadlineProducer(self._properties)
         try:
             outbox.insist(outbox.producer.init_transactions, "the announcement of a transactional producer", deadline)
         except KafkaException as exc:
@@ -142,7 +142,7 @@ class KafkaPublisher:
         self._outbox = outbox
         return outbox
 
-    def _send_offsets(self, outbox: Outbox, offsets: Mapping[Partition, int], deadline: Deadline) -> None:
+    def _send_offsets(self, outbox: DeadlineProducer, offsets: Mapping[Partition, int], deadline: Deadline) -> None:
         if not offsets:
             return
         if self._member is None:
@@ -206,7 +206,9 @@ class KafkaPublisher:
             raise Fenced("another member has committed offsets of this chunk's partitions")
         return all(done)
 
-    def _abandoned(self, outbox: Outbox, chunk: _Chunk, exc: KafkaException | SpanstreamError) -> SpanstreamError:
+    def _abandoned(
+        self, outbox: DeadlineProducer, chunk: _Chunk, exc: KafkaException | SpanstreamError
+    ) -> SpanstreamError:
         """Abort, and say what the failure means."""
         first = outbox.first_failure  # before the abort adds its own
         fatal = self._abort(outbox)
@@ -232,7 +234,7 @@ class KafkaPublisher:
         refusals = (found for failure in failures if isinstance(found := verdict(*failure), Stop))
         return next(refusals, None) or self._judged(*failures[-1 if fatal is not None else 0])
 
-    def _abort(self, outbox: Outbox) -> KafkaError | None:
+    def _abort(self, outbox: DeadlineProducer) -> KafkaError | None:
         """Abort; a producer that cannot is dropped, and where it is beyond use, the reason returned."""
         deadline = Deadline(_CLOCK, min(_ABORT_SECONDS, self._config.publish_timeout_seconds))
         try:
@@ -266,7 +268,7 @@ class AtLeastOncePublisher:
     def __init__(self, config: KafkaConfig, member: KafkaGroupConsumer | None = None) -> None:
         self._config = config
         self._member = member
-        self._outbox: Outbox | None = None
+        self._outbox: DeadlineProducer | None = None
 
     def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
         """All records, and then all offsets.
@@ -278,7 +280,7 @@ class AtLeastOncePublisher:
         """
         deadline = Deadline(_CLOCK, self._config.publish_timeout_seconds)
         if self._outbox is None:
-            self._outbox = Outbox(self._config.producer())
+            self._outbox = DeadlineProducer(self._config.producer())
         try:
             self._outbox.send(records, deadline)
             self._outbox.flush(deadline)

@@ -11,7 +11,7 @@ from spanstream.consumer.errors import Fenced, Retryable, Stop
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from spanstream.consumer.broker.memory.group import Group
+    from spanstream.consumer.broker.memory.group import MemoryGroup
     from spanstream.consumer.broker.memory.state import BrokerState
     from spanstream.consumer.broker.protocols import Outgoing, Partition, RebalanceListener, Record
 
@@ -53,7 +53,7 @@ class _Cursor:
 class MemoryConsumer:
     """Implements `spanstream.consumer.broker.protocols.GroupConsumer`."""
 
-    def __init__(self, broker: BrokerState, group: Group, member_id: str, group_protocol: str) -> None:
+    def __init__(self, broker: BrokerState, group: MemoryGroup, member_id: str, group_protocol: str) -> None:
         self.group = group
         self.member_id = member_id
         self._broker = broker

@@ -31,7 +31,7 @@ def assign_ranges(
 
 
 @dataclass(slots=True)
-class Group:
+class MemoryGroup:
     """One group. A partition is given to its next owner when the one before has let go of it.
 
     Under the classic protocol a rebalance takes everything from everybody first; under `consumer` (KIP-848) only what

@@ -9,7 +9,7 @@ from spanstream.consumer.errors import Fenced, Retryable, Stop
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from spanstream.consumer.broker.memory.group import Group
+    from spanstream.consumer.broker.memory.group import MemoryGroup
     from spanstream.consumer.broker.memory.state import BrokerState
     from spanstream.consumer.broker.protocols import Outgoing, Partition
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class MemoryProgressPublisher:
     """Implements `spanstream.consumer.broker.protocols.ProgressPublisher`."""
 
-    def __init__(self, broker: BrokerState, group: Group, transactional_id: str) -> None:
+    def __init__(self, broker: BrokerState, group: MemoryGroup, transactional_id: str) -> None:
         self._broker = broker
         self._group = group
         self._transactional_id = transactional_id

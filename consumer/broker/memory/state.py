@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from threading import Condition
 from typing import Literal
 
-from spanstream.consumer.broker.memory.group import Group
+from spanstream.consumer.broker.memory.group import MemoryGroup
 from spanstream.consumer.broker.memory.log import Log, Topic
 from spanstream.consumer.broker.protocols import Outgoing, Partition
 from spanstream.consumer.errors import SpanstreamError, Stop
@@ -41,7 +41,7 @@ class BrokerState:
         self.epochs: dict[str, int] = {}  # how often each transactional id was taken over
         self._clock = clock
         self.topics: dict[str, Topic] = {}
-        self.groups: dict[str, Group] = defaultdict(Group)
+        self.groups: dict[str, MemoryGroup] = defaultdict(MemoryGroup)
 
     def topic(self, name: str) -> Topic:
         """The topic. Raises `Stop` where there is none."""
@@ -75,7 +75,7 @@ class BrokerState:
             self.topic(name).append(outgoing, now_ms, transactional=transactional)
         self.changed.notify_all()
 
-    def leave(self, group: Group, member_id: str) -> None:
+    def leave(self, group: MemoryGroup, member_id: str) -> None:
         """Take a member out of its group."""
         with self.changed:
             group.leave(member_id, self.all_partitions())

@@ -56,8 +56,8 @@ def build(  # noqa: PLR0913, PLR0917  one option each
     """
     with build_tools("building"):
         from spanstream.models.building.pipeline import build as build_artifact  # noqa: PLC0415  needs torch and optimum
-        from spanstream.models.building.request import Order  # noqa: PLC0415  with the rest
-    order = Order(
+        from spanstream.models.building.request import BuildRequest  # noqa: PLC0415  with the rest
+    order = BuildRequest(
         checkpoint=checkpoint,
         validation=validation,
         name=name or output.name,

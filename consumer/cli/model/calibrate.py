@@ -50,15 +50,17 @@ def calibrate(  # noqa: PLR0913, PLR0917  one option each
     """
     with evaluate_tools("calibrating"):
         from spanstream.consumer.cli.model.figures import show_calibration  # noqa: PLC0415  needs scikit-learn and scipy
-        from spanstream.models.calibrating.thresholds import Wanted  # noqa: PLC0415  as above
-        from spanstream.models.evaluation.recalibrate import Request, recalibrate  # noqa: PLC0415  as above
+        from spanstream.models.calibrating.thresholds import ThresholdRequest  # noqa: PLC0415  as above
+        from spanstream.models.evaluation.recalibrate import CalibrationRequest, recalibrate  # noqa: PLC0415  as above
     if output is None and artifact.resolve() == DEFAULT_ARTIFACT.resolve():
         raise typer.BadParameter(
             "say where to write to: the program's own artifact is not replaced", param_hint="--output"
         )
     target = output or artifact
-    wanted = Wanted(tuple(precision), tuple(recall), tuple(guarantee))
-    request = Request(artifact, data, target, name=name, wanted=wanted, max_windows=max_windows, threads=threads)
+    wanted = ThresholdRequest(tuple(precision), tuple(recall), tuple(guarantee))
+    request = CalibrationRequest(
+        artifact, data, target, name=name, wanted=wanted, max_windows=max_windows, threads=threads
+    )
     with questions_read() as begin:
         result = recalibrate(request, begin=begin, say=lambda line: typer.echo(line, err=True))
     show_calibration(result, Console())

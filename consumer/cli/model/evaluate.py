@@ -47,10 +47,10 @@ def evaluate(  # noqa: PLR0913, PLR0917  one option each
     """
     with evaluate_tools("evaluating"):
         from spanstream.consumer.cli.model.figures import show_report  # noqa: PLC0415  needs scikit-learn and scipy
-        from spanstream.models.evaluation.evaluate import Request  # noqa: PLC0415  as above
+        from spanstream.models.evaluation.evaluate import EvaluationRequest  # noqa: PLC0415  as above
         from spanstream.models.evaluation.evaluate import evaluate as measure  # noqa: PLC0415  as above
         from spanstream.models.evaluation.plots import draw  # noqa: PLC0415  needs matplotlib
-    request = Request(
+    request = EvaluationRequest(
         artifact,
         data,
         variants=variant or (),

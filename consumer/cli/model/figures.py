@@ -15,8 +15,8 @@ if TYPE_CHECKING:  # whoever calls has the evaluate group; importing this does n
         AtThreshold,
         Bucket,
         ConfidenceFigures,
+        EvaluationReport,
         Latency,
-        Report,
         VariantReport,
     )
     from spanstream.models.metrics.reliability import Interval
@@ -30,7 +30,7 @@ _CONFIDENCE = {
 }
 
 
-def show_report(report: Report, console: Console) -> None:
+def show_report(report: EvaluationReport, console: Console) -> None:
     """All tables."""
     data, artifact = report.data, report.artifact
     files = escape(", ".join(each.file for each in data.files))

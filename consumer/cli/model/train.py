@@ -17,7 +17,7 @@ from spanstream.consumer.cli.signals import set_on_signals
 from spanstream.models.defaults import MAX_LENGTH, STRIDE
 
 if TYPE_CHECKING:
-    from spanstream.models.training.trainer import Progress as Trained
+    from spanstream.models.training.trainer import TrainingProgress
 
 # Without a terminal, a line this often.
 _LINE_SECONDS = 60.0
@@ -74,10 +74,10 @@ def train(  # noqa: PLR0913, PLR0917  one option each
     """
     with build_tools("training"):
         from spanstream.models.training.data import Source  # noqa: PLC0415  needs torch and transformers
-        from spanstream.models.training.plan import Options  # noqa: PLC0415  as above
+        from spanstream.models.training.plan import TrainingOptions  # noqa: PLC0415  as above
         from spanstream.models.training.train import train as run  # noqa: PLC0415  as above
 
-    options = Options(
+    options = TrainingOptions(
         base=model,
         sources=tuple(Source.parse(each) for each in data),
         validation=validation,
@@ -111,14 +111,14 @@ def _bar(console: Console) -> Progress:
     )
 
 
-def _watcher(bar: Progress | None, console: Console) -> Callable[[Trained], None]:
+def _watcher(bar: Progress | None, console: Console) -> Callable[[TrainingProgress], None]:
     """A bar on a terminal, a line a minute elsewhere."""
     if bar is not None:
         task = bar.add_task("train", shown="", total=None)
         return lambda done: bar.update(task, completed=done.step, total=done.steps, shown=_shown(done))
     last = 0.0
 
-    def line(done: Trained) -> None:
+    def line(done: TrainingProgress) -> None:
         nonlocal last
         if time.monotonic() - last >= _LINE_SECONDS or done.step == done.steps:
             last = time.monotonic()
@@ -127,7 +127,7 @@ def _watcher(bar: Progress | None, console: Console) -> Callable[[Trained], None
     return line
 
 
-def _shown(done: Trained) -> str:
+def _shown(done: TrainingProgress) -> str:
     return (
         f"step {done.step:,} of {done.steps:,}, loss {done.loss:.3f}, rate {done.learning_rate:.1e}, "
         f"{done.tokens_per_second:,.0f} tokens/s"

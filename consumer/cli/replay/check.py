@@ -13,10 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from spanstream.consumer.cli.replay.letter_views import line_table
-from spanstream.consumer.cli.replay.options import Sending, Where, selection, sending, where, with_options
-from spanstream.consumer.cli.replay.workbench import Workbench, open_checker, open_workbench
+from spanstream.consumer.cli.replay.options import SendingOptions, TopicOptions, selection, sending, where, with_options
+from spanstream.consumer.cli.replay.workbench import ReplayContext, open_checker, open_replay
 from spanstream.consumer.replay.check import NOT_CHECKED, PASSED, Verdict
-from spanstream.consumer.replay.letters.selection import Selection, State
+from spanstream.consumer.replay.letters.selection import LetterState, Selection
 from spanstream.consumer.replay.sending.plan import Planner, Step
 from spanstream.consumer.terminal.visible import visible_line
 
@@ -27,9 +27,9 @@ _NO_MATTER_HOW_OFTEN = 2**31
 @with_options(where=where, selection=selection, sending=sending)
 def check(  # noqa: PLR0913  one parameter an option
     *,
-    where: Where,
+    where: TopicOptions,
     selection: Selection,
-    sending: Sending,
+    sending: SendingOptions,
     limit: Annotated[int | None, typer.Option(min=1, help="Dead letters to check at most.", show_default=False)] = None,
     each: Annotated[bool, typer.Option("--each", help="Also a line for each dead letter.")] = False,
     as_json: Annotated[
@@ -44,7 +44,7 @@ def check(  # noqa: PLR0913  one parameter an option
     """
     counts: Counter[str] = Counter()
     samples: dict[str, Verdict] = {}
-    with open_workbench(where) as bench:
+    with open_replay(where) as bench:
         planner = bench.planner(sending, "check", _NO_MATTER_HOW_OFTEN)
         for verdict in _verdicts(bench, planner, selection, limit):
             counts[verdict.outcome] += 1
@@ -63,8 +63,8 @@ def check(  # noqa: PLR0913  one parameter an option
     typer.echo(f"{passing:,} of {counts.total():,} dead letters would pass now ({selection}){unchecked}")
 
 
-def _verdicts(bench: Workbench, planner: Planner, selection: Selection, limit: int | None) -> Iterator[Verdict]:
-    view = bench.opener.open(from_the_beginning=selection.state is not State.OPEN)
+def _verdicts(bench: ReplayContext, planner: Planner, selection: Selection, limit: int | None) -> Iterator[Verdict]:
+    view = bench.opener.open(from_the_beginning=selection.state is not LetterState.OPEN)
 
     def steps() -> Iterator[Step]:
         left = limit

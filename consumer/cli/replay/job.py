@@ -11,18 +11,18 @@ from typing import Any
 
 import typer
 
-from spanstream.consumer.cli.replay.options import Sending
+from spanstream.consumer.cli.replay.options import SendingOptions
 from spanstream.consumer.cli.replay.watch import watch
-from spanstream.consumer.cli.replay.workbench import PATIENCE_SECONDS, Workbench
+from spanstream.consumer.cli.replay.workbench import PATIENCE_SECONDS, ReplayContext
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.replay.letters.ledger import Entries
 from spanstream.consumer.replay.letters.letter import sha256_of_bytes
 from spanstream.consumer.replay.letters.selection import Selection
-from spanstream.consumer.replay.letters.view import View
+from spanstream.consumer.replay.letters.view import TopicSnapshot
 from spanstream.consumer.replay.sending.manifest import ManifestWriter
 from spanstream.consumer.replay.sending.pace import Pace
-from spanstream.consumer.replay.sending.plan import Outcome, Planner
-from spanstream.consumer.replay.sending.sender import Interrupted, Replay, Tally
+from spanstream.consumer.replay.sending.plan import Planner, ReplayOutcome
+from spanstream.consumer.replay.sending.sender import Interrupted, ReplayCounts, ReplayRun
 from spanstream.consumer.replay.sending.survey import Survey
 from spanstream.models.artifact import MANIFEST
 
@@ -30,7 +30,7 @@ _REASONS = 8
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class How:
+class BatchOptions:
     """How a run goes about it; records a second, records of a transaction."""
 
     limit: int | None
@@ -40,15 +40,15 @@ class How:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Job:
+class ReplayJob:
     """What is to be sent; `found` is what a pass that sends nothing came to."""
 
-    bench: Workbench
+    bench: ReplayContext
     planner: Planner
-    view: View
+    view: TopicSnapshot
     found: Survey
     selection: Selection
-    sending: Sending
+    sending: SendingOptions
 
     def outlook(self, verb: str) -> str:
         """What the run comes to, in one line."""
@@ -60,7 +60,7 @@ class Job:
         to = ", ".join(f"{count:,} to {name}" for name, count in found.destinations.most_common())
         letters = "dead letter" if found.to_send == 1 else "dead letters"
         said = f"{found.to_send:,} {letters} {verb} sent: {to}" if to else "nothing can be sent"
-        parked = found.outcomes[Outcome.PARKED]
+        parked = found.outcomes[ReplayOutcome.PARKED]
         left = "; ".join(f"{count:,} stay: {why}" for why, count in found.refusals.most_common(_REASONS))
         return f"{said}{f' ({parked:,} of them parked)' if parked else ''}{f'; {left}' if left else ''}"
 
@@ -77,7 +77,7 @@ class Job:
                 f"{problem}, and {count:,} of the selected dead letters would go there: {hint}; nothing was sent"
             )
 
-    def send(self, how: How, interrupted: Interrupted) -> dict[str, Any]:
+    def send(self, how: BatchOptions, interrupted: Interrupted) -> dict[str, Any]:
         """Send; the totals, for a program.
 
         Raises:
@@ -87,7 +87,7 @@ class Job:
         path = how.manifest or Path(f"replay-{planner.run}.jsonl")
         with ManifestWriter(path) as books, watch(self.found.to_send, bench.clock) as watcher:
             books.begin(self._facts())
-            replay = Replay(
+            replay = ReplayRun(
                 opener=bench.opener,
                 publish=bench.publisher,
                 ends=self.view.ends,
@@ -107,7 +107,7 @@ class Job:
                 totals = self._totals(replay.run(), interrupted=interrupted())
             except Stop as error:
                 books.end(
-                    {"replayed": replay.tally.outcomes[Outcome.REPLAYED], "error": str(error), "ended_at": _now()}
+                    {"replayed": replay.tally.outcomes[ReplayOutcome.REPLAYED], "error": str(error), "ended_at": _now()}
                 )
                 raise
             books.end({**totals, "ended_at": _now()})
@@ -125,11 +125,11 @@ class Job:
                 f"{totals['vanished']:,} of the selected dead letters were gone when their turn came: {by} took them"
             )
 
-    def _totals(self, tally: Tally, *, interrupted: bool) -> dict[str, Any]:
+    def _totals(self, tally: ReplayCounts, *, interrupted: bool) -> dict[str, Any]:
         return {
-            "replayed": tally.outcomes[Outcome.REPLAYED],
-            "parked": tally.outcomes[Outcome.PARKED],
-            "refused": tally.outcomes[Outcome.REFUSED],
+            "replayed": tally.outcomes[ReplayOutcome.REPLAYED],
+            "parked": tally.outcomes[ReplayOutcome.PARKED],
+            "refused": tally.outcomes[ReplayOutcome.REFUSED],
             "refusals": dict(tally.refusals.most_common(_REASONS)),
             "vanished": 0 if interrupted else max(0, self.found.to_send - tally.sent),
             "interrupted": interrupted,

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from spanstream.consumer.replay.letters.letter import Letter
 from spanstream.consumer.replay.letters.summary import iso
-from spanstream.consumer.replay.letters.view import Seen
+from spanstream.consumer.replay.letters.view import SeenLetter
 from spanstream.consumer.terminal.highlight import highlighted
 from spanstream.consumer.terminal.views import AnswerView, SpanView
 from spanstream.consumer.terminal.visible import visible, visible_line
@@ -34,7 +34,7 @@ def printable(data: bytes | None, limit: int = _KEY_CHARS) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def letter_json(seen: Seen, *, whole: bool = False) -> dict[str, Any]:
+def letter_json(seen: SeenLetter, *, whole: bool = False) -> dict[str, Any]:
     """A dead letter for a program; `whole`: with its value and headers (base64 where they are not UTF-8)."""
     letter, attempts, state = seen
     found: dict[str, Any] = {
@@ -69,7 +69,7 @@ def line_table(*names: str) -> Table:
     return table
 
 
-def letters_table(letters: Sequence[Seen]) -> Table:
+def letters_table(letters: Sequence[SeenLetter]) -> Table:
     """One line a dead letter."""
     table = line_table("place", "failed", "reason", "origin", "key", "tries", "state", "detail")
     for letter, attempts, state in letters:
@@ -80,7 +80,7 @@ def letters_table(letters: Sequence[Seen]) -> Table:
     return table
 
 
-def letter_panel(seen: Seen, document: str | None, *, width: int, plain: bool) -> Panel:
+def letter_panel(seen: SeenLetter, document: str | None, *, width: int, plain: bool) -> Panel:
     """A whole dead letter; `document` is the text that its candidate stands in, None where there is none."""
     letter, attempts, state = seen
     facts = Table.grid(padding=(0, 2))

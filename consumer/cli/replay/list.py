@@ -10,16 +10,16 @@ import typer
 from rich.console import Console
 
 from spanstream.consumer.cli.replay.letter_views import letter_json, letters_table
-from spanstream.consumer.cli.replay.options import Where, selection, where, with_options
-from spanstream.consumer.cli.replay.workbench import open_workbench
-from spanstream.consumer.replay.letters.selection import Selection, State
+from spanstream.consumer.cli.replay.options import TopicOptions, selection, where, with_options
+from spanstream.consumer.cli.replay.workbench import open_replay
+from spanstream.consumer.replay.letters.selection import LetterState, Selection
 
 _DEFAULT_LINES = 50
 
 
 @with_options(where=where, selection=selection)
 def list_letters(
-    where: Where,
+    where: TopicOptions,
     selection: Selection,
     limit: Annotated[int, typer.Option(min=0, help="Dead letters to show at most; 0: all of them.")] = _DEFAULT_LINES,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
@@ -28,8 +28,8 @@ def list_letters(
 
     Example: spanstream replay list --reason document_missing --since 2h
     """
-    with open_workbench(where) as bench:
-        view = bench.opener.open(from_the_beginning=selection.state is not State.OPEN)
+    with open_replay(where) as bench:
+        view = bench.opener.open(from_the_beginning=selection.state is not LetterState.OPEN)
         taken = (seen for seen in view.letters() if selection.takes(*seen))
         shown = islice(taken, limit) if limit else taken
         if as_json:

@@ -12,12 +12,12 @@ import typer
 
 from spanstream.consumer.broker.protocols import Partition, Record
 from spanstream.consumer.cli.options import ConfigFile
-from spanstream.consumer.cli.replay.options import Where
-from spanstream.consumer.cli.replay.workbench import PATIENCE_SECONDS, open_workbench
+from spanstream.consumer.cli.replay.options import TopicOptions
+from spanstream.consumer.cli.replay.workbench import PATIENCE_SECONDS, open_replay
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.replay.letters.reading import read
-from spanstream.consumer.replay.sending.manifest import Manifest, read_manifest
-from spanstream.consumer.replay.sending.verify import Finding, Report, verify
+from spanstream.consumer.replay.sending.manifest import RunManifest, read_manifest
+from spanstream.consumer.replay.sending.verify import Discrepancy, VerificationReport, verify
 
 _SHOWN = 10
 
@@ -34,8 +34,8 @@ def manifest(
     Example: spanstream replay manifest replay-20260131T120000Z-1a2b3c.jsonl
     """
     found = read_manifest(file)
-    where = Where(config, found.run["topic"], found.run["ledger"], found.run["group"])
-    with open_workbench(where) as bench:
+    where = TopicOptions(config, found.run["topic"], found.run["ledger"], found.run["group"])
+    with open_replay(where) as bench:
 
         def reading(starts: Mapping[Partition, int], ends: Mapping[Partition, int]) -> Iterator[Record]:
             return read(bench.reader, starts, ends, clock=bench.clock, patience_seconds=PATIENCE_SECONDS)
@@ -52,7 +52,7 @@ def manifest(
         raise Stop(f"{len(report.wrong):,} records are not as {file} says")
 
 
-def _print(found: Manifest, report: Report) -> None:
+def _print(found: RunManifest, report: VerificationReport) -> None:
     run = found.run
     typer.echo(f"run {run['run']}, began {run['began_at']}: {run['topic']} ({run['selection']})")
     fixes = ", ".join(run["fixes"]) or "none"
@@ -64,5 +64,5 @@ def _print(found: Manifest, report: Report) -> None:
         typer.echo(f"  {line}")
 
 
-def _counted(counts: Counter[Finding]) -> str:
+def _counted(counts: Counter[Discrepancy]) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in counts.most_common() if count) or "none"

@@ -15,7 +15,7 @@ import typer
 
 from spanstream.consumer.cli.options import ConfigFile
 from spanstream.consumer.replay.letters.headers import HeaderPolicy
-from spanstream.consumer.replay.letters.selection import Selection, Span, State
+from spanstream.consumer.replay.letters.selection import LetterState, Selection, TimeSpan
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _AGO = re.compile(r"(\d+)([smhdw])")
@@ -28,7 +28,7 @@ _how = functools.partial(typer.Option, rich_help_panel="What becomes of them on 
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class TopicOptions:
     """Which dead-letter topic, and where a replay keeps its books; None: by the settings and by convention."""
 
     config: Path | None
@@ -38,7 +38,7 @@ class Where:
 
 
 @dataclass(frozen=True, slots=True)
-class Sending:
+class SendingOptions:
     """What happens to the records on their way."""
 
     fixes: tuple[str, ...]
@@ -62,9 +62,9 @@ def where(
             help="Group whose lag is what is left; by default SPANSTREAM_REPLAY__GROUP_ID.", show_default=False
         ),
     ] = None,
-) -> Where:
+) -> TopicOptions:
     """The options that say where."""
-    return Where(config, topic, ledger, group)
+    return TopicOptions(config, topic, ledger, group)
 
 
 def selection(  # noqa: PLR0913  one parameter an option
@@ -89,7 +89,7 @@ def selection(  # noqa: PLR0913  one parameter an option
         list[str] | None, _which(metavar="NAME=PATTERN", help="It has such a header; again for more conditions.")
     ] = None,
     detail: Annotated[str | None, _which(help="Text that the detail holds.")] = None,
-    state: Annotated[str, _which(help="open, replayed, parked or any.")] = State.OPEN,
+    state: Annotated[str, _which(help="open, replayed, parked or any.")] = LetterState.OPEN,
 ) -> Selection:
     """The options that say which dead letters; all have to hold."""
     return Selection(
@@ -137,11 +137,11 @@ def sending(  # noqa: PLR0913  one parameter an option
     rename_header: Annotated[
         list[str] | None, _how(metavar="OLD=NEW", help="Carry a header under another name; again for more.")
     ] = None,
-) -> Sending:
+) -> SendingOptions:
     """The options that say what happens to the records."""
     renamed = tuple(_pair("--rename-header", text) for text in rename_header or ())
     policy = HeaderPolicy(tuple(drop_header or ()), tuple(keep_header or ()), renamed)
-    return Sending(tuple(fix or ()), tuple(fix_file or ()), to, by_key, policy)
+    return SendingOptions(tuple(fix or ()), tuple(fix_file or ()), to, by_key, policy)
 
 
 def with_options(**makers: Callable[..., Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -172,15 +172,15 @@ def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
     return [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in found]
 
 
-def _span(option: str, text: str | None) -> Span:
+def _span(option: str, text: str | None) -> TimeSpan:
     if text is None:
-        return Span()
+        return TimeSpan()
     if text.isdecimal():
-        return Span(int(text), int(text))
+        return TimeSpan(int(text), int(text))
     found = _RANGE.fullmatch(text)
     if found is None or text == "..":
         raise typer.BadParameter(f"{option} {text}: should be a number, or a range such as 10..20, 10.. or ..20")
-    return Span(*(int(bound) if bound else None for bound in found.groups()))
+    return TimeSpan(*(int(bound) if bound else None for bound in found.groups()))
 
 
 def _time(option: str, text: str | None) -> int | None:
@@ -215,10 +215,10 @@ def _pair(option: str, text: str) -> tuple[str, str]:
     return name, value
 
 
-def _state(text: str) -> State | None:
+def _state(text: str) -> LetterState | None:
     if text == _ANY:
         return None
     try:
-        return State(text)
+        return LetterState(text)
     except ValueError:
         raise typer.BadParameter(f"--state {text}: should be open, replayed, parked or any") from None

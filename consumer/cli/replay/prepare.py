@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from spanstream.consumer.cli.replay.options import Where, where, with_options
-from spanstream.consumer.cli.replay.workbench import open_workbench
+from spanstream.consumer.cli.replay.options import TopicOptions, where, with_options
+from spanstream.consumer.cli.replay.workbench import open_replay
 from spanstream.consumer.operations.topics import replay_specs
 
 
 @with_options(where=where)
 def prepare(
-    where: Where,
+    where: TopicOptions,
     replication_factor: Annotated[int, typer.Option(help="Copies of each partition; -1: the broker's default.")] = -1,
 ) -> None:
     """Create the ledger (compacted) and the parking topic of a dead-letter topic; what is there stays as it is.
@@ -22,7 +22,7 @@ def prepare(
 
     Example: spanstream replay prepare --topic orders-dlt
     """
-    with open_workbench(where) as bench:
+    with open_replay(where) as bench:
         specs = replay_specs(bench.ledger, bench.parking, replication_factor=replication_factor)
         created = bench.admin.create(specs)
         for spec in specs:

@@ -14,11 +14,11 @@ from typing import Annotated
 import typer
 
 from spanstream.consumer.cli.replay.dry_run import said
-from spanstream.consumer.cli.replay.job import How, Job
-from spanstream.consumer.cli.replay.options import Sending, Where, selection, sending, where, with_options
-from spanstream.consumer.cli.replay.workbench import open_workbench
+from spanstream.consumer.cli.replay.job import BatchOptions, ReplayJob
+from spanstream.consumer.cli.replay.options import SendingOptions, TopicOptions, selection, sending, where, with_options
+from spanstream.consumer.cli.replay.workbench import open_replay
 from spanstream.consumer.cli.signals import set_on_signals
-from spanstream.consumer.replay.letters.selection import Selection, State
+from spanstream.consumer.replay.letters.selection import LetterState, Selection
 from spanstream.consumer.replay.sending.destinations import check_ledger
 from spanstream.consumer.replay.sending.manifest import record_line
 from spanstream.consumer.replay.sending.plan import Step
@@ -31,9 +31,9 @@ _INTERRUPTED = 130
 @with_options(where=where, selection=selection, sending=sending)
 def run(  # noqa: PLR0913  one parameter an option
     *,
-    where: Where,
+    where: TopicOptions,
     selection: Selection,
-    sending: Sending,
+    sending: SendingOptions,
     limit: Annotated[int | None, typer.Option(min=1, help="Records to send at most.", show_default=False)] = None,
     max_attempts: Annotated[
         int | None,
@@ -66,15 +66,17 @@ def run(  # noqa: PLR0913  one parameter an option
 
     Example: spanstream replay run --reason document_missing --since 2h --max-attempts 3 --yes
     """
-    if selection.state is not State.OPEN:
+    if selection.state is not LetterState.OPEN:
         raise typer.BadParameter("--state: only open dead letters are sent")
     name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
-    with open_workbench(where) as bench:
+    with open_replay(where) as bench:
         planner = bench.planner(sending, name, max_attempts or bench.settings.replay.max_attempts, parking)
         if not dry_run:
             check_ledger(bench.describe, bench.ledger, planner.parking, bench.topic)
         view, tell = bench.opener.open(), _teller(dry_run=dry_run, as_json=as_json)
-        job = Job(bench, planner, view, survey(view, selection, planner, limit=limit, each=tell), selection, sending)
+        job = ReplayJob(
+            bench, planner, view, survey(view, selection, planner, limit=limit, each=tell), selection, sending
+        )
         if dry_run or not job.found.selected:
             if not as_json:
                 typer.echo(job.outlook("would be"))
@@ -86,7 +88,7 @@ def run(  # noqa: PLR0913  one parameter an option
             _ask(job.outlook("will be"))
         stop = threading.Event()
         set_on_signals(stop)
-        totals = job.send(How(limit, rate, batch, manifest), stop.is_set)
+        totals = job.send(BatchOptions(limit, rate, batch, manifest), stop.is_set)
         if as_json:
             typer.echo(json.dumps(totals, ensure_ascii=False))
         else:

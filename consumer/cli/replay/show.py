@@ -11,18 +11,18 @@ import typer
 from rich.console import Console
 
 from spanstream.consumer.cli.replay.letter_views import letter_json, letter_panel
-from spanstream.consumer.cli.replay.options import Where, selection, where, with_options
-from spanstream.consumer.cli.replay.workbench import Workbench, open_workbench
+from spanstream.consumer.cli.replay.options import TopicOptions, selection, where, with_options
+from spanstream.consumer.cli.replay.workbench import ReplayContext, open_replay
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.replay.letters.letter import Letter
-from spanstream.consumer.replay.letters.selection import Selection, State
+from spanstream.consumer.replay.letters.selection import LetterState, Selection
 from spanstream.schemas.codec import decode_question
 from spanstream.schemas.errors import InvalidRecord
 
 
 @with_options(where=where, selection=selection)
 def show(
-    where: Where,
+    where: TopicOptions,
     selection: Selection,
     place: Annotated[
         str | None, typer.Argument(metavar="[PARTITION/OFFSET]", help="Its place, as `list` shows it.")
@@ -38,8 +38,8 @@ def show(
     """
     if place is not None:
         selection = dataclasses.replace(selection, place=_place(place), state=None)
-    with open_workbench(where) as bench:
-        view = bench.opener.open(from_the_beginning=selection.state is not State.OPEN)
+    with open_replay(where) as bench:
+        view = bench.opener.open(from_the_beginning=selection.state is not LetterState.OPEN)
         if selection.place is not None:
             starts = {at: view.ends[at] for at in view.starts}  # but for the one, there is nothing to read
             starts |= {at: max(view.starts[at], selection.place[1]) for at in starts if at.number == selection.place[0]}
@@ -57,7 +57,7 @@ def show(
                 console.print(letter_panel(seen, document, width=console.width, plain=plain))
 
 
-def _document(bench: Workbench, letter: Letter) -> str | None:
+def _document(bench: ReplayContext, letter: Letter) -> str | None:
     """The text that the question was asked about, as it is now."""
     try:
         question = decode_question(letter.record.value or b"", bench.settings.limits)

@@ -11,16 +11,16 @@ from rich.table import Table
 from rich.text import Text
 
 from spanstream.consumer.cli.replay.letter_views import line_table
-from spanstream.consumer.cli.replay.options import Where, selection, where, with_options
-from spanstream.consumer.cli.replay.workbench import open_workbench
-from spanstream.consumer.replay.letters.selection import Selection, State
-from spanstream.consumer.replay.letters.summary import DIMENSIONS, Summary, iso
+from spanstream.consumer.cli.replay.options import TopicOptions, selection, where, with_options
+from spanstream.consumer.cli.replay.workbench import open_replay
+from spanstream.consumer.replay.letters.selection import LetterState, Selection
+from spanstream.consumer.replay.letters.summary import DIMENSIONS, LetterSummary, iso
 from spanstream.consumer.terminal.visible import visible_line
 
 
 @with_options(where=where, selection=selection)
 def summary(
-    where: Where,
+    where: TopicOptions,
     selection: Selection,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
@@ -28,9 +28,9 @@ def summary(
 
     Example: spanstream replay summary --since 7d
     """
-    found = Summary()
-    with open_workbench(where) as bench:
-        view = bench.opener.open(from_the_beginning=selection.state is not State.OPEN)
+    found = LetterSummary()
+    with open_replay(where) as bench:
+        view = bench.opener.open(from_the_beginning=selection.state is not LetterState.OPEN)
         for seen in view.letters():
             if selection.takes(*seen):
                 found.add(seen)
@@ -47,7 +47,7 @@ def summary(
     typer.echo(f"{found.total.count:,} dead letters in {bench.topic} ({selection}), from {oldest} to {newest}")
 
 
-def _table(found: Summary, dimension: str) -> Table:
+def _table(found: LetterSummary, dimension: str) -> Table:
     table = line_table(dimension, "count", "oldest", "newest", "for example", "detail")
     for name, group in found.largest(dimension):
         sample = group.sample

@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from spanstream.consumer.clock import Clock, Deadline
-from spanstream.consumer.replay.sending.sender import Tally
+from spanstream.consumer.replay.sending.sender import ReplayCounts
 
 _log = structlog.get_logger(__name__)
 
-Watch = Callable[[Tally], None]
+Watch = Callable[[ReplayCounts], None]
 
 _LOG_SECONDS = 10.0
 
@@ -35,7 +35,7 @@ def watch(total: int, clock: Clock) -> Iterator[Watch]:
 def _logging(total: int, clock: Clock) -> Watch:
     began, due = clock.monotonic(), Deadline(clock, _LOG_SECONDS)
 
-    def log(tally: Tally) -> None:
+    def log(tally: ReplayCounts) -> None:
         nonlocal due
         if not due.has_passed or not tally.sent:
             return

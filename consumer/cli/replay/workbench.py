@@ -19,14 +19,14 @@ from spanstream.consumer.broker.kafka import (
 )
 from spanstream.consumer.broker.protocols import PartitionReader, ProgressPublisher
 from spanstream.consumer.cli.options import open_settings
-from spanstream.consumer.cli.replay.options import Sending, Where
+from spanstream.consumer.cli.replay.options import SendingOptions, TopicOptions
 from spanstream.consumer.clock import Clock, SystemClock
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.replay.check import Checker
 from spanstream.consumer.replay.current_documents import CurrentDocuments
 from spanstream.consumer.replay.fixes.user_files import choose_fixes, load_fix_file
 from spanstream.consumer.replay.letters.ledger import ledger_of, parking_of
-from spanstream.consumer.replay.letters.view import Opener
+from spanstream.consumer.replay.letters.view import SnapshotOpener
 from spanstream.consumer.replay.sending.destinations import Destinations
 from spanstream.consumer.replay.sending.plan import Planner
 from spanstream.consumer.settings import Settings
@@ -35,7 +35,7 @@ PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Workbench:
+class ReplayContext:
     """One dead-letter topic and what belongs to it.
 
     Attributes:
@@ -54,7 +54,7 @@ class Workbench:
     config: KafkaConfig
     admin: TopicAdmin
     reader: PartitionReader
-    opener: Opener
+    opener: SnapshotOpener
     documents: CurrentDocuments
     clock: Clock
 
@@ -66,7 +66,7 @@ class Workbench:
         """A publisher for the ledger's one holder."""
         return KafkaProgressPublisher(self.config)
 
-    def planner(self, sending: Sending, run: str, max_attempts: int, parking: str | None = None) -> Planner:
+    def planner(self, sending: SendingOptions, run: str, max_attempts: int, parking: str | None = None) -> Planner:
         """Plans as the options say.
 
         Raises:
@@ -105,7 +105,7 @@ def _check_destination(to: str | None, settings: Settings) -> None:
 
 
 @contextmanager
-def open_workbench(where: Where) -> Iterator[Workbench]:
+def open_replay(where: TopicOptions) -> Iterator[ReplayContext]:
     """A workbench; its connections are closed at the end.
 
     Raises:
@@ -124,9 +124,11 @@ def open_workbench(where: Where) -> Iterator[Workbench]:
     reader, offsets = KafkaPartitionReader(config), KafkaProgressPublisher(config)
     documents = CurrentDocuments(KafkaPartitionReader(config), settings, clock, PATIENCE_SECONDS)
     topic_id = admin.topic_id(topic)
-    opener = Opener(reader, topic, topic_id, ledger if has_ledger else None, offsets.committed, clock, PATIENCE_SECONDS)
+    opener = SnapshotOpener(
+        reader, topic, topic_id, ledger if has_ledger else None, offsets.committed, clock, PATIENCE_SECONDS
+    )
     try:
-        yield Workbench(
+        yield ReplayContext(
             settings, topic, ledger, parking_of(topic), group, config, admin, reader, opener, documents, clock
         )
     finally:

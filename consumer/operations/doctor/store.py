@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from spanstream.consumer.cache.byte_store import ByteStore, Reason, StoreUnavailable
+from spanstream.consumer.cache.byte_store import ByteStore, StoreFailure, StoreUnavailable
 from spanstream.consumer.operations.doctor.finding import Finding, ok, warning
 
 _ADVICE = {
-    Reason.TIMEOUT: "raise SPANSTREAM_REDIS__TIMEOUT_SECONDS if it is far away; otherwise see what keeps it busy",
-    Reason.CONNECTION: "start it, or correct SPANSTREAM_REDIS__URL (rediss:// where it wants TLS)",
-    Reason.CREDENTIALS: "correct user and password in SPANSTREAM_REDIS__URL; the user needs MGET and SET on its keys",
-    Reason.FULL: "set its maxmemory-policy to allkeys-lru, or raise its maxmemory",
-    Reason.READ_ONLY: "point SPANSTREAM_REDIS__URL to the primary; this one is a replica",
-    Reason.LOADING: "wait until it has loaded its data",
-    Reason.REFUSED: "look into its log; a cluster's node needs a proxy in front",
-    Reason.BAD_REPLY: "correct SPANSTREAM_REDIS__URL: what listens there does not speak as Redis does",
+    StoreFailure.TIMEOUT: "raise SPANSTREAM_REDIS__TIMEOUT_SECONDS if it is far away; else see what keeps it busy",
+    StoreFailure.CONNECTION: "start it, or correct SPANSTREAM_REDIS__URL (rediss:// where it wants TLS)",
+    StoreFailure.CREDENTIALS: "correct user and password in SPANSTREAM_REDIS__URL; it needs MGET and SET on its keys",
+    StoreFailure.FULL: "set its maxmemory-policy to allkeys-lru, or raise its maxmemory",
+    StoreFailure.READ_ONLY: "point SPANSTREAM_REDIS__URL to the primary; this one is a replica",
+    StoreFailure.LOADING: "wait until it has loaded its data",
+    StoreFailure.REFUSED: "look into its log; a cluster's node needs a proxy in front",
+    StoreFailure.BAD_REPLY: "correct SPANSTREAM_REDIS__URL: what listens there does not speak as Redis does",
 }
 _LOOK_AGAIN = "look into its log"
 
@@ -33,7 +33,7 @@ def redis(open_store: Callable[[], ByteStore | None], namespace: str) -> Finding
         store.set_many(probe)
         doing = "gives no values"
         if store.get_many(list(probe)) != probe:
-            return warning("Redis", "forgot a value at once", _ADVICE[Reason.FULL])
+            return warning("Redis", "forgot a value at once", _ADVICE[StoreFailure.FULL])
     except StoreUnavailable as error:
         detail = f"{doing}: {error}; everything works without it, only slower"
         return warning("Redis", detail, _ADVICE.get(error.reason, _LOOK_AGAIN))

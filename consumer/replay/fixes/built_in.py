@@ -25,7 +25,7 @@ class CannotFix(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class RecordDraft:
     """What is to be sent: a fix gives another one (`dataclasses.replace`)."""
 
     key: bytes | None
@@ -34,14 +34,14 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class DocumentText:
     """A document's text as it stands now, and its SHA-256 in hexadecimal."""
 
     text: str
     sha256: str
 
 
-CurrentText = Callable[[str], Text | None]
+CurrentText = Callable[[str], DocumentText | None]
 """By document id, the document as the documents topic has it now; None where there is none."""
 
 
@@ -55,7 +55,7 @@ class Fix:
     """
 
     name: str
-    apply: Callable[[Draft], Draft]
+    apply: Callable[[RecordDraft], RecordDraft]
 
 
 def drop_field(path: str) -> Fix:
@@ -118,7 +118,7 @@ def re_encode(charset: str) -> Fix:
     except LookupError:
         raise Stop(f"--fix re-encode={charset}: there is no such character set") from None
 
-    def apply(draft: Draft) -> Draft:
+    def apply(draft: RecordDraft) -> RecordDraft:
         if draft.value is None or _is_utf8(draft.value):
             return draft
         try:
@@ -149,7 +149,7 @@ def current_document(current: CurrentText) -> Fix:
         if value.get("document_sha256") is not None:
             value["document_sha256"] = found.sha256
 
-    def apply(draft: Draft) -> Draft:
+    def apply(draft: RecordDraft) -> RecordDraft:
         return _on_object(lambda value: change(value, draft.key))(draft)
 
     return Fix("current-document", apply)
@@ -180,10 +180,10 @@ def _holder(value: JsonObject, parents: list[str]) -> JsonObject | None:
     return holder  # type: ignore[no-any-return]  # checked above
 
 
-def _on_object(change: Callable[[JsonObject], None]) -> Callable[[Draft], Draft]:
+def _on_object(change: Callable[[JsonObject], None]) -> Callable[[RecordDraft], RecordDraft]:
     """A change of a JSON object as a change of the value's bytes."""
 
-    def apply(draft: Draft) -> Draft:
+    def apply(draft: RecordDraft) -> RecordDraft:
         try:
             value = json.loads(draft.value or b"")
         except (ValueError, RecursionError):

@@ -5,8 +5,9 @@ r"""A user's own fixes: the functions of a Python file.
     def strip_bom(draft):
         return replace(draft, value=draft.value.removeprefix(b"\xef\xbb\xbf"))
 
-is chosen with `--fix-file mine.py --fix strip-bom`. A function takes a `Draft`, and gives a `Draft`; whatever it raises
-leaves that record where it is. With two parameters it takes what stands behind the `=` as the second one.
+is chosen with `--fix-file mine.py --fix strip-bom`. A function takes a `RecordDraft`, and gives a `RecordDraft`;
+whatever it raises leaves that record where it is. With two parameters it takes what stands behind the `=` as the
+second one.
 """
 
 from __future__ import annotations
@@ -19,7 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from spanstream.consumer.errors import Stop
-from spanstream.consumer.replay.fixes.built_in import BUILT_IN, CannotFix, CurrentText, Draft, Fix, current_document
+from spanstream.consumer.replay.fixes.built_in import (
+    BUILT_IN,
+    CannotFix,
+    CurrentText,
+    Fix,
+    RecordDraft,
+    current_document,
+)
 
 CURRENT_DOCUMENT = "current-document"
 _WITH_ARGUMENT = 2
@@ -81,14 +89,14 @@ def _of_user(spec: str, function: Callable[..., Any], argument: str | None) -> F
         wanted = "a draft and the argument" if argument is not None else "a draft"
         raise Stop(f"--fix {spec}: the function should take {wanted}")
 
-    def apply(draft: Draft) -> Draft:
+    def apply(draft: RecordDraft) -> RecordDraft:
         try:
             changed = function(draft) if argument is None else function(draft, argument)
         except CannotFix:
             raise
         except Exception as error:
             raise CannotFix(f"it raised {type(error).__name__}") from error
-        if not (isinstance(changed, Draft) and _is_bytes(changed.key) and _is_bytes(changed.value)):
+        if not (isinstance(changed, RecordDraft) and _is_bytes(changed.key) and _is_bytes(changed.value)):
             raise CannotFix("it gave no draft of bytes")
         return changed
 

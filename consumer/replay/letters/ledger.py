@@ -24,7 +24,7 @@ from typing import Any, Final
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.replay.letters.letter import Letter, identity_of
-from spanstream.consumer.replay.letters.selection import State
+from spanstream.consumer.replay.letters.selection import LetterState
 
 REPLAY_ATTEMPT: Final = "replay.attempt"
 """The header that counts how often a record was sent again, decimal, from 1."""
@@ -49,7 +49,7 @@ class Ledger:
 
     name: str
     topic_id: str
-    _settled: dict[int, dict[int, tuple[State, str]]] = field(default_factory=dict)
+    _settled: dict[int, dict[int, tuple[LetterState, str]]] = field(default_factory=dict)
     _attempts: dict[str, list[str]] = field(default_factory=dict)
     _ends: dict[str, tuple[str, dict[int, int]]] = field(default_factory=dict)
 
@@ -77,7 +77,7 @@ class Ledger:
         """The runs that began and are not forgotten."""
         return frozenset(self._ends)
 
-    def state_of(self, record: Record) -> State:
+    def state_of(self, record: Record) -> LetterState:
         """Whether a dead letter is settled, and how."""
         return self._found(record)[0]
 
@@ -118,8 +118,8 @@ class Ledger:
         for run in old:
             yield Outgoing(self.name, _key(_RUN, run), None)
 
-    def _found(self, record: Record) -> tuple[State, str]:
-        return self._settled.get(record.partition.number, {}).get(record.offset, (State.OPEN, ""))
+    def _found(self, record: Record) -> tuple[LetterState, str]:
+        return self._settled.get(record.partition.number, {}).get(record.offset, (LetterState.OPEN, ""))
 
     def _came_before(self, run: str, record: Record) -> bool:
         topic_id, ends = self._ends.get(run, ("", {}))
@@ -135,7 +135,7 @@ class Ledger:
             if value is None:
                 self._settled.get(number, {}).pop(offset, None)
             else:
-                self._settled.setdefault(number, {})[offset] = (State(value["outcome"]), str(value["run"]))
+                self._settled.setdefault(number, {})[offset] = (LetterState(value["outcome"]), str(value["run"]))
         elif kind == _ATTEMPTS:
             (identity,) = rest
             self._attempts.pop(identity, None)
@@ -168,7 +168,7 @@ class Entries:
         }
         return Outgoing(self.name, _key(_RUN, self.run), _json(value))
 
-    def settled(self, record: Record, state: State) -> Outgoing:
+    def settled(self, record: Record, state: LetterState) -> Outgoing:
         """A dead letter's outcome."""
         key = _key(_SETTLED, self.topic_id, record.partition.number, record.offset)
         return Outgoing(self.name, key, _json({"outcome": state, "run": self.run}))

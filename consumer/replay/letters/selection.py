@@ -11,7 +11,7 @@ from spanstream.consumer.clock import to_datetime
 from spanstream.consumer.replay.letters.letter import Letter
 
 
-class State(StrEnum):
+class LetterState(StrEnum):
     """Whether a dead letter has been dealt with."""
 
     OPEN = "open"
@@ -20,7 +20,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TimeSpan:
     """Numbers from `first` to `last`, both included; None: no bound."""
 
     first: int | None = None
@@ -57,17 +57,17 @@ class Selection:
     reasons: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
     partition: int | None = None
-    offsets: Span = Span()
+    offsets: TimeSpan = TimeSpan()
     since_ms: int | None = None
     until_ms: int | None = None
     keys: tuple[bytes, ...] = ()
-    attempts: Span = Span()
+    attempts: TimeSpan = TimeSpan()
     headers: tuple[tuple[str, str], ...] = ()
     detail: str | None = None
     place: tuple[int, int] | None = None
-    state: State | None = State.OPEN
+    state: LetterState | None = LetterState.OPEN
 
-    def takes(self, letter: Letter, attempts: int, state: State) -> bool:
+    def takes(self, letter: Letter, attempts: int, state: LetterState) -> bool:
         """Whether all conditions hold; `attempts` is how often the record was sent again."""
         record = letter.record
         return (
@@ -108,21 +108,21 @@ class Selection:
         yield from (f"from {topic}" for topic in self.topics)
         if self.partition is not None:
             yield f"origin partition {self.partition}"
-        if self.offsets != Span():
+        if self.offsets != TimeSpan():
             yield f"origin offsets {self.offsets}"
         if self.since_ms is not None:
             yield f"since {_time(self.since_ms)}"
         if self.until_ms is not None:
             yield f"until {_time(self.until_ms)}"
         yield from (f"key {key.decode(errors='backslashreplace')}" for key in self.keys)
-        if self.attempts != Span():
+        if self.attempts != TimeSpan():
             yield f"attempts {self.attempts}"
         yield from (f"header {name}={pattern}" for name, pattern in self.headers)
         if self.detail is not None:
             yield f"detail {self.detail!r}"
         if self.place is not None:
             yield f"place {self.place[0]}/{self.place[1]}"
-        if self.state is not State.OPEN:
+        if self.state is not LetterState.OPEN:
             yield "any state" if self.state is None else self.state
 
 
@@ -130,8 +130,8 @@ def _is_called(reason: str, pattern: str) -> bool:
     return fnmatchcase(reason, pattern) or fnmatchcase(reason.rpartition(".")[2], pattern)
 
 
-def _within(span: Span, number: int | None) -> bool:
-    return span == Span() or (number is not None and number in span)
+def _within(span: TimeSpan, number: int | None) -> bool:
+    return span == TimeSpan() or (number is not None and number in span)
 
 
 def _time(milliseconds: int) -> str:

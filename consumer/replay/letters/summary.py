@@ -8,14 +8,14 @@ from typing import Any, Final
 
 from spanstream.consumer.clock import to_datetime
 from spanstream.consumer.replay.letters.letter import Letter
-from spanstream.consumer.replay.letters.view import Seen
+from spanstream.consumer.replay.letters.view import SeenLetter
 
 DIMENSIONS: Final = ("reason", "origin topic", "day", "model")
 NOT_SAID: Final = "(not said)"
 
 
 @dataclass(slots=True)
-class Group:
+class SummaryGroup:
     """Dead letters that have something in common.
 
     Attributes:
@@ -42,22 +42,22 @@ class Group:
 
 
 @dataclass(slots=True)
-class Summary:
+class LetterSummary:
     """All of them, and the groups of each dimension by name."""
 
-    total: Group = field(default_factory=Group)
+    total: SummaryGroup = field(default_factory=SummaryGroup)
     states: dict[str, int] = field(default_factory=dict)
-    groups: dict[str, dict[str, Group]] = field(default_factory=lambda: {name: {} for name in DIMENSIONS})
+    groups: dict[str, dict[str, SummaryGroup]] = field(default_factory=lambda: {name: {} for name in DIMENSIONS})
 
-    def add(self, seen: Seen) -> None:
+    def add(self, seen: SeenLetter) -> None:
         """One more."""
         letter, _, state = seen
         self.total.add(letter)
         self.states[state] = self.states.get(state, 0) + 1
         for dimension, name in _names(letter).items():
-            self.groups[dimension].setdefault(name, Group()).add(letter)
+            self.groups[dimension].setdefault(name, SummaryGroup()).add(letter)
 
-    def largest(self, dimension: str) -> Iterable[tuple[str, Group]]:
+    def largest(self, dimension: str) -> Iterable[tuple[str, SummaryGroup]]:
         """The groups of a dimension: days in their order, the others by their size."""
         found = self.groups[dimension].items()
         if dimension == "day":
@@ -95,6 +95,6 @@ def _names(letter: Letter) -> Mapping[str, str]:
     }
 
 
-def _group_json(group: Group) -> dict[str, Any]:
+def _group_json(group: SummaryGroup) -> dict[str, Any]:
     sample = None if group.sample is None else {"place": group.sample.place, "detail": group.sample.detail}
     return {"count": group.count, "oldest": iso(group.oldest_ms), "newest": iso(group.newest_ms), "sample": sample}

@@ -12,22 +12,22 @@ from spanstream.consumer.replay.letters.formats import read_letter
 from spanstream.consumer.replay.letters.ledger import Ledger
 from spanstream.consumer.replay.letters.letter import Letter
 from spanstream.consumer.replay.letters.reading import read, read_topic
-from spanstream.consumer.replay.letters.selection import State
+from spanstream.consumer.replay.letters.selection import LetterState
 
 Committed = Callable[[Iterable[Partition]], Mapping[Partition, int | None]]
 """The replay group's committed offsets."""
 
 
-class Seen(NamedTuple):
+class SeenLetter(NamedTuple):
     """A dead letter, how often its record was sent again, and whether it is settled."""
 
     letter: Letter
     attempts: int
-    state: State
+    state: LetterState
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class TopicSnapshot:
     """What is looked at: from `starts` to `ends` (exclusive) of each partition.
 
     Attributes:
@@ -45,7 +45,7 @@ class View:
     clock: Clock
     patience_seconds: float
 
-    def letters(self) -> Iterator[Seen]:
+    def letters(self) -> Iterator[SeenLetter]:
         """The dead letters, partition by partition.
 
         Raises:
@@ -54,11 +54,11 @@ class View:
         records = read(self.reader, self.starts, self.ends, clock=self.clock, patience_seconds=self.patience_seconds)
         for record in records:
             letter = read_letter(record)
-            yield Seen(letter, self.ledger.attempts_of(letter), self.ledger.state_of(record))
+            yield SeenLetter(letter, self.ledger.attempts_of(letter), self.ledger.state_of(record))
 
 
 @dataclass(frozen=True, slots=True)
-class Opener:
+class SnapshotOpener:
     """Opens views of one dead-letter topic; `ledger` is None where there is no ledger topic yet."""
 
     reader: PartitionReader
@@ -69,7 +69,7 @@ class Opener:
     clock: Clock
     patience_seconds: float
 
-    def open(self, *, from_the_beginning: bool = False, ends: Mapping[Partition, int] | None = None) -> View:
+    def open(self, *, from_the_beginning: bool = False, ends: Mapping[Partition, int] | None = None) -> TopicSnapshot:
         """The topic as it stands.
 
         Args:
@@ -87,7 +87,7 @@ class Opener:
         begins = self.reader.begin_offsets(partitions)
         committed = {} if from_the_beginning else self.committed(partitions)
         starts = {at: _start(begins[at], ends[at], committed.get(at)) for at in partitions}
-        return View(self.reader, self.topic, ledger, begins, starts, ends, self.clock, self.patience_seconds)
+        return TopicSnapshot(self.reader, self.topic, ledger, begins, starts, ends, self.clock, self.patience_seconds)
 
     def _read_ledger(self) -> Ledger:
         ledger = Ledger(self.ledger or "", self.topic_id)

@@ -110,7 +110,7 @@ def record_line(step: Step) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class RunManifest:
     """A manifest that was read; `batches` says what became of those that were settled."""
 
     run: Mapping[str, Any]
@@ -123,7 +123,7 @@ class Manifest:
         return self.batches.get(record.get("batch", 0))
 
 
-def read_manifest(path: Path) -> Manifest:
+def read_manifest(path: Path) -> RunManifest:
     """Read a manifest; a last line that was cut off by a kill is left out.
 
     Raises:
@@ -146,7 +146,7 @@ def read_manifest(path: Path) -> Manifest:
     if len(by_kind["run"]) != 1 or by_kind["run"][0].get("version") != VERSION:
         raise Stop(f"{path}: no manifest of version {VERSION}: it does not begin with its run")
     batches = {int(entry["batch"]): BatchState(entry["state"]) for entry in by_kind["batch"]}
-    return Manifest(by_kind["run"][0], tuple(by_kind["record"]), batches, next(iter(by_kind["end"]), None))
+    return RunManifest(by_kind["run"][0], tuple(by_kind["record"]), batches, next(iter(by_kind["end"]), None))
 
 
 def _hashes(key: bytes | None, value: bytes | None) -> dict[str, Any]:

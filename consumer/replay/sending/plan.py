@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from spanstream.consumer.broker.protocols import UNREADABLE_HEADERS, Outgoing
-from spanstream.consumer.replay.fixes.built_in import CannotFix, Draft, Fix
+from spanstream.consumer.replay.fixes.built_in import CannotFix, Fix, RecordDraft
 from spanstream.consumer.replay.letters.headers import REPLAY_PREFIX, REPLAY_RUN, REPLAY_SOURCE, HeaderPolicy
 from spanstream.consumer.replay.letters.ledger import REPLAY_ATTEMPT
 from spanstream.consumer.replay.letters.letter import Letter, identity_of
@@ -23,7 +23,7 @@ REPLAY_PARKED: Final = "replay.parked"
 """The header of a parked record that says why; its error headers are kept."""
 
 
-class Outcome(StrEnum):
+class ReplayOutcome(StrEnum):
     """What becomes of a selected dead letter."""
 
     REPLAYED = "replayed"
@@ -46,7 +46,7 @@ class Step:
     """
 
     letter: Letter
-    outcome: Outcome
+    outcome: ReplayOutcome
     attempt: int
     outgoing: Outgoing | None = None
     why: str = ""
@@ -56,7 +56,7 @@ class Step:
     @property
     def identity(self) -> str | None:
         """What the sent record will be known by, should it come back; None for what was not sent again."""
-        if self.outgoing is None or self.outcome is not Outcome.REPLAYED:
+        if self.outgoing is None or self.outcome is not ReplayOutcome.REPLAYED:
             return None
         return identity_of(self.outgoing.topic, self.outgoing.key, self.outgoing.value)
 
@@ -94,20 +94,20 @@ class Planner:
         topic = None if letter.record.headers == UNREADABLE_HEADERS else self.to or letter.topic
         if topic is None:
             why = letter.problem or "its headers do not say where it came from: name a destination (--to)"
-            return Step(letter, Outcome.REFUSED, attempt, why=why)
+            return Step(letter, ReplayOutcome.REFUSED, attempt, why=why)
         problem = self.destinations.problem(topic)
         if problem is not None:
-            return Step(letter, Outcome.REFUSED, attempt, why=problem, unreachable=topic)
+            return Step(letter, ReplayOutcome.REFUSED, attempt, why=problem, unreachable=topic)
         return self._replay(letter, attempt, topic)
 
     def _replay(self, letter: Letter, attempt: int, topic: str) -> Step:
         headers = self.policy.apply(letter.record.headers, attempt=attempt, run=self.run, source=letter.place)
-        draft, changed = Draft(letter.record.key, letter.record.value, headers), list[str]()
+        draft, changed = RecordDraft(letter.record.key, letter.record.value, headers), list[str]()
         for fix in self.fixes:
             try:
                 after = fix.apply(draft)
             except CannotFix as error:
-                return Step(letter, Outcome.REFUSED, attempt, why=f"--fix {fix.name}: {error}")
+                return Step(letter, ReplayOutcome.REFUSED, attempt, why=f"--fix {fix.name}: {error}")
             if after != draft:
                 changed.append(fix.name)
             draft = after
@@ -117,8 +117,8 @@ class Planner:
         outgoing = Outgoing(topic, draft.key, draft.value, draft.headers, number)
         refusal = self.destinations.refuses(outgoing)
         if refusal is not None:
-            return Step(letter, Outcome.REFUSED, attempt, why=refusal)
-        return Step(letter, Outcome.REPLAYED, attempt, outgoing, fixes=tuple(changed))
+            return Step(letter, ReplayOutcome.REFUSED, attempt, why=refusal)
+        return Step(letter, ReplayOutcome.REPLAYED, attempt, outgoing, fixes=tuple(changed))
 
     def _park(self, letter: Letter, attempts: int) -> Step:
         """As it stands, error headers and all: the parking topic is read as a dead-letter topic is."""
@@ -129,5 +129,5 @@ class Planner:
         outgoing = Outgoing(self.parking, record.key, record.value, headers)
         refusal = self.destinations.refuses(outgoing)
         if refusal is not None:
-            return Step(letter, Outcome.REFUSED, attempts, why=refusal)
-        return Step(letter, Outcome.PARKED, attempts, outgoing, why)
+            return Step(letter, ReplayOutcome.REFUSED, attempts, why=refusal)
+        return Step(letter, ReplayOutcome.PARKED, attempts, outgoing, why)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from spanstream.consumer.broker.protocols import Partition, Record
 
 
-class Progress:
+class ReplayProgress:
     """A mark in each partition, which stands still at the first record that stays open.
 
     The lag that monitoring sees is so never less than what is left, and 0 where nothing is.

@@ -23,13 +23,13 @@ from spanstream.consumer.broker.protocols import Outgoing, Partition, ProgressPu
 from spanstream.consumer.clock import Clock, Deadline, to_datetime
 from spanstream.consumer.errors import Fenced, Retryable, Stop
 from spanstream.consumer.replay.letters.ledger import Entries, Ledger
-from spanstream.consumer.replay.letters.selection import Selection, State
-from spanstream.consumer.replay.letters.view import Opener, Seen, View
+from spanstream.consumer.replay.letters.selection import LetterState, Selection
+from spanstream.consumer.replay.letters.view import SeenLetter, SnapshotOpener, TopicSnapshot
 from spanstream.consumer.replay.sending.destinations import size_of
 from spanstream.consumer.replay.sending.manifest import BatchState
 from spanstream.consumer.replay.sending.pace import Pace
-from spanstream.consumer.replay.sending.plan import Outcome, Planner, Step
-from spanstream.consumer.replay.sending.progress import Progress
+from spanstream.consumer.replay.sending.plan import Planner, ReplayOutcome, Step
+from spanstream.consumer.replay.sending.progress import ReplayProgress
 
 Interrupted = Callable[[], bool]
 """Whether to end after the batch that is on its way."""
@@ -40,10 +40,10 @@ _BATCH_BYTES = 4 << 20
 _PAUSE_SECONDS = 1.0
 # Entries of the ledger that a run takes out, all in its first transaction.
 _FORGOTTEN_AT_A_TIME = 10_000
-_SETTLED = {Outcome.REPLAYED: State.REPLAYED, Outcome.PARKED: State.PARKED}
+_SETTLED = {ReplayOutcome.REPLAYED: LetterState.REPLAYED, ReplayOutcome.PARKED: LetterState.PARKED}
 
 
-class Books(Protocol):
+class RunLog(Protocol):
     """What is written down about a run; `manifest.ManifestWriter`."""
 
     def intend(self, steps: Sequence[Step]) -> None:
@@ -57,20 +57,20 @@ class Books(Protocol):
 
 
 @dataclass(slots=True)
-class Tally:
+class ReplayCounts:
     """How far a run has come: records whose transaction is committed, and those that were left with a reason."""
 
-    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    outcomes: Counter[ReplayOutcome] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
 
     @property
     def sent(self) -> int:
         """Replayed or parked."""
-        return self.outcomes[Outcome.REPLAYED] + self.outcomes[Outcome.PARKED]
+        return self.outcomes[ReplayOutcome.REPLAYED] + self.outcomes[ReplayOutcome.PARKED]
 
 
 @dataclass(slots=True)
-class Replay:
+class ReplayRun:
     """One run.
 
     Attributes:
@@ -90,26 +90,26 @@ class Replay:
         patience_seconds: how long Kafka may fail before this gives up.
     """
 
-    opener: Opener
+    opener: SnapshotOpener
     publish: Callable[[], ProgressPublisher]
     ends: Mapping[Partition, int]
     selection: Selection
     planner: Planner
     entries: Entries
-    books: Books
+    books: RunLog
     pace: Pace
     clock: Clock
-    watch: Callable[[Tally], None]
+    watch: Callable[[ReplayCounts], None]
     interrupted: Interrupted
     batch: int
     limit: int | None
     patience_seconds: float
-    tally: Tally = field(default_factory=Tally)
+    tally: ReplayCounts = field(default_factory=ReplayCounts)
     _unknown: list[Step] = field(default_factory=list)
     _refused: set[str] = field(default_factory=set)
     _earlier: frozenset[str] | None = None  # the runs that the ledger knew when this one began
 
-    def run(self) -> Tally:
+    def run(self) -> ReplayCounts:
         """Send what is selected.
 
         Raises:
@@ -190,7 +190,7 @@ class Replay:
         """This one stays, with a reason; told once, whatever begins anew."""
         if step.letter.place not in self._refused:
             self._refused.add(step.letter.place)
-            self.tally.outcomes[Outcome.REFUSED] += 1
+            self.tally.outcomes[ReplayOutcome.REFUSED] += 1
             self.tally.refusals[step.why] += 1
             self.books.refuse(step)
 
@@ -198,11 +198,11 @@ class Replay:
 class _Session:
     """Reads and sends, until something fails."""
 
-    def __init__(self, replay: Replay, publisher: ProgressPublisher, view: View) -> None:
+    def __init__(self, replay: ReplayRun, publisher: ProgressPublisher, view: TopicSnapshot) -> None:
         self._replay = replay
         self._publisher = publisher
         self._view = view
-        self._progress = Progress(view.starts)
+        self._progress = ReplayProgress(view.starts)
         self._steps: list[Step] = []
         self._bytes = 0
         self._most = replay.pace.most(replay.batch)
@@ -220,9 +220,9 @@ class _Session:
         if not self._replay.interrupted() or self._steps:
             self._send()
 
-    def _take(self, seen: Seen) -> None:
+    def _take(self, seen: SeenLetter) -> None:
         record = seen.letter.record
-        if seen.state is not State.OPEN:
+        if seen.state is not LetterState.OPEN:
             self._progress.settled(record)
         elif self._is_enough or not self._replay.selection.takes(*seen):
             self._progress.left(record)

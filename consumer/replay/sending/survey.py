@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from spanstream.consumer.replay.letters.selection import Selection, State
-from spanstream.consumer.replay.letters.view import View
-from spanstream.consumer.replay.sending.plan import Outcome, Planner, Step
+from spanstream.consumer.replay.letters.selection import LetterState, Selection
+from spanstream.consumer.replay.letters.view import TopicSnapshot
+from spanstream.consumer.replay.sending.plan import Planner, ReplayOutcome, Step
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class Survey:
 
     open: int = 0
     selected: int = 0
-    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    outcomes: Counter[ReplayOutcome] = field(default_factory=Counter)
     destinations: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
     unreachable: Counter[str] = field(default_factory=Counter)
@@ -36,7 +36,7 @@ class Survey:
     @property
     def to_send(self) -> int:
         """Records that would be sent again or parked."""
-        return self.outcomes[Outcome.REPLAYED] + self.outcomes[Outcome.PARKED]
+        return self.outcomes[ReplayOutcome.REPLAYED] + self.outcomes[ReplayOutcome.PARKED]
 
     def count(self, step: Step) -> None:
         """One of the selected."""
@@ -51,7 +51,7 @@ class Survey:
 
 
 def survey(
-    view: View, selection: Selection, planner: Planner, *, limit: int | None, each: Callable[[Step], None]
+    view: TopicSnapshot, selection: Selection, planner: Planner, *, limit: int | None, each: Callable[[Step], None]
 ) -> Survey:
     """Plan every selected dead letter and count; `each` is told of the steps in the order they would be taken.
 
@@ -60,7 +60,7 @@ def survey(
     """
     found = Survey()
     for letter, attempts, state in view.letters():
-        if state is not State.OPEN:
+        if state is not LetterState.OPEN:
             continue
         found.open += 1
         found.reasons[letter.reason] += 1

@@ -11,14 +11,14 @@ from typing import Any
 from spanstream.consumer.broker.protocols import Partition, PartitionReader, Record
 from spanstream.consumer.replay.letters.headers import REPLAY_RUN, REPLAY_SOURCE
 from spanstream.consumer.replay.letters.letter import place_of, sha256_of_bytes
-from spanstream.consumer.replay.sending.manifest import BatchState, Manifest
-from spanstream.consumer.replay.sending.plan import Outcome
+from spanstream.consumer.replay.sending.manifest import BatchState, RunManifest
+from spanstream.consumer.replay.sending.plan import ReplayOutcome
 
 Read = Callable[[Mapping[Partition, int], Mapping[Partition, int]], Iterator[Record]]
 """The records from starts to ends (`reading.read`)."""
 
 
-class Finding(StrEnum):
+class Discrepancy(StrEnum):
     """What a line of the manifest comes to."""
 
     THERE = "there"
@@ -36,18 +36,18 @@ class Finding(StrEnum):
     """There, though the manifest says it was not sent."""
 
 
-WRONG = frozenset({Finding.MISSING, Finding.DOUBLED, Finding.DIFFERENT, Finding.UNEXPECTED})
+WRONG = frozenset({Discrepancy.MISSING, Discrepancy.DOUBLED, Discrepancy.DIFFERENT, Discrepancy.UNEXPECTED})
 
 
 @dataclass(slots=True)
-class Report:
+class VerificationReport:
     """Lines of the manifest by what was found, and the first of those that are wrong.
 
     `sources` is the same for the dead letters themselves: `there`, `gone` or `different`.
     """
 
-    found: Counter[Finding] = field(default_factory=Counter)
-    sources: Counter[Finding] = field(default_factory=Counter)
+    found: Counter[Discrepancy] = field(default_factory=Counter)
+    sources: Counter[Discrepancy] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
     @property
@@ -55,32 +55,32 @@ class Report:
         """Whether nothing is wrong."""
         return not self.wrong
 
-    def add(self, finding: Finding, what: str) -> None:
+    def add(self, finding: Discrepancy, what: str) -> None:
         """One line."""
         self.found[finding] += 1
         if finding in WRONG:
             self.wrong.append(f"{finding}: {what}")
 
 
-def verify(manifest: Manifest, reader: PartitionReader, read: Read) -> Report:
+def verify(manifest: RunManifest, reader: PartitionReader, read: Read) -> VerificationReport:
     """Compare.
 
     Raises:
         Retryable: the broker was silent for too long.
         Stop: a topic of the manifest does not exist any more.
     """
-    report = Report()
+    report = VerificationReport()
     arrived, cut = _arrived(manifest, reader, read)
     for record in _last_lines(manifest).values():
         found = arrived.pop(record["source"], [])
         report.add(_judge(manifest, record, found, cut), f"{record['source']} at {_destination(record)}")
     for source, records in arrived.items():
-        report.add(Finding.UNEXPECTED, f"{source} at {records[0].partition} offset {records[0].offset}")
+        report.add(Discrepancy.UNEXPECTED, f"{source} at {records[0].partition} offset {records[0].offset}")
     _check_sources(manifest, reader, read, report)
     return report
 
 
-def _arrived(manifest: Manifest, reader: PartitionReader, read: Read) -> tuple[dict[str, list[Record]], set[str]]:
+def _arrived(manifest: RunManifest, reader: PartitionReader, read: Read) -> tuple[dict[str, list[Record]], set[str]]:
     """The run's records by the dead letter they were; and the topics that lost something since it began."""
     run = manifest.run["run"].encode()
     found: dict[str, list[Record]] = defaultdict(list)
@@ -97,7 +97,7 @@ def _arrived(manifest: Manifest, reader: PartitionReader, read: Read) -> tuple[d
     return found, cut
 
 
-def _last_lines(manifest: Manifest) -> dict[str, Mapping[str, Any]]:
+def _last_lines(manifest: RunManifest) -> dict[str, Mapping[str, Any]]:
     """One line a dead letter: that of a batch which was aborted gives way to that of the next try."""
     lines: dict[str, Mapping[str, Any]] = {}
     for line in manifest.records:
@@ -107,21 +107,21 @@ def _last_lines(manifest: Manifest) -> dict[str, Mapping[str, Any]]:
     return lines
 
 
-def _judge(manifest: Manifest, line: Mapping[str, Any], found: list[Record], cut: set[str]) -> Finding:
+def _judge(manifest: RunManifest, line: Mapping[str, Any], found: list[Record], cut: set[str]) -> Discrepancy:
     state = manifest.state_of(line)
-    if line["outcome"] == Outcome.REFUSED or state is BatchState.ABORTED:
-        return Finding.UNEXPECTED if found else Finding.LEFT
+    if line["outcome"] == ReplayOutcome.REFUSED or state is BatchState.ABORTED:
+        return Discrepancy.UNEXPECTED if found else Discrepancy.LEFT
     if not found:
         if state is None:
-            return Finding.NOT_SENT
-        return Finding.GONE if _destination(line) in cut else Finding.MISSING
+            return Discrepancy.NOT_SENT
+        return Discrepancy.GONE if _destination(line) in cut else Discrepancy.MISSING
     if len(found) > 1:
-        return Finding.DOUBLED
+        return Discrepancy.DOUBLED
     same = found[0].partition.topic == _destination(line) and _hashes(found[0]) == _expected(line["after"])
-    return Finding.THERE if same else Finding.DIFFERENT
+    return Discrepancy.THERE if same else Discrepancy.DIFFERENT
 
 
-def _check_sources(manifest: Manifest, reader: PartitionReader, read: Read, report: Report) -> None:
+def _check_sources(manifest: RunManifest, reader: PartitionReader, read: Read, report: VerificationReport) -> None:
     """The dead letters are where they were."""
     topic = manifest.run["topic"]
     lines = _last_lines(manifest)
@@ -137,10 +137,10 @@ def _check_sources(manifest: Manifest, reader: PartitionReader, read: Read, repo
         line = lines.pop(place_of(record.partition, record.offset), None)
         if line is not None:
             same = _hashes(record) == _expected(line["before"])
-            report.sources[Finding.THERE if same else Finding.DIFFERENT] += 1
+            report.sources[Discrepancy.THERE if same else Discrepancy.DIFFERENT] += 1
             if not same:
-                report.wrong.append(f"{Finding.DIFFERENT}: the dead letter {line['source']}")
-    report.sources[Finding.GONE] += len(lines)
+                report.wrong.append(f"{Discrepancy.DIFFERENT}: the dead letter {line['source']}")
+    report.sources[Discrepancy.GONE] += len(lines)
 
 
 def _destination(line: Mapping[str, Any]) -> str:

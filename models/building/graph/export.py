@@ -15,7 +15,7 @@ import numpy as np
 from spanstream.models.artifact import Variant
 from spanstream.models.building.graph.longformer import dense_attention, let_question_attend_globally
 from spanstream.models.building.graph.onnx_graph import Graph
-from spanstream.models.checkpoints.quiet import silence
+from spanstream.models.checkpoints.quiet import quiet
 from spanstream.models.errors import BuildError
 from spanstream.models.inference.packing import Batch
 from spanstream.models.inference.session import Logits, OnnxSession
@@ -35,7 +35,7 @@ def export(model: Any, folder: Path) -> Path:  # noqa: ANN401  torch publishes n
 
     is_longformer = model.config.model_type == "longformer"
     try:
-        with silence(), dense_attention(model) if is_longformer else nullcontext():
+        with quiet(), dense_attention(model) if is_longformer else nullcontext():
             onnx_export_from_model(model, output=folder, task="question-answering", opset=_OPSET, do_validation=False)
     except Exception as error:  # torch's tracer and optimum raise whatever they meet
         reason = " ".join(str(error).split())[:200]
@@ -59,7 +59,7 @@ def check_export(path: Path, model: Any, batches: Sequence[Batch]) -> None:  # n
     session = OnnxSession(path, Variant(file=path.name, precision="fp32", device="cpu"))
     for batch in batches:
         feed = {name: torch.from_numpy(getattr(batch, name)) for name in session.inputs}
-        with torch.inference_mode(), silence():
+        with torch.inference_mode(), quiet():
             given = model(**feed)
         worst = difference(session.run(batch), Logits(given.start_logits.numpy(), given.end_logits.numpy()), batch)
         if not worst < _FAITHFUL:

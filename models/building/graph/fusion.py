@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spanstream.models.checkpoints.checkpoint import Checkpoint
-from spanstream.models.checkpoints.quiet import silence
+from spanstream.models.checkpoints.quiet import quiet
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def fuse(exported: Path, checkpoint: Checkpoint, output: Path, fusions: Fusions,
     options.enable_skip_layer_norm = fusions.skip_layer_norm
     options.enable_bias_skip_layer_norm = fusions.skip_layer_norm
     options.enable_embed_layer_norm = fusions.embeddings
-    with silence():
+    with quiet():
         optimizer = optimize_model(
             str(exported),
             model_type="bert",

@@ -29,7 +29,7 @@ _EXACT: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
+class BuildContext:
     """What variants are made of.
 
     Attributes:
@@ -53,7 +53,7 @@ class Workshop:
         return fuse(self.exported, self.checkpoint, self.folder / f"{name}.onnx", fusions)
 
 
-def open_workshop(checkpoint: Checkpoint, exported: Path, folder: Path, samples: Sequence[Batch]) -> Workshop:
+def open_context(checkpoint: Checkpoint, exported: Path, folder: Path, samples: Sequence[Batch]) -> BuildContext:
     """Fuse and rewrite as far as it goes."""
     probes = probes_of(samples, checkpoint.pad_id)
     expected = [_run(exported, probe) for probe in probes]
@@ -68,7 +68,7 @@ def open_workshop(checkpoint: Checkpoint, exported: Path, folder: Path, samples:
             continue
         if worst < _EXACT:
             note = "; ".join([done, *(f"not {failure}" for failure in failures)])
-            return Workshop(checkpoint, exported, path, note, folder, samples)
+            return BuildContext(checkpoint, exported, path, note, folder, samples)
         failures.append(f"{done}: its logits were {worst:.2f} off")
     raise BuildError(f"{checkpoint.name}: the export does not give the same logits twice: {'; '.join(failures)}")
 

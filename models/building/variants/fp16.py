@@ -14,7 +14,7 @@ from typing import Final
 from spanstream.models.artifact import Golden, SessionOptions, Variant
 from spanstream.models.building.golden import golden, golden_spans
 from spanstream.models.building.graph.fusion import Fusions, fuse
-from spanstream.models.building.variants.context import Workshop
+from spanstream.models.building.variants.context import BuildContext
 from spanstream.models.errors import BuildError
 from spanstream.models.inference.session import OnnxSession, Session
 from spanstream.models.metrics.reading import ReadingOptions
@@ -28,7 +28,7 @@ _SLACK: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Half:
+class Fp16Variant:
     """The variant, and how many golden windows gave fp32's span of how many."""
 
     variant: Variant
@@ -36,7 +36,9 @@ class Half:
     spans: int
 
 
-def write_half(workshop: Workshop, folder: Path, reference: Session, expected: Golden, options: ReadingOptions) -> Half:
+def write_fp16(
+    workshop: BuildContext, folder: Path, reference: Session, expected: Golden, options: ReadingOptions
+) -> Fp16Variant:
     """Write the fp16 file into the artifact's folder.
 
     Args:
@@ -63,7 +65,7 @@ def write_half(workshop: Workshop, folder: Path, reference: Session, expected: G
     worst = _worst(golden(session, *arguments), expected)
     tolerance = round(max(expected.tolerance, _SLACK * worst), 2)
     variant = Variant(file=FILE, precision="fp16", device="cuda", session=_SESSION, tolerance=tolerance)
-    return Half(variant, same, len(wanted))
+    return Fp16Variant(variant, same, len(wanted))
 
 
 def _worst(found: Golden, expected: Golden) -> float:

@@ -21,8 +21,8 @@ from spanstream.models.artifact import SessionOptions
 from spanstream.models.building.graph import activations, outliers, quantize, rewrite
 from spanstream.models.building.graph.fusion import Fused, Fusions
 from spanstream.models.building.graph.onnx_graph import Graph
-from spanstream.models.building.variants.context import Workshop
-from spanstream.models.checkpoints.quiet import silence
+from spanstream.models.building.variants.context import BuildContext
+from spanstream.models.checkpoints.quiet import quiet
 from spanstream.models.errors import BuildError
 
 # Threads that wait do not take the CPU from the consumer's other work.
@@ -48,23 +48,23 @@ class Recipe:
     name: str
     precision: Literal["int8", "fp32"]
     about: str
-    make: Callable[[Workshop, Path], None]
+    make: Callable[[BuildContext, Path], None]
     sessions: tuple[SessionOptions, ...]
 
 
-def _float(workshop: Workshop, output: Path) -> None:
+def _float(workshop: BuildContext, output: Path) -> None:
     shutil.copy(workshop.graph, output)
 
 
-def _static(workshop: Workshop, output: Path) -> None:
+def _static(workshop: BuildContext, output: Path) -> None:
     _quantize_statically(workshop, output, tame=False)
 
 
-def _static_tamed(workshop: Workshop, output: Path) -> None:
+def _static_tamed(workshop: BuildContext, output: Path) -> None:
     _quantize_statically(workshop, output, tame=True)
 
 
-def _quantize_statically(workshop: Workshop, output: Path, *, tame: bool) -> None:
+def _quantize_statically(workshop: BuildContext, output: Path, *, tame: bool) -> None:
     graph = Graph.load(workshop.graph)
     rewrite.quantize_word_embeddings(graph, words=workshop.checkpoint.vocabulary)
     ranges = activations.measure(graph, workshop.samples)
@@ -72,11 +72,11 @@ def _quantize_statically(workshop: Workshop, output: Path, *, tame: bool) -> Non
     graph.save(output)
 
 
-def _dynamic(workshop: Workshop, output: Path) -> None:
+def _dynamic(workshop: BuildContext, output: Path) -> None:
     _quantize_dynamically(workshop.fuse("for-dynamic", Fusions("Attention", embeddings=True)), output)
 
 
-def _dynamic_skip(workshop: Workshop, output: Path) -> None:
+def _dynamic_skip(workshop: BuildContext, output: Path) -> None:
     fusions = Fusions("Attention", skip_layer_norm=True, bias_gelu=True, embeddings=True)
     _quantize_dynamically(workshop.fuse("for-dynamic-skip", fusions), output)
 
@@ -86,7 +86,7 @@ def _quantize_dynamically(fused: Fused, output: Path) -> None:
     from onnxruntime.quantization import quantize_dynamic  # noqa: PLC0415  seconds to import
 
     # The quantizer wants to know what fused operators give, and is told that it is fp32.
-    with silence():
+    with quiet():
         quantize_dynamic(fused.path, output, per_channel=True, extra_options={"DefaultTensorType": TensorProto.FLOAT})
 
 

@@ -10,9 +10,17 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from spanstream.models.artifact import SessionOptions
-from spanstream.models.building.variants.context import Workshop
+from spanstream.models.building.variants.context import BuildContext
 from spanstream.models.building.variants.recipes import Recipe
-from spanstream.models.building.variants.trials import Built, Neighbours, Speed, neighbours, race, tune, worth_a_round
+from spanstream.models.building.variants.trials import (
+    BuiltVariant,
+    Neighbours,
+    Speed,
+    neighbours,
+    race,
+    tune,
+    worth_a_round,
+)
 from spanstream.models.errors import ModelError
 from spanstream.models.metrics.reading import Read, ReadingOptions, read_all
 from spanstream.models.metrics.squad_files import Example
@@ -28,7 +36,7 @@ _ROUND_SECONDS: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SelectionEntry:
     """A variant that was built and measured.
 
     Attributes:
@@ -41,7 +49,7 @@ class Entry:
         speed: beside fp32; None where nothing was timed.
     """
 
-    built: Built
+    built: BuiltVariant
     session: SessionOptions
     neighbours: Neighbours
     reads: Sequence[Read]
@@ -51,7 +59,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedVariant:
     """A variant that could not be built or run, and why."""
 
     recipe: Recipe
@@ -59,7 +67,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Contest:
+class VariantSelection:
     """What came of it.
 
     Attributes:
@@ -69,17 +77,17 @@ class Contest:
         windows: how many windows the times are of.
     """
 
-    entries: tuple[Entry, ...]
-    refused: tuple[Refused, ...]
-    winner: Entry
+    entries: tuple[SelectionEntry, ...]
+    refused: tuple[RefusedVariant, ...]
+    winner: SelectionEntry
     windows: int
 
     @property
-    def reference(self) -> Entry:
+    def reference(self) -> SelectionEntry:
         """fp32."""
         return self.entries[0]
 
-    def verdict(self, entry: Entry) -> str:
+    def verdict(self, entry: SelectionEntry) -> str:
         """Why it was taken or not, for the card."""
         if entry is self.winner:
             return "taken"
@@ -94,7 +102,7 @@ class Contest:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class TrialPlan:
     """What variants are measured on.
 
     Attributes:
@@ -108,7 +116,9 @@ class Course:
     options: ReadingOptions
 
 
-def hold(workshop: Workshop, recipes: Sequence[Recipe], course: Course, *, say: Say) -> Contest:
+def select_variant(
+    workshop: BuildContext, recipes: Sequence[Recipe], course: TrialPlan, *, say: Say
+) -> VariantSelection:
     """Build, tune, read and race all recipes; the first is the reference.
 
     Raises:
@@ -116,7 +126,7 @@ def hold(workshop: Workshop, recipes: Sequence[Recipe], course: Course, *, say: 
     """
     built, refused = _build(workshop, recipes, say)
     windows = worth_a_round(course.windows, built[0], course.options, seconds=_ROUND_SECONDS)
-    entries: list[Entry] = []
+    entries: list[SelectionEntry] = []
     for place, one in enumerate(built, start=1):
         say(f"measure {one.recipe.name} ({place} of {len(built)})")
         try:
@@ -125,18 +135,18 @@ def hold(workshop: Workshop, recipes: Sequence[Recipe], course: Course, *, say: 
         except ModelError as error:
             if not entries:
                 raise
-            refused.append(Refused(one.recipe, str(error)))
+            refused.append(RefusedVariant(one.recipe, str(error)))
     say(f"race {len(entries)} variants over {len(windows)} windows")
     speeds = race([(entry.built, entry.session) for entry in entries], windows, course.options)
     entries = [replace(entry, speed=speed) for entry, speed in zip(entries, speeds, strict=True)]
-    return Contest(tuple(entries), tuple(refused), _fastest_good(entries), len(windows))
+    return VariantSelection(tuple(entries), tuple(refused), _fastest_good(entries), len(windows))
 
 
-def take_first(workshop: Workshop, recipes: Sequence[Recipe], course: Course, *, say: Say) -> Contest:
+def take_first(workshop: BuildContext, recipes: Sequence[Recipe], course: TrialPlan, *, say: Say) -> VariantSelection:
     """The first quantized recipe that keeps to the margin, with its usual session options; nothing is timed."""
     reference, *others = recipes
-    entries: list[Entry] = []
-    refused: list[Refused] = []
+    entries: list[SelectionEntry] = []
+    refused: list[RefusedVariant] = []
     for recipe in (reference, *others):
         built, failed = _build(workshop, [recipe], say)
         refused += failed
@@ -149,45 +159,47 @@ def take_first(workshop: Workshop, recipes: Sequence[Recipe], course: Course, *,
         entries.append(_read(built[0], session, found, course))
         if len(entries) > 1 and entries[-1].f1 >= entries[0].f1 - MARGIN:
             break
-    return Contest(tuple(entries), tuple(refused), _good(entries)[-1], len(course.windows))
+    return VariantSelection(tuple(entries), tuple(refused), _good(entries)[-1], len(course.windows))
 
 
-def _good(entries: Sequence[Entry]) -> list[Entry]:
+def _good(entries: Sequence[SelectionEntry]) -> list[SelectionEntry]:
     return [entry for entry in entries if entry.f1 >= entries[0].f1 - MARGIN]
 
 
-def _fastest_good(entries: Sequence[Entry]) -> Entry:
+def _fastest_good(entries: Sequence[SelectionEntry]) -> SelectionEntry:
     """The most accurate of those within the margin that are not slower than the fastest of them."""
     timed = [(entry, entry.speed) for entry in _good(entries) if entry.speed]
     _, fastest = max(timed, key=lambda each: each[1].median)
     return max((entry for entry, speed in timed if not speed.is_slower_than(fastest)), key=lambda entry: entry.f1)
 
 
-def _build(workshop: Workshop, recipes: Sequence[Recipe], say: Say) -> tuple[list[Built], list[Refused]]:
-    built: list[Built] = []
-    refused: list[Refused] = []
+def _build(
+    workshop: BuildContext, recipes: Sequence[Recipe], say: Say
+) -> tuple[list[BuiltVariant], list[RefusedVariant]]:
+    built: list[BuiltVariant] = []
+    refused: list[RefusedVariant] = []
     for recipe in recipes:
         say(f"make {recipe.name}")
         path = workshop.folder / f"{recipe.name}.onnx"
         try:
             recipe.make(workshop, path)
-            one = Built(recipe, path)
+            one = BuiltVariant(recipe, path)
             one.open(recipe.sessions[0])
         except Exception as error:  # quantizers fail on graphs they do not know in ways of their own
             if recipe is recipes[0] and recipe.precision == "fp32":
                 raise
-            refused.append(Refused(recipe, _first_line(error)))
+            refused.append(RefusedVariant(recipe, _first_line(error)))
         else:
             built.append(one)
     return built, refused
 
 
-def _read(built: Built, session: SessionOptions, found: Neighbours, course: Course) -> Entry:
+def _read(built: BuiltVariant, session: SessionOptions, found: Neighbours, course: TrialPlan) -> SelectionEntry:
     runs = max(1, course.options.parallel_runs // session.threads_per_run)
     options = replace(course.options, max_batch_tokens=session.max_batch_tokens, parallel_runs=runs)
     reads = read_all(course.examples, built.open(session), options)
     predictions = [read.prediction(read.reading.null_score_diff or 0.0) for read in reads]
-    return Entry(built, session, found, reads, best_f1(predictions)[0], best_exact(predictions)[0])
+    return SelectionEntry(built, session, found, reads, best_f1(predictions)[0], best_exact(predictions)[0])
 
 
 def _first_line(error: Exception) -> str:

@@ -19,7 +19,7 @@ from spanstream.models.artifact import SessionOptions, Variant
 from spanstream.models.building.variants.recipes import Recipe
 from spanstream.models.inference.backends import Backend, Backends
 from spanstream.models.inference.packing import assemble, pack
-from spanstream.models.inference.runner import Inference
+from spanstream.models.inference.runner import InferenceRunner
 from spanstream.models.inference.session import OnnxSession, Session
 from spanstream.models.metrics.reading import ReadingOptions
 from spanstream.models.spans.search import best_span
@@ -37,7 +37,7 @@ _ALONE: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class BuiltVariant:
     """A variant's model file."""
 
     recipe: Recipe
@@ -111,7 +111,7 @@ def neighbours(session: Session, windows: Sequence[Window], options: ReadingOpti
 
 
 def tune(
-    built: Built, windows: Sequence[Window], options: ReadingOptions, *, checked_on: Sequence[Window]
+    built: BuiltVariant, windows: Sequence[Window], options: ReadingOptions, *, checked_on: Sequence[Window]
 ) -> tuple[SessionOptions, Neighbours]:
     """The fastest of the session options that keep a window's logits its own.
 
@@ -135,7 +135,7 @@ def tune(
 
 
 def race(
-    contestants: Sequence[tuple[Built, SessionOptions]], windows: Sequence[Window], options: ReadingOptions
+    contestants: Sequence[tuple[BuiltVariant, SessionOptions]], windows: Sequence[Window], options: ReadingOptions
 ) -> list[Speed]:
     """The speed of each beside the first."""
     runners = [_Runner(built, session, options) for built, session in contestants]
@@ -143,7 +143,9 @@ def race(
     return [Speed(tuple(seconds[0] / seconds[place] for seconds in rounds)) for place in range(len(runners))]
 
 
-def worth_a_round(windows: Sequence[Window], built: Built, options: ReadingOptions, *, seconds: float) -> list[Window]:
+def worth_a_round(
+    windows: Sequence[Window], built: BuiltVariant, options: ReadingOptions, *, seconds: float
+) -> list[Window]:
     """As many of the windows, evenly spread, as the reference reads in about so many seconds."""
     trial = windows[:: max(1, len(windows) // 8)][:8]
     runner = _Runner(built, built.recipe.sessions[0], options)
@@ -160,7 +162,7 @@ def _with(options: SessionOptions, name: str, values: Sequence[int]) -> list[Ses
 
 
 def _fastest(
-    built: Built, candidates: Sequence[SessionOptions], windows: Sequence[Window], options: ReadingOptions
+    built: BuiltVariant, candidates: Sequence[SessionOptions], windows: Sequence[Window], options: ReadingOptions
 ) -> SessionOptions:
     """The fastest; the first where that one is not faster by more than noise: in the median, and in every round."""
     runners = [_Runner(built, session, options) for session in candidates]
@@ -188,12 +190,12 @@ def _rounds(runners: Sequence[_Runner], windows: Sequence[Window], number: int) 
 class _Runner:
     """One variant with its session options, ready to be timed."""
 
-    def __init__(self, built: Built, session: SessionOptions, options: ReadingOptions) -> None:
+    def __init__(self, built: BuiltVariant, session: SessionOptions, options: ReadingOptions) -> None:
         runs = max(1, options.parallel_runs // session.threads_per_run)
         backend = Backend(
             built.recipe.name, built.recipe.precision, built.open(session), runs, session.max_batch_tokens
         )
-        self._inference = Inference(
+        self._inference = InferenceRunner(
             Backends(backend), pad_id=options.pad_id, max_answer_tokens=options.max_answer_tokens
         )
 

@@ -13,12 +13,12 @@ from spanstream.consumer.broker.protocols import Outgoing, Partition, ProgressPu
 from spanstream.consumer.errors import Retryable, Stop
 from spanstream.consumer.replay.letters.ledger import Entries, ledger_of, parking_of
 from spanstream.consumer.replay.letters.selection import Selection
-from spanstream.consumer.replay.letters.view import Opener, View
+from spanstream.consumer.replay.letters.view import SnapshotOpener, TopicSnapshot
 from spanstream.consumer.replay.sending.destinations import Describe, Destinations
 from spanstream.consumer.replay.sending.manifest import BatchState
 from spanstream.consumer.replay.sending.pace import Pace
 from spanstream.consumer.replay.sending.plan import Planner, Step
-from spanstream.consumer.replay.sending.sender import Replay, Tally
+from spanstream.consumer.replay.sending.sender import ReplayCounts, ReplayRun
 from spanstream.consumer.replay.sending.survey import Survey, survey
 from tests.support.events.dead_letters import dead_letter, name_of
 from tests.support.memory.fake_time import FakeClock
@@ -125,9 +125,9 @@ class MemoryReplay:
     def publisher(self) -> ProgressPublisher:
         return self.broker.progress_publisher(GROUP, "replay")
 
-    def opener(self) -> Opener:
+    def opener(self) -> SnapshotOpener:
         reader: Any = Hasty(self.broker.reader(), self.clock)
-        return Opener(reader, DEAD, self.topic_id, ledger_of(DEAD), self.publisher().committed, self.clock, 5.0)
+        return SnapshotOpener(reader, DEAD, self.topic_id, ledger_of(DEAD), self.publisher().committed, self.clock, 5.0)
 
     def planner(self, **fields: Any) -> Planner:
         self.runs += 1
@@ -151,16 +151,16 @@ class MemoryReplay:
         batch: int = 4,
         limit: int | None = None,
         rate: float | None = None,
-        interrupted: Callable[[Tally], bool] = lambda _: False,
+        interrupted: Callable[[ReplayCounts], bool] = lambda _: False,
         publish: Callable[[], ProgressPublisher] | None = None,
-        view: View | None = None,
+        view: TopicSnapshot | None = None,
         **planned: Any,
-    ) -> tuple[Replay, Books]:
+    ) -> tuple[ReplayRun, Books]:
         """A run that is ready to go."""
         planner, books, opener = self.planner(**planned), Books(), self.opener()
         view = view or opener.open()
-        made: list[Replay] = []
-        replay = Replay(
+        made: list[ReplayRun] = []
+        replay = ReplayRun(
             opener=opener,
             publish=publish or self.publisher,
             ends=view.ends,
@@ -179,7 +179,7 @@ class MemoryReplay:
         made.append(replay)
         return replay, books
 
-    def run(self, selection: Selection | None = None, **options: Any) -> tuple[Tally, Books]:
+    def run(self, selection: Selection | None = None, **options: Any) -> tuple[ReplayCounts, Books]:
         """A run to its end."""
         replay, books = self.replay(selection, **options)
         return replay.run(), books

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from spanstream.consumer.answering.service import Service
-from spanstream.consumer.answering.wiring import Application, Ends, build
+from spanstream.consumer.answering.wiring import Application, BrokerClients, build
 from spanstream.consumer.broker.memory.broker import MemoryBroker
 from spanstream.consumer.broker.memory.clients import MemoryConsumer, MemoryPublisher
 from spanstream.consumer.broker.protocols import Headers, Outgoing, Record
@@ -100,7 +100,7 @@ class MemoryStream:
         """A new member; `at_once`: its inference takes no time."""
         consumer = self.broker.consumer(GROUP, group_protocol=self.group_protocol)
         publisher = self.broker.publisher(consumer, transactions=self.transactions)
-        ends: Any = Ends(
+        ends: Any = BrokerClients(
             Hasty(consumer, self.clock),
             Hasty(self.broker.reader(), self.clock),
             publisher,

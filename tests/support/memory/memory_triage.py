@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from spanstream.consumer.answering.outcomes import dead_letter_of
-from spanstream.consumer.answering.wiring import Ends
+from spanstream.consumer.answering.wiring import BrokerClients
 from spanstream.consumer.broker.memory.broker import MemoryBroker
 from spanstream.consumer.broker.memory.clients import MemoryConsumer
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
@@ -100,7 +100,7 @@ class MemoryTriage:
     def start(self, playbook: Playbook | None = None, **triage: Any) -> TriageMember:
         consumer = self.broker.consumer(GROUP, group_protocol=self.group_protocol)
         publisher = self.broker.publisher(consumer, transactions=self.transactions)
-        ends: Any = Ends(Hasty(consumer, self.clock), Hasty(self.broker.reader(), self.clock), publisher)
+        ends: Any = BrokerClients(Hasty(consumer, self.clock), Hasty(self.broker.reader(), self.clock), publisher)
         settings = Settings(
             kafka=KafkaSettings(transactions=self.transactions),
             circuit=CircuitSettings(max_share=1.0),

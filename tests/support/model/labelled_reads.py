@@ -7,7 +7,7 @@ import numpy as np
 from spanstream.models.metrics.reading import Read
 from spanstream.models.metrics.squad_files import Example
 from spanstream.models.spans.aggregate import Reading
-from spanstream.models.spans.search import Span, WindowSpan
+from spanstream.models.spans.search import TokenSpan, WindowSpan
 from tests.support.model.hand_made_windows import hand_made_document, hand_made_window
 
 _WINDOW = hand_made_window(hand_made_document(range(8)))
@@ -17,7 +17,7 @@ def labelled_read(
     number: int, *, score: float, log_probability: float, answer: bool, right: bool, article: str = "", text: str = ""
 ) -> Read:
     """A question whose null score is 0: `score` is that of its span."""
-    best = WindowSpan(_WINDOW, 0.0, Span(1, 2, score), score - 1.0, log_probability)
+    best = WindowSpan(_WINDOW, 0.0, TokenSpan(1, 2, score), score - 1.0, log_probability)
     gold = ("seven",) if answer else ()
     example = Example(f"q{number}", article or "article", text or f"text {number}", "which?", gold)
     return Read(example, Reading(best, 0.0, score - 1.0, 1), "seven" if right else "eight")

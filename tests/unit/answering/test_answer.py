@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spanstream.consumer.answering.answer import Answerer
-from spanstream.consumer.answering.outcomes import Outcomes, Settled
-from spanstream.consumer.answering.prepare import Planned, Prepared
+from spanstream.consumer.answering.outcomes import Outcomes, RecordOutcome
+from spanstream.consumer.answering.prepare import PlannedQuestion, PreparedChunk
 from spanstream.consumer.settings import RetrySettings
 from spanstream.models.reader import Reader
 from spanstream.schemas.codec import decode_answer, decode_question
@@ -25,18 +25,18 @@ OUTCOMES = Outcomes(TOPICS, RetrySettings(), MANIFEST, source="s", clock=FakeClo
 TEXT = "The train leaves at 07:05 from platform 3."
 
 
-def planned(reader: Reader, name: str, question: str, text: str = TEXT) -> Planned:
+def planned(reader: Reader, name: str, question: str, text: str = TEXT) -> PlannedQuestion:
     record = asked(name, None, context=text, question=question)
     plan = reader.plan(text, reader.tokenize(text), [question])[0]
-    return Planned(record, decode_question(record.value or b"", Limits()), plan)
+    return PlannedQuestion(record, decode_question(record.value or b"", Limits()), plan)
 
 
-def answer(reader: Reader, *chunk: Planned, settled: tuple[Settled, ...] = ()) -> list[Settled]:
-    prepared = Prepared(tuple(one.record for one in chunk), tuple(chunk), settled)
+def answer(reader: Reader, *chunk: PlannedQuestion, settled: tuple[RecordOutcome, ...] = ()) -> list[RecordOutcome]:
+    prepared = PreparedChunk(tuple(one.record for one in chunk), tuple(chunk), settled)
     return Answerer(reader, OUTCOMES).answer(prepared)
 
 
-def letter(settled: Settled) -> DeadLetter:
+def letter(settled: RecordOutcome) -> DeadLetter:
     assert settled.outgoing.topic == TOPICS.dead_letters
     return from_headers(settled.outgoing.headers)
 

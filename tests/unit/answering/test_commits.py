@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from spanstream.consumer.answering.commits import Commits
-from spanstream.consumer.answering.documents import BadDocument, Progress
-from spanstream.consumer.answering.outcomes import Outcomes, Settled
+from spanstream.consumer.answering.documents import BadDocument, DocumentProgress
+from spanstream.consumer.answering.outcomes import Outcomes, RecordOutcome
 from spanstream.consumer.answering.report import Reporter
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
 from spanstream.consumer.delivery.circuit import Circuit
@@ -25,7 +25,7 @@ from tests.support.model.fake_reader import MANIFEST
 
 Q0, Q1 = Partition(TOPICS.questions, 0), Partition(TOPICS.questions, 1)
 D0 = Partition(TOPICS.documents, 0)
-NONE = Progress((), {})
+NONE = DocumentProgress((), {})
 
 
 @dataclass
@@ -51,13 +51,13 @@ class Publications:
 class Followed:
     """Documents of which only the progress counts."""
 
-    now: Progress = NONE
-    told: list[Progress] = field(default_factory=list)
+    now: DocumentProgress = NONE
+    told: list[DocumentProgress] = field(default_factory=list)
 
-    def progress(self) -> Progress:
+    def progress(self) -> DocumentProgress:
         return self.now
 
-    def committed(self, progress: Progress) -> None:
+    def committed(self, progress: DocumentProgress) -> None:
         self.told.append(progress)
         self.now = NONE
 
@@ -80,17 +80,17 @@ class Rig:
             clock=self.clock,
         )
 
-    def settled(self, record: Record, reason: Reason = Reason.DOCUMENT_MISSING) -> Settled:
+    def settled(self, record: Record, reason: Reason = Reason.DOCUMENT_MISSING) -> RecordOutcome:
         return self.outcomes.dead_letter(record, reason, "no", Stage.RESOLVE)
 
     def publish(self, *records: Record) -> bool:
         attempt = self.commits.attempt(records, [self.settled(record) for record in records])
         return self.commits.publish(attempt)
 
-    def bad_document(self, offset: int) -> Progress:
+    def bad_document(self, offset: int) -> DocumentProgress:
         record = Record(D0, offset, b"d", b"{}")
         bad = BadDocument(record, InvalidRecord(Reason.INVALID_EVENT, "text: Field required"))
-        return Progress((bad,), {D0: record.next_offset})
+        return DocumentProgress((bad,), {D0: record.next_offset})
 
     def failures(self, kind: str) -> float | None:
         return self.metrics.registry.get_sample_value("spanstream_publish_failures_total", {"kind": kind})
@@ -164,10 +164,10 @@ def test_repeating_an_attempt_is_not_judged_again(rig: Rig) -> None:
 
 def test_progress_alone_is_committed_now_and_then(rig: Rig) -> None:
     rig.commits.start_from({Q0: 5})
-    rig.documents.now = Progress((), {D0: 3})
+    rig.documents.now = DocumentProgress((), {D0: 3})
     rig.commits.publish_progress({})
     assert rig.publisher.done == [((), {D0: 3})]
-    rig.documents.now = Progress((), {D0: 4})
+    rig.documents.now = DocumentProgress((), {D0: 4})
     rig.commits.publish_progress({})
     assert len(rig.publisher.done) == 1
     rig.clock.sleep(1.0)
@@ -207,7 +207,7 @@ def test_progress_that_failed_is_repeated_as_it_was(rig: Rig) -> None:
     rig.publisher.errors = [Retryable("busy")]
     rig.commits.publish_progress({Q0: 6})
     rig.clock.sleep(1.0)
-    rig.documents.now = Progress((), {D0: 3})
+    rig.documents.now = DocumentProgress((), {D0: 3})
     rig.commits.publish_progress({Q0: 7})
     assert rig.publisher.done == [((), {Q0: 6})]
 
@@ -235,7 +235,7 @@ def test_fenced_progress_is_given_up_and_made_anew(rig: Rig) -> None:
         rig.commits.publish_progress({})
     assert rig.commits.finish_progress()
     rig.clock.sleep(1.0)
-    rig.documents.now = Progress((), {})
+    rig.documents.now = DocumentProgress((), {})
     rig.commits.publish_progress({})
     assert rig.publisher.tried == 1
 

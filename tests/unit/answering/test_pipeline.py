@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from spanstream.consumer.answering.pipeline import Pipeline
-from spanstream.consumer.answering.prepare import Prepared
+from spanstream.consumer.answering.prepare import PreparedChunk
 from spanstream.consumer.broker.protocols import Partition
 from tests.support.events.asked import TOPICS, asked
 from tests.support.memory.fake_time import FakeClock, HandPool
@@ -28,8 +28,8 @@ def pipeline(pool: HandPool) -> Pipeline:
     return Pipeline(lambda prepared, waiting: [(prepared, waiting)], pool)  # type: ignore[list-item] # not looked into
 
 
-def chunk(number: int, *, offset: int = 0) -> Prepared:
-    return Prepared((asked(at=(number, offset)),), (), ())
+def chunk(number: int, *, offset: int = 0) -> PreparedChunk:
+    return PreparedChunk((asked(at=(number, offset)),), (), ())
 
 
 def partition(number: int) -> frozenset[Partition]:

@@ -9,8 +9,8 @@ import pytest
 
 from spanstream.consumer.answering import prepare
 from spanstream.consumer.answering.documents import StoredDocument
-from spanstream.consumer.answering.outcomes import Outcomes, Settled
-from spanstream.consumer.answering.prepare import Prepared, Preparer
+from spanstream.consumer.answering.outcomes import Outcomes, RecordOutcome
+from spanstream.consumer.answering.prepare import PreparedChunk, Preparer
 from spanstream.consumer.broker.protocols import Record
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.errors import Retryable
@@ -66,7 +66,7 @@ class Rig:
             raise RuntimeError(text)
         return self.reader.tokenize(text)
 
-    def settle(self, record: Record, **options: Any) -> Settled:
+    def settle(self, record: Record, **options: Any) -> RecordOutcome:
         """What a record that is not asked comes to."""
         prepared, left = self.preparer.prepare([record], **options)
         assert (prepared.records, prepared.planned, left) == ((record,), (), [])
@@ -89,7 +89,7 @@ def rig() -> Rig:
     return Rig()
 
 
-def names(prepared: Prepared) -> list[str]:
+def names(prepared: PreparedChunk) -> list[str]:
     return [planned.question.question_id for planned in prepared.planned]
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from spanstream.consumer.broker.memory.broker import MemoryBroker
 from spanstream.consumer.broker.protocols import Outgoing
-from spanstream.consumer.cache.backfill import Backfill, InsistentStore, Tally
-from spanstream.consumer.cache.byte_store import MemoryStore, Reason, StoreUnavailable
+from spanstream.consumer.cache.backfill import Backfill, BackfillCounts, RetryingStore
+from spanstream.consumer.cache.byte_store import MemoryStore, StoreFailure, StoreUnavailable
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.errors import Retryable, Stop
 from spanstream.models.text import token_codec
@@ -31,7 +31,7 @@ class Faulty(MemoryStore):
 
     def __init__(self) -> None:
         super().__init__()
-        self.failures: list[Reason] = []
+        self.failures: list[StoreFailure] = []
         self.reads = self.writes = 0
 
     def _fail(self) -> None:
@@ -61,7 +61,7 @@ class World:
     store: Faulty = field(default_factory=Faulty)
     clock: FakeClock = field(default_factory=FakeClock)
     limits: Limits = field(default_factory=Limits)
-    told: list[Tally] = field(default_factory=list)
+    told: list[BackfillCounts] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.broker.create_topic(TOPIC, 3)
@@ -75,7 +75,7 @@ class World:
         self.broker.publisher().publish([Outgoing(TOPIC, key, value)], {})
 
     def backfill(self, *, force: bool = False, patience: float = 0.0, max_value_bytes: int = 1 << 20) -> Backfill:
-        store = InsistentStore(self.store, patience_seconds=patience, max_value_bytes=max_value_bytes, force=force)
+        store = RetryingStore(self.store, patience_seconds=patience, max_value_bytes=max_value_bytes, force=force)
         cache = TokenCache(
             TOKENIZER.tokenize_document,
             token_codec,
@@ -185,7 +185,7 @@ def test_values_that_the_store_does_not_take_are_not_counted_as_written(world: W
 
 
 def test_an_empty_topic_is_done_at_once(world: World) -> None:
-    assert replace(world.backfill().run(), seconds=0.0) == Tally()
+    assert replace(world.backfill().run(), seconds=0.0) == BackfillCounts()
 
 
 def test_a_compacted_topic_is_read_to_its_end(world: World) -> None:
@@ -208,14 +208,14 @@ def test_progress_is_told_and_never_goes_back(world: World) -> None:
 
 def test_a_store_that_is_away_for_a_moment_is_waited_for(world: World) -> None:
     world.publish(("d", "a text"))
-    world.store.failures = [Reason.TIMEOUT]
+    world.store.failures = [StoreFailure.TIMEOUT]
     assert world.backfill(patience=30.0).run().written == 1
     assert world.held("a text")
 
 
-@pytest.mark.parametrize(("reason", "patience"), [(Reason.CONNECTION, 0.0), (Reason.CREDENTIALS, 30.0)])
+@pytest.mark.parametrize(("reason", "patience"), [(StoreFailure.CONNECTION, 0.0), (StoreFailure.CREDENTIALS, 30.0)])
 def test_a_store_that_stays_away_or_refuses_ends_it_with_the_reason(
-    world: World, reason: Reason, patience: float
+    world: World, reason: StoreFailure, patience: float
 ) -> None:
     world.publish(("d", "a text"))
     world.store.failures = [reason] * 10
@@ -227,8 +227,8 @@ def test_a_store_that_stays_away_or_refuses_ends_it_with_the_reason(
 
 
 def test_before_the_work_begins_a_store_is_asked_once_only(world: World) -> None:
-    world.store.failures = [Reason.CONNECTION, Reason.CONNECTION]
-    store = InsistentStore(world.store, patience_seconds=30.0, max_value_bytes=1)
+    world.store.failures = [StoreFailure.CONNECTION, StoreFailure.CONNECTION]
+    store = RetryingStore(world.store, patience_seconds=30.0, max_value_bytes=1)
     with pytest.raises(Stop):
         store.ping()
     assert len(world.store.failures) == 1

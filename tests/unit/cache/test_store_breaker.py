@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from spanstream.consumer.cache.byte_store import Reason, StoreUnavailable
+from spanstream.consumer.cache.byte_store import StoreFailure, StoreUnavailable
 from spanstream.consumer.cache.store_breaker import BreakerOptions, StoreBreaker, StoreChange
 
 
@@ -25,10 +25,10 @@ class Store:
     def answer(self) -> str:
         self.asked += 1
         if self.failing:
-            raise StoreUnavailable(Reason.TIMEOUT, "no answer")
+            raise StoreUnavailable(StoreFailure.TIMEOUT, "no answer")
         return "answer"
 
-    def failures(self, calls: int) -> list[Reason]:
+    def failures(self, calls: int) -> list[StoreFailure]:
         reasons = []
         for _ in range(calls):
             with pytest.raises(StoreUnavailable) as caught:
@@ -39,7 +39,7 @@ class Store:
 
 def test_after_the_failures_in_a_row_the_store_is_not_asked_any_more() -> None:
     store = Store()
-    assert store.failures(6) == [Reason.TIMEOUT] * 3 + [Reason.NOT_ASKED] * 3
+    assert store.failures(6) == [StoreFailure.TIMEOUT] * 3 + [StoreFailure.NOT_ASKED] * 3
     assert store.asked == 3
 
 
@@ -57,9 +57,9 @@ def test_it_is_asked_once_after_the_pause_and_again_left_alone_when_that_fails()
     store = Store()
     store.failures(3)
     store.now += 9.9
-    assert store.failures(1) == [Reason.NOT_ASKED]
+    assert store.failures(1) == [StoreFailure.NOT_ASKED]
     store.now += 0.2
-    assert store.failures(2) == [Reason.TIMEOUT, Reason.NOT_ASKED]
+    assert store.failures(2) == [StoreFailure.TIMEOUT, StoreFailure.NOT_ASKED]
     assert store.asked == 4
 
 
@@ -70,7 +70,7 @@ def test_it_recovers_by_itself() -> None:
     store.now += 10.1
     assert [store.breaker.call(store.answer) for _ in range(3)] == ["answer"] * 3
     store.failing = True
-    assert store.failures(4) == [Reason.TIMEOUT] * 3 + [Reason.NOT_ASKED]
+    assert store.failures(4) == [StoreFailure.TIMEOUT] * 3 + [StoreFailure.NOT_ASKED]
 
 
 def test_a_change_is_told_once_with_its_reason_however_many_calls_and_probes_fail() -> None:
@@ -79,7 +79,7 @@ def test_a_change_is_told_once_with_its_reason_however_many_calls_and_probes_fai
     for _ in range(5):
         store.now += 11
         store.failures(2)
-    down = StoreChange("a store", "read", available=False, reason=Reason.TIMEOUT)
+    down = StoreChange("a store", "read", available=False, reason=StoreFailure.TIMEOUT)
     assert store.changes == [down]
     store.failing = False
     store.now += 11

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spanstream.consumer.cache.byte_store import MemoryStore, Reason, StoreUnavailable
+from spanstream.consumer.cache.byte_store import MemoryStore, StoreFailure, StoreUnavailable
 from spanstream.consumer.cache.token_cache import Counts, TokenCache
 from spanstream.models.errors import BadCacheEntry
 from spanstream.models.text import token_codec
@@ -65,13 +65,13 @@ class AwayStore(MemoryStore):
     def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
         self.reads += 1
         if self.reads_fail:
-            raise StoreUnavailable(Reason.TIMEOUT, "away")
+            raise StoreUnavailable(StoreFailure.TIMEOUT, "away")
         return super().get_many(keys)
 
     def set_many(self, items: Mapping[str, bytes]) -> None:
         self.writes += 1
         if self.writes_fail:
-            raise StoreUnavailable(Reason.FULL, "full")
+            raise StoreUnavailable(StoreFailure.FULL, "full")
         super().set_many(items)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from spanstream.models.calibrating.fit import SHIPPED, Fitted, fit
 from spanstream.models.calibrating.folds import first_half_of, folds_of, groups_of
-from spanstream.models.calibrating.thresholds import Wanted
+from spanstream.models.calibrating.thresholds import ThresholdRequest
 from spanstream.models.errors import BuildError
 from spanstream.models.metrics.reading import Read
 from spanstream.models.metrics.reliability import expected_calibration_error
@@ -26,7 +26,7 @@ def right(reads: list[Read]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
 
 @pytest.fixture(scope="module")
 def fitted() -> Fitted:
-    return fit(MANY, "new", wanted=Wanted((80,), (80,), (70, 80)))
+    return fit(MANY, "new", wanted=ThresholdRequest((80,), (80,), (70, 80)))
 
 
 def test_held_out_the_confidence_comes_true(fitted: Fitted) -> None:

@@ -11,7 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanstream.models.calibrating.guarantee import MISS, Guarantee, Trial, fixed_order, two_sided, upper_bound, walk
+from spanstream.models.calibrating.guarantee import (
+    MISS,
+    Guarantee,
+    ThresholdTrial,
+    fixed_order,
+    two_sided,
+    upper_bound,
+    walk,
+)
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -66,7 +74,7 @@ def test_the_last_threshold_that_passed_is_the_one_kept() -> None:
     wrong[200:] = True
     guarantee = walk(np.array([0.8, 0.6, 0.2, 0.1]), scores, wrong, 0.1)
     assert [trial.threshold for trial in guarantee.trials] == [0.8, 0.6, 0.2]
-    assert guarantee.kept == Trial(0.6, 161, 0, upper_bound(0, 161))
+    assert guarantee.kept == ThresholdTrial(0.6, 161, 0, upper_bound(0, 161))
 
 
 def test_an_order_goes_from_strict_to_lenient_and_begins_where_something_can_be_proved() -> None:
@@ -107,13 +115,13 @@ def drawn(random: np.random.Generator, rate: Callable[[FloatArray], FloatArray])
     return scores, random.random(QUESTIONS) < rate(scores)
 
 
-def fixed_sequence(random: np.random.Generator, rate: Callable[[FloatArray], FloatArray]) -> Trial | None:
+def fixed_sequence(random: np.random.Generator, rate: Callable[[FloatArray], FloatArray]) -> ThresholdTrial | None:
     """As `fit` does it: one sample fixes the order, another one is tested."""
     order = fixed_order(*drawn(random, rate), 0.1, QUESTIONS)
     return walk(order, *drawn(random, rate), 0.1).kept
 
 
-def best_of_all(random: np.random.Generator, rate: Callable[[FloatArray], FloatArray]) -> Trial | None:
+def best_of_all(random: np.random.Generator, rate: Callable[[FloatArray], FloatArray]) -> ThresholdTrial | None:
     """What is tempting: test every threshold, keep the most lenient that passes."""
     scores, wrong = drawn(random, rate)
     every = np.quantile(scores, np.linspace(0.95, 0, 96))
@@ -122,7 +130,7 @@ def best_of_all(random: np.random.Generator, rate: Callable[[FloatArray], FloatA
 
 
 def miss_rate(
-    way: Callable[[np.random.Generator, Callable[[FloatArray], FloatArray]], Trial | None],
+    way: Callable[[np.random.Generator, Callable[[FloatArray], FloatArray]], ThresholdTrial | None],
     rate: Callable[[FloatArray], FloatArray],
     samples: int = SAMPLES,
 ) -> tuple[float, float]:
@@ -150,4 +158,4 @@ def test_taking_the_best_of_all_thresholds_breaks_the_promise() -> None:
 
 
 def test_a_guarantee_without_a_passed_trial_is_not_kept() -> None:
-    assert Guarantee(0.1, (Trial(0.5, 10, 1, 0.4),), 10).kept is None
+    assert Guarantee(0.1, (ThresholdTrial(0.5, 10, 1, 0.4),), 10).kept is None

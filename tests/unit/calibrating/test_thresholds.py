@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spanstream.models.calibrating import thresholds as module
-from spanstream.models.calibrating.thresholds import Choice, Sample, Wanted, choice_at, choose, roundest
+from spanstream.models.calibrating.thresholds import (
+    Sample,
+    ThresholdChoice,
+    ThresholdRequest,
+    choice_at,
+    choose,
+    roundest,
+)
 from spanstream.models.metrics.squad_files import Example
 from spanstream.models.metrics.squad_metrics import Prediction, best_f1
 
@@ -32,7 +39,7 @@ def _few_answers_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_each_threshold_is_the_one_found_by_hand() -> None:
-    thresholds, absent = choose(TEN, Wanted(precisions=(70, 100), recalls=(50, 75)))
+    thresholds, absent = choose(TEN, ThresholdRequest(precisions=(70, 100), recalls=(50, 75)))
     assert thresholds == {
         "default": 0.7,  # gains 1, 2, 2, 3, 2, 3, ...: the first of the two best cuts, as the official script does
         "precision-70": 0.7,  # 3 of 4
@@ -46,25 +53,25 @@ def test_each_threshold_is_the_one_found_by_hand() -> None:
 
 def test_a_precision_that_a_handful_reaches_by_luck_is_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LEAST_GIVEN", 3)
-    thresholds, absent = choose(TEN, Wanted(precisions=(70, 90), recalls=()))
+    thresholds, absent = choose(TEN, ThresholdRequest(precisions=(70, 90), recalls=()))
     assert thresholds["precision-70"] == 0.7
     assert absent == {"precision-90": "no 3 most confident candidates or more are 90 % right"}
 
 
 def test_where_every_question_has_an_answer_there_is_no_no_answer_threshold() -> None:
-    thresholds, absent = choose(sample((0.9, *RIGHT), (0.2, *WRONG)), Wanted((), ()))
+    thresholds, absent = choose(sample((0.9, *RIGHT), (0.2, *WRONG)), ThresholdRequest((), ()))
     assert set(thresholds) == {"default"}
     assert absent == {"no-answer-p95": "every question has an answer"}
 
 
 def test_where_giving_nothing_is_best_the_threshold_is_above_every_confidence() -> None:
-    thresholds, _ = choose(sample((0.62, *NO_ANSWER), (0.2, *NO_ANSWER), (0.1, *RIGHT)), Wanted((), ()))
+    thresholds, _ = choose(sample((0.62, *NO_ANSWER), (0.2, *NO_ANSWER), (0.1, *RIGHT)), ThresholdRequest((), ()))
     assert thresholds["default"] == 0.7
 
 
 def test_what_a_threshold_does_is_told_in_counts() -> None:
     choice = choice_at(TEN, 0.7)
-    assert choice == Choice(0.7, given=4, right=3, questions=10, right_candidates=4)
+    assert choice == ThresholdChoice(0.7, given=4, right=3, questions=10, right_candidates=4)
     assert choice.precision == 0.75
     assert choice.recall == 0.75
     assert choice_at(TEN, 1.0).precision is None
@@ -106,7 +113,7 @@ def test_each_threshold_is_what_trying_every_confidence_finds(
     questions: list[tuple[float, bool, bool]], percent: int
 ) -> None:
     tried = sample(*questions)
-    thresholds, _ = choose(tried, Wanted((percent,), (percent,)))
+    thresholds, _ = choose(tried, ThresholdRequest((percent,), (percent,)))
     every = [1.0, *sorted({confidence for confidence, *_ in questions}, reverse=True)]
     at = {threshold: choice_at(tried, threshold) for threshold in every}
 
@@ -135,7 +142,7 @@ def test_the_default_threshold_scores_the_official_best_f1(questions: list[tuple
         for (confidence, right, _), gold in zip(questions, golds, strict=True)
     ]
     tried = sample(*questions)
-    threshold = choose(tried, Wanted((), ()))[0]["default"]
+    threshold = choose(tried, ThresholdRequest((), ()))[0]["default"]
     given_ = tried.confidence >= threshold
     f1 = np.where(given_, tried.f1, ~tried.has_answer).mean()
     assert 100 * f1 == pytest.approx(best_f1(predictions)[0])

@@ -10,9 +10,9 @@ from rich.text import Text
 
 from spanstream.consumer.demo.picture import picture, save_picture
 from spanstream.consumer.terminal.panels import DeadLetterPanel, SummaryPanel, TicketPanel
-from spanstream.consumer.terminal.views import AnswerView, DeadLetterView, SpanView, Summary, TicketView
+from spanstream.consumer.terminal.views import AnswerView, DeadLetterView, DemoSummary, SpanView, TicketView
 
-SUMMARY = Summary(5, 3, 2, 1, 1.0, 1.0, 9, 4, 3, "m", "1", "int8")
+SUMMARY = DemoSummary(5, 3, 2, 1, 1.0, 1.0, 9, 4, 3, "m", "1", "int8")
 LETTER = DeadLetterView("undecodable", "not UTF-8", "decode", "qa.questions", 0, 7, None, b"\xff\xfe")
 
 

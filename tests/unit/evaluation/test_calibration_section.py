@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spanstream.models.calibrating.fit import Fitted, fit
-from spanstream.models.calibrating.thresholds import Wanted
+from spanstream.models.calibrating.thresholds import ThresholdRequest
 from spanstream.models.evaluation.calibration_section import with_section
 from spanstream.models.evaluation.report import ConfidenceFigures
 from spanstream.models.metrics.reliability import Interval
@@ -23,7 +23,7 @@ READS = labelled_reads(600)
 
 
 def fitted(name: str) -> Fitted:
-    return fit(READS, name, wanted=Wanted((80, 99), (), (70, 99)))
+    return fit(READS, name, wanted=ThresholdRequest((80, 99), (), (70, 99)))
 
 
 def test_a_section_is_put_at_the_end_and_then_replaced_where_it_stands() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from spanstream.models.calibrating.guarantee import two_sided
 from spanstream.models.evaluation.measure import _at_thresholds, _buckets, reliability_bins
 from spanstream.models.evaluation.observe import Observation
-from spanstream.models.evaluation.table import Table
+from spanstream.models.evaluation.table import ObservationTable
 from spanstream.models.metrics.squad_metrics import scores_at
 from spanstream.models.spans.calibration import Calibration
 from tests.support.model.labelled_reads import labelled_read, labelled_reads
@@ -18,7 +18,7 @@ from tests.support.model.labelled_reads import labelled_read, labelled_reads
 CALIBRATION = Calibration(name="c", bias=0.0, weights={"null_score_diff": -1.0}, thresholds={"default": 0.5})
 
 # A score of 2 is a confidence of 0.88, one of -2 of 0.12.
-FOUR = Table.of(
+FOUR = ObservationTable.of(
     [
         Observation(labelled_read(number, score=score, log_probability=-1.0, answer=answer, right=right), *size)
         for number, (score, answer, right, size) in enumerate(
@@ -68,7 +68,7 @@ def test_reliability_bins_hold_equally_many_and_their_intervals_the_accuracy() -
     assert all(each.accuracy.low < each.accuracy.value == 0.5 < each.accuracy.high for each in bins)
 
 
-TABLE = Table.of([Observation(read, 10, 1, 1) for read in labelled_reads(150)], CALIBRATION)
+TABLE = ObservationTable.of([Observation(read, 10, 1, 1) for read in labelled_reads(150)], CALIBRATION)
 
 
 @given(st.floats(0.01, 0.99))

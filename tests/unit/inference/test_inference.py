@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from spanstream.models.errors import InferenceFailed
 from spanstream.models.inference.backends import Backend, Backends
 from spanstream.models.inference.packing import Batch
-from spanstream.models.inference.runner import Inference, Outcome, ReadWindow
+from spanstream.models.inference.runner import InferenceRunner, Outcome, ReadWindow
 from spanstream.models.inference.session import Logits, SessionError
 from spanstream.models.spans.search import best_span
 from spanstream.models.text.windowing import Window
@@ -56,8 +56,8 @@ def _backend(session: IdSession, precision: str = "int8", *, runs: int = 2, max_
 
 
 @contextmanager
-def _inference(backends: Backends) -> Iterator[Inference]:
-    inference = Inference(backends, pad_id=0, max_answer_tokens=MOST)
+def _inference(backends: Backends) -> Iterator[InferenceRunner]:
+    inference = InferenceRunner(backends, pad_id=0, max_answer_tokens=MOST)
     yield inference
     inference.close()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from spanstream.consumer.cache.byte_store import ByteStore, MemoryStore, Reason, StoreUnavailable
+from spanstream.consumer.cache.byte_store import ByteStore, MemoryStore, StoreFailure, StoreUnavailable
 from spanstream.consumer.cli.program import app
 from spanstream.consumer.errors import Retryable, Stop
 from spanstream.consumer.operations.doctor import Check, Finding, Level, examine, machine, store
@@ -169,7 +169,7 @@ def test_another_threshold_is_a_failure_that_names_those_there_are(wanted: str) 
 class Away(MemoryStore):
     """Fails at one of its operations."""
 
-    def __init__(self, operation: str, reason: Reason) -> None:
+    def __init__(self, operation: str, reason: StoreFailure) -> None:
         super().__init__()
         self._operation, self._reason = operation, reason
         self.closed = False
@@ -203,9 +203,9 @@ def test_a_redis_that_takes_and_gives_is_fine() -> None:
     assert store.redis(MemoryStore, "space").level is Level.OK
 
 
-@pytest.mark.parametrize("reason", list(Reason))
+@pytest.mark.parametrize("reason", list(StoreFailure))
 @pytest.mark.parametrize("operation", ["ping", "set", "get", "forget"])
-def test_a_redis_that_does_not_work_is_a_warning_that_says_what_to_do(operation: str, reason: Reason) -> None:
+def test_a_redis_that_does_not_work_is_a_warning_that_says_what_to_do(operation: str, reason: StoreFailure) -> None:
     away = Away(operation, reason)
     finding = store.redis(lambda: away, "space")
     assert finding.level is Level.WARNING

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from spanstream.consumer.broker.protocols import Outgoing, Partition
 from spanstream.consumer.errors import Retryable
-from spanstream.consumer.operations.publishing import Refused, document_record, publish_lines, question_record
+from spanstream.consumer.operations.publishing import RefusedLine, document_record, publish_lines, question_record
 from spanstream.schemas.codec import decode_document, decode_question
 from spanstream.schemas.errors import InvalidRecord, Reason
 from spanstream.schemas.limits import Limits
@@ -39,7 +39,7 @@ class Sent:
         pass
 
 
-def nothing_is_refused(refused: Refused) -> None:
+def nothing_is_refused(refused: RefusedLine) -> None:
     pytest.fail(str(refused))
 
 
@@ -93,7 +93,7 @@ def test_what_deletes_nothing_and_is_no_document_is_refused(wrong: bytes) -> Non
 
 def test_every_line_is_published_but_the_wrong_ones_which_are_told_by_number() -> None:
     lines = [b" \n", line(document_id="a", text="1"), b"{\n", b"", line(document_id="b", text="2") + b"\r\n"]
-    refused: list[Refused] = []
+    refused: list[RefusedLine] = []
     sent = Sent()
     assert publish_lines(lines, as_document, sent, refused.append) == 2
     assert [record.key for record in sent.calls[0]] == [b"a", b"b"]

@@ -17,7 +17,7 @@ from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.replay.check import Checker, Verdict
 from spanstream.consumer.replay.current_documents import CurrentDocuments
 from spanstream.consumer.replay.fixes.user_files import choose_fixes
-from spanstream.consumer.replay.letters.view import Opener
+from spanstream.consumer.replay.letters.view import SnapshotOpener
 from spanstream.consumer.replay.sending.destinations import Destinations
 from spanstream.consumer.replay.sending.plan import Planner
 from spanstream.consumer.settings import Settings
@@ -70,7 +70,7 @@ class Desk:
             fixes=choose_fixes(fixes, [], self.documents.text),
         )
         reader: Any = Hasty(self.broker.reader(), self.clock)
-        view = Opener(reader, TOPICS.dead_letters, "id", None, lambda _: {}, self.clock, 5.0).open()
+        view = SnapshotOpener(reader, TOPICS.dead_letters, "id", None, lambda _: {}, self.clock, 5.0).open()
         steps = [planner.plan(letter, attempts) for letter, attempts, _ in view.letters()]
         return self._checker().check(steps)
 

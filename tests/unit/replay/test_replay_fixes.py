@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.replay.fixes.built_in import (
     CannotFix,
-    Draft,
-    Text,
+    DocumentText,
+    RecordDraft,
     drop_field,
     re_encode,
     rename_field,
@@ -29,15 +29,15 @@ values = st.recursive(
 objects = st.dictionaries(names, values, max_size=5)
 
 
-def no_documents(_: str) -> Text | None:
+def no_documents(_: str) -> DocumentText | None:
     return None
 
 
-def draft(value: object, key: bytes | None = b"k") -> Draft:
-    return Draft(key, value if isinstance(value, bytes) else json.dumps(value).encode(), (("h", b"1"),))
+def draft(value: object, key: bytes | None = b"k") -> RecordDraft:
+    return RecordDraft(key, value if isinstance(value, bytes) else json.dumps(value).encode(), (("h", b"1"),))
 
 
-def fixed(spec: str, value: object, **current: Text) -> Any:
+def fixed(spec: str, value: object, **current: DocumentText) -> Any:
     (fix,) = choose_fixes([spec], [], current.get)
     return json.loads(fix.apply(draft(value)).value or b"")
 
@@ -96,7 +96,7 @@ def test_dots_lead_into_objects() -> None:
 
 def test_key_and_headers_stay() -> None:
     after = drop_field("x").apply(draft({"x": 1, "ü": "é"}))
-    assert after == Draft(b"k", '{"ü":"é"}'.encode(), (("h", b"1"),))
+    assert after == RecordDraft(b"k", '{"ü":"é"}'.encode(), (("h", b"1"),))
 
 
 @pytest.mark.parametrize("value", [b"", b"[1]", b"\xff", b"{", b'"x"', b"null"])
@@ -106,7 +106,7 @@ def test_a_value_that_is_no_object_cannot_be_fixed(value: bytes) -> None:
 
 
 def test_a_tombstone_cannot_be_fixed_but_re_encoded_to_itself() -> None:
-    tombstone = Draft(b"k", None)
+    tombstone = RecordDraft(b"k", None)
     assert re_encode("latin-1").apply(tombstone) == tombstone
     with pytest.raises(CannotFix):
         drop_field("x").apply(tombstone)
@@ -119,14 +119,14 @@ def test_a_rename_onto_another_field_is_refused() -> None:
 
 def test_a_question_is_tied_to_the_document_as_it_is_now() -> None:
     asked = {"question_id": "q", "document_id": "d", "document_sha256": "old"}
-    assert fixed("current-document", asked, d=Text("new text", "new"))["document_sha256"] == "new"
+    assert fixed("current-document", asked, d=DocumentText("new text", "new"))["document_sha256"] == "new"
     free = {"question_id": "q", "document_id": "d"}
-    assert fixed("current-document", free, d=Text("new text", "new")) == free
+    assert fixed("current-document", free, d=DocumentText("new text", "new")) == free
 
 
 def test_a_context_is_replaced_by_the_document_that_the_key_names() -> None:
     asked = {"question_id": "q", "context": "old text"}
-    assert fixed("current-document", asked, k=Text("new text", "new")) == asked | {"context": "new text"}
+    assert fixed("current-document", asked, k=DocumentText("new text", "new")) == asked | {"context": "new text"}
 
 
 def test_a_document_that_is_not_there_is_no_fix() -> None:
@@ -173,8 +173,8 @@ def test_a_users_functions_are_fixes(tmp_path: Path) -> None:
     file = own_fixes(tmp_path)
     assert set(file.functions) == {"strip-bom", "key-from", "broken"}
     strip, key = choose_fixes(["strip-bom", "key-from=id"], [file], no_documents)
-    once = strip.apply(Draft(None, b'\xef\xbb\xbf{"id": "d-1"}'))
-    assert key.apply(once) == Draft(b"d-1", b'{"id": "d-1"}')
+    once = strip.apply(RecordDraft(None, b'\xef\xbb\xbf{"id": "d-1"}'))
+    assert key.apply(once) == RecordDraft(b"d-1", b'{"id": "d-1"}')
 
 
 def test_whatever_a_users_fix_does_it_stops_one_record_only(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_whatever_a_users_fix_does_it_stops_one_record_only(tmp_path: Path) -> N
     strip, key, broken = choose_fixes(["strip-bom", "key-from=id", "broken"], [file], no_documents)
     for fix in (strip, key, broken):
         with pytest.raises(CannotFix):
-            fix.apply(Draft(None, None))
+            fix.apply(RecordDraft(None, None))
 
 
 def test_a_file_that_is_no_python_is_one_line(tmp_path: Path) -> None:

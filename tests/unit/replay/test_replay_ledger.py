@@ -9,7 +9,7 @@ from spanstream.consumer.errors import Stop
 from spanstream.consumer.replay.letters.formats import read_letter
 from spanstream.consumer.replay.letters.ledger import Entries, Ledger
 from spanstream.consumer.replay.letters.letter import Letter, identity_of
-from spanstream.consumer.replay.letters.selection import State
+from spanstream.consumer.replay.letters.selection import LetterState
 from tests.support.events.dead_letters import dead_letter
 
 TOPIC = "dead"
@@ -42,7 +42,7 @@ def replayed(ledger: Ledger, letter: Letter, run: str, ends: dict[Partition, int
     written(
         ledger,
         entries(run).began(ends, "now"),
-        entries(run).settled(letter.record, State.REPLAYED),
+        entries(run).settled(letter.record, LetterState.REPLAYED),
         entries(run).attempts(identity, ledger.runs_of(identity, attempt, run)),
     )
 
@@ -50,18 +50,18 @@ def replayed(ledger: Ledger, letter: Letter, run: str, ends: dict[Partition, int
 def test_what_is_not_written_down_is_open() -> None:
     ledger = Ledger("ledger", TOPIC)
     first, second = letter_at(3), letter_at(3, partition=1)
-    assert ledger.state_of(first.record) is State.OPEN
-    written(ledger, entries("r").settled(first.record, State.PARKED))
-    assert ledger.state_of(first.record) is State.PARKED
+    assert ledger.state_of(first.record) is LetterState.OPEN
+    written(ledger, entries("r").settled(first.record, LetterState.PARKED))
+    assert ledger.state_of(first.record) is LetterState.PARKED
     assert ledger.run_of(first.record) == "r"
-    assert ledger.state_of(second.record) is State.OPEN
+    assert ledger.state_of(second.record) is LetterState.OPEN
     assert ledger.run_of(second.record) is None
 
 
 def test_the_entries_of_another_topic_are_not_this_ones() -> None:
     other = Entries("ledger", "other", "r")
-    ledger = written(Ledger("ledger", TOPIC), other.settled(letter_at(3).record, State.REPLAYED))
-    assert ledger.state_of(letter_at(3).record) is State.OPEN
+    ledger = written(Ledger("ledger", TOPIC), other.settled(letter_at(3).record, LetterState.REPLAYED))
+    assert ledger.state_of(letter_at(3).record) is LetterState.OPEN
 
 
 def test_a_record_that_comes_back_has_been_sent_once_more_each_time() -> None:
@@ -99,14 +99,14 @@ def test_a_run_that_nobody_knows_counts() -> None:
 def test_what_retention_took_is_forgotten() -> None:
     ledger = written(
         Ledger("ledger", TOPIC),
-        *(entries("r").settled(letter_at(offset).record, State.REPLAYED) for offset in range(6)),
+        *(entries("r").settled(letter_at(offset).record, LetterState.REPLAYED) for offset in range(6)),
     )
     tombstones = list(ledger.forgettable({Partition(TOPIC, 0): 4}))
     assert len(tombstones) == 4
     assert all(tombstone.value is None for tombstone in tombstones)
     ledger.note(tombstones)
     states = [ledger.state_of(letter_at(offset).record) for offset in range(6)]
-    assert states == [State.OPEN] * 4 + [State.REPLAYED] * 2
+    assert states == [LetterState.OPEN] * 4 + [LetterState.REPLAYED] * 2
 
 
 def test_runs_before_everything_that_is_left_are_forgotten_with_their_attempts() -> None:

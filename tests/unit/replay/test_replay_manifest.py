@@ -14,8 +14,8 @@ from spanstream.consumer.errors import Stop
 from spanstream.consumer.replay.letters.reading import read
 from spanstream.consumer.replay.letters.selection import Selection
 from spanstream.consumer.replay.sending.manifest import BatchState, ManifestWriter, read_manifest, record_line
-from spanstream.consumer.replay.sending.plan import Outcome, Step
-from spanstream.consumer.replay.sending.verify import Finding, Report, verify
+from spanstream.consumer.replay.sending.plan import ReplayOutcome, Step
+from spanstream.consumer.replay.sending.verify import Discrepancy, VerificationReport, verify
 from spanstream.schemas.dead_letters import Reason
 from tests.support.events.dead_letters import dead_letter
 from tests.support.memory.memory_replay import DEAD, ORIGIN, Faulty, MemoryReplay
@@ -34,10 +34,10 @@ def run_with_manifest(replay: MemoryReplay, path: Path, *words: str) -> None:
         facts = {"topic": DEAD, "destinations": {ORIGIN: {"ends": ends, "compacted": False}}}
         books.begin({"run": run.entries.run, **facts})
         tally = run.run()
-        books.end({"replayed": tally.outcomes[Outcome.REPLAYED]})
+        books.end({"replayed": tally.outcomes[ReplayOutcome.REPLAYED]})
 
 
-def verified(replay: MemoryReplay, path: Path) -> Report:
+def verified(replay: MemoryReplay, path: Path) -> VerificationReport:
     reader = replay.broker.reader()
 
     def reading(starts: Mapping[Partition, int], ends: Mapping[Partition, int]) -> Iterator[Record]:
@@ -61,8 +61,8 @@ def test_a_manifest_holds_where_nothing_was_touched(replay: MemoryReplay, path: 
     run_with_manifest(replay, path)
     report = verified(replay, path)
     assert report.holds
-    assert report.found == {Finding.THERE: 6, Finding.LEFT: 1}
-    assert report.sources == {Finding.THERE: 7, Finding.GONE: 0}
+    assert report.found == {Discrepancy.THERE: 6, Discrepancy.LEFT: 1}
+    assert report.sources == {Discrepancy.THERE: 7, Discrepancy.GONE: 0}
     manifest = read_manifest(path)
     assert manifest.batches == {1: BatchState.COMMITTED, 2: BatchState.COMMITTED}
     assert manifest.end == {"kind": "end", "replayed": 6}
@@ -105,11 +105,11 @@ def stray(replay: MemoryReplay) -> None:
 
 @pytest.mark.parametrize(
     ("damage", "finding", "count"),
-    [(doubled, Finding.DOUBLED, 1), (emptied, Finding.MISSING, 6), (changed, Finding.DIFFERENT, 6),
-     (stray, Finding.UNEXPECTED, 1)],
+    [(doubled, Discrepancy.DOUBLED, 1), (emptied, Discrepancy.MISSING, 6), (changed, Discrepancy.DIFFERENT, 6),
+     (stray, Discrepancy.UNEXPECTED, 1)],
 )  # fmt: skip
 def test_what_is_not_as_the_manifest_says_is_found(
-    replay: MemoryReplay, path: Path, damage: Damage, finding: Finding, count: int
+    replay: MemoryReplay, path: Path, damage: Damage, finding: Discrepancy, count: int
 ) -> None:
     run_with_manifest(replay, path)
     damage(replay)
@@ -126,8 +126,8 @@ def test_what_retention_took_is_gone_and_not_missing(replay: MemoryReplay, path:
         replay.broker.cut_before(Partition(DEAD, number), 100)
     report = verified(replay, path)
     assert report.holds
-    assert report.found == {Finding.GONE: 6, Finding.LEFT: 1}
-    assert report.sources[Finding.GONE] == 7
+    assert report.found == {Discrepancy.GONE: 6, Discrepancy.LEFT: 1}
+    assert report.sources[Discrepancy.GONE] == 7
 
 
 def test_a_batch_that_a_kill_left_open_is_decided_by_the_topics(replay: MemoryReplay, path: Path) -> None:
@@ -137,12 +137,12 @@ def test_a_batch_that_a_kill_left_open_is_decided_by_the_topics(replay: MemoryRe
     path.write_text("".join(cut) + '{"kind": "batch", "ba')  # the line that the kill cut off
     report = verified(replay, path)
     assert report.holds
-    assert report.found == {Finding.THERE: 6, Finding.LEFT: 1}
+    assert report.found == {Discrepancy.THERE: 6, Discrepancy.LEFT: 1}
     assert read_manifest(path).end is None
     emptied(replay)
     report = verified(replay, path)
     assert report.holds
-    assert report.found == {Finding.NOT_SENT: 6, Finding.LEFT: 1}
+    assert report.found == {Discrepancy.NOT_SENT: 6, Discrepancy.LEFT: 1}
 
 
 def test_a_batch_that_was_tried_again_is_judged_by_what_became_of_it_last(replay: MemoryReplay, path: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_batch_that_was_tried_again_is_judged_by_what_became_of_it_last(replay
     assert set(read_manifest(path).batches.values()) == {BatchState.ABORTED, BatchState.COMMITTED}
     report = verified(replay, path)
     assert report.holds, report.wrong
-    assert report.found == {Finding.THERE: 6, Finding.LEFT: 1}
+    assert report.found == {Discrepancy.THERE: 6, Discrepancy.LEFT: 1}
 
 
 def test_a_changed_dead_letter_is_found(replay: MemoryReplay, path: Path) -> None:
@@ -159,7 +159,7 @@ def test_a_changed_dead_letter_is_found(replay: MemoryReplay, path: Path) -> Non
     replay.broker.create_topic(DEAD, 3)
     for record in records:
         replay.send(Outgoing(DEAD, b"another", record.value, record.headers, record.partition.number))
-    assert verified(replay, path).sources[Finding.DIFFERENT] == 7
+    assert verified(replay, path).sources[Discrepancy.DIFFERENT] == 7
 
 
 def test_a_manifest_is_not_written_over(replay: MemoryReplay, path: Path) -> None:

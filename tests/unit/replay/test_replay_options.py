@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from spanstream.consumer.cli.program import app
 from spanstream.consumer.cli.replay.options import selection
-from spanstream.consumer.replay.letters.selection import Selection, Span
+from spanstream.consumer.replay.letters.selection import Selection, TimeSpan
 
 
 def invoke(*arguments: str) -> Any:
@@ -48,11 +48,11 @@ def test_options_come_to_a_selection() -> None:
     )
     assert found == Selection(
         reasons=("a", "b"),
-        offsets=Span(10, None),
+        offsets=TimeSpan(10, None),
         since_ms=1_769_817_600_000,
         until_ms=1_769_814_001_000,
         keys=(b"text", b"\x00\xff"),
-        attempts=Span(2, 2),
+        attempts=TimeSpan(2, 2),
         headers=(("a", "b=c"),),
         state=None,
     )

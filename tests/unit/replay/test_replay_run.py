@@ -15,8 +15,8 @@ from spanstream.consumer.errors import Fenced, Retryable, Stop
 from spanstream.consumer.replay.letters.ledger import parking_of
 from spanstream.consumer.replay.letters.selection import Selection
 from spanstream.consumer.replay.sending.manifest import BatchState
-from spanstream.consumer.replay.sending.plan import Outcome
-from spanstream.consumer.replay.sending.sender import Tally
+from spanstream.consumer.replay.sending.plan import ReplayOutcome
+from spanstream.consumer.replay.sending.sender import ReplayCounts
 from spanstream.schemas.dead_letters import Reason
 from tests.support.events.dead_letters import dead_letter, name_of
 from tests.support.memory.memory_replay import DEAD, GROUP, ORIGIN, Faulty, Killed, MemoryReplay
@@ -29,7 +29,7 @@ def test_every_dead_letter_goes_back_as_it_was_and_stays_where_it_is() -> None:
     names = replay.fill(10, headers=(("own2", None), ("ünï", b"\xff")), key=None, value=b"\xff\x00")
     before = replay.at(DEAD)
     tally, books = replay.run()
-    assert tally.outcomes == {Outcome.REPLAYED: 10}
+    assert tally.outcomes == {ReplayOutcome.REPLAYED: 10}
     assert replay.names_at(ORIGIN) == names == sorted(books.committed, key=lambda name: (len(name), name))
     for record in replay.at(ORIGIN):
         assert (record.key, record.value) == (None, b"\xff\x00")
@@ -131,7 +131,7 @@ def test_who_is_taken_over_stops_and_nothing_is_doubled() -> None:
     names = replay.fill(12)
     others: list[int] = []
 
-    def begin_another_after_four(tally: Tally) -> bool:
+    def begin_another_after_four(tally: ReplayCounts) -> bool:
         if tally.sent >= 4 and not others:
             others.append(replay.run()[0].sent)
         return False
@@ -158,7 +158,7 @@ def test_who_is_taken_over_and_told_something_vague_does_not_take_it_back() -> N
             except Fenced as error:
                 raise Retryable("an unknown error") from error
 
-    def later_begins_after_four(tally: Tally) -> bool:
+    def later_begins_after_four(tally: ReplayCounts) -> bool:
         if tally.sent >= 4 and not later:
             # It has sent one batch, and is still at it.
             later.append(replay.run(batch=2, interrupted=lambda other: other.sent >= 2)[0].sent)
@@ -241,10 +241,10 @@ def test_a_record_that_always_fails_ends_in_the_parking_topic(strip: bool) -> No
     replay.fill(5)
     for turn in range(3):
         tally, _ = replay.run()
-        assert tally.outcomes == {Outcome.REPLAYED: 5}, turn
+        assert tally.outcomes == {ReplayOutcome.REPLAYED: 5}, turn
         fail_again(replay, strip=strip)
     tally, _ = replay.run()
-    assert tally.outcomes == {Outcome.PARKED: 5}
+    assert tally.outcomes == {ReplayOutcome.PARKED: 5}
     assert replay.at(ORIGIN) == []
     parked = replay.at(parking_of(DEAD))
     assert len(parked) == 5
@@ -259,8 +259,8 @@ def test_records_that_are_alike_are_all_sent() -> None:
     replay = MemoryReplay(partitions=1)
     for _ in range(10):
         replay.send(dead_letter(DEAD, "same", origin=ORIGIN))
-    assert replay.run(limit=5, max_attempts=1)[0].outcomes == {Outcome.REPLAYED: 5}
-    assert replay.run(max_attempts=1)[0].outcomes == {Outcome.REPLAYED: 5}
+    assert replay.run(limit=5, max_attempts=1)[0].outcomes == {ReplayOutcome.REPLAYED: 5}
+    assert replay.run(max_attempts=1)[0].outcomes == {ReplayOutcome.REPLAYED: 5}
 
 
 def test_what_cannot_be_sent_stays_with_a_reason_and_the_others_go() -> None:
@@ -288,7 +288,7 @@ def test_what_cannot_be_sent_stays_with_a_reason_and_the_others_go() -> None:
         "unreadable": "header dlq.topic: it is not UTF-8",
     }
     assert "small takes 400" in reasons["large"]
-    assert tally.outcomes == {Outcome.REPLAYED: 1, Outcome.REFUSED: 7}
+    assert tally.outcomes == {ReplayOutcome.REPLAYED: 1, ReplayOutcome.REFUSED: 7}
     assert replay.survey().open == 7
 
 

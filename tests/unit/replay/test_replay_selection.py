@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from spanstream.consumer.broker.protocols import Partition, Record
 from spanstream.consumer.replay.letters.letter import Format, Letter
-from spanstream.consumer.replay.letters.selection import Selection, Span, State
+from spanstream.consumer.replay.letters.selection import LetterState, Selection, TimeSpan
 
 RECORD = Record(Partition("dead", 1), 42, b"key", b"value", (("team", b"export"), ("team", b"\xff"), ("null", None)))
 LETTER = Letter(
@@ -24,15 +24,15 @@ LETTER = Letter(
 )
 
 
-def takes(letter: Letter = LETTER, *, sent: int = 1, state: State = State.OPEN, **conditions: Any) -> bool:
+def takes(letter: Letter = LETTER, *, sent: int = 1, state: LetterState = LetterState.OPEN, **conditions: Any) -> bool:
     return Selection(**conditions).takes(letter, sent, state)
 
 
 def test_no_condition_takes_every_open_dead_letter() -> None:
     assert takes()
-    assert not takes(state=State.REPLAYED)
-    assert takes(state=State.PARKED) is False
-    assert Selection(state=None).takes(LETTER, 0, State.PARKED)
+    assert not takes(state=LetterState.REPLAYED)
+    assert takes(state=LetterState.PARKED) is False
+    assert Selection(state=None).takes(LETTER, 0, LetterState.PARKED)
 
 
 HOLDING: list[dict[str, Any]] = [
@@ -41,12 +41,12 @@ HOLDING: list[dict[str, Any]] = [
     {"reasons": ("nothing", "Data*")},
     {"topics": ("orders", "bills")},
     {"partition": 3},
-    {"offsets": Span(100, 100)},
-    {"offsets": Span(None, 100)},
+    {"offsets": TimeSpan(100, 100)},
+    {"offsets": TimeSpan(None, 100)},
     {"since_ms": 1_000},
     {"until_ms": 1_001},
     {"keys": (b"other", b"key")},
-    {"attempts": Span(1, 2)},
+    {"attempts": TimeSpan(1, 2)},
     {"headers": (("team", "exp*"),)},
     {"headers": (("null", ""),)},
     {"headers": (("team", "\N{REPLACEMENT CHARACTER}"),)},
@@ -57,11 +57,11 @@ FAILING: list[dict[str, Any]] = [
     {"reasons": ("Data",)},
     {"topics": ("order",)},
     {"partition": 2},
-    {"offsets": Span(101, None)},
+    {"offsets": TimeSpan(101, None)},
     {"since_ms": 1_001},
     {"until_ms": 1_000},
     {"keys": (b"ke",)},
-    {"attempts": Span(2, None)},
+    {"attempts": TimeSpan(2, None)},
     {"headers": (("team", "export2"),)},
     {"headers": (("missing", "*"),)},
     {"detail": "magic bytes"},
@@ -92,7 +92,7 @@ def test_what_a_dead_letter_does_not_say_meets_no_condition_on_it() -> None:
     silent = replace(LETTER, topic=None, partition=None, offset=None, failed_at_ms=None)
     assert takes(silent)
     silent_conditions: list[dict[str, Any]] = [
-        {"topics": ("orders",)}, {"partition": 0}, {"offsets": Span(0, None)}, {"since_ms": 0}, {"until_ms": 10**15}
+        {"topics": ("orders",)}, {"partition": 0}, {"offsets": TimeSpan(0, None)}, {"since_ms": 0}, {"until_ms": 10**15}
     ]  # fmt: skip
     for conditions in silent_conditions:
         assert not takes(silent, **conditions)
@@ -101,10 +101,12 @@ def test_what_a_dead_letter_does_not_say_meets_no_condition_on_it() -> None:
 @given(st.none() | st.integers(0, 9), st.none() | st.integers(0, 9), st.integers(0, 9))
 def test_a_span_holds_both_its_ends(first: int | None, last: int | None, number: int) -> None:
     expected = (0 if first is None else first) <= number <= (9 if last is None else last)
-    assert (number in Span(first, last)) is expected
+    assert (number in TimeSpan(first, last)) is expected
 
 
 def test_a_selection_says_what_it_is() -> None:
-    said = str(Selection(reasons=("a",), since_ms=0, offsets=Span(1, None), headers=(("h", "x*"),), keys=(b"\xff",)))
+    said = str(
+        Selection(reasons=("a",), since_ms=0, offsets=TimeSpan(1, None), headers=(("h", "x*"),), keys=(b"\xff",))
+    )
     assert said == "reason a, origin offsets 1.., since 1970-01-01T00:00:00Z, key \\xff, header h=x*"
     assert str(Selection()) == "all"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spanstream.models.spans.aggregate import aggregate
-from spanstream.models.spans.search import Span, WindowSpan
+from spanstream.models.spans.search import TokenSpan, WindowSpan
 from tests.support.model.hand_made_windows import hand_made_document, hand_made_window
 
 DOCUMENT = hand_made_document(range(64))
@@ -18,7 +18,7 @@ def _window_span(
     token_start: int, first: int, score: float, *, null: float = 0.0, runner_up: float = -9.0
 ) -> WindowSpan:
     window = hand_made_window(DOCUMENT, token_start, token_start + 16)
-    return WindowSpan(window, null, Span(first, first + 1, score), runner_up, -1.0)
+    return WindowSpan(window, null, TokenSpan(first, first + 1, score), runner_up, -1.0)
 
 
 @st.composite
@@ -28,7 +28,7 @@ def window_spans(draw: st.DrawFn) -> list[WindowSpan]:
     for token_start in range(0, 8 * draw(st.integers(0, 5)), 8):
         window = hand_made_window(DOCUMENT, token_start, token_start + 16)
         first = draw(st.integers(token_start, token_start + 14))
-        span = Span(first, first + 1, draw(SCORES)) if draw(st.booleans()) else None
+        span = TokenSpan(first, first + 1, draw(SCORES)) if draw(st.booleans()) else None
         found.append(WindowSpan(window, draw(SCORES), span, draw(SCORES), -1.0))
     return found
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from spanstream.models.spans.aggregate import Reading
 from spanstream.models.spans.calibration import FEATURES, Calibration
-from spanstream.models.spans.search import Span, WindowSpan
+from spanstream.models.spans.search import TokenSpan, WindowSpan
 from tests.support.model.hand_made_windows import hand_made_document, hand_made_window
 
 WINDOW = hand_made_window(hand_made_document(range(8)))
@@ -17,7 +17,9 @@ RAW = st.floats(-1e6, 1e6)
 
 
 def _reading(score: float, null_score: float = 0.0, runner_up: float = 0.0, windows: int = 1) -> Reading:
-    return Reading(WindowSpan(WINDOW, null_score, Span(1, 2, score), runner_up, -3.0), null_score, runner_up, windows)
+    return Reading(
+        WindowSpan(WINDOW, null_score, TokenSpan(1, 2, score), runner_up, -3.0), null_score, runner_up, windows
+    )
 
 
 def _calibration(**weights: float) -> Calibration:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spanstream.models.spans.search import Span, WindowSpan, best_span
+from spanstream.models.spans.search import TokenSpan, WindowSpan, best_span
 from spanstream.models.text.windowing import Window
 from tests.support.model.hand_made_windows import hand_made_document, hand_made_window
 
@@ -42,7 +42,7 @@ def cases(draw: st.DrawFn) -> Case:
     return Case(window, start, end, draw(st.integers(1, 6)))
 
 
-def _all_spans(case: Case) -> list[Span]:
+def _all_spans(case: Case) -> list[TokenSpan]:
     """Every span of whole words, in the order in which equal ones are preferred."""
     words = case.window.document.words.tolist()
     first, last, shift = case.window.token_start, case.window.token_end, case.window.context_start
@@ -53,7 +53,7 @@ def _all_spans(case: Case) -> list[Span]:
             cuts_back = end + 1 < len(words) and words[end + 1] == words[end]
             score = float(case.start[begin - first + shift] + case.end[end - first + shift])
             if not cuts_front and not cuts_back and score > -math.inf:
-                spans.append(Span(begin, end, score))
+                spans.append(TokenSpan(begin, end, score))
     return spans
 
 
@@ -105,26 +105,26 @@ def _row(window: Window, **values: float) -> Row:
 def test_an_answer_ends_with_its_word() -> None:
     window = hand_made_window(hand_made_document([0, 1, 1, 1, 2]))
     found = best_span(window, _row(window, t1=5), _row(window, t2=9, t3=1), 5)
-    assert found.span == Span(1, 3, 6.0)
+    assert found.span == TokenSpan(1, 3, 6.0)
 
 
 def test_a_word_that_the_windows_edge_cuts_is_no_answer() -> None:
     document = hand_made_document([0, 0, 1, 2, 2])
     window = hand_made_window(document, 1, 4)
     found = best_span(window, _row(window, t0=9, t2=9), _row(window, t0=9, t2=9), 5)
-    assert found.span == Span(2, 2, 0.0)
+    assert found.span == TokenSpan(2, 2, 0.0)
 
 
 def test_a_word_longer_than_an_answer_may_be_is_no_answer() -> None:
     window = hand_made_window(hand_made_document([0, 1, 1, 1, 2]))
-    assert best_span(window, _row(window, t1=9), _row(window, t3=9), 2).span == Span(0, 0, 0.0)
+    assert best_span(window, _row(window, t1=9), _row(window, t3=9), 2).span == TokenSpan(0, 0, 0.0)
     alone = hand_made_window(hand_made_document([0, 0, 0]))
     assert best_span(alone, _row(alone), _row(alone), 2).span is None
 
 
 def test_of_equal_spans_the_first_and_shortest_is_taken() -> None:
     window = hand_made_window(hand_made_document([0, 1, 2]))
-    assert best_span(window, _row(window), _row(window), 3).span == Span(0, 0, 0.0)
+    assert best_span(window, _row(window), _row(window), 3).span == TokenSpan(0, 0, 0.0)
 
 
 def test_a_window_without_tokens_has_no_span() -> None:

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from spanstream.models.errors import DocumentChanged, InvalidSpan, SpanMismatch
-from spanstream.models.spans.search import Span
+from spanstream.models.spans.search import TokenSpan
 from spanstream.models.spans.validate import Validator
 from spanstream.models.text.tokenization import TokenizedDocument, sha256_of
 from spanstream.models.text.words import WordMap
@@ -21,16 +21,16 @@ from tests.support.model.word_cuts import cuts_word
 TEXT = "The train to Zürich leaves at 10:42 from platform 7; the café at platform 7 takes 95€ or ERR_CONN_5021."
 
 
-def _whole_spans(document: TokenizedDocument, most: int) -> Iterator[Span]:
+def _whole_spans(document: TokenizedDocument, most: int) -> Iterator[TokenSpan]:
     """Every span of whole words that is no longer than `most` tokens."""
     words = document.words.tolist()
     begins = [place for place in range(len(words)) if place == 0 or words[place - 1] != words[place]]
     ends = [place for place in range(len(words)) if place + 1 == len(words) or words[place + 1] != words[place]]
     for first in begins:
-        yield from (Span(first, last, 0.0) for last in ends if first <= last < first + most)
+        yield from (TokenSpan(first, last, 0.0) for last in ends if first <= last < first + most)
 
 
-def _quote(text: str, document: TokenizedDocument, span: Span, kind: str) -> str | None:
+def _quote(text: str, document: TokenizedDocument, span: TokenSpan, kind: str) -> str | None:
     """What would be published: the text at the span, None where validation refuses."""
     try:
         char_start, char_end = Validator(trained(kind)).char_span(text, document, span)
@@ -113,7 +113,7 @@ def test_arrays_of_different_lengths_are_refused(name: str) -> None:
     document = trained("wordpiece-uncased").tokenize_document(TEXT)
     damaged = resealed(replace(document, **{name: getattr(document, name)[:-1]}))
     with pytest.raises(SpanMismatch, match="different lengths"):
-        Validator(trained("wordpiece-uncased")).char_span(TEXT, damaged, Span(0, 0, 0.0))
+        Validator(trained("wordpiece-uncased")).char_span(TEXT, damaged, TokenSpan(0, 0, 0.0))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -121,7 +121,7 @@ def test_another_version_of_the_text_is_refused(kind: str) -> None:
     document = trained(kind).tokenize_document(TEXT)
     for text in (TEXT + " ", TEXT.replace("10:42", "11:42"), TEXT.lower(), TEXT[1:]):
         with pytest.raises(DocumentChanged):
-            Validator(trained(kind)).char_span(text, document, Span(0, 0, 0.0))
+            Validator(trained(kind)).char_span(text, document, TokenSpan(0, 0, 0.0))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -138,7 +138,7 @@ def test_another_tokenizers_document_is_refused() -> None:
     for kind in KINDS:
         for other in set(KINDS) - {kind}:
             with pytest.raises(SpanMismatch, match="another tokenizer"):
-                Validator(trained(kind)).char_span(TEXT, trained(other).tokenize_document(TEXT), Span(0, 0, 0.0))
+                Validator(trained(kind)).char_span(TEXT, trained(other).tokenize_document(TEXT), TokenSpan(0, 0, 0.0))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -189,7 +189,7 @@ def test_a_span_that_cuts_a_word_is_refused(kind: str) -> None:
             if (first, last) not in whole:
                 refused += 1
                 with pytest.raises(SpanMismatch, match="inside a word"):
-                    Validator(trained(kind)).char_span(TEXT, document, Span(first, last, 0.0))
+                    Validator(trained(kind)).char_span(TEXT, document, TokenSpan(first, last, 0.0))
     assert refused > 10
 
 
@@ -197,7 +197,7 @@ def test_a_span_that_cuts_a_word_is_refused(kind: str) -> None:
 def test_a_span_outside_of_the_tokens_is_refused(first: int, last: int) -> None:
     document = trained("byte-level").tokenize_document(TEXT)
     with pytest.raises(SpanMismatch, match="outside of the document"):
-        Validator(trained("byte-level")).char_span(TEXT, document, Span(first, last, 0.0))
+        Validator(trained("byte-level")).char_span(TEXT, document, TokenSpan(first, last, 0.0))
 
 
 @pytest.mark.parametrize("value", [-1, len(TEXT) + 1, 2**31 - 1, -(2**31)])
@@ -208,14 +208,14 @@ def test_offsets_outside_of_the_text_are_refused(value: int) -> None:
         array[5] = value
         damaged = resealed(replace(document, **{name: array}))
         with pytest.raises(SpanMismatch, match="outside of the text"):
-            Validator(trained("wordpiece-cased")).char_span(TEXT, damaged, Span(0, 0, 0.0))
+            Validator(trained("wordpiece-cased")).char_span(TEXT, damaged, TokenSpan(0, 0, 0.0))
 
 
 def test_a_refused_span_says_which_it_was() -> None:
     document = trained("wordpiece-uncased").tokenize_document(TEXT)
     damaged = resealed(replace(document, words=np.zeros_like(document.words)))
     with pytest.raises(SpanMismatch) as caught:
-        Validator(trained("wordpiece-uncased")).char_span(TEXT, damaged, Span(0, 0, 0.0))
+        Validator(trained("wordpiece-uncased")).char_span(TEXT, damaged, TokenSpan(0, 0, 0.0))
     assert caught.value.candidate["first_token"] == 0
     assert caught.value.candidate["char_start"] == 0
     assert "train" not in str(caught.value)

@@ -5,9 +5,9 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
 from spanstream.consumer.terminal.panels import DeadLetterPanel, SummaryPanel, TicketPanel
-from spanstream.consumer.terminal.views import AnswerView, DeadLetterView, SpanView, Summary, TicketView
+from spanstream.consumer.terminal.views import AnswerView, DeadLetterView, DemoSummary, SpanView, TicketView
 
-SUMMARY = Summary(
+SUMMARY = DemoSummary(
     questions=1093,
     answered=69,
     declined=24,
@@ -175,5 +175,5 @@ def test_the_summary_shows_all_totals() -> None:
 
 
 def test_a_run_that_took_no_time_has_no_rate() -> None:
-    empty = Summary(0, 0, 0, 0, 0.0, 0.0, 0, 0, 0, "m", "1", "int8")
+    empty = DemoSummary(0, 0, 0, 0, 0.0, 0.0, 0, 0, 0, "m", "1", "int8")
     assert empty.questions_per_second == 0.0

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from spanstream.consumer.broker.partitioner import partition_of
 from spanstream.consumer.cli.program import app
 from spanstream.consumer.errors import Stop
-from spanstream.consumer.triage.gather import MAX_ANSWER_CHARS, Outcome, field_result
+from spanstream.consumer.triage.gather import MAX_ANSWER_CHARS, QuestionOutcome, field_result
 from spanstream.consumer.triage.playbook.formats import BadFormat, value_of
 from spanstream.consumer.triage.playbook.load import (
     InvalidPlaybook,
@@ -205,9 +205,9 @@ def test_an_enumeration_wants_exactly_one_of_its_options() -> None:
             value_of(answer, options, NOW)
 
 
-def outcome(text: str = "7.4", confidence: float = 0.9, diff: float = -1.0) -> Outcome:
+def outcome(text: str = "7.4", confidence: float = 0.9, diff: float = -1.0) -> QuestionOutcome:
     span = Span(text=text, char_start=0, char_end=len(text))
-    return Outcome.of(span, confidence=confidence, null_score_diff=diff, model=MODEL)
+    return QuestionOutcome.of(span, confidence=confidence, null_score_diff=diff, model=MODEL)
 
 
 def test_the_surest_answer_in_the_format_wins() -> None:
@@ -223,15 +223,15 @@ def test_the_surest_answer_in_the_format_wins() -> None:
         ([outcome("soon")], FieldStatus.BAD_FORMAT),
         ([outcome(confidence=0.4)], FieldStatus.LOW_CONFIDENCE),
         ([outcome(confidence=0.4, diff=1.0)], FieldStatus.NO_ANSWER),
-        ([Outcome(dead_letter="too_large")], FieldStatus.DEAD_LETTERED),
+        ([QuestionOutcome(dead_letter="too_large")], FieldStatus.DEAD_LETTERED),
         ([None], FieldStatus.TIMED_OUT),
         ([None, outcome()], FieldStatus.ANSWERED),
         ([None, outcome("soon")], FieldStatus.TIMED_OUT),
-        ([Outcome(dead_letter="too_large"), outcome(confidence=0.1, diff=1.0)], FieldStatus.DEAD_LETTERED),
+        ([QuestionOutcome(dead_letter="too_large"), outcome(confidence=0.1, diff=1.0)], FieldStatus.DEAD_LETTERED),
         ([outcome("9" * (MAX_ANSWER_CHARS + 1))], FieldStatus.BAD_FORMAT),
     ],
 )
-def test_a_field_without_an_answer_says_why(outcomes: list[Outcome | None], status: FieldStatus) -> None:
+def test_a_field_without_an_answer_says_why(outcomes: list[QuestionOutcome | None], status: FieldStatus) -> None:
     field = FieldSpec(questions=["a?", "b?"], min_confidence=0.5, format="version")
     asked = [(question, one) for question, one in zip("ab", outcomes, strict=False)]
     assert field_result(field, asked, NOW).status is status
