@@ -14,32 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from spanstream.consumer.cli.options import ConfigFile, open_settings
-from spanstream.consumer.cli.replay.options import (
-    OPEN,
-    Attempts,
-    ByKey,
-    DeadLetterTopic,
-    Destination,
-    DetailText,
-    DropHeaders,
-    FixFiles,
-    FixNames,
-    HeaderPatterns,
-    KeepHeaders,
-    LedgerTopic,
-    OriginOffsets,
-    OriginPartition,
-    OriginTopics,
-    ReasonPatterns,
-    RecordKeys,
-    RenameHeaders,
-    ReplayGroup,
-    Since,
-    State,
-    Until,
-    parse_selection,
-    parse_sending,
-)
+from spanstream.consumer.cli.replay import options
 from spanstream.consumer.replay.checker import NOT_CHECKED, PASSED, CheckResult
 from spanstream.consumer.replay.display.letters import line_table
 from spanstream.consumer.replay.letters.selection import Selection
@@ -58,27 +33,27 @@ def check(  # noqa: PLR0913  one parameter an option
         bool, typer.Option("--json", help="One JSON object; with --each, one a line before it.")
     ] = False,
     config: ConfigFile = None,
-    topic: DeadLetterTopic = None,
-    ledger: LedgerTopic = None,
-    group: ReplayGroup = None,
-    reason: ReasonPatterns = None,
-    origin: OriginTopics = None,
-    origin_partition: OriginPartition = None,
-    origin_offset: OriginOffsets = None,
-    since: Since = None,
-    until: Until = None,
-    key: RecordKeys = None,
-    attempts: Attempts = None,
-    header: HeaderPatterns = None,
-    detail: DetailText = None,
-    state: State = OPEN,
-    fix: FixNames = None,
-    fix_file: FixFiles = None,
-    to: Destination = None,
-    by_key: ByKey = False,
-    keep_header: KeepHeaders = None,
-    drop_header: DropHeaders = None,
-    rename_header: RenameHeaders = None,
+    topic: options.DeadLetterTopic = None,
+    ledger: options.LedgerTopic = None,
+    group: options.ReplayGroup = None,
+    reason: options.ReasonPatterns = None,
+    origin: options.OriginTopics = None,
+    origin_partition: options.OriginPartition = None,
+    origin_offset: options.OriginOffsets = None,
+    since: options.Since = None,
+    until: options.Until = None,
+    key: options.RecordKeys = None,
+    attempts: options.Attempts = None,
+    header: options.HeaderPatterns = None,
+    detail: options.DetailText = None,
+    state: options.State = options.OPEN,
+    fix: options.FixNames = None,
+    fix_file: options.FixFiles = None,
+    to: options.Destination = None,
+    by_key: options.ByKey = False,
+    keep_header: options.KeepHeaders = None,
+    drop_header: options.DropHeaders = None,
+    rename_header: options.RenameHeaders = None,
 ) -> None:
     """Run dead letters through today's decoder, validator and model, and say how many would be answered, and why not.
 
@@ -86,10 +61,10 @@ def check(  # noqa: PLR0913  one parameter an option
 
     Example: spanstream replay check --reason invalid_event --fix drop-field=priority
     """
-    selection = parse_selection(
+    selection = options.parse_selection(
         reason, origin, origin_partition, origin_offset, since, until, key, attempts, header, detail, state
     )
-    sending = parse_sending(fix, fix_file, to, keep_header, drop_header, rename_header, by_key=by_key)
+    sending = options.parse_sending(fix, fix_file, to, keep_header, drop_header, rename_header, by_key=by_key)
     counts: Counter[str] = Counter()
     samples: dict[str, CheckResult] = {}
     with open_replay(open_settings(config), TopicNames(topic, ledger, group)) as context:

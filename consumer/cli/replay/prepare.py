@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from spanstream.consumer.cli.options import ConfigFile, open_settings
-from spanstream.consumer.cli.replay.options import DeadLetterTopic, LedgerTopic, ReplayGroup
+from spanstream.consumer.cli.replay import options
 from spanstream.consumer.operations.topics import replay_specs
 from spanstream.consumer.replay.wiring import TopicNames, open_replay
 
@@ -15,9 +15,9 @@ from spanstream.consumer.replay.wiring import TopicNames, open_replay
 def prepare(
     replication_factor: Annotated[int, typer.Option(help="Copies of each partition; -1: the broker's default.")] = -1,
     config: ConfigFile = None,
-    topic: DeadLetterTopic = None,
-    ledger: LedgerTopic = None,
-    group: ReplayGroup = None,
+    topic: options.DeadLetterTopic = None,
+    ledger: options.LedgerTopic = None,
+    group: options.ReplayGroup = None,
 ) -> None:
     """Create the ledger (compacted) and the parking topic of a dead-letter topic; what is there stays as it is.
 

@@ -12,32 +12,7 @@ from typing import Annotated
 import typer
 
 from spanstream.consumer.cli.options import ConfigFile, open_settings
-from spanstream.consumer.cli.replay.options import (
-    OPEN,
-    Attempts,
-    ByKey,
-    DeadLetterTopic,
-    Destination,
-    DetailText,
-    DropHeaders,
-    FixFiles,
-    FixNames,
-    HeaderPatterns,
-    KeepHeaders,
-    LedgerTopic,
-    OriginOffsets,
-    OriginPartition,
-    OriginTopics,
-    ReasonPatterns,
-    RecordKeys,
-    RenameHeaders,
-    ReplayGroup,
-    Since,
-    State,
-    Until,
-    parse_selection,
-    parse_sending,
-)
+from spanstream.consumer.cli.replay import options
 from spanstream.consumer.cli.replay.watch import watch
 from spanstream.consumer.cli.signals import set_on_signals
 from spanstream.consumer.replay.display.steps import step_lines
@@ -82,27 +57,27 @@ def run(  # noqa: PLR0913  one parameter an option
     manifest: ManifestFile = None,
     as_json: AsJson = False,
     config: ConfigFile = None,
-    topic: DeadLetterTopic = None,
-    ledger: LedgerTopic = None,
-    group: ReplayGroup = None,
-    reason: ReasonPatterns = None,
-    origin: OriginTopics = None,
-    origin_partition: OriginPartition = None,
-    origin_offset: OriginOffsets = None,
-    since: Since = None,
-    until: Until = None,
-    key: RecordKeys = None,
-    attempts: Attempts = None,
-    header: HeaderPatterns = None,
-    detail: DetailText = None,
-    state: State = OPEN,
-    fix: FixNames = None,
-    fix_file: FixFiles = None,
-    to: Destination = None,
-    by_key: ByKey = False,
-    keep_header: KeepHeaders = None,
-    drop_header: DropHeaders = None,
-    rename_header: RenameHeaders = None,
+    topic: options.DeadLetterTopic = None,
+    ledger: options.LedgerTopic = None,
+    group: options.ReplayGroup = None,
+    reason: options.ReasonPatterns = None,
+    origin: options.OriginTopics = None,
+    origin_partition: options.OriginPartition = None,
+    origin_offset: options.OriginOffsets = None,
+    since: options.Since = None,
+    until: options.Until = None,
+    key: options.RecordKeys = None,
+    attempts: options.Attempts = None,
+    header: options.HeaderPatterns = None,
+    detail: options.DetailText = None,
+    state: options.State = options.OPEN,
+    fix: options.FixNames = None,
+    fix_file: options.FixFiles = None,
+    to: options.Destination = None,
+    by_key: options.ByKey = False,
+    keep_header: options.KeepHeaders = None,
+    drop_header: options.DropHeaders = None,
+    rename_header: options.RenameHeaders = None,
 ) -> None:
     """Send the selected dead letters to where they came from, as they were, each exactly once.
 
@@ -111,14 +86,14 @@ def run(  # noqa: PLR0913  one parameter an option
 
     Example: spanstream replay run --reason document_missing --since 2h --max-attempts 3 --yes
     """
-    selection = parse_selection(
+    selection = options.parse_selection(
         reason, origin, origin_partition, origin_offset, since, until, key, attempts, header, detail, state
     )
-    sending = parse_sending(fix, fix_file, to, keep_header, drop_header, rename_header, by_key=by_key)
+    sending = options.parse_sending(fix, fix_file, to, keep_header, drop_header, rename_header, by_key=by_key)
     _check_selection(selection)
-    options = RunOptions(limit, max_attempts, parking, rate, batch, manifest, dry_run)
+    run_options = RunOptions(limit, max_attempts, parking, rate, batch, manifest, dry_run)
     with open_replay(open_settings(config), TopicNames(topic, ledger, group)) as context:
-        job = plan_job(context, selection, sending, options, _step_printer(dry_run=dry_run, as_json=as_json))
+        job = plan_job(context, selection, sending, run_options, _step_printer(dry_run=dry_run, as_json=as_json))
         _run(job, yes=yes, as_json=as_json)
 
 

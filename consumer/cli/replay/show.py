@@ -11,24 +11,7 @@ import typer
 from rich.console import Console
 
 from spanstream.consumer.cli.options import ConfigFile, open_settings
-from spanstream.consumer.cli.replay.options import (
-    OPEN,
-    Attempts,
-    DeadLetterTopic,
-    DetailText,
-    HeaderPatterns,
-    LedgerTopic,
-    OriginOffsets,
-    OriginPartition,
-    OriginTopics,
-    ReasonPatterns,
-    RecordKeys,
-    ReplayGroup,
-    Since,
-    State,
-    Until,
-    parse_selection,
-)
+from spanstream.consumer.cli.replay import options
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.replay.display.letters import letter_json, letter_panel
 from spanstream.consumer.replay.wiring import TopicNames, open_replay
@@ -42,20 +25,20 @@ def show(  # noqa: PLR0913  one parameter an option
     limit: Annotated[int, typer.Option(min=1, help="Dead letters to show at most.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, with value and headers.")] = False,
     config: ConfigFile = None,
-    topic: DeadLetterTopic = None,
-    ledger: LedgerTopic = None,
-    group: ReplayGroup = None,
-    reason: ReasonPatterns = None,
-    origin: OriginTopics = None,
-    origin_partition: OriginPartition = None,
-    origin_offset: OriginOffsets = None,
-    since: Since = None,
-    until: Until = None,
-    key: RecordKeys = None,
-    attempts: Attempts = None,
-    header: HeaderPatterns = None,
-    detail: DetailText = None,
-    state: State = OPEN,
+    topic: options.DeadLetterTopic = None,
+    ledger: options.LedgerTopic = None,
+    group: options.ReplayGroup = None,
+    reason: options.ReasonPatterns = None,
+    origin: options.OriginTopics = None,
+    origin_partition: options.OriginPartition = None,
+    origin_offset: options.OriginOffsets = None,
+    since: options.Since = None,
+    until: options.Until = None,
+    key: options.RecordKeys = None,
+    attempts: options.Attempts = None,
+    header: options.HeaderPatterns = None,
+    detail: options.DetailText = None,
+    state: options.State = options.OPEN,
 ) -> None:
     """Show a dead letter whole: why it failed, its headers, its value, and its candidate marked in the document.
 
@@ -63,7 +46,7 @@ def show(  # noqa: PLR0913  one parameter an option
 
     Example: spanstream replay show 3/1234
     """
-    selection = parse_selection(
+    selection = options.parse_selection(
         reason, origin, origin_partition, origin_offset, since, until, key, attempts, header, detail, state
     )
     if place is not None:

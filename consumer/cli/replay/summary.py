@@ -11,24 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from spanstream.consumer.cli.options import ConfigFile, open_settings
-from spanstream.consumer.cli.replay.options import (
-    OPEN,
-    Attempts,
-    DeadLetterTopic,
-    DetailText,
-    HeaderPatterns,
-    LedgerTopic,
-    OriginOffsets,
-    OriginPartition,
-    OriginTopics,
-    ReasonPatterns,
-    RecordKeys,
-    ReplayGroup,
-    Since,
-    State,
-    Until,
-    parse_selection,
-)
+from spanstream.consumer.cli.replay import options
 from spanstream.consumer.replay.display.letters import line_table
 from spanstream.consumer.replay.letters.summary import DIMENSIONS, LetterSummary, iso
 from spanstream.consumer.replay.wiring import TopicNames, open_replay
@@ -39,26 +22,26 @@ def summary(  # noqa: PLR0913  one parameter an option
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     config: ConfigFile = None,
-    topic: DeadLetterTopic = None,
-    ledger: LedgerTopic = None,
-    group: ReplayGroup = None,
-    reason: ReasonPatterns = None,
-    origin: OriginTopics = None,
-    origin_partition: OriginPartition = None,
-    origin_offset: OriginOffsets = None,
-    since: Since = None,
-    until: Until = None,
-    key: RecordKeys = None,
-    attempts: Attempts = None,
-    header: HeaderPatterns = None,
-    detail: DetailText = None,
-    state: State = OPEN,
+    topic: options.DeadLetterTopic = None,
+    ledger: options.LedgerTopic = None,
+    group: options.ReplayGroup = None,
+    reason: options.ReasonPatterns = None,
+    origin: options.OriginTopics = None,
+    origin_partition: options.OriginPartition = None,
+    origin_offset: options.OriginOffsets = None,
+    since: options.Since = None,
+    until: options.Until = None,
+    key: options.RecordKeys = None,
+    attempts: options.Attempts = None,
+    header: options.HeaderPatterns = None,
+    detail: options.DetailText = None,
+    state: options.State = options.OPEN,
 ) -> None:
     """Count dead letters by reason, origin topic, day and model version. Reads only; nothing is committed.
 
     Example: spanstream replay summary --since 7d
     """
-    selection = parse_selection(
+    selection = options.parse_selection(
         reason, origin, origin_partition, origin_offset, since, until, key, attempts, header, detail, state
     )
     counts = LetterSummary()

@@ -30,7 +30,7 @@ class ReplayProgress:
         if record.partition not in self._stopped:
             self._offsets[record.partition] = record.next_offset
 
-    def open(self, record: Record) -> None:
+    def left_open(self, record: Record) -> None:
         """Notes that this record stays open."""
         if record.partition not in self._stopped:
             self._stopped.add(record.partition)

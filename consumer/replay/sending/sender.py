@@ -227,12 +227,12 @@ class _Session:
         if seen.state is not LetterState.OPEN:
             self._progress.settled(record)
         elif self._is_limit_reached or not self._replay.selection.matches(*seen):
-            self._progress.open(record)
+            self._progress.left_open(record)
         else:
             step = self._replay.planner.plan(seen.letter, seen.attempts)
             if step.outgoing is None:
                 self._replay.refuse(step)
-                self._progress.open(record)
+                self._progress.left_open(record)
             else:
                 self._steps.append(step)
                 self._bytes += size_of(step.outgoing)

@@ -35,7 +35,7 @@ class Killed(BaseException):
     """Stands for SIGKILL: nothing of this process runs after it."""
 
 
-class Faulty(MemoryProgressPublisher):
+class FaultyPublisher(MemoryProgressPublisher):
     """Fails as the words say, one word a publish: `ok`, `lost` (committed, reply lost), `failed`, `killed` (before
     the commit), `killed-after` it."""
 

@@ -18,7 +18,7 @@ from spanstream.consumer.replay.manifests.verify import Comparison, Verification
 from spanstream.consumer.replay.planning.planner import ReplayOutcome, Step
 from spanstream.schemas.dead_letters import Reason
 from tests.support.events.dead_letters import dead_letter
-from tests.support.memory.memory_replay import DEAD, ORIGIN, Faulty, MemoryReplay
+from tests.support.memory.memory_replay import DEAD, ORIGIN, FaultyPublisher, MemoryReplay
 
 
 def run_with_manifest(replay: MemoryReplay, path: Path, *words: str) -> None:
@@ -28,7 +28,7 @@ def run_with_manifest(replay: MemoryReplay, path: Path, *words: str) -> None:
     with replay.broker.changed:
         ends = {str(log.partition.number): log.end for log in replay.broker.topic(ORIGIN).logs}
     left = list(words)
-    run, _ = replay.replay(open_publisher=lambda: Faulty(replay.publisher(), left))
+    run, _ = replay.replay(open_publisher=lambda: FaultyPublisher(replay.publisher(), left))
     with ManifestWriter(path) as manifest:
         run.run_log = manifest
         facts = {"topic": DEAD, "destinations": {ORIGIN: {"ends": ends, "compacted": False}}}

@@ -35,6 +35,18 @@ def test_every_verb_explains_itself_with_an_example(verb: str) -> None:
         assert "--reason" in help_text
 
 
+@pytest.mark.parametrize("verb", ["summary", "list", "show", "check", "run"])
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--since", "x"), ("--until", "x"), ("--origin-offset", "x"), ("--attempts", "x"), ("--key", "hex:x"),
+     ("--header", "x"), ("--state", "x")],
+)  # fmt: skip
+def test_every_verb_reads_each_option_as_that_option(verb: str, option: str, value: str) -> None:
+    result = invoke(verb, option, value)
+    assert result.exit_code == 2
+    assert f"{option} {value}: " in result.output
+
+
 def test_options_come_to_a_selection() -> None:
     selection = parse_selection(
         reason=["a", "b"],

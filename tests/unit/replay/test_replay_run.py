@@ -19,7 +19,7 @@ from spanstream.consumer.replay.planning.planner import ReplayOutcome
 from spanstream.consumer.replay.sending.sender import ReplayCounts
 from spanstream.schemas.dead_letters import Reason
 from tests.support.events.dead_letters import dead_letter, name_of
-from tests.support.memory.memory_replay import DEAD, GROUP, ORIGIN, Faulty, Killed, MemoryReplay
+from tests.support.memory.memory_replay import DEAD, GROUP, ORIGIN, FaultyPublisher, Killed, MemoryReplay
 
 MISSING = Selection(reasons=("document_missing",))
 
@@ -108,7 +108,9 @@ def test_whatever_goes_wrong_each_selected_record_is_there_once(
     committed: list[str] = []
     unknown: list[str] = []
     while True:
-        run, log = replay.replay(MISSING, batch=batch, open_publisher=lambda: Faulty(replay.publisher(), words))
+        run, log = replay.replay(
+            MISSING, batch=batch, open_publisher=lambda: FaultyPublisher(replay.publisher(), words)
+        )
         try:
             run.run()
         except Killed:
@@ -149,7 +151,7 @@ def test_who_is_taken_over_and_told_something_vague_does_not_take_it_back() -> N
     names = replay.fill(12)
     later: list[Any] = []
 
-    class Vague(Faulty):
+    class Vague(FaultyPublisher):
         """As a real broker now and then: who is fenced while it commits hears of an unknown error."""
 
         def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
@@ -190,7 +192,7 @@ def test_a_broker_that_stays_away_is_given_up_and_nothing_is_lost() -> None:
     replay = MemoryReplay()
     replay.fill(4)
     words = ["ok", *["failed"] * 100]
-    run, log = replay.replay(open_publisher=lambda: Faulty(replay.publisher(), words))
+    run, log = replay.replay(open_publisher=lambda: FaultyPublisher(replay.publisher(), words))
     with pytest.raises(Stop, match="run it again to go on"):
         run.run()
     assert replay.at(ORIGIN) == []
@@ -203,7 +205,7 @@ def test_what_the_broker_refuses_stops_the_run_and_is_written_down_as_not_sent()
     replay = MemoryReplay()
     replay.fill(4)
 
-    class Refusing(Faulty):
+    class Refusing(FaultyPublisher):
         def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
             if offsets:  # not the run's own entry
                 raise Stop("not authorized")
