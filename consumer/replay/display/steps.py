@@ -1,4 +1,4 @@
-"""A step of a dry run for the screen: where from, where to, and what would be different."""
+"""Shows the steps of a dry run: where a record comes from, where it would go, and what would change."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterator
 
 from spanstream.consumer.broker.protocols import Outgoing
-from spanstream.consumer.replay.letters.headers import REPLAY_PREFIX
 from spanstream.consumer.replay.letters.letter import sha256_of_bytes
-from spanstream.consumer.replay.sending.plan import Step
+from spanstream.consumer.replay.planning.headers import REPLAY_PREFIX
+from spanstream.consumer.replay.planning.planner import Step
 from spanstream.consumer.terminal.visible import visible, visible_line
 
 _HASH_DIGITS = 12
@@ -17,8 +17,8 @@ _DIFF_LINES = 40
 _DIFF_CHARS = 160
 
 
-def said(step: Step) -> str:
-    """A line, and indented ones about what changes."""
+def step_lines(step: Step) -> str:
+    """Shows a step in one line, and what would change in indented ones."""
     letter, sent = step.letter, step.outgoing
     if sent is None:
         return f"{letter.place}  {visible_line(letter.reason)}: stays: {step.why}"
@@ -32,7 +32,9 @@ def _changes(step: Step, sent: Outgoing) -> Iterator[str]:
     record = step.letter.record
     after = {name for name, _ in sent.headers}
     dropped = sorted({name for name, _ in record.headers} - after)
-    added = [f"{name}={(value or b'').decode(errors='replace')}" for name, value in sent.headers if _is_ours(name)]
+    added = [
+        f"{name}={(value or b'').decode(errors='replace')}" for name, value in sent.headers if _is_replay_header(name)
+    ]
     if dropped:
         yield "headers dropped: " + visible_line(", ".join(dropped))
     yield "headers added: " + visible_line(", ".join(added))
@@ -58,11 +60,11 @@ def _lines(value: bytes | None) -> list[str]:
         return (value or b"").decode(errors="backslashreplace").splitlines()
 
 
-def _is_ours(name: str) -> bool:
+def _is_replay_header(name: str) -> bool:
     return name.startswith(REPLAY_PREFIX)
 
 
 def _hash(data: bytes | None) -> str:
-    """The beginning of its SHA-256, and its size."""
+    """Returns the first digits of the SHA-256, and the size."""
     digest = sha256_of_bytes(data)
     return "null" if digest is None else f"{digest[:_HASH_DIGITS]} ({len(data or b''):,} bytes)"

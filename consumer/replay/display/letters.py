@@ -1,4 +1,4 @@
-"""Dead letters for the screen, and as JSON for programs. Text from outside is made harmless before it is shown."""
+"""Shows dead letters on the screen and as JSON. Control characters in their text are made visible first."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from spanstream.consumer.replay.letters.letter import Letter
+from spanstream.consumer.replay.letters.letter import Letter, SeenLetter
 from spanstream.consumer.replay.letters.summary import iso
-from spanstream.consumer.replay.letters.view import SeenLetter
 from spanstream.consumer.terminal.highlight import highlighted
 from spanstream.consumer.terminal.views import AnswerView, SpanView
 from spanstream.consumer.terminal.visible import visible, visible_line
@@ -27,7 +26,7 @@ _DOCUMENT_ROWS = 14
 
 
 def printable(data: bytes | None, limit: int = _KEY_CHARS) -> str:
-    """Bytes on one line: as text where they are UTF-8, other bytes by their number."""
+    """Shows bytes on one line: as text where they are UTF-8, other bytes as hexadecimal escapes."""
     if data is None:
         return "(null)"
     text = visible_line(data.decode(errors="backslashreplace"))
@@ -35,9 +34,9 @@ def printable(data: bytes | None, limit: int = _KEY_CHARS) -> str:
 
 
 def letter_json(seen: SeenLetter, *, whole: bool = False) -> dict[str, Any]:
-    """A dead letter for a program; `whole`: with its value and headers (base64 where they are not UTF-8)."""
+    """Returns a dead letter as JSON; `whole` adds its value and headers (base64 where they are not UTF-8)."""
     letter, attempts, state = seen
-    found: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "place": letter.place,
         "format": letter.format,
         "reason": letter.reason,
@@ -52,16 +51,16 @@ def letter_json(seen: SeenLetter, *, whole: bool = False) -> dict[str, Any]:
         "value_bytes": None if letter.record.value is None else len(letter.record.value),
     }
     if letter.problem is not None:
-        found["problem"] = letter.problem
+        fields["problem"] = letter.problem
     if whole:
-        found["candidate"] = letter.candidate
-        found["value"] = _json_bytes(letter.record.value)
-        found["headers"] = [[name, _json_bytes(value)] for name, value in letter.record.headers]
-    return found
+        fields["candidate"] = letter.candidate
+        fields["value"] = _json_bytes(letter.record.value)
+        fields["headers"] = [[name, _json_bytes(value)] for name, value in letter.record.headers]
+    return fields
 
 
 def line_table(*names: str) -> Table:
-    """A table of one line a row; the last column takes what is left of the width, and is cut there."""
+    """Makes a table with one line a row; the last column gets the remaining width, and longer text is cut."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, expand=True)
     for name in names[:-1]:
         table.add_column(name, no_wrap=True, justify="right" if name == "count" else "left")
@@ -70,18 +69,18 @@ def line_table(*names: str) -> Table:
 
 
 def letters_table(letters: Sequence[SeenLetter]) -> Table:
-    """One line a dead letter."""
+    """Shows one line a dead letter."""
     table = line_table("place", "failed", "reason", "origin", "key", "tries", "state", "detail")
     for letter, attempts, state in letters:
-        at = f"{letter.record.partition.number}/{letter.record.offset}"
-        cells = (at, (iso(letter.failed_at_ms) or "")[:19], _short(letter.reason), letter.origin or "(not said)")
+        place = f"{letter.record.partition.number}/{letter.record.offset}"
+        cells = (place, (iso(letter.failed_at_ms) or "")[:19], _short(letter.reason), letter.origin or "(not said)")
         row = (*cells, printable(letter.record.key, 24), str(attempts), state, letter.detail)
         table.add_row(*(Text(visible_line(cell)) for cell in row))
     return table
 
 
 def letter_panel(seen: SeenLetter, document: str | None, *, width: int, plain: bool) -> Panel:
-    """A whole dead letter; `document` is the text that its candidate stands in, None where there is none."""
+    """Shows a whole dead letter; `document` is the text of its candidate, None where there is none."""
     letter, attempts, state = seen
     facts = Table.grid(padding=(0, 2))
     for name, value in (
@@ -124,18 +123,18 @@ def _value(value: bytes | None) -> Text:
 def _candidate(letter: Letter, document: str | None, *, width: int, plain: bool) -> Text:
     candidate = letter.candidate or {}
     start, end = candidate.get("char_start"), candidate.get("char_end")
-    said = Text(visible_line(json.dumps(candidate, ensure_ascii=False)))
+    fields = Text(visible_line(json.dumps(candidate, ensure_ascii=False)))
     if document is None:
-        return said + Text("\nits document is not in the documents topic", "dim")
+        return fields + Text("\nits document is not in the documents topic", "dim")
     if not (isinstance(start, int) and isinstance(end, int) and 0 <= start < end <= len(document)):
-        return said + Text("\nit has no place in its document", "dim")
+        return fields + Text("\nit has no place in its document", "dim")
     span = SpanView(document[start:end], start, end)
     answer = AnswerView("", span, span, 0.0)
-    return said + "\n" + highlighted(document, [answer], width=width, max_rows=_DOCUMENT_ROWS, brackets=plain)
+    return fields + "\n" + highlighted(document, [answer], width=width, max_rows=_DOCUMENT_ROWS, brackets=plain)
 
 
 def _short(reason: str) -> str:
-    """A class without its package."""
+    """Returns a class name without its package."""
     return reason.rpartition(".")[2] or reason
 
 

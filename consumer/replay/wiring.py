@@ -1,10 +1,11 @@
-"""What the verbs of `replay` work with, wired by the settings; nothing connects before it is used."""
+"""Wires a replay by the settings; nothing connects before it is used."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from spanstream.consumer.answering.answer import Answerer
 from spanstream.consumer.answering.outcomes import Outcomes
@@ -18,32 +19,61 @@ from spanstream.consumer.broker.kafka import (
     TopicSpec,
 )
 from spanstream.consumer.broker.protocols import PartitionReader, ProgressPublisher
-from spanstream.consumer.cli.options import open_settings
-from spanstream.consumer.cli.replay.options import SendingOptions, TopicOptions
 from spanstream.consumer.clock import Clock, SystemClock
 from spanstream.consumer.errors import Stop
-from spanstream.consumer.replay.check import Checker
+from spanstream.consumer.replay.checker import Checker
 from spanstream.consumer.replay.current_documents import CurrentDocuments
 from spanstream.consumer.replay.fixes.user_files import choose_fixes, load_fix_file
-from spanstream.consumer.replay.letters.ledger import ledger_of, parking_of
-from spanstream.consumer.replay.letters.view import SnapshotOpener
-from spanstream.consumer.replay.sending.destinations import Destinations
-from spanstream.consumer.replay.sending.plan import Planner
+from spanstream.consumer.replay.ledger import ledger_of, parking_of
+from spanstream.consumer.replay.letters.letter import LetterState, SeenLetter
+from spanstream.consumer.replay.letters.selection import Selection
+from spanstream.consumer.replay.planning.destinations import Destinations
+from spanstream.consumer.replay.planning.headers import HeaderPolicy
+from spanstream.consumer.replay.planning.planner import Planner
+from spanstream.consumer.replay.snapshot import SnapshotOpener
 from spanstream.consumer.settings import Settings
 
 PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
+class TopicNames:
+    """Names a dead-letter topic, its ledger topic and the replay group; None: by the settings and by convention."""
+
+    topic: str | None = None
+    ledger: str | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SendingOptions:
+    """What happens to the records on their way.
+
+    Attributes:
+        fixes: fixes as written on the command line, in their order.
+        fix_files: Python files with a user's own fixes.
+        to: the destination of all records; None: the topic that each came from.
+        by_key: let the key choose the partition, instead of the origin's partition number.
+        policy: which headers are carried.
+    """
+
+    fixes: tuple[str, ...]
+    fix_files: tuple[Path, ...]
+    to: str | None
+    by_key: bool
+    policy: HeaderPolicy
+
+
+@dataclass(frozen=True, slots=True)
 class ReplayContext:
-    """One dead-letter topic and what belongs to it.
+    """One dead-letter topic, and the parts that read it and send from it.
 
     Attributes:
         topic: the dead-letter topic.
         ledger: its ledger topic.
         parking: its parking topic.
         group: the replay group.
-        opener: opens views of it; without a ledger topic, nothing was replayed yet.
+        opener: opens snapshots of the topic; without a ledger topic, nothing was replayed yet.
     """
 
     settings: Settings
@@ -58,19 +88,29 @@ class ReplayContext:
     documents: CurrentDocuments
     clock: Clock
 
+    def matching(self, selection: Selection) -> Iterator[SeenLetter]:
+        """Reads the dead letters that match a selection.
+
+        Raises:
+            Retryable: Kafka did not answer in time.
+            Stop: there is no such topic.
+        """
+        snapshot = self.opener.open(from_the_beginning=selection.state is not LetterState.OPEN)
+        return snapshot.matching(selection)
+
     def describe(self, name: str) -> TopicSpec | None:
-        """A topic as Kafka knows it."""
+        """Returns a topic as Kafka describes it; None where it does not exist."""
         return self.admin.describe([name]).get(name)
 
     def publisher(self) -> ProgressPublisher:
-        """A publisher for the ledger's one holder."""
+        """Opens a publisher with the ledger's transactional id, which only one run at a time can use."""
         return KafkaProgressPublisher(self.config)
 
     def planner(self, sending: SendingOptions, run: str, max_attempts: int, parking: str | None = None) -> Planner:
-        """Plans as the options say.
+        """Makes the planner for these options.
 
         Raises:
-            Stop: a fix is none, or the destination is not allowed.
+            Stop: there is no such fix, or the destination is not allowed.
         """
         parking = parking or self.parking
         forbidden = {
@@ -92,7 +132,7 @@ class ReplayContext:
 
 
 def _check_destination(to: str | None, settings: Settings) -> None:
-    """Whether `--to` names a topic that the settings allow.
+    """Checks that `--to` names a topic that the settings allow.
 
     Raises:
         Stop: it does not.
@@ -105,17 +145,16 @@ def _check_destination(to: str | None, settings: Settings) -> None:
 
 
 @contextmanager
-def open_replay(where: TopicOptions) -> Iterator[ReplayContext]:
-    """A workbench; its connections are closed at the end.
+def open_replay(settings: Settings, names: TopicNames) -> Iterator[ReplayContext]:
+    """Opens the context of one dead-letter topic, and closes its connections at the end.
 
     Raises:
-        Stop: a setting is wrong, or Kafka refuses.
+        Stop: Kafka refuses.
         Retryable: Kafka did not answer in time.
     """
-    settings = open_settings(where.config)
-    topic = where.topic or settings.topics.dead_letters
-    ledger = where.ledger or ledger_of(topic)
-    group = where.group or settings.replay.group_id or f"{settings.kafka.group_id}.replay"
+    topic = names.topic or settings.topics.dead_letters
+    ledger = names.ledger or ledger_of(topic)
+    group = names.group or settings.replay.group_id or f"{settings.kafka.group_id}.replay"
     config = replace(
         kafka_config(settings), group_id=group, group_instance_id=None, transactional_id=f"replay.{ledger}"
     )
@@ -139,7 +178,7 @@ def open_replay(where: TopicOptions) -> Iterator[ReplayContext]:
 
 @contextmanager
 def open_checker(settings: Settings, documents: CurrentDocuments, clock: Clock) -> Iterator[Checker]:
-    """What says whether records would pass now: the consumer's own preparer and answerer, with nowhere to publish.
+    """Opens a checker of the consumer's own preparer and answerer, which publishes nothing.
 
     Raises:
         Stop: the model cannot be opened, or there is no documents topic.

@@ -1,9 +1,9 @@
-"""What a run did, as JSON lines: written before and after each transaction, so that a kill leaves no gap.
+"""Writes and reads a run's manifest: JSON lines, written before and after each transaction, complete even after a kill.
 
-{"kind": "run", ...}                       what was asked: selection, fixes, policy, versions, where topics ended
-{"kind": "record", "batch": 1, ...}        before the batch is sent: origin, destination, hashes, outcome
-{"kind": "batch", "batch": 1, "state": ..} after it: committed or aborted; without it, the topics know
-{"kind": "end", ...}                       how it ended, and the totals
+{"kind": "run", ...}                       first: selection, fixes, header policy, versions, where topics ended
+{"kind": "record", "batch": 1, ...}        before a batch is sent: origin, destination, hashes, outcome
+{"kind": "batch", "batch": 1, "state": ..} after it: committed or aborted; where it is missing, the topics decide
+{"kind": "end", ...}                       last: how the run ended, and the totals
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from typing import Any, Self
 
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.replay.letters.letter import sha256_of_bytes
-from spanstream.consumer.replay.sending.plan import Step
+from spanstream.consumer.replay.planning.planner import Step
 
 VERSION = 1
 
 
 class BatchState(StrEnum):
-    """What became of a batch."""
+    """Whether a batch was committed."""
 
     COMMITTED = "committed"
     ABORTED = "aborted"
 
 
 class ManifestWriter:
-    """Writes one manifest. A context manager.
+    """Writes one manifest; a context manager.
 
     Raises:
-        Stop: the file is there already, or cannot be written.
+        Stop: the file exists already, or cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -57,24 +57,24 @@ class ManifestWriter:
         self._file.close()
 
     def begin(self, facts: Mapping[str, Any]) -> None:
-        """The first line."""
+        """Writes the first line."""
         self._write([{"kind": "run", "version": VERSION, **facts}])
 
-    def intend(self, steps: Iterable[Step]) -> None:
-        """What is about to be sent, in one transaction."""
+    def begin_batch(self, steps: Iterable[Step]) -> None:
+        """Writes down what is about to be sent in one transaction."""
         self._batch += 1
         self._write([{**record_line(step), "batch": self._batch} for step in steps])
 
-    def settle(self, state: BatchState) -> None:
-        """What became of the latest batch."""
+    def end_batch(self, state: BatchState) -> None:
+        """Writes down whether the latest batch was committed."""
         self._write([{"kind": "batch", "batch": self._batch, "state": state}])
 
     def refuse(self, step: Step) -> None:
-        """A record that stays where it is."""
+        """Writes down a dead letter that is not sent."""
         self._write([record_line(step)])
 
     def end(self, facts: Mapping[str, Any]) -> None:
-        """The last line."""
+        """Writes the last line."""
         self._write([{"kind": "end", **facts}])
 
     def _write(self, lines: Iterable[Mapping[str, Any]]) -> None:
@@ -87,7 +87,7 @@ class ManifestWriter:
 
 
 def record_line(step: Step) -> dict[str, Any]:
-    """One record of a manifest or of a dry run: places, hashes, outcome; no bytes of the record."""
+    """Returns a record's line in a manifest or a dry run: positions, hashes, outcome; no bytes of the record."""
     letter, sent = step.letter, step.outgoing
     line: dict[str, Any] = {
         "kind": "record",
@@ -111,7 +111,7 @@ def record_line(step: Step) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class RunManifest:
-    """A manifest that was read; `batches` says what became of those that were settled."""
+    """A manifest that was read; `batches` has the state of each batch that was ended."""
 
     run: Mapping[str, Any]
     records: tuple[Mapping[str, Any], ...]
@@ -119,15 +119,15 @@ class RunManifest:
     end: Mapping[str, Any] | None
 
     def state_of(self, record: Mapping[str, Any]) -> BatchState | None:
-        """What became of a record's batch; None where the run was killed before it could write it down."""
+        """Returns the state of a record's batch; None where the run was killed before it wrote it down."""
         return self.batches.get(record.get("batch", 0))
 
 
 def read_manifest(path: Path) -> RunManifest:
-    """Read a manifest; a last line that was cut off by a kill is left out.
+    """Reads a manifest; a last line that a kill cut off is left out.
 
     Raises:
-        Stop: it cannot be read, or is none.
+        Stop: the file cannot be read, or is not a manifest.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -137,7 +137,7 @@ def read_manifest(path: Path) -> RunManifest:
     by_kind: dict[str, list[dict[str, Any]]] = {"run": [], "record": [], "batch": [], "end": []}
     for number, line in enumerate(lines, start=1):
         if not line or number == len(lines):
-            continue  # behind the last line end there is nothing, or what a kill left of a line
+            continue  # after the last line break there is nothing, or a line that a kill cut off
         try:
             entry = json.loads(line)
             by_kind[entry["kind"]].append(entry)

@@ -1,4 +1,4 @@
-"""No more than so many records a second."""
+"""Limits how many records a second are sent."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from spanstream.consumer.clock import Clock
 _SLICE_SECONDS = 0.2
 
 
-class Pace:
-    """Spaces batches out; the time that sending takes counts.
+class RateLimiter:
+    """Delays batches; the time that sending takes counts.
 
     Args:
-        records_per_second: None: as fast as it goes.
-        clock: measures.
+        records_per_second: the limit; None: none.
+        clock: measures the time.
     """
 
     def __init__(self, records_per_second: float | None, clock: Clock) -> None:
@@ -22,12 +22,12 @@ class Pace:
         self._clock = clock
         self._free_at = clock.monotonic()
 
-    def most(self, batch: int) -> int:
-        """Records of one batch: about a second of them, for a batch appears all at once."""
+    def batch_size(self, batch: int) -> int:
+        """Returns the records of one batch: at most those of a second, because a batch appears all at once."""
         return batch if self._rate is None else max(1, min(batch, round(self._rate)))
 
     def wait(self, records: int, interrupted: Callable[[], bool]) -> None:
-        """Until so many records may be sent, or somebody interrupts."""
+        """Waits until this many records may be sent, or the run is interrupted."""
         if self._rate is None:
             return
         while (left := self._free_at - self._clock.monotonic()) > 0 and not interrupted():

@@ -1,17 +1,17 @@
-"""The ledger: what became of each dead letter, and how often the same record was sent again.
+"""The ledger: records which dead letters are settled, and how often the same record was sent again.
 
 A compacted topic of one partition beside its dead-letter topic. Keys are JSON arrays, values JSON objects:
 
 | key | value | |
 |---|---|---|
-| `["settled", TOPIC ID, PARTITION, OFFSET]` | `{"outcome", "run"}` | this dead letter was replayed, or parked |
-| `["attempts", SHA-256]` | `{"runs": [...]}` | the record of this identity was sent again by these runs |
+| `["settled", TOPIC ID, PARTITION, OFFSET]` | `{"outcome", "run"}` | this dead letter was replayed or parked |
+| `["attempts", SHA-256]` | `{"runs": [...]}` | these runs sent the record of this identity again |
 | `["run", RUN]` | `{"topic_id", "ends", "began_at"}` | where the dead-letter topic ended when the run began |
 
-Entries are written in the transaction that sends the record, so they are true whatever is killed. A run counts as an
-attempt only for dead letters behind its `ends`: one that stood there before cannot be what its replay came to. So
-records that are alike and failed apart do not use up each other's attempts. The topic's id is Kafka's own: what was
-written about a topic that was deleted is not true of another one of its name.
+`LedgerEntries` makes the entries, and `sending/sender.py` writes them in the transaction that sends the record. So they
+are true even if the run is killed. A run counts as an attempt only for dead letters behind its `ends`: an earlier dead
+letter cannot be the result of that run. So equal records that failed separately do not use up each other's attempts.
+The topic's id is Kafka's own. Entries about a deleted topic do not apply to a new topic of the same name.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from typing import Any, Final
 
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
 from spanstream.consumer.errors import Stop
-from spanstream.consumer.replay.letters.letter import Letter, identity_of
-from spanstream.consumer.replay.letters.selection import LetterState
+from spanstream.consumer.replay.letters.letter import Letter, LetterState, identity_of
 
 REPLAY_ATTEMPT: Final = "replay.attempt"
 """The header that counts how often a record was sent again, decimal, from 1."""
@@ -34,18 +33,18 @@ _MOST_DIGITS = 9
 
 
 def ledger_of(topic: str) -> str:
-    """The ledger of a dead-letter topic."""
+    """Returns the name of a dead-letter topic's ledger topic."""
     return f"{topic}.ledger"
 
 
 def parking_of(topic: str) -> str:
-    """The parking topic of a dead-letter topic."""
+    """Returns the name of a dead-letter topic's parking topic."""
     return f"{topic}.parked"
 
 
 @dataclass(slots=True)
 class Ledger:
-    """What a ledger topic says about the dead-letter topic of this id; `take` its records in their order."""
+    """The state of the dead-letter topic with this id, built by applying the ledger topic's records in their order."""
 
     name: str
     topic_id: str
@@ -53,64 +52,66 @@ class Ledger:
     _attempts: dict[str, list[str]] = field(default_factory=dict)
     _ends: dict[str, tuple[str, dict[int, int]]] = field(default_factory=dict)
 
-    def take(self, record: Record) -> None:
-        """Take one entry in.
+    def apply_record(self, record: Record) -> None:
+        """Applies one entry that was read from the ledger topic.
 
         Raises:
-            Stop: it is none; this is another topic.
+            Stop: the record is not a ledger entry, so this is another topic.
         """
         try:
             key = json.loads(record.key or b"")
             value = None if record.value is None else json.loads(record.value)
-            self._enter(key, value)
+            self._apply(key, value)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             where = f"{record.partition} offset {record.offset}"
             raise Stop(f"{where} is no entry of a ledger: is {self.name} the right topic?") from error
 
-    def note(self, entries: Iterable[Outgoing]) -> None:
-        """Take in what was just written."""
+    def apply_entries(self, entries: Iterable[Outgoing]) -> None:
+        """Applies entries that were just written."""
         for entry in entries:
-            self._enter(json.loads(entry.key or b""), None if entry.value is None else json.loads(entry.value))
+            self._apply(json.loads(entry.key or b""), None if entry.value is None else json.loads(entry.value))
 
     @property
     def runs(self) -> frozenset[str]:
-        """The runs that began and are not forgotten."""
+        """The runs that the ledger has an entry of."""
         return frozenset(self._ends)
 
     def state_of(self, record: Record) -> LetterState:
-        """Whether a dead letter is settled, and how."""
-        return self._found(record)[0]
+        """Returns whether a dead letter is settled, and how."""
+        return self._settlement(record)[0]
 
     def run_of(self, record: Record) -> str | None:
-        """The run that settled it; None for an open one."""
-        return self._found(record)[1] or None
+        """Returns the run that settled a dead letter; None for an open one."""
+        return self._settlement(record)[1] or None
 
     def attempts_of(self, letter: Letter) -> int:
-        """How often the record was sent again before: by its own header or by the ledger, whichever knows of more."""
+        """Returns how often the record was sent again before: the larger of its header's count and the ledger's."""
         if letter.topic is None:
             return _header_attempts(letter.record)
         identity = identity_of(letter.topic, letter.record.key, letter.record.value)
         runs = self._attempts.get(identity, [])
-        counted = sum(self._came_before(run, letter.record) for run in runs)
+        counted = sum(self._counts_for(run, letter.record) for run in runs)
         return max(counted, _header_attempts(letter.record))
 
     def runs_of(self, identity: str, attempts: int, run: str) -> list[str]:
-        """The runs to write down for a record that is sent for the `attempts`th time."""
+        """Returns the runs to record for a record that is sent for the `attempts`th time."""
         runs = self._attempts.get(identity, [])
         return runs if run in runs or len(runs) >= attempts else [*runs, run]
 
-    def forgettable(self, begins: Mapping[Partition, int]) -> Iterator[Outgoing]:
-        """Tombstones of what is of no use any more, since retention took the dead letters that it was about.
+    def tombstones(self, begins: Mapping[Partition, int]) -> Iterator[Outgoing]:
+        """Yields tombstones of the entries that are obsolete, because retention removed their dead letters.
 
-        That is what was settled, and runs that began before everything that stands in the topic now: a record that
-        comes back only after the topic's whole retention time counts anew.
+        These are settled dead letters before `begins`, and runs that ended before everything that is in the topic now.
+        A record that fails again only after the topic's whole retention time is counted from 0.
         """
         for partition, begin in begins.items():
             for offset in self._settled.get(partition.number, {}):
                 if offset < begin:
                     yield Outgoing(self.name, _key(_SETTLED, self.topic_id, partition.number, offset), None)
         old = {
-            run for run, (topic_id, ends) in self._ends.items() if topic_id == self.topic_id and _is_over(ends, begins)
+            run
+            for run, (topic_id, ends) in self._ends.items()
+            if topic_id == self.topic_id and _all_before(ends, begins)
         }
         for identity, runs in self._attempts.items():
             if old.issuperset(runs):
@@ -118,15 +119,15 @@ class Ledger:
         for run in old:
             yield Outgoing(self.name, _key(_RUN, run), None)
 
-    def _found(self, record: Record) -> tuple[LetterState, str]:
+    def _settlement(self, record: Record) -> tuple[LetterState, str]:
         return self._settled.get(record.partition.number, {}).get(record.offset, (LetterState.OPEN, ""))
 
-    def _came_before(self, run: str, record: Record) -> bool:
+    def _counts_for(self, run: str, record: Record) -> bool:
         topic_id, ends = self._ends.get(run, ("", {}))
-        # Of a run that is not known, or of another topic, it cannot be told: it counts.
+        # An unknown run, or one on another topic, counts: it may have been the cause.
         return topic_id != self.topic_id or record.offset >= ends.get(record.partition.number, 0)
 
-    def _enter(self, key: Sequence[Any], value: Mapping[str, Any] | None) -> None:
+    def _apply(self, key: Sequence[Any], value: Mapping[str, Any] | None) -> None:
         kind, *rest = key
         if kind == _SETTLED:
             topic_id, number, offset = rest
@@ -152,15 +153,15 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True)
-class Entries:
-    """Makes the entries of one run, for the ledger topic `name`."""
+class LedgerEntries:
+    """Makes the ledger entries of one run, for the ledger topic `name`."""
 
     name: str
     topic_id: str
     run: str
 
     def began(self, ends: Mapping[Partition, int], began_at: str) -> Outgoing:
-        """The run itself; to be written before anything is sent."""
+        """Returns the entry of the run itself, which is written before anything is sent."""
         value = {
             "topic_id": self.topic_id,
             "ends": {str(partition.number): end for partition, end in sorted(ends.items())},
@@ -169,21 +170,21 @@ class Entries:
         return Outgoing(self.name, _key(_RUN, self.run), _json(value))
 
     def settled(self, record: Record, state: LetterState) -> Outgoing:
-        """A dead letter's outcome."""
+        """Returns the entry of a dead letter's outcome."""
         key = _key(_SETTLED, self.topic_id, record.partition.number, record.offset)
         return Outgoing(self.name, key, _json({"outcome": state, "run": self.run}))
 
     def attempts(self, identity: str, runs: Iterable[str]) -> Outgoing:
-        """By which runs a record was sent again."""
+        """Returns the entry of the runs that sent a record again."""
         return Outgoing(self.name, _key(_ATTEMPTS, identity), _json({"runs": list(runs)}))
 
 
-def _is_over(ends: Mapping[int, int], begins: Mapping[Partition, int]) -> bool:
+def _all_before(ends: Mapping[int, int], begins: Mapping[Partition, int]) -> bool:
     return all(ends.get(partition.number, 0) <= begin for partition, begin in begins.items())
 
 
 def _header_attempts(record: Record) -> int:
-    """What the header says; nonsense in it, which is not ours, counts as nothing."""
+    """Returns the count in the header; a value that this program did not write counts as 0."""
     value = record.header(REPLAY_ATTEMPT) or b""
     return int(value) if value.isdigit() and len(value) <= _MOST_DIGITS else 0
 

@@ -1,6 +1,6 @@
-"""Would it pass now? The selected records through today's decoder, validator and model; nothing is sent.
+"""Checks whether dead letters would pass now: runs them through the decoder, validator and model. Sends nothing.
 
-Step (the record as it would be sent, fixes and all) ── Preparer ── Answerer ──> Verdict
+Step (the record as it would be sent, with its fixes) ── Preparer ── Answerer ──> CheckResult
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from spanstream.consumer.answering.outcomes import RecordOutcome
 from spanstream.consumer.answering.prepare import Preparer
 from spanstream.consumer.broker.partitioner import partition_of
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
-from spanstream.consumer.replay.letters.headers import REPLAY_SOURCE
 from spanstream.consumer.replay.letters.letter import Letter
-from spanstream.consumer.replay.sending.plan import Step
+from spanstream.consumer.replay.planning.headers import REPLAY_SOURCE
+from spanstream.consumer.replay.planning.planner import Step
 from spanstream.consumer.settings import TopicSettings
 from spanstream.schemas.codec import check_key, decode_document
 from spanstream.schemas.dead_letters import Retry, from_headers
@@ -24,19 +24,19 @@ from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.limits import Limits
 
 VALID: Final = "valid"
-"""A document that would be taken."""
+"""A document that would be accepted."""
 REFUSED: Final = "refused"
-"""It would not be sent: the detail says why."""
+"""The record would not be sent; the detail says why."""
 NOT_CHECKED: Final = "not_checked"
-"""It would be sent to no topic of this deployment."""
+"""The record would be sent to a topic that is not this deployment's."""
 PASSED: Final = frozenset({"answered", "no_answer", VALID})
 
 _CHUNK = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What would become of a record now: one of `PASSED`, `refused`, `not_checked`, or the reason it would fail.
+class CheckResult:
+    """What would become of a record now: one of `PASSED`, `refused`, `not_checked`, or the reason of its failure.
 
     `detail` is one line; empty where it would pass.
     """
@@ -47,13 +47,13 @@ class Verdict:
 
     @property
     def passes(self) -> bool:
-        """Whether it would be no dead letter again."""
+        """Whether the record would not become a dead letter again."""
         return self.outcome in PASSED
 
 
 @dataclass(frozen=True, slots=True)
 class Checker:
-    """Checks steps; `partitions` is how many the documents topic has, where it is not the record's own number."""
+    """Checks planned records; `partitions` is the documents topic's number of partitions."""
 
     preparer: Preparer
     answerer: Answerer
@@ -61,48 +61,48 @@ class Checker:
     limits: Limits
     partitions: int
 
-    def check(self, steps: Iterable[Step]) -> Iterator[Verdict]:
-        """A verdict for each step; questions are read in chunks, so not in the order of the steps."""
-        asked: list[Step] = []
+    def check(self, steps: Iterable[Step]) -> Iterator[CheckResult]:
+        """Yields a result for each step. Questions are answered in chunks, so the order differs from the steps'."""
+        questions: list[Step] = []
         for step in steps:
             outgoing = step.outgoing
             if outgoing is None or step.identity is None:
-                yield Verdict(step.letter, REFUSED, step.why)
+                yield CheckResult(step.letter, REFUSED, step.why)
             elif outgoing.topic == self.topics.documents:
-                yield self._document(step.letter, outgoing)
+                yield self._check_document(step.letter, outgoing)
             elif outgoing.topic in self.topics.asked:
-                asked.append(step)
-                if len(asked) >= _CHUNK:
-                    yield from self._questions(asked)
-                    asked = []
+                questions.append(step)
+                if len(questions) >= _CHUNK:
+                    yield from self._check_questions(questions)
+                    questions = []
             else:
-                yield Verdict(step.letter, NOT_CHECKED, f"{outgoing.topic} is no topic of this deployment")
-        yield from self._questions(asked)
+                yield CheckResult(step.letter, NOT_CHECKED, f"{outgoing.topic} is no topic of this deployment")
+        yield from self._check_questions(questions)
 
-    def _document(self, letter: Letter, outgoing: Outgoing) -> Verdict:
+    def _check_document(self, letter: Letter, outgoing: Outgoing) -> CheckResult:
         if outgoing.value is None:
-            return Verdict(letter, VALID)
+            return CheckResult(letter, VALID)
         try:
             check_key(outgoing.key, decode_document(outgoing.value, self.limits).document_id)
         except InvalidRecord as error:
-            return Verdict(letter, error.reason, error.detail)
-        return Verdict(letter, VALID)
+            return CheckResult(letter, error.reason, error.detail)
+        return CheckResult(letter, VALID)
 
-    def _questions(self, steps: Sequence[Step]) -> Iterator[Verdict]:
+    def _check_questions(self, steps: Sequence[Step]) -> Iterator[CheckResult]:
         letters = {step.letter.place: step.letter for step in steps}
-        left = [self._record(step) for step in steps]
-        while left:
-            prepared, left = self.preparer.prepare(left)
+        remaining = [self._record(step) for step in steps]
+        while remaining:
+            prepared, remaining = self.preparer.prepare(remaining)
             outcomes = self.answerer.answer(prepared)
             sources = [_source(settled.outgoing.headers) for settled in prepared.settled]
             sources += [_source(planned.record.headers) for planned in prepared.planned]
             for source, settled in zip(sources, outcomes, strict=True):
-                yield _verdict(letters[source], settled)
+                yield _result(letters[source], settled)
 
     def _record(self, step: Step) -> Record:
-        """The record as the consumer would read it."""
+        """Returns the record as the consumer would read it."""
         sent = step.outgoing
-        assert sent is not None  # noqa: S101  what is not sent is not asked
+        assert sent is not None  # noqa: S101  `check` takes only steps with a record
         number = sent.partition if sent.partition is not None else partition_of(sent.key or b"", self.partitions)
         record = step.letter.record
         return Record(Partition(sent.topic, number), record.offset, sent.key, sent.value, sent.headers)
@@ -112,11 +112,11 @@ def _source(headers: Iterable[tuple[str, bytes | None]]) -> str:
     return next((value or b"").decode() for name, value in headers if name == REPLAY_SOURCE)
 
 
-def _verdict(letter: Letter, settled: RecordOutcome) -> Verdict:
+def _result(letter: Letter, settled: RecordOutcome) -> CheckResult:
     headers = settled.outgoing.headers
     if settled.reason is not None:
-        return Verdict(letter, settled.reason, from_headers(headers).detail)
+        return CheckResult(letter, settled.reason, from_headers(headers).detail)
     retry = Retry.from_headers(headers) if settled.outcome == "retried" else None
     if retry is not None:
-        return Verdict(letter, retry.reason, retry.detail)
-    return Verdict(letter, settled.outcome)
+        return CheckResult(letter, retry.reason, retry.detail)
+    return CheckResult(letter, settled.outcome)

@@ -1,4 +1,4 @@
-"""What a run would do, found by a pass that sends nothing: the totals to confirm, and what makes it pointless."""
+"""Counts what a run would do, without sending anything: the totals to confirm, and why nothing may be left to do."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from spanstream.consumer.replay.letters.selection import LetterState, Selection
-from spanstream.consumer.replay.letters.view import TopicSnapshot
-from spanstream.consumer.replay.sending.plan import Planner, ReplayOutcome, Step
+from spanstream.consumer.replay.letters.letter import LetterState
+from spanstream.consumer.replay.letters.selection import Selection
+from spanstream.consumer.replay.planning.planner import Planner, ReplayOutcome, Step
+from spanstream.consumer.replay.snapshot import TopicSnapshot
 
 
 @dataclass(slots=True)
 class Survey:
-    """Totals of a pass.
+    """What a run would do, in numbers.
 
     Attributes:
         open: dead letters that are not settled.
-        selected: of these, what the selection takes, up to the limit.
-        outcomes: what would become of them.
+        selected: open dead letters that match the selection, up to the limit.
+        outcomes: what would become of the selected ones.
         destinations: records by the topic they would go to.
-        refusals: records by the reason they would be left for.
+        refusals: records by the reason why they would stay.
         unreachable: records by the topic that nothing can be sent to.
         reasons: all open dead letters by reason.
     """
@@ -39,7 +40,7 @@ class Survey:
         return self.outcomes[ReplayOutcome.REPLAYED] + self.outcomes[ReplayOutcome.PARKED]
 
     def count(self, step: Step) -> None:
-        """One of the selected."""
+        """Counts the decision about a selected dead letter."""
         self.selected += 1
         self.outcomes[step.outcome] += 1
         if step.outgoing is not None:
@@ -50,23 +51,28 @@ class Survey:
                 self.unreachable[step.unreachable] += 1
 
 
-def survey(
-    view: TopicSnapshot, selection: Selection, planner: Planner, *, limit: int | None, each: Callable[[Step], None]
+def take_survey(
+    snapshot: TopicSnapshot,
+    selection: Selection,
+    planner: Planner,
+    *,
+    limit: int | None,
+    on_step: Callable[[Step], None],
 ) -> Survey:
-    """Plan every selected dead letter and count; `each` is told of the steps in the order they would be taken.
+    """Plans every selected dead letter and counts; `on_step` gets the steps in the order of a run.
 
     Raises:
-        Retryable: the broker was silent for too long.
+        Retryable: the broker sent nothing for too long.
     """
-    found = Survey()
-    for letter, attempts, state in view.letters():
+    survey = Survey()
+    for letter, attempts, state in snapshot.letters():
         if state is not LetterState.OPEN:
             continue
-        found.open += 1
-        found.reasons[letter.reason] += 1
-        if (limit is not None and found.to_send >= limit) or not selection.takes(letter, attempts, state):
+        survey.open += 1
+        survey.reasons[letter.reason] += 1
+        if (limit is not None and survey.to_send >= limit) or not selection.matches(letter, attempts, state):
             continue
         step = planner.plan(letter, attempts)
-        found.count(step)
-        each(step)
-    return found
+        survey.count(step)
+        on_step(step)
+    return survey
