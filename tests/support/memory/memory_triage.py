@@ -100,14 +100,16 @@ class MemoryTriage:
     def start(self, playbook: Playbook | None = None, **triage: Any) -> TriageMember:
         consumer = self.broker.consumer(GROUP, group_protocol=self.group_protocol)
         publisher = self.broker.publisher(consumer, transactions=self.transactions)
-        ends: Any = BrokerClients(Hasty(consumer, self.clock), Hasty(self.broker.reader(), self.clock), publisher)
+        clients: Any = BrokerClients(Hasty(consumer, self.clock), Hasty(self.broker.reader(), self.clock), publisher)
         settings = Settings(
             kafka=KafkaSettings(transactions=self.transactions),
             circuit=CircuitSettings(max_share=1.0),
             triage=TriageSettings(**({"keep_seconds": KEEP} | triage)),
             drain_seconds=1.0,
         )
-        application = build_triage(settings, playbook or small_playbook(), ends=lambda _: ends, clock=self.clock)
+        application = build_triage(
+            settings, playbook or small_playbook(), open_clients=lambda _: clients, clock=self.clock
+        )
         member = TriageMember(application, consumer)
         self.members.append(member)
         application.service.start()
