@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from spanstream.consumer.broker.protocols import Partition
 from spanstream.consumer.errors import Fenced, Retryable
-from tests.support.memory.memory_group import MemberT, MemoryGroup
+from tests.support.memory.stream_under_test import MemberT, StreamUnderTest
 
 # Which member a rule is about, counted round the members that are there.
 members = st.integers(0, 2)
@@ -18,7 +18,7 @@ members = st.integers(0, 2)
 class GroupMachine(RuleBasedStateMachine, Generic[MemberT]):
     """Rules and invariants of every group; what producers send and what must come out is a subclass's."""
 
-    stream: MemoryGroup[MemberT]
+    stream: StreamUnderTest[MemberT]
     group: str
 
     def __init__(self) -> None:

@@ -22,7 +22,7 @@ from spanstream.consumer.replay.sending.sender import ReplayCounts, ReplayRun
 from spanstream.consumer.replay.sending.survey import Survey, survey
 from tests.support.events.dead_letters import dead_letter, name_of
 from tests.support.memory.fake_time import FakeClock
-from tests.support.memory.memory_group import FakeTimePoller
+from tests.support.memory.stream_under_test import FakeTimePoller
 
 DEAD, ORIGIN, GROUP = "dead", "questions", "consumers.replay"
 _CONFIGS: dict[str, dict[str, str]] = {

@@ -24,7 +24,7 @@ from spanstream.schemas.codec import decode_answer
 from spanstream.schemas.dead_letters import DeadLetter, from_headers
 from spanstream.schemas.events import Answer
 from tests.support.memory.fake_time import HandPool
-from tests.support.memory.memory_group import FakeTimePoller, MemoryGroup
+from tests.support.memory.stream_under_test import FakeTimePoller, StreamUnderTest
 from tests.support.model.fake_reader import fake_reader
 
 TOPICS = TopicSettings()
@@ -64,7 +64,7 @@ class Member:
 
 
 @dataclass
-class MemoryStream(MemoryGroup[Member]):
+class MemoryStream(StreamUnderTest[Member]):
     """The consumer's group: its topics, a clock and the members that were started."""
 
     all_topics = (*TOPICS.asked, TOPICS.answers, TOPICS.dead_letters)

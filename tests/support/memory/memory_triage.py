@@ -27,7 +27,7 @@ from spanstream.schemas.events import Answer, ModelInfo, Question, Span, Windows
 from spanstream.schemas.limits import Limits
 from spanstream.schemas.playbook import Playbook
 from spanstream.schemas.triage import Triage
-from tests.support.memory.memory_group import FakeTimePoller, MemoryGroup
+from tests.support.memory.stream_under_test import FakeTimePoller, StreamUnderTest
 
 TOPICS = TopicSettings()
 GROUP = TriageSettings().group_id
@@ -82,7 +82,7 @@ class TriageMember:
 
 
 @dataclass
-class MemoryTriage(MemoryGroup[TriageMember]):
+class MemoryTriage(StreamUnderTest[TriageMember]):
     """The triage group: all topics, a clock and the members that were started."""
 
     all_topics = tuple(TOPICS.model_dump().values())

@@ -25,8 +25,8 @@ from spanstream.models.text import token_codec
 from spanstream.schemas.dead_letters import Reason
 from tests.support.events.dead_letters import dead_letter, name_of, question_value
 from tests.support.memory.fake_time import FakeClock
-from tests.support.memory.memory_group import FakeTimePoller
 from tests.support.memory.memory_replay import describe_in
+from tests.support.memory.stream_under_test import FakeTimePoller
 from tests.support.model.fake_reader import MANIFEST, TOKENIZER, fake_reader
 
 SETTINGS = Settings()

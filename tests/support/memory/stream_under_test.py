@@ -15,7 +15,7 @@ from spanstream.consumer.broker.protocols import Outgoing, Record
 from tests.support.memory.fake_time import FakeClock
 
 
-class Loop(Protocol):
+class MemberLoop(Protocol):
     """The service of a member."""
 
     def turn(self) -> None: ...
@@ -29,7 +29,7 @@ class GroupMember(Protocol):
     consumer: MemoryConsumer
 
     @property
-    def service(self) -> Loop: ...
+    def service(self) -> MemberLoop: ...
 
 
 MemberT = TypeVar("MemberT", bound=GroupMember)
@@ -53,7 +53,7 @@ class FakeTimePoller:
 
 
 @dataclass
-class MemoryGroup(Generic[MemberT]):
+class StreamUnderTest(Generic[MemberT]):
     """Topics, a clock and the members that were started."""
 
     all_topics: ClassVar[tuple[str, ...]]
