@@ -9,15 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-import numpy.typing as npt
 import onnxruntime as ort
 
+from spanstream.models.arrays import Float32Array
 from spanstream.models.artifact import SessionOptions, Variant
 from spanstream.models.errors import ArtifactError, ModelError
 from spanstream.models.inference.packing import Batch
-
-FloatArray = npt.NDArray[np.float32]
 
 _LEVELS = {
     "disabled": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
@@ -33,8 +30,8 @@ _ERRORS_ONLY = 3
 class Logits:
     """(windows, longest window) each."""
 
-    start: FloatArray
-    end: FloatArray
+    start: Float32Array
+    end: Float32Array
 
 
 class SessionError(ModelError):

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
+
+from spanstream.models.arrays import Float32Array
 
 if TYPE_CHECKING:
     from spanstream.models.text.tokenization import TokenizedDocument, TokenizedQuestion
@@ -38,12 +39,12 @@ class BlockIndex:
         terms = [str(token_id) for token_id in question.ids.tolist() if str(token_id) in self._known]
         if not terms:
             return sorted(windows, key=lambda window: window.token_start)[:most]
-        scores: npt.NDArray[np.float32] = self._index.get_scores(terms)
+        scores: Float32Array = self._index.get_scores(terms)
         ranked = sorted(windows, key=lambda window: (-_window_score(window, scores), window.token_start))
         return sorted(ranked[:most], key=lambda window: window.token_start)
 
 
-def _window_score(window: Window, block_scores: npt.NDArray[np.float32]) -> float:
+def _window_score(window: Window, block_scores: Float32Array) -> float:
     """The sum over the blocks the window touches, each by the share of it that the window holds."""
     first, last = window.token_start // _BLOCK_TOKENS, -(-window.token_end // _BLOCK_TOKENS)
     blocks = np.arange(first, last)

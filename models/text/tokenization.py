@@ -17,13 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from tokenizers import Tokenizer as FastTokenizer
 
+from spanstream.models.arrays import Int32Array
 from spanstream.models.errors import ArtifactError
 from spanstream.models.text.words import WordMap
-
-IntArray = npt.NDArray[np.int32]
 
 # Part of the fingerprint: raise it when the arrays of a TokenizedDocument change their meaning.
 _ARRAYS_VERSION = 1
@@ -50,10 +48,10 @@ class TokenizedDocument:
 
     text_sha256: str
     fingerprint: str
-    ids: IntArray
-    starts: IntArray
-    ends: IntArray
-    words: IntArray
+    ids: Int32Array
+    starts: Int32Array
+    ends: Int32Array
+    words: Int32Array
     checksum: int
 
     @property
@@ -72,7 +70,7 @@ class TokenizedDocument:
         return self.checksum == checksum_of(self.ids, self.starts, self.ends, self.words)
 
 
-def checksum_of(*arrays: IntArray) -> int:
+def checksum_of(*arrays: Int32Array) -> int:
     """CRC-32 over the arrays' lengths and values."""
     checksum = 0
     for array in arrays:
@@ -85,7 +83,7 @@ class TokenizedQuestion:
     """A question's token ids, (tokens,), without special tokens."""
 
     text: str
-    ids: IntArray
+    ids: Int32Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +93,9 @@ class PairTemplate:
     Each of the three is an array of token ids; `segment_types` are the token type ids of the five segments, in order.
     """
 
-    prefix: IntArray
-    middle: IntArray
-    suffix: IntArray
+    prefix: Int32Array
+    middle: Int32Array
+    suffix: Int32Array
     segment_types: tuple[int, int, int, int, int]
 
     @property

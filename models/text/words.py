@@ -18,11 +18,8 @@ from functools import cache
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-BoolArray = npt.NDArray[np.bool_]
-IntArray = npt.NDArray[np.int32]
-_KindArray = npt.NDArray[np.uint8]
+from spanstream.models.arrays import BoolArray, IndexArray, Int32Array, UInt8Array, UInt32Array
 
 # Kinds of characters. From _MARK on: those that a simple look at both neighbours does not settle.
 _SPACE, _PUNCTUATION, _COMMA, _STOP, _WORD, _DIGIT, _UNSPACED, _MARK, _JOINER, _INVISIBLE, _UNKNOWN = range(11)
@@ -72,7 +69,7 @@ _EXCEPTIONS: Final = {
 
 
 @cache
-def _kinds() -> _KindArray:
+def _kinds() -> UInt8Array:
     """The kind of every code point; made once, in a few hundredths of a second."""
     kinds = np.full(_CODE_POINTS, _UNKNOWN, dtype=np.uint8)
     for codes in _LOOKED_UP:
@@ -95,11 +92,11 @@ def visible(text: str) -> str:
     return codes[_is_visible(_kinds()[codes])].tobytes().decode("utf-32-le", errors="surrogatepass")
 
 
-def _code_points(text: str) -> npt.NDArray[np.uint32]:
+def _code_points(text: str) -> UInt32Array:
     return np.frombuffer(text.encode("utf-32-le", errors="surrogatepass"), dtype=np.dtype("<u4"))
 
 
-def _is_visible(kinds: _KindArray) -> BoolArray:
+def _is_visible(kinds: UInt8Array) -> BoolArray:
     seen: BoolArray = (kinds != _SPACE) & (kinds != _INVISIBLE)
     return seen
 
@@ -124,7 +121,7 @@ class WordMap:
         """Whether there is nothing to quote: only white space and invisible characters, or nothing at all."""
         return len(self._visible) == 0
 
-    def numbers(self, starts: IntArray, ends: IntArray) -> IntArray:
+    def numbers(self, starts: Int32Array, ends: Int32Array) -> Int32Array:
         """Each token's word, counted from 0, for the tokens of the whole text.
 
         Two neighbours share a word when there is no place to cut between them. A token without a visible character
@@ -146,10 +143,10 @@ class WordMap:
         if len(seen) == len(starts):
             return words
         owner = np.minimum(np.searchsorted(seen, np.arange(len(starts))), len(seen) - 1)
-        numbers: IntArray = words[owner]
+        numbers: Int32Array = words[owner]
         return numbers
 
-    def char_span(self, starts: IntArray, ends: IntArray) -> tuple[int, int]:
+    def char_span(self, starts: Int32Array, ends: Int32Array) -> tuple[int, int]:
         """The characters (start, end exclusive) of these tokens, all of one span: an answer's.
 
         White space and invisible characters at both ends are left out. What a tokenizer dropped at the edge of a word
@@ -165,7 +162,7 @@ class WordMap:
             end += 1
         return start, end
 
-    def _trimmed(self, starts: IntArray, ends: IntArray) -> tuple[npt.NDArray[np.intp], IntArray, IntArray]:
+    def _trimmed(self, starts: Int32Array, ends: Int32Array) -> tuple[IndexArray, Int32Array, Int32Array]:
         """The tokens with a visible character, and the first and behind the last such character of each of them."""
         first = np.searchsorted(self._visible, starts)
         behind = np.searchsorted(self._visible, ends)
@@ -175,7 +172,7 @@ class WordMap:
         return seen, left, right
 
 
-def _mark_inside(text: str, kinds: _KindArray, inside: BoolArray) -> None:
+def _mark_inside(text: str, kinds: UInt8Array, inside: BoolArray) -> None:
     """Set `inside` (characters + 1,) for all places between two characters."""
     before, after = kinds[:-1], kinds[1:]
     digit = kinds == _DIGIT
@@ -199,7 +196,7 @@ def _mark_inside(text: str, kinds: _KindArray, inside: BoolArray) -> None:
     inside[1:-1] |= (before == _JOINER) & (after == _UNKNOWN)
 
 
-def _inside_with_marks(kinds: _KindArray) -> BoolArray:
+def _inside_with_marks(kinds: UInt8Array) -> BoolArray:
     """(characters - 1,) whether the place behind each character but the last is inside a word; points left out."""
     looked_through = kinds >= _INVISIBLE
     left = _last_kept(kinds, looked_through)[:-1]
@@ -213,7 +210,7 @@ def _inside_with_marks(kinds: _KindArray) -> BoolArray:
     return result
 
 
-def _last_kept(kinds: _KindArray, skipped: BoolArray) -> _KindArray:
+def _last_kept(kinds: UInt8Array, skipped: BoolArray) -> UInt8Array:
     """(characters,) for each character, the kind of the last one up to it that is not skipped; space where none is."""
     places = np.maximum.accumulate(np.where(skipped, -1, np.arange(len(kinds))))
     return np.where(places < 0, np.uint8(_SPACE), kinds[places])
