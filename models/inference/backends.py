@@ -15,13 +15,11 @@ import numpy as np
 from spanstream.models.artifact import Artifact, Golden, SessionOptions, Variant
 from spanstream.models.errors import ArtifactError
 from spanstream.models.inference.packing import assemble
+from spanstream.models.inference.recent_average import RecentAverage
 from spanstream.models.inference.session import OnnxSession, Session, SessionError, cuda_is_available
 from spanstream.models.text.windowing import windows_of
 
 Report = Callable[[str], None]
-
-# Windows that the CPU's measured rate looks back on, at least.
-_RATE_WINDOWS = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,8 +70,7 @@ class Backends:
         self._clock = clock
         self._gpu_rests_until = float("-inf")
         self._lock = Lock()
-        self._cpu_windows = 0.0
-        self._cpu_busy_seconds = 0.0
+        self._cpu_seconds_per_window = RecentAverage()
 
     def choose(self, waiting_windows: int) -> Backend:
         """The backend for the next windows, given how many are waiting in all."""
@@ -100,20 +97,14 @@ class Backends:
         if backend is not self.cpu or busy_seconds <= 0:
             return
         with self._lock:
-            if self._cpu_windows >= _RATE_WINDOWS:
-                # What was measured before counts half from here on, so that the rate follows the machine.
-                self._cpu_windows /= 2
-                self._cpu_busy_seconds /= 2
-            self._cpu_windows += windows
-            self._cpu_busy_seconds += busy_seconds
+            self._cpu_seconds_per_window.add(windows, busy_seconds)
 
     @property
     def cpu_windows_per_second(self) -> float | None:
         """Measured rate of the CPU backend, all its parallel runs together; None before its first run."""
         with self._lock:
-            if self.cpu is None or self._cpu_busy_seconds == 0:
-                return None
-            return self.cpu.parallel_runs * self._cpu_windows / self._cpu_busy_seconds
+            seconds = self._cpu_seconds_per_window.value
+        return self.cpu.parallel_runs / seconds if self.cpu is not None and seconds is not None else None
 
     @staticmethod
     def _only(backend: Backend | None) -> Backend:
