@@ -1,7 +1,7 @@
 """The model's errors, named by what happens next.
 
 ModelError
-├── ArtifactError      stop: the artifact's folder is damaged, incomplete or not for this program
+├── ArtifactError      stop: the artifact's folder is damaged, incomplete, not for this program, or cannot be written
 ├── QuestionTooLong    dead letter `too_large`: the question leaves no room for the document
 ├── InferenceFailed    dead letter `inference_failed`: the session raised on this window alone
 ├── InvalidSpan        the answer would not be what the model pointed at
@@ -20,7 +20,7 @@ class ModelError(Exception):
 
 
 class ArtifactError(ModelError):
-    """The artifact cannot be used; the text names the file."""
+    """The artifact cannot be used or written; the text names the file."""
 
 
 class QuestionTooLong(ModelError):

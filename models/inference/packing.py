@@ -35,13 +35,13 @@ def pack(windows: Sequence[Window], *, max_batch_tokens: int, pad_id: int) -> li
 
 
 def split_by_budget(
-    longest_first: Iterable[_Item], padded_length: Callable[[_Item], int], *, max_batch_tokens: int
+    longest_first: Iterable[_Item], length_of: Callable[[_Item], int], *, max_batch_tokens: int
 ) -> list[list[_Item]]:
     """Splits items into groups, in their order, each of at most `max_batch_tokens` padded tokens.
 
     Args:
         longest_first: items sorted by length, so that a group's length is its first item's and never grows.
-        padded_length: the tokens that an item is padded to where it is its group's first.
+        length_of: the tokens that an item, and its group with it, is padded to.
         max_batch_tokens: items x padded length; a longer item goes alone.
     """
     groups: list[list[_Item]] = []
@@ -49,7 +49,7 @@ def split_by_budget(
     for item in longest_first:
         if room == 0:
             groups.append([])
-            room = max(1, max_batch_tokens // padded_length(item))
+            room = max(1, max_batch_tokens // length_of(item))
         groups[-1].append(item)
         room -= 1
     return groups
