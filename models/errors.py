@@ -16,7 +16,7 @@ from collections.abc import Mapping
 
 
 class ModelError(Exception):
-    """Anything this room raises on purpose; its text is one line, without the text of a question or a document."""
+    """Anything the model raises on purpose; its text is one line, without the text of a question or a document."""
 
 
 class ArtifactError(ModelError):
@@ -32,7 +32,7 @@ class InferenceFailed(ModelError):
 
 
 class InvalidSpan(ModelError):
-    """A span that failed validation; `candidate` says which, for the dead letter's header."""
+    """A span failed validation; `candidate` describes it, for the dead letter's header."""
 
     def __init__(self, detail: str, candidate: Mapping[str, object]) -> None:
         super().__init__(detail)

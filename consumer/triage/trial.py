@@ -10,8 +10,7 @@ from spanstream.consumer.triage.questions import asked_of
 from spanstream.consumer.triage.record import triage_of
 from spanstream.consumer.triage.state import TicketFacts, TicketState
 from spanstream.consumer.triage.text.ticket_text import text_of
-from spanstream.models.reader import Answer as Reading
-from spanstream.models.reader import Reader
+from spanstream.models.reader import Answer, Reader
 from spanstream.schemas.events import ModelInfo, Span
 from spanstream.schemas.limits import Limits
 from spanstream.schemas.playbook import Playbook
@@ -56,7 +55,7 @@ def try_ticket(ticket: Ticket, playbook: Playbook, reader: Reader, limits: Limit
     return TicketTrial(text.text, triage_of(state, playbook, revision=1, now_ms=clock.now_ms()))
 
 
-def _outcome(reading: Reading, reader: Reader) -> QuestionOutcome:
+def _outcome(reading: Answer, reader: Reader) -> QuestionOutcome:
     manifest, found = reader.artifact.manifest, reading.candidate
     return QuestionOutcome.of(
         None if found is None else Span(text=found.text, char_start=found.char_start, char_end=found.char_end),

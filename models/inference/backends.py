@@ -1,4 +1,4 @@
-"""Which session runs: int8 on the CPU by default, the next best where its self-test fails, a GPU as the fallback.
+"""Chooses the session: int8 on the CPU by default, the next best where its self-test fails, a GPU as the fallback.
 
 artifact -> [candidates] -> self-test against the golden logits -> Backends(cpu, gpu) -> `choose` per chunk
 """
@@ -42,7 +42,7 @@ class Backend:
 
 
 class Backends:
-    """The sessions there are, and which of them takes the next windows. Safe to share between threads.
+    """Holds the open sessions and chooses which takes the next windows. Safe to share between threads.
 
     Args:
         cpu: the default; None on a machine where only the GPU works.
@@ -73,7 +73,7 @@ class Backends:
         self._cpu_seconds_per_window = RecentAverage()
 
     def choose(self, waiting_windows: int) -> Backend:
-        """The backend for the next windows, given how many are waiting in all."""
+        """Returns the backend for the next windows, given how many are waiting in all."""
         if self.cpu is None:
             return self._only(self.gpu)
         if self.gpu is None or self.is_resting(self.gpu):
@@ -82,7 +82,7 @@ class Backends:
         return self.gpu if rate is not None and waiting_windows / rate > self._spill_seconds else self.cpu
 
     def next_after(self, failed: Backend) -> Backend | None:
-        """Where a batch goes that failed for the backend's own reasons; None: nowhere, the batch itself is to blame."""
+        """Returns the backend that takes over a batch that failed; None where the batch itself is to blame."""
         if failed is not self.gpu:
             return None
         self._gpu_rests_until = self._clock() + self._rest_seconds
@@ -93,7 +93,7 @@ class Backends:
         return backend is self.gpu and self.cpu is not None and self._clock() < self._gpu_rests_until
 
     def ran(self, backend: Backend, windows: int, busy_seconds: float) -> None:
-        """Tell how long one run kept its thread busy; the CPU's rate is what spilling is decided by."""
+        """Counts how long one run kept its thread busy; the CPU's rate decides about spilling to the GPU."""
         if backend is not self.cpu or busy_seconds <= 0:
             return
         with self._lock:
@@ -116,7 +116,7 @@ class Backends:
 def open_backends(
     artifact: Artifact, *, threads: int, spill_seconds: float = 10.0, rest_seconds: float = 60.0, report: Report
 ) -> Backends:
-    """Open and self-test the artifact's sessions.
+    """Opens and self-tests the artifact's sessions.
 
     Args:
         artifact: what to run.
@@ -142,7 +142,7 @@ def open_backends(
 
 
 def _cpu_candidates(artifact: Artifact) -> Iterator[tuple[Variant, SessionOptions | None]]:
-    """Every variant as it was measured to be fastest, then with the options that any CPU computes rightly."""
+    """Yields every variant as it was measured to be fastest, then with options that any CPU computes rightly."""
     variants = artifact.variants_for("cpu")
     yield from ((variant, None) for variant in variants)
     yield from ((variant, variant.fallback) for variant in variants if variant.fallback is not None)
@@ -159,14 +159,14 @@ def _first_sound(
         name = f"{variant.precision} on {variant.device}" + (" with fallback options" if other_options else "")
         try:
             session = OnnxSession(artifact.path_of(variant), variant, options)
-            worst = self_test(session, artifact)
+            difference = self_test(session, artifact)
         except (ArtifactError, SessionError) as error:
             report(f"{name}: {error}; trying the next session")
             continue
         tolerance = variant.tolerance or artifact.golden.tolerance
-        if worst > tolerance:
+        if difference > tolerance:
             report(
-                f"{name}: its logits are {worst:.2f} off the golden ones (tolerance {tolerance:.2f}): "
+                f"{name}: its logits are {difference:.2f} off the golden ones (tolerance {tolerance:.2f}): "
                 "this machine computes the model wrongly; trying the next session"
             )
             continue
@@ -176,7 +176,7 @@ def _first_sound(
 
 
 def self_test(session: Session, artifact: Artifact) -> float:
-    """The largest difference between the session's logits and the golden ones.
+    """Returns the largest difference between the session's logits and the golden ones.
 
     Raises:
         SessionError: the session cannot run a window.
@@ -192,8 +192,8 @@ def _differences(session: Session, artifact: Artifact, golden: Golden) -> Sequen
         window = windows_of(question, document, artifact.shape)[0]
         logits = session.run(assemble([window], pad_id=artifact.manifest.pad_id))
         for row, expected in ((logits.start[0], case.start_logits), (logits.end[0], case.end_logits)):
-            wanted = np.array(expected, dtype=np.float32)
-            if row.shape != wanted.shape or not np.isfinite(row).all():
+            golden_row = np.array(expected, dtype=np.float32)
+            if row.shape != golden_row.shape or not np.isfinite(row).all():
                 return [float("inf")]
-            differences.append(float(np.abs(row - wanted).max()))
+            differences.append(float(np.abs(row - golden_row).max()))
     return differences

@@ -28,7 +28,7 @@ _ERRORS_ONLY = 3
 
 @dataclass(frozen=True, slots=True)
 class Logits:
-    """(windows, longest window) each."""
+    """Start and end logits, (windows, padded length) each."""
 
     start: Float32Array
     end: Float32Array
@@ -42,7 +42,7 @@ class Session(Protocol):
     """What inference needs of a session; safe to call from several threads."""
 
     def run(self, batch: Batch) -> Logits:
-        """The logits of a batch. Raises `SessionError`."""
+        """Returns the logits of a batch. Raises `SessionError`."""
 
 
 class OnnxSession:
@@ -82,11 +82,11 @@ class OnnxSession:
         self._outputs = self._output_names(path)
 
     def run(self, batch: Batch) -> Logits:
-        """The logits of a batch."""
+        """Returns the logits of a batch."""
         feed: dict[str, Any] = {name: getattr(batch, name) for name in self.inputs}
         try:
             start, end = self._session.run(self._outputs, feed)
-        except Exception as error:  # as above
+        except Exception as error:  # onnxruntime raises a class of its own for every status code
             raise SessionError(_first_line(error)) from error
         return Logits(start, end)
 

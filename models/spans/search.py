@@ -31,7 +31,7 @@ class TokenSpan:
 
 @dataclass(frozen=True, slots=True)
 class WindowSpan:
-    """What one window says.
+    """The best span of one window.
 
     Attributes:
         window: the window, with its question and document.
@@ -52,7 +52,7 @@ class WindowSpan:
 def best_span(
     window: Window, start_logits: Float32Array, end_logits: Float32Array, max_answer_tokens: int
 ) -> WindowSpan:
-    """The best span of a window.
+    """Returns the best span of a window.
 
     Args:
         window: the window the logits belong to.
@@ -84,7 +84,7 @@ def best_span(
 
 
 def _word_edges(window: Window) -> BoolArray:
-    """(context tokens + 1,) whether an edge of a word lies before the token, or behind the last one.
+    """Returns (context tokens + 1,): whether an edge of a word lies before the token, or behind the last one.
 
     A word that the window's edge cuts has no edge there.
     """
@@ -99,7 +99,7 @@ def _word_edges(window: Window) -> BoolArray:
 
 
 def _span_scores(start: Float32Array, end: Float32Array, max_answer_tokens: int) -> Float32Array:
-    """(tokens, max_answer_tokens): the score of the span from token i to token i + j; minus infinity past the end."""
+    """Returns (tokens, max_answer_tokens): the score of the span from token i to i + j; minus infinity past the end."""
     padded = np.full(len(end) + max_answer_tokens - 1, _NEVER)
     padded[: len(end)] = end
     step = padded.itemsize
@@ -111,7 +111,7 @@ def _span_scores(start: Float32Array, end: Float32Array, max_answer_tokens: int)
 
 
 def _log_softmax(logits: Float32Array, context: slice, token: int) -> float:
-    """log(softmax(logits)) at a token of the context, over the context and [CLS], computed without overflow."""
+    """Returns log(softmax(logits)) at a token of the context, over the context and [CLS], computed without overflow."""
     # The special token before the context makes room for [CLS].
     values = logits[context.start - 1 : context.stop].astype(np.float64)
     values[0] = logits[_CLS]

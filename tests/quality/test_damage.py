@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from spanstream.models.errors import DocumentChanged, InvalidSpan
-from spanstream.models.inference.runner import ReadWindow
+from spanstream.models.inference.runner import ScoredWindow
 from spanstream.models.reader import Reader, ReadPlan
 from spanstream.models.spans.aggregate import aggregate
 from spanstream.models.spans.search import TokenSpan
@@ -37,7 +37,7 @@ def cases(reader: Reader) -> list[Case]:
     outcomes = reader.score(plans)
     found: list[Case] = []
     for plan in plans:
-        reading = aggregate([one.span for window in plan.windows if isinstance(one := outcomes[window], ReadWindow)])
+        reading = aggregate([one.span for window in plan.windows if isinstance(one := outcomes[window], ScoredWindow)])
         candidate = reader.conclude(plan, outcomes).candidate
         assert reading.best is not None
         assert reading.best.span is not None

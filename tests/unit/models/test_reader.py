@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from spanstream.models.artifact import Artifact
 from spanstream.models.errors import InferenceFailed, InvalidSpan, QuestionTooLong, SpanMismatch
 from spanstream.models.inference.backends import Backend, Backends
-from spanstream.models.inference.runner import ReadWindow
+from spanstream.models.inference.runner import ScoredWindow
 from spanstream.models.reader import Answer, Reader
 from spanstream.models.text.retrieval import BlockIndex
 from tests.support.model.damage import all_shifts
@@ -176,10 +176,10 @@ def test_of_mixed_precisions_the_candidates_is_told() -> None:
         candidate = reader.conclude(plan, outcomes).candidate
         assert candidate is not None
         for place, (window, outcome) in enumerate(outcomes.items()):
-            assert isinstance(outcome, ReadWindow)
-            outcomes[window] = ReadWindow(outcome.span, f"window {place}")
+            assert isinstance(outcome, ScoredWindow)
+            outcomes[window] = ScoredWindow(outcome.span, f"window {place}")
         precision = reader.conclude(plan, outcomes).precision
-        (found_it,) = (one for one in outcomes.values() if isinstance(one, ReadWindow) and one.precision == precision)
+        (found_it,) = (one for one in outcomes.values() if isinstance(one, ScoredWindow) and one.precision == precision)
         assert found_it.span.span is not None
         assert plan.document.starts[found_it.span.span.first] == candidate.char_start
         told.add(precision)
