@@ -160,8 +160,8 @@ def _refusal(error: ValidationError, value: bytes) -> InvalidRecord:
     try:
         # Only a record that is refused anyway is parsed a second time, to tell NaN (no JSON) from a wrong type.
         from_json(value, allow_inf_nan=False)
-    except ValueError as failure:
-        return InvalidRecord(Reason.UNDECODABLE, f"Invalid JSON: {failure}")
+    except ValueError as json_error:
+        return InvalidRecord(Reason.UNDECODABLE, f"Invalid JSON: {json_error}")
     too_large = all(details["type"] in _LENGTH_ERRORS for details in errors)
     described = [_describe(details) for details in errors[:_DETAIL_ERRORS]]
     more = [f"and {len(errors) - _DETAIL_ERRORS} more"] if len(errors) > _DETAIL_ERRORS else []

@@ -87,22 +87,22 @@ class Calibration(BaseModel):
             raise ValueError(f"thresholds {wrong} are not between 0 and 1")
         return thresholds
 
-    def threshold(self, wanted: float | str) -> float:
+    def threshold(self, name_or_value: float | str) -> float:
         """Returns a least confidence, given by its name or as a number.
 
         Raises:
             ArtifactError: neither a name of this artifact nor a number from 0 to 1; the text lists the names.
         """
-        if wanted in self.thresholds:
-            return self.thresholds[str(wanted)]
+        if name_or_value in self.thresholds:
+            return self.thresholds[str(name_or_value)]
         try:
-            value = float(wanted)
+            value = float(name_or_value)
         except ValueError:
             value = -1.0
         if not 0 <= value <= 1:
             names = ", ".join(sorted(self.thresholds))
             raise ArtifactError(
-                f"no threshold {wanted!r} in the artifact; take one of {names}, or a number from 0 to 1"
+                f"no threshold {name_or_value!r} in the artifact; take one of {names}, or a number from 0 to 1"
             )
         return value
 
