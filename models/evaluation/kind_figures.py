@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from spanstream.models.evaluation.report import KindFigures
@@ -34,3 +36,21 @@ def _figures_by(name: str, table: ObservationTable, threshold: float) -> tuple[K
             )
         )
     return tuple(sorted(figures, key=lambda figure: figure.f1))
+
+
+def kinds_section(figures: Mapping[str, Sequence[KindFigures]]) -> str:
+    """The figures as tables in Markdown for a model's card; empty without any."""
+    return "".join(f"\n{_kinds_table(name, kinds)}\n" for name, kinds in figures.items())
+
+
+def _kinds_table(name: str, kinds: Sequence[KindFigures]) -> str:
+    lines = [
+        f"| Kind of {name} | F1 | With an answer | right | wrong | missed | Without | declined |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {kind.kind} | {kind.f1:.1f} | {kind.answerable} | {kind.right} | {kind.wrong} | {kind.missed} "
+        f"| {kind.unanswerable} | {kind.declined} |"
+        for kind in kinds
+    ]
+    return "\n".join(lines)
