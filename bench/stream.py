@@ -27,9 +27,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from spanstream.consumer.answering.wiring import build, kafka_config, open_reader
+from spanstream.consumer.answering.wiring import build, open_reader
+from spanstream.consumer.broker.kafka.at_least_once import AtLeastOncePublisher
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
-from spanstream.consumer.broker.kafka.publisher import AtLeastOncePublisher
 from spanstream.consumer.broker.kafka.topic_admin import TopicAdmin
 from spanstream.consumer.broker.tail import tail
 from spanstream.consumer.logs import configure_logs
@@ -184,10 +184,8 @@ def _settings(bootstrap_servers: str) -> Settings:
 
 
 def _publish(settings: Settings, work: Work) -> None:
-    TopicAdmin(kafka_config(settings)).create(
-        topic_specs(settings.topics, partitions=_PARTITIONS, replication_factor=1)
-    )
-    publisher = AtLeastOncePublisher(kafka_config(settings))
+    TopicAdmin(settings.kafka).create(topic_specs(settings.topics, partitions=_PARTITIONS, replication_factor=1))
+    publisher = AtLeastOncePublisher(settings.kafka)
     limits, topics = settings.limits, settings.topics
     publisher.publish([document_record(encode(one), topics.documents, limits) for one in work.documents], {})
     publisher.publish([question_record(encode(one), topics.questions, limits) for one in work.questions], {})
@@ -211,7 +209,7 @@ def _end_to_end(bootstrap_servers: str, work: Work) -> EndToEnd:
     _, status, usage = os.wait4(process.pid, 0)
     if status != 0:
         raise SystemExit(f"the consumer failed with {status}")
-    reader = KafkaPartitionReader(kafka_config(settings))
+    reader = KafkaPartitionReader(settings.kafka)
     records = [
         (record.timestamp_ms or 0, decode_answer(record.value or b""))
         for record in tail(reader, settings.topics.answers)

@@ -1,4 +1,4 @@
-"""What the shell needs of a broker, as small protocols; `kafka` is the real one, `memory_broker` the fake.
+"""Small protocols of a broker, with their records; `kafka` is the real one, `memory` stands in for it in tests.
 
 Every `offset` in this room is a Kafka offset; "next offset" is `Record.next_offset`, and nobody else adds one.
 """
@@ -6,7 +6,7 @@ Every `offset` in this room is a Kafka offset; "next offset" is `Record.next_off
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 Headers = tuple[tuple[str, bytes | None], ...]
@@ -60,6 +60,24 @@ class Outgoing:
     value: bytes | None
     headers: Headers = ()
     partition: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """A topic to be created, or as it is; `config` as Kafka names it (`cleanup.policy`, `max.message.bytes`)."""
+
+    name: str
+    partitions: int
+    replication_factor: int = 1
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerNode:
+    """A broker under the address that it advertises."""
+
+    broker_id: int
+    address: str
 
 
 class RebalanceListener(Protocol):

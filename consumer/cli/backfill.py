@@ -12,7 +12,6 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from spanstream.consumer.answering.wiring import kafka_config
 from spanstream.consumer.broker.kafka import KafkaPartitionReader
 from spanstream.consumer.cache.backfill import Backfill, BackfillCounts, RetryingStore
 from spanstream.consumer.cache.token_cache import TokenCache
@@ -68,7 +67,7 @@ def backfill(
     )
     store.ping()
     cache = _cache(settings, store)
-    reader = KafkaPartitionReader(kafka_config(settings))
+    reader = KafkaPartitionReader(settings.kafka)
     try:
         with _watch(SystemClock()) as watch:
             run = Backfill(

@@ -8,10 +8,10 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from spanstream.consumer.answering.wiring import build, kafka_config
+from spanstream.consumer.answering.wiring import build
+from spanstream.consumer.broker.kafka.at_least_once import AtLeastOncePublisher
 from spanstream.consumer.broker.kafka.embedded_broker import EmbeddedBroker
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
-from spanstream.consumer.broker.kafka.publisher import AtLeastOncePublisher
 from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.broker.tail import tail
 from spanstream.consumer.demo.triage import run_triage, triage_settings
@@ -68,7 +68,7 @@ def run_stream(model: ModelSettings, started: float) -> DemoResult:
         asked_at = time.monotonic()
         application.service.run(threading.Event(), once=True)
         seconds = time.monotonic() - asked_at
-        reader = KafkaPartitionReader(kafka_config(settings))
+        reader = KafkaPartitionReader(settings.kafka)
         answers = [decode_answer(record.value or b"") for record in tail(reader, settings.topics.answers)]
         reader.follow({})
         letters = tuple(_letters(reader, settings))
@@ -97,7 +97,7 @@ def run_stream(model: ModelSettings, started: float) -> DemoResult:
 
 
 def _publish(settings: Settings) -> None:
-    publisher = AtLeastOncePublisher(kafka_config(settings))
+    publisher = AtLeastOncePublisher(settings.kafka)
     topics, limits = settings.topics, settings.limits
     publisher.publish([document_record(line, topics.documents, limits) for line in ticket_lines()], {})
     asked = [question_record(line, topics.questions, limits) for line in question_lines()]

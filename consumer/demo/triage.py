@@ -11,9 +11,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 
-from spanstream.consumer.answering.wiring import Application, build, kafka_config
+from spanstream.consumer.answering.wiring import Application, build
+from spanstream.consumer.broker.kafka.at_least_once import AtLeastOncePublisher
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
-from spanstream.consumer.broker.kafka.publisher import AtLeastOncePublisher
 from spanstream.consumer.broker.tail import tail
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.operations.publishing import ticket_record
@@ -51,7 +51,7 @@ def run_triage(settings: Settings, before: Application) -> list[Triage]:
     Raises:
         Stop: no records in time.
     """
-    publisher = AtLeastOncePublisher(kafka_config(settings))
+    publisher = AtLeastOncePublisher(settings.kafka)
     publisher.publish([ticket_record(line, settings.topics.tickets, Limits()) for line in sample_tickets()], {})
     publisher.close()
     consumer = build(settings, reader=before.reader, cache=before.cache)
@@ -70,7 +70,7 @@ def run_triage(settings: Settings, before: Application) -> list[Triage]:
 
 def _await(settings: Settings, count: int, is_over: Callable[[], bool]) -> list[Triage]:
     """The records, once there is one for each ticket."""
-    reader = KafkaPartitionReader(kafka_config(settings))
+    reader = KafkaPartitionReader(settings.kafka)
     deadline = time.monotonic() + _PATIENCE_SECONDS
     try:
         while True:

@@ -5,7 +5,7 @@ And the two that a replay of dead letters keeps its books in, beside the dead-le
 
 from __future__ import annotations
 
-from spanstream.consumer.broker.kafka.topic_admin import TopicSpec
+from spanstream.consumer.broker.protocols import TopicSpec
 from spanstream.consumer.replay.letters.ledger import ledger_of, parking_of
 from spanstream.consumer.settings import TopicSettings
 

@@ -6,10 +6,11 @@ import os
 
 import pytest
 
-from spanstream.consumer.broker.kafka import KafkaConfig, KafkaPartitionReader, KafkaPublisher
+from spanstream.consumer.broker.kafka import KafkaPartitionReader, KafkaPublisher
 from spanstream.consumer.broker.partitioner import partition_of
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
 from spanstream.consumer.errors import Fenced, Stop
+from spanstream.consumer.settings import KafkaSettings
 from tests.support.kafka.broker_harness import (
     Harness,
     await_markers,
@@ -224,10 +225,10 @@ class TestReadingPartitions:
 def test_a_key_goes_to_the_partition_that_kafka_gives_it(topics: Topics) -> None:
     topic = topics.make(7)
     keys = [b"", b"a", b"ab", b"abc", b"abcd", *(os.urandom(length) for length in range(1, 200))]
-    publisher = KafkaPublisher(KafkaConfig(topics.bootstrap))
+    publisher = KafkaPublisher(KafkaSettings(bootstrap_servers=topics.bootstrap))
     publisher.publish([Outgoing(topic, key, None) for key in keys], {})
     publisher.close()
-    reader = KafkaPartitionReader(KafkaConfig(topics.bootstrap))
+    reader = KafkaPartitionReader(KafkaSettings(bootstrap_servers=topics.bootstrap))
     found = {record.key: record.partition.number for record in read_all(reader, topic)}
     reader.close()
     assert found == {key: partition_of(key, 7) for key in keys}

@@ -8,14 +8,9 @@ from collections.abc import Iterator
 import pytest
 from confluent_kafka import Producer
 
-from spanstream.consumer.broker.kafka import (
-    KafkaConfig,
-    KafkaGroupConsumer,
-    KafkaPartitionReader,
-    KafkaPublisher,
-    TopicAdmin,
-)
+from spanstream.consumer.broker.kafka import KafkaGroupConsumer, KafkaPartitionReader, KafkaPublisher, TopicAdmin
 from spanstream.consumer.broker.protocols import Partition
+from spanstream.consumer.settings import KafkaSettings
 from tests.support.kafka.broker_harness import Member, await_markers, group_name, numbered, until
 from tests.support.kafka.kafka_broker import KafkaBroker
 from tests.support.kafka.kafka_fixtures import Topics
@@ -33,7 +28,7 @@ def open_transaction(kafka: KafkaBroker) -> Iterator[Producer]:
 def test_an_open_transaction_is_the_end_for_everybody(topics: Topics, open_transaction: Producer) -> None:
     topic = topics.make()
     partition = Partition(topic, 0)
-    config = KafkaConfig(topics.bootstrap, group_id=group_name())
+    config = KafkaSettings(bootstrap_servers=topics.bootstrap, group_id=group_name())
     publisher = KafkaPublisher(config)
     publisher.publish(numbered(topic, range(3)), {})  # and a marker at 3
     reader, consumer = KafkaPartitionReader(config), KafkaGroupConsumer(config)
@@ -46,7 +41,7 @@ def test_an_open_transaction_is_the_end_for_everybody(topics: Topics, open_trans
     assert reader.end_offsets([partition]) == {partition: 4}
     assert consumer.end_offsets(topic) == {partition: 4}
     assert reader.written_offsets([partition])[partition] >= 8  # what it wrote, and what stands behind it
-    assert TopicAdmin(config).lag(config.group_id or "", [topic]) == {partition: 4}
+    assert TopicAdmin(config).lag(config.group_id, [topic]) == {partition: 4}
     reader.follow({partition: None})
     read = []
     until(
@@ -72,7 +67,7 @@ def test_an_open_transaction_is_the_end_for_everybody(topics: Topics, open_trans
 
 def test_a_new_producer_with_the_same_id_frees_what_its_predecessor_left_open(topics: Topics) -> None:
     topic, name = topics.make(), f"pod-{uuid.uuid4().hex}"
-    config = KafkaConfig(topics.bootstrap, transactional_id=name)
+    config = KafkaSettings(bootstrap_servers=topics.bootstrap, transactional_id=name)
     dead = Producer({"bootstrap.servers": topics.bootstrap, "transactional.id": name})
     dead.init_transactions(20)
     dead.begin_transaction()

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from spanstream.consumer.answering.answer import Answerer
 from spanstream.consumer.answering.outcomes import Outcomes
 from spanstream.consumer.answering.prepare import Preparer
-from spanstream.consumer.answering.wiring import kafka_config, open_cache, open_reader
-from spanstream.consumer.broker.kafka import (
-    KafkaConfig,
-    KafkaPartitionReader,
-    KafkaProgressPublisher,
-    TopicAdmin,
-    TopicSpec,
-)
-from spanstream.consumer.broker.protocols import PartitionReader, ProgressPublisher
+from spanstream.consumer.answering.wiring import open_cache, open_reader
+from spanstream.consumer.broker.kafka import KafkaPartitionReader, KafkaProgressPublisher, TopicAdmin
+from spanstream.consumer.broker.protocols import PartitionReader, ProgressPublisher, TopicSpec
 from spanstream.consumer.cli.options import open_settings
 from spanstream.consumer.cli.replay.options import SendingOptions, TopicOptions
 from spanstream.consumer.clock import Clock, SystemClock
@@ -29,7 +23,7 @@ from spanstream.consumer.replay.letters.ledger import ledger_of, parking_of
 from spanstream.consumer.replay.letters.view import SnapshotOpener
 from spanstream.consumer.replay.sending.destinations import Destinations
 from spanstream.consumer.replay.sending.plan import Planner
-from spanstream.consumer.settings import Settings
+from spanstream.consumer.settings import KafkaSettings, Settings
 
 PATIENCE_SECONDS = 60.0
 
@@ -51,7 +45,7 @@ class ReplayContext:
     ledger: str
     parking: str
     group: str
-    config: KafkaConfig
+    kafka: KafkaSettings
     admin: TopicAdmin
     reader: PartitionReader
     opener: SnapshotOpener
@@ -64,7 +58,7 @@ class ReplayContext:
 
     def publisher(self) -> ProgressPublisher:
         """A publisher for the ledger's one holder."""
-        return KafkaProgressPublisher(self.config)
+        return KafkaProgressPublisher(self.kafka)
 
     def planner(self, sending: SendingOptions, run: str, max_attempts: int, parking: str | None = None) -> Planner:
         """Plans as the options say.
@@ -116,20 +110,20 @@ def open_replay(where: TopicOptions) -> Iterator[ReplayContext]:
     topic = where.topic or settings.topics.dead_letters
     ledger = where.ledger or ledger_of(topic)
     group = where.group or settings.replay.group_id or f"{settings.kafka.group_id}.replay"
-    config = replace(
-        kafka_config(settings), group_id=group, group_instance_id=None, transactional_id=f"replay.{ledger}"
+    kafka = settings.kafka.model_copy(
+        update={"group_id": group, "group_instance_id": None, "transactional_id": f"replay.{ledger}"}
     )
-    admin, clock = TopicAdmin(config), SystemClock()
+    admin, clock = TopicAdmin(kafka), SystemClock()
     has_ledger = ledger in admin.describe([ledger])
-    reader, offsets = KafkaPartitionReader(config), KafkaProgressPublisher(config)
-    documents = CurrentDocuments(KafkaPartitionReader(config), settings, clock, PATIENCE_SECONDS)
+    reader, offsets = KafkaPartitionReader(kafka), KafkaProgressPublisher(kafka)
+    documents = CurrentDocuments(KafkaPartitionReader(kafka), settings, clock, PATIENCE_SECONDS)
     topic_id = admin.topic_id(topic)
     opener = SnapshotOpener(
         reader, topic, topic_id, ledger if has_ledger else None, offsets.committed, clock, PATIENCE_SECONDS
     )
     try:
         yield ReplayContext(
-            settings, topic, ledger, parking_of(topic), group, config, admin, reader, opener, documents, clock
+            settings, topic, ledger, parking_of(topic), group, kafka, admin, reader, opener, documents, clock
         )
     finally:
         offsets.close()

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
-from spanstream.consumer.broker.kafka.cluster import Broker
-from spanstream.consumer.broker.kafka.topic_admin import TopicSpec
-from spanstream.consumer.broker.protocols import Partition
+from spanstream.consumer.broker.protocols import BrokerNode, Partition, TopicSpec
 from spanstream.consumer.errors import Retryable, SpanstreamError, Stop
 from spanstream.consumer.operations.doctor import topics as look_at
 from spanstream.consumer.operations.doctor.finding import Check, Finding, failed, ok, said_and_advised, warning
@@ -29,12 +27,12 @@ _TIMEOUTS_PER_LOOK = 3
 
 
 class Brokers(Protocol):
-    """What the brokers say about themselves; `spanstream.consumer.broker.kafka.cluster.Cluster` is one."""
+    """What the brokers say about themselves; `spanstream.consumer.broker.kafka.cluster.KafkaCluster` is one."""
 
-    def brokers(self) -> list[Broker]:
+    def brokers(self) -> list[BrokerNode]:
         """The brokers. Raises `Retryable` on no answer, `Stop` where they refuse."""
 
-    def configuration(self, broker: Broker) -> dict[str, str]:
+    def configuration(self, broker: BrokerNode) -> dict[str, str]:
         """One broker's configuration. Raises as `brokers`."""
 
 

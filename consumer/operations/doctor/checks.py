@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from spanstream.consumer.answering.wiring import kafka_config, open_store
+from spanstream.consumer.answering.wiring import open_store
 from spanstream.consumer.broker.kafka import KafkaPublisher, TopicAdmin
-from spanstream.consumer.broker.kafka.cluster import Cluster
-from spanstream.consumer.broker.kafka.config import KafkaConfig
+from spanstream.consumer.broker.kafka.cluster import KafkaCluster
 from spanstream.consumer.cache.byte_store import ByteStore
 from spanstream.consumer.operations.doctor import machine, store
 from spanstream.consumer.operations.doctor.broker import BrokerAccess, BrokerChecks
@@ -58,23 +56,25 @@ def secrets_of(settings: Settings) -> frozenset[str]:
 
 def broker_access(settings: Settings, timeout_seconds: float) -> BrokerAccess:
     """The Kafka of the settings, asked with less patience than a consumer has."""
-
-    @cache
-    def config() -> KafkaConfig:
-        return replace(
-            kafka_config(settings), request_timeout_seconds=timeout_seconds, publish_timeout_seconds=timeout_seconds
-        )
+    kafka = settings.kafka
 
     def announce() -> None:
         # Beside the consumers' ids: taking one of theirs would end its transaction.
-        beside = f"{settings.kafka.transactional_id or settings.kafka.group_id}.doctor"
-        publisher = KafkaPublisher(replace(config(), transactional_id=beside))
+        beside = f"{kafka.transactional_id or kafka.group_id}.doctor"
+        publisher = KafkaPublisher(
+            kafka.model_copy(update={"transactional_id": beside}), publish_timeout_seconds=timeout_seconds
+        )
         try:
             publisher.prepare()
         finally:
             publisher.close()
 
-    return BrokerAccess(lambda: Cluster(config()), cache(lambda: TopicAdmin(config())), announce, timeout_seconds)
+    return BrokerAccess(
+        lambda: KafkaCluster(kafka, request_timeout_seconds=timeout_seconds),
+        cache(lambda: TopicAdmin(kafka, request_timeout_seconds=timeout_seconds)),
+        announce,
+        timeout_seconds,
+    )
 
 
 def _probing_store(settings: Settings) -> Callable[[], ByteStore | None]:

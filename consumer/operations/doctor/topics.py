@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from spanstream.consumer.broker.kafka.topic_admin import TopicSpec
+from spanstream.consumer.broker.protocols import TopicSpec
 from spanstream.consumer.operations.doctor.finding import Finding, failed, ok, warning
 from spanstream.consumer.settings import TopicSettings
 

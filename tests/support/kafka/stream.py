@@ -20,11 +20,11 @@ from typing import Any
 
 import pytest
 
-from spanstream.consumer.broker.kafka import AtLeastOncePublisher, KafkaConfig, KafkaPartitionReader, TopicAdmin
+from spanstream.consumer.broker.kafka import AtLeastOncePublisher, KafkaPartitionReader, TopicAdmin
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
 from spanstream.consumer.broker.tail import tail
 from spanstream.consumer.operations.topics import topic_specs
-from spanstream.consumer.settings import TopicSettings
+from spanstream.consumer.settings import KafkaSettings, TopicSettings
 from spanstream.models.artifact import MANIFEST
 from spanstream.models.defaults import DEFAULT_ARTIFACT
 from spanstream.schemas.codec import decode_answer
@@ -120,8 +120,8 @@ class Stream:
         self.topics = TopicSettings(**{one: f"{self.name}.{one}" for one in names})
 
     @property
-    def config(self) -> KafkaConfig:
-        return KafkaConfig(self.bootstrap, group_id=self.name)
+    def config(self) -> KafkaSettings:
+        return KafkaSettings(bootstrap_servers=self.bootstrap, group_id=self.name)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from spanstream.consumer.broker.kafka.cluster import Broker
-from spanstream.consumer.broker.kafka.topic_admin import TopicSpec
-from spanstream.consumer.broker.protocols import Partition
+from spanstream.consumer.broker.protocols import BrokerNode, Partition, TopicSpec
 from spanstream.consumer.errors import Retryable, SpanstreamError, Stop
 from spanstream.consumer.operations.doctor import Finding, Level, examine, topics
 from spanstream.consumer.operations.doctor.broker import BrokerAccess, BrokerChecks, consumer_protocol, transactions
@@ -119,13 +117,13 @@ class FakeKafka:
         self._config = dict(config or {})
         self._error = error
 
-    def brokers(self) -> list[Broker]:
+    def brokers(self) -> list[BrokerNode]:
         self.asked.append("brokers")
         if self._error is not None:
             raise self._error
-        return [Broker(1, "broker:9092")]
+        return [BrokerNode(1, "broker:9092")]
 
-    def configuration(self, broker: Broker) -> dict[str, str]:
+    def configuration(self, broker: BrokerNode) -> dict[str, str]:
         self.asked.append(f"configuration of {broker.broker_id}")
         return self._config
 
