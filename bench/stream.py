@@ -31,7 +31,7 @@ from spanstream.consumer.answering.wiring import build, open_reader
 from spanstream.consumer.broker.kafka.at_least_once import AtLeastOncePublisher
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
 from spanstream.consumer.broker.kafka.topic_admin import TopicAdmin
-from spanstream.consumer.broker.tail import tail
+from spanstream.consumer.broker.reading import tail
 from spanstream.consumer.logs import configure_logs
 from spanstream.consumer.operations.publishing import document_record, question_record
 from spanstream.consumer.operations.samples import question_lines, ticket_lines

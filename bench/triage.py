@@ -28,7 +28,7 @@ from bench.stream import broker
 from spanstream.consumer.broker.kafka.at_least_once import AtLeastOncePublisher
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
 from spanstream.consumer.broker.kafka.topic_admin import TopicAdmin
-from spanstream.consumer.broker.tail import tail
+from spanstream.consumer.broker.reading import tail
 from spanstream.consumer.operations.publishing import ticket_record
 from spanstream.consumer.operations.topics import topic_specs, triage_topic_specs
 from spanstream.consumer.settings import HttpSettings, KafkaSettings, Settings, TopicSettings, TriageSettings

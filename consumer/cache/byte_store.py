@@ -1,4 +1,4 @@
-"""What the cache needs of a store of bytes, as a small protocol; `redis_store` is the real one, `MemoryStore` the fake.
+"""A small protocol of a store of bytes; `redis_store` is the real one, `memory_store` stands in for it in tests.
 
 A store may forget anything at any time and may be away at any time: nobody's answer depends on it.
 """
@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
-
-from cachetools import LRUCache
 
 from spanstream.consumer.errors import SpanstreamError
 
@@ -61,30 +59,3 @@ class ByteStore(Protocol):
 
     def close(self) -> None:
         """Let go of the connections; closing twice is harmless."""
-
-
-class MemoryStore:
-    """A `ByteStore` in this process: the fake that runs where no Redis does.
-
-    Args:
-        max_bytes: what all values together may hold; the least recently used goes first.
-        max_value_bytes: larger values are not kept.
-    """
-
-    def __init__(self, *, max_bytes: int = 64 << 20, max_value_bytes: int = 8 << 20) -> None:
-        self._values: LRUCache[str, bytes] = LRUCache(max_bytes, getsizeof=len)
-        self._max_value_bytes = min(max_value_bytes, max_bytes)
-
-    def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
-        """The values that are there."""
-        return {key: self._values[key] for key in keys if key in self._values}
-
-    def set_many(self, items: Mapping[str, bytes]) -> None:
-        """Keep these, over whatever the keys hold."""
-        self._values.update({key: value for key, value in items.items() if len(value) <= self._max_value_bytes})
-
-    def ping(self) -> None:
-        """It is always there."""
-
-    def close(self) -> None:
-        """Nothing to let go of."""

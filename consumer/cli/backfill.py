@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from spanstream.consumer.broker.kafka import KafkaPartitionReader
-from spanstream.consumer.cache.backfill import Backfill, BackfillCounts, RetryingStore
+from spanstream.consumer.cache.backfill import Backfill, BackfillCounts
+from spanstream.consumer.cache.retrying_store import RetryingStore
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.cli.options import ConfigFile, open_settings
 from spanstream.consumer.clock import Clock, Deadline, SystemClock

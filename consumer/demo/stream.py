@@ -13,7 +13,7 @@ from spanstream.consumer.broker.kafka.at_least_once import AtLeastOncePublisher
 from spanstream.consumer.broker.kafka.embedded_broker import EmbeddedBroker
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
 from spanstream.consumer.broker.protocols import Outgoing
-from spanstream.consumer.broker.tail import tail
+from spanstream.consumer.broker.reading import tail
 from spanstream.consumer.demo.triage import run_triage, triage_settings
 from spanstream.consumer.operations.publishing import document_record, question_record
 from spanstream.consumer.operations.samples import question_lines, ticket_lines

@@ -14,7 +14,7 @@ from importlib import resources
 from spanstream.consumer.answering.wiring import Application, build
 from spanstream.consumer.broker.kafka.at_least_once import AtLeastOncePublisher
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
-from spanstream.consumer.broker.tail import tail
+from spanstream.consumer.broker.reading import tail
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.operations.publishing import ticket_record
 from spanstream.consumer.settings import Settings

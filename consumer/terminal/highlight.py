@@ -11,8 +11,8 @@ from rich.style import Style
 from rich.text import Text
 
 from spanstream.consumer.terminal.excerpt import Elided, Kept, excerpt
+from spanstream.consumer.terminal.sanitizing import sanitized
 from spanstream.consumer.terminal.views import AnswerView
-from spanstream.consumer.terminal.visible import visible
 
 OPEN, CLOSE, LEFT_OUT = "⟦", "⟧", "⋯"
 _COLOURS = ("#ffd166", "#7dd3fc", "#a7e08b", "#f5a3c7", "#c4b5fd")
@@ -89,7 +89,7 @@ def _append(result: Text, text: str, piece: Kept, marks: Iterable[_Mark], *, bra
         style = over[0].style if over else Style.null()
         if brackets:
             result.append(OPEN * sum(mark.char_start == start for mark in over))
-        result.append(visible(text[start:end]), style)
+        result.append(sanitized(text[start:end]), style)
         for mark in (mark for mark in over if mark.char_end == end):
             result.append(CLOSE if brackets else "")
             result.append(mark.superscript, number_style(mark.numbers[0]))

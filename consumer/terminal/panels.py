@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from spanstream.consumer.terminal.highlight import LEFT_OUT, highlighted, number_style
+from spanstream.consumer.terminal.sanitizing import sanitized_line
 from spanstream.consumer.terminal.views import AnswerView, DeadLetterView, DemoSummary, TicketView
-from spanstream.consumer.terminal.visible import visible_line
 
 MAX_ROWS = 14  # of a ticket's text, before it is abbreviated
 _FRAME_CELLS = 4  # a panel's two borders and its padding
@@ -71,10 +71,10 @@ class DeadLetterPanel:
         del console, options
         view = self.view
         grid = _grid()
-        grid.add_row(Text("reason", _DIM), Text(visible_line(view.reason), _POOR + _TITLE))
-        grid.add_row(Text("detail", _DIM), Text(visible_line(view.detail)))
-        grid.add_row(Text("stage", _DIM), Text(visible_line(view.stage)))
-        origin = f"{visible_line(view.topic)}, partition {view.partition}, offset {view.offset}"
+        grid.add_row(Text("reason", _DIM), Text(sanitized_line(view.reason), _POOR + _TITLE))
+        grid.add_row(Text("detail", _DIM), Text(sanitized_line(view.detail)))
+        grid.add_row(Text("stage", _DIM), Text(sanitized_line(view.stage)))
+        origin = f"{sanitized_line(view.topic)}, partition {view.partition}, offset {view.offset}"
         grid.add_row(Text("came from", _DIM), Text(origin))
         grid.add_row(Text("key", _DIM), _key(view.key))
         grid.add_row(Text("begins", _DIM), _dump(view.value))
@@ -105,9 +105,9 @@ class SummaryPanel:
         _figure(work, "windows read", f"{s.windows_read:,}")
         _figure(work, "found in memory", f"{s.memory_hits:,}")
         _figure(work, "tokenized", f"{s.tokenizations:,}")
-        _figure(model, "model", visible_line(s.model_name))
-        _figure(model, "version", visible_line(s.model_version))
-        _figure(model, "precision", visible_line(s.precision))
+        _figure(model, "model", sanitized_line(s.model_name))
+        _figure(model, "version", sanitized_line(s.model_version))
+        _figure(model, "precision", sanitized_line(s.precision))
         _figure(model, "first answer", f"{s.first_answer_seconds:.1f} s after the start")
         columns = Table.grid(expand=True, padding=(0, 2))
         for ratio in (2, 2, 3):
@@ -121,9 +121,9 @@ def _colourless(console: Console) -> bool:
 
 
 def _title(name: str, rest: str, style: Style = _NAME) -> Text:
-    title = Text.assemble((visible_line(name), style + _TITLE), overflow="ellipsis", no_wrap=True)
+    title = Text.assemble((sanitized_line(name), style + _TITLE), overflow="ellipsis", no_wrap=True)
     if rest:
-        title.append(f" · {visible_line(rest)}", _PLAIN)
+        title.append(f" · {sanitized_line(rest)}", _PLAIN)
     return title
 
 
@@ -155,7 +155,7 @@ def _answers(view: TicketView, *, plain: bool) -> Table:
     for number, answer in enumerate(view.answers, start=1):
         table.add_row(
             Text(str(number), number_style(number)),
-            Text(visible_line(answer.question)),
+            Text(sanitized_line(answer.question)),
             _answer(answer),
             _confidence(answer.confidence, declined=answer.answer is None, plain=plain),
         )
@@ -165,10 +165,10 @@ def _answers(view: TicketView, *, plain: bool) -> Table:
 def _answer(view: AnswerView) -> Text:
     """The answer, verbatim but on one line; or that there is none, and what came closest."""
     if view.answer:
-        return Text(visible_line(view.answer.text), _TITLE)
+        return Text(sanitized_line(view.answer.text), _TITLE)
     declined = Text.assemble(("declined", _DECLINED))
     if view.candidate:
-        candidate = visible_line(view.candidate.text)
+        candidate = sanitized_line(view.candidate.text)
         short = candidate if len(candidate) <= _CANDIDATE_CHARS else f"{candidate[: _CANDIDATE_CHARS - 1]}…"
         declined.append(f"  “{short}”?", _DIM)
     return declined
@@ -186,7 +186,7 @@ def _confidence(confidence: float, *, declined: bool, plain: bool) -> Text:
 def _key(key: bytes | None) -> Text:
     if key is None:
         return Text("none", _DIM)
-    return Text(visible_line(key[: _DUMP_BYTES * _DUMP_ROWS].decode(errors="backslashreplace")))
+    return Text(sanitized_line(key[: _DUMP_BYTES * _DUMP_ROWS].decode(errors="backslashreplace")))
 
 
 def _dump(value: bytes | None) -> Text:

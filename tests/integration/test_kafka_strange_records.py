@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spanstream.consumer.broker.kafka import KafkaPartitionReader
 from spanstream.consumer.broker.protocols import UNREADABLE_HEADERS
-from spanstream.consumer.broker.tail import tail
+from spanstream.consumer.broker.reading import tail
 from spanstream.consumer.settings import KafkaSettings
 from tests.support.kafka.kafka_fixtures import Topics
 from tests.support.kafka.raw_producer import send_with_header_name

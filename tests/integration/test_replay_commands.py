@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from spanstream.consumer.broker.kafka import AtLeastOncePublisher, KafkaPartitionReader, TopicAdmin
 from spanstream.consumer.broker.protocols import Headers, Outgoing, Partition, Record
-from spanstream.consumer.broker.tail import tail
+from spanstream.consumer.broker.reading import tail
 from spanstream.consumer.cli.program import app
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.operations.topics import topic_specs

@@ -18,7 +18,7 @@ from spanstream.consumer.cli.replay.workbench import ReplayContext, open_checker
 from spanstream.consumer.replay.check import NOT_CHECKED, PASSED, Verdict
 from spanstream.consumer.replay.letters.selection import LetterState, Selection
 from spanstream.consumer.replay.sending.plan import Planner, Step
-from spanstream.consumer.terminal.visible import visible_line
+from spanstream.consumer.terminal.sanitizing import sanitized_line
 
 # What is checked is whether a record passes, however often it was tried.
 _NO_MATTER_HOW_OFTEN = 2**31
@@ -84,7 +84,7 @@ def _table(counts: Counter[str], samples: dict[str, Verdict]) -> Table:
     for outcome, count in counts.most_common():
         sample = samples[outcome]
         place = f"{sample.letter.record.partition.number}/{sample.letter.record.offset}"
-        table.add_row(*(Text(visible_line(cell)) for cell in (outcome, f"{count:,}", place, sample.detail)))
+        table.add_row(*(Text(sanitized_line(cell)) for cell in (outcome, f"{count:,}", place, sample.detail)))
     return table
 
 
@@ -95,5 +95,5 @@ def _line(verdict: Verdict) -> dict[str, Any]:
 
 
 def _said(verdict: Verdict) -> str:
-    detail = f"  ({visible_line(verdict.detail)})" if verdict.detail else ""
-    return f"{verdict.letter.place}  {visible_line(verdict.letter.reason)} -> {verdict.outcome}{detail}"
+    detail = f"  ({sanitized_line(verdict.detail)})" if verdict.detail else ""
+    return f"{verdict.letter.place}  {sanitized_line(verdict.letter.reason)} -> {verdict.outcome}{detail}"

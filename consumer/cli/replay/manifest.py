@@ -11,11 +11,11 @@ from typing import Annotated
 import typer
 
 from spanstream.consumer.broker.protocols import Partition, Record
+from spanstream.consumer.broker.reading import read_records
 from spanstream.consumer.cli.options import ConfigFile
 from spanstream.consumer.cli.replay.options import TopicOptions
 from spanstream.consumer.cli.replay.workbench import PATIENCE_SECONDS, open_replay
 from spanstream.consumer.errors import Stop
-from spanstream.consumer.replay.letters.reading import read
 from spanstream.consumer.replay.sending.manifest import RunManifest, read_manifest
 from spanstream.consumer.replay.sending.verify import Discrepancy, VerificationReport, verify
 
@@ -38,7 +38,7 @@ def manifest(
     with open_replay(where) as bench:
 
         def reading(starts: Mapping[Partition, int], ends: Mapping[Partition, int]) -> Iterator[Record]:
-            return read(bench.reader, starts, ends, clock=bench.clock, patience_seconds=PATIENCE_SECONDS)
+            return read_records(bench.reader, starts, ends, clock=bench.clock, patience_seconds=PATIENCE_SECONDS)
 
         report = verify(found, bench.reader, reading)
     if as_json:

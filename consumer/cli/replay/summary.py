@@ -15,7 +15,7 @@ from spanstream.consumer.cli.replay.options import TopicOptions, selection, wher
 from spanstream.consumer.cli.replay.workbench import open_replay
 from spanstream.consumer.replay.letters.selection import LetterState, Selection
 from spanstream.consumer.replay.letters.summary import DIMENSIONS, LetterSummary, iso
-from spanstream.consumer.terminal.visible import visible_line
+from spanstream.consumer.terminal.sanitizing import sanitized_line
 
 
 @with_options(where=where, selection=selection)
@@ -54,5 +54,5 @@ def _table(found: LetterSummary, dimension: str) -> Table:
         place = "" if sample is None else f"{sample.record.partition.number}/{sample.record.offset}"
         times = ((iso(at) or "")[:19] for at in (group.oldest_ms, group.newest_ms))
         cells = (name, f"{group.count:,}", *times, place, "" if sample is None else sample.detail)
-        table.add_row(*(Text(visible_line(cell)) for cell in cells))
+        table.add_row(*(Text(sanitized_line(cell)) for cell in cells))
     return table

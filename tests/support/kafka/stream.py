@@ -22,7 +22,7 @@ import pytest
 
 from spanstream.consumer.broker.kafka import AtLeastOncePublisher, KafkaPartitionReader, TopicAdmin
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
-from spanstream.consumer.broker.tail import tail
+from spanstream.consumer.broker.reading import tail
 from spanstream.consumer.operations.topics import topic_specs
 from spanstream.consumer.settings import KafkaSettings, TopicSettings
 from spanstream.models.artifact import MANIFEST

@@ -8,8 +8,10 @@ import pytest
 
 from spanstream.consumer.broker.memory.broker import MemoryBroker
 from spanstream.consumer.broker.protocols import Outgoing
-from spanstream.consumer.cache.backfill import Backfill, BackfillCounts, RetryingStore
-from spanstream.consumer.cache.byte_store import MemoryStore, StoreFailure, StoreUnavailable
+from spanstream.consumer.cache.backfill import Backfill, BackfillCounts
+from spanstream.consumer.cache.byte_store import StoreFailure, StoreUnavailable
+from spanstream.consumer.cache.memory_store import MemoryStore
+from spanstream.consumer.cache.retrying_store import RetryingStore
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.errors import Retryable, Stop
 from spanstream.models.text import token_codec

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spanstream.consumer.cache.byte_store import MemoryStore, StoreFailure, StoreUnavailable
+from spanstream.consumer.cache.byte_store import StoreFailure, StoreUnavailable
+from spanstream.consumer.cache.memory_store import MemoryStore
 from spanstream.consumer.cache.token_cache import Counts, TokenCache
 from spanstream.models.errors import BadCacheEntry
 from spanstream.models.text import token_codec

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from spanstream.consumer.cache.byte_store import ByteStore, MemoryStore, StoreFailure, StoreUnavailable
+from spanstream.consumer.cache.byte_store import ByteStore, StoreFailure, StoreUnavailable
+from spanstream.consumer.cache.memory_store import MemoryStore
 from spanstream.consumer.cli.program import app
 from spanstream.consumer.errors import Retryable, Stop
 from spanstream.consumer.operations.doctor import Check, Finding, Level, examine, machine, store

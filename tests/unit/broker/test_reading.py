@@ -8,7 +8,7 @@ import pytest
 
 from spanstream.consumer.broker.memory.broker import MemoryBroker
 from spanstream.consumer.broker.protocols import Outgoing, Partition
-from spanstream.consumer.broker.tail import tail
+from spanstream.consumer.broker.reading import tail
 from spanstream.consumer.errors import Stop
 
 TOPIC = "t"

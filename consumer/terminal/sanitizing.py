@@ -20,14 +20,14 @@ _UNSAFE = re.compile(
 )
 
 
-def visible(text: str) -> str:
+def sanitized(text: str) -> str:
     """`text` as it can be shown: CR LF as one line end, tabs as spaces, no character that a terminal obeys."""
     return _UNSAFE.sub(_picture, text.replace("\r\n", "\n")).replace("\t", " " * _TAB_CELLS)
 
 
-def visible_line(text: str) -> str:
+def sanitized_line(text: str) -> str:
     """The same on one line: what stands in a cell or a title."""
-    return " ".join(visible(text).split())
+    return " ".join(sanitized(text).split())
 
 
 def _picture(match: re.Match[str]) -> str:
