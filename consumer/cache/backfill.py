@@ -122,17 +122,17 @@ class Backfill:
         for partition in partitions:
             if begins[partition] < ends[partition]:
                 self._fill(partition, begins[partition], ends[partition])
-        return self.tally
+        return self.counts
 
     @property
-    def tally(self) -> BackfillCounts:
-        """How far it is."""
-        counts, distinct, too_large = self.cache.counts, len(self._seen), self.store.too_large
+    def counts(self) -> BackfillCounts:
+        """Tells how far it is."""
+        texts, distinct, too_large = self.cache.counts, len(self._seen), self.store.too_large
         return BackfillCounts(
             documents=self._documents,
             distinct=distinct,
-            already_there=counts.hits_store,
-            written=counts.misses - too_large,
+            already_there=texts.hits_store,
+            written=texts.misses - too_large,
             too_large=too_large,
             bad=dict(self._bad),
             offsets_done=self._offsets_done,
@@ -190,7 +190,7 @@ class Backfill:
     def _write(self, batch: Mapping[str, str]) -> None:
         if batch:
             self.cache.get_many(batch)
-        self.watch(self.tally)
+        self.watch(self.counts)
 
     def _read(self, partition: Partition, begin: int, end: int) -> Iterator[Record]:
         """The partition up to this end.
@@ -202,4 +202,4 @@ class Backfill:
             self.reader, {partition: begin}, {partition: end}, clock=self.clock, patience_seconds=self.patience_seconds
         ):
             yield from batch
-            self.watch(self.tally)
+            self.watch(self.counts)

@@ -12,9 +12,9 @@ from typing import Any
 import typer
 
 from spanstream.consumer.cli.replay.options import SendingOptions
-from spanstream.consumer.cli.replay.watch import watch
 from spanstream.consumer.cli.replay.workbench import PATIENCE_SECONDS, ReplayContext
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.replay.display.progress import show_replay
 from spanstream.consumer.replay.letters.ledger import Entries
 from spanstream.consumer.replay.letters.letter import sha256_of_bytes
 from spanstream.consumer.replay.letters.selection import Selection
@@ -85,7 +85,7 @@ class ReplayJob:
         """
         bench, planner = self.bench, self.planner
         path = how.manifest or Path(f"replay-{planner.run}.jsonl")
-        with ManifestWriter(path) as books, watch(self.found.to_send, bench.clock) as watcher:
+        with ManifestWriter(path) as books, show_replay(self.found.to_send, bench.clock) as watcher:
             books.begin(self._facts())
             replay = ReplayRun(
                 opener=bench.opener,

@@ -225,7 +225,7 @@ def test_a_store_that_stays_away_or_refuses_ends_it_with_the_reason(
     with pytest.raises(Stop, match=reason.value):
         run.run()
     assert len(world.store.failures) == 9
-    assert run.tally.written == 0
+    assert run.counts.written == 0
 
 
 def test_before_the_work_begins_a_store_is_asked_once_only(world: World) -> None:
