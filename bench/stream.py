@@ -34,7 +34,7 @@ from spanstream.consumer.broker.kafka.topic_admin import TopicAdmin
 from spanstream.consumer.broker.reading import tail
 from spanstream.consumer.logs import configure_logs
 from spanstream.consumer.operations.publishing import document_record, question_record
-from spanstream.consumer.operations.samples import question_lines, ticket_lines
+from spanstream.consumer.operations.samples import sample_documents, sample_questions
 from spanstream.consumer.operations.topics import topic_specs
 from spanstream.consumer.settings import (
     CacheSettings,
@@ -98,8 +98,8 @@ def main() -> None:
 def _work(copies: int) -> Work:
     """The demo's tickets and questions, copied; each copy begins with a line that makes its text its own."""
     limits = Limits()
-    tickets = [decode_document(line, limits) for line in ticket_lines()]
-    questions = [decode_question(line, limits) for line in question_lines()]
+    tickets = [decode_document(line, limits) for line in sample_documents()]
+    questions = [decode_question(line, limits) for line in sample_questions()]
     documents: list[Document] = []
     asked: list[Question] = []
     for copy in range(copies):

@@ -25,7 +25,7 @@ class Patience:
         self._deadline = Deadline(clock, seconds)
 
     def check(self, *, moved: bool, where: str) -> None:
-        """Wait anew where something moved.
+        """Waits anew where something moved.
 
         Raises:
             Retryable: nothing moved for as long as patience lasts; the text says `where`.
@@ -44,7 +44,7 @@ def read_batches(
     clock: Clock,
     patience_seconds: float,
 ) -> Iterator[list[Record]]:
-    """The records of one partition after the other, from its start up to its end (exclusive).
+    """Reads one partition after the other, from its start up to its end (exclusive).
 
     The order is the same every time. What retention takes away on the way is not there; the reading goes on behind it.
     A batch is what one poll brought, and may be empty.
@@ -84,13 +84,13 @@ def read_records(
     clock: Clock,
     patience_seconds: float,
 ) -> Iterator[Record]:
-    """As `read_batches`, record by record."""
+    """Reads as `read_batches`, record by record."""
     for batch in read_batches(reader, starts, ends, clock=clock, patience_seconds=patience_seconds):
         yield from batch
 
 
 def read_topic(reader: PartitionReader, topic: str, *, clock: Clock, patience_seconds: float) -> Iterator[Record]:
-    """Everything that stands in a topic now.
+    """Reads everything that stands in a topic now.
 
     Raises:
         Retryable: as `read_batches`.
@@ -102,7 +102,7 @@ def read_topic(reader: PartitionReader, topic: str, *, clock: Clock, patience_se
 
 
 def tail(reader: PartitionReader, topic: str, *, follow: bool = False) -> Iterator[Record]:
-    """Every record of the topic from its beginning, all partitions at once, oldest first within each.
+    """Reads every record of the topic from its beginning, all partitions at once, oldest first within each.
 
     Args:
         reader: made for this; it follows nothing else.

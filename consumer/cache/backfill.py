@@ -109,7 +109,7 @@ class Backfill:
     _started: float = 0.0
 
     def run(self) -> BackfillCounts:
-        """Read everything that is there now, and write what the store does not have.
+        """Reads everything that is there now, and writes what the store does not have.
 
         Raises:
             Retryable: Kafka did not answer in time.
@@ -156,7 +156,7 @@ class Backfill:
         self._offsets_done = done_before + end - begin
 
     def _latest(self, partition: Partition, begin: int, end: int) -> dict[bytes, int]:
-        """The offset of each key's latest record; tombstones' and superseded ones are not in it."""
+        """Returns the offset of each key's latest record; tombstones' and superseded ones are not in it."""
         latest: dict[bytes, int] = {}
         for record in self._read(partition, begin, end):
             if record.key is None:
@@ -168,7 +168,7 @@ class Backfill:
         return latest
 
     def _document(self, record: Record, latest: Mapping[bytes, int]) -> Document | None:
-        """The document, if this is the latest record of its key and can be read."""
+        """Returns the document, if this is the latest record of its key and can be read."""
         if record.value is None or (record.key is not None and latest.get(record.key) != record.offset):
             return None
         try:
@@ -193,7 +193,7 @@ class Backfill:
         self.watch(self.counts)
 
     def _read(self, partition: Partition, begin: int, end: int) -> Iterator[Record]:
-        """The partition up to this end.
+        """Reads the partition up to this end.
 
         Raises:
             Retryable: nothing came for as long as patience lasts.

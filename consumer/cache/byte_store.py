@@ -1,4 +1,4 @@
-"""A small protocol of a store of bytes; `redis_store` is the real one, `memory_store` stands in for it in tests.
+"""Describes a store of bytes, as a small protocol; `redis_store` is the real one, `memory_store` is for tests.
 
 A store may forget anything at any time and may be away at any time: nobody's answer depends on it.
 """
@@ -41,21 +41,21 @@ class ByteStore(Protocol):
     """Values by key, where one key never has two right values: what is lost can be made again."""
 
     def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
-        """The values that are there; a key that is absent or holds something that is no value is left out.
+        """Returns the values that are there; a key that is absent or holds something that is no value is left out.
 
         Raises:
             StoreUnavailable: nothing is known about any of the keys.
         """
 
     def set_many(self, items: Mapping[str, bytes]) -> None:
-        """Keep these for a while, over whatever the keys hold; values larger than the store's limit are left out.
+        """Keeps these for a while, over whatever the keys hold; values larger than the store's limit are left out.
 
         Raises:
             StoreUnavailable: any of them may not have been kept.
         """
 
     def ping(self) -> None:
-        """Ask the store whether it is there. Raises `StoreUnavailable` with the reason why not."""
+        """Asks the store whether it is there. Raises `StoreUnavailable` with the reason why not."""
 
     def close(self) -> None:
-        """Let go of the connections; closing twice is harmless."""
+        """Lets go of the connections; closing twice is harmless."""

@@ -20,15 +20,15 @@ class MemoryStore:
         self._max_value_bytes = min(max_value_bytes, max_bytes)
 
     def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
-        """The values that are there."""
+        """Returns the values that are there."""
         return {key: self._values[key] for key in keys if key in self._values}
 
     def set_many(self, items: Mapping[str, bytes]) -> None:
-        """Keep these, over whatever the keys hold."""
+        """Keeps these, over whatever the keys hold."""
         self._values.update({key: value for key, value in items.items() if len(value) <= self._max_value_bytes})
 
     def ping(self) -> None:
-        """It is always there."""
+        """Does nothing: this store is always there."""
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Does nothing: nothing is held."""

@@ -1,4 +1,4 @@
-"""Waits for a store that is away for a moment: for work that nobody's answer waits for."""
+"""Waits for a store that is away for a moment; for work whose result nobody waits for."""
 
 from __future__ import annotations
 
@@ -44,23 +44,23 @@ class RetryingStore:
         )
 
     def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
-        """The values that are there; none where they are to be written anew."""
+        """Returns the values that are there; none where they are to be written anew."""
         return {} if self._force else self._insist(lambda: self._store.get_many(keys))
 
     def set_many(self, items: Mapping[str, bytes]) -> None:
-        """Keep these."""
+        """Keeps these."""
         self._insist(lambda: self._store.set_many(items))
         self.too_large += sum(len(value) > self._max_value_bytes for value in items.values())
 
     def ping(self) -> None:
-        """Ask once: before the work begins, it is better to fail at once."""
+        """Asks once: before the work begins, it is better to fail at once."""
         try:
             self._store.ping()
         except StoreUnavailable as error:
             raise Stop(str(error)) from error
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Lets go of the store."""
         self._store.close()
 
     def _insist(self, ask: Callable[[], _T]) -> _T:

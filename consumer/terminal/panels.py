@@ -1,7 +1,9 @@
-"""Panels for a terminal or a picture: a ticket with its answers, a dead letter, the totals.
+"""Draws panels for a terminal or a picture: a ticket with its answers, a dead letter, the totals.
 
 All text from outside becomes a rich `Text` of visible characters; rich's markup is never read from it.
 """
+
+from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -139,7 +141,7 @@ def _figure(grid: Table, name: str, value: str, style: Style | None = None) -> N
 
 
 def _windows(answers: tuple[AnswerView, ...]) -> Text | None:
-    """How much of the document was read for the question that read most of it."""
+    """Tells how much of the document was read for the question that read most of it."""
     if not answers:
         return None
     read, total = max((answer.windows_read, answer.windows_total) for answer in answers)
@@ -163,7 +165,7 @@ def _answers(view: TicketView, *, plain: bool) -> Table:
 
 
 def _answer(view: AnswerView) -> Text:
-    """The answer, verbatim but on one line; or that there is none, and what came closest."""
+    """Returns the answer, verbatim but on one line; or that there is none, and what came closest."""
     if view.answer:
         return Text(sanitized_line(view.answer.text), _TITLE)
     declined = Text.assemble(("declined", _DECLINED))
@@ -175,7 +177,7 @@ def _answer(view: AnswerView) -> Text:
 
 
 def _confidence(confidence: float, *, declined: bool, plain: bool) -> Text:
-    """A bar and the number; halves of a cell are told apart."""
+    """Returns a bar and the number; halves of a cell are told apart."""
     style = _DIM if declined else _GOOD if confidence >= _SURE else _FAIR if confidence >= _LIKELY else _POOR
     halves = round(min(max(confidence, 0.0), 1.0) * _BAR_CELLS * 2)
     bar = "━" * (halves // 2) + "╸" * (halves % 2)
@@ -190,7 +192,7 @@ def _key(key: bytes | None) -> Text:
 
 
 def _dump(value: bytes | None) -> Text:
-    """The first bytes, in hexadecimal and as ASCII, and how many there are besides."""
+    """Returns the first bytes, in hexadecimal and as ASCII, and how many there are besides."""
     if value is None:
         return Text("no value", _DIM)
     dump = Text(overflow="fold")

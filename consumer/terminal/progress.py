@@ -37,7 +37,7 @@ class ProgressStep:
 def show_progress(
     step_of: Callable[[_Counts], ProgressStep], tell: Callable[[_Counts], None]
 ) -> Iterator[Callable[[_Counts], None]]:
-    """What to call with the work's own counts, as often as they change.
+    """Gives a function to call with the work's own counts, as often as they change.
 
     Args:
         step_of: what the bar shows for them.
@@ -71,7 +71,7 @@ def show_progress(
 
 @contextmanager
 def show_stages() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
-    """What to call with the name and the size of each stage; it returns what to call with how much more is done.
+    """Gives a function to call with each stage's name and size; it returns one to call with how much more is done.
 
     Without a terminal nothing is shown.
     """
@@ -94,7 +94,7 @@ def show_stages() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
 def at_intervals(
     tell: Callable[[_Counts], None], clock: Clock, *, seconds: float, first_seconds: float | None = None
 ) -> Callable[[_Counts], None]:
-    """`tell`, but at most once in so many seconds.
+    """Returns a function that calls `tell`, but at most once in so many seconds.
 
     Args:
         tell: says how far the work is.
@@ -118,7 +118,7 @@ def _same(step: ProgressStep) -> ProgressStep:
 
 
 def _ignore(_: ProgressStep) -> None:
-    """Say nothing."""
+    """Says nothing."""
 
 
 def _is_terminal() -> bool:

@@ -51,7 +51,7 @@ class Worker(Ownership):
                 self._turn()
             self.consumer.close()
             self.publisher.close()
-        except BaseException as exc:  # noqa: BLE001 - the test's own thread looks at it
+        except BaseException as exc:  # noqa: BLE001  the test's own thread looks at it
             self.failure.append(exc)
 
     def _turn(self) -> None:
@@ -83,7 +83,7 @@ class Crowd:
         self._config = config
         self._answers = answers
         self._questions = questions
-        self._dice = random.Random(7)  # noqa: S311 - the same disturbances in every run
+        self._dice = random.Random(7)  # noqa: S311  the same disturbances in every run
         self._gone: list[Worker] = []
         self._workers = [self._start() for _ in range(3)]
 

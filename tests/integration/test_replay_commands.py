@@ -216,7 +216,7 @@ def test_headers_that_are_not_utf8_are_one_line_and_do_not_stop_the_others(desk:
 def test_a_topic_emptied_by_retention_on_the_way_is_one_line(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(3):
         desk.letter(f"q{number}")
-    from spanstream.consumer.cli.replay.job import ReplayJob  # noqa: PLC0415 - what is cut in the middle
+    from spanstream.consumer.cli.replay.job import ReplayJob  # noqa: PLC0415  what is cut in the middle
 
     send = ReplayJob.send
 
@@ -230,7 +230,7 @@ def test_a_topic_emptied_by_retention_on_the_way_is_one_line(desk: Desk, monkeyp
 
 
 def empty(desk: Desk) -> None:
-    from confluent_kafka import TopicPartition  # noqa: PLC0415 - a test's own way to a broker
+    from confluent_kafka import TopicPartition  # noqa: PLC0415  a test's own way to a broker
     from confluent_kafka.admin import AdminClient  # noqa: PLC0415
 
     client = AdminClient({"bootstrap.servers": desk.topics.bootstrap})

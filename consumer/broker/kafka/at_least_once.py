@@ -42,7 +42,7 @@ class AtLeastOncePublisher:
         self._producer: DeadlineProducer | None = None
 
     def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
-        """Publish all records, then commit all offsets.
+        """Publishes all records, then commits all offsets.
 
         Raises:
             Retryable: not done; some of it may be visible, and will be again.
@@ -69,7 +69,7 @@ class AtLeastOncePublisher:
         self._member.commit(offsets)
 
     def close(self) -> None:
-        """Let go of the connections, and of what was not sent."""
+        """Lets go of the connections, and of what was not sent."""
         if self._producer is not None:
             self._producer.discard()
             self._producer = None

@@ -50,7 +50,7 @@ class KafkaCluster:
         self._client = new_admin_client(admin_properties(settings), self._client_errors)
 
     def brokers(self) -> list[BrokerNode]:
-        """The brokers, in the order of their ids.
+        """Returns the brokers, in the order of their ids.
 
         Raises:
             Retryable: no answer in time.
@@ -63,7 +63,7 @@ class KafkaCluster:
         )
 
     def configuration(self, broker: BrokerNode) -> dict[str, str]:
-        """The broker's configuration as it stands, without what it keeps secret.
+        """Returns the broker's configuration as it stands, without what it keeps secret.
 
         Raises:
             Retryable: no answer in time.

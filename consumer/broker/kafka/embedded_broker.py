@@ -45,7 +45,7 @@ class EmbeddedBroker:
         self._host = None
 
     def create_topics(self, names: Iterable[str]) -> dict[str, int]:
-        """Create topics; returns the number of partitions of each, which is the broker's choice.
+        """Creates topics; returns the number of partitions of each, which is the broker's choice.
 
         Raises:
             Retryable: the broker is not there.

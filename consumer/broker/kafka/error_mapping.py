@@ -64,7 +64,7 @@ UNKNOWN_TOPIC = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN
 
 
 def map_error(error: KafkaError, doing: str) -> SpanstreamError:
-    """The shell's error for a Kafka error; `doing` names the act and its topic, as in "publishing to qa.answers"."""
+    """Maps a Kafka error to one of ours; `doing` names the act and its topic, as in "publishing to qa.answers"."""
     text = f"Kafka refused {doing}: {error.str()} ({error.name()})"
     if error.code() in _FENCED:
         return Fenced(text)
@@ -108,7 +108,7 @@ class ClientErrors:
         librdkafka_log.log(level, text)
 
     def raise_refusal(self) -> None:
-        """Raise what the broker refused, if anything.
+        """Raises what the broker refused, if anything.
 
         Raises:
             Stop: the broker refused this client (authentication, authorization).
@@ -117,6 +117,6 @@ class ClientErrors:
             raise self._refusal
 
     def no_answer(self, doing: str) -> Retryable:
-        """The error for an answer that did not come in time, with the last thing heard about why."""
+        """Returns the error for an answer that did not come in time, with the last thing heard about why."""
         because = f" (last heard: {self._latest})" if self._latest else ""
         return Retryable(f"no answer from Kafka at {self._servers} to {doing} in time{because}")

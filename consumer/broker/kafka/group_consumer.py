@@ -45,7 +45,7 @@ class KafkaGroupConsumer:
         self._consumer = new_consumer(member_properties(settings), self._client_errors)
 
     def subscribe(self, topics: Sequence[str], listener: RebalanceListener) -> None:
-        """Join the group; the assignment comes in a later `poll`."""
+        """Joins the group; the assignment comes in a later `poll`."""
         self._listener = listener
         self._unseen = dict.fromkeys(topics, time.monotonic())
         self._consumer.subscribe(
@@ -53,7 +53,7 @@ class KafkaGroupConsumer:
         )
 
     def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:
-        """Up to `max_records`, waiting at most the timeout for the first one; returns early where a partition ended.
+        """Returns up to `max_records`; waits at most the timeout for the first one, or until a partition ended.
 
         Raises:
             Stop: the broker refuses this client for good (authentication, authorization, unknown topic).
@@ -71,23 +71,23 @@ class KafkaGroupConsumer:
         return taken
 
     def pause(self, partitions: Iterable[Partition]) -> None:
-        """Stop fetching from these; what is not owned is passed over."""
+        """Stops fetching from these; what is not owned is passed over."""
         owned = self._owned(partitions)
         if owned:
             self._consumer.pause(owned)
 
     def resume(self, partitions: Iterable[Partition]) -> None:
-        """Fetch again, from the record after the last one that `poll` returned."""
+        """Fetches again, from the record after the last one that `poll` returned."""
         owned = self._owned(partitions)
         if owned:
             self._consumer.resume(owned)
 
     def position(self, partition: Partition) -> int | None:
-        """The next offset `poll` would return, past transaction markers where the end was reached."""
+        """Returns the next offset `poll` would return, past transaction markers where the end was reached."""
         return self._next_offsets.get(partition)
 
     def end_offsets(self, topic: str) -> dict[Partition, int]:
-        """Where each partition ends now, before any open transaction.
+        """Tells where each partition ends now, before any open transaction.
 
         Raises:
             Retryable: the broker did not answer in time.
@@ -98,7 +98,7 @@ class KafkaGroupConsumer:
         return edge_offsets(self._consumer, partitions, LATEST, timeout, self._client_errors)
 
     def close(self) -> None:
-        """Leave the group (`on_revoked` runs first). Calling it again does nothing."""
+        """Leaves the group (`on_revoked` runs first). Calling it again does nothing."""
         if not self._closed:
             try:
                 checked_call(self._consumer.close)
@@ -107,7 +107,7 @@ class KafkaGroupConsumer:
             self._closed = True
 
     def committed(self, partitions: Iterable[Partition], timeout_seconds: float) -> dict[Partition, int | None]:
-        """The group's committed offsets; waits for transactions on their way to be settled.
+        """Returns the group's committed offsets; waits for transactions on their way to be settled.
 
         Raises:
             Retryable: no answer, or not settled, in time.
@@ -131,7 +131,7 @@ class KafkaGroupConsumer:
     # What a publisher needs of the member whose offsets it commits.
 
     def group_metadata(self, partitions: Iterable[Partition]) -> Any:  # noqa: ANN401  librdkafka's, without a type
-        """Group, generation and member under which these partitions are owned, for a transaction (KIP-447).
+        """Returns group, generation and member under which these partitions are owned, for a transaction (KIP-447).
 
         Under the classic protocol it is the one of the assignment, not of this moment: librdkafka may have forgotten
         the name of a member that was expelled, and is not told of it before the next poll. Under KIP-848 the epoch
@@ -144,7 +144,7 @@ class KafkaGroupConsumer:
         return self._consumer.consumer_group_metadata() if self._incremental else self._generation
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
-        """Commit now, outside any transaction.
+        """Commits now, outside any transaction.
 
         librdkafka takes no timeout here: a coordinator that is gone would hold it for the session timeout. So the
         coordinator is asked something first, with the timeout; one that dies right after holds it that long.
@@ -207,7 +207,7 @@ class KafkaGroupConsumer:
         _log.warning("kafka_consumer_error", code=error.name(), detail=error.str())
 
     def _look_for_topics(self, timeout_seconds: float) -> None:
-        """Ask for one of the topics that were not seen yet: under KIP-848 nobody says that a topic does not exist.
+        """Asks for one of the topics that were not seen yet: under KIP-848 nobody says that a topic does not exist.
 
         A broker that has just started, or a topic that was just created, gets a moment.
         """
@@ -262,5 +262,5 @@ class KafkaGroupConsumer:
 
 
 def _not_fenced(error: SpanstreamError) -> SpanstreamError:
-    """A question from a member that was expelled is no harm done: the next poll tells what was lost."""
+    """Makes `Fenced` retryable for a mere question: the next poll tells an expelled member what it lost."""
     return Retryable(str(error)) if isinstance(error, Fenced) else error

@@ -23,7 +23,7 @@ _GRACE_SECONDS = 3.0
 
 
 def new_consumer(properties: Properties, client_errors: ClientErrors) -> Consumer:
-    """A consumer handle.
+    """Returns a consumer handle.
 
     Raises:
         Stop: librdkafka does not take the properties.
@@ -37,7 +37,7 @@ def new_consumer(properties: Properties, client_errors: ClientErrors) -> Consume
 def new_producer(
     properties: Properties, client_errors: ClientErrors, on_delivery: Callable[[KafkaError | None, Message], None]
 ) -> Producer:
-    """A producer handle.
+    """Returns a producer handle.
 
     Raises:
         Stop: librdkafka does not take the properties.
@@ -49,7 +49,7 @@ def new_producer(
 
 
 def new_admin_client(properties: Properties, client_errors: ClientErrors) -> AdminClient:
-    """An admin handle.
+    """Returns an admin handle.
 
     Raises:
         Stop: librdkafka does not take the properties.
@@ -62,7 +62,7 @@ def new_admin_client(properties: Properties, client_errors: ClientErrors) -> Adm
 
 
 def checked_call(call: Callable[..., _Answer], *arguments: float) -> _Answer:
-    """Make a call that runs librdkafka's callbacks (poll, flush, commit, close), and raise its fatal errors.
+    """Makes a call that runs librdkafka's callbacks (poll, flush, commit, close), and raises its fatal errors.
 
     confluent-kafka 2.16 reports it by raising a `KafkaError`, which is no exception class: `except BaseException` does
     not catch it, and some callers see a SystemError in its place.
@@ -83,7 +83,7 @@ def checked_call(call: Callable[..., _Answer], *arguments: float) -> _Answer:
 
 
 def checked_call_in_time(call: Callable[[float], None], seconds: float) -> None:
-    """Make a `checked_call` that may overstay its timeout; it is left behind then, on a thread of its own.
+    """Makes a `checked_call` that may overstay its timeout; it is left behind then, on a thread of its own.
 
     With librdkafka 2.16 `send_offsets_to_transaction` does not return while the broker is away, when that broker went
     away between the request and its reply. The client is beyond use after that: another with its transactional id

@@ -46,7 +46,7 @@ class KafkaPartitionReader:
         self._consumer = new_consumer(follower_properties(settings), self._client_errors)
 
     def partitions(self, topic: str) -> list[Partition]:
-        """The topic's partitions, in order.
+        """Returns the topic's partitions, in order.
 
         Raises:
             Stop: the topic does not exist.
@@ -55,7 +55,7 @@ class KafkaPartitionReader:
         return partitions_of(self._consumer, topic, self._request_timeout_seconds, self._client_errors)
 
     def follow(self, positions: Mapping[Partition, int | None]) -> None:
-        """Read exactly these from now on: each new one from its offset (None: its beginning); known ones go on."""
+        """Reads exactly these from now on: each new one from its offset (None: its beginning); known ones go on."""
         gone = [partition for partition in self._next_offsets if partition not in positions]
         new = {partition: offset for partition, offset in positions.items() if partition not in self._next_offsets}
         if gone:
@@ -73,7 +73,7 @@ class KafkaPartitionReader:
         self._next_offsets.update(new)
 
     def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:
-        """Up to `max_records`, waiting at most the timeout for the first one; returns early where a partition ended.
+        """Returns up to `max_records`; waits at most the timeout for the first one, or until a partition ended.
 
         Raises:
             Stop: the broker refuses this client for good.
@@ -89,11 +89,11 @@ class KafkaPartitionReader:
         return [record for message in messages if (record := self._take(message)) is not None]
 
     def position(self, partition: Partition) -> int | None:
-        """The next offset to be read, past transaction markers where the end was reached; None: nothing read yet."""
+        """Returns the next offset to be read, past transaction markers at the end; None: nothing read yet."""
         return self._next_offsets.get(partition)
 
     def begin_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
-        """Where each partition begins now.
+        """Tells where each partition begins now.
 
         Raises:
             Retryable: no answer in time.
@@ -101,7 +101,7 @@ class KafkaPartitionReader:
         return self._lookup_reader().edges(partitions, EARLIEST)
 
     def end_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
-        """Where each partition ends now, before any open transaction.
+        """Tells where each partition ends now, before any open transaction.
 
         Raises:
             Retryable: no answer in time.
@@ -109,7 +109,7 @@ class KafkaPartitionReader:
         return self._lookup_reader().edges(partitions, LATEST)
 
     def written_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
-        """Where each partition ends now, behind any open transaction.
+        """Tells where each partition ends now, behind any open transaction.
 
         Raises:
             Retryable: no answer in time.
@@ -119,7 +119,7 @@ class KafkaPartitionReader:
         return self._uncommitted_reader.edges(partitions, LATEST)
 
     def read_at(self, partition: Partition, offset: int, timeout_seconds: float) -> Record | None:
-        """The one record at this offset; None where the topic no longer holds it. `follow` is not disturbed.
+        """Returns the one record at this offset; None where the topic no longer holds it. `follow` is not disturbed.
 
         Raises:
             Retryable: nothing came in time.
@@ -128,14 +128,14 @@ class KafkaPartitionReader:
         return self._lookup_reader().read_at(partition, offset, timeout_seconds)
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Lets go of the connections."""
         self._consumer.close()
         for handle in (self._lookup, self._uncommitted_reader):
             if handle is not None:
                 handle.close()
 
     def _learn_about(self, topics: set[str]) -> None:
-        """Ask where the topics are: left to itself, librdkafka asks half a second after they are assigned."""
+        """Asks where the topics are: left to itself, librdkafka asks half a second after they are assigned."""
         for topic in topics - {partition.topic for partition in self._next_offsets}:
             try:
                 self._consumer.list_topics(topic, _LEARN_SECONDS)
@@ -143,7 +143,7 @@ class KafkaPartitionReader:
                 _log.warning("kafka_metadata_late", topic=topic, detail=error.args[0].str())
 
     def _lookup_reader(self) -> _Lookup:
-        """The second handle, made when it is first needed."""
+        """Returns the second handle, made when it is first needed."""
         if self._lookup is None:
             self._lookup = self._new_lookup(lookup_properties(self._settings))
         return self._lookup
@@ -207,7 +207,7 @@ class _Lookup:
 
 
 def _log_or_raise(error: KafkaError, doing: str) -> None:
-    """Log what may mend itself, raise the rest."""
+    """Logs what may mend itself, raises the rest."""
     mapped = map_error(error, doing)
     if not isinstance(mapped, Retryable):
         raise Stop(str(mapped))

@@ -21,7 +21,7 @@ _PURGED = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # no
 
 
 def slice_of(deadline: Deadline) -> float:
-    """Seconds that the next single wait may take."""
+    """Returns the seconds that the next single wait may take."""
     return min(deadline.seconds_left, _SLICE_SECONDS)
 
 
@@ -35,7 +35,7 @@ class DeadlineProducer:
         self.client = new_producer(properties, self._client_errors, self._on_delivery)
 
     def send(self, records: Sequence[Outgoing], deadline: Deadline) -> None:
-        """Hand the records to librdkafka.
+        """Hands the records to librdkafka.
 
         Raises:
             Retryable: its queue stayed full until the deadline.
@@ -51,7 +51,7 @@ class DeadlineProducer:
         checked_call(self.client.poll, 0)
 
     def flush(self, deadline: Deadline) -> None:
-        """Wait until the broker has every record.
+        """Waits until the broker has every record.
 
         Raises:
             Retryable: not all of them in time.
@@ -66,7 +66,7 @@ class DeadlineProducer:
             raise KafkaException(self.first_failure[0])
 
     def retry_until_done(self, call: Callable[[float], None], doing: str, deadline: Deadline) -> None:
-        """Call one of librdkafka's resumable transaction operations, again and again until it is done.
+        """Calls one of librdkafka's resumable transaction operations, again and again until it is done.
 
         Raises:
             Retryable: not done by the deadline; the operation goes on by itself and can be called again.
@@ -88,7 +88,7 @@ class DeadlineProducer:
                 return
 
     def discard(self) -> None:
-        """Drop what was not sent and let go of the connections; the broker is not told."""
+        """Drops what was not sent and lets go of the connections; the broker is not told."""
         self.client.purge()
         with contextlib.suppress(KafkaException):
             checked_call(self.client.poll, 0)

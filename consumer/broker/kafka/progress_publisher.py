@@ -47,7 +47,7 @@ class KafkaProgressPublisher:
         self._producer: DeadlineProducer | None = None
 
     def take_over(self) -> None:
-        """Hold the transactional id; the predecessor's transaction is settled when this returns.
+        """Holds the transactional id; the predecessor's transaction is settled when this returns.
 
         Raises:
             Retryable: the broker did not answer in time.
@@ -66,7 +66,7 @@ class KafkaProgressPublisher:
         self._producer = producer
 
     def committed(self, partitions: Iterable[Partition]) -> dict[Partition, int | None]:
-        """The group's committed offsets; waits for transactions on their way to be settled.
+        """Returns the group's committed offsets; waits for transactions on their way to be settled.
 
         Raises:
             Retryable: no answer, or not settled, in time.
@@ -86,7 +86,7 @@ class KafkaProgressPublisher:
         return {Partition(a.topic, a.partition): a.offset if a.offset >= 0 else None for a in answers}
 
     def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
-        """Publish all records and commit all offsets in one transaction.
+        """Publishes all records and commits all offsets in one transaction.
 
         Raises:
             Retryable: whether it was committed is not known.
@@ -115,12 +115,12 @@ class KafkaProgressPublisher:
             raise
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Lets go of the connections."""
         self._discard_producer()
         self._group.close()
 
     def _discard_producer(self) -> None:
-        """Let go of the producer: its successor, or the broker's time-out, settles what it left."""
+        """Lets go of the producer: its successor, or the broker's time-out, settles what it left."""
         if self._producer is not None:
             self._producer.discard()
             self._producer = None

@@ -86,7 +86,7 @@ _OWNED = _NAMED_BY_SETTINGS | _READING.keys() | _WRITING.keys()
 
 
 def member_properties(settings: KafkaSettings) -> Properties:
-    """Properties of a group member."""
+    """Returns properties of a group member."""
     properties = _reader_properties(settings, _PREFERRED_CONSUMER) | {
         "group.protocol": settings.group_protocol,
         "max.poll.interval.ms": _MAX_POLL_INTERVAL_MS,
@@ -103,22 +103,22 @@ def member_properties(settings: KafkaSettings) -> Properties:
 
 
 def follower_properties(settings: KafkaSettings) -> Properties:
-    """Properties of a reader outside any group: it never joins or commits, but librdkafka wants a group's name."""
+    """Returns properties of a reader outside any group; it never joins, but librdkafka wants a group's name."""
     return _reader_properties(settings, _PREFERRED_CONSUMER) | {"auto.offset.reset": "earliest"}
 
 
 def lookup_properties(settings: KafkaSettings) -> Properties:
-    """Properties of a reader of single records: an offset that is gone is an error, not another record."""
+    """Returns properties of a reader of single records: an offset that is gone is an error, not another record."""
     return _reader_properties(settings, _PREFERRED_LOOKUP) | {"auto.offset.reset": "error"}
 
 
 def uncommitted_properties(settings: KafkaSettings) -> Properties:
-    """Properties of a reader that sees open transactions too; it is asked for end offsets only."""
+    """Returns properties of a reader that sees open transactions too; it is asked for end offsets only."""
     return lookup_properties(settings) | {"isolation.level": "read_uncommitted"}
 
 
 def producer_properties(settings: KafkaSettings, publish_timeout_seconds: float) -> Properties:
-    """Properties of a producer without transactions: idempotent within its life."""
+    """Returns properties of a producer without transactions: idempotent within its life."""
     timeout = {"message.timeout.ms": _milliseconds(publish_timeout_seconds)}
     return _common_properties(settings) | _PREFERRED_PRODUCER | _passed_through(settings) | _WRITING | timeout
 
@@ -126,7 +126,7 @@ def producer_properties(settings: KafkaSettings, publish_timeout_seconds: float)
 def transactional_producer_properties(
     settings: KafkaSettings, transactional_id: str, publish_timeout_seconds: float
 ) -> Properties:
-    """Properties of a producer whose every publish is one transaction."""
+    """Returns properties of a producer whose every publish is one transaction."""
     message_timeout = min(publish_timeout_seconds, settings.transaction_timeout_seconds)
     return (
         _PREFERRED_TRANSACTIONS
@@ -140,12 +140,12 @@ def transactional_producer_properties(
 
 
 def admin_properties(settings: KafkaSettings) -> Properties:
-    """Properties of an admin client."""
+    """Returns properties of an admin client."""
     return _common_properties(settings) | _passed_through(settings)
 
 
 def make_transactional_id(settings: KafkaSettings) -> str:
-    """The configured id, one made of the static membership, or a random one.
+    """Returns the configured id, one made of the static membership, or a random one.
 
     It is unique to this process. A name that survives a restart (a StatefulSet pod's, say) lets the successor abort
     at once what the predecessor left open.
@@ -167,7 +167,7 @@ def _reader_properties(settings: KafkaSettings, preferred: Properties) -> Proper
 
 
 def _passed_through(settings: KafkaSettings) -> Properties:
-    """The user's own properties.
+    """Returns the user's own properties.
 
     Raises:
         Stop: one of them belongs to a setting of ours, or delivery depends on it.

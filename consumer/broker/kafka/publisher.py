@@ -64,7 +64,7 @@ class _Chunk:
         return f"publishing to {topics}" if topics else "a commit of offsets"
 
     def repeats(self, other: _Chunk) -> bool:
-        """The same input, by its offsets (a caller may have made the output anew); without any, the same output."""
+        """Tells whether it is the same input, by its offsets; without any, the same output."""
         return self.offsets == other.offsets if self.offsets or other.offsets else self.records == other.records
 
 
@@ -74,7 +74,7 @@ def open_publisher(
     *,
     publish_timeout_seconds: float = PUBLISH_TIMEOUT_SECONDS,
 ) -> Publisher:
-    """The publisher that `settings.transactions` asks for; without a `member` it takes no offsets."""
+    """Returns the publisher that `settings.transactions` asks for; without a `member` it takes no offsets."""
     kind = KafkaPublisher if settings.transactions else AtLeastOncePublisher
     return kind(settings, member, publish_timeout_seconds=publish_timeout_seconds)
 
@@ -108,7 +108,7 @@ class KafkaPublisher:
         self._fenced_in_a_row = 0
 
     def prepare(self) -> None:
-        """Announce the transactional id; what a predecessor with the same id left open is aborted now.
+        """Announces the transactional id; what a predecessor with the same id left open is aborted now.
 
         Worth calling before subscribing: the predecessor's open transaction holds back the committed offsets.
 
@@ -119,7 +119,7 @@ class KafkaPublisher:
         self._ready_producer(Deadline(_CLOCK, self._publish_timeout_seconds))
 
     def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
-        """Publish all records and commit all offsets in one transaction.
+        """Publishes all records and commits all offsets in one transaction.
 
         Raises:
             Retryable: not done, or its outcome is not known yet: call again with the same arguments, and the chunk
@@ -146,7 +146,7 @@ class KafkaPublisher:
             raise Retryable("Kafka aborted the transaction of this chunk")
 
     def close(self) -> None:
-        """Settle what is unsettled if that is quick, and let go."""
+        """Settles what is unsettled if that is quick, and lets go."""
         if self._unsettled is not None:
             try:
                 self._settle(self._unsettled, Deadline(_CLOCK, _CLOSE_SECONDS))
@@ -155,7 +155,7 @@ class KafkaPublisher:
         self._discard_producer()
 
     def _ready_producer(self, deadline: Deadline) -> DeadlineProducer:
-        """The producer; a new one has announced its transactional id."""
+        """Returns the producer; a new one has announced its transactional id."""
         if self._producer is not None:
             return self._producer
         producer = DeadlineProducer(self._properties)
@@ -181,7 +181,7 @@ class KafkaPublisher:
         producer.retry_until_done(send, "the offsets of a transaction", deadline)
 
     def _settle(self, chunk: _Chunk, deadline: Deadline) -> bool:
-        """Bring the chunk's commit to its end: True where it is committed, False where it is aborted.
+        """Brings the chunk's commit to its end: True where it is committed, False where it is aborted.
 
         Raises:
             Retryable: not known by the deadline; the chunk stays unsettled.
@@ -196,7 +196,7 @@ class KafkaPublisher:
         return committed
 
     def _commit(self, chunk: _Chunk, deadline: Deadline) -> bool | None:
-        """True: committed. None: the producer failed for good, and the broker may have done either."""
+        """Commits. True: done. None: the producer failed for good, and the broker may have done either."""
         producer = self._ready_producer(deadline)
         try:
             producer.retry_until_done(producer.client.commit_transaction, "the commit of a transaction", deadline)
@@ -220,7 +220,7 @@ class KafkaPublisher:
         return True
 
     def _was_committed(self, chunk: _Chunk, deadline: Deadline) -> bool:
-        """What the group says. The new producer comes first: it makes the broker decide what the old one left."""
+        """Asks the group. A new producer comes first: it makes the broker decide what the old one left."""
         self._ready_producer(deadline)
         if self._member is None or not chunk.offsets:
             self._unsettled = None
@@ -235,7 +235,7 @@ class KafkaPublisher:
     def _abort_failed(
         self, producer: DeadlineProducer, chunk: _Chunk, error: KafkaException | SpanstreamError
     ) -> SpanstreamError:
-        """Abort the chunk's transaction; returns the shell's error for what went wrong."""
+        """Aborts the chunk's transaction; returns the shell's error for what went wrong."""
         refused_record = producer.first_failure  # before the abort adds its own
         fatal = self._abort(producer)
         if isinstance(error, SpanstreamError):
@@ -254,7 +254,7 @@ class KafkaPublisher:
         refused_record: tuple[KafkaError, str] | None,
         fatal: KafkaError | None,
     ) -> SpanstreamError:
-        """Of all that failed, a refusal first, then what ended the producer, then what came first."""
+        """Chooses among all that failed: a refusal, else what ended the producer, else what came first."""
         failures = [(error.args[0], chunk.doing)]
         if refused_record is not None:
             failures.insert(0, refused_record)
@@ -264,7 +264,7 @@ class KafkaPublisher:
         return next(refusals, None) or self._map_error(*failures[-1 if fatal is not None else 0])
 
     def _abort(self, producer: DeadlineProducer) -> KafkaError | None:
-        """Abort; a producer that cannot is discarded, and where it is beyond use, the reason returned."""
+        """Aborts; a producer that cannot is discarded, and where it is beyond use, the reason returned."""
         deadline = Deadline(_CLOCK, min(_ABORT_SECONDS, self._publish_timeout_seconds))
         try:
             producer.retry_until_done(producer.client.abort_transaction, "the abort of a transaction", deadline)

@@ -24,7 +24,7 @@ _get_headers = methodcaller("headers")
 
 
 def to_record(message: Message, partition: Partition) -> Record:
-    """The record of a message without an error."""
+    """Returns the record of a message without an error."""
     kind, timestamp_ms = message.timestamp()
     return Record(
         partition,
@@ -37,7 +37,7 @@ def to_record(message: Message, partition: Partition) -> Record:
 
 
 def _headers(message: Message) -> Headers:
-    """The headers; a stand-in where a header's name is not UTF-8, for the client does not give those out.
+    """Returns the headers; a stand-in where a header's name is not UTF-8, for the client does not give those out.
 
     confluent-kafka 2.16 gives a result and leaves an exception behind, which the interpreter notices at once only in
     calls that come from C.
@@ -50,7 +50,7 @@ def _headers(message: Message) -> Headers:
 
 
 def partitions_of(client: Consumer, topic: str, timeout_seconds: float, client_errors: ClientErrors) -> list[Partition]:
-    """The partitions of a topic, in order.
+    """Returns the partitions of a topic, in order.
 
     Raises:
         Stop: there is no such topic, or this client may not see it.
@@ -71,7 +71,7 @@ def partitions_of(client: Consumer, topic: str, timeout_seconds: float, client_e
 def edge_offsets(
     client: Consumer, partitions: Iterable[Partition], edge: int, timeout_seconds: float, client_errors: ClientErrors
 ) -> dict[Partition, int]:
-    """Where partitions begin (`EARLIEST`) or end (`LATEST`) for this consumer; one request per broker.
+    """Tells where partitions begin (`EARLIEST`) or end (`LATEST`) for this consumer; one request per broker.
 
     Raises:
         Retryable: no answer in time.
@@ -92,7 +92,7 @@ def edge_offsets(
 def _offsets(
     client: Consumer, asked: list[TopicPartition], deadline: Deadline, client_errors: ClientErrors
 ) -> list[TopicPartition]:
-    """Ask, and ask again while a partition has no leader: the topic was just created, or a broker moves."""
+    """Asks, and asks again while a partition has no leader: the topic was just created, or a broker moves."""
     while True:
         try:
             return client.offsets_for_times(asked, deadline.seconds_left)

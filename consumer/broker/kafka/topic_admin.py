@@ -41,7 +41,7 @@ class TopicAdmin:
         self._client = new_admin_client(admin_properties(settings), self._client_errors)
 
     def create(self, topics: Sequence[TopicSpec]) -> list[str]:
-        """Create those that are not there; returns their names.
+        """Creates those that are not there; returns their names.
 
         Raises:
             Retryable: no answer in time.
@@ -63,7 +63,7 @@ class TopicAdmin:
         return created
 
     def describe(self, names: Iterable[str]) -> dict[str, TopicSpec]:
-        """The topics that exist, of these.
+        """Returns the topics that exist, of these.
 
         Raises:
             Retryable: no answer in time.
@@ -79,7 +79,7 @@ class TopicAdmin:
         return specs
 
     def topic_id(self, name: str) -> str:
-        """Kafka's own id of a topic, another one after it was deleted and created anew; empty where there is none.
+        """Returns Kafka's id of a topic; another one after it was created anew, empty where there is none.
 
         Raises:
             Retryable: no answer in time.
@@ -93,7 +93,7 @@ class TopicAdmin:
         return str(topic.topic_id)
 
     def lag(self, group_id: str, topics: Iterable[str]) -> dict[Partition, int]:
-        """Records (transaction markers among them) between what the group committed and where each partition ends.
+        """Counts the records (markers among them) between what the group committed and where each partition ends.
 
         Raises:
             Retryable: no answer in time.
@@ -114,7 +114,7 @@ class TopicAdmin:
         return {p: max(0, ends[p] - max(committed.get(p, -1), begins[p])) for p in partitions}
 
     def members(self, group_id: str) -> dict[str, list[Partition]]:
-        """The partitions of each member of the group, by member id; empty where there is no such group.
+        """Returns the partitions of each member of the group, by member id; empty where there is no such group.
 
         Raises:
             Retryable: no answer in time.
@@ -131,7 +131,7 @@ class TopicAdmin:
         }
 
     def delete(self, names: Sequence[str]) -> None:
-        """Delete topics; what is not there is passed over.
+        """Deletes topics; what is not there is passed over.
 
         Raises:
             Retryable: no answer in time.
@@ -150,7 +150,7 @@ class TopicAdmin:
         return {Partition(tp.topic, tp.partition): self._wait(a, f"{tp.topic}").offset for tp, a in answers.items()}
 
     def _metadata(self, name: str) -> tuple[int, int] | None:
-        """Partitions and replicas of a topic; None where it does not exist."""
+        """Returns partitions and replicas of a topic; None where it does not exist."""
         try:
             topic = self._client.list_topics(name, self._seconds).topics[name]
         except KafkaException as error:

@@ -1,4 +1,4 @@
-"""Kafka: whether it can be reached, offers what the settings ask for, and how topics and group stand."""
+"""Checks Kafka: whether it can be reached and offers what the settings ask for, and how topics and group stand."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ class Brokers(Protocol):
     """What the brokers say about themselves; `spanstream.consumer.broker.kafka.cluster.KafkaCluster` is one."""
 
     def brokers(self) -> list[BrokerNode]:
-        """The brokers. Raises `Retryable` on no answer, `Stop` where they refuse."""
+        """Returns the brokers. Raises `Retryable` on no answer, `Stop` where they refuse."""
 
     def configuration(self, broker: BrokerNode) -> dict[str, str]:
-        """One broker's configuration. Raises as `brokers`."""
+        """Returns one broker's configuration. Raises as `brokers`."""
 
 
 class Admin(Protocol):
     """What Kafka says about topics and groups; `spanstream.consumer.broker.kafka.TopicAdmin` is one."""
 
     def describe(self, names: Iterable[str]) -> dict[str, TopicSpec]:
-        """The topics that exist, of these. Raises `Retryable` on no answer, `Stop` where it refuses."""
+        """Returns the topics that exist, of these. Raises `Retryable` on no answer, `Stop` where it refuses."""
 
     def lag(self, group_id: str, topics: Iterable[str]) -> dict[Partition, int]:
-        """Records behind. Raises as `describe`."""
+        """Counts the records behind. Raises as `describe`."""
 
     def members(self, group_id: str) -> dict[str, list[Partition]]:
-        """Partitions of each member. Raises as `describe`."""
+        """Returns the partitions of each member. Raises as `describe`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class BrokerChecks:
     _found: Mapping[str, TopicSpec] = field(default_factory=dict)
 
     def checks(self) -> list[Check]:
-        """In their order; all but the first stand on the first."""
+        """Returns the checks in their order; all but the first depend on the first."""
         kafka = self.settings.kafka
         seconds = self.access.timeout_seconds * _TIMEOUTS_PER_LOOK
         on_topics = {
@@ -98,7 +98,7 @@ class BrokerChecks:
         ]
 
     def reachable(self) -> Finding:
-        """Whether a broker answers, and takes this user."""
+        """Tells whether a broker answers, and takes this user."""
         servers = self.settings.kafka.bootstrap_servers
         try:
             self._brokers = self.access.brokers()
@@ -110,7 +110,7 @@ class BrokerChecks:
         return ok(KAFKA, f"{len(found)} broker{'s' * (len(found) != 1)} by {servers}: {addresses}")
 
     def group_protocol(self) -> Finding:
-        """Whether the brokers speak the protocol of the settings."""
+        """Tells whether the brokers speak the protocol of the settings."""
         if self.settings.kafka.group_protocol == "classic":
             return ok("group protocol", "classic: every broker speaks it")
         if self._brokers is None:
@@ -123,7 +123,7 @@ class BrokerChecks:
         return consumer_protocol(config)
 
     def topics(self) -> Finding:
-        """Whether they are there; what is heard of them is kept for the checks that follow."""
+        """Tells whether they are there; what is heard of them is kept for the checks that follow."""
         try:
             topics = self.settings.topics
             self._found = self.access.admin().describe([*look_at.all_names(topics), *look_at.triage_names(topics)])
@@ -133,7 +133,7 @@ class BrokerChecks:
         return look_at.existence(self._found, self.settings.topics)
 
     def group(self) -> Finding:
-        """Members and lag; neither is right or wrong."""
+        """Tells members and lag; neither is right or wrong."""
         group_id = self.settings.kafka.group_id
         admin = self.access.admin()
         try:
@@ -151,7 +151,7 @@ class BrokerChecks:
 
 
 def consumer_protocol(config: Mapping[str, str]) -> Finding:
-    """Whether a broker set up like this speaks KIP-848 and assigns ranges."""
+    """Tells whether a broker set up like this speaks KIP-848 and assigns ranges."""
     subject = "group protocol"
     protocols = config.get("group.coordinator.rebalance.protocols", "classic").split(",")
     if "consumer" not in protocols:
@@ -164,7 +164,7 @@ def consumer_protocol(config: Mapping[str, str]) -> Finding:
 
 
 def transactions(announce: Callable[[], None], kafka: KafkaSettings) -> Finding:
-    """Whether a transaction could begin: the coordinator is there, and this user may."""
+    """Tells whether a transaction could begin: the coordinator is there, and this user may."""
     subject = "transactions"
     if not kafka.transactions:
         return ok(subject, "off by setting: at least once, with the same ids")

@@ -1,4 +1,4 @@
-"""All checks, wired to the real Kafka, Redis and CPU of some settings."""
+"""Wires all checks to the Kafka, Redis and CPU of some settings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SHORTEST_SECRET = 3  # characters; to blot out "a" everywhere would protect not
 
 
 def checks_of(settings: Settings, *, timeout_seconds: float, cpuinfo: Path = machine.CPUINFO) -> list[Check]:
-    """Everything there is to look at, cheapest first.
+    """Returns all checks, cheapest first.
 
     Args:
         settings: of the consumer that is looked after.
@@ -45,17 +45,17 @@ def checks_of(settings: Settings, *, timeout_seconds: float, cpuinfo: Path = mac
 
 
 def secrets_of(settings: Settings) -> frozenset[str]:
-    """What no line may hold, whichever library repeats it."""
+    """Returns what no line may hold, whichever library repeats it."""
     clients = {**settings.kafka.client, **settings.redis.client}
-    found = {str(value) for name, value in clients.items() if any(word in name.lower() for word in _PROTECTED)}
+    secrets = {str(value) for name, value in clients.items() if any(word in name.lower() for word in _PROTECTED)}
     if settings.redis.url is not None:
         url = settings.redis.url.get_secret_value()
-        found |= {url, urlsplit(url).password or "", unquote(urlsplit(url).password or "")}
-    return frozenset(secret for secret in found if len(secret) >= _SHORTEST_SECRET)
+        secrets |= {url, urlsplit(url).password or "", unquote(urlsplit(url).password or "")}
+    return frozenset(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
 
 
 def broker_access(settings: Settings, timeout_seconds: float) -> BrokerAccess:
-    """The Kafka of the settings, asked with less patience than a consumer has."""
+    """Returns the Kafka of the settings, asked with less patience than a consumer has."""
     kafka = settings.kafka
 
     def announce() -> None:

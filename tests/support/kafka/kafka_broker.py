@@ -23,7 +23,7 @@ import pytest
 
 KAFKA_VERSION = "4.2.0"
 SASL_USER = "tester"
-SASL_PASSWORD = "tester-secret"  # noqa: S105 - of a broker that lives as long as the tests
+SASL_PASSWORD = "tester-secret"  # noqa: S105  of a broker that lives as long as the tests
 _START_SECONDS = 60.0
 _JVM = (
     "-Xmx384m",

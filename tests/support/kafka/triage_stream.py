@@ -26,7 +26,7 @@ _WHO = ["our warehouse", "all users", "the sales team", "two colleagues", "nobod
 
 def small_tickets(count: int, seed: int) -> list[Ticket]:
     """Tickets of one window each, some of them with the same text as an earlier one; the same on every run."""
-    draw = random.Random(seed)  # noqa: S311 - no secret
+    draw = random.Random(seed)  # noqa: S311  no secret
     tickets: list[Ticket] = []
     for number in range(count):
         earlier = draw.choice(tickets) if tickets and draw.random() < 0.1 else None
