@@ -14,7 +14,8 @@ from spanstream.schemas.dead_letters import Reason, from_headers
 from tests.e2e.conftest import QUICK, QUICK_CLASSIC, MakeStream
 from tests.support.events.small_documents import small_documents
 from tests.support.kafka.kafka_broker import KafkaBroker
-from tests.support.kafka.stream import Outcomes, Program, Stream, document, named, question
+from tests.support.kafka.program import Program
+from tests.support.kafka.stream import Outcomes, Stream, document, named, question
 
 SEED = 20260723
 QUESTIONS = 2000

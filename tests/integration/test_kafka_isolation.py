@@ -61,8 +61,8 @@ def test_an_open_transaction_is_the_end_for_everybody(topics: Topics, open_trans
     assert [record.value for record in read] == [b"0", b"1", b"2", b"10", b"11", b"12"]
     assert member.values() == [record.value for record in read]
     assert reader.read_at(partition, 4, 20) is None  # the aborted record
-    for one in (publisher, reader, consumer):
-        one.close()
+    for client in (publisher, reader, consumer):
+        client.close()
 
 
 def test_a_new_producer_with_the_same_id_frees_what_its_predecessor_left_open(topics: Topics) -> None:

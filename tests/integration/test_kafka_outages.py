@@ -121,8 +121,8 @@ def test_questions_to_a_broker_that_is_away_end_in_time_and_are_answered_when_it
     until(lambda: len(member.records) == 6, member.turn)
     persist(lambda: follower.end_offsets([partition]))
     assert admin.describe([topic])[topic].partitions == 1
-    for one in (publisher, plain, follower, consumer):
-        one.close()
+    for client in (publisher, plain, follower, consumer):
+        client.close()
 
 
 def test_members_and_readers_close_while_the_broker_is_away(
@@ -140,7 +140,7 @@ def test_members_and_readers_close_while_the_broker_is_away(
     own_kafka.kill()
     with pytest.raises(Retryable):
         publisher.publish([Outgoing(topic, None, b"")], {Partition(topic, 0): 5})
-    for one in (publisher, follower, consumer):
-        one.close()
+    for client in (publisher, follower, consumer):
+        client.close()
     assert member.ownership.owned == set()
     own_kafka.restart()

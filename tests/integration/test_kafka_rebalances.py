@@ -138,8 +138,8 @@ def test_every_record_is_answered_once_whoever_comes_and_goes(topics: Topics, pr
     crowd = Crowd(config, answers, questions)
     until(lambda: all((at or 0) >= share for at in watcher.committed(partitions, 20).values()), crowd.disturb)
     crowd.end()
-    found = collections.Counter(record.value for record in read_all(reader, answers))
-    assert set(found) == {b"%d" % number for number in range(RECORDS)}
-    assert [value for value, times in found.items() if times > 1] == []
-    for one in (source, watcher, reader):
-        one.close()
+    answered = collections.Counter(record.value for record in read_all(reader, answers))
+    assert set(answered) == {b"%d" % number for number in range(RECORDS)}
+    assert [value for value, times in answered.items() if times > 1] == []
+    for handle in (source, watcher, reader):
+        handle.close()

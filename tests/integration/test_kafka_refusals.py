@@ -112,8 +112,8 @@ def test_a_reader_needs_no_group(config: KafkaSettings, topics: Topics, grant: C
     publisher.publish(numbered(topic, range(3)), {})
     reader = KafkaPartitionReader(config)
     reader.follow(dict.fromkeys(reader.partitions(topic)))
-    found: list[object] = []
-    until(lambda: len(found) == 3, lambda: found.extend(reader.poll(10, 0.05)))
+    records: list[object] = []
+    until(lambda: len(records) == 3, lambda: records.extend(reader.poll(10, 0.05)))
     assert reader.read_at(Partition(topic, 0), 1, 20) is not None
     reader.close()
     publisher.close()

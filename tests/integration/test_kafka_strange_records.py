@@ -16,10 +16,10 @@ def test_a_header_whose_name_is_not_utf8_does_not_stop_the_reading(topics: Topic
     send_with_header_name(topics.bootstrap, topic, b"bad\xff\xfename", b"key", b"value", times=30)
     send_with_header_name(topics.bootstrap, topic, b"fine", b"key", b"next")
     reader = KafkaPartitionReader(KafkaSettings(bootstrap_servers=topics.bootstrap))
-    found = list(tail(reader, topic))
+    records = list(tail(reader, topic))
     reader.close()
-    assert [(record.key, record.value) for record in found] == [(b"key", b"value")] * 30 + [(b"key", b"next")]
-    assert [record.headers for record in found] == [UNREADABLE_HEADERS] * 30 + [(("fine", b"v"),)]
+    assert [(record.key, record.value) for record in records] == [(b"key", b"value")] * 30 + [(b"key", b"next")]
+    assert [record.headers for record in records] == [UNREADABLE_HEADERS] * 30 + [(("fine", b"v"),)]
 
 
 def test_where_a_topic_ends_is_known_as_soon_as_it_is_created(topics: Topics) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from spanstream.consumer.broker.kafka.error_mapping import ClientErrors, map_error
 from spanstream.consumer.broker.kafka.handles import checked_call, checked_call_in_time, new_producer
 from spanstream.consumer.broker.kafka.properties import Properties
-from spanstream.consumer.broker.protocols import Outgoing
+from spanstream.consumer.broker.protocols import Outgoing, Partition
 from spanstream.consumer.clock import Deadline
 
 # No call into librdkafka is longer than this (seconds): between two of them its errors are looked at, and an
@@ -86,6 +87,19 @@ class DeadlineProducer:
                     raise self._client_errors.no_answer(doing) from error
             else:
                 return
+
+    def send_offsets(self, offsets: Mapping[Partition, int], group_metadata: Any, deadline: Deadline) -> None:  # noqa: ANN401  librdkafka's, without a type
+        """Makes the offsets part of the transaction that has begun.
+
+        Raises:
+            Retryable, Stop, KafkaException: as `retry_until_done`.
+        """
+        positions = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]
+
+        def send(seconds: float) -> None:
+            self.client.send_offsets_to_transaction(positions, group_metadata, seconds)
+
+        self.retry_until_done(send, "the offsets of a transaction", deadline)
 
     def discard(self) -> None:
         """Drops what was not sent and lets go of the connections; the broker is not told."""

@@ -102,7 +102,8 @@ class KafkaProgressPublisher:
             producer.client.begin_transaction()
             producer.send(records, deadline)
             producer.flush(deadline)
-            self._send_offsets(producer, offsets, deadline)
+            if offsets:
+                producer.send_offsets(offsets, self._group.consumer_group_metadata(), deadline)
             committing = True
             producer.retry_until_done(producer.client.commit_transaction, "the commit of a transaction", deadline)
         except (KafkaException, SpanstreamError) as error:
@@ -124,17 +125,6 @@ class KafkaProgressPublisher:
         if self._producer is not None:
             self._producer.discard()
             self._producer = None
-
-    def _send_offsets(self, producer: DeadlineProducer, offsets: Mapping[Partition, int], deadline: Deadline) -> None:
-        if not offsets:
-            return
-        positions = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]
-        metadata = self._group.consumer_group_metadata()
-
-        def send(seconds: float) -> None:
-            producer.client.send_offsets_to_transaction(positions, metadata, seconds)
-
-        producer.retry_until_done(send, "the offsets of a transaction", deadline)
 
     def _map_error(self, error: KafkaError, doing: str) -> SpanstreamError:
         if error.code() in FENCED_PRODUCER:

@@ -25,7 +25,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException
 
 from spanstream.consumer.broker.kafka.at_least_once import AtLeastOncePublisher
 from spanstream.consumer.broker.kafka.error_mapping import FENCED_PRODUCER, map_error
@@ -172,13 +172,7 @@ class KafkaPublisher:
             return
         if self._member is None:
             raise Stop("offsets were to be committed by a publisher that belongs to no group member")
-        positions = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]
-        metadata = self._member.group_metadata(offsets)
-
-        def send(seconds: float) -> None:
-            producer.client.send_offsets_to_transaction(positions, metadata, seconds)
-
-        producer.retry_until_done(send, "the offsets of a transaction", deadline)
+        producer.send_offsets(offsets, self._member.group_metadata(offsets), deadline)
 
     def _settle(self, chunk: _Chunk, deadline: Deadline) -> bool:
         """Brings the chunk's commit to its end: True where it is committed, False where it is aborted.

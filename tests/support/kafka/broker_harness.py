@@ -185,12 +185,12 @@ class Ownership:
 
     def __init__(self) -> None:
         self.owned: set[Partition] = set()
-        self.told: list[tuple[str, frozenset[Partition]]] = []
+        self.calls: list[tuple[str, frozenset[Partition]]] = []
         self.before_revoke: Callable[[Sequence[Partition]], None] = lambda _: None
 
     def on_assigned(self, partitions: Sequence[Partition]) -> None:
         assert not self.owned & set(partitions)
-        self.told.append(("assigned", frozenset(partitions)))
+        self.calls.append(("assigned", frozenset(partitions)))
         self.owned |= set(partitions)
 
     def on_revoked(self, partitions: Sequence[Partition]) -> None:
@@ -202,7 +202,7 @@ class Ownership:
 
     def _gone(self, how: str, partitions: Sequence[Partition]) -> None:
         assert set(partitions) <= self.owned
-        self.told.append((how, frozenset(partitions)))
+        self.calls.append((how, frozenset(partitions)))
         self.owned -= set(partitions)
 
 
@@ -252,14 +252,14 @@ def read_all(reader: PartitionReader, topic: str) -> list[Record]:
     partitions = reader.partitions(topic)
     await_markers(reader, partitions)
     ends = reader.end_offsets(partitions)
-    found: list[Record] = []
+    records: list[Record] = []
     reader.follow(dict.fromkeys(partitions))
     until(
         lambda: all((reader.position(partition) or 0) >= end for partition, end in ends.items()),
-        lambda: found.extend(reader.poll(1000, 0.1)),
+        lambda: records.extend(reader.poll(1000, 0.1)),
     )
     reader.follow({})
-    return found
+    return records
 
 
 def numbered(topic: str, numbers: range, partition: int | None = None) -> list[Outgoing]:

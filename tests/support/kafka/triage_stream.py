@@ -17,7 +17,8 @@ from spanstream.consumer.settings import TopicSettings
 from spanstream.schemas.codec import decode_document, decode_triage, encode
 from spanstream.schemas.limits import Limits
 from spanstream.schemas.triage import Ticket, Triage
-from tests.support.kafka.stream import PATIENCE, Program, Stream, until
+from tests.support.kafka.program import PATIENCE, Program, until
+from tests.support.kafka.stream import Stream
 
 _PRODUCTS = ["Fernhollow Export Server", "Larkspur Sync", "Tidewater CRM", "Quillpad Desktop", "Coppice Backup"]
 _SINCE = ["Tuesday night", "2 February", "this morning", "last Thursday", "the update on Sunday"]
@@ -66,14 +67,14 @@ class TriageStream(Stream):
 
     def documents(self) -> dict[str, str]:
         """The texts by document id."""
-        found: dict[str, str] = {}
+        texts: dict[str, str] = {}
         for record in self.read(self.topics.documents):
             if record.value is None:
-                found.pop((record.key or b"").decode(), None)
+                texts.pop((record.key or b"").decode(), None)
             else:
                 document = decode_document(record.value, Limits())
-                found[document.document_id] = document.text
-        return found
+                texts[document.document_id] = document.text
+        return texts
 
     @contextmanager
     def watch_triage(self) -> Iterator[TriageRecords]:
@@ -124,12 +125,12 @@ class TriageRecords:
     def await_revision(self, ticket_id: str, revision: int, seconds: float = PATIENCE) -> Triage:
         """Until a ticket has this revision."""
         until(
-            lambda: self.poll() >= 0 and any(one.revision == revision for one in self.by_ticket[ticket_id]),
+            lambda: self.poll() >= 0 and any(record.revision == revision for record in self.by_ticket[ticket_id]),
             f"revision {revision} of {ticket_id}",
             seconds,
             every=0,
         )
-        return next(one for one in self.by_ticket[ticket_id] if one.revision == revision)
+        return next(record for record in self.by_ticket[ticket_id] if record.revision == revision)
 
     def await_complete(self, ticket_id: str, seconds: float = PATIENCE) -> None:
         """Until a ticket's latest record is complete."""

@@ -63,7 +63,7 @@ class World:
     store: Faulty = field(default_factory=Faulty)
     clock: FakeClock = field(default_factory=FakeClock)
     limits: Limits = field(default_factory=Limits)
-    told: list[BackfillCounts] = field(default_factory=list)
+    progress: list[BackfillCounts] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.broker.create_topic(TOPIC, 3)
@@ -86,7 +86,9 @@ class World:
             max_bytes=0,
         )
         reader = self.broker.reader()
-        return Backfill(reader, TOPIC, cache, store, self.limits, self.clock, self.told.append, patience_seconds=5.0)
+        return Backfill(
+            reader, TOPIC, cache, store, self.limits, self.clock, self.progress.append, patience_seconds=5.0
+        )
 
     def held(self, text: str) -> TokenizedDocument | None:
         """What a consumer would find in the store."""
@@ -202,8 +204,8 @@ def test_a_compacted_topic_is_read_to_its_end(world: World) -> None:
 def test_progress_is_told_and_never_goes_back(world: World) -> None:
     world.publish(*((f"d{number}", text_of(number)) for number in range(1000)))
     world.backfill().run()
-    assert world.told[-1].written == 1000
-    done = [tally.offsets_done for tally in world.told]
+    assert world.progress[-1].written == 1000
+    done = [tally.offsets_done for tally in world.progress]
     assert done == sorted(done)
     assert len(set(done)) > 3
 

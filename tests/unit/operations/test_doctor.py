@@ -55,8 +55,8 @@ def test_what_did_not_answer_once_is_not_asked_again() -> None:
         Check("topics", raising(Retryable("no answer")), "listen", ground="Kafka"),
         Check("group", lambda: ok("group", ""), "", ground="Kafka"),
     ]
-    found = list(examine(checks))
-    assert found[1:] == [failed("topics", "no answer", "listen"), Finding(Level.SKIPPED, "group", "topics first")]
+    findings = list(examine(checks))
+    assert findings[1:] == [failed("topics", "no answer", "listen"), Finding(Level.SKIPPED, "group", "topics first")]
 
 
 def test_a_refusal_of_one_thing_leaves_the_others_to_be_looked_at() -> None:
@@ -65,8 +65,8 @@ def test_a_refusal_of_one_thing_leaves_the_others_to_be_looked_at() -> None:
         Check("topics", raising(Stop("refused; grant Read")), "", ground="Kafka"),
         Check("group", lambda: ok("group", ""), "", ground="Kafka"),
     ]
-    found = list(examine(checks))
-    assert found[1:] == [failed("topics", "refused", "grant Read"), ok("group", "")]
+    findings = list(examine(checks))
+    assert findings[1:] == [failed("topics", "refused", "grant Read"), ok("group", "")]
 
 
 def test_a_check_that_hangs_is_left_behind() -> None:
@@ -89,8 +89,8 @@ def test_secrets_are_blotted_out_whoever_repeats_them() -> None:
         ),
         kafka=KafkaSettings(client={"sasl.password": "swordfish", "sasl.username": "me"}),
     )
-    said = "redis://me:hunter%32@host/0 said hunter2, hunter%32, key-pw and swordfish to me"
-    (finding,) = examine([Check("all", lambda: ok("all", said), "")], secrets_of(settings))
+    text = "redis://me:hunter%32@host/0 said hunter2, hunter%32, key-pw and swordfish to me"
+    (finding,) = examine([Check("all", lambda: ok("all", text), "")], secrets_of(settings))
     assert finding.detail == "*** said ***, ***, *** and *** to me"
 
 
@@ -146,10 +146,10 @@ def test_no_port_and_any_port_are_always_free(port: int | None) -> None:
 
 
 def test_a_missing_artifact_is_named_and_the_self_test_waits(tmp_path: Path) -> None:
-    found = list(examine(ModelChecks(ModelSettings(path=tmp_path)).checks()))
-    assert [finding.level for finding in found] == [Level.FAILED, Level.SKIPPED]
-    assert str(tmp_path / "manifest.json") in found[0].detail
-    assert "SPANSTREAM_MODEL__PATH" in found[0].advice
+    findings = list(examine(ModelChecks(ModelSettings(path=tmp_path)).checks()))
+    assert [finding.level for finding in findings] == [Level.FAILED, Level.SKIPPED]
+    assert str(tmp_path / "manifest.json") in findings[0].detail
+    assert "SPANSTREAM_MODEL__PATH" in findings[0].advice
 
 
 @pytest.mark.parametrize("wanted", ["default", "sure", 0.3, "0.3"])
@@ -240,7 +240,7 @@ def test_programs_get_one_json_object(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPANSTREAM_HTTP__PORT", "hunter2")
     ended = CliRunner().invoke(app, ["doctor", "--json"])
     assert ended.exit_code == 1
-    told = json.loads(ended.stdout)
-    assert told["ok"] is False
-    assert [finding["level"] for finding in told["findings"]] == ["failed", "skipped"]
-    assert set(told["findings"][0]) == {"level", "subject", "detail", "advice"}
+    report = json.loads(ended.stdout)
+    assert report["ok"] is False
+    assert [finding["level"] for finding in report["findings"]] == ["failed", "skipped"]
+    assert set(report["findings"][0]) == {"level", "subject", "detail", "advice"}
