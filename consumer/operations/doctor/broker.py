@@ -9,7 +9,7 @@ from typing import Protocol
 
 from spanstream.consumer.broker.protocols import BrokerNode, Partition, TopicSpec
 from spanstream.consumer.errors import Retryable, SpanstreamError, Stop
-from spanstream.consumer.operations.doctor import topics as look_at
+from spanstream.consumer.operations.doctor import topics as topic_checks
 from spanstream.consumer.operations.doctor.finding import Check, Finding, failed, ok, said_and_advised, warning
 from spanstream.consumer.settings import KafkaSettings, Settings
 
@@ -26,8 +26,8 @@ _UPGRADE = "set SPANSTREAM_KAFKA__GROUP_PROTOCOL=classic, or use brokers from 4.
 _TIMEOUTS_PER_LOOK = 3
 
 
-class Brokers(Protocol):
-    """What the brokers say about themselves; `spanstream.consumer.broker.kafka.cluster.KafkaCluster` is one."""
+class ClusterInfo(Protocol):
+    """Describes the brokers; `spanstream.consumer.broker.kafka.cluster.KafkaCluster` is one."""
 
     def brokers(self) -> list[BrokerNode]:
         """Returns the brokers. Raises `Retryable` on no answer, `Stop` where they refuse."""
@@ -36,8 +36,8 @@ class Brokers(Protocol):
         """Returns one broker's configuration. Raises as `brokers`."""
 
 
-class Admin(Protocol):
-    """What Kafka says about topics and groups; `spanstream.consumer.broker.kafka.TopicAdmin` is one."""
+class TopicInfo(Protocol):
+    """Describes topics and groups; `spanstream.consumer.broker.kafka.TopicAdmin` is one."""
 
     def describe(self, names: Iterable[str]) -> dict[str, TopicSpec]:
         """Returns the topics that exist, of these. Raises `Retryable` on no answer, `Stop` where it refuses."""
@@ -51,7 +51,7 @@ class Admin(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BrokerAccess:
-    """How Kafka is asked; each is opened when it is first needed.
+    """Opens connections to Kafka, each when it is first needed.
 
     Attributes:
         brokers: opens the questions about brokers. Raises `Stop` on properties that no client takes.
@@ -60,19 +60,19 @@ class BrokerAccess:
         timeout_seconds: how long any of them waits for one answer.
     """
 
-    brokers: Callable[[], Brokers]
-    admin: Callable[[], Admin]
+    brokers: Callable[[], ClusterInfo]
+    admin: Callable[[], TopicInfo]
     announce: Callable[[], None]
     timeout_seconds: float
 
 
 @dataclass(slots=True)
 class BrokerChecks:
-    """Kafka is asked once for what several checks look at."""
+    """Checks Kafka; it is asked once for what several checks look at."""
 
     access: BrokerAccess
     settings: Settings
-    _brokers: Brokers | None = None
+    _brokers: ClusterInfo | None = None
     _found: Mapping[str, TopicSpec] = field(default_factory=dict)
 
     def checks(self) -> list[Check]:
@@ -80,10 +80,10 @@ class BrokerChecks:
         kafka = self.settings.kafka
         seconds = self.access.timeout_seconds * _TIMEOUTS_PER_LOOK
         on_topics = {
-            "partitions": look_at.partitions,
-            "compaction": look_at.compaction,
-            "record sizes": look_at.record_sizes,
-            "triage": look_at.triage,
+            "partitions": topic_checks.partitions,
+            "compaction": topic_checks.compaction,
+            "record sizes": topic_checks.record_sizes,
+            "triage": topic_checks.triage,
         }
         return [
             Check(KAFKA, self.reachable, _START, seconds=seconds),
@@ -126,11 +126,13 @@ class BrokerChecks:
         """Tells whether they are there; what is heard of them is kept for the checks that follow."""
         try:
             topics = self.settings.topics
-            self._found = self.access.admin().describe([*look_at.all_names(topics), *look_at.triage_names(topics)])
+            self._found = self.access.admin().describe(
+                [*topic_checks.all_names(topics), *topic_checks.triage_names(topics)]
+            )
         except Stop as error:
             said, hint = said_and_advised(error)
             return failed(TOPICS, said, f"{hint}; the doctor itself needs Describe and DescribeConfigs")
-        return look_at.existence(self._found, self.settings.topics)
+        return topic_checks.existence(self._found, self.settings.topics)
 
     def group(self) -> Finding:
         """Tells members and lag; neither is right or wrong."""

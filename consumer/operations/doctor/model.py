@@ -16,7 +16,7 @@ _REBUILD = "run on another machine type, or rebuild the artifact there (`spanstr
 
 
 class ModelChecks:
-    """The artifact is read once, for all checks."""
+    """Checks the model; the artifact is read once, for all checks."""
 
     def __init__(self, settings: ModelSettings) -> None:
         self._settings = settings
@@ -25,8 +25,8 @@ class ModelChecks:
         """The checks, in their order."""
         return [
             Check(ARTIFACT, self.artifact, _REPAIR),
-            Check("threshold", self.threshold, "correct SPANSTREAM_MODEL__THRESHOLD", ground=ARTIFACT),
-            Check("self-test", self.self_test, _REBUILD, ground=ARTIFACT),
+            Check("threshold", self.threshold, "correct SPANSTREAM_MODEL__THRESHOLD", depends_on=ARTIFACT),
+            Check("self-test", self.self_test, _REBUILD, depends_on=ARTIFACT),
         ]
 
     @cached_property

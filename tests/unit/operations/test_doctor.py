@@ -38,8 +38,8 @@ def raising(error: Exception) -> Callable[[], Finding]:
 def test_what_stands_on_a_failed_check_is_one_line_together() -> None:
     checks = [
         Check("ground", raising(Stop("it is gone")), "dig"),
-        Check("house", lambda: ok("house", ""), "", ground="ground"),
-        Check("roof", lambda: ok("roof", ""), "", ground="house"),
+        Check("house", lambda: ok("house", ""), "", depends_on="ground"),
+        Check("roof", lambda: ok("roof", ""), "", depends_on="house"),
         Check("garden", lambda: ok("garden", ""), ""),
     ]
     assert list(examine(checks)) == [
@@ -52,8 +52,8 @@ def test_what_stands_on_a_failed_check_is_one_line_together() -> None:
 def test_what_did_not_answer_once_is_not_asked_again() -> None:
     checks = [
         Check("Kafka", lambda: ok("Kafka", ""), ""),
-        Check("topics", raising(Retryable("no answer")), "listen", ground="Kafka"),
-        Check("group", lambda: ok("group", ""), "", ground="Kafka"),
+        Check("topics", raising(Retryable("no answer")), "listen", depends_on="Kafka"),
+        Check("group", lambda: ok("group", ""), "", depends_on="Kafka"),
     ]
     findings = list(examine(checks))
     assert findings[1:] == [failed("topics", "no answer", "listen"), Finding(Level.SKIPPED, "group", "topics first")]
@@ -62,8 +62,8 @@ def test_what_did_not_answer_once_is_not_asked_again() -> None:
 def test_a_refusal_of_one_thing_leaves_the_others_to_be_looked_at() -> None:
     checks = [
         Check("Kafka", lambda: ok("Kafka", ""), ""),
-        Check("topics", raising(Stop("refused; grant Read")), "", ground="Kafka"),
-        Check("group", lambda: ok("group", ""), "", ground="Kafka"),
+        Check("topics", raising(Stop("refused; grant Read")), "", depends_on="Kafka"),
+        Check("group", lambda: ok("group", ""), "", depends_on="Kafka"),
     ]
     findings = list(examine(checks))
     assert findings[1:] == [failed("topics", "refused", "grant Read"), ok("group", "")]
