@@ -18,7 +18,7 @@ def calibrate(  # noqa: PLR0913, PLR0917  one option each
         list[Path], typer.Option(help="SQuAD v2 file of labelled questions like those to come; repeatable.")
     ],
     artifact: Annotated[
-        Path, typer.Option(help="Artifact folder; by default the one that comes with the program.")
+        Path, typer.Option(help="Artifact folder; by default the bundled artifact.")
     ] = DEFAULT_ARTIFACT,
     output: Annotated[
         Path | None, typer.Option(help="Artifact folder to write; by default the artifact's own, replaced at the end.")

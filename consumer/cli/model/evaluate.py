@@ -19,7 +19,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  one option each
         list[Path], typer.Option(help="SQuAD v2 file (.json or .json.gz) of labelled questions; repeatable.")
     ],
     artifact: Annotated[
-        Path, typer.Option(help="Artifact folder; by default the one that comes with the program.")
+        Path, typer.Option(help="Artifact folder; by default the bundled artifact.")
     ] = DEFAULT_ARTIFACT,
     output: Annotated[
         Path | None, typer.Option(help="Folder for report.json and the plots (PNG and SVG); made if need be.")

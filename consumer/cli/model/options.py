@@ -11,7 +11,7 @@ import typer
 
 from spanstream.consumer.errors import Stop
 
-Folder = Annotated[Path, typer.Argument(help="Artifact folder; by default the one that comes with the program.")]
+Folder = Annotated[Path, typer.Argument(help="Artifact folder; by default the bundled artifact.")]
 
 
 @contextmanager

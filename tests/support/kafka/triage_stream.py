@@ -60,13 +60,13 @@ class TriageStream(Stream):
         return ticket_record(encode(ticket), self.topics.tickets, Limits())
 
     def triage_lag(self) -> dict[str, int]:
-        """Of the triage group's topics where there is any."""
+        """The lag of the triage group, for each partition that has any."""
         topics = (self.topics.tickets, self.topics.answers, self.topics.dead_letters)
         lag = TopicAdmin(self.config).lag(f"{self.name}.triage", topics)
         return {str(partition): records for partition, records in lag.items() if records}
 
     def documents(self) -> dict[str, str]:
-        """The texts by document id."""
+        """The texts of the documents by id."""
         texts: dict[str, str] = {}
         for record in self.read(self.topics.documents):
             if record.value is None:
@@ -78,7 +78,7 @@ class TriageStream(Stream):
 
     @contextmanager
     def watch_triage(self) -> Iterator[TriageRecords]:
-        """What comes out, read as it comes."""
+        """Reads the triage records as they come."""
         reader = KafkaPartitionReader(self.config)
         try:
             partitions = reader.partitions(self.topics.triage)
