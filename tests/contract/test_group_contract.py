@@ -6,7 +6,7 @@ import pytest
 
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
 from spanstream.consumer.errors import Fenced, Stop
-from tests.support.kafka.broker_harness import Harness, Member, group_name, join, numbered, read_all, settle, until
+from tests.support.kafka.broker_harness import GroupMember, Harness, group_name, join, numbered, read_all, settle, until
 
 
 class TestGroups:
@@ -158,7 +158,7 @@ class TestReadingAsAMember:
     def test_a_pause_inside_on_assigned_holds_from_the_first_record(self, grouped: Harness) -> None:
         topic = grouped.topic(2)
         grouped.publisher().publish([*numbered(topic, range(5), 0), *numbered(topic, range(5), 1)], {})
-        member = Member(grouped.consumer(group_name()))
+        member = GroupMember(grouped.consumer(group_name()))
         on_assigned = member.ownership.on_assigned
 
         def pausing(partitions: list[Partition]) -> None:

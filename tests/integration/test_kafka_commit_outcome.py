@@ -11,7 +11,7 @@ from spanstream.consumer.broker.kafka import KafkaGroupConsumer, KafkaPartitionR
 from spanstream.consumer.broker.protocols import Outgoing, Partition
 from spanstream.consumer.errors import Retryable, Stop
 from spanstream.consumer.settings import KafkaSettings
-from tests.support.kafka.broker_harness import Member, group_name, numbered, read_all, until
+from tests.support.kafka.broker_harness import GroupMember, group_name, numbered, read_all, until
 from tests.support.kafka.kafka_broker import KafkaBroker
 from tests.support.kafka.kafka_fixtures import Topics
 from tests.support.kafka.kafka_proxy import END_TXN, TXN_OFFSET_COMMIT, KafkaProxy, Loss
@@ -23,7 +23,7 @@ class Scene:
 
     proxy: KafkaProxy
     config: KafkaSettings
-    member: Member
+    member: GroupMember
     publisher: KafkaPublisher
     reader: KafkaPartitionReader
     questions: str
@@ -70,7 +70,7 @@ def scene(own_kafka: KafkaBroker) -> Iterator[Scene]:
     )
     proxy = KafkaProxy(own_kafka.proxy_port, own_kafka.ports["PROXIED"])
     consumer = KafkaGroupConsumer(config)
-    member = Member(consumer)
+    member = GroupMember(consumer)
     through_proxy = config.model_copy(update={"bootstrap_servers": proxy.bootstrap})
     publisher = KafkaPublisher(through_proxy, consumer, publish_timeout_seconds=2)
     reader = KafkaPartitionReader(config)

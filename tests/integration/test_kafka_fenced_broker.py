@@ -17,7 +17,7 @@ from spanstream.consumer.broker.kafka import (
 from spanstream.consumer.broker.protocols import Partition, Publisher
 from spanstream.consumer.errors import Retryable
 from spanstream.consumer.settings import KafkaSettings
-from tests.support.kafka.broker_harness import Member, group_name, numbered, read_all, until
+from tests.support.kafka.broker_harness import GroupMember, group_name, numbered, read_all, until
 from tests.support.kafka.kafka_broker import KafkaBroker
 from tests.support.kafka.kafka_fixtures import Topics
 from tests.support.kafka.kafka_proxy import KafkaProxy
@@ -57,7 +57,7 @@ def test_a_reader_goes_on_after_a_broker_named_no_brokers(own_kafka: KafkaBroker
 def test_a_group_member_goes_on_after_a_broker_named_no_brokers(own_kafka: KafkaBroker, proxy: KafkaProxy) -> None:
     topic = Topics(own_kafka.bootstrap).make()
     consumer = KafkaGroupConsumer(config(proxy), request_timeout_seconds=1)
-    member = Member(consumer)
+    member = GroupMember(consumer)
     consumer.subscribe([topic], member.ownership)
     publish(own_kafka, topic, 3)
     until(lambda: len(member.records) == 3, member.turn)

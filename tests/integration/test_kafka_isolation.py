@@ -11,7 +11,7 @@ from confluent_kafka import Producer
 from spanstream.consumer.broker.kafka import KafkaGroupConsumer, KafkaPartitionReader, KafkaPublisher, TopicAdmin
 from spanstream.consumer.broker.protocols import Partition
 from spanstream.consumer.settings import KafkaSettings
-from tests.support.kafka.broker_harness import Member, await_markers, group_name, numbered, until
+from tests.support.kafka.broker_harness import GroupMember, await_markers, group_name, numbered, until
 from tests.support.kafka.kafka_broker import KafkaBroker
 from tests.support.kafka.kafka_fixtures import Topics
 
@@ -36,7 +36,7 @@ def test_an_open_transaction_is_the_end_for_everybody(topics: Topics, open_trans
     open_transaction.produce(topic, b"open", partition=0)
     assert open_transaction.flush(20) == 0
     publisher.publish(numbered(topic, range(10, 13)), {})  # committed, behind the open one
-    member = Member(consumer)
+    member = GroupMember(consumer)
     consumer.subscribe([topic], member.ownership)
     assert reader.end_offsets([partition]) == {partition: 4}
     assert consumer.end_offsets(topic) == {partition: 4}

@@ -11,7 +11,7 @@ from spanstream.consumer.broker.kafka import KafkaGroupConsumer, KafkaPartitionR
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
 from spanstream.consumer.errors import Retryable
 from spanstream.consumer.settings import GroupProtocol, KafkaSettings
-from tests.support.kafka.broker_harness import Member, group_name, numbered, read_all, until
+from tests.support.kafka.broker_harness import GroupMember, group_name, numbered, read_all, until
 from tests.support.kafka.kafka_broker import KafkaBroker
 from tests.support.kafka.kafka_fixtures import Topics
 
@@ -59,7 +59,7 @@ def test_chunks_are_published_once_each_through_a_broker_that_is_killed(
     config = config.model_copy(update={"group_protocol": protocol})
     consumer = KafkaGroupConsumer(config, request_timeout_seconds=REQUEST_SECONDS)
     publisher = open_publisher(config, consumer, publish_timeout_seconds=PUBLISH_SECONDS)
-    member, partition = Member(consumer), Partition(questions, 0)
+    member, partition = GroupMember(consumer), Partition(questions, 0)
     persist(lambda: publisher.publish(numbered(questions, range(300)), {}))
     consumer.subscribe([questions], member.ownership)
     until(lambda: len(member.records) == 300, member.turn)
@@ -93,7 +93,7 @@ def test_questions_to_a_broker_that_is_away_end_in_time_and_are_answered_when_it
     plain = open_publisher(without_transactions, consumer, publish_timeout_seconds=PUBLISH_SECONDS)
     admin = TopicAdmin(config, request_timeout_seconds=REQUEST_SECONDS)
     persist(lambda: publisher.publish(numbered(topic, range(5)), {}))
-    member = Member(consumer)
+    member = GroupMember(consumer)
     consumer.subscribe([topic], member.ownership)
     until(lambda: len(member.records) == 5, member.turn)
     assert follower.read_at(partition, 3, 20) is not None
@@ -133,7 +133,7 @@ def test_members_and_readers_close_while_the_broker_is_away(
     follower = KafkaPartitionReader(config, request_timeout_seconds=REQUEST_SECONDS)
     publisher = open_publisher(config, consumer, publish_timeout_seconds=PUBLISH_SECONDS)
     persist(lambda: publisher.publish(numbered(topic, range(5)), {}))
-    member = Member(consumer)
+    member = GroupMember(consumer)
     consumer.subscribe([topic], member.ownership)
     until(lambda: len(member.records) == 5, member.turn)
     follower.follow({Partition(topic, 0): None})

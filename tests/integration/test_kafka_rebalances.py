@@ -14,7 +14,7 @@ from spanstream.consumer.broker.kafka import KafkaGroupConsumer, KafkaPartitionR
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
 from spanstream.consumer.errors import Fenced, Retryable
 from spanstream.consumer.settings import GroupProtocol, KafkaSettings
-from tests.support.kafka.broker_harness import Ownership, group_name, numbered, read_all, until
+from tests.support.kafka.broker_harness import OwnershipRecorder, group_name, numbered, read_all, until
 from tests.support.kafka.kafka_fixtures import Topics
 from tests.support.kafka.kafka_protocol import expel_from_classic_group, expel_from_consumer_group
 
@@ -22,7 +22,7 @@ RECORDS = 4000
 PARTITIONS = 8
 
 
-class Worker(Ownership):
+class Worker(OwnershipRecorder):
     """The smallest consumer that keeps the rules: what was not published is tried again until it is lost or revoked."""
 
     def __init__(self, config: KafkaSettings, answers: str) -> None:

@@ -19,7 +19,7 @@ from spanstream.consumer.broker.kafka import KafkaGroupConsumer, KafkaPartitionR
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Publisher, TopicSpec
 from spanstream.consumer.errors import SpanstreamError, Stop
 from spanstream.consumer.settings import GroupProtocol, KafkaSettings
-from tests.support.kafka.broker_harness import Member, group_name, numbered, until
+from tests.support.kafka.broker_harness import GroupMember, group_name, numbered, until
 from tests.support.kafka.kafka_broker import SASL_PASSWORD, SASL_USER, KafkaBroker
 from tests.support.kafka.kafka_fixtures import Topics
 
@@ -64,7 +64,7 @@ def stops(*turns: Callable[[], object], saying: str) -> None:
 def test_a_wrong_password_stops_everybody(stranger: KafkaSettings, topics: Topics) -> None:
     topic = topics.make()
     consumer, reader = KafkaGroupConsumer(stranger), KafkaPartitionReader(stranger)
-    member = Member(consumer)
+    member = GroupMember(consumer)
     consumer.subscribe([topic], member.ownership)
     stops(member.turn, saying="password")
     reader.follow({Partition(topic, 0): None})
@@ -86,7 +86,7 @@ def test_a_topic_that_may_not_be_read_stops_the_member(
     grant(ResourceType.GROUP, config.group_id, READ)
     grant(ResourceType.TOPIC, topic, DESCRIBE)
     consumer = KafkaGroupConsumer(config.model_copy(update={"group_protocol": protocol}))
-    member = Member(consumer)
+    member = GroupMember(consumer)
     consumer.subscribe([topic], member.ownership)
     stops(member.turn, saying="grant")
     consumer.close()
@@ -99,7 +99,7 @@ def test_a_group_that_may_not_be_joined_stops_the_member(
     topic = topics.make()
     grant(ResourceType.TOPIC, topic, READ)
     consumer = KafkaGroupConsumer(config.model_copy(update={"group_protocol": protocol}))
-    member = Member(consumer)
+    member = GroupMember(consumer)
     consumer.subscribe([topic], member.ownership)
     stops(member.turn, saying="group")
     consumer.close()
@@ -177,7 +177,7 @@ def test_a_group_that_may_not_be_committed_for_stops_the_publisher(
     grant(ResourceType.TRANSACTIONAL_ID, name, WRITE)
     grant(ResourceType.TOPIC, topic, WRITE)
     consumer = KafkaGroupConsumer(config.model_copy(update={"bootstrap_servers": kafka.bootstrap, "client": {}}))
-    member = Member(consumer)
+    member = GroupMember(consumer)
     consumer.subscribe([topic], member.ownership)
     until(lambda: len(member.ownership.owned) == 1, member.turn)
     publisher = open_publisher(config.model_copy(update={"transactional_id": name}), consumer)
@@ -201,7 +201,7 @@ def test_a_static_member_whose_name_is_taken_stops(topics: Topics) -> None:
     config = KafkaSettings(
         bootstrap_servers=topics.bootstrap, group_id=group_name(), group_instance_id="pod-0", client=quick
     )
-    first, second = (Member(KafkaGroupConsumer(config)) for _ in range(2))
+    first, second = (GroupMember(KafkaGroupConsumer(config)) for _ in range(2))
     first.consumer.subscribe([topic], first.ownership)
     until(lambda: len(first.ownership.owned) == 1, first.turn)
     second.consumer.subscribe([topic], second.ownership)

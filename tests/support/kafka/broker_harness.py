@@ -180,7 +180,7 @@ class KafkaHarness:
         return client
 
 
-class Ownership:
+class OwnershipRecorder:
     """A listener that remembers what it was told."""
 
     def __init__(self) -> None:
@@ -207,11 +207,11 @@ class Ownership:
 
 
 @dataclass
-class Member:
+class GroupMember:
     """A group member with what it owns and what it read."""
 
     consumer: GroupConsumer
-    ownership: Ownership = field(default_factory=Ownership)
+    ownership: OwnershipRecorder = field(default_factory=OwnershipRecorder)
     records: list[Record] = field(default_factory=list)
 
     def turn(self) -> None:
@@ -221,13 +221,13 @@ class Member:
         return [record.value for record in self.records if topic in (None, record.partition.topic)]
 
 
-def join(broker: Harness, group: str, *topics: str) -> Member:
-    member = Member(broker.consumer(group))
+def join(broker: Harness, group: str, *topics: str) -> GroupMember:
+    member = GroupMember(broker.consumer(group))
     member.consumer.subscribe(topics, member.ownership)
     return member
 
 
-def settle(members: list[Member], partitions: int) -> None:
+def settle(members: list[GroupMember], partitions: int) -> None:
     """Until the members own all partitions, the same number each."""
     share = partitions // len(members)
     until(lambda: all(len(m.ownership.owned) == share for m in members), *(m.turn for m in members))

@@ -152,13 +152,13 @@ class Stream:
         until(lambda: len(self.read(self.topics.retries)) >= count, f"{count} retries", every=0.2)
 
     @contextmanager
-    def watch(self) -> Iterator[Outcomes]:
+    def watch(self) -> Iterator[StreamOutcomes]:
         """What comes out, read as it comes."""
         reader = KafkaPartitionReader(self.config)
         try:
             topics = (self.topics.answers, self.topics.dead_letters)
             reader.follow({partition: None for topic in topics for partition in reader.partitions(topic)})
-            yield Outcomes(reader, self)
+            yield StreamOutcomes(reader, self)
         finally:
             reader.close()
 
@@ -176,7 +176,7 @@ class Stream:
 
 
 @dataclass
-class Outcomes:
+class StreamOutcomes:
     """Answers and dead letters as a read_committed reader sees them, by question id and by `NAME`."""
 
     reader: KafkaPartitionReader

@@ -11,14 +11,14 @@ from spanstream.consumer.terminal.progress import ProgressStep, at_intervals, sh
 from tests.support.memory.fake_time import FakeClock
 
 
-class Terminal(io.StringIO):
+class TerminalStream(io.StringIO):
     def isatty(self) -> bool:
         return True
 
 
-def become_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+def become_a_terminal(monkeypatch: pytest.MonkeyPatch) -> TerminalStream:
     """Standard error is one from now on; no fixture, for pytest sets standard error anew before the test's own code."""
-    stream = Terminal()
+    stream = TerminalStream()
     monkeypatch.setattr("sys.stderr", stream)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "100")
