@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Final
 
 from spanstream.models.artifact import Golden, Manifest, Variant, sha256_of_file, write_manifest
-from spanstream.models.artifact_folder import replacing
 from spanstream.models.building.card import CardFigures, card
 from spanstream.models.building.compare import EarlierModel, read_earlier
 from spanstream.models.building.golden import golden, golden_spans
@@ -34,6 +33,7 @@ from spanstream.models.defaults import MAX_ANSWER_TOKENS
 from spanstream.models.errors import BuildError
 from spanstream.models.inference.cpu import available_cpus
 from spanstream.models.metrics.reading import ReadingOptions
+from spanstream.models.staging import staged_folder
 from spanstream.models.text.tokenization import Tokenizer
 from spanstream.models.text.windowing import WindowShape
 
@@ -51,7 +51,7 @@ def build(order: BuildRequest, output: Path, *, say: Say = print) -> None:
     Raises:
         BuildError: an input is not what it should be; nothing is left behind.
     """
-    with replacing(output) as finished, tempfile.TemporaryDirectory() as work:
+    with staged_folder(output) as finished, tempfile.TemporaryDirectory() as work:
         _Build(order, Path(work), finished, say).run()
     say(f"built {output}")
 

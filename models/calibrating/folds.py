@@ -6,20 +6,17 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.model_selection import GroupKFold
 
+from spanstream.models.arrays import BoolArray, Int64Array
 from spanstream.models.metrics.reading import Read
-
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 
 _FOLDS: Final = 10
 _LEAST_GROUPS: Final = 4
 _SEED: Final = 20
 
 
-def groups_of(reads: Sequence[Read]) -> tuple[str, IntArray]:
+def groups_of(reads: Sequence[Read]) -> tuple[str, Int64Array]:
     """What questions belong together by, the largest kind that there are enough of; (questions,) group numbers."""
     kinds: tuple[tuple[str, list[str]], ...] = (
         ("article", [read.example.article for read in reads]),
@@ -32,7 +29,7 @@ def groups_of(reads: Sequence[Read]) -> tuple[str, IntArray]:
     return "question", np.arange(len(reads))
 
 
-def first_half_of(groups: IntArray) -> BoolArray:
+def first_half_of(groups: Int64Array) -> BoolArray:
     """Whole groups with about half of the questions, drawn at random (the same ones every time)."""
     sizes = np.bincount(groups)
     sides = np.zeros(2, dtype=np.int64)
@@ -44,7 +41,7 @@ def first_half_of(groups: IntArray) -> BoolArray:
     return is_first[groups]
 
 
-def folds_of(groups: IntArray, right: BoolArray, among: BoolArray) -> Iterator[tuple[BoolArray, BoolArray]]:
+def folds_of(groups: Int64Array, right: BoolArray, among: BoolArray) -> Iterator[tuple[BoolArray, BoolArray]]:
     """(fitted on, held out) masks, whole groups held out; both kinds of candidates are always fitted on."""
     places = np.flatnonzero(among)
     folds = min(_FOLDS, len(np.unique(groups[places])))

@@ -16,12 +16,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import beta, binom
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
+from spanstream.models.arrays import BoolArray, Float64Array, Int64Array
 
 # How often, over many samples, the promise may be broken.
 MISS: Final = 0.05
@@ -73,7 +70,7 @@ def two_sided(count: int, total: int, miss: float = MISS) -> tuple[float, float]
     return 1 - upper_bound(total - count, total, miss / 2), upper_bound(count, total, miss / 2)
 
 
-def fixed_order(scores: FloatArray, wrong: BoolArray, allowed: float, tested_on: int) -> FloatArray:
+def fixed_order(scores: Float64Array, wrong: BoolArray, allowed: float, tested_on: int) -> Float64Array:
     """Thresholds from strict to lenient, to be tested on other questions than these.
 
     The first is the one with the best chance to pass there: too strict a one gives too few answers to prove anything.
@@ -95,7 +92,7 @@ def fixed_order(scores: FloatArray, wrong: BoolArray, allowed: float, tested_on:
     return thresholds[int(np.argmax(chance)) :]
 
 
-def walk(order: FloatArray, scores: FloatArray, wrong: BoolArray, allowed: float) -> Guarantee:
+def walk(order: Float64Array, scores: Float64Array, wrong: BoolArray, allowed: float) -> Guarantee:
     """Test the thresholds one after the other, up to the first that fails.
 
     Args:
@@ -114,7 +111,7 @@ def walk(order: FloatArray, scores: FloatArray, wrong: BoolArray, allowed: float
     return Guarantee(allowed, tuple(trials), len(scores))
 
 
-def _cuts(scores: FloatArray) -> tuple[FloatArray, IntArray]:
+def _cuts(scores: Float64Array) -> tuple[Float64Array, Int64Array]:
     """(thresholds, how many of the scores each gives): at most `_STEPS`, halfway between neighbouring scores.
 
     `scores` fall. The last threshold lies as far below the least score as it needs to give all of them.

@@ -11,14 +11,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
+from spanstream.models.arrays import BoolArray, Float64Array
 from spanstream.models.metrics.reading import Read
 from spanstream.models.spans.calibration import FEATURES
-
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 
 # A score so high that the logistic function is 1 for it is as sure as any higher one.
 _LONGEST_LOGIT: Final = 50.0
@@ -35,9 +32,9 @@ class Scale:
         """The probability of one score."""
         return 1 / (1 + math.exp(-max(min(self.bias + self.slope * score, _LONGEST_LOGIT), -_LONGEST_LOGIT)))
 
-    def confidences(self, scores: FloatArray) -> FloatArray:
+    def confidences(self, scores: Float64Array) -> Float64Array:
         """(questions,) probabilities."""
-        clipped: FloatArray = np.clip(self.bias + self.slope * scores, -_LONGEST_LOGIT, _LONGEST_LOGIT)
+        clipped: Float64Array = np.clip(self.bias + self.slope * scores, -_LONGEST_LOGIT, _LONGEST_LOGIT)
         return 1 / (1 + np.exp(-clipped))
 
 
@@ -53,7 +50,7 @@ class Score:
     """
 
     names: tuple[str, ...]
-    features: FloatArray
+    features: Float64Array
     weights: tuple[float, ...]
     is_fitted: bool
 
@@ -74,23 +71,23 @@ class Score:
             return self.weights
         return _regress(self.features[among], right[among])[0]
 
-    def scores(self, weights: Sequence[float] | None = None) -> FloatArray:
+    def scores(self, weights: Sequence[float] | None = None) -> Float64Array:
         """(questions,), by default with the score's own weights."""
-        product: FloatArray = self.features @ np.array(self.weights if weights is None else weights)
+        product: Float64Array = self.features @ np.array(self.weights if weights is None else weights)
         return product
 
 
-def _features(reads: Sequence[Read], names: tuple[str, ...]) -> FloatArray:
+def _features(reads: Sequence[Read], names: tuple[str, ...]) -> Float64Array:
     return np.array([[FEATURES[name](read.reading) for name in names] for read in reads])
 
 
-def platt(scores: FloatArray, right: BoolArray) -> Scale:
+def platt(scores: Float64Array, right: BoolArray) -> Scale:
     """The scale that fits best (Platt 1999); both right and wrong are needed."""
     (slope,), bias = _regress(scores[:, None], right)
     return Scale(slope, bias)
 
 
-def _regress(features: FloatArray, right: BoolArray) -> tuple[tuple[float, ...], float]:
+def _regress(features: Float64Array, right: BoolArray) -> tuple[tuple[float, ...], float]:
     """Weights and bias; lightly regularized on standardized features, and given for the features as they are."""
     mean, spread = features.mean(axis=0), features.std(axis=0) + 1e-9
     model = LogisticRegression(C=10.0, solver="newton-cholesky").fit((features - mean) / spread, right)

@@ -12,8 +12,8 @@ from functools import partial
 from typing import Final, Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from spanstream.models.arrays import BoolArray, Float64Array, Int64Array
 from spanstream.models.artifact import Artifact, Variant
 from spanstream.models.calibrating.guarantee import two_sided
 from spanstream.models.calibrating.thresholds import choice_at
@@ -40,10 +40,6 @@ from spanstream.models.metrics.reliability import (
 )
 from spanstream.models.metrics.squad_metrics import best_exact, best_f1
 from spanstream.models.spans.calibration import Calibration
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 
 CONFIDENCE_METRICS: Final[dict[str, Metric]] = {
     "expected_calibration_error": expected_calibration_error,
@@ -87,7 +83,7 @@ def measure(
     """
     table = ObservationTable.of(observations, subject.calibration)
     default = subject.calibration.thresholds["default"]
-    sources: tuple[tuple[Literal["calibrated", "softmax"], FloatArray], ...] = (
+    sources: tuple[tuple[Literal["calibrated", "softmax"], Float64Array], ...] = (
         ("calibrated", table.sample.confidence),
         ("softmax", table.softmax),
     )
@@ -109,18 +105,18 @@ def measure(
     )
 
 
-def confidence_figures(confidence: FloatArray, table: ObservationTable) -> ConfidenceFigures:
+def confidence_figures(confidence: Float64Array, table: ObservationTable) -> ConfidenceFigures:
     """What a confidence is worth, with intervals."""
     right = table.sample.right.astype(np.float64)
 
-    def figure(metric: Metric, drawn: IntArray) -> float:
+    def figure(metric: Metric, drawn: Int64Array) -> float:
         return metric(confidence[drawn], right[drawn])
 
     figures = {name: partial(figure, metric) for name, metric in CONFIDENCE_METRICS.items()}
     return ConfidenceFigures(**bootstrapped(figures, table.texts))
 
 
-def reliability_bins(confidence: FloatArray, right: BoolArray) -> tuple[ReliabilityBin, ...]:
+def reliability_bins(confidence: Float64Array, right: BoolArray) -> tuple[ReliabilityBin, ...]:
     """Bins of equal mass, the least confident first; see `expected_calibration_error`."""
     bins = []
     for members in np.array_split(np.argsort(confidence, kind="stable"), BINS):
@@ -133,7 +129,7 @@ def reliability_bins(confidence: FloatArray, right: BoolArray) -> tuple[Reliabil
     return tuple(bins)
 
 
-def _best(table: ObservationTable, no_answer_score: FloatArray) -> Best:
+def _best(table: ObservationTable, no_answer_score: Float64Array) -> Best:
     predictions = table.predictions(no_answer_score)
     (exact, exact_threshold), (f1, f1_threshold) = best_exact(predictions), best_f1(predictions)
     return Best(exact=exact, exact_threshold=exact_threshold, f1=f1, f1_threshold=f1_threshold)
@@ -142,7 +138,7 @@ def _best(table: ObservationTable, no_answer_score: FloatArray) -> Best:
 def _at_thresholds(table: ObservationTable, thresholds: Mapping[str, float]) -> dict[str, AtThreshold]:
     exact = {name: table.scores_at(threshold, table.exact) for name, threshold in thresholds.items()}
     f1 = {name: table.scores_at(threshold, table.f1) for name, threshold in thresholds.items()}
-    figures: dict[str, Callable[[IntArray], float]] = {}
+    figures: dict[str, Callable[[Int64Array], float]] = {}
     for name in thresholds:
         figures[f"exact {name}"] = partial(_mean, exact[name])
         figures[f"f1 {name}"] = partial(_mean, f1[name])
@@ -166,7 +162,7 @@ def _at_thresholds(table: ObservationTable, thresholds: Mapping[str, float]) -> 
     return found
 
 
-def _mean(scores: FloatArray, drawn: IntArray) -> float:
+def _mean(scores: Float64Array, drawn: Int64Array) -> float:
     return 100 * float(scores[drawn].mean())
 
 
@@ -174,12 +170,14 @@ def _share(count: int, total: int) -> Interval | None:
     return Interval(count / total, *two_sided(count, total)) if total else None
 
 
-def percent(values: FloatArray | BoolArray, among: BoolArray) -> float | None:
+def percent(values: Float64Array | BoolArray, among: BoolArray) -> float | None:
     """The mean of some of the values, in percent; None where there are none."""
     return 100 * float(values[among].mean()) if among.any() else None
 
 
-def _buckets(table: ObservationTable, sizes: IntArray, upper_ends: Sequence[int], default: float) -> tuple[Bucket, ...]:
+def _buckets(
+    table: ObservationTable, sizes: Int64Array, upper_ends: Sequence[int], default: float
+) -> tuple[Bucket, ...]:
     exact, f1 = table.scores_at(default, table.exact), table.scores_at(default, table.f1)
     answerable, declined = table.sample.has_answer, ~table.given(default)
     buckets = []

@@ -100,7 +100,7 @@ def observe(questions: Sequence[Labelled], reader: Reader, *, progress: Progress
         for question, plan in zip(some, plans, strict=True):
             try:
                 candidate = reader.conclude(plan, outcomes).candidate
-                reading = reader.reading(plan, outcomes)
+                reading = reader.raw_answer(plan, outcomes)
             except (InferenceFailed, InvalidSpan) as error:
                 raise BuildError(f"{question.where}: {error}") from error
             read = Read(question.example, reading, candidate.text if candidate else "")

@@ -13,15 +13,13 @@ from typing import Any, Final
 
 import matplotlib as mpl
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from spanstream.models.arrays import Float64Array
 from spanstream.models.evaluation.report import EvaluationReport, VariantReport
 from spanstream.models.evaluation.table import ObservationTable
 from spanstream.models.metrics.reliability import accuracies
-
-FloatArray = npt.NDArray[np.float64]
 
 # Told apart by lightness too: Okabe and Ito's colours for the colour-blind.
 _CALIBRATED, _SOFTMAX, _MARK, _FAINT = "#0072B2", "#D55E00", "#333333", "#999999"
@@ -147,7 +145,7 @@ def _score_differences(variant: VariantReport, table: ObservationTable, title: s
     return figure
 
 
-def _histogram(axes: Axes, values: FloatArray, table: ObservationTable, bounds: tuple[float, float]) -> None:
+def _histogram(axes: Axes, values: Float64Array, table: ObservationTable, bounds: tuple[float, float]) -> None:
     answerable = table.sample.has_answer
     groups = (("answerable", answerable, _ANSWERABLE), ("unanswerable", ~answerable, _UNANSWERABLE))
     for name, among, colour in groups:

@@ -7,16 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from spanstream.models.arrays import BoolArray, Float64Array, Int64Array
 from spanstream.models.calibrating.thresholds import Sample
 from spanstream.models.evaluation.observe import Observation
 from spanstream.models.metrics.squad_metrics import Prediction
 from spanstream.models.spans.calibration import Calibration
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +34,13 @@ class ObservationTable:
 
     observations: Sequence[Observation]
     sample: Sample
-    softmax: FloatArray
-    null_score_diff: FloatArray
-    exact: FloatArray
-    f1: FloatArray
-    tokens: IntArray
-    windows_read: IntArray
-    windows_total: IntArray
+    softmax: Float64Array
+    null_score_diff: Float64Array
+    exact: Float64Array
+    f1: Float64Array
+    tokens: Int64Array
+    windows_read: Int64Array
+    windows_total: Int64Array
     texts: Sequence[str]
 
     @classmethod
@@ -66,7 +62,7 @@ class ObservationTable:
             [read.example.context for read in reads],
         )
 
-    def predictions(self, no_answer_score: FloatArray) -> list[Prediction]:
+    def predictions(self, no_answer_score: Float64Array) -> list[Prediction]:
         """For the official sweep over thresholds on this score."""
         scores = no_answer_score.tolist()
         return [one.read.prediction(score) for one, score in zip(self.observations, scores, strict=True)]
@@ -76,6 +72,6 @@ class ObservationTable:
         given: BoolArray = self.sample.candidate & (self.sample.confidence >= threshold)
         return given
 
-    def scores_at(self, threshold: float, scores: FloatArray) -> FloatArray:
+    def scores_at(self, threshold: float, scores: Float64Array) -> Float64Array:
         """A score of what is given; a declined question scores 1 where there is no answer, else 0."""
         return np.where(self.given(threshold), scores, ~self.sample.has_answer)

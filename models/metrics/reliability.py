@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-Metric = Callable[[FloatArray, FloatArray], float]
+from spanstream.models.arrays import Float64Array, Int64Array
+
+Metric = Callable[[Float64Array, Float64Array], float]
 
 BINS: Final = 15
 _RESAMPLES: Final = 1000
@@ -39,7 +38,7 @@ class Interval:
     high: float
 
 
-def expected_calibration_error(confidence: FloatArray, right: FloatArray) -> float:
+def expected_calibration_error(confidence: Float64Array, right: Float64Array) -> float:
     """Mean gap between confidence and accuracy over bins of equal mass (Nixon et al. 2019), 0 to 1.
 
     Args:
@@ -55,12 +54,12 @@ def expected_calibration_error(confidence: FloatArray, right: FloatArray) -> flo
     return float(sum(gaps) / len(confidence))
 
 
-def brier_score(confidence: FloatArray, right: FloatArray) -> float:
+def brier_score(confidence: Float64Array, right: Float64Array) -> float:
     """Mean squared difference between the probability and what came true (Brier 1950), 0 to 1."""
     return float(((confidence - right) ** 2).mean())
 
 
-def area_under_risk_coverage(confidence: FloatArray, right: FloatArray) -> float:
+def area_under_risk_coverage(confidence: Float64Array, right: Float64Array) -> float:
     """Mean error rate of the most confident 1, 2, ... all candidates (Geifman and El-Yaniv 2017), 0 to 1."""
     return float((1 - accuracies(confidence, right)).mean())
 
@@ -68,7 +67,7 @@ def area_under_risk_coverage(confidence: FloatArray, right: FloatArray) -> float
 def coverage_at(accuracy: float) -> Metric:
     """A metric: the greatest share of questions, most confident first, whose candidates reach this accuracy."""
 
-    def coverage(confidence: FloatArray, right: FloatArray) -> float:
+    def coverage(confidence: Float64Array, right: Float64Array) -> float:
         reached = np.flatnonzero(accuracies(confidence, right) >= accuracy)
         return float((reached[-1] + 1) / len(right)) if len(reached) else 0.0
 
@@ -84,7 +83,7 @@ def with_interval(metric: Metric, judgements: Sequence[Judgement]) -> Interval:
 
 
 def bootstrapped(
-    figures: Mapping[str, Callable[[IntArray], float]], clusters: Sequence[str], resamples: int = _RESAMPLES
+    figures: Mapping[str, Callable[[Int64Array], float]], clusters: Sequence[str], resamples: int = _RESAMPLES
 ) -> dict[str, Interval]:
     """Figures with 95 % bootstrap intervals (percentiles over resamples, the same ones for all figures).
 
@@ -113,8 +112,8 @@ def bootstrapped(
     return intervals
 
 
-def accuracies(confidence: FloatArray, right: FloatArray) -> FloatArray:
+def accuracies(confidence: Float64Array, right: Float64Array) -> Float64Array:
     """(questions,): the accuracy of the most confident 1, 2, ... all of them."""
     order = np.argsort(-confidence, kind="stable")
-    accuracies: FloatArray = np.cumsum(right[order]) / np.arange(1, len(right) + 1)
+    accuracies: Float64Array = np.cumsum(right[order]) / np.arange(1, len(right) + 1)
     return accuracies

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from spanstream.models.spans.aggregate import Reading
+from spanstream.models.spans.aggregate import RawAnswer
 from spanstream.models.spans.calibration import FEATURES, Calibration
 from spanstream.models.spans.search import TokenSpan, WindowSpan
 from tests.support.model.hand_made_windows import hand_made_document, hand_made_window
@@ -16,8 +16,8 @@ WINDOW = hand_made_window(hand_made_document(range(8)))
 RAW = st.floats(-1e6, 1e6)
 
 
-def _reading(score: float, null_score: float = 0.0, runner_up: float = 0.0, windows: int = 1) -> Reading:
-    return Reading(
+def _reading(score: float, null_score: float = 0.0, runner_up: float = 0.0, windows: int = 1) -> RawAnswer:
+    return RawAnswer(
         WindowSpan(WINDOW, null_score, TokenSpan(1, 2, score), runner_up, -3.0), null_score, runner_up, windows
     )
 
@@ -42,7 +42,7 @@ def test_a_confidence_is_the_logistic_function_of_the_weighted_features() -> Non
 
 
 def test_without_a_candidate_there_is_no_confidence() -> None:
-    assert _calibration(null_score_diff=-1.0).confidence(Reading(None, 9.0, 9.0, 2)) == 0.0
+    assert _calibration(null_score_diff=-1.0).confidence(RawAnswer(None, 9.0, 9.0, 2)) == 0.0
 
 
 def test_a_better_score_is_never_less_confident() -> None:

@@ -4,15 +4,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spanstream.models.arrays import Float32Array
 from spanstream.models.spans.search import TokenSpan, WindowSpan, best_span
 from spanstream.models.text.windowing import Window
 from tests.support.model.hand_made_windows import hand_made_document, hand_made_window
-
-Row = npt.NDArray[np.float32]
 
 LOGITS = st.one_of(
     st.floats(-12, 12, width=32),
@@ -23,8 +21,8 @@ LOGITS = st.one_of(
 @dataclass(frozen=True, slots=True)
 class Case:
     window: Window
-    start: Row
-    end: Row
+    start: Float32Array
+    end: Float32Array
     max_answer_tokens: int
 
 
@@ -57,7 +55,7 @@ def _all_spans(case: Case) -> list[TokenSpan]:
     return spans
 
 
-def _softmax_at(row: Row, place: int, case: Case) -> float:
+def _softmax_at(row: Float32Array, place: int, case: Case) -> float:
     """log softmax over [CLS] and the context."""
     context = range(case.window.context_start, case.window.length - 1)
     considered = [float(row[index]) for index in (0, *context)]
@@ -94,7 +92,7 @@ def test_padding_behind_a_row_changes_nothing(case: Case, padding: list[float]) 
     )
 
 
-def _row(window: Window, **values: float) -> Row:
+def _row(window: Window, **values: float) -> Float32Array:
     """Logits of 0, but for the named tokens of the context (`t3=5.0`)."""
     row = np.zeros(window.length, dtype=np.float32)
     for name, value in values.items():

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from spanstream.models.errors import InferenceFailed
 from spanstream.models.inference.backends import Backend, Backends
 from spanstream.models.inference.packing import Batch
-from spanstream.models.inference.runner import InferenceRunner, Outcome, ReadWindow
+from spanstream.models.inference.runner import InferenceRunner, ScoredWindow, WindowOutcome
 from spanstream.models.inference.session import Logits, SessionError
 from spanstream.models.spans.search import best_span
 from spanstream.models.text.windowing import Window
@@ -62,11 +62,11 @@ def _inference(backends: Backends) -> Iterator[InferenceRunner]:
     inference.close()
 
 
-def _alone(window: Window) -> ReadWindow:
+def _alone(window: Window) -> ScoredWindow:
     """What the window comes to when nothing is beside it."""
     with _inference(Backends(_backend(IdSession(), max_batch_tokens=1))) as inference:
         outcome = inference.run([window])[window]
-    assert isinstance(outcome, ReadWindow)
+    assert isinstance(outcome, ScoredWindow)
     return outcome
 
 
@@ -83,7 +83,7 @@ def test_every_window_is_answered() -> None:
         outcomes = inference.run(windows)
     assert set(outcomes) == set(windows)
     for window, outcome in outcomes.items():
-        assert isinstance(outcome, ReadWindow)
+        assert isinstance(outcome, ScoredWindow)
         assert outcome.span.window is window
         assert outcome.precision == "int8"
 
@@ -104,7 +104,7 @@ def test_failing_windows_are_isolated_and_their_neighbours_answered(
     with _inference(Backends(_backend(IdSession(), max_batch_tokens=max_batch_tokens))) as inference:
         outcomes = inference.run(windows)
     for window, bad in zip(windows, poisoned, strict=True):
-        assert isinstance(outcomes[window], InferenceFailed if bad else ReadWindow)
+        assert isinstance(outcomes[window], InferenceFailed if bad else ScoredWindow)
 
 
 def test_a_failed_window_says_what_the_session_said() -> None:
@@ -125,7 +125,7 @@ def test_logits_that_are_no_numbers_are_a_failure_of_their_window(wrong: float) 
     good, bad = _window(20), _poisoned()
     with _inference(Backends(_backend(_Wrong()))) as inference:
         outcomes = inference.run([good, bad])
-    assert isinstance(outcomes[good], ReadWindow)
+    assert isinstance(outcomes[good], ScoredWindow)
     assert isinstance(outcomes[bad], InferenceFailed)
 
 
@@ -147,7 +147,7 @@ def test_what_is_beside_a_window_does_not_change_it() -> None:
             return Logits(row, row * 2)
 
     windows = [_window(10 * number, number) for number in range(1, 14)]
-    found: list[dict[Window, Outcome]] = []
+    found: list[dict[Window, WindowOutcome]] = []
     for max_batch_tokens in (1, 40, 1000):
         with _inference(Backends(_backend(_Causal(), max_batch_tokens=max_batch_tokens))) as inference:
             found.append(dict(inference.run(windows)))
@@ -159,7 +159,7 @@ def test_a_gpu_takes_what_spills_and_says_so() -> None:
     window = _window(20)
     with _inference(_spilling(_backend(cpu), _backend(gpu, "fp16"))) as inference:
         outcome = inference.run([window])[window]
-    assert isinstance(outcome, ReadWindow)
+    assert isinstance(outcome, ScoredWindow)
     assert outcome.precision == "fp16"
     assert cpu.batches == []
 
@@ -170,7 +170,7 @@ def test_what_a_failing_gpu_leaves_is_the_cpus() -> None:
     with _inference(_spilling(_backend(cpu), _backend(gpu, "fp16", runs=1, max_batch_tokens=50))) as inference:
         outcomes = inference.run(windows)
         assert set(outcomes) == set(windows)
-        assert {outcome.precision for outcome in outcomes.values() if isinstance(outcome, ReadWindow)} == {"int8"}
+        assert {outcome.precision for outcome in outcomes.values() if isinstance(outcome, ScoredWindow)} == {"int8"}
         # It failed once, and is left alone from then on, in this call and the next.
         assert len(gpu.batches) == 1
         inference.run(windows)
@@ -191,7 +191,7 @@ def test_a_gpu_that_fails_midway_keeps_what_it_read() -> None:
     )
     with _inference(backends) as inference:
         outcomes = inference.run(windows)
-    precisions = [outcome.precision for outcome in outcomes.values() if isinstance(outcome, ReadWindow)]
+    precisions = [outcome.precision for outcome in outcomes.values() if isinstance(outcome, ScoredWindow)]
     assert sorted(precisions) == ["fp16", "fp16", "int8", "int8", "int8", "int8"]
 
 
@@ -199,7 +199,7 @@ def test_a_poisoned_window_on_the_gpu_is_isolated_on_the_cpu() -> None:
     good, bad = _window(20), _poisoned()
     with _inference(_spilling(_backend(IdSession()), _backend(IdSession(), "fp16"))) as inference:
         outcomes = inference.run([good, bad])
-    assert isinstance(outcomes[good], ReadWindow)
+    assert isinstance(outcomes[good], ScoredWindow)
     assert isinstance(outcomes[bad], InferenceFailed)
 
 
@@ -207,7 +207,7 @@ def test_without_a_cpu_a_failing_batch_is_halved_on_the_gpu() -> None:
     good, bad = _window(20), _poisoned()
     with _inference(Backends(None, _backend(IdSession(), "fp16"))) as inference:
         outcomes = inference.run([good, bad])
-    assert isinstance(outcomes[good], ReadWindow)
+    assert isinstance(outcomes[good], ScoredWindow)
     assert isinstance(outcomes[bad], InferenceFailed)
 
 
