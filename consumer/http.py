@@ -28,9 +28,8 @@ class HttpServer:
         try:
             self._server = ThreadingHTTPServer((host, port), _handler(health, registry))
         except OSError as error:
-            raise Stop(
-                f"cannot listen on {host}:{port}: {error.strerror}; set SPANSTREAM_HTTP__PORT to a free port"
-            ) from error
+            detail = f"cannot listen on {host}:{port}: {error.strerror}"
+            raise Stop(detail, hint="set SPANSTREAM_HTTP__PORT to a free port") from error
         self._server.daemon_threads = True
         # Seconds: how late it notices that it is closed.
         threading.Thread(target=self._server.serve_forever, args=(0.05,), name="http", daemon=True).start()

@@ -87,7 +87,8 @@ def _run(run: Backfill) -> BackfillCounts:
     except (Stop, Retryable) as error:
         if not run.tally.documents:
             raise
-        raise Stop(f"{error}; given up after {run.tally}; run it again, it goes on with what is missing") from error
+        detail = f"{error}; given up after {run.tally}"
+        raise Stop(detail, hint="run it again, it goes on with what is missing") from error
     except KeyboardInterrupt:
         typer.echo(f"interrupted after {run.tally}", err=True)
         raise

@@ -69,7 +69,7 @@ def verdict(error: KafkaError, doing: str) -> SpanstreamError:
     if error.code() in _FENCED:
         return Fenced(said)
     hint = _STOP.get(error.code())
-    return Retryable(said) if hint is None else Stop(f"{said}; {hint}")
+    return Retryable(said) if hint is None else Stop(said, hint=hint)
 
 
 # Another producer took our transactional id, or the broker gave up our transaction.

@@ -203,5 +203,5 @@ def _pass_or_raise(error: KafkaError, doing: str) -> None:
     """What may mend itself is logged, the rest is raised."""
     found = verdict(error, doing)
     if not isinstance(found, Retryable):
-        raise Stop(str(found))
+        raise Stop(found.detail, hint=found.hint)
     _log.warning("kafka_reader_error code=%s detail=%s", error.name(), error.str())

@@ -147,7 +147,7 @@ class KafkaProgressPublisher:
         found = verdict(error, doing)
         # From outside a group there is no member whose place another could have taken.
         return (
-            Stop(f"{found}; is {self._config.group_id} another program's group?")
+            Stop(found.detail, hint=f"is {self._config.group_id} another program's group?")
             if isinstance(found, Fenced)
             else found
         )

@@ -100,8 +100,8 @@ def _check_destination(to: str | None, settings: Settings) -> None:
     listed = [name.strip() for name in settings.replay.destinations.split(",")]
     allowed = [settings.topics.questions, settings.topics.documents, *(name for name in listed if name)]
     if to is not None and to not in allowed:
-        hint = "add it to SPANSTREAM_REPLAY__DESTINATIONS"
-        raise Stop(f"--to {to}: not an allowed destination ({', '.join(allowed)}); {hint}")
+        detail = f"--to {to}: not an allowed destination ({', '.join(allowed)})"
+        raise Stop(detail, hint="add it to SPANSTREAM_REPLAY__DESTINATIONS")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from spanstream.consumer.broker.kafka.topic_admin import TopicSpec
 from spanstream.consumer.broker.protocols import Partition
 from spanstream.consumer.errors import Retryable, SpanstreamError, Stop
 from spanstream.consumer.operations.doctor import topics as look_at
-from spanstream.consumer.operations.doctor.finding import Check, Finding, failed, ok, said_and_advised, warning
+from spanstream.consumer.operations.doctor.finding import Check, Finding, failed, ok, warning
 from spanstream.consumer.settings import KafkaSettings, Settings
 
 KAFKA = "Kafka"
@@ -106,8 +106,7 @@ class BrokerChecks:
             self._brokers = self.access.brokers()
             found = self._brokers.brokers()
         except Stop as error:
-            said, _ = said_and_advised(error)
-            return failed(KAFKA, said, "correct SPANSTREAM_KAFKA__CLIENT (user, password, mechanism, TLS)")
+            return failed(KAFKA, error.detail, "correct SPANSTREAM_KAFKA__CLIENT (user, password, mechanism, TLS)")
         addresses = ", ".join(broker.address for broker in found)
         return ok(KAFKA, f"{len(found)} broker{'s' * (len(found) != 1)} by {servers}: {addresses}")
 
@@ -120,7 +119,7 @@ class BrokerChecks:
         try:
             config = self._brokers.configuration(self._brokers.brokers()[0])
         except Stop as error:
-            detail = f"consumer: whether the brokers speak it could not be asked: {said_and_advised(error)[0]}"
+            detail = f"consumer: whether the brokers speak it could not be asked: {error.detail}"
             return warning("group protocol", detail, "grant this user DescribeConfigs on the cluster, or try `run`")
         return consumer_protocol(config)
 
@@ -130,8 +129,7 @@ class BrokerChecks:
             topics = self.settings.topics
             self._found = self.access.admin().describe([*look_at.all_names(topics), *look_at.triage_names(topics)])
         except Stop as error:
-            said, hint = said_and_advised(error)
-            return failed(TOPICS, said, f"{hint}; the doctor itself needs Describe and DescribeConfigs")
+            return failed(TOPICS, error.detail, f"{error.hint}; the doctor itself needs Describe and DescribeConfigs")
         return look_at.existence(self._found, self.settings.topics)
 
     def group(self) -> Finding:
@@ -173,12 +171,11 @@ def transactions(announce: Callable[[], None], kafka: KafkaSettings) -> Finding:
     try:
         announce()
     except SpanstreamError as error:
-        said, hint = said_and_advised(error)
         if kafka.transactional_id is not None and isinstance(error, Stop):
             # A consumer may be running under the id of the settings; to try that one would end its transaction.
             advice = f"nothing, if this user has Write on {kafka.transactional_id}: another id was tried, beside it"
-            return warning(subject, said, advice)
-        return failed(subject, said, hint or _COORDINATOR)
+            return warning(subject, error.detail, advice)
+        return failed(subject, error.detail, error.hint or _COORDINATOR)
     return ok(
         subject, f"the coordinator answers; a dead consumer's are aborted after {kafka.transaction_timeout_seconds:g} s"
     )

@@ -61,7 +61,7 @@ def test_what_did_not_answer_once_is_not_asked_again() -> None:
 def test_a_refusal_of_one_thing_leaves_the_others_to_be_looked_at() -> None:
     checks = [
         Check("Kafka", lambda: ok("Kafka", ""), ""),
-        Check("topics", raising(Stop("refused; grant Read")), "", ground="Kafka"),
+        Check("topics", raising(Stop("refused", hint="grant Read")), "", ground="Kafka"),
         Check("group", lambda: ok("group", ""), "", ground="Kafka"),
     ]
     found = list(examine(checks))
