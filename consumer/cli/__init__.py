@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import sys
 
+from spanstream.consumer.cli.exit_codes import FAILED, INTERRUPTED
 from spanstream.consumer.cli.program import app
 from spanstream.consumer.errors import SpanstreamError
 from spanstream.models.errors import ModelError
-
-FAILED = 1
-INTERRUPTED = 130
 
 
 def main() -> None:

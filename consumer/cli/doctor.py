@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from spanstream.consumer.cli.exit_codes import FAILED
 from spanstream.consumer.cli.options import ConfigFile
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.logs import configure_logs
@@ -56,7 +57,7 @@ def doctor(
     if as_json:
         typer.echo(json.dumps({"ok": not sick, "findings": [asdict(finding) for finding in findings]}, indent=2))
     if sick:
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
 
 
 def _findings(config: Path | None, timeout: float) -> Iterator[Finding]:

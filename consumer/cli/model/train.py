@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from spanstream.consumer.cli.exit_codes import INTERRUPTED
 from spanstream.consumer.cli.model.options import build_tools
 from spanstream.consumer.cli.signals import set_on_signals
 from spanstream.models.defaults import MAX_LENGTH, STRIDE
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 # Without a terminal, a line this often.
 _LINE_SECONDS = 60.0
-_INTERRUPTED = 130
 
 
 def train(  # noqa: PLR0913, PLR0917  one option each
@@ -101,7 +101,7 @@ def train(  # noqa: PLR0913, PLR0917  one option each
     with bar or Console(quiet=True):
         finished = run(options, output, say=console.print, watch=_watcher(bar, console), stop=stop.is_set)
     if not finished:
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
 
 
 def _bar(console: Console) -> Progress:

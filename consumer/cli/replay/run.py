@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from spanstream.consumer.cli.exit_codes import INTERRUPTED
 from spanstream.consumer.cli.replay.dry_run import said
 from spanstream.consumer.cli.replay.job import BatchOptions, ReplayJob
 from spanstream.consumer.cli.replay.options import SendingOptions, TopicOptions, selection, sending, where, with_options
@@ -25,7 +26,6 @@ from spanstream.consumer.replay.sending.plan import Step
 from spanstream.consumer.replay.sending.survey import survey
 
 _BATCH = 500
-_INTERRUPTED = 130
 
 
 @with_options(where=where, selection=selection, sending=sending)
@@ -95,7 +95,7 @@ def run(  # noqa: PLR0913  one parameter an option
             job.report(totals)
     if stop.is_set():
         typer.echo("interrupted: the batch on its way was finished; run it again to go on", err=True)
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
 
 
 def _teller(*, dry_run: bool, as_json: bool) -> Callable[[Step], None]:
