@@ -27,7 +27,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from spanstream.consumer.answering.wiring import build, kafka_config, open_reader
+from spanstream.consumer.answering.open_reader import open_reader
+from spanstream.consumer.answering.wiring import build, kafka_config
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
 from spanstream.consumer.broker.kafka.publisher import AtLeastOncePublisher
 from spanstream.consumer.broker.kafka.topic_admin import TopicAdmin

@@ -68,12 +68,12 @@ class TopicSettings(_Group):
     triage_state: str = Field("support.triage-state", description="What the triage stream knows, compacted.")
 
     @property
-    def asked(self) -> tuple[str, str, str]:
+    def consumed(self) -> tuple[str, str, str]:
         """What the group consumes; these have the same number of partitions."""
         return (self.questions, self.retries, self.documents)
 
     @property
-    def triaged(self) -> tuple[str, str, str, str]:
+    def consumed_by_triage(self) -> tuple[str, str, str, str]:
         """What the triage stream's group consumes; as many partitions as the questions and documents have."""
         return (self.tickets, self.answers, self.dead_letters, self.triage_state)
 

@@ -37,11 +37,11 @@ def create(
     created = admin.create(specs)
     for spec in specs:
         typer.echo(f"{spec.name}: {'created' if spec.name in created else 'was there'}")
-    counts = {name: spec.partitions for name, spec in admin.describe(settings.topics.asked).items()}
+    counts = {name: spec.partitions for name, spec in admin.describe(settings.topics.consumed).items()}
     if len(set(counts.values())) > 1:
         raise Stop(f"questions, retries and documents need the same number of partitions, but have {counts}")
     if triage:
-        topics = (*settings.topics.asked, *settings.topics.triaged)
+        topics = (*settings.topics.consumed, *settings.topics.consumed_by_triage)
         counts = {name: spec.partitions for name, spec in admin.describe(topics).items()}
         if len(set(counts.values())) > 1:
             raise Stop(f"the triage stream needs topics with the same number of partitions, but they have {counts}")
@@ -56,7 +56,7 @@ def describe(config: ConfigFile = None) -> None:
     triage = [spec.name for spec in triage_topic_specs(settings.topics, partitions=1)]
     found = admin.describe([*names, *triage])
     names += [name for name in triage if name in found]
-    lag = admin.lag(settings.kafka.group_id, [name for name in settings.topics.asked if name in found])
+    lag = admin.lag(settings.kafka.group_id, [name for name in settings.topics.consumed if name in found])
     table = Table(
         "topic", "partitions", "replicas", "cleanup", "max.message.bytes", "lag of " + settings.kafka.group_id
     )

@@ -68,7 +68,8 @@ class Inbox:
         self._max_open = settings.triage.max_open_tickets
         chunk = settings.chunk
         self._tickets, self._outcomes = (
-            Backlog(max_records=chunk.backlog_records, max_bytes=chunk.backlog_bytes, clock=clock) for _ in range(2)
+            Backlog[Record](max_records=chunk.backlog_records, max_bytes=chunk.backlog_bytes, clock=clock)
+            for _ in range(2)
         )
 
     @property
@@ -140,7 +141,7 @@ class Inbox:
         for record in (*outcomes, *tickets):
             self._desk.take(record, draft)
         self._desk.finish(draft)
-        self._circuit.judge(draft.judged)
+        self._circuit.observe(draft.judged)
         states = tuple(draft.state_records(self._topics.triage_state))
         return TriageCommit(draft, states, _next_offsets((*outcomes, *tickets)), tickets, outcomes)
 

@@ -1,6 +1,6 @@
 """The loop of the triage stream: one thread, one transaction at a time.
 
-    poll -> Inbox (Desk) -> Attempts (Publisher) -> Store
+    poll -> Inbox (Desk) -> PacedPublisher (Publisher) -> Store
 
 What a transaction publishes, the states it leaves and the offsets it consumed are visible together or not at all, so
 a ticket's state is always that of exactly the records that were consumed. Without transactions it is written in that
@@ -17,8 +17,9 @@ import structlog
 
 from spanstream.consumer.broker.protocols import GroupConsumer, Partition
 from spanstream.consumer.clock import Clock, Deadline
-from spanstream.consumer.delivery.attempts import Attempts
+from spanstream.consumer.delivery.committed_offsets import CommittedOffsets
 from spanstream.consumer.delivery.ownership import Ownership
+from spanstream.consumer.delivery.paced_publisher import PacedPublisher
 from spanstream.consumer.errors import Fenced, Retryable
 from spanstream.consumer.health import Health
 from spanstream.consumer.settings import Settings
@@ -33,7 +34,6 @@ _log = structlog.get_logger(__name__)
 _IDLE_POLL = 0.1
 _BUSY_WAIT = 0.02
 _COMMITTED_TIMEOUT = 5.0
-_PROGRESS_EVERY = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class TriageParts:
     """What the loop works with; wired by `spanstream.consumer.triage.wiring`."""
 
     consumer: GroupConsumer
-    attempts: Attempts
+    attempts: PacedPublisher
     store: StateStore
     inbox: Inbox
     metrics: TriageMetrics
@@ -59,8 +59,7 @@ class TriageService:
         self._topics = settings.topics
         self._ownership = Ownership(parts.consumer, settings.topics.triage_state)
         self._attempt: TriageCommit | None = None
-        self._committed: dict[Partition, int] = {}
-        self._progress_at = 0.0
+        self._committed = CommittedOffsets(parts.clock)
         # After a doubt: nothing is worked on before all that is owned has been read again.
         self._reloading = False
 
@@ -80,7 +79,7 @@ class TriageService:
 
     def start(self) -> None:
         """Join the group."""
-        self._parts.consumer.subscribe(list(self._topics.triaged), self)
+        self._parts.consumer.subscribe(list(self._topics.consumed_by_triage), self)
 
     def drain(self) -> None:
         """Finish the transaction that was begun, within `drain_seconds`."""
@@ -115,7 +114,7 @@ class TriageService:
     def on_assigned(self, partitions: Sequence[Partition]) -> None:
         """Own these; their records are fetched once their state is read."""
         _log.info("partitions_assigned", partitions=[str(partition) for partition in partitions])
-        self._ownership.assigned(partitions)
+        self._ownership.add(partitions)
 
     def on_revoked(self, partitions: Sequence[Partition]) -> None:
         """Finish the transaction that was begun, give up the rest."""
@@ -129,13 +128,12 @@ class TriageService:
         self._let_go(frozenset(partitions))
 
     def _let_go(self, partitions: frozenset[Partition]) -> None:
-        self._ownership.removed(partitions)
+        self._ownership.remove(partitions)
         if self._attempt is not None:
             self._give_back()
         self._parts.inbox.drop(partitions)
         self._parts.store.release(at for at in partitions if at.topic == self._topics.triage_state)
-        for partition in partitions:
-            self._committed.pop(partition, None)
+        self._committed.forget(partitions)
 
     def _give_back(self) -> None:
         """Give up the attempt; it may have been published all the same, so all state is read again."""
@@ -158,16 +156,16 @@ class TriageService:
         if not to_load:
             return
         try:
-            owned = self._ownership.followed | self._ownership.asked
+            owned = self._ownership.followed | self._ownership.consumed
             committed = self._parts.consumer.committed(owned, _COMMITTED_TIMEOUT)
             ends = self._parts.store.load(to_load)
         except Retryable as error:
             _log.warning("state_waits_for_kafka", detail=str(error))
             self._clock.sleep(_IDLE_POLL)
             return
-        self._committed.update({partition: offset or 0 for partition, offset in committed.items()})
+        self._committed.start_from(committed)
         self._parts.inbox.drop_before(committed)
-        self._ownership.loading(ends)
+        self._ownership.begin_loading(ends)
         self._parts.attempts.in_doubt = False
 
     def _advance(self) -> bool:
@@ -212,25 +210,17 @@ class TriageService:
         if not done:
             return False
         self._attempt = None
-        self._committed.update(attempt.offsets)
-        self._progress_at = self._clock.monotonic() + _PROGRESS_EVERY
+        self._committed.advance(attempt.offsets)
         self._parts.store.apply(attempt.draft.changes)
         self._count(attempt.draft)
         return True
 
     def _commit_progress(self, *, at_once: bool = False) -> None:
         """Now and then, positions past what changed nothing and past transaction markers, so that the lag reads 0."""
-        now = self._clock.monotonic()
-        if now < self._progress_at and not at_once:
+        if not (at_once or self._committed.is_progress_due):
             return
-        self._progress_at = now + _PROGRESS_EVERY
-        waiting = self._parts.inbox.partitions
-        ahead = {
-            partition: position
-            for partition in self._ownership.asked - waiting
-            if (position := self._parts.consumer.position(partition)) is not None
-            and position > self._committed.get(partition, position)
-        }
+        self._committed.delay_progress()
+        ahead = self._committed.ahead(self._ownership.idle_positions(self._parts.inbox.partitions))
         if ahead:
             self._attempt = self._parts.inbox.of_progress(ahead)
             self._publish()

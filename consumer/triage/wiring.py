@@ -12,11 +12,11 @@ from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionRead
 from spanstream.consumer.broker.kafka.publisher import open_publisher
 from spanstream.consumer.broker.protocols import PartitionReader
 from spanstream.consumer.clock import Clock, SystemClock
-from spanstream.consumer.delivery.attempts import Attempts
 from spanstream.consumer.delivery.circuit import Circuit
+from spanstream.consumer.delivery.paced_publisher import PacedPublisher
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.health import Health
-from spanstream.consumer.http import HttpServer
+from spanstream.consumer.http import HttpServer, serve_http
 from spanstream.consumer.settings import Settings, TopicSettings
 from spanstream.consumer.triage.inbox import Inbox
 from spanstream.consumer.triage.metrics import TriageMetrics
@@ -38,10 +38,7 @@ class TriageApplication:
 
     def serve_http(self) -> HttpServer | None:
         """Probes and metrics, if a port is set. Raises `Stop` if it is taken."""
-        http = self.settings.http
-        if http.port is None:
-            return None
-        return HttpServer(http.host, http.port, health=self.health, registry=self.metrics.registry)
+        return serve_http(self.settings.http, self.health, self.metrics.registry)
 
 
 def triage_ends(settings: Settings) -> BrokerClients:
@@ -92,7 +89,7 @@ def build_triage(
     )
     parts = TriageParts(
         consumer=at_broker.consumer,
-        attempts=Attempts(at_broker.publisher, lambda kind: metrics.publish_failures.labels(kind).inc(), clock),
+        attempts=PacedPublisher(at_broker.publisher, lambda kind: metrics.publish_failures.labels(kind).inc(), clock),
         store=store,
         inbox=inbox,
         metrics=metrics,
@@ -109,7 +106,9 @@ def partitions_of(reader: PartitionReader, topics: TopicSettings) -> int:
         Stop: they differ, or one does not exist.
         Retryable: no answer in time.
     """
-    counts = {name: len(reader.partitions(name)) for name in (*topics.triaged, topics.questions, topics.documents)}
+    counts = {
+        name: len(reader.partitions(name)) for name in (*topics.consumed_by_triage, topics.questions, topics.documents)
+    }
     if len(set(counts.values())) > 1:
         said = ", ".join(f"{name} {count}" for name, count in counts.items())
         raise Stop(f"the triage stream needs topics with the same number of partitions, but they have: {said}")

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import pytest
 from structlog.testing import capture_logs
 
-from spanstream.consumer.answering.wiring import build, open_reader
+from spanstream.consumer.answering.open_reader import open_reader
+from spanstream.consumer.answering.wiring import build
 from spanstream.consumer.settings import Settings, load_settings
 from spanstream.models.inference.backends import Backends
 from spanstream.models.inference.packing import Batch

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from spanstream.consumer.answering.answer import Answerer
+from spanstream.consumer.answering.open_reader import open_reader
 from spanstream.consumer.answering.outcomes import Outcomes
 from spanstream.consumer.answering.prepare import Preparer
-from spanstream.consumer.answering.wiring import kafka_config, open_cache, open_reader
+from spanstream.consumer.answering.wiring import kafka_config
 from spanstream.consumer.broker.kafka import (
     KafkaConfig,
     KafkaPartitionReader,
@@ -18,6 +19,7 @@ from spanstream.consumer.broker.kafka import (
     TopicSpec,
 )
 from spanstream.consumer.broker.protocols import PartitionReader, ProgressPublisher
+from spanstream.consumer.cache.opening import open_cache
 from spanstream.consumer.cli.options import open_settings
 from spanstream.consumer.cli.replay.options import SendingOptions, TopicOptions
 from spanstream.consumer.clock import Clock, SystemClock

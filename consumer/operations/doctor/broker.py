@@ -138,7 +138,7 @@ class BrokerChecks:
         admin = self.access.admin()
         try:
             members = admin.members(group_id)
-            lag = admin.lag(group_id, [name for name in self.settings.topics.asked if name in self._found])
+            lag = admin.lag(group_id, [name for name in self.settings.topics.consumed if name in self._found])
         except Retryable as error:
             return warning("group", f"{group_id}: {error}", "look again in a moment")
         count = f"{len(members)} member{'s' * (len(members) != 1)}" if members else "nobody is running"

@@ -202,7 +202,7 @@ class Stream:
 
     def lag(self) -> dict[Partition, int]:
         """Of the partitions where there is any."""
-        asked = TopicAdmin(self.config).lag(self.name, self.topics.asked)
+        asked = TopicAdmin(self.config).lag(self.name, self.topics.consumed)
         return {partition: records for partition, records in asked.items() if records}
 
     def await_no_lag(self, seconds: float = PATIENCE) -> None:

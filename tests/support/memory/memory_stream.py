@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from spanstream.consumer.answering.service import Service
+from spanstream.consumer.answering.service import AnsweringService
 from spanstream.consumer.answering.wiring import Application, BrokerClients, build
 from spanstream.consumer.broker.memory.broker import MemoryBroker
 from spanstream.consumer.broker.memory.clients import MemoryConsumer, MemoryPublisher
@@ -52,7 +52,7 @@ class Hasty:
 
 
 @dataclass
-class Member:
+class StreamMember:
     """One running consumer."""
 
     application: Application
@@ -61,7 +61,7 @@ class Member:
     pool: HandPool
 
     @property
-    def service(self) -> Service:
+    def service(self) -> AnsweringService:
         return self.application.service
 
     @property
@@ -89,18 +89,18 @@ class MemoryStream:
     transactions: bool = True
     clock: FakeClock = field(default_factory=FakeClock)
     broker: MemoryBroker = field(init=False)
-    members: list[Member] = field(default_factory=list)
+    members: list[StreamMember] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.broker = MemoryBroker(clock=lambda: self.clock.now_ms() / 1000)
-        for topic in (*TOPICS.asked, TOPICS.answers, TOPICS.dead_letters):
+        for topic in (*TOPICS.consumed, TOPICS.answers, TOPICS.dead_letters):
             self.broker.create_topic(topic, self.partitions)
 
-    def start(self, *, at_once: bool = True, reader: Reader | None = None, **settings: Any) -> Member:
+    def start(self, *, at_once: bool = True, reader: Reader | None = None, **settings: Any) -> StreamMember:
         """A new member; `at_once`: its inference takes no time."""
         consumer = self.broker.consumer(GROUP, group_protocol=self.group_protocol)
         publisher = self.broker.publisher(consumer, transactions=self.transactions)
-        ends: Any = BrokerClients(
+        clients: Any = BrokerClients(
             Hasty(consumer, self.clock),
             Hasty(self.broker.reader(), self.clock),
             publisher,
@@ -109,17 +109,17 @@ class MemoryStream:
         defaults: dict[str, Any] = {"circuit": PATIENT_CIRCUIT, "chunk": ChunkSettings(max_questions=4)}
         application = build(
             Settings(**(defaults | settings)),
-            ends=lambda _: ends,
+            connect=lambda _: clients,
             reader=reader or fake_reader(),
             clock=self.clock,
             pool=pool,
         )
-        member = Member(application, consumer, publisher, pool)
+        member = StreamMember(application, consumer, publisher, pool)
         self.members.append(member)
         application.service.start()
         return member
 
-    def close(self, member: Member) -> None:
+    def close(self, member: StreamMember) -> None:
         """As at SIGTERM."""
         self.members.remove(member)
         member.service.drain()

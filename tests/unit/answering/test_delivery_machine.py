@@ -14,7 +14,7 @@ from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
 from spanstream.consumer.errors import Fenced, Retryable
 from spanstream.consumer.settings import ChunkSettings, DocumentSettings
 from spanstream.models.text.tokenization import sha256_of
-from tests.support.memory.memory_stream import NAME, TOPICS, Member, MemoryStream, name_of, quick_retries
+from tests.support.memory.memory_stream import NAME, TOPICS, MemoryStream, StreamMember, name_of, quick_retries
 
 DOCUMENTS = [f"d{number}" for number in range(5)]
 ASKED = ["where from ?", "at what time ?", "poison ?"]
@@ -42,7 +42,7 @@ class Delivery(RuleBasedStateMachine):
         self.sent += 1
         return f"n{self.sent}"
 
-    def member(self, number: int) -> Member:
+    def member(self, number: int) -> StreamMember:
         return self.stream.members[number % len(self.stream.members)]
 
     # What producers do.
