@@ -1,4 +1,4 @@
-"""`spanstream topics`: create the topics as the consumer needs them, or show how they are."""
+"""`spanstream topics`: creates the topics as the consumer needs them, or shows how they are."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ def describe(config: ConfigFile = None) -> None:
     admin = TopicAdmin(kafka_config(settings))
     names = [spec.name for spec in topic_specs(settings.topics, partitions=1)]
     triage = [spec.name for spec in triage_topic_specs(settings.topics, partitions=1)]
-    found = admin.describe([*names, *triage])
-    names += [name for name in triage if name in found]
-    lag = admin.lag(settings.kafka.group_id, [name for name in settings.topics.consumed if name in found])
+    specs = admin.describe([*names, *triage])
+    names += [name for name in triage if name in specs]
+    lag = admin.lag(settings.kafka.group_id, [name for name in settings.topics.consumed if name in specs])
     table = Table(
         "topic", "partitions", "replicas", "cleanup", "max.message.bytes", "lag of " + settings.kafka.group_id
     )
     for name in names:
-        spec = found.get(name)
+        spec = specs.get(name)
         if spec is None:
             table.add_row(name, "missing", "", "", "", "")
             continue
