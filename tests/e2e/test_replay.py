@@ -42,7 +42,7 @@ def totals(done: bytes) -> dict[str, object]:
 
 def fill(stream: Stream) -> list[str]:
     """Dead letters of all reasons over some hours; the names of those that the test selects."""
-    chance = random.Random(7)  # noqa: S311 - the same every time
+    chance = random.Random(7)  # noqa: S311  the same every time
     records, wanted = [], []
     for number in range(LETTERS):
         name, reason, minutes = f"q{number}", chance.choice(REASONS), chance.uniform(0, 240)
@@ -89,7 +89,7 @@ def test_killed_on_the_way_every_selected_record_is_at_its_origin_once_and_every
         program = stream.start("replay", "run", *selection, "--yes", *written, *slowly)
         before = len(sent())
         until(lambda before=before: len(sent()) > before, "something sent", every=0.05)  # type: ignore[misc]
-        time.sleep(random.uniform(0, 0.3))  # noqa: S311 - anywhere in a batch
+        time.sleep(random.uniform(0, 0.3))  # noqa: S311  anywhere in a batch
         assert program.is_running, program.log
         program.kill()
     manifest = stream.folder / "last.jsonl"

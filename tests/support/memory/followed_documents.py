@@ -68,8 +68,8 @@ class FollowedDocuments:
         self.put(document_id, json.dumps({"document_id": document_id, "text": text}).encode(), number)
 
     def text(self, document_id: str, number: int = 0) -> str | None:
-        found = self.documents.find(number, document_id)
-        return None if found is None else found.text
+        document = self.documents.find(number, document_id)
+        return None if document is None else document.text
 
     def read(self) -> None:
         while self.documents.behind(self.documents.ends()):

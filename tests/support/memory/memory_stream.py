@@ -161,7 +161,11 @@ class MemoryStream:
         return Counter([*(answer.question_id for answer in self.answers()), *letters])
 
     def committed(self, topic: str) -> dict[int, int]:
-        return {at.number: offset for at, offset in self.broker.committed(GROUP).items() if at.topic == topic}
+        return {
+            partition.number: offset
+            for partition, offset in self.broker.committed(GROUP).items()
+            if partition.topic == topic
+        }
 
     def ends(self, topic: str) -> dict[int, int]:
         with self.broker.changed:

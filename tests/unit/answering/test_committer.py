@@ -31,7 +31,7 @@ NONE = DocumentProgress((), {})
 
 @dataclass
 class Publications:
-    """A publisher that remembers, and fails when it is told to."""
+    """A publisher that remembers, and fails when it is committed_progress to."""
 
     done: list[tuple[tuple[Outgoing, ...], dict[Partition, int]]] = field(default_factory=list)
     tried: int = 0
@@ -53,13 +53,13 @@ class DocumentsWithProgress:
     """Documents of which only the progress counts."""
 
     now: DocumentProgress = NONE
-    told: list[DocumentProgress] = field(default_factory=list)
+    committed_progress: list[DocumentProgress] = field(default_factory=list)
 
     def progress(self) -> DocumentProgress:
         return self.now
 
     def committed(self, progress: DocumentProgress) -> None:
-        self.told.append(progress)
+        self.committed_progress.append(progress)
         self.now = NONE
 
 
@@ -121,7 +121,7 @@ def test_progress_of_the_documents_goes_with_the_chunk(rig: CommitterRig) -> Non
         TOPICS.documents,
         7,
     )
-    assert rig.documents.told == [progress]
+    assert rig.documents.committed_progress == [progress]
 
 
 def test_what_failed_is_tried_again_as_it_was_after_a_pause(rig: CommitterRig) -> None:
@@ -129,7 +129,7 @@ def test_what_failed_is_tried_again_as_it_was_after_a_pause(rig: CommitterRig) -
     commit = rig.committer.commit_of([asked()], [rig.outcome(asked())])
     rig.publisher.errors = [Retryable("busy")]
     assert not rig.committer.publish(commit)
-    assert rig.documents.told == []
+    assert rig.documents.committed_progress == []
     assert [rig.committer.may_publish] == [False]
     assert rig.failures("retryable") == 1
     rig.clock.sleep(0.5)
@@ -144,7 +144,7 @@ def test_fenced_is_for_the_caller_and_stop_for_the_program(rig: CommitterRig) ->
     with pytest.raises(Fenced):
         rig.publish(asked())
     assert rig.failures("fenced") == 1
-    assert rig.documents.told == []
+    assert rig.documents.committed_progress == []
     with pytest.raises(Stop):
         rig.publish(asked())
 

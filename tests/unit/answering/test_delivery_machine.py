@@ -173,7 +173,7 @@ class Delivery(RuleBasedStateMachine):
     @invariant()
     def nothing_committed_is_taken_back(self) -> None:
         committed = self.stream.broker.committed("spanstream")
-        assert all(committed[at] >= offset for at, offset in self.committed.items())
+        assert all(committed[partition] >= offset for partition, offset in self.committed.items())
         self.committed = committed
 
     def teardown(self) -> None:

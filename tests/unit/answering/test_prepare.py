@@ -176,8 +176,7 @@ def test_questions_whose_documents_are_behind_are_retried_and_the_others_go_on(r
 def test_a_chunk_takes_no_further_question_once_it_has_its_windows_and_order_is_kept() -> None:
     rig = PrepareRig(max_windows=3)
     records = [asked(f"q{number}", at=(0, number)) for number in range(5)]
-    one = rig.preparer.prepare(records[:1])[0].windows
-    assert one == 1
+    assert rig.preparer.prepare(records[:1])[0].windows == 1
     records.insert(1, replace(asked(at=(0, 9)), value=b"{"))
     prepared, left = rig.preparer.prepare(records)
     assert prepared.records == tuple(records[:4])

@@ -20,25 +20,25 @@ def test_nothing_is_judged_before_there_are_enough_records() -> None:
 
 
 def test_more_than_the_share_of_poison_opens_it_and_exactly_the_share_does_not() -> None:
-    one = circuit()
-    one.observe([BAD, BAD, None, None])
+    breaker = circuit()
+    breaker.observe([BAD, BAD, None, None])
     with pytest.raises(CircuitOpen, match="3 of the latest 5 records failed, mostly with undecodable"):
-        one.observe([BAD])
+        breaker.observe([BAD])
 
 
 def test_only_the_latest_records_count() -> None:
-    one = circuit()
-    one.observe([None] * 100)
-    one.observe([BAD] * 5)
+    breaker = circuit()
+    breaker.observe([None] * 100)
+    breaker.observe([BAD] * 5)
     with pytest.raises(CircuitOpen, match="6 of the latest 10"):
-        one.observe([BAD])
+        breaker.observe([BAD])
 
 
 def test_poison_that_is_long_ago_is_forgotten() -> None:
-    one = circuit()
-    one.observe([BAD, None] * 5)
-    one.observe([None] * 10)
-    one.observe([BAD] * 5)
+    breaker = circuit()
+    breaker.observe([BAD, None] * 5)
+    breaker.observe([None] * 10)
+    breaker.observe([BAD] * 5)
 
 
 @pytest.mark.parametrize("reason", [Reason.DOCUMENT_MISSING, Reason.DOCUMENT_CHANGED])
