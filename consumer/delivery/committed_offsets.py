@@ -47,7 +47,7 @@ class CommittedOffsets:
             self._offsets.pop(partition, None)
 
     def ahead(self, positions: Mapping[Partition, int]) -> dict[Partition, int]:
-        """Those positions that are past what is committed; a partition of which that is not known is left out."""
+        """Returns those positions that are past what is committed; partitions that are not known are left out."""
         return {
             partition: position
             for partition, position in positions.items()
