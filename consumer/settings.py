@@ -166,7 +166,7 @@ class CircuitSettings(_Group):
 class TriageSettings(_Group):
     """The ticket stream, `spanstream triage run`."""
 
-    playbook: Path | None = Field(None, description="YAML file; unset: the one for software support that comes along.")
+    playbook: Path | None = Field(None, description="YAML file; unset: the bundled playbook for software support.")
     group_id: str = Field("spanstream-triage", min_length=1, description="Its consumer group, beside the consumers'.")
     max_open_tickets: Count = Field(
         256, description="Tickets of one member that wait for answers; more are left in their topic until then."

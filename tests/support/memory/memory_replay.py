@@ -22,7 +22,7 @@ from spanstream.consumer.replay.sending.sender import ReplayCounts, ReplayRun
 from spanstream.consumer.replay.sending.survey import Survey, survey
 from tests.support.events.dead_letters import dead_letter, name_of
 from tests.support.memory.fake_time import FakeClock
-from tests.support.memory.memory_stream import Hasty
+from tests.support.memory.memory_group import FakeTimePoller
 
 DEAD, ORIGIN, GROUP = "dead", "questions", "consumers.replay"
 _CONFIGS: dict[str, dict[str, str]] = {
@@ -126,7 +126,7 @@ class MemoryReplay:
         return self.broker.progress_publisher(GROUP, "replay")
 
     def opener(self) -> SnapshotOpener:
-        reader: Any = Hasty(self.broker.reader(), self.clock)
+        reader: Any = FakeTimePoller(self.broker.reader(), self.clock)
         return SnapshotOpener(reader, DEAD, self.topic_id, ledger_of(DEAD), self.publisher().committed, self.clock, 5.0)
 
     def planner(self, **fields: Any) -> Planner:

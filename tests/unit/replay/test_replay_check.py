@@ -25,8 +25,8 @@ from spanstream.models.text import token_codec
 from spanstream.schemas.dead_letters import Reason
 from tests.support.events.dead_letters import dead_letter, name_of, question_value
 from tests.support.memory.fake_time import FakeClock
+from tests.support.memory.memory_group import FakeTimePoller
 from tests.support.memory.memory_replay import describe_in
-from tests.support.memory.memory_stream import Hasty
 from tests.support.model.fake_reader import MANIFEST, TOKENIZER, fake_reader
 
 SETTINGS = Settings()
@@ -40,7 +40,7 @@ class Desk:
         self.broker, self.clock = MemoryBroker(), FakeClock()
         for topic in (TOPICS.documents, TOPICS.questions, TOPICS.dead_letters, "orders"):
             self.broker.create_topic(topic, 3)
-        reader: Any = Hasty(self.broker.reader(), self.clock)
+        reader: Any = FakeTimePoller(self.broker.reader(), self.clock)
         self.documents = CurrentDocuments(reader, SETTINGS, self.clock, 5.0)
 
     def send(self, *records: Outgoing) -> None:
@@ -69,7 +69,7 @@ class Desk:
             max_attempts=10,
             fixes=choose_fixes(fixes, [], self.documents.text),
         )
-        reader: Any = Hasty(self.broker.reader(), self.clock)
+        reader: Any = FakeTimePoller(self.broker.reader(), self.clock)
         view = SnapshotOpener(reader, TOPICS.dead_letters, "id", None, lambda _: {}, self.clock, 5.0).open()
         steps = [planner.plan(letter, attempts) for letter, attempts, _ in view.letters()]
         return self._checker().check(steps)

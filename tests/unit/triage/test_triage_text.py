@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanstream.consumer.triage.text.html import is_html, to_text
-from spanstream.consumer.triage.text.quotes import pieces
-from spanstream.consumer.triage.text.ticket_text import TicketText, text_of
+from spanstream.consumer.triage.text.html import html_to_text, is_html
+from spanstream.consumer.triage.text.removable_parts import removable_parts
+from spanstream.consumer.triage.text.ticket_text import TicketText, document_text
 from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.limits import Limits
 from spanstream.schemas.triage import Ticket
 
 
 def made(body: str, subject: str = "", keep: Collection[str] = (), **attributes: str) -> TicketText:
-    return text_of(Ticket(ticket_id="t", subject=subject, body=body, attributes=attributes), Limits(), keep)
+    return document_text(Ticket(ticket_id="t", subject=subject, body=body, attributes=attributes), Limits(), keep)
 
 
 REPLY = "It is 7.4.2.\n\nOn Tue, Nov 3, 2026 at 9:12 AM Support <s@example.org> wrote:\n> Which version?\n> Bye\n"
@@ -118,7 +118,7 @@ def test_where_nothing_else_would_be_left_all_stays(body: str) -> None:
 )  # fmt: skip
 def test_pieces_are_in_order_apart_and_whole_lines_and_something_is_left(lines: list[str]) -> None:
     text = "\n".join(lines)
-    found = pieces(text)
+    found = removable_parts(text)
     ends = [0, *(piece.end for piece in found)]
     assert all(end <= piece.start < piece.end <= len(text) for end, piece in zip(ends, found, strict=False))
     assert all(piece.start == 0 or text[piece.start - 1] == "\n" for piece in found)
@@ -161,16 +161,16 @@ def test_the_content_type_settles_it() -> None:
 
 def test_html_that_the_parser_loses_stays_as_it_is() -> None:
     body = "<div>" * 20_000 + "x" + "</div>" * 20_000
-    assert to_text(body) is None
+    assert html_to_text(body) is None
     assert made(body).text == body
 
 
 @given(st.text(alphabet="<>&;/ apbrdiv=\"'\x00\n#x", max_size=80))
 def test_any_html_gives_a_text_or_none(body: str) -> None:
-    text = to_text(body)
+    text = html_to_text(body)
     assert text is None or isinstance(text, str)
 
 
 def test_a_text_longer_than_a_document_may_be_is_refused() -> None:
     with pytest.raises(InvalidRecord, match="too_large"):
-        text_of(Ticket(ticket_id="t", subject="s", body="b" * 10), Limits(document_chars=5))
+        document_text(Ticket(ticket_id="t", subject="s", body="b" * 10), Limits(document_chars=5))

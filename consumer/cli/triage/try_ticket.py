@@ -1,4 +1,4 @@
-"""`spanstream triage try`: one ticket through a playbook, without Kafka."""
+"""`spanstream triage try`: runs one ticket through a playbook, without Kafka."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from spanstream.schemas.errors import InvalidRecord
 
 
 def try_(
-    playbook: Annotated[Path, typer.Argument(metavar="PLAYBOOK", help="YAML file; - is the one that comes along.")],
+    playbook: Annotated[Path, typer.Argument(metavar="PLAYBOOK", help="YAML file; - is the bundled playbook.")],
     ticket: Annotated[Path, typer.Argument(metavar="TICKET", help="JSON file of one ticket; - is standard input.")],
     config: ConfigFile = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The triage record as it would be published.")] = False,
-    show_text: Annotated[bool, typer.Option("--text", help="Also the text that would be the document.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the triage record as it would be published.")] = False,
+    show_text: Annotated[bool, typer.Option("--text", help="Also show the text of the document.")] = False,
 ) -> None:
-    """Show what becomes of one ticket: the answers, the route and the priority, and why.
+    """Show the record of one ticket: the answers, the route and the priority, and why.
 
     Example: spanstream triage try playbook.yaml ticket.json
     """
     from spanstream.consumer.answering.open_reader import open_reader  # noqa: PLC0415  the model, for those who use it
     from spanstream.consumer.clock import SystemClock  # noqa: PLC0415
+    from spanstream.consumer.terminal.triage_panel import TriagePanel  # noqa: PLC0415
     from spanstream.consumer.terminal.visible import visible  # noqa: PLC0415
-    from spanstream.consumer.triage.panel import TriagePanel  # noqa: PLC0415
     from spanstream.consumer.triage.playbook.load import load_playbook  # noqa: PLC0415
     from spanstream.consumer.triage.trial import try_ticket  # noqa: PLC0415
 

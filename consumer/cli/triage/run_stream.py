@@ -1,4 +1,4 @@
-"""`spanstream triage run`: a member of the triage group."""
+"""`spanstream triage run`: runs a member of the triage group."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def run(
     config: ConfigFile = None,
     playbook: Annotated[
         Path | None,
-        typer.Option(help="YAML file; by default SPANSTREAM_TRIAGE__PLAYBOOK, or the one that comes along."),
+        typer.Option(help="YAML file; by default SPANSTREAM_TRIAGE__PLAYBOOK, or the bundled playbook."),
     ] = None,
 ) -> None:
     """Triage tickets until stopped (SIGTERM or Ctrl-C finish what was begun); consumers (`spanstream run`) answer.

@@ -1,9 +1,9 @@
-"""Whether an answer has its field's format, and how the format writes it.
+"""Checks an answer against its field's format, and writes it as the format wants it.
 
     "since 14:05 UTC today" ── date ──> 2026-11-24T14:05:00        "v7.4.2-rc1," ── version ──> 7.4.2-rc1
     "nobody can log in" ── enum ──> outage                         "error FXP-4107" ── regex ──> FXP-4107
 
-Dates are read by dateparser, in English, month before day where digits leave it open.
+dateparser reads the dates: in English, month before day where the digits allow both.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ _NUMBERED: Final = re.compile(
     r"\b(?:version|release|build|update|rev|v|r)[ .:#]*(\d+(?:[-+_.]?[0-9A-Za-z]+)*)", re.IGNORECASE
 )
 _BARE: Final = re.compile(r"#?(\d+[a-z]?)", re.IGNORECASE)
-# What an answer is at most; dateparser's time grows with it.
+# Only so much of an answer is read as a date: dateparser's time grows with the text.
 _DATE_CHARS: Final = 200
 
 
 class BadFormat(ValueError):
-    """The answer has not the format; the text says what it should be, in one line."""
+    """The answer does not have the format; the text says what it should be, in one line."""
 
 
-def value_of(answer: str, format_: Format | None, now: datetime) -> str:
-    """The answer as its format writes it.
+def formatted_value(answer: str, format_: Format | None, written_at: datetime) -> str:
+    """Returns the answer as its format writes it.
 
     Args:
         answer: a piece of the ticket.
-        format_: the field's; None takes anything, on one line.
-        now: when the ticket was written: what "yesterday" counts from.
+        format_: the field's format; None takes anything, and puts it on one line.
+        written_at: when the ticket was written; "yesterday" counts from it.
 
     Raises:
-        BadFormat: it has not the format.
+        BadFormat: the answer does not have the format.
     """
     if format_ is None:
         return " ".join(answer.split())
@@ -47,30 +47,30 @@ def value_of(answer: str, format_: Format | None, now: datetime) -> str:
         return _matched(answer, format_.regex)
     if isinstance(format_, EnumFormat):
         return _option(answer, format_)
-    return _version(answer) if format_ == "version" else _date(answer, now)
+    return _version(answer) if format_ == "version" else _date(answer, written_at)
 
 
-def holds_words(text: str, words: Iterable[str]) -> bool:
-    """Whether one of the words or phrases stands in the text as whole words, whatever the case and the spaces."""
-    return any(_words(word).search(text) is not None for word in words)
+def contains_any(text: str, phrases: Iterable[str]) -> bool:
+    """Says whether the text contains one of the phrases as whole words; case and the width of spaces do not count."""
+    return any(_phrase_pattern(phrase).search(text) is not None for phrase in phrases)
 
 
 @lru_cache(maxsize=4_000)
-def _words(phrase: str) -> re.Pattern[str]:
+def _phrase_pattern(phrase: str) -> re.Pattern[str]:
     spaced = r"\s+".join(re.escape(word) for word in phrase.split())
     return re.compile(rf"(?<!\w){spaced}(?!\w)", re.IGNORECASE)
 
 
 def _matched(answer: str, pattern: str) -> str:
-    found: Any = compiled(pattern).search(answer)
-    if found is None:
+    match: Any = compiled(pattern).search(answer)
+    if match is None:
         raise BadFormat(f"should match {pattern}")
-    named = found.groupdict().get("value")
-    return str(found.group() if named is None else named)
+    named = match.groupdict().get("value")
+    return str(match.group() if named is None else named)
 
 
 def _option(answer: str, format_: EnumFormat) -> str:
-    named = [option for option, words in format_.enum.items() if holds_words(answer, (option, *words))]
+    named = [option for option, words in format_.enum.items() if contains_any(answer, (option, *words))]
     if len(named) != 1:
         options = ", ".join(named or format_.enum)
         raise BadFormat(f"should name one of {options}" if not named else f"names several: {options}")
@@ -78,19 +78,19 @@ def _option(answer: str, format_: EnumFormat) -> str:
 
 
 def _version(answer: str) -> str:
-    found = _DOTTED.search(answer) or _NUMBERED.search(answer) or _BARE.fullmatch(answer.strip())
-    if found is None:
+    match = _DOTTED.search(answer) or _NUMBERED.search(answer) or _BARE.fullmatch(answer.strip())
+    if match is None:
         raise BadFormat("should be a version")
-    return found[1]
+    return match[1]
 
 
-def _date(answer: str, now: datetime) -> str:
+def _date(answer: str, written_at: datetime) -> str:
     from dateparser.search import search_dates  # noqa: PLC0415  a third of a second, for playbooks with dates
 
-    base = now.astimezone(UTC).replace(tzinfo=None)
+    base = written_at.astimezone(UTC).replace(tzinfo=None)
     settings: Any = {"RELATIVE_BASE": base, "PREFER_DATES_FROM": "past", "RETURN_AS_TIMEZONE_AWARE": False}
-    found = search_dates(answer[:_DATE_CHARS], languages=["en"], settings=settings)
-    if not found:
+    dates = search_dates(answer[:_DATE_CHARS], languages=["en"], settings=settings)
+    if not dates:
         raise BadFormat("should be a date")
-    first: datetime = found[0][1]
+    first: datetime = dates[0][1]
     return first.replace(microsecond=0).isoformat()

@@ -1,4 +1,4 @@
-"""A triage record for a terminal. All text from outside becomes a rich `Text` of visible characters."""
+"""Draws a triage record for a terminal. All text from outside becomes a rich `Text` of visible characters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CANDIDATE_CHARS = 50
 
 @dataclass(frozen=True, slots=True)
 class TriagePanel:
-    """Route and priority with their reasons, a line for each field, and what to ask."""
+    """A panel with route and priority and their reasons, a line for each field, and what to ask the customer."""
 
     triage: Triage
 
@@ -78,4 +78,4 @@ def _answer(result: FieldResult) -> Text:
 
 
 def _cut(triage: Triage) -> str:
-    return "".join(f" · {one.kind.replace('_', ' ')} of {one.chars} left out" for one in triage.document.cut)
+    return "".join(f" · {cut.kind.replace('_', ' ')} of {cut.chars} left out" for cut in triage.document.cut)

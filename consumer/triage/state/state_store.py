@@ -1,10 +1,10 @@
-"""The state of the owned partitions in memory, as their compacted topic has it: the topic is the truth, this its index.
+"""Holds the state of the owned partitions in memory: an index of the compacted state topic, which is the truth.
 
     state topic ── load (read to its end) ──> {key: value} <── apply (what a transaction just committed)
                                                    └──> what is due, and how many tickets are open
 
-A partition is read from its beginning when it is assigned, or when the outcome of a transaction is in doubt; from then
-on this member is the only one that writes it, and what it wrote is applied here.
+A partition is read from its beginning when it is assigned, and when the outcome of a transaction is in doubt. From
+then on only this member writes it, and what it wrote is applied here.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from pydantic import ValidationError
 
 from spanstream.consumer.broker.protocols import Partition, PartitionReader
 from spanstream.consumer.errors import Stop
-from spanstream.consumer.triage.state import TicketState, decode_state, is_ticket
+from spanstream.consumer.triage.state.ticket_state import TicketState, decode_state, is_ticket
 
 _READ_RECORDS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A ticket's place in the index."""
+    """What the index needs of one ticket."""
 
     document_id: str
     due_ms: int
@@ -34,19 +34,19 @@ class _Entry:
 
 @dataclass(slots=True)
 class _Partition:
-    """The state of one partition; values are as the topic has them."""
+    """The state of one partition; values are bytes, as the topic has them."""
 
     values: dict[bytes, bytes] = field(default_factory=dict)
     entries: dict[bytes, _Entry] = field(default_factory=dict)
-    # Tickets by document: the same text twice is one document.
+    # Tickets for each document: the same text twice is one document.
     documents: Counter[str] = field(default_factory=Counter)
-    # (due_ms, key), also of what has changed since.
+    # A heap of (due_ms, key). Entries of tickets that have changed since stay in it, and are skipped.
     calendar: list[tuple[int, bytes]] = field(default_factory=list)
     open: int = 0
 
 
 class StateStore:
-    """State by partition number. For the thread that talks to Kafka.
+    """The state by partition number. Only for the thread that talks to Kafka.
 
     Args:
         reader: reads partitions outside of the group.
@@ -70,24 +70,25 @@ class StateStore:
         return sum(len(partition.entries) for partition in self._partitions.values())
 
     def load(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
-        """Read these from their beginning, in the place of what is here; returns where they end now.
+        """Starts to read these partitions from their beginning, and returns where they end now.
 
-        Where they end counts open transactions too: one that was decided before this call is read for certain.
+        What is held of them is dropped. The ends include open transactions, so every transaction that was decided
+        before this call will be read.
 
         Raises:
-            Retryable: no answer; call again.
+            Retryable: Kafka did not answer; call again.
         """
-        found = set(partitions)
-        self.release(found)
-        ends = self._reader.written_offsets(found)
-        for partition in found:
+        to_load = set(partitions)
+        self.release(to_load)
+        ends = self._reader.written_offsets(to_load)
+        for partition in to_load:
             self._partitions[partition.number] = _Partition()
-        self._loading |= found
+        self._loading |= to_load
         self._follow()
         return ends
 
     def poll(self, ends: Mapping[Partition, int], timeout_seconds: float) -> int:
-        """Read what is there of the partitions that are loading, each up to its end; how many records came.
+        """Reads on in the partitions that are loading, each up to its end; returns how many records came.
 
         Raises:
             Stop: a record cannot be read.
@@ -98,63 +99,67 @@ class StateStore:
         for record in records:
             if record.partition in self._loading and record.key is not None:
                 self._put(record.partition.number, record.key, record.value, f"{record.partition} at {record.offset}")
-        read = {at for at in self._loading if at in ends and (self._reader.position(at) or 0) >= ends[at]}
-        if read:
-            self._loading -= read
+        loaded = {
+            partition
+            for partition in self._loading
+            if partition in ends and (self._reader.position(partition) or 0) >= ends[partition]
+        }
+        if loaded:
+            self._loading -= loaded
             self._follow()
         return len(records)
 
     def ends(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
-        """Where these end now, open transactions included. Raises `Retryable` on no answer."""
+        """Returns where these partitions end now, open transactions included; raises `Retryable` without an answer."""
         return self._reader.written_offsets(partitions)
 
     def behind(self, ends: Mapping[Partition, int]) -> frozenset[Partition]:
-        """Of these, the partitions that are not read to their end yet."""
-        return frozenset(at for at in ends if at in self._loading)
+        """Returns which of these partitions are not read to their end yet."""
+        return frozenset(partition for partition in ends if partition in self._loading)
 
     def release(self, partitions: Iterable[Partition]) -> None:
-        """Forget these."""
+        """Drops the state of these partitions."""
         for partition in partitions:
             self._loading.discard(partition)
             self._partitions.pop(partition.number, None)
         self._follow()
 
     def get(self, number: int, key: bytes) -> bytes | None:
-        """The value of a key in a partition; None: there is none."""
+        """Returns the value of a key in a partition; None: there is none."""
         partition = self._partitions.get(number)
         return partition.values.get(key) if partition else None
 
     def tickets_with(self, number: int, document_id: str) -> int:
-        """How many tickets of a partition have this document."""
+        """Counts the tickets of a partition that have this document."""
         partition = self._partitions.get(number)
         return partition.documents[document_id] if partition else 0
 
     def apply(self, changes: Mapping[tuple[int, bytes], bytes | None]) -> None:
-        """What a transaction wrote, once it is committed."""
+        """Takes over what a transaction wrote, once it is committed."""
         for (number, key), value in changes.items():
             if number in self._partitions:
                 self._put(number, key, value, "what was just written")
 
     def due(self, numbers: Collection[int], now_ms: int, limit: int) -> list[tuple[int, bytes]]:
-        """Tickets whose time has come, at most so many: (partition number, key). They stay due until they change."""
-        found: list[tuple[int, bytes]] = []
+        """Returns at most `limit` tickets that are due, as (partition number, key); they stay due until they change."""
+        tickets: list[tuple[int, bytes]] = []
         for number in numbers:
             partition = self._partitions.get(number)
             if partition is None:
                 continue
-            taken = []
-            while partition.calendar and partition.calendar[0][0] <= now_ms and len(found) < limit:
-                at = heapq.heappop(partition.calendar)
-                entry = partition.entries.get(at[1])
-                if entry is not None and entry.due_ms == at[0] and at not in taken:
-                    taken.append(at)
-                    found.append((number, at[1]))
-            for at in taken:
-                heapq.heappush(partition.calendar, at)
-        return found
+            taken: list[tuple[int, bytes]] = []
+            while partition.calendar and partition.calendar[0][0] <= now_ms and len(tickets) < limit:
+                due_ms, key = heapq.heappop(partition.calendar)
+                entry = partition.entries.get(key)
+                if entry is not None and entry.due_ms == due_ms and (due_ms, key) not in taken:
+                    taken.append((due_ms, key))
+                    tickets.append((number, key))
+            for appointment in taken:
+                heapq.heappush(partition.calendar, appointment)
+        return tickets
 
     def close(self) -> None:
-        """Let go of the reader."""
+        """Closes the reader."""
         self._reader.close()
 
     def _follow(self) -> None:

@@ -1,12 +1,12 @@
-"""Which parts of a message are not the sender's own words of now: an earlier mail below it, and the signature.
+"""Finds the parts of a message that are not the sender's own new words: a quoted earlier mail, and the signature.
 
     On ... wrote: / From, Sent, Subject      -> quoted_reply, to the end or to the end of the `>` lines
-    -- / Best regards, / Sent from my ...    -> signature, a few short lines at the end of the own words
+    -- / Best regards, / Sent from my ...    -> signature, a few short lines at the end of the sender's own words
 
-What is doubtful stays. A forwarded mail is what the sender wants read, so it stays; so does a conversation between
-the lines, for its answers make no sense without the questions; so does everything where nothing else would be left.
-Our own few rules, line by line: the libraries for it change the text (offsets would be another text's), or cut all
-that follows a greeting, logs included.
+In doubt a part stays. A forwarded mail stays, because the sender wants it read. A conversation between the lines
+stays, because its answers make no sense without the questions. Everything stays if nothing else would be left.
+These are rules of our own, line by line: the libraries for it change the text (offsets would then be wrong), or cut
+everything after a greeting, logs included.
 """
 
 from __future__ import annotations
@@ -51,53 +51,53 @@ _SIGNATURE_WORDS = 9
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """`text[start:end]`, whole lines; code points."""
+class RemovablePart:
+    """`text[start:end]`, whole lines; offsets are in code points."""
 
     kind: Kind
     start: int
     end: int
 
 
-def pieces(text: str, subject: str = "") -> list[Piece]:
-    """What could be left out of a message, in order and apart from each other; nothing where that would leave nothing.
+def removable_parts(text: str, subject: str = "") -> list[RemovablePart]:
+    """Returns the parts that can be cut, in order, without overlap; none if cutting them would leave nothing.
 
     Args:
         text: the message; lines end with a line feed.
-        subject: of the mail; an answer's tells a quoted mail from a forwarded one.
+        subject: the mail's subject; that of a reply tells a quoted mail from a forwarded one.
     """
     lines = text.split("\n")
-    starts = [0]
+    line_starts = [0]
     for line in lines:
-        starts.append(starts[-1] + len(line) + 1)
-    found: list[tuple[Kind, int, int]] = []
+        line_starts.append(line_starts[-1] + len(line) + 1)
+    parts: list[tuple[Kind, int, int]] = []
     quote = _quoted_reply(lines, subject)
     own_end = len(lines)
     if quote is not None:
-        found.append(("quoted_reply", *quote))
-        # With words below the quote, the signature is there.
+        parts.append(("quoted_reply", *quote))
+        # If there are words below the quote, the signature is below it too.
         own_end = quote[0] if quote[1] == len(lines) else own_end
     signature = _signature(lines, (quote[1] if quote is not None and own_end == len(lines) else 0), own_end)
     if signature is not None:
-        found.append(("signature", signature, own_end))
-    taken = {number for _, first, last in found for number in range(first, last)}
-    if not any(line.strip() for number, line in enumerate(lines) if number not in taken):
+        parts.append(("signature", signature, own_end))
+    cut_lines = {number for _, first, last in parts for number in range(first, last)}
+    if not any(line.strip() for number, line in enumerate(lines) if number not in cut_lines):
         return []
-    found.sort(key=lambda one: one[1])
-    return [Piece(kind, starts[first], min(starts[last], len(text))) for kind, first, last in found]
+    parts.sort(key=lambda part: part[1])
+    return [RemovablePart(kind, line_starts[first], min(line_starts[last], len(text))) for kind, first, last in parts]
 
 
 def _quoted_reply(lines: list[str], subject: str) -> tuple[int, int] | None:
-    """First line, and the line behind the last, of an earlier mail that was answered."""
+    """Finds the earlier mail that is answered: its first line, and the line after its last; None if there is none."""
     runs = list(_quoted_runs(lines))
     for number, line in enumerate(lines):
         stripped = line.strip()
         if _FORWARDED.fullmatch(stripped):
             return None
-        intro = _wrote(lines, number)
-        if intro:
-            run = next((one for one in runs if one[0] >= intro), None)
-            if run is None or any(own.strip() for own in lines[intro : run[0]]):
+        after_introduction = _introduction_end(lines, number)
+        if after_introduction:
+            run = next((run for run in runs if run[0] >= after_introduction), None)
+            if run is None or any(own.strip() for own in lines[after_introduction : run[0]]):
                 return number, len(lines)
             # Other words between several quoted parts: a conversation.
             is_last = run is runs[-1]
@@ -105,13 +105,13 @@ def _quoted_reply(lines: list[str], subject: str) -> tuple[int, int] | None:
             return (number, end) if is_last else None
         heading = _heading_subject(lines, number + 1 if _ORIGINAL.fullmatch(stripped) else number)
         if heading is not None:
-            is_reply = any(_REPLY_SUBJECT.match(one) for one in (heading, subject))
+            is_reply = any(_REPLY_SUBJECT.match(line) for line in (heading, subject))
             return (number, len(lines)) if is_reply else None
     return None
 
 
 def _quoted_runs(lines: list[str]) -> Iterator[tuple[int, int]]:
-    """Runs of lines that begin with `>`; blank lines inside belong to them."""
+    """Yields runs of lines that begin with `>`; blank lines inside a run belong to it."""
     first = last = None
     for number, line in enumerate(lines):
         if line.lstrip().startswith(">"):
@@ -124,27 +124,27 @@ def _quoted_runs(lines: list[str]) -> Iterator[tuple[int, int]]:
         yield first, last
 
 
-def _wrote(lines: list[str], number: int) -> int:
-    """The line behind an introduction such as "On Monday, Ann wrote:", which may be wrapped; 0 where there is none."""
+def _introduction_end(lines: list[str], number: int) -> int:
+    """Returns the line after an introduction like "On Monday, Ann wrote:", which may be wrapped; 0: there is none."""
     if not _BEGINS_WROTE.match(lines[number].strip()):
         return 0
-    for behind in (number + 1, number + 2, number + 3):
-        if _WROTE.fullmatch(" ".join(line.strip() for line in lines[number:behind])):
-            return behind
+    for end in (number + 1, number + 2, number + 3):
+        if _WROTE.fullmatch(" ".join(line.strip() for line in lines[number:end])):
+            return end
     return 0
 
 
 def _heading_subject(lines: list[str], number: int) -> str | None:
-    """The subject in the head of a mail that Outlook put there; None where no head begins at this line."""
+    """Returns the subject in the mail head that Outlook writes above a quote; None if no head begins at this line."""
     if number >= len(lines) or not _FROM.fullmatch(lines[number].strip()):
         return None
     head = [line.strip() for line in lines[number + 1 : number + _HEADER_LINES]]
-    subjects = [found[1] for line in head if (found := _SUBJECT.fullmatch(line))]
+    subjects = [match[1] for line in head if (match := _SUBJECT.fullmatch(line))]
     return subjects[0] if subjects and any(_SENT.fullmatch(line) for line in head) else None
 
 
 def _signature(lines: list[str], begin: int, end: int) -> int | None:
-    """The first line of the signature that ends at `end`."""
+    """Returns the first line of the signature that ends at `end`; None if there is none."""
     first = None
     for number in range(end - 1, begin - 1, -1):
         below = [line.strip() for line in lines[number + 1 : end] if line.strip()]

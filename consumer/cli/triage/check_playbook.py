@@ -1,4 +1,4 @@
-"""`spanstream triage check`: what is wrong with a playbook, and where."""
+"""`spanstream triage check`: says what is wrong with a playbook, and where."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from spanstream.consumer.errors import Stop
 
 
 def check(
-    file: Annotated[Path | None, typer.Argument(metavar="[PLAYBOOK]", help="YAML file; by default ours.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[PLAYBOOK]", help="YAML file; by default the bundled one.")
+    ] = None,
 ) -> None:
-    """Say what is wrong with a playbook, one line each: FILE:LINE:COLUMN: what. Exit code 1 where there is anything.
+    """Say what is wrong with a playbook, one line each: FILE:LINE:COLUMN: what. Exit code 1 if anything is.
 
     Example: spanstream triage check playbook.yaml
     """

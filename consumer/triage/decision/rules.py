@@ -1,19 +1,19 @@
-"""The first rule that applies: conditions over the fields' values and the ticket's own attributes."""
+"""Finds the first rule that matches: conditions over the fields' values and the ticket's own attributes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from spanstream.consumer.triage.playbook.formats import holds_words
+from spanstream.consumer.triage.decision.formats import contains_any
 from spanstream.consumer.triage.playbook.patterns import compiled
 from spanstream.schemas.playbook import AllOf, AnyOf, Condition, FieldTest, NoneOf, PriorityRule, RouteRule, TicketTest
 
 _Rule = TypeVar("_Rule", RouteRule, PriorityRule)
 
 
-def first_that_applies(rules: Sequence[_Rule], fields: Mapping[str, str | None], ticket: Mapping[str, str]) -> _Rule:
-    """The first of the rules that applies; the last one of a checked playbook always does.
+def first_matching_rule(rules: Sequence[_Rule], fields: Mapping[str, str | None], ticket: Mapping[str, str]) -> _Rule:
+    """Returns the first rule that matches; the last rule of a checked playbook always does.
 
     Args:
         rules: in order.
@@ -24,7 +24,7 @@ def first_that_applies(rules: Sequence[_Rule], fields: Mapping[str, str | None],
 
 
 def holds(condition: Condition, fields: Mapping[str, str | None], ticket: Mapping[str, str]) -> bool:
-    """Whether a condition holds."""
+    """Says whether a condition holds."""
     match condition:
         case AllOf():
             return all(holds(inner, fields, ticket) for inner in condition.all)
@@ -46,6 +46,6 @@ def _passes(test: FieldTest | TicketTest, value: str | None) -> bool:
     if test.matches is not None:
         return compiled(test.matches).search(value) is not None
     if test.contains is not None:
-        return holds_words(value, test.contains)
+        return contains_any(value, test.contains)
     wanted = test.one_of or [test.equals or ""]
-    return value.casefold() in {one.casefold() for one in wanted}
+    return value.casefold() in {option.casefold() for option in wanted}
