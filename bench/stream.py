@@ -27,7 +27,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from spanstream.consumer.answering.wiring import build, open_reader
+from spanstream.consumer.answering.open_reader import open_reader
+from spanstream.consumer.answering.wiring import build
 from spanstream.consumer.broker.kafka.at_least_once import AtLeastOncePublisher
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
 from spanstream.consumer.broker.kafka.topic_admin import TopicAdmin
@@ -57,7 +58,7 @@ _PARTITIONS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class Workload:
     """Documents, and questions about them."""
 
     documents: tuple[Document, ...]
@@ -75,7 +76,7 @@ class EndToEnd:
 
 
 def main() -> None:
-    """Run the benchmark and print its table."""
+    """Runs the benchmark and print its table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3, help="pairs of measurements (default 3)")
     parser.add_argument("--copies", type=int, default=12, help="copies of the sample tickets, each a text of its own")
@@ -90,13 +91,14 @@ def main() -> None:
         for number in range(1, arguments.rounds + 1):
             bare.append(_bare(reader, batches, windows))
             runs.append(_end_to_end(bootstrap_servers, work))
-            _say(f"round {number}: bare {bare[-1]:.0f} windows/s, end to end {runs[-1].windows_per_second:.0f}")
+            rate = runs[-1].windows_per_second
+            _print_progress(f"round {number}: bare {bare[-1]:.0f} windows/s, end to end {rate:.0f}")
         shares = _tokenizing_shares(bootstrap_servers, reader, work)
     _print(f"{len(work.questions)} questions, {windows} windows, on {cpu_name()}", bare, runs, shares)
 
 
-def _work(copies: int) -> Work:
-    """The demo's tickets and questions, copied; each copy begins with a line that makes its text its own."""
+def _work(copies: int) -> Workload:
+    """Copies the demo's tickets and questions; a first line makes the text of each copy different."""
     limits = Limits()
     tickets = [decode_document(line, limits) for line in sample_documents()]
     questions = [decode_question(line, limits) for line in sample_questions()]
@@ -114,12 +116,12 @@ def _work(copies: int) -> Work:
             )
             for question in questions
         ]
-    return Work(tuple(documents), tuple(asked))
+    return Workload(tuple(documents), tuple(asked))
 
 
 @contextlib.contextmanager
 def broker() -> Iterator[str]:
-    """The address of a broker: the one that runs, or one of our own."""
+    """Yields the address of a broker: of the one that runs, or of a new one."""
     running = os.environ.get("SPANSTREAM_KAFKA__BOOTSTRAP_SERVERS")
     if running:
         yield running
@@ -132,7 +134,7 @@ def broker() -> Iterator[str]:
             broker.stop()
 
 
-def _packed(reader: Reader, work: Work) -> tuple[list[Batch], int]:
+def _packed(reader: Reader, work: Workload) -> tuple[list[Batch], int]:
     texts = {document.document_id: document.text for document in work.documents}
     tokens = {name: reader.tokenize(text) for name, text in texts.items()}
     windows: list[Window] = []
@@ -148,7 +150,7 @@ def _packed(reader: Reader, work: Work) -> tuple[list[Batch], int]:
 
 
 def _bare(reader: Reader, batches: list[Batch], windows: int) -> float:
-    """Windows a second of the session alone: as many threads as it runs in parallel, nothing but `session.run`."""
+    """Measures windows a second of the session alone: `session.run`, on as many threads as it runs in parallel."""
     backend = reader.backends.cpu
     if backend is None:
         raise SystemExit("there is no CPU session to compare with")
@@ -173,7 +175,7 @@ def _bare(reader: Reader, batches: list[Batch], windows: int) -> float:
 
 
 def _settings(bootstrap_servers: str) -> Settings:
-    """Settings on fresh topics and a fresh group."""
+    """Makes settings with fresh topics and a fresh group."""
     name = f"bench-{uuid.uuid4().hex[:8]}"
     topics = {role: f"{name}.{role}" for role in TopicSettings.model_fields}
     return Settings.model_construct(
@@ -183,17 +185,17 @@ def _settings(bootstrap_servers: str) -> Settings:
     )
 
 
-def _publish(settings: Settings, work: Work) -> None:
+def _publish(settings: Settings, work: Workload) -> None:
     TopicAdmin(settings.kafka).create(topic_specs(settings.topics, partitions=_PARTITIONS, replication_factor=1))
     publisher = AtLeastOncePublisher(settings.kafka)
     limits, topics = settings.limits, settings.topics
-    publisher.publish([document_record(encode(one), topics.documents, limits) for one in work.documents], {})
-    publisher.publish([question_record(encode(one), topics.questions, limits) for one in work.questions], {})
+    publisher.publish([document_record(encode(document), topics.documents, limits) for document in work.documents], {})
+    publisher.publish([question_record(encode(question), topics.questions, limits) for question in work.questions], {})
     publisher.close()
 
 
-def _end_to_end(bootstrap_servers: str, work: Work) -> EndToEnd:
-    """The consumer as a process of its own, on a backlog of all questions; rates from its first chunk to its last."""
+def _end_to_end(bootstrap_servers: str, work: Workload) -> EndToEnd:
+    """Runs the consumer as a process on a backlog of all questions; measures from its first chunk to its last."""
     settings = _settings(bootstrap_servers)
     _publish(settings, work)
     environment = {
@@ -217,9 +219,9 @@ def _end_to_end(bootstrap_servers: str, work: Work) -> EndToEnd:
     reader.close()
     if len(records) != len(work.questions):
         raise SystemExit(f"{len(work.questions)} questions, {len(records)} answers")
-    first, last = min(at for at, _ in records), max(at for at, _ in records)
-    # What the first chunk holds was done when the clock starts.
-    later = [answer for at, answer in records if at > first + 50]
+    first, last = min(time_ms for time_ms, _ in records), max(time_ms for time_ms, _ in records)
+    # The first chunk was done before the time that is measured began.
+    later = [answer for time_ms, answer in records if time_ms > first + 50]
     seconds = (last - first) / 1000
     return EndToEnd(
         len(later) / seconds,
@@ -229,8 +231,8 @@ def _end_to_end(bootstrap_servers: str, work: Work) -> EndToEnd:
     )
 
 
-def _tokenizing_shares(bootstrap_servers: str, reader: Reader, work: Work) -> tuple[float, float]:
-    """Tokenizing as a share of a run's wall time: with nothing cached, and again with the documents in the cache."""
+def _tokenizing_shares(bootstrap_servers: str, reader: Reader, work: Workload) -> tuple[float, float]:
+    """Measures tokenizing as a share of wall time: with nothing cached, then with the documents in the cache."""
     shares = []
     settings = _settings(bootstrap_servers).model_copy(update={"cache": CacheSettings(memory_bytes=512 << 20)})
     _publish(settings, work)
@@ -261,8 +263,8 @@ def _print(title: str, bare: list[float], runs: list[EndToEnd], shares: tuple[fl
         ("start to first answer, s", "first_answer", "{:.2f}"),
         ("peak memory, MiB", "peak_mebibytes", "{:.0f}"),
     ]
-    table.add_row("windows/s, bare session", f"{statistics.median(bare):.0f}", " ".join(f"{one:.0f}" for one in bare))
-    table.add_row("end to end / bare", f"{statistics.median(ratios):.2f}", " ".join(f"{one:.2f}" for one in ratios))
+    table.add_row("windows/s, bare session", f"{statistics.median(bare):.0f}", " ".join(f"{rate:.0f}" for rate in bare))
+    table.add_row("end to end / bare", f"{statistics.median(ratios):.2f}", " ".join(f"{ratio:.2f}" for ratio in ratios))
     for label, name, form in rows:
         table.add_row(label, form.format(median(name)), " ".join(form.format(getattr(run, name)) for run in runs))
     table.add_row("tokenizing, share of time, cold cache", f"{shares[0]:.1%}", "")
@@ -270,7 +272,7 @@ def _print(title: str, bare: list[float], runs: list[EndToEnd], shares: tuple[fl
     Console(width=100).print(table)
 
 
-def _say(line: str) -> None:
+def _print_progress(line: str) -> None:
     print(line, file=sys.stderr, flush=True)  # noqa: T201  progress of a minute's work
 
 

@@ -56,7 +56,7 @@ class Measured:
 
 
 def main() -> None:
-    """Run the benchmark and print its table."""
+    """Runs the benchmark and print its table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--tickets", type=int, default=120, help="tickets of each run (default 120)")
     parser.add_argument("--seed", type=int, default=1, help="of the tickets' texts")
@@ -80,7 +80,7 @@ def main() -> None:
 
 @contextmanager
 def _running(bootstrap_servers: str) -> Iterator[tuple[Settings, int]]:
-    """A consumer and a triage member, as processes; the settings, and the port of the consumer's metrics."""
+    """Runs a consumer and a triage member as processes; yields settings and the port of the consumer's metrics."""
     name = f"bench-{uuid.uuid4().hex[:8]}"
     topics = TopicSettings(**{role: f"{name}.{role}" for role in TopicSettings.model_fields})
     settings = Settings.model_construct(
@@ -120,11 +120,11 @@ def _running(bootstrap_servers: str) -> Iterator[tuple[Settings, int]]:
 
 
 def _publish_all(settings: Settings, tickets: list[Ticket], name: str, rate: float | None) -> Measured:
-    """Publish at a rate (None: at once), wait for the records, and measure."""
+    """Publishes at a rate (None: all at once), waits for the records, and measures."""
     named = {f"{name}-{ticket.ticket_id}": ticket for ticket in tickets}
     records = [
-        ticket_record(encode(ticket.model_copy(update={"ticket_id": one})), settings.topics.tickets, Limits())
-        for one, ticket in named.items()
+        ticket_record(encode(ticket.model_copy(update={"ticket_id": ticket_id})), settings.topics.tickets, Limits())
+        for ticket_id, ticket in named.items()
     ]
     publisher = AtLeastOncePublisher(settings.kafka)
     began = time.time()
@@ -135,35 +135,35 @@ def _publish_all(settings: Settings, tickets: list[Ticket], name: str, rate: flo
             time.sleep(max(0.0, began + number / rate - time.time()))
             publisher.publish([record], {})
     publisher.close()
-    found = _await(settings, set(named))
-    times = sorted(at for _, at in found.values())
-    return Measured(name, rate, (len(times) - 1) / (times[-1] - times[0]), [age for age, _ in found.values()])
+    measured = _await(settings, set(named))
+    times = sorted(time_seconds for _, time_seconds in measured.values())
+    return Measured(name, rate, (len(times) - 1) / (times[-1] - times[0]), [age for age, _ in measured.values()])
 
 
 def _await(settings: Settings, wanted: set[str]) -> dict[str, tuple[float, float]]:
-    """For each ticket: seconds from its timestamp to its record's, and when that was."""
+    """Returns, for each ticket, the seconds from its timestamp to its record's, and the time of the record."""
     reader = KafkaPartitionReader(settings.kafka)
     deadline = time.monotonic() + _PATIENCE_SECONDS
     try:
         while True:
-            found: dict[str, tuple[float, float]] = {}
+            triaged: dict[str, tuple[float, float]] = {}
             for record in tail(reader, settings.topics.triage):
                 triage = decode_triage(record.value or b"")
-                at = (record.timestamp_ms or 0) / 1000
+                written = (record.timestamp_ms or 0) / 1000
                 if triage.ticket_id in wanted and triage.times.received_at is not None:
-                    found[triage.ticket_id] = (at - triage.times.received_at.timestamp(), at)
+                    triaged[triage.ticket_id] = (written - triage.times.received_at.timestamp(), written)
             reader.follow({})
-            if len(found) == len(wanted):
-                return found
+            if len(triaged) == len(wanted):
+                return triaged
             if time.monotonic() > deadline:
-                raise SystemExit(f"only {len(found)} of {len(wanted)} tickets were triaged in time")
+                raise SystemExit(f"only {len(triaged)} of {len(wanted)} tickets were triaged in time")
             time.sleep(0.5)
     finally:
         reader.close()
 
 
 def _cache_counts(port: int) -> dict[str, float]:
-    """Where the consumer found tokenizations."""
+    """Returns how many tokenizations the consumer found, by place."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
         lines = answer.read().decode().splitlines()
     sources = ("memory", "redis", "tokenized")
@@ -187,9 +187,9 @@ def _print(runs: list[Measured], cache: dict[str, float]) -> None:
     console = Console(width=100)
     console.print(table)
     asked = sum(cache.values()) or 1.0
-    said = ", ".join(f"{source} {count:.0f}" for source, count in cache.items())
+    counts = ", ".join(f"{source} {count:.0f}" for source, count in cache.items())
     console.print(
-        f"tokenizations by chunk and text: {said}; cache hit rate {1 - cache.get('tokenized', 0) / asked:.1%}"
+        f"tokenizations by chunk and text: {counts}; cache hit rate {1 - cache.get('tokenized', 0) / asked:.1%}"
     )
 
 

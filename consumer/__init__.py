@@ -1,1 +1,1 @@
-"""The imperative shell: everything that waits, fails or retries (Kafka, Redis, the service loop, the command line)."""
+"""Everything that waits, fails or retries: Kafka, Redis, the loops, the command line."""

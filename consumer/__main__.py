@@ -1,4 +1,6 @@
-"""`python -m consumer` is `spanstream`."""
+"""`python -m spanstream.consumer` is the program `spanstream`."""
+
+from __future__ import annotations
 
 from spanstream.consumer.cli import main
 

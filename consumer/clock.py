@@ -1,4 +1,4 @@
-"""Time, injected: what waits takes a `Clock`, and steps that share a limit share one `Deadline`."""
+"""Time as an argument: code that waits takes a `Clock`, and steps that share a time limit share one `Deadline`."""
 
 from __future__ import annotations
 
@@ -8,45 +8,45 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Two times: one for waiting, one for writing down."""
+    """Tells two times, one to measure waits with and one to write down, and waits."""
 
     def monotonic(self) -> float:
-        """Seconds since some moment; never set back."""
+        """Returns seconds since some moment; never set back."""
 
     def now_ms(self) -> int:
-        """Milliseconds since the epoch."""
+        """Returns milliseconds since the epoch."""
 
     def sleep(self, seconds: float) -> None:
-        """Let so much time pass."""
+        """Waits for so many seconds."""
 
 
 class SystemClock:
     """The machine's own clock."""
 
     def monotonic(self) -> float:
-        """Seconds since the machine started, about."""
+        """Returns about the seconds since the machine started."""
         return time.monotonic()
 
     def now_ms(self) -> int:
-        """Milliseconds since the epoch."""
+        """Returns milliseconds since the epoch."""
         return time.time_ns() // 1_000_000
 
     def sleep(self, seconds: float) -> None:
-        """Let so much time pass."""
+        """Waits for so many seconds."""
         time.sleep(seconds)
 
 
 class Deadline:
-    """A moment that several steps have in common."""
+    """A moment until which several steps together may take."""
 
     def __init__(self, clock: Clock, seconds: float) -> None:
         self._clock = clock
-        self._at = clock.monotonic() + seconds
+        self._end = clock.monotonic() + seconds
 
     @property
     def seconds_left(self) -> float:
         """Never below 0."""
-        return max(0.0, self._at - self._clock.monotonic())
+        return max(0.0, self._end - self._clock.monotonic())
 
     @property
     def has_passed(self) -> bool:
@@ -55,5 +55,5 @@ class Deadline:
 
 
 def to_datetime(milliseconds: int) -> datetime:
-    """Milliseconds since the epoch as a UTC time."""
+    """Converts milliseconds since the epoch to a UTC time."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)

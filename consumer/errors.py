@@ -1,18 +1,30 @@
 """The shell's errors, named by what happens next.
 
-    SpanstreamError
+    SpanstreamError   what is wrong and, where it is known, a hint: what to do
     ├── Retryable     the same call may succeed later: try again, nothing was done
     ├── Fenced        this member or producer is no longer the owner: give the records back, wait for a rebalance
     ├── Stop          nothing here can mend it: exit 1 with this one line
     └── CircuitOpen   (a Stop) a whole stretch of records failed: the topic or the model is wrong, not the records
 
-What is wrong with a single record is not an exception of the shell: `spanstream.schemas.codec.InvalidRecord` and the
+What is wrong with a single record is not an exception of the shell: `spanstream.schemas.errors.InvalidRecord` and the
 errors of `spanstream.models.errors` become dead letters where they are caught.
 """
 
+from __future__ import annotations
+
 
 class SpanstreamError(Exception):
-    """Anything the program raises on purpose; its text is one line for a person."""
+    """Any error that the program raises on purpose; its text is one line for a person.
+
+    Attributes:
+        detail: what is wrong.
+        hint: what to do; empty where there is nothing to add. The text has it behind a semicolon.
+    """
+
+    def __init__(self, detail: str, *, hint: str = "") -> None:
+        super().__init__(f"{detail}; {hint}" if hint else detail)
+        self.detail = detail
+        self.hint = hint
 
 
 class Retryable(SpanstreamError):
@@ -24,7 +36,7 @@ class Fenced(SpanstreamError):
 
 
 class Stop(SpanstreamError):
-    """The program cannot go on; the text says what to do."""
+    """The program cannot go on."""
 
 
 class CircuitOpen(Stop):

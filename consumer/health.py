@@ -1,4 +1,4 @@
-"""What the probes ask: is the loop turning, and can questions be answered. Written by one thread, read by another."""
+"""What the probes ask for: whether the loop turns, and whether it can work. One thread writes it, others read it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ class Health:
         self._waiting_for = "the group"
 
     def turned(self, waiting_for: str = "") -> None:
-        """The loop went round; `waiting_for` says what keeps it from answering, empty: nothing."""
+        """Takes in that the loop went round; `waiting_for`: what it waits for before it can work, empty: nothing."""
         self._last_turn = self._clock.monotonic()
         self._waiting_for = waiting_for
 
     @property
     def stuck_for(self) -> float | None:
-        """Seconds since the last turn where that is too long, else None."""
+        """Seconds since the last turn if that is too long, else None."""
         seconds = self._clock.monotonic() - self._last_turn
         return seconds if seconds > self._stuck_seconds else None
 
     @property
     def waiting_for(self) -> str:
-        """Why questions cannot be answered now; empty: they can."""
+        """What the loop waits for before it can work; empty: nothing."""
         return self._waiting_for

@@ -1,4 +1,4 @@
-"""/healthz, /readyz and /metrics on one port, served from threads of their own."""
+"""Serves /healthz, /readyz and /metrics on one port, from threads of its own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.health import Health
+from spanstream.consumer.settings import HttpSettings
 
 
 class HttpServer:
@@ -28,9 +29,8 @@ class HttpServer:
         try:
             self._server = ThreadingHTTPServer((host, port), _handler(health, registry))
         except OSError as error:
-            raise Stop(
-                f"cannot listen on {host}:{port}: {error.strerror}; set SPANSTREAM_HTTP__PORT to a free port"
-            ) from error
+            detail = f"cannot listen on {host}:{port}: {error.strerror}"
+            raise Stop(detail, hint="set SPANSTREAM_HTTP__PORT to a free port") from error
         self._server.daemon_threads = True
         # Seconds: how late it notices that it is closed.
         threading.Thread(target=self._server.serve_forever, args=(0.05,), name="http", daemon=True).start()
@@ -41,9 +41,16 @@ class HttpServer:
         return int(self._server.server_address[1])
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stops listening."""
         self._server.shutdown()
         self._server.server_close()
+
+
+def serve_http(settings: HttpSettings, health: Health, registry: CollectorRegistry) -> HttpServer | None:
+    """Serves probes and metrics, unless the port is None. Raises `Stop` if the port is taken."""
+    if settings.port is None:
+        return None
+    return HttpServer(settings.host, settings.port, health=health, registry=registry)
 
 
 def _handler(health: Health, registry: CollectorRegistry) -> type[BaseHTTPRequestHandler]:
@@ -63,7 +70,7 @@ def _handler(health: Health, registry: CollectorRegistry) -> type[BaseHTTPReques
     pages = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}
 
     class Handler(BaseHTTPRequestHandler):
-        timeout = 10  # seconds; a client that says nothing does not hold a thread for ever
+        timeout = 10  # seconds; a client that sends nothing does not hold a thread for ever
 
         def do_GET(self) -> None:
             page = pages.get(self.path.partition("?")[0])

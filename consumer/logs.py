@@ -1,21 +1,18 @@
-"""Logs on standard error: lines for people on a terminal, JSON everywhere else. Called by the command line, once."""
+"""Sends logs to standard error: lines for people on a terminal, JSON everywhere else. Called once, by a command."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from typing import TYPE_CHECKING
 
 import structlog
+from structlog.typing import Processor
 
 from spanstream.consumer.settings import LogSettings
 
-if TYPE_CHECKING:
-    from structlog.typing import Processor
-
 
 def configure_logs(settings: LogSettings) -> None:
-    """Send structlog's and the libraries' lines to standard error, from the set level up."""
+    """Sends structlog's and the libraries' lines to standard error, from the set level up."""
     as_json = settings.format == "json" or (settings.format == "auto" and not sys.stderr.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 # From an idle stream's few milliseconds to a deep backlog's minutes, in seconds.
@@ -13,56 +15,43 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        registry = self.registry
-        self.records = Counter(
+        counter = partial(Counter, registry=self.registry)
+        gauge = partial(Gauge, registry=self.registry)
+        histogram = partial(Histogram, registry=self.registry, buckets=_WAITS)
+        self.records = counter(
             "spanstream_records",
             "Consumed records by what became of them: answered, no_answer, retried, dead_letter.",
             ["outcome"],
-            registry=registry,
         )
-        self.dead_letters = Counter(
-            "spanstream_dead_letters", "Dead letters by reason, documents included.", ["reason"], registry=registry
+        self.dead_letters = counter(
+            "spanstream_dead_letters", "Dead letters by reason, documents included.", ["reason"]
         )
-        self.chunks = Counter("spanstream_chunks", "Chunks published (one transaction each).", registry=registry)
-        self.publish_failures = Counter(
-            "spanstream_publish_failures", "Attempts to publish a chunk that failed: retryable, fenced.", ["kind"],
-            registry=registry,
-        )  # fmt: skip
-        self.windows = Counter("spanstream_windows", "Windows inferred.", registry=registry)
-        self.age = Histogram(
+        self.chunks = counter("spanstream_chunks", "Chunks published (one transaction each).")
+        self.publish_failures = counter(
+            "spanstream_publish_failures", "Attempts to publish a chunk that failed: retryable, fenced.", ["kind"]
+        )
+        self.windows = counter("spanstream_windows", "Windows inferred.")
+        self.age = histogram(
             "spanstream_answer_age_seconds",
             "From a question's timestamp in Kafka to the commit of its answer or dead letter.",
-            buckets=_WAITS,
-            registry=registry,
         )
-        self.chunk_seconds = Histogram(
-            "spanstream_chunk_seconds",
-            "Time of a chunk by stage: prepare, infer, publish. Stages overlap.",
-            ["stage"],
-            buckets=_WAITS,
-            registry=registry,
+        self.chunk_seconds = histogram(
+            "spanstream_chunk_seconds", "Time of a chunk by stage: prepare, infer, publish. Stages overlap.", ["stage"]
         )
-        self.tokenizations = Gauge(
+        self.tokenizations = gauge(
             "spanstream_tokenizations",
             "Texts by where their tokenization was found since start: memory, redis, or tokenized anew.",
             ["source"],
-            registry=registry,
         )
-        self.backlog = Gauge("spanstream_backlog_records", "Records read ahead and not in a chunk.", registry=registry)
-        self.windows_pending = Gauge(
-            "spanstream_windows_pending", "Windows prepared or being inferred now.", registry=registry
-        )
-        self.windows_per_second = Gauge(
-            "spanstream_cpu_windows_per_second", "Measured rate of the CPU session.", registry=registry
-        )
-        self.work_seconds = Gauge(
+        self.backlog = gauge("spanstream_backlog_records", "Records read ahead and not in a chunk.")
+        self.windows_pending = gauge("spanstream_windows_pending", "Windows prepared or being inferred now.")
+        self.windows_per_second = gauge("spanstream_cpu_windows_per_second", "Measured rate of the CPU session.")
+        self.work_seconds = gauge(
             "spanstream_work_seconds_waiting",
             "Work read and not done, in seconds of this consumer at its measured rate; 0 until a rate is measured.",
-            registry=registry,
         )
-        self.documents = Gauge("spanstream_documents_known", "Documents of the owned partitions.", registry=registry)
-        self.partitions = Gauge("spanstream_partitions_owned", "Question partitions owned.", registry=registry)
-        self.store_up = Gauge(
-            "spanstream_redis_up", "1 while Redis is used for this kind of call, 0 while it is left alone.", ["call"],
-            registry=registry,
-        )  # fmt: skip
+        self.documents = gauge("spanstream_documents_known", "Documents of the owned partitions.")
+        self.partitions = gauge("spanstream_partitions_owned", "Question partitions owned.")
+        self.store_up = gauge(
+            "spanstream_redis_up", "1 while Redis is used for this kind of call, 0 while it is left alone.", ["call"]
+        )

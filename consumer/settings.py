@@ -67,12 +67,12 @@ class TopicSettings(_Group):
     triage_state: str = Field("support.triage-state", description="What the triage stream knows, compacted.")
 
     @property
-    def asked(self) -> tuple[str, str, str]:
+    def consumed(self) -> tuple[str, str, str]:
         """What the group consumes; these have the same number of partitions."""
         return (self.questions, self.retries, self.documents)
 
     @property
-    def triaged(self) -> tuple[str, str, str, str]:
+    def consumed_by_triage(self) -> tuple[str, str, str, str]:
         """What the triage stream's group consumes; as many partitions as the questions and documents have."""
         return (self.tickets, self.answers, self.dead_letters, self.triage_state)
 
@@ -93,7 +93,7 @@ class RedisSettings(_Group):
 
 
 class ModelSettings(_Group):
-    """The model and what it may use."""
+    """The model, and the machine's resources that it may use."""
 
     path: Path = Field(DEFAULT_ARTIFACT, description="Artifact folder.")
     threads: Count | None = Field(None, description="CPU threads; unset: the CPUs of the cgroup's quota.")
@@ -122,7 +122,7 @@ class CacheSettings(_Group):
 
 
 class ChunkSettings(_Group):
-    """How much is taken at a time; one chunk is one transaction."""
+    """How many questions are taken at a time; one chunk is one transaction."""
 
     max_questions: Count = Field(64, description="Questions of one chunk. More: fewer commits, later first answers.")
     max_windows: Count = Field(128, description="A chunk takes no more questions once it has this many windows.")
@@ -153,7 +153,7 @@ class ReplaySettings(_Group):
 
 
 class CircuitSettings(_Group):
-    """When so many records fail that the topic or the model must be wrong, the consumer stops."""
+    """When to stop because so many records fail that the topic or the model must be wrong."""
 
     window: Count = Field(200, description="How many of the latest records are counted.")
     min_records: Count = Field(50, description="The consumer does not stop before so many records were counted.")
@@ -194,7 +194,7 @@ class LogSettings(_Group):
 
 
 class Settings(BaseSettings):
-    """All of it."""
+    """All settings."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX,
@@ -231,12 +231,12 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment over the file, whose values come as arguments."""
+        """Puts the environment over the file, whose values come as arguments."""
         return (env_settings, init_settings)
 
 
 def load_settings(file: Path | None = None) -> Settings:
-    """Settings of the environment, over those of a TOML file.
+    """Loads the settings of the environment, over those of a TOML file.
 
     Raises:
         Stop: the file or a value is wrong; one line that names it, without the value.
@@ -258,7 +258,7 @@ def load_settings(file: Path | None = None) -> Settings:
 
 
 def _not_json() -> str | None:
-    """The name of the first variable of ours that begins like JSON, or should be, and is not."""
+    """Returns the name of the first variable of ours that should be a JSON object and is not JSON."""
     tables = {f"{ENV_PREFIX}{group}__CLIENT" for group in ("KAFKA", "REDIS")}
     groups = {f"{ENV_PREFIX}{name}".upper() for name in Settings.model_fields}
     for name, value in os.environ.items():

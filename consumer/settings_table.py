@@ -1,4 +1,4 @@
-"""Every setting as a row, for `--help` and the docs.
+"""Writes every setting as a row, for `--help` and the docs.
 
 `python -m spanstream.consumer.settings_table [--check | --write] FILE`.
 
@@ -14,16 +14,14 @@ import dataclasses
 import inspect
 import json
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pydantic import BaseModel
 
 from spanstream.consumer.settings import ENV_PREFIX, Settings
 from spanstream.models.defaults import DEFAULT_ARTIFACT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 BEGIN: Final = "<!-- settings: written by `make format` -->"
 END: Final = "<!-- settings: end -->"
@@ -47,12 +45,12 @@ class Row:
 
 
 def rows() -> Iterator[Row]:
-    """All settings, in the order they are declared."""
+    """Yields all settings, in the order they are declared."""
     defaults = Settings.model_construct()
     for name, field in Settings.model_fields.items():
         value = getattr(defaults, name)
         if isinstance(value, BaseModel):
-            described = {inner: one.description or "" for inner, one in type(value).model_fields.items()}
+            described = {inner: setting.description or "" for inner, setting in type(value).model_fields.items()}
         elif dataclasses.is_dataclass(value):
             described = _docstrings(type(value))
         else:
@@ -63,60 +61,60 @@ def rows() -> Iterator[Row]:
 
 
 def table() -> str:
-    """The rows in Markdown, one line each."""
+    """Returns the rows as a Markdown table."""
     lines = ["| Setting | Default | |", "|---|---|---|"]
     lines += [f"| `{row.name}` | {_shown(row)} | {row.description.replace('|', chr(92) + '|')} |" for row in rows()]
     return "\n".join(lines)
 
 
 def written_into(text: str) -> str:
-    """The text with the present table between its marks.
+    """Returns the text with the current table between its marks.
 
     Raises:
         ValueError: the marks are not there.
     """
-    before, found, rest = text.partition(BEGIN)
-    _, found_end, after = rest.partition(END)
-    if not (found and found_end):
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
         raise ValueError(f"there is no {BEGIN} ... {END}")
     return f"{before}{BEGIN}\n{table()}\n{END}{after}"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command; its exit code."""
+    """Runs the command; returns its exit code."""
     match arguments:
         case []:
-            print(table())  # noqa: T201 - a command
+            print(table())  # noqa: T201  the output of a command
             return 0
-        case ["--check" | "--write" as what, name]:
+        case ["--check" | "--write" as option, name]:
             file = Path(name)
-            present = file.read_text(encoding="utf-8")
-            current = written_into(present)
-            if what == "--write" and present != current:
+            text = file.read_text(encoding="utf-8")
+            current = written_into(text)
+            if option == "--write" and text != current:
                 file.write_text(current, encoding="utf-8")
-            if what == "--check" and present != current:
-                print(f"{name}: its table of settings is not current: make format", file=sys.stderr)  # noqa: T201
+            if option == "--check" and text != current:
+                print(f"{name}: its table of settings is not current: make format", file=sys.stderr)  # noqa: T201  a command
                 return 1
             return 0
         case _:
-            print("usage: python -m spanstream.consumer.settings_table [--check FILE | --write FILE]", file=sys.stderr)  # noqa: T201
+            print("usage: python -m spanstream.consumer.settings_table [--check FILE | --write FILE]", file=sys.stderr)  # noqa: T201  a command
             return 2
 
 
 def _docstrings(kind: type) -> dict[str, str]:
-    """What stands below each field of a dataclass, on one line."""
+    """Returns the docstring below each field of a dataclass, on one line."""
     body = ast.parse(inspect.getsource(kind)).body[0]
-    found: dict[str, str] = {}
+    docstrings: dict[str, str] = {}
     if isinstance(body, ast.ClassDef):
-        for statement, behind in zip(body.body, body.body[1:], strict=False):
-            match statement, behind:
+        for statement, following in zip(body.body, body.body[1:], strict=False):
+            match statement, following:
                 case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
-                    found[name] = " ".join(text.split())
-    return {field.name: found.get(field.name, "") for field in dataclasses.fields(kind)}
+                    docstrings[name] = " ".join(text.split())
+    return {field.name: docstrings.get(field.name, "") for field in dataclasses.fields(kind)}
 
 
 def _written(value: object) -> str:
-    """As it would stand in the environment; a path of the program's own as it is in the repository."""
+    """Returns a value as it is written in the environment; the bundled model's path as it is in the repository."""
     if value is None:
         return ""
     if isinstance(value, Path):

@@ -1,1 +1,1 @@
-"""A question's way: from its topic, prepared, through the model, to an answer, a retry or a dead letter."""
+"""Answers questions: reads them, prepares them, runs the model, and publishes an answer, a retry or a dead letter."""

@@ -1,4 +1,4 @@
-"""A prepared chunk -> one settled record for each of its questions: inference, conclusion, validation."""
+"""Answers a prepared chunk: runs the model, validates the spans, makes one outcome for each record."""
 
 from __future__ import annotations
 
@@ -19,29 +19,32 @@ _log = structlog.get_logger(__name__)
 
 
 class Answerer:
-    """Reads chunks; safe to call from several threads, whose windows then share the session."""
+    """Answers chunks. Safe to call from several threads: their windows share the session."""
 
     def __init__(self, reader: Reader, outcomes: Outcomes) -> None:
         self._reader = reader
         self._outcomes = outcomes
 
     def answer(self, prepared: PreparedChunk, waiting_windows: int = 0) -> list[RecordOutcome]:
-        """What every record of the chunk came to.
+        """Answers a chunk.
 
         Args:
             prepared: the chunk.
             waiting_windows: windows queued behind it.
+
+        Returns:
+            One outcome for each of its records: first those that preparing made, then those of its planned questions.
         """
-        return [*prepared.settled, *self._read(prepared.planned, waiting_windows)]
+        return [*prepared.outcomes, *self._read(prepared.planned, waiting_windows)]
 
     def _read(self, chunk: Sequence[PlannedQuestion], waiting_windows: int) -> list[RecordOutcome]:
-        """All at once; if that raises, in halves, until the one question that makes it raise stands alone."""
+        """Reads all questions at once; if that raises, halves the chunk until the question that raises is alone."""
         try:
-            outcomes = self._reader.score([planned.plan for planned in chunk], waiting_windows=waiting_windows)
-            return [self._conclude(planned, outcomes) for planned in chunk]
+            scores = self._reader.score([planned.plan for planned in chunk], waiting_windows=waiting_windows)
+            return [self._conclude(planned, scores) for planned in chunk]
         except Exception as error:  # noqa: BLE001  whatever it is, it must not stop the stream
             if len(chunk) == 1:
-                # Where, and nothing of what it says: a message may quote the text.
+                # The message of the error is not logged: it may quote the text.
                 frame = traceback.extract_tb(error.__traceback__)[-1]
                 name, place = type(error).__name__, f"{frame.filename}:{frame.lineno}"
                 _log.error("reading_failed", question_id=chunk[0].question.question_id, error=name, at=place)
@@ -50,10 +53,10 @@ class Answerer:
             middle = len(chunk) // 2
             return [*self._read(chunk[:middle], waiting_windows), *self._read(chunk[middle:], waiting_windows)]
 
-    def _conclude(self, planned: PlannedQuestion, outcomes: Mapping[Window, WindowOutcome]) -> RecordOutcome:
+    def _conclude(self, planned: PlannedQuestion, scores: Mapping[Window, WindowOutcome]) -> RecordOutcome:
         record = planned.record
         try:
-            reading = self._reader.conclude(planned.plan, outcomes)
+            reading = self._reader.conclude(planned.plan, scores)
         except InferenceFailed as error:
             return self._outcomes.dead_letter(record, Reason.INFERENCE_FAILED, str(error), Stage.INFER)
         except SpanMismatch as error:

@@ -3,9 +3,9 @@
     documents topic -> PartitionReader -> index {key: offset} (every document) + LRU (the latest texts)
                                             find(key) -> LRU, else the topic at the remembered offset
 
-The topic is the only source of truth: on assignment each partition is read from its beginning, keys and offsets only,
-until it is where the topic ended. The latest record of a key decides: where that one cannot be read, there is no
-document, for an older version would be a silent lie.
+The topic is the only source of truth. On assignment each partition is read from its beginning to where it ended; keys
+and offsets are kept. The latest record of a key decides: where it cannot be read, there is no document, because an
+older version would give wrong answers that nobody notices.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.limits import Limits
 
 _READ_RECORDS = 1000
-# They are held with their values until they are dead-lettered, all in one transaction.
+# Bad records are held with their values until they are dead-lettered, all in one transaction.
 _BAD_AT_A_TIME = 100
-# A partition that leaves mostly comes back with the same rebalance: it need not be read again from its beginning.
+# A partition that is revoked mostly comes back in the same rebalance: it need not be read again from its beginning.
 _KEEP_RELEASED_SECONDS = 60.0
 
 
@@ -57,7 +57,7 @@ class BadDocument:
 
 @dataclass(frozen=True, slots=True)
 class DocumentProgress:
-    """What was read since the last commit: what is to be dead-lettered, and the offsets that go with it."""
+    """What was read since the last commit: records to dead-letter, and the offsets to commit with them."""
 
     bad: tuple[BadDocument, ...]
     offsets: Mapping[Partition, int]
@@ -73,10 +73,10 @@ class Documents:
         memory_bytes: bound of the texts kept.
         read_seconds: longest wait for one evicted document.
         circuit: opens when too many documents are poison.
-        clock: for how long a partition is followed after it was released.
+        clock: measures how long a partition is followed after it was released.
     """
 
-    def __init__(  # noqa: PLR0913  wired in one place, by name
+    def __init__(  # noqa: PLR0913  built in one place, by name
         self,
         reader: PartitionReader,
         topic: str,
@@ -103,7 +103,7 @@ class Documents:
 
     @property
     def owned(self) -> frozenset[Partition]:
-        """The partitions whose documents are this member's."""
+        """The partitions whose documents this member owns."""
         return frozenset(self._index.keys() - self._released.keys())
 
     @property
@@ -112,7 +112,7 @@ class Documents:
         return sum(len(index) for index in self._index.values())
 
     def own(self, committed: Mapping[Partition, int | None]) -> None:
-        """Follow these too, from their beginning; bad records before the committed offset were dead-lettered before."""
+        """Follows these too, from their beginning; bad records before a committed offset are dead-lettered already."""
         for partition, offset in committed.items():
             self._released.pop(partition, None)
             self._index.setdefault(partition, {})
@@ -121,12 +121,12 @@ class Documents:
         self._follow()
 
     def release(self, partitions: Iterable[Partition]) -> None:
-        """These belong to another member now. They are followed a little longer, in case they come back."""
+        """Gives up partitions that another member owns; they are followed a while longer, in case they come back."""
         for partition in frozenset(partitions) & self._index.keys():
             self._released[partition] = Deadline(self._clock, _KEEP_RELEASED_SECONDS)
 
     def poll(self, timeout_seconds: float = 0.0) -> int:
-        """Read what is there, waiting at most the timeout for the first record; how many records came.
+        """Reads what is there, waiting at most the timeout for the first record; returns how many records came.
 
         Raises:
             CircuitOpen: too large a share of the latest documents is poison.
@@ -135,24 +135,24 @@ class Documents:
         if not self._index or self.is_full:
             return 0
         records = self._reader.poll(_READ_RECORDS, timeout_seconds)
-        self._circuit.judge(reason for record in records for reason in self._take(record))
+        self._circuit.observe(reason for record in records for reason in self._take(record))
         return len(records)
 
     @property
     def is_full(self) -> bool:
-        """Whether nothing more is read before the bad documents that were found are dead-lettered."""
+        """Whether nothing more is read before the bad documents that were read are dead-lettered."""
         return len(self._bad) >= _BAD_AT_A_TIME
 
     def ends(self) -> dict[Partition, int]:
-        """Where the followed partitions end now. Raises `Retryable` on no answer."""
+        """Returns where the followed partitions end now. Raises `Retryable` on no answer."""
         return self._reader.end_offsets(self.owned) if self.owned else {}
 
     def behind(self, ends: Mapping[Partition, int]) -> frozenset[Partition]:
-        """The partitions not read up to these ends yet."""
+        """Returns the partitions that are not read up to these ends yet."""
         return frozenset(partition for partition, end in ends.items() if (self._position(partition) or 0) < end)
 
     def find(self, number: int, document_id: str) -> StoredDocument | None:
-        """The document as it stands; None where the topic does not hold it.
+        """Returns the document as it stands; None where the topic does not hold it.
 
         Args:
             number: the partition's number, the same as its questions'.
@@ -175,30 +175,34 @@ class Documents:
         return None if record is None or record.value is None else self._keep(record)
 
     def progress(self) -> DocumentProgress:
-        """What has been read and not yet been committed."""
+        """Returns what was read and is not committed yet."""
         owned = self.owned
         positions = {partition: self._position(partition) or 0 for partition in owned}
-        offsets = {partition: at for partition, at in positions.items() if at > self._committed[partition]}
+        offsets = {
+            partition: position for partition, position in positions.items() if position > self._committed[partition]
+        }
         return DocumentProgress(tuple(bad for bad in self._bad if bad.record.partition in owned), offsets)
 
     def committed(self, progress: DocumentProgress) -> None:
-        """This progress is committed; it will not be offered again."""
+        """Takes in that this progress is committed: `progress` will not return it again."""
         done = {id(bad) for bad in progress.bad}
         self._bad = [bad for bad in self._bad if id(bad) not in done]
-        self._committed.update({at: offset for at, offset in progress.offsets.items() if at in self._index})
+        self._committed.update(
+            {partition: offset for partition, offset in progress.offsets.items() if partition in self._index}
+        )
 
     def close(self) -> None:
-        """Let go of the reader."""
+        """Closes the reader."""
         self._reader.close()
 
     def _forget_released(self) -> None:
-        gone = frozenset(partition for partition, deadline in self._released.items() if deadline.has_passed)
-        if not gone:
+        to_forget = frozenset(partition for partition, deadline in self._released.items() if deadline.has_passed)
+        if not to_forget:
             return
-        for partition in gone:
+        for partition in to_forget:
             del self._index[partition], self._committed[partition], self._released[partition]
-        self._bad = [bad for bad in self._bad if bad.record.partition not in gone]
-        for key in [key for key in self._texts if key[0] in gone]:
+        self._bad = [bad for bad in self._bad if bad.record.partition not in to_forget]
+        for key in [key for key in self._texts if key[0] in to_forget]:
             del self._texts[key]
         self._follow()
 
@@ -210,7 +214,7 @@ class Documents:
         return self._reader.position(partition)
 
     def _take(self, record: Record) -> Iterator[Reason | None]:
-        """Take a record in; yields the outcome of one that was not judged before."""
+        """Takes a record in; yields its outcome for the circuit, unless it was counted before."""
         index = self._index.get(record.partition)
         if index is None:
             return

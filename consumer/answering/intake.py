@@ -1,4 +1,4 @@
-"""The way from a record to a chunk in flight.
+"""Takes records in and launches them, chunk by chunk.
 
 add -> Backlog -> take -> [the documents published before it are read] -> launch (Preparer -> Pipeline)
           ^                                                                         │
@@ -15,6 +15,7 @@ import structlog
 from spanstream.consumer.answering.documents import Documents
 from spanstream.consumer.answering.pipeline import Pipeline
 from spanstream.consumer.answering.prepare import Preparer
+from spanstream.consumer.answering.question_record import QuestionRecord, read_retry_headers
 from spanstream.consumer.answering.report import Reporter
 from spanstream.consumer.broker.protocols import Partition, Record
 from spanstream.consumer.clock import Clock, Deadline
@@ -23,32 +24,38 @@ from spanstream.consumer.settings import Settings
 
 _log = structlog.get_logger(__name__)
 
-# Questions of the chunk that ends an idle time: its answers need not wait for a whole chunk's.
+# Questions of the first chunk after an idle time: small, so that its answers come soon.
 _FIRST_QUESTIONS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class _Taken:
-    """Records that wait for the documents published before them."""
+class _WaitingChunk:
+    """A chunk that waits until the documents published before it are read.
 
-    records: tuple[Record, ...]
+    Attributes:
+        records: its records.
+        ends: where the documents ended when the chunk was taken.
+        deadline: until when it waits.
+    """
+
+    records: tuple[QuestionRecord, ...]
     ends: Mapping[Partition, int]
     deadline: Deadline
 
 
 class Intake:
-    """Records that were read and are not in flight: the backlog, and at most one chunk that waits for documents.
+    """Holds the records that are not in flight: the backlog, and at most one chunk that waits for documents.
 
     Args:
-        documents: followed up to where they ended when a chunk was taken.
-        preparer: makes the chunks.
-        pipeline: what they are launched into.
+        documents: read up to where they ended when a chunk was taken, before it is launched.
+        preparer: prepares the chunks.
+        pipeline: infers them.
         reporter: told how long preparing took.
         settings: sizes and waits.
-        clock: measures them.
+        clock: measures the waits.
     """
 
-    def __init__(  # noqa: PLR0913  wired in one place
+    def __init__(  # noqa: PLR0913  built in one place, by name
         self,
         *,
         documents: Documents,
@@ -65,111 +72,125 @@ class Intake:
         self._chunk = settings.chunk
         self._catch_up_seconds = settings.documents.catch_up_seconds
         self._clock = clock
-        self._backlog = Backlog(
-            settings.topics.retries,
+        self._retries_topic = settings.topics.retries
+        self._backlog = Backlog[QuestionRecord](
+            due_ms=self._due_ms,
             max_records=settings.chunk.backlog_records,
             max_bytes=settings.chunk.backlog_bytes,
             max_wait_seconds=settings.retries.delay_seconds,
             clock=clock,
         )
-        self._taken: _Taken | None = None
-        self._company_since = 0.0
+        self._waiting: _WaitingChunk | None = None
+        # When the first of the ready records came.
+        self._ready_since = 0.0
 
     def __len__(self) -> int:
-        return len(self._backlog) + (len(self._taken.records) if self._taken else 0)
+        return len(self._backlog) + (len(self._waiting.records) if self._waiting else 0)
 
     @property
     def has_ready(self) -> bool:
-        """Whether something could be taken."""
+        """Whether a record could be taken."""
         return self._backlog.ready > 0
 
     @property
     def ready(self) -> int:
-        """Records that are work now: all but the retries that wait for their time."""
-        return self._backlog.ready + (len(self._taken.records) if self._taken else 0)
+        """Records that can be worked on now: all but the retries whose time has not come."""
+        return self._backlog.ready + (len(self._waiting.records) if self._waiting else 0)
 
     @property
     def waits_for_documents(self) -> bool:
-        """Whether a chunk is taken and not launched."""
-        return self._taken is not None
+        """Whether a chunk is taken and not launched yet."""
+        return self._waiting is not None
 
     @property
     def full_topics(self) -> frozenset[str]:
-        """Topics of which nothing more should be fetched."""
+        """Topics to fetch nothing more of."""
         return self._backlog.full_topics
 
     @property
     def partitions(self) -> frozenset[Partition]:
         """The partitions of all records in here."""
-        taken = self._taken.records if self._taken else ()
-        return self._backlog.partitions.union(record.partition for record in taken)
+        waiting = self._waiting.records if self._waiting else ()
+        return self._backlog.partitions.union(record.partition for record in waiting)
 
     def add(self, records: Sequence[Record]) -> None:
-        """Put records behind those that are here."""
+        """Adds records behind those that are here."""
         if records and not self.has_ready:
-            self._company_since = self._clock.monotonic()
-        self._backlog.add(records)
+            self._ready_since = self._clock.monotonic()
+        self._backlog.add(read_retry_headers(record) for record in records)
 
     def take(self) -> bool:
-        """A chunk out of the backlog: a small one at once where nothing is being done, a whole one where something is.
+        """Takes a chunk out of the backlog; returns whether it did.
+
+        With nothing in flight a small chunk is taken at once, or after `linger_seconds`; otherwise only a whole one.
 
         Raises:
             Retryable: it is not known where the documents end now; nothing was taken.
         """
         ready = self._backlog.ready
-        if self._taken is not None or not ready or not self._pipeline.has_room:
+        if self._waiting is not None or not ready or not self._pipeline.has_room:
             return False
         if ready < self._chunk.max_questions:
-            waited = self._clock.monotonic() - self._company_since
+            waited = self._clock.monotonic() - self._ready_since
             if self._pipeline or waited < self._chunk.linger_seconds:
                 return False
         ends = self._documents.ends()
         deadline = Deadline(self._clock, self._catch_up_seconds)
         is_first = not self._pipeline and not self._chunk.linger_seconds
-        most = min(_FIRST_QUESTIONS, self._chunk.max_questions) if is_first else self._chunk.max_questions
-        self._taken = _Taken(tuple(self._backlog.take(most)), ends, deadline)
+        max_records = min(_FIRST_QUESTIONS, self._chunk.max_questions) if is_first else self._chunk.max_questions
+        self._waiting = _WaitingChunk(tuple(self._backlog.take(max_records)), ends, deadline)
         return True
 
     def launch(self) -> bool:
-        """Prepare what was taken, once the documents published before it are read, and begin to infer it."""
-        taken = self._taken
-        if taken is None:
+        """Prepares and launches the chunk that was taken, once the documents published before it are read.
+
+        Returns:
+            Whether it did. Past the chunk's deadline it does not wait for the documents any longer.
+        """
+        chunk = self._waiting
+        if chunk is None:
             return False
-        behind = self._documents.behind(taken.ends)
-        if behind and not taken.deadline.has_passed:
+        behind = self._documents.behind(chunk.ends)
+        if behind and not chunk.deadline.has_passed:
             return False
         if behind:
             names = [str(partition) for partition in sorted(behind)]
-            _log.warning("documents_behind", partitions=names, records=len(taken.records))
+            _log.warning("documents_behind", partitions=names, records=len(chunk.records))
         started = self._clock.monotonic()
-        prepared, left = self._preparer.prepare(taken.records, frozenset(partition.number for partition in behind))
-        self._taken = None
+        prepared, left = self._preparer.prepare(chunk.records, frozenset(partition.number for partition in behind))
+        self._waiting = None
         self._backlog.give_back(left)
         now = self._clock.monotonic()
         self._reporter.prepared(prepared, now - started)
-        # Windows queued behind the chunk, guessed from its own windows a record.
-        waiting = round(len(self._backlog) * prepared.windows / len(prepared.records))
-        self._pipeline.launch(prepared, waiting, now)
+        # Estimated with the chunk's own windows a record.
+        waiting_windows = round(len(self._backlog) * prepared.windows / len(prepared.records))
+        self._pipeline.launch(prepared, waiting_windows, now)
         return True
 
     def give_back(self, partitions: frozenset[Partition] | None) -> bool:
-        """Back to the backlog with everything from the first chunk that holds one of these (None: with all).
+        """Moves chunks back to the backlog: the first that holds one of the partitions, and all later ones.
+
+        Args:
+            partitions: None moves all chunks back.
 
         Returns:
-            Whether it was tried to publish one of the chunks: it may have been published all the same.
+            Whether publishing one of the chunks was tried: it may have been published all the same.
         """
-        flights = self._pipeline.give_back(partitions)
-        records = [record for flight in flights for record in flight.prepared.records]
-        if self._taken is not None:
-            records.extend(self._taken.records)
-            self._taken = None
+        chunks = self._pipeline.give_back(partitions)
+        records = [record for chunk in chunks for record in chunk.prepared.records]
+        if self._waiting is not None:
+            records.extend(self._waiting.records)
+            self._waiting = None
         self._backlog.give_back(records)
-        return any(flight.attempt is not None for flight in flights)
+        return any(chunk.commit is not None for chunk in chunks)
 
     def drop(self, partitions: frozenset[Partition]) -> None:
-        """Forget the records of partitions that are no longer owned, once they are given back."""
+        """Drops the records of partitions that are no longer owned, once they are given back."""
         self._backlog.drop(partitions)
 
     def drop_before(self, committed: Mapping[Partition, int | None]) -> None:
-        """Forget the records before these offsets: they turned out to be done."""
+        """Drops the records before these offsets: they turned out to be committed."""
         self._backlog.drop_before(committed)
+
+    def _due_ms(self, record: QuestionRecord) -> int | None:
+        return record.due_ms if record.partition.topic == self._retries_topic else None

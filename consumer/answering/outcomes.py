@@ -1,7 +1,4 @@
-"""What a record comes to, written as the record that says so: an answer, a retry or a dead letter. Always exactly one.
-
-Settled = the outgoing record + the reason if it is a dead letter
-"""
+"""Makes the one outgoing record that a consumed record leads to: an answer, a retry or a dead letter."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from spanstream.consumer.answering.question_record import QuestionRecord
 from spanstream.consumer.broker.protocols import Outgoing, Record
 from spanstream.consumer.clock import Clock, to_datetime
 from spanstream.consumer.settings import RetrySettings, TopicSettings
@@ -29,10 +27,12 @@ _MAX_ANSWER_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class RecordOutcome:
-    """A consumed record's one outcome.
+    """What a consumed record led to.
 
-    `reason` is the dead letter's; None for answers and retries. `outcome` is `answered`, `no_answer`, `retried` or
-    `dead_letter`, for the metrics.
+    Attributes:
+        outgoing: the record to be published for it.
+        outcome: `answered`, `no_answer`, `retried` or `dead_letter`, as the metrics name it.
+        reason: the dead letter's; None for answers and retries.
     """
 
     outgoing: Outgoing
@@ -41,14 +41,14 @@ class RecordOutcome:
 
 
 class Outcomes:
-    """Makes the outgoing records.
+    """Makes answers, retries and dead letters.
 
     Args:
         topics: where they go.
-        retries: how often and how long after each other.
+        retries: how often a question is tried, and how long after each other.
         manifest: the model that answers.
-        source: CloudEvents source of the answers: names this deployment.
-        clock: times of answers and failures.
+        source: CloudEvents source of the answers; names this deployment.
+        clock: gives the times of answers and failures.
     """
 
     def __init__(
@@ -60,8 +60,10 @@ class Outcomes:
         self._source = source
         self._clock = clock
 
-    def answer(self, record: Record, question: Question, document_sha256: str, reading: Answer) -> RecordOutcome:
-        """The answer to a question; the question's own least confidence wins over the model's threshold."""
+    def answer(
+        self, record: QuestionRecord, question: Question, document_sha256: str, reading: Answer
+    ) -> RecordOutcome:
+        """Makes the answer to a question; its own least confidence wins over the model's threshold."""
         threshold = reading.threshold if question.min_confidence is None else question.min_confidence
         candidate = _span(reading.candidate)
         is_answered = candidate is not None and reading.confidence >= threshold
@@ -91,10 +93,9 @@ class Outcomes:
         headers = answer_headers(answer, self._source, record.header(TRACEPARENT))
         return RecordOutcome(Outgoing(self._topics.answers, record.key, value, headers), answer.status)
 
-    def retry(self, record: Record, reason: Reason, detail: str) -> RecordOutcome:
-        """Another try later, or the dead letter where there were enough."""
-        earlier = _retry_of(record)
-        attempt = _attempt_after(earlier)
+    def retry(self, record: QuestionRecord, reason: Reason, detail: str) -> RecordOutcome:
+        """Makes the retry that is tried again later, or the dead letter where that was the last attempt."""
+        attempt = _attempt_after(record.retry)
         if attempt >= self._retries.max_attempts:
             return self.dead_letter(record, reason, f"{detail}; tried {attempt} times", Stage.RESOLVE)
         retry = Retry(
@@ -102,49 +103,74 @@ class Outcomes:
             due_ms=self._clock.now_ms() + round(self._retries.delay_seconds * 1000),
             reason=reason,
             detail=one_line(detail),
-            **_origin(record, earlier),
+            **_origin(record, record.retry),
         )
         headers = retry.to_headers(record.headers)
-        # The number ties it to its document, whatever partitioner the producer of both has.
+        # The partition's number is its document's, whatever partitioner the producer of both has.
         number = record.partition.number
         return RecordOutcome(Outgoing(self._topics.retries, record.key, record.value, headers, number), "retried")
 
     def dead_letter(
         self,
-        record: Record,
+        record: QuestionRecord,
         reason: Reason,
         detail: str,
         stage: Stage,
         candidate: Mapping[str, Any] | None = None,
     ) -> RecordOutcome:
-        """The record as it was, key and value byte for byte, with headers that say why and where it first stood."""
+        """Makes the dead letter of a question, as `dead_letter_of` does."""
         topic, now_ms = self._topics.dead_letters, self._clock.now_ms()
-        outgoing = dead_letter_of(record, reason, detail, stage, candidate, topic=topic, now_ms=now_ms)
+        outgoing = dead_letter_of(
+            record, reason, detail, stage, candidate, retry=record.retry, topic=topic, now_ms=now_ms
+        )
+        return self._with_model(outgoing, reason)
+
+    def bad_document(self, record: Record, error: InvalidRecord) -> RecordOutcome:
+        """Makes the dead letter of a record of the documents topic that is no document."""
+        topic, now_ms = self._topics.dead_letters, self._clock.now_ms()
+        outgoing = dead_letter_of(record, error.reason, error.detail, Stage.DECODE, topic=topic, now_ms=now_ms)
+        return self._with_model(outgoing, error.reason)
+
+    def _with_model(self, outgoing: Outgoing, reason: Reason) -> RecordOutcome:
+        """Names the model in the headers of a dead letter."""
         model = f"{self._manifest.name} {self._manifest.version}"
         outgoing = replace(outgoing, headers=(*outgoing.headers, (DLQ_MODEL, model.encode())))
         return RecordOutcome(outgoing, "dead_letter", reason)
 
 
-def dead_letter_of(  # noqa: PLR0913  what a letter says, and where it goes
+def dead_letter_of(  # noqa: PLR0913  what a dead letter says, and where it goes
     record: Record,
     reason: Reason,
     detail: str,
     stage: Stage,
     candidate: Mapping[str, Any] | None = None,
     *,
+    retry: Retry | None = None,
     topic: str,
     now_ms: int,
 ) -> Outgoing:
-    """The record as it was, for the topic, with headers that say why it failed, when, and where it first stood."""
-    earlier = _retry_of(record)
+    """Makes the dead letter of any record.
+
+    Key and value stay as they were, byte for byte. Headers say why it failed, when, and where it first stood.
+
+    Args:
+        record: the record that failed.
+        reason: why it failed.
+        detail: the same for a person; put on one line.
+        stage: where it failed.
+        candidate: the span that failed validation.
+        retry: its retry headers, if it was tried before.
+        topic: where the dead letter goes.
+        now_ms: when it failed, milliseconds since the epoch.
+    """
     letter = DeadLetter(
         reason=reason,
         detail=one_line(detail),
         stage=stage,
-        attempt=_attempt_after(earlier),
+        attempt=_attempt_after(retry),
         failed_at=to_datetime(now_ms),
         candidate=None if candidate is None else dict(candidate),
-        **_origin(record, earlier),
+        **_origin(record, retry),
     )
     return Outgoing(topic, record.key, record.value, to_headers(letter, record.headers))
 
@@ -153,23 +179,15 @@ def _span(quote: Quote | None) -> Span | None:
     return None if quote is None else Span(text=quote.text, char_start=quote.char_start, char_end=quote.char_end)
 
 
-def _retry_of(record: Record) -> Retry | None:
-    """The record's retry headers; unreadable ones (which decoding refuses) count as none."""
-    try:
-        return Retry.from_headers(record.headers)
-    except InvalidRecord:
-        return None
+def _attempt_after(retry: Retry | None) -> int:
+    """Counts attempts from 1; a header that says nonsense does not count past what the next header can hold."""
+    return min(retry.attempt + 1, _MAX_ATTEMPT) if retry else 1
 
 
-def _attempt_after(earlier: Retry | None) -> int:
-    """Counted from 1; a header that says nonsense does not count past what the next header can hold."""
-    return min(earlier.attempt + 1, _MAX_ATTEMPT) if earlier else 1
-
-
-def _origin(record: Record, earlier: Retry | None) -> dict[str, Any]:
-    """Where the record first stood, as the fields that retry and dead-letter headers share."""
-    if earlier is not None:
-        return earlier.model_dump(include={"topic", "partition", "offset", "timestamp_ms"})
+def _origin(record: Record, retry: Retry | None) -> dict[str, Any]:
+    """Returns where the record first stood, as the fields that retry and dead-letter headers share."""
+    if retry is not None:
+        return retry.model_dump(include={"topic", "partition", "offset", "timestamp_ms"})
     return {
         "topic": record.partition.topic,
         "partition": record.partition.number,

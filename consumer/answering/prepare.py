@@ -1,4 +1,4 @@
-"""Records -> questions with their document's windows, ready for inference; what cannot be asked is settled here.
+"""Turns records into questions with their document's windows, ready for inference.
 
  decode -> resolve (inline context, or the documents topic) -> tokenize (cache) -> plan (windows)
    │          │                                                                      │
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from spanstream.consumer.answering.documents import Documents
+from spanstream.consumer.answering.documents import Documents, StoredDocument
 from spanstream.consumer.answering.outcomes import Outcomes, RecordOutcome
-from spanstream.consumer.broker.protocols import Record
+from spanstream.consumer.answering.question_record import QuestionRecord
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.clock import Clock, Deadline
 from spanstream.consumer.errors import Retryable
@@ -22,25 +22,25 @@ from spanstream.models.errors import QuestionTooLong
 from spanstream.models.reader import Reader, ReadPlan
 from spanstream.models.text.tokenization import TokenizedDocument, sha256_of
 from spanstream.schemas.codec import check_key, decode_question
-from spanstream.schemas.dead_letters import Reason, Retry, Stage
+from spanstream.schemas.dead_letters import Reason, Stage
 from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.events import Question
 from spanstream.schemas.limits import Limits
 
 _log = structlog.get_logger(__name__)
 
-# The loop stands still while a chunk is prepared, and a member that is silent for minutes is given up by the group.
-# Evicted documents take some milliseconds each; from a broker in trouble, each its whole timeout.
+# The loop does not poll while a chunk is prepared, and the group gives up a member that does not poll for minutes.
+# Evicted documents take some milliseconds each; from a broker in trouble, each takes its whole timeout.
 _LOOKUP_SECONDS = 5.0
 # A few seconds of tokenizing: about three of the longest documents allowed, or thousands of tickets.
 _CHUNK_CHARS = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A question and the text that it is asked about."""
+class _ResolvedQuestion:
+    """A question, and the text of its document."""
 
-    record: Record
+    record: QuestionRecord
     question: Question
     text: str
     text_sha256: str
@@ -48,29 +48,35 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True)
 class PlannedQuestion:
-    """A question that is ready to be read."""
+    """A question whose windows can be inferred."""
 
-    record: Record
+    record: QuestionRecord
     question: Question
     plan: ReadPlan
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedChunk:
-    """A chunk: its records in the order they were read, what is to be inferred, what is settled already."""
+    """A chunk that is ready for inference.
 
-    records: tuple[Record, ...]
+    Attributes:
+        records: all its records, in the order they were read.
+        planned: the questions to be inferred.
+        outcomes: what the other records have led to already.
+    """
+
+    records: tuple[QuestionRecord, ...]
     planned: tuple[PlannedQuestion, ...]
-    settled: tuple[RecordOutcome, ...]
+    outcomes: tuple[RecordOutcome, ...]
 
     @property
     def windows(self) -> int:
         """Windows to be inferred."""
-        return sum(len(one.plan.windows) for one in self.planned)
+        return sum(len(planned.plan.windows) for planned in self.planned)
 
 
 class Preparer:
-    """Prepares chunks, on the thread that talks to Kafka (evicted documents are read from their topic).
+    """Prepares chunks, on the thread that talks to Kafka: documents that are not in memory are read from their topic.
 
     Args:
         reader: plans the windows.
@@ -82,7 +88,7 @@ class Preparer:
         clock: bounds how long documents are looked up for one chunk.
     """
 
-    def __init__(  # noqa: PLR0913  wired in one place, by name
+    def __init__(  # noqa: PLR0913  built in one place, by name
         self,
         reader: Reader,
         documents: Documents,
@@ -102,75 +108,90 @@ class Preparer:
         self._clock = clock
 
     def prepare(
-        self, records: Sequence[Record], behind: frozenset[int] = frozenset()
-    ) -> tuple[PreparedChunk, list[Record]]:
-        """A chunk of the first of these records, and the records that it had no room or no time for.
+        self, records: Sequence[QuestionRecord], behind: frozenset[int] = frozenset()
+    ) -> tuple[PreparedChunk, list[QuestionRecord]]:
+        """Prepares a chunk of the first of these records.
 
         Args:
             records: at least one.
-            behind: numbers of the partitions whose documents could not be read up to their end in time: questions
-                about them are retried, for they would be answered from an older text in silence.
+            behind: numbers of the partitions whose documents could not be read up to their end in time. Questions
+                about them are retried: they would be answered from an older text, and nobody would notice.
+
+        Returns:
+            The chunk, and the records for which it had no room or no time.
         """
-        asked = self._ask_all(records, behind)
-        tokenized = self._tokenize({one.text_sha256: one.text for one in asked if isinstance(one, _Asked)})
+        resolved = self._resolve_all(records, behind)
+        tokenized = self._tokenize(
+            {question.text_sha256: question.text for question in resolved if isinstance(question, _ResolvedQuestion)}
+        )
         planned: list[PlannedQuestion] = []
-        settled: list[RecordOutcome] = []
+        outcomes: list[RecordOutcome] = []
         windows = 0
-        for one in asked:
+        for question in resolved:
             if windows >= self._max_windows:
                 break
-            outcome = self._plan(one, tokenized) if isinstance(one, _Asked) else one
-            if isinstance(outcome, PlannedQuestion):
-                planned.append(outcome)
-                windows += len(outcome.plan.windows)
+            result = self._plan(question, tokenized) if isinstance(question, _ResolvedQuestion) else question
+            if isinstance(result, PlannedQuestion):
+                planned.append(result)
+                windows += len(result.plan.windows)
             else:
-                settled.append(outcome)
-        done = len(planned) + len(settled)
-        return PreparedChunk(tuple(records[:done]), tuple(planned), tuple(settled)), list(records[done:])
+                outcomes.append(result)
+        done = len(planned) + len(outcomes)
+        return PreparedChunk(tuple(records[:done]), tuple(planned), tuple(outcomes)), list(records[done:])
 
-    def _ask_all(self, records: Sequence[Record], behind: frozenset[int]) -> list[_Asked | RecordOutcome]:
-        """The first records, decoded and resolved: as many as can be looked up and tokenized in a moment."""
+    def _resolve_all(
+        self, records: Sequence[QuestionRecord], behind: frozenset[int]
+    ) -> list[_ResolvedQuestion | RecordOutcome]:
+        """Decodes and resolves the first records: as many as can be looked up and tokenized in a moment."""
         deadline = Deadline(self._clock, _LOOKUP_SECONDS)
-        asked: list[_Asked | RecordOutcome] = []
-        texts: dict[str, int] = {}
+        resolved: list[_ResolvedQuestion | RecordOutcome] = []
+        text_chars: dict[str, int] = {}
         for record in records:
-            if asked and (deadline.has_passed or sum(texts.values()) > _CHUNK_CHARS):
+            if resolved and (deadline.has_passed or sum(text_chars.values()) > _CHUNK_CHARS):
                 break
-            one = self._ask(record, behind)
-            if isinstance(one, _Asked):
-                texts[one.text_sha256] = len(one.text)
-            asked.append(one)
-        return asked
+            question = self._resolve(record, behind)
+            if isinstance(question, _ResolvedQuestion):
+                text_chars[question.text_sha256] = len(question.text)
+            resolved.append(question)
+        return resolved
 
-    def _ask(self, record: Record, behind: frozenset[int]) -> _Asked | RecordOutcome:
-        """Decode and resolve one record."""
+    def _resolve(self, record: QuestionRecord, behind: frozenset[int]) -> _ResolvedQuestion | RecordOutcome:
+        """Decodes one record and finds its text."""
         try:
-            Retry.from_headers(record.headers)  # a retry whose headers say nothing would be tried for ever
-            question = decode_question(record.value or b"", self._limits)
-            check_key(record.key, question.document_id)
+            question = self._decode(record)
         except InvalidRecord as error:
             return self._outcomes.dead_letter(record, error.reason, error.detail, Stage.DECODE)
         if question.context is not None:
-            asked = _Asked(record, question, question.context, sha256_of(question.context))
+            resolved = _ResolvedQuestion(record, question, question.context, sha256_of(question.context))
         else:
             if record.partition.number in behind:
                 detail = "the documents published before it could not be read in time"
                 return self._outcomes.retry(record, Reason.DOCUMENT_MISSING, detail)
-            found = self._resolve(record, question.document_id or "")
-            if isinstance(found, RecordOutcome):
-                return found
-            asked = _Asked(record, question, *found)
-        if question.document_sha256 not in {None, asked.text_sha256}:
-            if question.context is None:
-                return self._outcomes.retry(
-                    record, Reason.DOCUMENT_CHANGED, "the document is not the version asked for"
-                )
-            detail = "document_sha256 is not the context's"
-            return self._outcomes.dead_letter(record, Reason.DOCUMENT_CHANGED, detail, Stage.RESOLVE)
-        return asked
+            document = self._find(record, question.document_id or "")
+            if isinstance(document, RecordOutcome):
+                return document
+            resolved = _ResolvedQuestion(record, question, document.text, document.sha256)
+        if question.document_sha256 in {None, resolved.text_sha256}:
+            return resolved
+        if question.context is None:
+            return self._outcomes.retry(record, Reason.DOCUMENT_CHANGED, "the document is not the version asked for")
+        detail = "document_sha256 is not the context's"
+        return self._outcomes.dead_letter(record, Reason.DOCUMENT_CHANGED, detail, Stage.RESOLVE)
 
-    def _resolve(self, record: Record, document_id: str) -> tuple[str, str] | RecordOutcome:
-        """The document's text and its SHA-256, or a retry."""
+    def _decode(self, record: QuestionRecord) -> Question:
+        """Decodes one record.
+
+        Raises:
+            InvalidRecord: it is no question, or its key or its retry headers are wrong.
+        """
+        if record.headers_error is not None:  # its attempts cannot be counted: it would be tried for ever
+            raise record.headers_error
+        question = decode_question(record.value or b"", self._limits)
+        check_key(record.key, question.document_id)
+        return question
+
+    def _find(self, record: QuestionRecord, document_id: str) -> StoredDocument | RecordOutcome:
+        """Finds a question's document, or makes the retry."""
         try:
             document = self._documents.find(record.partition.number, document_id)
         except InvalidRecord as error:
@@ -180,29 +201,32 @@ class Preparer:
             return self._outcomes.retry(record, Reason.DOCUMENT_MISSING, str(error))
         if document is None:
             return self._outcomes.retry(record, Reason.DOCUMENT_MISSING, "the documents topic does not hold it")
-        return document.text, document.sha256
+        return document
 
     def _tokenize(self, texts: dict[str, str]) -> dict[str, TokenizedDocument]:
-        """By SHA-256; a text that the tokenizer cannot take is left out."""
+        """Tokenizes texts, by SHA-256; a text that the tokenizer cannot take is left out."""
         try:
             return self._cache.get_many(texts)
         except Exception:  # noqa: BLE001  whatever it is, it is one text's fault: the others go on without it
             _log.warning("tokenizing_failed", texts=len(texts))
-        found: dict[str, TokenizedDocument] = {}
+        tokenized: dict[str, TokenizedDocument] = {}
         for sha256, text in texts.items():
             try:
-                found |= self._cache.get_many({sha256: text})
-            except Exception as error:  # noqa: BLE001  as above
+                tokenized |= self._cache.get_many({sha256: text})
+            except Exception as error:  # noqa: BLE001  whatever it is, the other texts go on without this one
                 _log.warning("tokenizing_failed_alone", text_sha256=sha256, error=type(error).__name__)
-        return found
+        return tokenized
 
-    def _plan(self, asked: _Asked, tokenized: dict[str, TokenizedDocument]) -> PlannedQuestion | RecordOutcome:
-        document = tokenized.get(asked.text_sha256)
+    def _plan(
+        self, question: _ResolvedQuestion, tokenized: dict[str, TokenizedDocument]
+    ) -> PlannedQuestion | RecordOutcome:
+        """Cuts the windows to be read, or makes the dead letter."""
+        document = tokenized.get(question.text_sha256)
         if document is None:
             detail = "the tokenizer failed on this text"
-            return self._outcomes.dead_letter(asked.record, Reason.INFERENCE_FAILED, detail, Stage.PREPARE)
+            return self._outcomes.dead_letter(question.record, Reason.INFERENCE_FAILED, detail, Stage.PREPARE)
         try:
-            plan = self._reader.plan(asked.text, document, [asked.question.question])[0]
+            plan = self._reader.plan(question.text, document, [question.question.question])[0]
         except QuestionTooLong as error:
-            return self._outcomes.dead_letter(asked.record, Reason.TOO_LARGE, str(error), Stage.PREPARE)
-        return PlannedQuestion(asked.record, asked.question, plan)
+            return self._outcomes.dead_letter(question.record, Reason.TOO_LARGE, str(error), Stage.PREPARE)
+        return PlannedQuestion(question.record, question.question, plan)

@@ -1,4 +1,4 @@
-"""Tells metrics and log what happened; the loop calls it and knows neither."""
+"""Keeps the metrics and writes the log lines; the loop calls it and knows neither."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import structlog
 
 from spanstream.consumer.answering.outcomes import RecordOutcome
 from spanstream.consumer.answering.prepare import PreparedChunk
-from spanstream.consumer.answering.work import WorkWaiting
+from spanstream.consumer.answering.work_estimate import WorkEstimate
 from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.cache.token_cache import Counts
 from spanstream.consumer.clock import Clock
@@ -20,12 +20,12 @@ from spanstream.schemas.dead_letters import DLQ_REASON
 _log = structlog.get_logger(__name__)
 
 
-class Observed(Protocol):
+class LiveFigures(Protocol):
     """Figures that are looked up when metrics are brought up to date."""
 
     @property
     def tokenizations(self) -> Counts:
-        """Where tokenizations were found."""
+        """Counts of tokenizations by where they were found."""
 
     @property
     def cpu_windows_per_second(self) -> float | None:
@@ -37,36 +37,36 @@ class Observed(Protocol):
 
 
 class Reporter:
-    """One consumer's metrics and log lines."""
+    """Keeps one consumer's metrics and writes its log lines."""
 
-    def __init__(self, metrics: Metrics, observed: Observed, clock: Clock) -> None:
+    def __init__(self, metrics: Metrics, figures: LiveFigures, clock: Clock) -> None:
         self._metrics = metrics
-        self._observed = observed
+        self._figures = figures
         self._clock = clock
-        self._work = WorkWaiting()
+        self._work = WorkEstimate()
 
     def prepared(self, prepared: PreparedChunk, seconds: float) -> None:
-        """A chunk is on its way."""
+        """Takes in that a chunk was prepared, in so many seconds."""
         self._work.prepared(len(prepared.records), prepared.windows)
         self._metrics.chunk_seconds.labels("prepare").observe(seconds)
 
     def publish_failed(self, kind: str) -> None:
-        """An attempt failed: `retryable` or `fenced`."""
+        """Counts a failure to publish: `retryable` or `fenced`."""
         self._metrics.publish_failures.labels(kind).inc()
 
     def committed(self, outgoing: Sequence[Outgoing], seconds: float) -> None:
-        """An attempt is committed, chunk or documents' progress."""
+        """Takes in a commit, of a chunk or of the documents' progress, that took so many seconds."""
         self._metrics.chunk_seconds.labels("publish").observe(seconds)
         for record in outgoing:
             for name, value in record.headers:
                 if name == DLQ_REASON and value is not None:
                     self._metrics.dead_letters.labels(value.decode()).inc()
 
-    def published(self, prepared: PreparedChunk, settled: Sequence[RecordOutcome], seconds: float) -> None:
-        """A chunk is done, this long after its inference began."""
+    def published(self, prepared: PreparedChunk, outcomes: Sequence[RecordOutcome], seconds: float) -> None:
+        """Takes in that a chunk is published, this long after its inference began."""
         now_ms = self._clock.now_ms()
-        outcomes = Counter(one.outcome for one in settled)
-        for outcome, count in outcomes.items():
+        counts = Counter(outcome.outcome for outcome in outcomes)
+        for outcome, count in counts.items():
             self._metrics.records.labels(outcome).inc(count)
         for record in prepared.records:
             if record.timestamp_ms is not None:
@@ -74,20 +74,20 @@ class Reporter:
         self._metrics.chunks.inc()
         self._metrics.windows.inc(prepared.windows)
         self._metrics.chunk_seconds.labels("infer").observe(seconds)
-        _log.info("chunk_published", windows=prepared.windows, seconds=round(seconds, 3), **outcomes)
+        _log.info("chunk_published", windows=prepared.windows, seconds=round(seconds, 3), **counts)
 
     def turned(self, *, backlog: int, ready: int, windows_pending: int, partitions: int) -> None:
-        """The loop went round; of the backlog's records, `ready` could be prepared now."""
-        rate = self._observed.cpu_windows_per_second
+        """Brings the metrics up to date; of the backlog's records, `ready` could be prepared now."""
+        rate = self._figures.cpu_windows_per_second
         self._metrics.backlog.set(backlog)
         self._metrics.windows_pending.set(windows_pending)
         self._metrics.partitions.set(partitions)
-        self._metrics.documents.set(self._observed.documents_known)
+        self._metrics.documents.set(self._figures.documents_known)
         self._metrics.windows_per_second.set(rate or 0)
         self._metrics.work_seconds.set(
             self._work.seconds(records_ready=ready, windows_pending=windows_pending, windows_per_second=rate)
         )
-        counts = self._observed.tokenizations
+        counts = self._figures.tokenizations
         for source, count in (
             ("memory", counts.hits_memory),
             ("redis", counts.hits_store),

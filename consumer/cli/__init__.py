@@ -1,22 +1,21 @@
-"""The command line: one program, one file a command; `main` turns errors into one line and an exit code.
+"""The command line: one program, one file a command.
 
-Exit codes: 0 done, 1 a failure explained in one line, 2 wrong usage, 130 interrupted.
+`main` turns errors into one line and an exit code: 0 done, 1 a failure explained in one line, 2 wrong usage,
+130 interrupted.
 """
 
 from __future__ import annotations
 
 import sys
 
+from spanstream.consumer.cli.exit_codes import FAILED, INTERRUPTED
 from spanstream.consumer.cli.program import app
 from spanstream.consumer.errors import SpanstreamError
 from spanstream.models.errors import ModelError
 
-FAILED = 1
-INTERRUPTED = 130
-
 
 def main() -> None:
-    """The program `spanstream`."""
+    """Runs the program `spanstream`."""
     try:
         app(prog_name="spanstream")
     except KeyboardInterrupt:
@@ -25,6 +24,6 @@ def main() -> None:
         print(f"spanstream: {error}", file=sys.stderr)  # noqa: T201  the one line of a failure
         sys.exit(FAILED)
     except BrokenPipeError:
-        # Whoever read our output has seen enough.
+        # The program that read our output has closed it: it needs no more.
         sys.stderr.close()
         sys.exit(0)

@@ -1,4 +1,4 @@
-"""`spanstream answers`: the answers topic, for people or as JSON lines."""
+"""`spanstream answers`: prints the answers topic, for people or as JSON lines."""
 
 from __future__ import annotations
 

@@ -82,7 +82,8 @@ def _run(job: Backfill) -> BackfillCounts:
     except (Stop, Retryable) as error:
         if not job.counts.documents:
             raise
-        raise Stop(f"{error}; given up after {job.counts}; run it again, it goes on with what is missing") from error
+        detail = f"{error}; given up after {job.counts}"
+        raise Stop(detail, hint="run it again, it goes on with what is missing") from error
     except KeyboardInterrupt:
         typer.echo(f"interrupted after {job.counts}", err=True)
         raise

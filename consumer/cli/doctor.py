@@ -1,4 +1,4 @@
-"""`spanstream doctor`: what is wrong, and what to do, in one line each."""
+"""`spanstream doctor`: says what is wrong and what to do, one line each."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from spanstream.consumer.cli.exit_codes import FAILED
 from spanstream.consumer.cli.options import ConfigFile
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.logs import configure_logs
@@ -52,11 +53,11 @@ def doctor(
         findings.append(finding)
         if not as_json:
             console.print(line_of(finding))
-    sick = any(finding.level is Level.FAILED for finding in findings)
+    has_failed = any(finding.level is Level.FAILED for finding in findings)
     if as_json:
-        typer.echo(json.dumps({"ok": not sick, "findings": [asdict(finding) for finding in findings]}, indent=2))
-    if sick:
-        raise typer.Exit(1)
+        typer.echo(json.dumps({"ok": not has_failed, "findings": [asdict(finding) for finding in findings]}, indent=2))
+    if has_failed:
+        raise typer.Exit(FAILED)
 
 
 def _findings(config: Path | None, timeout: float) -> Iterator[Finding]:
@@ -72,7 +73,7 @@ def _findings(config: Path | None, timeout: float) -> Iterator[Finding]:
 
 
 def _keep_quiet(settings: LogSettings) -> None:
-    """What goes wrong is a finding; the libraries' own lines about it appear at debug only."""
+    """Hides the libraries' own lines, unless at debug: what goes wrong is a finding already."""
     if settings.level == "debug":
         configure_logs(settings)
         return
@@ -81,7 +82,7 @@ def _keep_quiet(settings: LogSettings) -> None:
 
 
 def line_of(finding: Finding) -> Text:
-    """The finding on one line."""
+    """Writes the finding on one line."""
     level = f"{finding.level:<{_LEVEL_CHARS}}"
     line = Text.assemble((level, _STYLES[finding.level]), "  ", (finding.subject, "bold"), f": {finding.detail}")
     return line + Text.assemble(("  -> ", "dim"), (finding.advice, "cyan")) if finding.advice else line

@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""The option `--config`, which most commands share, and the settings that it leads to."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ConfigFile = Annotated[
 
 
 def open_settings(config: Path | None) -> Settings:
-    """The settings, and logs as they say."""
+    """Loads the settings, and configures the logs as they say."""
     settings = load_settings(config)
     configure_logs(settings.log)
     return settings

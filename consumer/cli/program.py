@@ -1,4 +1,4 @@
-"""The commands of `spanstream`, put together."""
+"""Puts the commands of `spanstream` together."""
 
 from __future__ import annotations
 

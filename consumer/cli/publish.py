@@ -1,4 +1,4 @@
-"""`spanstream publish`: documents, questions and tickets out of JSON lines."""
+"""`spanstream publish`: publishes documents, questions and tickets from JSON lines."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Annotated, BinaryIO
 import typer
 
 from spanstream.consumer.broker.kafka.at_least_once import AtLeastOncePublisher
+from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.cli.options import ConfigFile, open_settings
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.operations.publishing import (
@@ -57,17 +58,17 @@ def tickets(file: File, config: ConfigFile = None) -> None:
     _publish(settings, file, lambda line: ticket_record(line, settings.topics.tickets, settings.limits))
 
 
-def _publish(settings: Settings, file: str, to_record: Callable[[bytes], object]) -> None:
+def _publish(settings: Settings, file: str, to_record: Callable[[bytes], Outgoing]) -> None:
     publisher = AtLeastOncePublisher(settings.kafka)
     refused: list[RefusedLine] = []
 
-    def refuse(bad: RefusedLine) -> None:
-        refused.append(bad)
-        typer.echo(f"{file}:{bad.line}: {bad.error}", err=True)
+    def refuse(line: RefusedLine) -> None:
+        refused.append(line)
+        typer.echo(f"{file}:{line.number}: {line.error}", err=True)
 
     try:
         with _lines(file) as lines:
-            published = publish_lines(lines, to_record, publisher, refuse)  # type: ignore[arg-type]  # see above
+            published = publish_lines(lines, to_record, publisher, refuse)
     finally:
         publisher.close()
     typer.echo(f"{published} published", err=True)
@@ -81,7 +82,7 @@ def _lines(file: str) -> Iterator[BinaryIO]:
         yield sys.stdin.buffer
         return
     try:
-        opened = Path(file).open("rb")  # noqa: SIM115  closed below; a missing file is told apart from a read that fails
+        opened = Path(file).open("rb")  # noqa: SIM115  closed below; only opening it is explained, not a read that fails
     except OSError as error:
         raise Stop(f"{file}: cannot be read: {error.strerror}") from error
     with opened:

@@ -1,4 +1,4 @@
-"""`spanstream run`: the consumer."""
+"""`spanstream run`: answers questions until it is stopped."""
 
 from __future__ import annotations
 
@@ -12,24 +12,23 @@ from typer.core import TyperCommand
 from spanstream.consumer.answering.wiring import build
 from spanstream.consumer.cli.options import ConfigFile, open_settings
 from spanstream.consumer.cli.signals import set_on_signals
+from spanstream.consumer.settings_table import rows
 
 _log = structlog.get_logger(__name__)
 
 
 class RunCommand(TyperCommand):
-    """`run`, whose help ends with all settings."""
+    """The command `run`: its help ends with all settings."""
 
     @property
     def epilog(self) -> str:
-        """One line a setting; made only when somebody asks."""
-        from spanstream.consumer.settings_table import rows  # noqa: PLC0415  see above
-
+        """One line a setting."""
         lines = [f"{row.name}={row.default}  {row.description}" for row in rows()]
         return "Settings (durations in seconds, sizes in bytes):\n\n" + "\n\n".join(lines)
 
     @epilog.setter
     def epilog(self, _: str | None) -> None:
-        """Given by the library; ours is made above."""
+        """Ignores the library's own: the getter makes it."""
 
 
 def run(

@@ -1,4 +1,4 @@
-"""`spanstream size`: partitions, pods, threads and memory for a load."""
+"""`spanstream size`: says which partitions, pods, threads and memory a load needs."""
 
 from __future__ import annotations
 
@@ -46,39 +46,39 @@ def size(  # noqa: PLR0913, PLR0917  each is an option
     settings = load_settings(config)
     load = Load(questions_per_second, windows_per_question, documents, wait, growth)
     machine = _machine(settings, threads or settings.model.threads, windows_per_second, utilisation, seconds)
-    found = size_of(load, machine, settings)
+    result = size_of(load, machine, settings)
     if values:
-        typer.echo(f"# spanstream size: {_asked(load, machine)}\n{chart_values(found)}", nl=False)
+        typer.echo(f"# spanstream size: {_title(load, machine)}\n{chart_values(result)}", nl=False)
     else:
-        Console().print(_table(load, machine, found))
+        Console().print(_table(load, machine, result))
 
 
 def _machine(
     settings: Settings, threads: int | None, rate: float | None, utilisation: float, seconds: float
 ) -> Machine:
-    """What was given, and what was not measured here, the program's memory always."""
-    from spanstream.consumer.operations.model_bench import bench_session  # noqa: PLC0415  see above
+    """Measures the rate, where it is not given, and the program's memory."""
+    from spanstream.consumer.operations.model_bench import bench_session  # noqa: PLC0415  loads the runtime
 
-    used = threads or available_cpus()
-    figures = bench_session(settings.model.path, threads=used, seconds=seconds if rate is None else 0.5)
+    threads = threads or available_cpus()
+    figures = bench_session(settings.model.path, threads=threads, seconds=seconds if rate is None else 0.5)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return Machine(used, rate or figures.windows_per_second, peak, utilisation)
+    return Machine(threads, rate or figures.windows_per_second, peak, utilisation)
 
 
-def _asked(load: Load, machine: Machine) -> str:
+def _title(load: Load, machine: Machine) -> str:
     return (
         f"{load.questions_per_second:g} questions/s of {load.windows_per_question:g} windows, "
         f"{machine.windows_per_second:.0f} windows/s a pod with {machine.threads} threads"
     )
 
 
-def _table(load: Load, machine: Machine, found: Size) -> Table:
-    table = Table(title=_asked(load, machine), show_header=False, title_justify="left")
-    table.add_row("pods", f"{found.pods}", f"{found.questions_per_second:.1f} questions/s each")
-    table.add_row("partitions", f"{found.partitions}", f"for {load.growth:g} times this load; their number stays")
-    table.add_row("threads, CPU limit", f"{found.threads}", "of a pod")
+def _table(load: Load, machine: Machine, result: Size) -> Table:
+    table = Table(title=_title(load, machine), show_header=False, title_justify="left")
+    table.add_row("pods", f"{result.pods}", f"{result.questions_per_second:.1f} questions/s each")
+    table.add_row("partitions", f"{result.partitions}", f"for {load.growth:g} times this load; their number stays")
+    table.add_row("threads, CPU limit", f"{result.threads}", "of a pod")
     table.add_row(
-        "memory limit", f"{found.memory_bytes >> 20} MiB", f"of a pod; {machine.program_bytes >> 20} measured"
+        "memory limit", f"{result.memory_bytes >> 20} MiB", f"of a pod; {machine.program_bytes >> 20} measured"
     )
-    table.add_row("lag a pod", f"{found.lag_per_pod}", f"records, cleared in {load.wait_seconds:g} s")
+    table.add_row("lag a pod", f"{result.lag_per_pod}", f"records, cleared in {load.wait_seconds:g} s")
     return table

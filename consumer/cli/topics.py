@@ -1,4 +1,4 @@
-"""`spanstream topics`: create the topics as the consumer needs them, or show how they are."""
+"""`spanstream topics`: creates the topics as the consumer needs them, or shows how they are."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def create(
     created = admin.create(specs)
     for spec in specs:
         typer.echo(f"{spec.name}: {'created' if spec.name in created else 'was there'}")
-    counts = {name: spec.partitions for name, spec in admin.describe(settings.topics.asked).items()}
+    counts = {name: spec.partitions for name, spec in admin.describe(settings.topics.consumed).items()}
     if len(set(counts.values())) > 1:
         raise Stop(f"questions, retries and documents need the same number of partitions, but have {counts}")
     if triage:
-        topics = (*settings.topics.asked, *settings.topics.triaged)
+        topics = (*settings.topics.consumed, *settings.topics.consumed_by_triage)
         counts = {name: spec.partitions for name, spec in admin.describe(topics).items()}
         if len(set(counts.values())) > 1:
             raise Stop(f"the triage stream needs topics with the same number of partitions, but they have {counts}")
@@ -53,14 +53,14 @@ def describe(config: ConfigFile = None) -> None:
     admin = TopicAdmin(settings.kafka)
     names = [spec.name for spec in topic_specs(settings.topics, partitions=1)]
     triage = [spec.name for spec in triage_topic_specs(settings.topics, partitions=1)]
-    found = admin.describe([*names, *triage])
-    names += [name for name in triage if name in found]
-    lag = admin.lag(settings.kafka.group_id, [name for name in settings.topics.asked if name in found])
+    specs = admin.describe([*names, *triage])
+    names += [name for name in triage if name in specs]
+    lag = admin.lag(settings.kafka.group_id, [name for name in settings.topics.consumed if name in specs])
     table = Table(
         "topic", "partitions", "replicas", "cleanup", "max.message.bytes", "lag of " + settings.kafka.group_id
     )
     for name in names:
-        spec = found.get(name)
+        spec = specs.get(name)
         if spec is None:
             table.add_row(name, "missing", "", "", "", "")
             continue

@@ -1,1 +1,1 @@
-"""What every loop at a broker needs: partitions owned, records read ahead, attempts repeated, a circuit that opens."""
+"""What every consuming loop needs: owned partitions, records read ahead, repeated publishing, a circuit breaker."""

@@ -1,7 +1,7 @@
-"""Stops the consumer when nearly everything fails: then the topic or the model is wrong, not the records.
+"""A circuit breaker: stops the consumer when nearly all records fail, for then the topic or the model is wrong.
 
-Without it, a producer of something else on the questions topic, or a broken model, would empty the topic into the
-dead letters. The chunk that opens the circuit is not published: its questions stay where they are.
+Without it, a program that writes something else to the questions topic, or a broken model, would turn the whole topic
+into dead letters. The chunk that opens the circuit is not published: its questions stay in their topic.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ POISON = frozenset(Reason) - {Reason.DOCUMENT_MISSING, Reason.DOCUMENT_CHANGED}
 
 
 class Circuit:
-    """Watches the latest records.
+    """Watches what became of the latest records.
 
     Args:
         window: how many of the latest records count.
-        min_records: no judgement before so many.
+        min_records: stays closed before it has seen so many.
         max_share: opens when a larger share of them is poison.
     """
 
@@ -30,8 +30,8 @@ class Circuit:
         self._min_records = min_records
         self._max_share = max_share
 
-    def judge(self, reasons: Iterable[Reason | None]) -> None:
-        """Take in the outcomes of a chunk: a dead letter's reason, or None for anything else.
+    def observe(self, reasons: Iterable[Reason | None]) -> None:
+        """Takes in the outcomes of a chunk: a dead letter's reason, or None for anything else.
 
         Raises:
             CircuitOpen: too large a share of the latest records is poison.

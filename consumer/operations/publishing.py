@@ -1,4 +1,4 @@
-"""Documents, questions and tickets on their way to Kafka: checked by their readers' own decoder first."""
+"""Makes records of documents, questions and tickets, checked by their readers' own decoder, and publishes them."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.limits import Limits
 
 _SOURCE = "spanstream/publish"
-# Drawn once: the same event sent again has the same id.
+# A fixed namespace: the same event sent again has the same id.
 _NAMESPACE = uuid.UUID("0a3c2f60-5a3f-4d0f-9d4b-6a4d5f0f5b1e")
 _BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedLine:
-    """A line that is no event; lines count from 1."""
+    """A line that is no event; `number` counts lines from 1."""
 
-    line: int
+    number: int
     error: InvalidRecord
 
 
 def document_record(line: bytes, topic: str, limits: Limits) -> Outgoing:
-    """A line as the record of a document; with a null text, as the tombstone that deletes it.
+    """Makes the record of a document from a line; with a null text, the tombstone that deletes it.
 
     Raises:
         InvalidRecord: it is no document.
     """
-    deleted = _deleted(line)
-    document = decode_document(line if deleted is None else deleted, limits)
-    if deleted is not None:
+    tombstone = _as_deleted_document(line)
+    document = decode_document(line if tombstone is None else tombstone, limits)
+    if tombstone is not None:
         return Outgoing(topic, document.document_id.encode(), None)
     event_id = str(uuid.uuid5(_NAMESPACE, f"{document.document_id}\n{document.sha256}"))
     headers = event_headers(document, event_id, _SOURCE, datetime.now(UTC))
@@ -46,7 +46,7 @@ def document_record(line: bytes, topic: str, limits: Limits) -> Outgoing:
 
 
 def question_record(line: bytes, topic: str, limits: Limits) -> Outgoing:
-    """A line as the record of a question, keyed by its document (by itself where it brings its context).
+    """Makes the record of a question from a line; its key is its document's id, or its own with an inline context.
 
     Raises:
         InvalidRecord: it is no question.
@@ -58,7 +58,7 @@ def question_record(line: bytes, topic: str, limits: Limits) -> Outgoing:
 
 
 def ticket_record(line: bytes, topic: str, limits: Limits) -> Outgoing:
-    """A line as the record of a support ticket.
+    """Makes the record of a support ticket from a line.
 
     Raises:
         InvalidRecord: it is no ticket.
@@ -76,7 +76,10 @@ def publish_lines(
     publisher: Publisher,
     refuse: Callable[[RefusedLine], None],
 ) -> int:
-    """Publish every line that is an event; blank lines are passed over. How many were published.
+    """Publishes every line that is an event; blank lines are skipped.
+
+    Returns:
+        How many were published.
 
     Raises:
         Retryable: Kafka did not answer in time.
@@ -100,8 +103,8 @@ def publish_lines(
     return published + len(batch)
 
 
-def _deleted(line: bytes) -> bytes | None:
-    """The document that a line with a null text deletes, as if its text were empty; None for any other line."""
+def _as_deleted_document(line: bytes) -> bytes | None:
+    """Returns a line with a null text as a document with an empty text, to be decoded; None for any other line."""
     try:
         event = from_json(line)
     except ValueError:

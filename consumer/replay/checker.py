@@ -12,6 +12,7 @@ from typing import Final
 from spanstream.consumer.answering.answer import Answerer
 from spanstream.consumer.answering.outcomes import RecordOutcome
 from spanstream.consumer.answering.prepare import Preparer
+from spanstream.consumer.answering.question_record import QuestionRecord, read_retry_headers
 from spanstream.consumer.broker.partitioner import partition_of
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
 from spanstream.consumer.replay.letters.letter import Letter
@@ -70,7 +71,7 @@ class Checker:
                 yield CheckResult(step.letter, REFUSED, step.why)
             elif outgoing.topic == self.topics.documents:
                 yield self._check_document(step.letter, outgoing)
-            elif outgoing.topic in self.topics.asked:
+            elif outgoing.topic in self.topics.consumed:
                 questions.append(step)
                 if len(questions) >= _CHUNK:
                     yield from self._check_questions(questions)
@@ -94,18 +95,19 @@ class Checker:
         while remaining:
             prepared, remaining = self.preparer.prepare(remaining)
             outcomes = self.answerer.answer(prepared)
-            sources = [_source(settled.outgoing.headers) for settled in prepared.settled]
+            sources = [_source(outcome.outgoing.headers) for outcome in prepared.outcomes]
             sources += [_source(planned.record.headers) for planned in prepared.planned]
             for source, settled in zip(sources, outcomes, strict=True):
                 yield _result(letters[source], settled)
 
-    def _record(self, step: Step) -> Record:
+    def _record(self, step: Step) -> QuestionRecord:
         """Returns the record as the consumer would read it."""
         sent = step.outgoing
         assert sent is not None  # noqa: S101  `check` takes only steps with a record
         number = sent.partition if sent.partition is not None else partition_of(sent.key or b"", self.partitions)
         record = step.letter.record
-        return Record(Partition(sent.topic, number), record.offset, sent.key, sent.value, sent.headers)
+        sent_record = Record(Partition(sent.topic, number), record.offset, sent.key, sent.value, sent.headers)
+        return read_retry_headers(sent_record)
 
 
 def _source(headers: Iterable[tuple[str, bytes | None]]) -> str:

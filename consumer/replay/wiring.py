@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spanstream.consumer.answering.answer import Answerer
+from spanstream.consumer.answering.open_reader import open_reader
 from spanstream.consumer.answering.outcomes import Outcomes
 from spanstream.consumer.answering.prepare import Preparer
-from spanstream.consumer.answering.wiring import open_cache, open_reader
 from spanstream.consumer.broker.kafka import (
     KafkaPartitionReader,
     KafkaProgressPublisher,
     TopicAdmin,
 )
 from spanstream.consumer.broker.protocols import PartitionReader, ProgressPublisher, TopicSpec
+from spanstream.consumer.cache.opening import open_cache
 from spanstream.consumer.clock import Clock, SystemClock
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.replay.checker import Checker
@@ -138,8 +139,8 @@ def _check_destination(to: str | None, settings: Settings) -> None:
     listed = [name.strip() for name in settings.replay.destinations.split(",")]
     allowed = [settings.topics.questions, settings.topics.documents, *(name for name in listed if name)]
     if to is not None and to not in allowed:
-        hint = "add it to SPANSTREAM_REPLAY__DESTINATIONS"
-        raise Stop(f"--to {to}: not an allowed destination ({', '.join(allowed)}); {hint}")
+        detail = f"--to {to}: not an allowed destination ({', '.join(allowed)})"
+        raise Stop(detail, hint="add it to SPANSTREAM_REPLAY__DESTINATIONS")
 
 
 @contextmanager

@@ -68,7 +68,8 @@ class TriageIntake:
         self._max_open = settings.triage.max_open_tickets
         chunk = settings.chunk
         self._tickets, self._outcomes = (
-            Backlog(max_records=chunk.backlog_records, max_bytes=chunk.backlog_bytes, clock=clock) for _ in range(2)
+            Backlog[Record](max_records=chunk.backlog_records, max_bytes=chunk.backlog_bytes, clock=clock)
+            for _ in range(2)
         )
 
     @property
@@ -140,7 +141,7 @@ class TriageIntake:
         for record in (*outcomes, *tickets):
             self._processor.apply_record(record, transaction)
         self._processor.decide_tickets_with_news(transaction)
-        self._circuit.judge(transaction.ticket_reasons)
+        self._circuit.observe(transaction.ticket_reasons)
         offsets = _next_offsets((*outcomes, *tickets))
         return TriageCommit(transaction, self._states(transaction), offsets, tickets, outcomes)
 

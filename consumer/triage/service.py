@@ -1,6 +1,6 @@
 """The loop of the triage stream: one thread, one transaction at a time.
 
-    poll -> TriageIntake (TicketProcessor) -> Attempts (Publisher) -> StateStore
+    poll -> TriageIntake (TicketProcessor) -> PacedPublisher (Publisher) -> StateStore
 
 A transaction holds what is published, the new states and the consumed offsets. They become visible together or not at
 all, so a ticket's state is always that of exactly the records that were consumed. Without transactions they are
@@ -17,8 +17,9 @@ import structlog
 
 from spanstream.consumer.broker.protocols import GroupConsumer, Partition
 from spanstream.consumer.clock import Clock, Deadline
-from spanstream.consumer.delivery.attempts import Attempts
+from spanstream.consumer.delivery.committed_offsets import CommittedOffsets
 from spanstream.consumer.delivery.ownership import Ownership
+from spanstream.consumer.delivery.paced_publisher import PacedPublisher
 from spanstream.consumer.errors import Fenced, Retryable
 from spanstream.consumer.health import Health
 from spanstream.consumer.settings import Settings
@@ -33,7 +34,6 @@ _log = structlog.get_logger(__name__)
 _IDLE_POLL = 0.1
 _BUSY_WAIT = 0.02
 _COMMITTED_TIMEOUT = 5.0
-_PROGRESS_EVERY = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class TriageParts:
     """What the loop works with; wired by `spanstream.consumer.triage.wiring`."""
 
     consumer: GroupConsumer
-    attempts: Attempts
+    publisher: PacedPublisher
     store: StateStore
     intake: TriageIntake
     metrics: TriageMetrics
@@ -59,8 +59,7 @@ class TriageService:
         self._topics = settings.topics
         self._ownership = Ownership(parts.consumer, settings.topics.triage_state)
         self._pending_commit: TriageCommit | None = None
-        self._committed: dict[Partition, int] = {}
-        self._next_progress = 0.0
+        self._committed = CommittedOffsets(parts.clock)
         # Set when it is not known whether a commit was made: nothing is done before all owned state is read again.
         self._reloading = False
 
@@ -80,7 +79,7 @@ class TriageService:
 
     def start(self) -> None:
         """Joins the group."""
-        self._parts.consumer.subscribe(list(self._topics.triaged), self)
+        self._parts.consumer.subscribe(list(self._topics.consumed_by_triage), self)
 
     def drain(self) -> None:
         """Finishes the commit that was begun, within `drain_seconds`."""
@@ -91,7 +90,7 @@ class TriageService:
     def close(self) -> None:
         """Leaves the group and closes the clients; the next owner does what is not published."""
         self._parts.consumer.close()
-        self._parts.attempts.close()
+        self._parts.publisher.close()
         self._parts.store.close()
 
     def turn(self) -> None:
@@ -116,7 +115,7 @@ class TriageService:
     def on_assigned(self, partitions: Sequence[Partition]) -> None:
         """Takes partitions over; their records are fetched once their state is read."""
         _log.info("partitions_assigned", partitions=[str(partition) for partition in partitions])
-        self._ownership.assigned(partitions)
+        self._ownership.add(partitions)
 
     def on_revoked(self, partitions: Sequence[Partition]) -> None:
         """Finishes the commit that was begun, and gives up the rest of these partitions."""
@@ -130,21 +129,20 @@ class TriageService:
         self._let_go(frozenset(partitions))
 
     def _let_go(self, partitions: frozenset[Partition]) -> None:
-        self._ownership.removed(partitions)
+        self._ownership.remove(partitions)
         if self._pending_commit is not None:
             self._give_back()
         self._parts.intake.drop(partitions)
         state_topic = self._topics.triage_state
         self._parts.store.release(partition for partition in partitions if partition.topic == state_topic)
-        for partition in partitions:
-            self._committed.pop(partition, None)
+        self._committed.forget(partitions)
 
     def _give_back(self) -> None:
         """Gives up the commit that was begun. It may have been published all the same, so all state is read again."""
         if self._pending_commit is not None:
             self._parts.intake.give_back(self._pending_commit)
             self._pending_commit = None
-        self._parts.attempts.in_doubt = True
+        self._parts.publisher.in_doubt = True
         self._ownership.reload()
         self._reloading = True
 
@@ -160,21 +158,21 @@ class TriageService:
         if not to_load:
             return
         try:
-            owned = self._ownership.followed | self._ownership.asked
+            owned = self._ownership.followed | self._ownership.consumed
             committed = self._parts.consumer.committed(owned, _COMMITTED_TIMEOUT)
             ends = self._parts.store.load(to_load)
         except Retryable as error:
             _log.warning("state_waits_for_kafka", detail=str(error))
             self._clock.sleep(_IDLE_POLL)
             return
-        self._committed.update({partition: offset or 0 for partition, offset in committed.items()})
+        self._committed.start_from(committed)
         self._parts.intake.drop_before(committed)
-        self._ownership.loading(ends)
-        self._parts.attempts.in_doubt = False
+        self._ownership.begin_loading(ends)
+        self._parts.publisher.in_doubt = False
 
     def _advance(self) -> bool:
         """Builds a commit, unless one is pending, and tries to publish it; returns whether it was published."""
-        if self._reloading or not self._parts.attempts.may_publish:
+        if self._reloading or not self._parts.publisher.may_publish:
             return False
         if self._pending_commit is None:
             self._pending_commit = self._next_commit()
@@ -202,23 +200,22 @@ class TriageService:
         Raises:
             Stop: the broker refuses it for good.
         """
-        commit, attempts = self._pending_commit, self._parts.attempts
+        commit, publisher = self._pending_commit, self._parts.publisher
         if commit is None:
             return False
         outgoing = commit.transaction.outgoing
         try:
             if self._settings.kafka.transactions:
-                is_published = attempts.publish([*outgoing, *commit.states], commit.offsets)
+                is_published = publisher.publish([*outgoing, *commit.states], commit.offsets)
             else:
-                is_published = attempts.publish(outgoing, {}) and attempts.publish(commit.states, commit.offsets)
+                is_published = publisher.publish(outgoing, {}) and publisher.publish(commit.states, commit.offsets)
         except Fenced:
             self._give_back()
             return False
         if not is_published:
             return False
         self._pending_commit = None
-        self._committed.update(commit.offsets)
-        self._next_progress = self._clock.monotonic() + _PROGRESS_EVERY
+        self._committed.advance(commit.offsets)
         self._parts.store.apply(commit.transaction.changes)
         self._count(commit.transaction)
         return True
@@ -228,25 +225,18 @@ class TriageService:
 
         Without it the group's lag would not read 0 when everything is done.
         """
-        now = self._clock.monotonic()
-        if now < self._next_progress and not at_once:
+        if not (at_once or self._committed.is_progress_due):
             return
-        self._next_progress = now + _PROGRESS_EVERY
-        with_records = self._parts.intake.partitions
-        ahead = {
-            partition: position
-            for partition in self._ownership.asked - with_records
-            if (position := self._parts.consumer.position(partition)) is not None
-            and position > self._committed.get(partition, position)
-        }
+        self._committed.delay_progress()
+        ahead = self._committed.ahead(self._ownership.idle_positions(self._parts.intake.partitions))
         if ahead:
             self._pending_commit = self._parts.intake.commit_of_offsets(ahead)
             self._publish()
 
     def _finish(self, deadline: Deadline) -> None:
         """Tries to publish the pending commit, until the deadline."""
-        while self._pending_commit is not None and not deadline.has_passed and not self._parts.attempts.in_doubt:
-            if not (self._parts.attempts.may_publish and self._publish()):
+        while self._pending_commit is not None and not deadline.has_passed and not self._parts.publisher.in_doubt:
+            if not (self._parts.publisher.may_publish and self._publish()):
                 self._clock.sleep(min(_IDLE_POLL, deadline.seconds_left))
 
     # For the probes and metrics.

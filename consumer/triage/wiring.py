@@ -12,11 +12,11 @@ from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionRead
 from spanstream.consumer.broker.kafka.publisher import open_publisher
 from spanstream.consumer.broker.protocols import PartitionReader
 from spanstream.consumer.clock import Clock, SystemClock
-from spanstream.consumer.delivery.attempts import Attempts
 from spanstream.consumer.delivery.circuit import Circuit
+from spanstream.consumer.delivery.paced_publisher import PacedPublisher
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.health import Health
-from spanstream.consumer.http import HttpServer
+from spanstream.consumer.http import HttpServer, serve_http
 from spanstream.consumer.settings import Settings, TopicSettings
 from spanstream.consumer.triage.intake import TriageIntake
 from spanstream.consumer.triage.metrics import TriageMetrics
@@ -38,10 +38,7 @@ class TriageApplication:
 
     def serve_http(self) -> HttpServer | None:
         """Serves probes and metrics if a port is set; raises `Stop` if it is taken."""
-        http = self.settings.http
-        if http.port is None:
-            return None
-        return HttpServer(http.host, http.port, health=self.health, registry=self.metrics.registry)
+        return serve_http(self.settings.http, self.health, self.metrics.registry)
 
 
 def open_triage_clients(settings: Settings) -> BrokerClients:
@@ -92,7 +89,7 @@ def build_triage(
     )
     parts = TriageParts(
         consumer=clients.consumer,
-        attempts=Attempts(clients.publisher, lambda kind: metrics.publish_failures.labels(kind).inc(), clock),
+        publisher=PacedPublisher(clients.publisher, lambda kind: metrics.publish_failures.labels(kind).inc(), clock),
         store=store,
         intake=intake,
         metrics=metrics,
@@ -111,7 +108,9 @@ def shared_partition_count(reader: PartitionReader, topics: TopicSettings) -> in
         Stop: the numbers differ, or a topic does not exist.
         Retryable: no answer in time.
     """
-    counts = {name: len(reader.partitions(name)) for name in (*topics.triaged, topics.questions, topics.documents)}
+    counts = {
+        name: len(reader.partitions(name)) for name in (*topics.consumed_by_triage, topics.questions, topics.documents)
+    }
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())
         raise Stop(f"the triage stream needs topics with the same number of partitions, but they have: {listed}")

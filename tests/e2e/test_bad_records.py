@@ -166,7 +166,7 @@ def publish_all(stream: Stream) -> None:
 
 
 @dataclass(frozen=True)
-class Settled:
+class BadRecordsRun:
     stream: Stream
     outcomes: StreamOutcomes
     letters: dict[str, Record]
@@ -174,7 +174,7 @@ class Settled:
 
 
 @pytest.fixture(scope="module")
-def settled(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settled]:
+def finished(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BadRecordsRun]:
     """All of them at once, in one run of the program."""
     stream = Stream(kafka.bootstrap, tmp_path_factory.mktemp("bad"), 2, QUICK | {"RETRIES__DELAY_SECONDS": "1"})
     stream.create_topics()
@@ -192,21 +192,21 @@ def settled(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Ite
             stream.await_no_lag()
             assert program.stop() == 0
             outcomes.poll()
-            yield Settled(stream, outcomes, stream.dead_letters(), program.log)
+            yield BadRecordsRun(stream, outcomes, stream.dead_letters(), program.log)
     finally:
         stream.close()
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_record_is_dead_lettered_with_its_reason(settled: Settled, name: str) -> None:
-    bad, record = BAD[name], settled.letters[name]
+def test_a_bad_record_is_dead_lettered_with_its_reason(finished: BadRecordsRun, name: str) -> None:
+    bad, record = BAD[name], finished.letters[name]
     letter = from_headers(record.headers)
     assert (letter.reason, letter.stage, letter.attempt) == (bad.reason, bad.stage, bad.attempt)
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_dead_letter_is_the_record_byte_for_byte_with_its_own_headers(settled: Settled, name: str) -> None:
-    bad, record = BAD[name], settled.letters[name]
+def test_a_dead_letter_is_the_record_byte_for_byte_with_its_own_headers(finished: BadRecordsRun, name: str) -> None:
+    bad, record = BAD[name], finished.letters[name]
     assert (record.key, record.value) == (bad.key, bad.value)
     kept = [(NAME, name.encode()), *bad.own]
     assert list(own_headers(record.headers)) == kept
@@ -214,47 +214,47 @@ def test_a_dead_letter_is_the_record_byte_for_byte_with_its_own_headers(settled:
 
 
 @pytest.mark.parametrize("name", [name for name, bad in BAD.items() if not bad.headers])
-def test_a_dead_letter_names_the_place_where_the_record_first_stood(settled: Settled, name: str) -> None:
-    letter = from_headers(settled.letters[name].headers)
-    assert letter.topic == getattr(settled.stream.topics, BAD[name].topic)
+def test_a_dead_letter_names_the_place_where_the_record_first_stood(finished: BadRecordsRun, name: str) -> None:
+    letter = from_headers(finished.letters[name].headers)
+    assert letter.topic == getattr(finished.stream.topics, BAD[name].topic)
     stood = [
         record
-        for record in settled.stream.read(letter.topic)
+        for record in finished.stream.read(letter.topic)
         if (record.partition.number, record.offset) == (letter.partition, letter.offset)
     ]
     assert [(record.header(NAME), record.timestamp_ms) for record in stood] == [(name.encode(), letter.timestamp_ms)]
 
 
 @pytest.mark.parametrize("name", [name for name, bad in BAD.items() if bad.headers == retry_headers(due_ms=2**63 - 1)])
-def test_a_retry_keeps_the_place_that_its_headers_name(settled: Settled, name: str) -> None:
-    letter = from_headers(settled.letters[name].headers)
+def test_a_retry_keeps_the_place_that_its_headers_name(finished: BadRecordsRun, name: str) -> None:
+    letter = from_headers(finished.letters[name].headers)
     assert (letter.topic, letter.partition, letter.offset) == ("t", 0, 7)
 
 
-def test_every_neighbour_is_answered_and_everything_comes_out_once(settled: Settled) -> None:
-    answered = sorted(answer.question_id for answer in settled.outcomes.answers)
+def test_every_neighbour_is_answered_and_everything_comes_out_once(finished: BadRecordsRun) -> None:
+    answered = sorted(answer.question_id for answer in finished.outcomes.answers)
     assert answered == sorted([*NEIGHBOURS, *ALSO_ANSWERED])
-    assert sorted(settled.letters) == sorted(BAD)
-    assert len(settled.outcomes) == len(BAD) + len(answered)
+    assert sorted(finished.letters) == sorted(BAD)
+    assert len(finished.outcomes) == len(BAD) + len(answered)
 
 
-def test_the_neighbours_quote_the_latest_text(settled: Settled) -> None:
-    neighbours = [answer for answer in settled.outcomes.answers if answer.question_id in NEIGHBOURS]
+def test_the_neighbours_quote_the_latest_text(finished: BadRecordsRun) -> None:
+    neighbours = [answer for answer in finished.outcomes.answers if answer.question_id in NEIGHBOURS]
     assert {answer.answer and answer.answer.text for answer in neighbours} == {"E4711"}
     assert {answer.document_sha256 for answer in neighbours} == {hashlib.sha256(TEXT.encode()).hexdigest()}
 
 
-def test_a_blank_document_has_no_answer(settled: Settled) -> None:
-    answer = next(answer for answer in settled.outcomes.answers if answer.question_id == "blank document")
+def test_a_blank_document_has_no_answer(finished: BadRecordsRun) -> None:
+    answer = next(answer for answer in finished.outcomes.answers if answer.question_id == "blank document")
     assert (answer.status, answer.candidate, answer.windows.total) == ("no_answer", None, 0)
 
 
-def test_no_line_of_the_log_holds_a_text(settled: Settled) -> None:
+def test_no_line_of_the_log_holds_a_text(finished: BadRecordsRun) -> None:
     for secret in ("E4711", "Which error", "Anna", "older text", "garbage"):
-        assert secret not in settled.log
+        assert secret not in finished.log
 
 
-def test_details_say_what_is_wrong_and_hold_no_text(settled: Settled) -> None:
-    letters: list[DeadLetter] = [from_headers(record.headers) for record in settled.letters.values()]
+def test_details_say_what_is_wrong_and_hold_no_text(finished: BadRecordsRun) -> None:
+    letters: list[DeadLetter] = [from_headers(record.headers) for record in finished.letters.values()]
     assert all(letter.detail for letter in letters)
     assert not [letter.detail for letter in letters if "error" in letter.detail and "Which" in letter.detail]

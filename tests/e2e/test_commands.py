@@ -39,9 +39,9 @@ def test_documents_and_questions_out_of_files_become_answers(stream: Stream) -> 
     assert "2 published" in published.stderr.decode()
     assert stream.command("run", "--once").returncode == 0
     lines = stream.command("answers", "--json").stdout.splitlines()
-    found = {answer["question_id"]: answer for answer in map(json.loads, lines)}
-    assert found.keys() == {"q-1", "q-2"}
-    assert found["q-1"]["answer"] == {"text": "FXP-4107", "char_start": 36, "char_end": 44}
+    answers = {answer["question_id"]: answer for answer in map(json.loads, lines)}
+    assert answers.keys() == {"q-1", "q-2"}
+    assert answers["q-1"]["answer"] == {"text": "FXP-4107", "char_start": 36, "char_end": 44}
     assert "FXP-4107" in stream.command("answers").stdout.decode()
     described = stream.command("topics", "describe").stdout.decode()
     assert stream.topics.documents[:8] in described
@@ -112,13 +112,13 @@ def test_secrets_and_texts_are_never_told(stream: Stream) -> None:
     assert stream.command("publish", "questions", "-", stdin=QUESTION + b"garbage " + SECRET.encode()).returncode == 1
     redis = f"redis://user:{SECRET}@127.0.0.1:{free_port()}/0"
     client = json.dumps({"socket.timeout.ms": 4000, "ssl.key.password": SECRET})
-    told = [
+    runs = [
         stream.command("run", "--once", REDIS__URL=redis, KAFKA__CLIENT=client),
         stream.command("run", "--once", KAFKA__CLIENT=client + "}"),
         stream.command("doctor", REDIS__URL=redis, KAFKA__CLIENT=client),
     ]
-    assert told[0].returncode == 0
-    for ended in told:
-        said = ended.stdout + ended.stderr
-        assert SECRET.encode() not in said
-        assert b"nightly export" not in said
+    assert runs[0].returncode == 0
+    for ended in runs:
+        output = ended.stdout + ended.stderr
+        assert SECRET.encode() not in output
+        assert b"nightly export" not in output

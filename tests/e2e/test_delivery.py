@@ -43,14 +43,14 @@ class Input:
 
 def make_input(stream: Stream, count: int = QUESTIONS) -> Input:
     """Questions in a seeded order; the documents of some of them come only when the first questions are answered."""
-    draw = random.Random(SEED)  # noqa: S311 - no secret
-    found = small_documents(DOCUMENTS, SEED)
+    draw = random.Random(SEED)  # noqa: S311  no secret
+    samples = small_documents(DOCUMENTS, SEED)
     topic = stream.topics.questions
     asked: list[Outgoing] = []
     bad, missing = set(), set()
     for number in range(count):
         name = f"q{number}"
-        about = found[number % DOCUMENTS]
+        about = samples[number % DOCUMENTS]
         if number % BAD_EVERY == 3:
             bad.add(name)
             asked.append(named(name, topic, about.document_id, b'{"question_id": "%s", "question": 7}' % name.encode()))
@@ -60,8 +60,8 @@ def make_input(stream: Stream, count: int = QUESTIONS) -> Input:
         else:
             asked.append(question(topic, name, draw.choice(about.questions), about.document_id))
     draw.shuffle(asked)
-    published = [document(stream.topics.documents, each.document_id, each.text) for each in found]
-    texts = {each.document_id: each.text for each in found}
+    published = [document(stream.topics.documents, sample.document_id, sample.text) for sample in samples]
+    texts = {sample.document_id: sample.text for sample in samples}
     return Input(published[LATE:], asked, published[:LATE], texts, bad, missing)
 
 
@@ -91,7 +91,7 @@ def run_through_chaos(
     stream: Stream, broker: KafkaBroker, given: Input, watched: StreamOutcomes, *, kills: int
 ) -> None:
     """Two consumers; each is killed and replaced at moments that the seed picks, and once the broker is."""
-    draw = random.Random(SEED)  # noqa: S311 - no secret
+    draw = random.Random(SEED)  # noqa: S311  no secret
     members: list[Program] = [stream.start(), stream.start()]
     stream.publish(given.early)
     stream.publish(given.asked)
@@ -138,6 +138,6 @@ def test_without_transactions_nothing_is_lost_and_what_comes_twice_has_the_same_
     ids: dict[str, set[bytes | None]] = {}
     for record in stream.read(stream.topics.answers):
         ids.setdefault((record.value or b"").split(b'"', 4)[3].decode(), set()).add(record.header("ce_id"))
-    assert all(len(each) == 1 for each in ids.values())
+    assert all(len(event_ids) == 1 for event_ids in ids.values())
     assert set(watched.names) == set(given.names)
     check(watched, given)

@@ -79,19 +79,24 @@ def test_a_consumer_that_comes_later_answers_from_the_latest_versions(stream: St
 def test_a_producer_with_another_partitioner_is_understood(stream: Stream) -> None:
     """Only the number of the partition ties a question to its document, in its retries too."""
     topics = stream.topics
-    found = small_documents(12, seed=3)
-    placed = list(enumerate(found))
+    samples = small_documents(12, seed=3)
+    placed = list(enumerate(samples))
     stream.start()
     with stream.watch() as outcomes:
         stream.publish(
             [
-                question(topics.questions, each.document_id, each.questions[0], each.document_id, partition=number % 3)
-                for number, each in placed
+                question(
+                    topics.questions, sample.document_id, sample.questions[0], sample.document_id, partition=number % 3
+                )
+                for number, sample in placed
             ]
         )
-        stream.await_retries(len(found))
+        stream.await_retries(len(samples))
         stream.publish(
-            [document(topics.documents, each.document_id, each.text, partition=number % 3) for number, each in placed]
+            [
+                document(topics.documents, sample.document_id, sample.text, partition=number % 3)
+                for number, sample in placed
+            ]
         )
-        outcomes.await_count(len(found))
-    assert {answer.question_id for answer in outcomes.answers} == {each.document_id for each in found}
+        outcomes.await_count(len(samples))
+    assert {answer.question_id for answer in outcomes.answers} == {sample.document_id for sample in samples}

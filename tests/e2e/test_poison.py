@@ -1,4 +1,4 @@
-"""A question that makes inference raise is found among its neighbours; in process, with a session that raises."""
+"""A question that makes inference raise is isolated from its neighbours; in process, with a session that raises."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import pytest
 from structlog.testing import capture_logs
 
-from spanstream.consumer.answering.wiring import build, open_reader
+from spanstream.consumer.answering.open_reader import open_reader
+from spanstream.consumer.answering.wiring import build
 from spanstream.consumer.settings import Settings, load_settings
 from spanstream.models.inference.backends import Backends
 from spanstream.models.inference.packing import Batch
@@ -47,12 +48,12 @@ def test_poison_is_isolated_to_the_one_record(stream: Stream, monkeypatch: pytes
     for name, value in {**stream.environment, "SPANSTREAM_CHUNK__MAX_QUESTIONS": "64"}.items():
         monkeypatch.setenv(name, value)
     settings = load_settings()
-    found = small_documents(10, seed=5)
+    samples = small_documents(10, seed=5)
     names = {f"q{number}" for number in range(60)}
     poison = {"q7": "zebra", "q8": "giraffe", "q31": "zebra", "q59": "giraffe"}
-    records = [document(stream.topics.documents, each.document_id, each.text) for each in found]
+    records = [document(stream.topics.documents, sample.document_id, sample.text) for sample in samples]
     for name in sorted(names):
-        about = found[int(name[1:]) % len(found)]
+        about = samples[int(name[1:]) % len(samples)]
         asked = f"Which {poison[name]}?" if name in poison else about.questions[0]
         records.append(question(stream.topics.questions, name, asked, about.document_id))
     stream.publish(records)
@@ -67,6 +68,6 @@ def test_poison_is_isolated_to_the_one_record(stream: Stream, monkeypatch: pytes
     assert letters.keys() == poison.keys()
     assert {(letter.reason, letter.stage) for letter in letters.values()} == {(Reason.INFERENCE_FAILED, Stage.INFER)}
     assert not stream.lag()
-    told = [str(line) for line in logged if line["log_level"] != "debug"]
+    lines = [str(line) for line in logged if line["log_level"] != "debug"]
     details = [letter.detail for letter in letters.values()]
-    assert not [line for line in (*told, *details) if "zebra?" in line or "text of a question" in line]
+    assert not [line for line in (*lines, *details) if "zebra?" in line or "text of a question" in line]

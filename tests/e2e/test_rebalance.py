@@ -17,11 +17,11 @@ QUESTIONS = 900
 
 
 def publish(stream: Stream, numbers: range = range(QUESTIONS)) -> list[str]:
-    found = small_documents(60, seed=3)
-    stream.publish([document(stream.topics.documents, one.document_id, one.text) for one in found])
+    samples = small_documents(60, seed=3)
+    stream.publish([document(stream.topics.documents, sample.document_id, sample.text) for sample in samples])
     asked: list[Outgoing] = []
     for number in numbers:
-        about = found[number % len(found)]
+        about = samples[number % len(samples)]
         text = about.questions[number % len(about.questions)]
         asked.append(question(stream.topics.questions, f"q{number}", text, about.document_id))
     stream.publish(asked)

@@ -15,13 +15,15 @@ from tests.support.redis.redis_server import RedisServer
 
 DOCUMENTS = small_documents(120, seed=7)
 QUESTIONS = [
-    (f"q-{one.document_id}-{number}", one, asked) for one in DOCUMENTS for number, asked in enumerate(one.questions)
+    (f"q-{sample.document_id}-{number}", sample, asked)
+    for sample in DOCUMENTS
+    for number, asked in enumerate(sample.questions)
 ]
 
 
 def publish(stream: Stream, part: list[tuple[str, SmallDocument, str]]) -> None:
-    stream.publish([document(stream.topics.documents, one.document_id, one.text) for _, one, _ in part])
-    stream.publish([question(stream.topics.questions, name, asked, one.document_id) for name, one, asked in part])
+    stream.publish([document(stream.topics.documents, sample.document_id, sample.text) for _, sample, _ in part])
+    stream.publish([question(stream.topics.questions, name, asked, sample.document_id) for name, sample, asked in part])
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +34,9 @@ def plain(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> dict[
     stream.create_topics()
     publish(stream, QUESTIONS)
     assert stream.command("run", "--once").returncode == 0
-    found = dict(without_times(stream.read(stream.topics.answers)))
-    assert len(found) == len(QUESTIONS)
-    return dict(found)
+    answers = dict(without_times(stream.read(stream.topics.answers)))
+    assert len(answers) == len(QUESTIONS)
+    return dict(answers)
 
 
 def test_answers_do_not_depend_on_redis_whatever_happens_to_it(
@@ -43,7 +45,7 @@ def test_answers_do_not_depend_on_redis_whatever_happens_to_it(
     settings = QUICK | {"REDIS__BREAKER_RESET_SECONDS": "0.2", "CACHE__MEMORY_BYTES": "1", "CHUNK__MAX_QUESTIONS": "5"}
     stream = streams(kafka.bootstrap, **settings, REDIS__URL=own_redis.url)
     consumer = stream.start()
-    draw = random.Random(11)  # noqa: S311 - no secret
+    draw = random.Random(11)  # noqa: S311  no secret
 
     def fill_with_garbage() -> None:
         with own_redis.client() as client:
@@ -81,10 +83,10 @@ def test_a_second_consumer_takes_the_tokenizations_from_redis(
         stream = streams(kafka.bootstrap, **QUICK, REDIS__URL=own_redis.url)
         publish(stream, part)
         assert stream.command("run", "--once").returncode == 0
-        found = without_times(stream.read(stream.topics.answers))
-        assert found == {name: plain[name] for name, _, _ in part}
+        answers = without_times(stream.read(stream.topics.answers))
+        assert answers == {name: plain[name] for name, _, _ in part}
     with own_redis.client() as client:
-        assert len(client.keys("spanstream:tokens:*")) == len({one.text for _, one, _ in part})
+        assert len(client.keys("spanstream:tokens:*")) == len({sample.text for _, sample, _ in part})
         assert client.info("stats")["keyspace_hits"] >= 1
 
 

@@ -11,10 +11,10 @@ def test_a_topic_full_of_garbage_stops_the_consumer_with_one_line(stream: Stream
     stream.publish([named(f"bad {number}", topic, f"k{number}", b"\x89PNG") for number in range(sent)])
     program = stream.start()
     assert program.wait() == 1
-    said = [line for line in program.log.splitlines() if not line.startswith("{")]
-    assert len(said) == 1
-    assert said[0].startswith("spanstream: ")
-    assert "SPANSTREAM_CIRCUIT__MAX_SHARE" in said[0]
+    lines = [line for line in program.log.splitlines() if not line.startswith("{")]
+    assert len(lines) == 1
+    assert lines[0].startswith("spanstream: ")
+    assert "SPANSTREAM_CIRCUIT__MAX_SHARE" in lines[0]
     assert "Traceback" not in program.log
     letters = stream.dead_letters()
     assert len(letters) < 200

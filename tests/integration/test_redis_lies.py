@@ -13,7 +13,7 @@ import pytest
 from spanstream.consumer.cache.byte_store import StoreFailure, StoreUnavailable
 from spanstream.consumer.cache.redis_store import RedisOptions, RedisStore
 from spanstream.consumer.cache.store_breaker import StoreChange
-from tests.support.memory.cached_documents import ALL_HIT, ALL_MISSED, Clock, read_all
+from tests.support.memory.cached_documents import ALL_HIT, ALL_MISSED, SecondsClock, read_all
 from tests.support.redis.redis_server import RedisServer
 from tests.support.redis.tcp_servers import Certificate, scripted, self_signed, tls_front
 
@@ -57,7 +57,7 @@ REPLIES = [
 def test_whatever_comes_back_is_a_miss(reply: bytes, reason: StoreFailure) -> None:
     changes: list[StoreChange] = []
     with scripted(lambda _: [reply]) as server:
-        store = RedisStore(f"redis://127.0.0.1:{server.port}", OPTIONS, on_change=changes.append, clock=Clock())
+        store = RedisStore(f"redis://127.0.0.1:{server.port}", OPTIONS, on_change=changes.append, clock=SecondsClock())
         assert [read_all(store) for _ in range(6)] == [ALL_MISSED] * 6
         assert server.requests == OPTIONS.fail_max
         with contextlib.suppress(StoreUnavailable):  # "+OK" is the right answer to this one
@@ -73,7 +73,7 @@ def test_a_connection_that_is_closed_instead_of_answered_is_a_miss() -> None:
         raise EOFError
 
     with scripted(hang_up) as server:
-        store = RedisStore(f"redis://127.0.0.1:{server.port}", OPTIONS, clock=Clock())
+        store = RedisStore(f"redis://127.0.0.1:{server.port}", OPTIONS, clock=SecondsClock())
         assert [read_all(store) for _ in range(6)] == [ALL_MISSED] * 6
         assert server.requests == OPTIONS.fail_max
         store.close()
@@ -92,7 +92,7 @@ def test_a_reply_that_drips_in_is_given_up_though_every_byte_is_in_time() -> Non
 
     with scripted(drip) as server:
         options = replace(OPTIONS, call_seconds=0.3, fail_max=1)
-        store = RedisStore(f"redis://127.0.0.1:{server.port}", options, clock=Clock())
+        store = RedisStore(f"redis://127.0.0.1:{server.port}", options, clock=SecondsClock())
         with pytest.raises(StoreUnavailable) as caught:
             store.get_many([str(number) for number in range(20)])
         assert caught.value.reason is StoreFailure.TIMEOUT
@@ -106,7 +106,7 @@ def test_a_probe_finds_the_server_well_again() -> None:
     def respond(_: bytes) -> Iterable[bytes]:
         return [reply]
 
-    clock = Clock()
+    clock = SecondsClock()
     with scripted(respond) as server:
         store = RedisStore(f"redis://127.0.0.1:{server.port}", replace(OPTIONS, fail_max=1), clock=clock)
         for _ in range(5):
@@ -123,7 +123,7 @@ def test_a_probe_finds_the_server_well_again() -> None:
 def test_a_wrong_password_is_a_miss_and_is_not_shown(own_redis: RedisServer) -> None:
     with own_redis.client() as client:
         client.acl_setuser("cache", enabled=True, passwords=["+right"], keys=["*"], commands=["+mget", "+set"])
-    store = RedisStore(own_redis.url_as("cache", SECRET), PATIENT, clock=Clock())
+    store = RedisStore(own_redis.url_as("cache", SECRET), PATIENT, clock=SecondsClock())
     assert [read_all(store) for _ in range(4)] == [ALL_MISSED] * 4
     with pytest.raises(StoreUnavailable) as caught:
         store.ping()
@@ -214,7 +214,7 @@ def test_tls_with_the_right_authority_is_used(own_redis: RedisServer, certificat
 
 def test_a_certificate_that_nobody_vouches_for_is_a_miss(own_redis: RedisServer, certificate: Certificate) -> None:
     with tls_front(own_redis.port, certificate) as port:
-        store = RedisStore(f"rediss://127.0.0.1:{port}", PATIENT, clock=Clock())
+        store = RedisStore(f"rediss://127.0.0.1:{port}", PATIENT, clock=SecondsClock())
         assert [read_all(store) for _ in range(4)] == [ALL_MISSED] * 4
         with pytest.raises(StoreUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
             store.ping()
@@ -222,7 +222,7 @@ def test_a_certificate_that_nobody_vouches_for_is_a_miss(own_redis: RedisServer,
 
 
 def test_a_server_without_tls_is_a_miss_for_a_client_that_wants_it(own_redis: RedisServer) -> None:
-    store = RedisStore(f"rediss://127.0.0.1:{own_redis.port}", OPTIONS, clock=Clock())
+    store = RedisStore(f"rediss://127.0.0.1:{own_redis.port}", OPTIONS, clock=SecondsClock())
     assert [read_all(store) for _ in range(4)] == [ALL_MISSED] * 4
     store.close()
 

@@ -11,7 +11,7 @@ import pytest
 from spanstream.consumer.cache.byte_store import StoreFailure, StoreUnavailable
 from spanstream.consumer.cache.redis_store import RedisOptions, RedisStore
 from spanstream.consumer.cache.store_breaker import StoreChange
-from tests.support.memory.cached_documents import ALL_HIT, ALL_MISSED, TEXTS, Clock, key_of, read_all
+from tests.support.memory.cached_documents import ALL_HIT, ALL_MISSED, TEXTS, SecondsClock, key_of, read_all
 from tests.support.redis.redis_server import RedisServer
 
 RESET = 10.0
@@ -24,7 +24,7 @@ class Watched:
     """A store on a server of the test's own, with what it told and the clock of its breakers."""
 
     store: RedisStore
-    clock: Clock
+    clock: SecondsClock
     changes: list[StoreChange] = field(default_factory=list)
 
     def new_changes(self) -> Sequence[tuple[str, bool, StoreFailure | None]]:
@@ -35,7 +35,7 @@ class Watched:
 
 @pytest.fixture
 def watched(own_redis: RedisServer) -> Iterator[Watched]:
-    clock, changes = Clock(), list[StoreChange]()
+    clock, changes = SecondsClock(), list[StoreChange]()
     store = RedisStore(own_redis.url, OPTIONS, on_change=changes.append, clock=clock)
     yield Watched(store, clock, changes)
     store.close()

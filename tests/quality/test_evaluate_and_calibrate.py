@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from spanstream.consumer.answering.wiring import open_reader
+from spanstream.consumer.answering.open_reader import open_reader
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.settings import ModelSettings, Settings
 from spanstream.models.artifact import load_artifact

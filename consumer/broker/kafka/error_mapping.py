@@ -69,7 +69,7 @@ def map_error(error: KafkaError, doing: str) -> SpanstreamError:
     if error.code() in _FENCED:
         return Fenced(text)
     hint = _STOP.get(error.code())
-    return Retryable(text) if hint is None else Stop(f"{text}; {hint}")
+    return Retryable(text) if hint is None else Stop(text, hint=hint)
 
 
 # Another producer took our transactional id, or the broker gave up our transaction.

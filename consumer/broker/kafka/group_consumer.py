@@ -177,7 +177,8 @@ class KafkaGroupConsumer:
             raise self._unusable(error.args[0]) from error
 
     def _unusable(self, error: KafkaError) -> Stop:
-        return Stop(f"this group member cannot go on: {error.str()}; is its group_instance_id used by another process?")
+        detail = f"this group member cannot go on: {error.str()}"
+        return Stop(detail, hint="is its group_instance_id used by another process?")
 
     def _take(self, message: Message) -> None:
         error = message.error()

@@ -210,5 +210,5 @@ def _log_or_raise(error: KafkaError, doing: str) -> None:
     """Logs what may mend itself, raises the rest."""
     mapped = map_error(error, doing)
     if not isinstance(mapped, Retryable):
-        raise Stop(str(mapped))
+        raise Stop(mapped.detail, hint=mapped.hint)
     _log.warning("kafka_reader_error", code=error.name(), detail=error.str())

@@ -132,7 +132,7 @@ class KafkaProgressPublisher:
         mapped = map_error(error, doing)
         if isinstance(mapped, Fenced):
             # From outside a group there is no member whose place another could have taken.
-            return Stop(f"{mapped}; is {self._group_id} another program's group?")
+            return Stop(mapped.detail, hint=f"is {self._group_id} another program's group?")
         return mapped
 
 

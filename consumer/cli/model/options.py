@@ -32,6 +32,6 @@ def evaluate_tools(doing: str) -> Iterator[None]:
         yield
     except ImportError as error:
         raise Stop(
-            f"{doing} needs the evaluate group ({error.name} is missing): pip install matplotlib scikit-learn scipy; "
-            "requirements/evaluate.txt pins them"
+            f"{doing} needs the evaluate group ({error.name} is missing): pip install matplotlib scikit-learn scipy",
+            hint="requirements/evaluate.txt pins them",
         ) from error

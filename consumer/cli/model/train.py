@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from spanstream.consumer.cli.exit_codes import INTERRUPTED
 from spanstream.consumer.cli.model.options import build_tools
 from spanstream.consumer.cli.signals import set_on_signals
 from spanstream.consumer.clock import SystemClock
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 # Without a terminal, a line this often.
 _LINE_SECONDS = 60.0
-_INTERRUPTED = 130
 
 
 def train(  # noqa: PLR0913, PLR0917  one option each
@@ -98,7 +98,7 @@ def train(  # noqa: PLR0913, PLR0917  one option each
     with show_progress(_step, lambda done: (_print_line if done.step == done.steps else tell)(done)) as watch:
         finished = run(options, output, say=typer.echo, watch=watch, stop=stop.is_set)
     if not finished:
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
 
 
 def _step(done: TrainingProgress) -> ProgressStep:

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from spanstream.consumer.cli.exit_codes import INTERRUPTED
 from spanstream.consumer.cli.options import ConfigFile, open_settings
 from spanstream.consumer.cli.replay import options
 from spanstream.consumer.cli.signals import set_on_signals
@@ -25,7 +26,6 @@ from spanstream.consumer.replay.sending.job import ReplayJob, RunOptions, plan_j
 from spanstream.consumer.replay.wiring import TopicNames, open_replay
 
 _BATCH = 500
-_INTERRUPTED = 130
 
 Limit = Annotated[int | None, typer.Option(min=1, help="Records to send at most.", show_default=False)]
 MaxAttempts = Annotated[
@@ -125,7 +125,7 @@ def _run(job: ReplayJob, *, yes: bool, as_json: bool) -> None:
             typer.echo(line)
     if interrupted.is_set():
         typer.echo("interrupted: the batch on its way was finished; run it again to go on", err=True)
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
 
 
 def _step_printer(*, dry_run: bool, as_json: bool) -> Callable[[Step], None]:

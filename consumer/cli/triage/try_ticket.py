@@ -26,7 +26,7 @@ def try_(
 
     Example: spanstream triage try playbook.yaml ticket.json
     """
-    from spanstream.consumer.answering.wiring import open_reader  # noqa: PLC0415  the model, for those who use it
+    from spanstream.consumer.answering.open_reader import open_reader  # noqa: PLC0415  the model, for those who use it
     from spanstream.consumer.clock import SystemClock  # noqa: PLC0415
     from spanstream.consumer.terminal.sanitizing import sanitized  # noqa: PLC0415
     from spanstream.consumer.terminal.triage_panel import TriagePanel  # noqa: PLC0415

@@ -10,7 +10,7 @@ from typing import Protocol
 from spanstream.consumer.broker.protocols import BrokerNode, Partition, TopicSpec
 from spanstream.consumer.errors import Retryable, SpanstreamError, Stop
 from spanstream.consumer.operations.doctor import topics as topic_checks
-from spanstream.consumer.operations.doctor.finding import Check, Finding, failed, ok, said_and_advised, warning
+from spanstream.consumer.operations.doctor.finding import Check, Finding, failed, ok, warning
 from spanstream.consumer.settings import KafkaSettings, Settings
 
 KAFKA = "Kafka"
@@ -104,8 +104,7 @@ class BrokerChecks:
             self._brokers = self.access.brokers()
             found = self._brokers.brokers()
         except Stop as error:
-            said, _ = said_and_advised(error)
-            return failed(KAFKA, said, "correct SPANSTREAM_KAFKA__CLIENT (user, password, mechanism, TLS)")
+            return failed(KAFKA, error.detail, "correct SPANSTREAM_KAFKA__CLIENT (user, password, mechanism, TLS)")
         addresses = ", ".join(broker.address for broker in found)
         return ok(KAFKA, f"{len(found)} broker{'s' * (len(found) != 1)} by {servers}: {addresses}")
 
@@ -118,7 +117,7 @@ class BrokerChecks:
         try:
             config = self._brokers.configuration(self._brokers.brokers()[0])
         except Stop as error:
-            detail = f"consumer: whether the brokers speak it could not be asked: {said_and_advised(error)[0]}"
+            detail = f"consumer: whether the brokers speak it could not be asked: {error.detail}"
             return warning("group protocol", detail, "grant this user DescribeConfigs on the cluster, or try `run`")
         return consumer_protocol(config)
 
@@ -130,8 +129,7 @@ class BrokerChecks:
                 [*topic_checks.all_names(topics), *topic_checks.triage_names(topics)]
             )
         except Stop as error:
-            said, hint = said_and_advised(error)
-            return failed(TOPICS, said, f"{hint}; the doctor itself needs Describe and DescribeConfigs")
+            return failed(TOPICS, error.detail, f"{error.hint}; the doctor itself needs Describe and DescribeConfigs")
         return topic_checks.existence(self._found, self.settings.topics)
 
     def group(self) -> Finding:
@@ -140,7 +138,7 @@ class BrokerChecks:
         admin = self.access.admin()
         try:
             members = admin.members(group_id)
-            lag = admin.lag(group_id, [name for name in self.settings.topics.asked if name in self._found])
+            lag = admin.lag(group_id, [name for name in self.settings.topics.consumed if name in self._found])
         except Retryable as error:
             return warning("group", f"{group_id}: {error}", "look again in a moment")
         count = f"{len(members)} member{'s' * (len(members) != 1)}" if members else "nobody is running"
@@ -173,12 +171,11 @@ def transactions(announce: Callable[[], None], kafka: KafkaSettings) -> Finding:
     try:
         announce()
     except SpanstreamError as error:
-        said, hint = said_and_advised(error)
         if kafka.transactional_id is not None and isinstance(error, Stop):
             # A consumer may be running under the id of the settings; to try that one would end its transaction.
             advice = f"nothing, if this user has Write on {kafka.transactional_id}: another id was tried, beside it"
-            return warning(subject, said, advice)
-        return failed(subject, said, hint or _COORDINATOR)
+            return warning(subject, error.detail, advice)
+        return failed(subject, error.detail, error.hint or _COORDINATOR)
     return ok(
         subject, f"the coordinator answers; a dead consumer's are aborted after {kafka.transaction_timeout_seconds:g} s"
     )

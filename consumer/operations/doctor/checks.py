@@ -7,10 +7,10 @@ from functools import cache, partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from spanstream.consumer.answering.wiring import open_store
 from spanstream.consumer.broker.kafka import KafkaPublisher, TopicAdmin
 from spanstream.consumer.broker.kafka.cluster import KafkaCluster
 from spanstream.consumer.cache.byte_store import ByteStore
+from spanstream.consumer.cache.opening import open_store
 from spanstream.consumer.operations.doctor import machine, store
 from spanstream.consumer.operations.doctor.broker import BrokerAccess, BrokerChecks
 from spanstream.consumer.operations.doctor.finding import Check

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
-from spanstream.consumer.errors import Retryable, SpanstreamError, Stop
+from spanstream.consumer.errors import Retryable, SpanstreamError
 from spanstream.models.errors import ModelError
 from spanstream.schemas.errors import one_line
 
@@ -107,12 +107,6 @@ def examine(checks: Sequence[Check], secrets: Collection[str] = ()) -> Iterator[
         yield skipped(", ".join(subjects), f"{reason} first")
 
 
-def said_and_advised(error: SpanstreamError) -> tuple[str, str]:
-    """What an error says, and its hint about what to do, which the errors of this program put behind a semicolon."""
-    said, _, hint = str(error).rpartition("; ") if isinstance(error, Stop) else (str(error), "", "")
-    return (said, hint) if said else (hint, "")
-
-
 def _without(secrets: Collection[str], finding: Finding) -> Finding:
     detail = finding.detail
     for secret in sorted(secrets, key=len, reverse=True):
@@ -125,8 +119,7 @@ def _look(check: Check) -> tuple[Finding, bool]:
     try:
         return (check.look() if check.seconds is None else _within(check.seconds, check.look)), True
     except SpanstreamError as error:
-        said, hint = said_and_advised(error)
-        return failed(check.subject, said, hint or check.advice), not isinstance(error, Retryable)
+        return failed(check.subject, error.detail, error.hint or check.advice), not isinstance(error, Retryable)
     except ModelError as error:
         return failed(check.subject, str(error), check.advice), True
 

@@ -40,7 +40,7 @@ def existence(found: Found, topics: TopicSettings) -> Finding:
 def partitions(found: Found, topics: TopicSettings) -> Finding:
     """Tells whether a question's partition has the same number, and owner, as its document's."""
     subject = "partitions"
-    counts = {name: found[name].partitions for name in topics.asked}
+    counts = {name: found[name].partitions for name in topics.consumed}
     said = ", ".join(f"{name} {count}" for name, count in counts.items())
     most = max(counts.values())
     fewer = [name for name, count in counts.items() if count < most]
@@ -75,7 +75,7 @@ def triage(found: Found, topics: TopicSettings) -> Finding:
         return ok(subject, "not set up (`spanstream topics create --triage` would)")
     if missing:
         return failed(subject, f"missing: {', '.join(missing)}", "`spanstream topics create --triage`")
-    counts = {name: found[name].partitions for name in (*topics.asked, *topics.triaged)}
+    counts = {name: found[name].partitions for name in (*topics.consumed, *topics.consumed_by_triage)}
     if len(set(counts.values())) > 1:
         said = ", ".join(f"{name} {count}" for name, count in counts.items())
         most = max(counts.values())

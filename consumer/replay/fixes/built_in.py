@@ -76,8 +76,8 @@ def set_field(argument: str) -> Fix:
     try:
         wanted = json.loads(text)
     except ValueError:
-        hint = f"set-field={path}={json.dumps(text)}"
-        raise Stop(f"--fix set-field={argument}: {text!r} is not JSON; a text is written {hint}") from None
+        hint = f"a text is written set-field={path}={json.dumps(text)}"
+        raise Stop(f"--fix set-field={argument}: {text!r} is not JSON", hint=hint) from None
     *parents, name = _path(path)
 
     def change(value: JsonObject) -> None:
@@ -167,7 +167,7 @@ BUILT_IN: Final[dict[str, Callable[[str], Fix]]] = {
 def _path(path: str) -> list[str]:
     names = path.split(".")
     if not all(names):
-        raise Stop(f"--fix: {path!r} names no field; fields are named like metadata.team")
+        raise Stop(f"--fix: {path!r} names no field", hint="fields are named like metadata.team")
     return names
 
 

@@ -79,7 +79,7 @@ def _choose(spec: str, own: Mapping[str, Callable[..., Any]], current: CurrentTe
     if name in BUILT_IN and argument:
         return BUILT_IN[name](argument)
     known = ", ".join([*(f"{built_in}=..." for built_in in BUILT_IN), CURRENT_DOCUMENT, *own])
-    raise Stop(f"--fix {spec}: there is no such fix; there are {known}")
+    raise Stop(f"--fix {spec}: there is no such fix", hint=f"there are {known}")
 
 
 def _user_fix(spec: str, function: Callable[..., Any], argument: str | None) -> Fix:

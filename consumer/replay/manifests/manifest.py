@@ -46,7 +46,7 @@ class ManifestWriter:
         except FileExistsError:
             raise Stop(f"{path} is there already: a manifest is not written over") from None
         except OSError as error:
-            raise Stop(f"{path}: cannot be written: {error.strerror}; name another file (--manifest)") from error
+            raise Stop(f"{path}: cannot be written: {error.strerror}", hint="name another file (--manifest)") from error
 
     def __enter__(self) -> Self:
         return self

@@ -89,5 +89,6 @@ def check_ledger(describe: DescribeTopic, ledger: str, parking: str, topic: str)
     policy = spec.config.get("cleanup.policy", "") if spec else ""
     if policy != "compact":
         raise Stop(
-            f"the ledger {ledger} has cleanup.policy={policy}: what it forgets would be sent twice; set it to compact"
+            f"the ledger {ledger} has cleanup.policy={policy}: what it forgets would be sent twice",
+            hint="set it to compact",
         )

@@ -192,6 +192,7 @@ def _decoded(value: bytes, place: str) -> TicketState:
         return decode_state(value)
     except ValidationError as error:
         raise Stop(
-            f"the state of a ticket ({place}) cannot be read: {error.error_count()} errors; was it written by a newer "
-            "version, or does another program write to this topic? See SPANSTREAM_TOPICS__TRIAGE_STATE"
+            f"the state of a ticket ({place}) cannot be read: {error.error_count()} errors",
+            hint="was it written by a newer version, or does another program write to this topic? "
+            "See SPANSTREAM_TOPICS__TRIAGE_STATE",
         ) from None

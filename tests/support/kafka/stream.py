@@ -141,7 +141,7 @@ class Stream:
 
     def lag(self) -> dict[Partition, int]:
         """Of the partitions where there is any."""
-        lag = TopicAdmin(self.config).lag(self.name, self.topics.asked)
+        lag = TopicAdmin(self.config).lag(self.name, self.topics.consumed)
         return {partition: records for partition, records in lag.items() if records}
 
     def await_no_lag(self, seconds: float = PATIENCE) -> None:

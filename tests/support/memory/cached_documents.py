@@ -45,7 +45,7 @@ ALL_HIT = Counts(hits_store=len(TEXTS))
 
 
 @dataclass(slots=True)
-class Clock:
+class SecondsClock:
     """Seconds that pass when the test says so."""
 
     now: float = field(default=1000.0)

@@ -48,7 +48,7 @@ class _Task(Future[Any]):
             return
         try:
             self.set_result(self._work())
-        except Exception as error:  # noqa: BLE001 - as every executor does
+        except Exception as error:  # noqa: BLE001  as every executor does
             self.set_exception(error)
 
 

@@ -17,7 +17,7 @@ ZERO, ONE = Partition(TOPIC, 0), Partition(TOPIC, 1)
 ROOM = 1 << 20
 
 
-class Watched:
+class WatchedReader:
     """A reader, and what was asked of it."""
 
     def __init__(self, inner: PartitionReader) -> None:
@@ -48,7 +48,7 @@ class FollowedDocuments:
         self.documents = self.follower()
 
     def follower(self, *, memory_bytes: int = ROOM, max_share: float = 1.0, limits: Limits | None = None) -> Documents:
-        self.reader = Watched(self.broker.reader())
+        self.reader = WatchedReader(self.broker.reader())
         reader: Any = self.reader
         return Documents(
             reader,
@@ -68,8 +68,8 @@ class FollowedDocuments:
         self.put(document_id, json.dumps({"document_id": document_id, "text": text}).encode(), number)
 
     def text(self, document_id: str, number: int = 0) -> str | None:
-        found = self.documents.find(number, document_id)
-        return None if found is None else found.text
+        document = self.documents.find(number, document_id)
+        return None if document is None else document.text
 
     def read(self) -> None:
         while self.documents.behind(self.documents.ends()):

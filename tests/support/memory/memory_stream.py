@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from spanstream.consumer.answering.service import Service
+from spanstream.consumer.answering.service import AnsweringService
 from spanstream.consumer.answering.wiring import Application, BrokerClients, build
 from spanstream.consumer.broker.memory.clients import MemoryConsumer, MemoryPublisher
 from spanstream.consumer.broker.protocols import Headers, Outgoing, Record
@@ -35,7 +35,7 @@ PATIENT_CIRCUIT = CircuitSettings(max_share=1.0)
 
 
 @dataclass
-class Member:
+class StreamMember:
     """One running consumer."""
 
     application: Application
@@ -44,7 +44,7 @@ class Member:
     pool: HandPool
 
     @property
-    def service(self) -> Service:
+    def service(self) -> AnsweringService:
         return self.application.service
 
     @property
@@ -64,16 +64,16 @@ class Member:
 
 
 @dataclass
-class MemoryStream(StreamUnderTest[Member]):
+class MemoryStream(StreamUnderTest[StreamMember]):
     """The consumer's group: its topics, a clock and the members that were started."""
 
-    all_topics = (*TOPICS.asked, TOPICS.answers, TOPICS.dead_letters)
+    all_topics = (*TOPICS.consumed, TOPICS.answers, TOPICS.dead_letters)
 
-    def start(self, *, at_once: bool = True, reader: Reader | None = None, **settings: Any) -> Member:
+    def start(self, *, at_once: bool = True, reader: Reader | None = None, **settings: Any) -> StreamMember:
         """A new member; `at_once`: its inference takes no time."""
         consumer = self.broker.consumer(GROUP, group_protocol=self.group_protocol)
         publisher = self.broker.publisher(consumer, transactions=self.transactions)
-        ends: Any = BrokerClients(
+        clients: Any = BrokerClients(
             FakeTimePoller(consumer, self.clock),
             FakeTimePoller(self.broker.reader(), self.clock),
             publisher,
@@ -82,17 +82,17 @@ class MemoryStream(StreamUnderTest[Member]):
         defaults: dict[str, Any] = {"circuit": PATIENT_CIRCUIT, "chunk": ChunkSettings(max_questions=4)}
         application = build(
             Settings(**(defaults | settings)),
-            ends=lambda _: ends,
+            connect=lambda _: clients,
             reader=reader or fake_reader(),
             clock=self.clock,
             pool=pool,
         )
-        member = Member(application, consumer, publisher, pool)
+        member = StreamMember(application, consumer, publisher, pool)
         self.members.append(member)
         application.service.start()
         return member
 
-    def close(self, member: Member) -> None:
+    def close(self, member: StreamMember) -> None:
         super().close(member)
         member.application.close()
 
@@ -127,13 +127,17 @@ class MemoryStream(StreamUnderTest[Member]):
         return Counter([*(answer.question_id for answer in self.answers()), *letters])
 
     def committed(self, topic: str) -> dict[int, int]:
-        return {at.number: offset for at, offset in self.broker.committed(GROUP).items() if at.topic == topic}
+        return {
+            partition.number: offset
+            for partition, offset in self.broker.committed(GROUP).items()
+            if partition.topic == topic
+        }
 
     def ends(self, topic: str) -> dict[int, int]:
         with self.broker.changed:
             return {log.partition.number: log.end for log in self.broker.topic(topic).logs}
 
-    def turn(self, member: Member) -> None:
+    def turn(self, member: StreamMember) -> None:
         member.pool.work(2)
         super().turn(member)
 

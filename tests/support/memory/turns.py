@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spanstream.consumer.broker.partitioner import partition_of
-from tests.support.memory.memory_stream import Member, MemoryStream
+from tests.support.memory.memory_stream import MemoryStream, StreamMember
 
 TEXT = "The train leaves at 07:05 from platform 3."
 # One document for each of the two partitions.
@@ -32,14 +32,14 @@ def forget_faults(stream: MemoryStream) -> None:
     stream.broker.faults.lost_replies = 0
 
 
-def join(stream: MemoryStream) -> Member:
+def join(stream: MemoryStream) -> StreamMember:
     """A new member of the group; the others hear of it in their next turn."""
     member = stream.start()
     member.turn()
     return member
 
 
-def turns_in(stream: MemoryStream, member: Member, seconds: float) -> int:
+def turns_in(stream: MemoryStream, member: StreamMember, seconds: float) -> int:
     """How often the loop goes round in so much time; fails where it does not let time pass."""
     end, turns = stream.clock.now + seconds, 0
     while stream.clock.now < end:

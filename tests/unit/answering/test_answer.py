@@ -31,32 +31,32 @@ def planned(reader: Reader, name: str, question: str, text: str = TEXT) -> Plann
     return PlannedQuestion(record, decode_question(record.value or b"", Limits()), plan)
 
 
-def answer(reader: Reader, *chunk: PlannedQuestion, settled: tuple[RecordOutcome, ...] = ()) -> list[RecordOutcome]:
-    prepared = PreparedChunk(tuple(one.record for one in chunk), tuple(chunk), settled)
+def answer(reader: Reader, *chunk: PlannedQuestion, outcomes: tuple[RecordOutcome, ...] = ()) -> list[RecordOutcome]:
+    prepared = PreparedChunk(tuple(question.record for question in chunk), tuple(chunk), outcomes)
     return Answerer(reader, OUTCOMES).answer(prepared)
 
 
-def letter(settled: RecordOutcome) -> DeadLetter:
-    assert settled.outgoing.topic == TOPICS.dead_letters
-    return from_headers(settled.outgoing.headers)
+def letter(outcome: RecordOutcome) -> DeadLetter:
+    assert outcome.outgoing.topic == TOPICS.dead_letters
+    return from_headers(outcome.outgoing.headers)
 
 
 def test_every_question_is_answered_in_order_with_a_piece_of_its_text() -> None:
     reader = fake_reader()
-    settled = answer(reader, planned(reader, "a", "where from ?"), planned(reader, "b", "at what time ?"))
-    answers = [decode_answer(one.outgoing.value or b"") for one in settled]
-    assert [one.question_id for one in answers] == ["a", "b"]
-    for one in answers:
-        assert one.candidate is not None
-        assert TEXT[one.candidate.char_start : one.candidate.char_end] == one.candidate.text
+    outcomes = answer(reader, planned(reader, "a", "where from ?"), planned(reader, "b", "at what time ?"))
+    answers = [decode_answer(outcome.outgoing.value or b"") for outcome in outcomes]
+    assert [read.question_id for read in answers] == ["a", "b"]
+    for event in answers:
+        assert event.candidate is not None
+        assert TEXT[event.candidate.char_start : event.candidate.char_end] == event.candidate.text
 
 
 def test_what_was_settled_before_comes_out_as_it_is() -> None:
     reader = fake_reader()
     before = OUTCOMES.dead_letter(asked("x"), Reason.UNDECODABLE, "no", Stage.DECODE)
-    settled = answer(reader, planned(reader, "a", "where from ?"), settled=(before,))
-    assert settled[0] is before
-    assert len(settled) == 2
+    outcomes = answer(reader, planned(reader, "a", "where from ?"), outcomes=(before,))
+    assert outcomes[0] is before
+    assert len(outcomes) == 2
 
 
 def test_a_chunk_without_questions_runs_nothing() -> None:
@@ -67,9 +67,11 @@ def test_a_chunk_without_questions_runs_nothing() -> None:
 
 def test_a_window_that_the_session_refuses_is_one_dead_letter() -> None:
     reader = fake_reader()
-    settled = answer(reader, planned(reader, "a", "why ?"), planned(reader, "b", "poison ?"), planned(reader, "c", "?"))
-    assert [one.reason for one in settled] == [None, Reason.INFERENCE_FAILED, None]
-    assert letter(settled[1]).stage is Stage.INFER
+    outcomes = answer(
+        reader, planned(reader, "a", "why ?"), planned(reader, "b", "poison ?"), planned(reader, "c", "?")
+    )
+    assert [outcome.reason for outcome in outcomes] == [None, Reason.INFERENCE_FAILED, None]
+    assert letter(outcomes[1]).stage is Stage.INFER
 
 
 @settings(deadline=None, max_examples=50)
@@ -77,17 +79,17 @@ def test_a_window_that_the_session_refuses_is_one_dead_letter() -> None:
 def test_an_exception_is_bisected_down_to_the_records_that_raise_it(crashes: list[bool]) -> None:
     reader = fake_reader()
     chunk = [planned(reader, f"q{place}", "crash ?" if crash else "why ?") for place, crash in enumerate(crashes)]
-    settled = answer(reader, *chunk)
-    assert [one.reason is Reason.INFERENCE_FAILED for one in settled] == crashes
-    alone = [answer(reader, one)[0].outgoing.value for one in chunk]
-    assert [one.outgoing.value for one in settled] == alone
+    outcomes = answer(reader, *chunk)
+    assert [outcome.reason is Reason.INFERENCE_FAILED for outcome in outcomes] == crashes
+    alone = [answer(reader, question)[0].outgoing.value for question in chunk]
+    assert [outcome.outgoing.value for outcome in outcomes] == alone
 
 
 def test_what_an_exception_says_is_told_to_nobody() -> None:
     reader = fake_reader()
     with structlog.testing.capture_logs() as logs:
-        (settled,) = answer(reader, planned(reader, "a", "crash ?"))
-    assert letter(settled).detail == "reading raised ZeroDivisionError"
+        (outcome,) = answer(reader, planned(reader, "a", "crash ?"))
+    assert letter(outcome).detail == "reading raised ZeroDivisionError"
     (line,) = logs
     assert (line["event"], line["error"], "exc_info" in line) == ("reading_failed", "ZeroDivisionError", False)
     assert "fake_reader.py:" in line["at"]
@@ -100,13 +102,13 @@ def test_what_an_exception_says_is_told_to_nobody() -> None:
 )
 def test_a_span_that_fails_validation_is_a_dead_letter_with_its_candidate(text: str, reason: Reason) -> None:
     reader = fake_reader()
-    one = planned(reader, "a", "where from ?")
-    document = one.plan.document
+    whole = planned(reader, "a", "where from ?")
+    document = whole.plan.document
     if reason is Reason.SPAN_MISMATCH:
         document = replace(document, ends=document.ends - 1)
-    windows = tuple(replace(window, document=document) for window in one.plan.windows)
-    damaged = replace(one, plan=replace(one.plan, text=text, document=document, windows=windows))
-    (settled,) = answer(reader, damaged)
-    assert settled.reason is reason
-    assert letter(settled).stage is Stage.VALIDATE
-    assert letter(settled).candidate is not None
+    windows = tuple(replace(window, document=document) for window in whole.plan.windows)
+    damaged = replace(whole, plan=replace(whole.plan, text=text, document=document, windows=windows))
+    (outcome,) = answer(reader, damaged)
+    assert outcome.reason is reason
+    assert letter(outcome).stage is Stage.VALIDATE
+    assert letter(outcome).candidate is not None

@@ -15,14 +15,14 @@ from spanstream.consumer.errors import Retryable
 from spanstream.consumer.settings import ChunkSettings, DocumentSettings
 from spanstream.models.text.tokenization import sha256_of
 from tests.support.memory.group_machine import GroupMachine, members
-from tests.support.memory.memory_stream import GROUP, NAME, TOPICS, Member, MemoryStream, name_of, quick_retries
+from tests.support.memory.memory_stream import GROUP, NAME, TOPICS, MemoryStream, StreamMember, name_of, quick_retries
 
 DOCUMENTS = [f"d{number}" for number in range(5)]
 ASKED = ["where from ?", "at what time ?", "poison ?"]
 IN = (TOPICS.questions, TOPICS.retries)
 
 
-class Delivery(GroupMachine[Member]):
+class Delivery(GroupMachine[StreamMember]):
     stream: MemoryStream
     group = GROUP
 

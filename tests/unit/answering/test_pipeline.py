@@ -99,12 +99,12 @@ def test_all_are_given_back_where_no_partition_is_named(pipeline: Pipeline) -> N
 
 
 def test_its_own_threads_run_the_work_when_no_pool_is_given() -> None:
-    one = chunk(0)
+    first = chunk(0)
     pipeline = Pipeline(lambda prepared, _: [prepared])  # type: ignore[list-item] # not looked into
-    pipeline.launch(one, 0, 0.0)
+    pipeline.launch(first, 0, 0.0)
     assert pipeline.await_head(30.0)
     result: Any = pipeline.pop().future.result()
-    assert result == [one]
+    assert result == [first]
     pipeline.close()
 
 

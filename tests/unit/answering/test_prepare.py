@@ -1,4 +1,4 @@
-"""From records to windows: what can be asked, what is settled before inference, and how much goes into one chunk."""
+"""From records to windows: which questions are planned, which have an outcome at once, how much goes into a chunk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from spanstream.consumer.answering import prepare
 from spanstream.consumer.answering.documents import StoredDocument
 from spanstream.consumer.answering.outcomes import Outcomes, RecordOutcome
 from spanstream.consumer.answering.prepare import PreparedChunk, Preparer
-from spanstream.consumer.broker.protocols import Record
+from spanstream.consumer.answering.question_record import QuestionRecord
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.errors import Retryable
 from spanstream.consumer.settings import RetrySettings
@@ -28,7 +28,7 @@ TEXT = "The train leaves at 07:05 from platform 3."
 
 
 @dataclass
-class Shelf:
+class StubDocuments:
     """Documents by partition and id; an error in a text's place is raised. Looking one up takes its time."""
 
     clock: FakeClock
@@ -43,13 +43,13 @@ class Shelf:
         return None if text is None else StoredDocument(document_id, text, sha256_of(text), 0)
 
 
-class Rig:
+class PrepareRig:
     def __init__(self, *, max_windows: int = 100, limits: Limits | None = None) -> None:
         self.clock = FakeClock()
-        self.shelf = Shelf(self.clock, {(0, "d"): TEXT})
+        self.documents = StubDocuments(self.clock, {(0, "d"): TEXT})
         self.tokenized: list[str] = []
         self.reader = fake_reader()
-        documents: Any = self.shelf
+        documents: Any = self.documents
         self.preparer = Preparer(
             self.reader,
             documents,
@@ -66,49 +66,49 @@ class Rig:
             raise RuntimeError(text)
         return self.reader.tokenize(text)
 
-    def settle(self, record: Record, **options: Any) -> RecordOutcome:
-        """What a record that is not asked comes to."""
+    def outcome(self, record: QuestionRecord, **options: Any) -> RecordOutcome:
+        """What a record leads to that is not planned."""
         prepared, left = self.preparer.prepare([record], **options)
         assert (prepared.records, prepared.planned, left) == ((record,), (), [])
-        return prepared.settled[0]
+        return prepared.outcomes[0]
 
-    def dead_letter(self, record: Record) -> tuple[Reason, Stage]:
-        letter = from_headers(self.settle(record).outgoing.headers)
+    def dead_letter(self, record: QuestionRecord) -> tuple[Reason, Stage]:
+        letter = from_headers(self.outcome(record).outgoing.headers)
         return letter.reason, letter.stage
 
-    def retry(self, record: Record, **options: Any) -> Retry:
-        settled = self.settle(record, **options)
-        assert settled.outcome == "retried"
-        found = Retry.from_headers(settled.outgoing.headers)
-        assert found is not None
-        return found
+    def retry(self, record: QuestionRecord, **options: Any) -> Retry:
+        outcome = self.outcome(record, **options)
+        assert outcome.outcome == "retried"
+        retry = Retry.from_headers(outcome.outgoing.headers)
+        assert retry is not None
+        return retry
 
 
 @pytest.fixture
-def rig() -> Rig:
-    return Rig()
+def rig() -> PrepareRig:
+    return PrepareRig()
 
 
 def names(prepared: PreparedChunk) -> list[str]:
     return [planned.question.question_id for planned in prepared.planned]
 
 
-def test_a_question_about_a_document_is_planned_with_its_windows(rig: Rig) -> None:
+def test_a_question_about_a_document_is_planned_with_its_windows(rig: PrepareRig) -> None:
     prepared, left = rig.preparer.prepare([asked()])
     assert left == []
-    assert prepared.settled == ()
+    assert prepared.outcomes == ()
     (planned,) = prepared.planned
     assert planned.plan.text == TEXT
     assert planned.plan.document.text_sha256 == sha256_of(TEXT)
     assert prepared.windows == len(planned.plan.windows) > 0
 
 
-def test_a_question_with_a_context_needs_no_document(rig: Rig) -> None:
+def test_a_question_with_a_context_needs_no_document(rig: PrepareRig) -> None:
     prepared, _ = rig.preparer.prepare([asked("q", None, context="because of the train.")])
     assert prepared.planned[0].plan.text == "because of the train."
 
 
-def test_a_text_is_tokenized_once_for_all_its_questions(rig: Rig) -> None:
+def test_a_text_is_tokenized_once_for_all_its_questions(rig: PrepareRig) -> None:
     rig.preparer.prepare([asked("a"), asked("b"), asked("c", None, context=TEXT)])
     assert rig.tokenized == [TEXT]
 
@@ -126,15 +126,17 @@ def test_a_text_is_tokenized_once_for_all_its_questions(rig: Rig) -> None:
         (asked(question="x" * 3000), Reason.TOO_LARGE),
     ],
 )
-def test_what_is_no_question_is_a_dead_letter_of_decoding(rig: Rig, record: Record, reason: Reason) -> None:
+def test_what_is_no_question_is_a_dead_letter_of_decoding(
+    rig: PrepareRig, record: QuestionRecord, reason: Reason
+) -> None:
     assert rig.dead_letter(record) == (reason, Stage.DECODE)
 
 
-def test_a_question_that_leaves_no_room_for_the_document_is_too_large(rig: Rig) -> None:
+def test_a_question_that_leaves_no_room_for_the_document_is_too_large(rig: PrepareRig) -> None:
     assert rig.dead_letter(asked(question="why " * 40)) == (Reason.TOO_LARGE, Stage.PREPARE)
 
 
-def test_a_document_that_is_not_there_is_waited_for(rig: Rig) -> None:
+def test_a_document_that_is_not_there_is_waited_for(rig: PrepareRig) -> None:
     retry = rig.retry(asked(document_id="e"))
     assert (retry.reason, retry.attempt) == (Reason.DOCUMENT_MISSING, 1)
     assert rig.dead_letter(retried(0, document_id="e", attempt=2)) == (Reason.DOCUMENT_MISSING, Stage.RESOLVE)
@@ -143,60 +145,61 @@ def test_a_document_that_is_not_there_is_waited_for(rig: Rig) -> None:
 @pytest.mark.parametrize(
     "error", [Retryable("not this member's"), InvalidRecord(Reason.INVALID_EVENT, "text: Field required")]
 )
-def test_a_document_that_cannot_be_read_now_is_waited_for(rig: Rig, error: Exception) -> None:
-    rig.shelf.texts[0, "d"] = error
+def test_a_document_that_cannot_be_read_now_is_waited_for(rig: PrepareRig, error: Exception) -> None:
+    rig.documents.texts[0, "d"] = error
     assert rig.retry(asked()).reason is Reason.DOCUMENT_MISSING
 
 
-def test_another_version_of_the_document_than_asked_for_is_waited_for(rig: Rig) -> None:
+def test_another_version_of_the_document_than_asked_for_is_waited_for(rig: PrepareRig) -> None:
     assert rig.retry(asked(document_sha256="0" * 64)).reason is Reason.DOCUMENT_CHANGED
     prepared, _ = rig.preparer.prepare([asked(document_sha256=sha256_of(TEXT))])
     assert len(prepared.planned) == 1
 
 
-def test_a_context_that_is_not_what_was_asked_for_never_will_be(rig: Rig) -> None:
+def test_a_context_that_is_not_what_was_asked_for_never_will_be(rig: PrepareRig) -> None:
     record = asked("q", None, context="c", document_sha256="0" * 64)
     assert rig.dead_letter(record) == (Reason.DOCUMENT_CHANGED, Stage.RESOLVE)
 
 
-def test_questions_whose_documents_are_behind_are_retried_and_the_others_go_on(rig: Rig) -> None:
-    rig.shelf.texts[1, "d"] = TEXT
+def test_questions_whose_documents_are_behind_are_retried_and_the_others_go_on(rig: PrepareRig) -> None:
+    rig.documents.texts[1, "d"] = TEXT
     with_context = asked("c", None, at=(0, 1), context="the train")
     garbage = replace(asked(at=(0, 2)), value=b"{")
     records = [asked("a", at=(0, 0)), asked("b", at=(1, 0)), with_context, garbage]
     prepared, left = rig.preparer.prepare(records, frozenset({0}))
     assert names(prepared) == ["b", "c"]
-    assert [settled.outcome for settled in prepared.settled] == ["retried", "dead_letter"]
+    assert [outcome.outcome for outcome in prepared.outcomes] == ["retried", "dead_letter"]
     assert left == []
     assert "in time" in rig.retry(asked(), behind=frozenset({0})).detail
 
 
 def test_a_chunk_takes_no_further_question_once_it_has_its_windows_and_order_is_kept() -> None:
-    rig = Rig(max_windows=3)
+    rig = PrepareRig(max_windows=3)
     records = [asked(f"q{number}", at=(0, number)) for number in range(5)]
-    one = rig.preparer.prepare(records[:1])[0].windows
-    assert one == 1
+    assert rig.preparer.prepare(records[:1])[0].windows == 1
     records.insert(1, replace(asked(at=(0, 9)), value=b"{"))
     prepared, left = rig.preparer.prepare(records)
     assert prepared.records == tuple(records[:4])
     assert left == records[4:]
     assert names(prepared) == ["q0", "q1", "q2"]
-    assert len(prepared.settled) == 1
+    assert len(prepared.outcomes) == 1
 
 
 def test_a_single_question_goes_even_when_it_alone_has_more_windows_than_a_chunk() -> None:
-    rig = Rig(max_windows=1)
-    rig.shelf.texts[0, "d"] = TEXT * 20
+    rig = PrepareRig(max_windows=1)
+    rig.documents.texts[0, "d"] = TEXT * 20
     prepared, left = rig.preparer.prepare([asked("a"), asked("b")])
     assert names(prepared) == ["a"]
     assert len(left) == 1
     assert prepared.windows > 1
 
 
-def test_a_chunk_of_long_texts_is_cut_before_they_are_tokenized(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chunk_of_long_texts_is_cut_before_they_are_tokenized(
+    rig: PrepareRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(prepare, "_CHUNK_CHARS", 100)
     for number in range(5):
-        rig.shelf.texts[0, f"d{number}"] = f"{TEXT} {number}"
+        rig.documents.texts[0, f"d{number}"] = f"{TEXT} {number}"
     records = [asked(f"q{number}", f"d{number}") for number in range(5)]
     prepared, left = rig.preparer.prepare(records)
     assert names(prepared) == ["q0", "q1", "q2"]
@@ -204,38 +207,38 @@ def test_a_chunk_of_long_texts_is_cut_before_they_are_tokenized(rig: Rig, monkey
     assert left == records[3:]
 
 
-def test_questions_about_one_long_text_stay_together(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_questions_about_one_long_text_stay_together(rig: PrepareRig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prepare, "_CHUNK_CHARS", 60)
     assert len(rig.preparer.prepare([asked(f"q{number}") for number in range(5)])[0].planned) == 5
 
 
-def test_lookups_that_take_long_end_the_chunk_and_not_the_membership(rig: Rig) -> None:
-    rig.shelf.seconds = 3.0
+def test_lookups_that_take_long_end_the_chunk_and_not_the_membership(rig: PrepareRig) -> None:
+    rig.documents.seconds = 3.0
     records = [asked(f"q{number}") for number in range(5)]
     prepared, left = rig.preparer.prepare(records)
     assert names(prepared) == ["q0", "q1"]
     assert left == records[2:]
 
 
-def test_a_lookup_that_takes_longer_than_a_chunk_may_still_settles_one_record(rig: Rig) -> None:
-    rig.shelf.seconds = 60.0
+def test_a_lookup_that_takes_longer_than_a_chunk_may_still_settles_one_record(rig: PrepareRig) -> None:
+    rig.documents.seconds = 60.0
     prepared, left = rig.preparer.prepare([asked("a"), asked("b")])
     assert names(prepared) == ["a"]
     assert len(left) == 1
 
 
-def test_a_text_that_breaks_the_tokenizer_is_a_dead_letter_and_its_neighbours_are_planned(rig: Rig) -> None:
-    rig.shelf.texts[0, "e"] = "this is unbearable"
+def test_a_text_that_breaks_the_tokenizer_is_a_dead_letter_and_its_neighbours_are_planned(rig: PrepareRig) -> None:
+    rig.documents.texts[0, "e"] = "this is unbearable"
     bad = asked("bad", "e")
     prepared, _ = rig.preparer.prepare([asked("a"), bad, asked("b")])
     assert names(prepared) == ["a", "b"]
-    letter = from_headers(prepared.settled[0].outgoing.headers)
+    letter = from_headers(prepared.outcomes[0].outgoing.headers)
     assert (letter.reason, letter.stage) == (Reason.INFERENCE_FAILED, Stage.PREPARE)
     assert "unbearable" not in letter.detail
 
 
-def test_every_record_comes_out_once_planned_or_settled(rig: Rig) -> None:
+def test_every_record_comes_out_once_planned_or_settled(rig: PrepareRig) -> None:
     records = [asked("a"), asked("b", "missing"), replace(asked("c"), value=b""), asked("d"), asked("e", "nowhere")]
     prepared, left = rig.preparer.prepare(records)
-    assert len(prepared.planned) + len(prepared.settled) == len(prepared.records) == 5
+    assert len(prepared.planned) + len(prepared.outcomes) == len(prepared.records) == 5
     assert left == []

@@ -11,7 +11,7 @@ import pytest
 from spanstream.consumer.broker.protocols import Outgoing, Partition
 from spanstream.consumer.errors import Retryable, Stop
 from tests.support.memory.fake_time import FakeClock
-from tests.support.memory.memory_stream import GROUP, TOPICS, Member, MemoryStream, quick_retries
+from tests.support.memory.memory_stream import GROUP, TOPICS, MemoryStream, StreamMember, quick_retries
 from tests.support.memory.turns import ONE, TEXT, ZERO, ask, forget_faults, once, two_documents
 
 
@@ -47,7 +47,7 @@ def test_stopping_while_publishing_fails_ends_in_time_and_publishes_nothing_late
     assert once(stream, "a")
 
 
-def run(stream: MemoryStream, member: Member, *, at_once: bool = True) -> float:
+def run(stream: MemoryStream, member: StreamMember, *, at_once: bool = True) -> float:
     """`run --once`, to its end; how long it took by the clock."""
     started = stream.clock.now
     stream.members.remove(member)

@@ -7,7 +7,7 @@ import pytest
 from spanstream.consumer.broker.protocols import Partition
 from spanstream.consumer.errors import CircuitOpen, Fenced, Retryable
 from spanstream.consumer.settings import CircuitSettings
-from tests.support.memory.memory_stream import GROUP, TOPICS, Member, MemoryStream
+from tests.support.memory.memory_stream import GROUP, TOPICS, MemoryStream, StreamMember
 from tests.support.memory.turns import ONE, TEXT, ZERO, ask, forget_faults, join, once, turns_in, two_documents
 
 
@@ -26,7 +26,7 @@ def test_a_rebalance_finishes_what_has_begun(stream: MemoryStream) -> None:
     assert once(stream, "a b")
 
 
-def begun_in_both_partitions(stream: MemoryStream) -> Member:
+def begun_in_both_partitions(stream: MemoryStream) -> StreamMember:
     member = stream.start(drain_seconds=1.0)
     stream.until(lambda: not member.health.waiting_for)
     ask(stream, "a", "b")

@@ -16,7 +16,7 @@ from spanstream.consumer.logs import configure_logs
 from spanstream.consumer.settings import LogSettings
 from tests.support.memory.memory_stream import MemoryStream
 
-SECRET = "zanzibar"  # noqa: S105 - a word of a document
+SECRET = "zanzibar"  # noqa: S105  a word of a document
 
 
 class Terminal(io.StringIO):

@@ -15,12 +15,12 @@ from spanstream.consumer.errors import Stop
 from spanstream.consumer.settings import Settings, load_settings
 from spanstream.models.defaults import DEFAULT_ARTIFACT
 
-SECRET = "hunter2-very-secret"  # noqa: S105 - made up
+SECRET = "hunter2-very-secret"  # noqa: S105  made up
 
 
 @pytest.fixture(autouse=True)
 def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    import os  # noqa: PLC0415 - only to clear it
+    import os  # noqa: PLC0415  only to clear it
 
     for name in list(os.environ):
         if name.upper().startswith("SPANSTREAM_"):

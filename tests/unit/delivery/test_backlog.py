@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanstream.consumer.broker.protocols import Partition, Record
+from spanstream.consumer.answering.question_record import QuestionRecord
+from spanstream.consumer.broker.protocols import Partition
 from spanstream.consumer.delivery.backlog import Backlog
 from tests.support.events.asked import TOPICS, asked, retried
 from tests.support.memory.fake_time import FakeClock
@@ -22,26 +23,32 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def backlog(clock: FakeClock) -> Backlog:
+def backlog(clock: FakeClock) -> Backlog[QuestionRecord]:
     return make(clock)
 
 
-def make(clock: FakeClock, *, max_records: int = 10, max_bytes: int = 10_000) -> Backlog:
-    return Backlog(TOPICS.retries, max_records=max_records, max_bytes=max_bytes, max_wait_seconds=60.0, clock=clock)
+def make(clock: FakeClock, *, max_records: int = 10, max_bytes: int = 10_000) -> Backlog[QuestionRecord]:
+    return Backlog(
+        due_ms=lambda record: record.due_ms if record.partition.topic == TOPICS.retries else None,
+        max_records=max_records,
+        max_bytes=max_bytes,
+        max_wait_seconds=60.0,
+        clock=clock,
+    )
 
 
-def due_in(clock: FakeClock, seconds: float, offset: int) -> Record:
+def due_in(clock: FakeClock, seconds: float, offset: int) -> QuestionRecord:
     return retried(clock.now_ms() + round(seconds * 1000), at=(0, offset))
 
 
-def test_records_leave_in_the_order_they_came(backlog: Backlog) -> None:
+def test_records_leave_in_the_order_they_came(backlog: Backlog[QuestionRecord]) -> None:
     records = [asked(at=(number % 2, number)) for number in range(5)]
     backlog.add(records)
     assert backlog.take(3) + backlog.take(3) == records
     assert len(backlog) == 0
 
 
-def test_a_retry_cannot_be_taken_before_it_is_due(backlog: Backlog, clock: FakeClock) -> None:
+def test_a_retry_cannot_be_taken_before_it_is_due(backlog: Backlog[QuestionRecord], clock: FakeClock) -> None:
     later, question = due_in(clock, 5.0, 0), asked()
     backlog.add([later, question])
     assert backlog.take(10) == [question]
@@ -53,28 +60,30 @@ def test_a_retry_cannot_be_taken_before_it_is_due(backlog: Backlog, clock: FakeC
 
 
 def test_a_retry_that_says_it_is_due_next_year_holds_nothing_up_for_longer_than_the_delay(
-    backlog: Backlog, clock: FakeClock
+    backlog: Backlog[QuestionRecord], clock: FakeClock
 ) -> None:
     backlog.add([due_in(clock, 3e7, 0), due_in(clock, 1.0, 1)])
     clock.sleep(61.0)
     assert [record.offset for record in backlog.take(10)] == [0, 1]
 
 
-def test_a_retry_without_readable_headers_is_due_at_once(backlog: Backlog) -> None:
+def test_a_retry_without_readable_headers_is_due_at_once(backlog: Backlog[QuestionRecord]) -> None:
     bad = asked(topic=TOPICS.retries, headers=(("retry.attempt", b"many"),))
     none = asked(topic=TOPICS.retries, at=(0, 1))
     backlog.add([bad, none])
     assert backlog.take(10) == [bad, none]
 
 
-def test_what_is_given_back_is_taken_first_again(backlog: Backlog) -> None:
+def test_what_is_given_back_is_taken_first_again(backlog: Backlog[QuestionRecord]) -> None:
     backlog.add(asked(at=(0, offset)) for offset in range(4))
     taken = backlog.take(3)
     backlog.give_back(taken)
     assert [record.offset for record in backlog.take(10)] == [0, 1, 2, 3]
 
 
-def test_dropped_partitions_leave_nothing_behind_ready_or_waiting(backlog: Backlog, clock: FakeClock) -> None:
+def test_dropped_partitions_leave_nothing_behind_ready_or_waiting(
+    backlog: Backlog[QuestionRecord], clock: FakeClock
+) -> None:
     kept = asked(at=(1, 0))
     backlog.add([asked(), kept, due_in(clock, 5.0, 3)])
     backlog.drop(frozenset({QUESTIONS, RETRIES}))
@@ -84,7 +93,9 @@ def test_dropped_partitions_leave_nothing_behind_ready_or_waiting(backlog: Backl
     assert len(backlog) == 0
 
 
-def test_what_turned_out_to_be_committed_is_dropped_ready_or_waiting(backlog: Backlog, clock: FakeClock) -> None:
+def test_what_turned_out_to_be_committed_is_dropped_ready_or_waiting(
+    backlog: Backlog[QuestionRecord], clock: FakeClock
+) -> None:
     backlog.add([asked(at=(0, 3)), asked(at=(0, 4)), asked(at=(1, 0)), due_in(clock, 5.0, 8), due_in(clock, 5.0, 9)])
     backlog.drop_before({QUESTIONS: 4, Partition(TOPICS.questions, 1): None, RETRIES: 9})
     clock.sleep(6.0)
@@ -92,7 +103,9 @@ def test_what_turned_out_to_be_committed_is_dropped_ready_or_waiting(backlog: Ba
     assert places == [(TOPICS.questions, 4), (TOPICS.questions, 0), (TOPICS.retries, 9)]
 
 
-def test_partitions_are_those_of_ready_and_of_waiting_records(backlog: Backlog, clock: FakeClock) -> None:
+def test_partitions_are_those_of_ready_and_of_waiting_records(
+    backlog: Backlog[QuestionRecord], clock: FakeClock
+) -> None:
     backlog.add([asked(), due_in(clock, 5.0, 0)])
     assert backlog.partitions == {QUESTIONS, RETRIES}
     backlog.take(10)

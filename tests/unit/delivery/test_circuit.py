@@ -16,44 +16,44 @@ def circuit() -> Circuit:
 
 
 def test_nothing_is_judged_before_there_are_enough_records() -> None:
-    circuit().judge([BAD] * 3)
+    circuit().observe([BAD] * 3)
 
 
 def test_more_than_the_share_of_poison_opens_it_and_exactly_the_share_does_not() -> None:
-    one = circuit()
-    one.judge([BAD, BAD, None, None])
+    breaker = circuit()
+    breaker.observe([BAD, BAD, None, None])
     with pytest.raises(CircuitOpen, match="3 of the latest 5 records failed, mostly with undecodable"):
-        one.judge([BAD])
+        breaker.observe([BAD])
 
 
 def test_only_the_latest_records_count() -> None:
-    one = circuit()
-    one.judge([None] * 100)
-    one.judge([BAD] * 5)
+    breaker = circuit()
+    breaker.observe([None] * 100)
+    breaker.observe([BAD] * 5)
     with pytest.raises(CircuitOpen, match="6 of the latest 10"):
-        one.judge([BAD])
+        breaker.observe([BAD])
 
 
 def test_poison_that_is_long_ago_is_forgotten() -> None:
-    one = circuit()
-    one.judge([BAD, None] * 5)
-    one.judge([None] * 10)
-    one.judge([BAD] * 5)
+    breaker = circuit()
+    breaker.observe([BAD, None] * 5)
+    breaker.observe([None] * 10)
+    breaker.observe([BAD] * 5)
 
 
 @pytest.mark.parametrize("reason", [Reason.DOCUMENT_MISSING, Reason.DOCUMENT_CHANGED])
 def test_a_missing_or_changed_document_is_no_poison(reason: Reason) -> None:
-    circuit().judge([reason] * 50)
+    circuit().observe([reason] * 50)
 
 
 @pytest.mark.parametrize("reason", sorted(set(Reason) - {Reason.DOCUMENT_MISSING, Reason.DOCUMENT_CHANGED}))
 def test_every_other_reason_is(reason: Reason) -> None:
     with pytest.raises(CircuitOpen, match=reason):
-        circuit().judge([reason] * 4)
+        circuit().observe([reason] * 4)
 
 
 def test_a_share_of_one_never_opens() -> None:
-    Circuit(window=10, min_records=1, max_share=1.0).judge([BAD] * 100)
+    Circuit(window=10, min_records=1, max_share=1.0).observe([BAD] * 100)
 
 
 def test_an_open_circuit_stops_the_program() -> None:

@@ -48,7 +48,7 @@ def update(ownership: Ownership, *behind: Partition, full: Iterable[str] = ()) -
 
 
 def test_nothing_is_fetched_before_it_is_known_where_the_documents_end(ownership: Ownership, pauses: Pauses) -> None:
-    ownership.assigned([D0, Q0, R0])
+    ownership.add([D0, Q0, R0])
     assert ownership.to_load == {D0}
     update(ownership)
     assert pauses.paused == {D0, Q0, R0}
@@ -56,8 +56,8 @@ def test_nothing_is_fetched_before_it_is_known_where_the_documents_end(ownership
 
 
 def test_questions_and_retries_are_fetched_once_their_documents_are_read(ownership: Ownership, pauses: Pauses) -> None:
-    ownership.assigned([D0, Q0, R0, D1, Q1, R1])
-    ownership.loading({D0: 5, D1: 7})
+    ownership.add([D0, Q0, R0, D1, Q1, R1])
+    ownership.begin_loading({D0: 5, D1: 7})
     assert ownership.ends_to_load == {D0: 5, D1: 7}
     assert not ownership.to_load
     update(ownership, D1)
@@ -70,23 +70,23 @@ def test_questions_and_retries_are_fetched_once_their_documents_are_read(ownersh
 
 
 def test_documents_that_fall_behind_later_stop_no_fetching(ownership: Ownership, pauses: Pauses) -> None:
-    ownership.assigned([D0, Q0])
-    ownership.loading({D0: 5})
+    ownership.add([D0, Q0])
+    ownership.begin_loading({D0: 5})
     update(ownership)
     update(ownership, D0)
     assert pauses.paused == {D0}
 
 
 def test_questions_whose_documents_partition_is_not_owned_are_not_fetched(ownership: Ownership, pauses: Pauses) -> None:
-    ownership.assigned([Q1])
+    ownership.add([Q1])
     update(ownership)
     assert pauses.paused == {Q1}
     assert not ownership.is_ready
 
 
 def test_a_full_topic_is_paused_and_the_other_goes_on(ownership: Ownership, pauses: Pauses) -> None:
-    ownership.assigned([D0, Q0, R0])
-    ownership.loading({D0: 0})
+    ownership.add([D0, Q0, R0])
+    ownership.begin_loading({D0: 0})
     update(ownership, full=[TOPICS.retries])
     assert pauses.paused == {D0, R0}
     update(ownership, full=[TOPICS.retries, TOPICS.questions])
@@ -96,22 +96,22 @@ def test_a_full_topic_is_paused_and_the_other_goes_on(ownership: Ownership, paus
 
 
 def test_what_is_removed_and_comes_back_is_loaded_anew(ownership: Ownership, pauses: Pauses) -> None:
-    ownership.assigned([D0, Q0])
-    ownership.loading({D0: 0})
+    ownership.add([D0, Q0])
+    ownership.begin_loading({D0: 0})
     update(ownership)
-    ownership.removed([D0, Q0])
-    assert not ownership.asked
+    ownership.remove([D0, Q0])
+    assert not ownership.consumed
     assert not ownership.is_ready
     pauses.paused.clear()  # a pause does not outlive the assignment
-    ownership.assigned([D0, Q0])
+    ownership.add([D0, Q0])
     update(ownership)
     assert pauses.paused == {D0, Q0}
     assert ownership.to_load == {D0}
 
 
 def test_after_a_doubt_everything_owned_is_loaded_anew(ownership: Ownership, pauses: Pauses) -> None:
-    ownership.assigned([D0, Q0, R0])
-    ownership.loading({D0: 0})
+    ownership.add([D0, Q0, R0])
+    ownership.begin_loading({D0: 0})
     update(ownership)
     ownership.reload()
     assert ownership.to_load == {D0}
@@ -125,7 +125,7 @@ def test_a_member_that_owns_nothing_is_not_ready(ownership: Ownership) -> None:
     assert not ownership.to_load
 
 
-def test_asked_and_documents_are_told_apart_by_their_topic(ownership: Ownership) -> None:
-    ownership.assigned([D0, Q0, R0])
-    assert ownership.asked == {Q0, R0}
+def test_consumed_and_followed_partitions_are_told_apart_by_their_topic(ownership: Ownership) -> None:
+    ownership.add([D0, Q0, R0])
+    assert ownership.consumed == {Q0, R0}
     assert ownership.followed == {D0}

@@ -62,7 +62,7 @@ def test_what_did_not_answer_once_is_not_asked_again() -> None:
 def test_a_refusal_of_one_thing_leaves_the_others_to_be_looked_at() -> None:
     checks = [
         Check("Kafka", lambda: ok("Kafka", ""), ""),
-        Check("topics", raising(Stop("refused; grant Read")), "", depends_on="Kafka"),
+        Check("topics", raising(Stop("refused", hint="grant Read")), "", depends_on="Kafka"),
         Check("group", lambda: ok("group", ""), "", depends_on="Kafka"),
     ]
     findings = list(examine(checks))

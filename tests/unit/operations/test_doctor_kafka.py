@@ -167,7 +167,7 @@ def test_a_dead_kafka_is_asked_one_question_only() -> None:
 
 
 def test_a_refused_login_points_to_the_client_properties() -> None:
-    down = FakeKafka(error=Stop("Kafka refused the connection: wrong; check the user")).examined()[0]
+    down = FakeKafka(error=Stop("Kafka refused the connection: wrong", hint="check the user")).examined()[0]
     assert down.level is Level.FAILED
     assert "SPANSTREAM_KAFKA__CLIENT" in down.advice
 
@@ -210,7 +210,7 @@ def test_a_coordinator_that_does_not_answer_is_a_failure_but_leaves_the_rest_to_
 
 def test_a_refusal_beside_an_id_of_the_settings_is_only_a_warning() -> None:
     def refuse() -> None:
-        raise Stop("refused; grant this user Write on the transactional id")
+        raise Stop("refused", hint="grant this user Write on the transactional id")
 
     assert transactions(refuse, KafkaSettings()).level is Level.FAILED
     assert transactions(refuse, KafkaSettings(transactional_id="mine")).level is Level.WARNING

@@ -97,7 +97,7 @@ def test_every_line_is_published_but_the_wrong_ones_which_are_told_by_number() -
     sent = Sent()
     assert publish_lines(lines, as_document, sent, refused.append) == 2
     assert [record.key for record in sent.calls[0]] == [b"a", b"b"]
-    assert [(one.line, one.error.reason) for one in refused] == [(3, Reason.UNDECODABLE)]
+    assert [(line.number, line.error.reason) for line in refused] == [(3, Reason.UNDECODABLE)]
 
 
 def test_many_lines_go_in_batches_in_their_order() -> None:

@@ -70,7 +70,9 @@ def test_other_programs_answers_and_dead_letters_are_passed_over(stream: MemoryT
     member.turn(30)
     stream.answer_all()
     stream.until(lambda: bool(stream.triages()))
-    ends = {log.partition: log.end for topic in TOPICS.triaged[:3] for log in stream.broker.topic(topic).logs}
+    ends = {
+        log.partition: log.end for topic in TOPICS.consumed_by_triage[:3] for log in stream.broker.topic(topic).logs
+    }
     stream.until(lambda: all(stream.broker.committed(GROUP).get(place, 0) == end for place, end in ends.items() if end))
 
 

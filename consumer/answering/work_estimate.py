@@ -11,8 +11,8 @@ from __future__ import annotations
 from spanstream.models.inference.recent_average import RecentAverage
 
 
-class WorkWaiting:
-    """Estimates seconds of work from what was prepared lately. For one thread."""
+class WorkEstimate:
+    """Estimates seconds of work from the chunks prepared lately. For one thread."""
 
     def __init__(self) -> None:
         self._windows_per_record = RecentAverage()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanstream.consumer.answering.work import WorkWaiting
+from spanstream.consumer.answering.work_estimate import WorkEstimate
 from tests.support.memory.memory_stream import quick_retries
 from tests.support.memory.turns import ask, two_documents
 
@@ -18,7 +18,7 @@ rates = st.floats(0.1, 10_000)
 def test_it_is_the_windows_there_are_and_will_be_by_the_rate(
     records: int, windows: int, ready: int, pending: int, rate: float
 ) -> None:
-    work = WorkWaiting()
+    work = WorkEstimate()
     work.prepared(records, windows)
     seconds = work.seconds(records_ready=ready, windows_pending=pending, windows_per_second=rate)
     assert seconds * rate == pytest.approx(pending + ready * windows / records)
@@ -26,15 +26,15 @@ def test_it_is_the_windows_there_are_and_will_be_by_the_rate(
 
 @pytest.mark.parametrize("rate", [None, 0.0])
 def test_without_a_rate_it_claims_nothing(rate: float | None) -> None:
-    assert WorkWaiting().seconds(records_ready=9, windows_pending=9, windows_per_second=rate) == 0.0
+    assert WorkEstimate().seconds(records_ready=9, windows_pending=9, windows_per_second=rate) == 0.0
 
 
 def test_before_anything_was_prepared_a_record_counts_as_one_window() -> None:
-    assert WorkWaiting().seconds(records_ready=8, windows_pending=0, windows_per_second=4.0) == 2.0
+    assert WorkEstimate().seconds(records_ready=8, windows_pending=0, windows_per_second=4.0) == 2.0
 
 
 def test_windows_a_record_follow_the_stream() -> None:
-    work = WorkWaiting()
+    work = WorkEstimate()
     for _ in range(50):
         work.prepared(64, 64)
     assert work.windows_per_record == 1.0

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from spanstream.consumer.answering.commits import Commits
+from spanstream.consumer.answering.committer import Committer
 from spanstream.consumer.answering.documents import BadDocument, DocumentProgress
 from spanstream.consumer.answering.outcomes import Outcomes, RecordOutcome
+from spanstream.consumer.answering.question_record import QuestionRecord
 from spanstream.consumer.answering.report import Reporter
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
 from spanstream.consumer.delivery.circuit import Circuit
@@ -30,7 +31,7 @@ NONE = DocumentProgress((), {})
 
 @dataclass
 class Publications:
-    """A publisher that remembers, and fails when it is told to."""
+    """A publisher that remembers, and fails when it is committed_progress to."""
 
     done: list[tuple[tuple[Outgoing, ...], dict[Partition, int]]] = field(default_factory=list)
     tried: int = 0
@@ -48,44 +49,44 @@ class Publications:
 
 
 @dataclass
-class Followed:
+class DocumentsWithProgress:
     """Documents of which only the progress counts."""
 
     now: DocumentProgress = NONE
-    told: list[DocumentProgress] = field(default_factory=list)
+    committed_progress: list[DocumentProgress] = field(default_factory=list)
 
     def progress(self) -> DocumentProgress:
         return self.now
 
     def committed(self, progress: DocumentProgress) -> None:
-        self.told.append(progress)
+        self.committed_progress.append(progress)
         self.now = NONE
 
 
-class Rig:
+class CommitterRig:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.publisher = Publications()
-        self.documents = Followed()
+        self.documents = DocumentsWithProgress()
         self.metrics = Metrics()
         self.outcomes = Outcomes(TOPICS, RetrySettings(), MANIFEST, source="s", clock=self.clock)
         documents: Any = self.documents
-        unobserved: Any = None
-        self.commits = Commits(
+        no_figures: Any = None
+        self.committer = Committer(
             self.publisher,
             documents,
             self.outcomes,
             circuit=Circuit(window=10, min_records=4, max_share=0.5),
-            reporter=Reporter(self.metrics, unobserved, self.clock),
+            reporter=Reporter(self.metrics, no_figures, self.clock),
             clock=self.clock,
         )
 
-    def settled(self, record: Record, reason: Reason = Reason.DOCUMENT_MISSING) -> RecordOutcome:
+    def outcome(self, record: QuestionRecord, reason: Reason = Reason.DOCUMENT_MISSING) -> RecordOutcome:
         return self.outcomes.dead_letter(record, reason, "no", Stage.RESOLVE)
 
-    def publish(self, *records: Record) -> bool:
-        attempt = self.commits.attempt(records, [self.settled(record) for record in records])
-        return self.commits.publish(attempt)
+    def publish(self, *records: QuestionRecord) -> bool:
+        commit = self.committer.commit_of(records, [self.outcome(record) for record in records])
+        return self.committer.publish(commit)
 
     def bad_document(self, offset: int) -> DocumentProgress:
         record = Record(D0, offset, b"d", b"{}")
@@ -97,18 +98,18 @@ class Rig:
 
 
 @pytest.fixture
-def rig() -> Rig:
-    return Rig()
+def rig() -> CommitterRig:
+    return CommitterRig()
 
 
-def test_a_chunk_commits_behind_the_last_record_of_each_partition(rig: Rig) -> None:
+def test_a_chunk_commits_behind_the_last_record_of_each_partition(rig: CommitterRig) -> None:
     assert rig.publish(asked(at=(0, 4)), asked(at=(1, 9)), asked(at=(0, 5)))
     ((outgoing, offsets),) = rig.publisher.done
     assert len(outgoing) == 3
     assert offsets == {Q0: 6, Q1: 10}
 
 
-def test_progress_of_the_documents_goes_with_the_chunk(rig: Rig) -> None:
+def test_progress_of_the_documents_goes_with_the_chunk(rig: CommitterRig) -> None:
     rig.documents.now = progress = rig.bad_document(7)
     assert rig.publish(asked())
     ((outgoing, offsets),) = rig.publisher.done
@@ -120,157 +121,157 @@ def test_progress_of_the_documents_goes_with_the_chunk(rig: Rig) -> None:
         TOPICS.documents,
         7,
     )
-    assert rig.documents.told == [progress]
+    assert rig.documents.committed_progress == [progress]
 
 
-def test_what_failed_is_tried_again_as_it_was_after_a_pause(rig: Rig) -> None:
+def test_what_failed_is_tried_again_as_it_was_after_a_pause(rig: CommitterRig) -> None:
     rig.documents.now = rig.bad_document(7)
-    attempt = rig.commits.attempt([asked()], [rig.settled(asked())])
+    commit = rig.committer.commit_of([asked()], [rig.outcome(asked())])
     rig.publisher.errors = [Retryable("busy")]
-    assert not rig.commits.publish(attempt)
-    assert rig.documents.told == []
-    assert [rig.commits.may_publish] == [False]
+    assert not rig.committer.publish(commit)
+    assert rig.documents.committed_progress == []
+    assert [rig.committer.may_publish] == [False]
     assert rig.failures("retryable") == 1
     rig.clock.sleep(0.5)
-    assert [rig.commits.may_publish] == [True]
+    assert [rig.committer.may_publish] == [True]
     rig.documents.now = rig.bad_document(8)
-    assert rig.commits.publish(attempt)
-    assert rig.publisher.done == [(attempt.outgoing, dict(attempt.offsets))]
+    assert rig.committer.publish(commit)
+    assert rig.publisher.done == [(commit.outgoing, dict(commit.offsets))]
 
 
-def test_fenced_is_for_the_caller_and_stop_for_the_program(rig: Rig) -> None:
+def test_fenced_is_for_the_caller_and_stop_for_the_program(rig: CommitterRig) -> None:
     rig.publisher.errors = [Fenced("gone"), Stop("refused")]
     with pytest.raises(Fenced):
         rig.publish(asked())
     assert rig.failures("fenced") == 1
-    assert rig.documents.told == []
+    assert rig.documents.committed_progress == []
     with pytest.raises(Stop):
         rig.publish(asked())
 
 
-def test_poison_opens_the_circuit_before_anything_is_published(rig: Rig) -> None:
+def test_poison_opens_the_circuit_before_anything_is_published(rig: CommitterRig) -> None:
     records = [asked(at=(0, offset)) for offset in range(4)]
     with pytest.raises(CircuitOpen):
-        rig.commits.attempt(records, [rig.settled(record, Reason.UNDECODABLE) for record in records])
+        rig.committer.commit_of(records, [rig.outcome(record, Reason.UNDECODABLE) for record in records])
     assert rig.publisher.tried == 0
 
 
-def test_repeating_an_attempt_is_not_judged_again(rig: Rig) -> None:
+def test_repeating_a_commit_is_not_counted_again(rig: CommitterRig) -> None:
     records = [asked(at=(0, offset)) for offset in range(3)]
-    attempt = rig.commits.attempt(records, [rig.settled(record, Reason.UNDECODABLE) for record in records])
+    commit = rig.committer.commit_of(records, [rig.outcome(record, Reason.UNDECODABLE) for record in records])
     rig.publisher.errors = [Retryable("busy")] * 3
-    assert [rig.commits.publish(attempt) for _ in range(4)] == [False, False, False, True]
+    assert [rig.committer.publish(commit) for _ in range(4)] == [False, False, False, True]
 
 
-def test_progress_alone_is_committed_now_and_then(rig: Rig) -> None:
-    rig.commits.start_from({Q0: 5})
+def test_progress_alone_is_committed_now_and_then(rig: CommitterRig) -> None:
+    rig.committer.start_from({Q0: 5})
     rig.documents.now = DocumentProgress((), {D0: 3})
-    rig.commits.publish_progress({})
+    rig.committer.publish_progress({})
     assert rig.publisher.done == [((), {D0: 3})]
     rig.documents.now = DocumentProgress((), {D0: 4})
-    rig.commits.publish_progress({})
+    rig.committer.publish_progress({})
     assert len(rig.publisher.done) == 1
     rig.clock.sleep(1.0)
-    rig.commits.publish_progress({})
+    rig.committer.publish_progress({})
     assert rig.publisher.done[1:] == [((), {D0: 4})]
 
 
-def test_progress_is_committed_at_once_where_that_is_wanted(rig: Rig) -> None:
-    rig.commits.publish_progress({})
+def test_progress_is_committed_at_once_where_that_is_wanted(rig: CommitterRig) -> None:
+    rig.committer.publish_progress({})
     rig.documents.now = rig.bad_document(1)
-    rig.commits.publish_progress({}, at_once=True)
+    rig.committer.publish_progress({}, at_once=True)
     assert len(rig.publisher.done) == 1
 
 
-def test_where_nothing_is_new_nothing_is_published(rig: Rig) -> None:
-    rig.commits.start_from({Q0: 5, Q1: None})
-    rig.commits.publish_progress({Q0: 5, Q1: 0})
+def test_where_nothing_is_new_nothing_is_published(rig: CommitterRig) -> None:
+    rig.committer.start_from({Q0: 5, Q1: None})
+    rig.committer.publish_progress({Q0: 5, Q1: 0})
     assert rig.publisher.tried == 0
 
 
-def test_positions_past_transaction_markers_are_committed_once(rig: Rig) -> None:
-    rig.commits.start_from({Q0: 5, Q1: None})
-    rig.commits.publish_progress({Q0: 6, Q1: 3})
+def test_positions_past_transaction_markers_are_committed_once(rig: CommitterRig) -> None:
+    rig.committer.start_from({Q0: 5, Q1: None})
+    rig.committer.publish_progress({Q0: 6, Q1: 3})
     assert rig.publisher.done == [((), {Q0: 6, Q1: 3})]
     rig.clock.sleep(2.0)
-    rig.commits.publish_progress({Q0: 6, Q1: 3})
+    rig.committer.publish_progress({Q0: 6, Q1: 3})
     assert len(rig.publisher.done) == 1
 
 
-def test_positions_of_partitions_of_which_nothing_is_known_are_left_alone(rig: Rig) -> None:
-    rig.commits.publish_progress({Q0: 6})
+def test_positions_of_partitions_of_which_nothing_is_known_are_left_alone(rig: CommitterRig) -> None:
+    rig.committer.publish_progress({Q0: 6})
     assert rig.publisher.tried == 0
 
 
-def test_progress_that_failed_is_repeated_as_it_was(rig: Rig) -> None:
-    rig.commits.start_from({Q0: 5})
+def test_progress_that_failed_is_repeated_as_it_was(rig: CommitterRig) -> None:
+    rig.committer.start_from({Q0: 5})
     rig.publisher.errors = [Retryable("busy")]
-    rig.commits.publish_progress({Q0: 6})
+    rig.committer.publish_progress({Q0: 6})
     rig.clock.sleep(1.0)
     rig.documents.now = DocumentProgress((), {D0: 3})
-    rig.commits.publish_progress({Q0: 7})
+    rig.committer.publish_progress({Q0: 7})
     assert rig.publisher.done == [((), {Q0: 6})]
 
 
-def test_unfinished_progress_comes_before_the_next_chunk_for_it_would_take_its_commit_back(rig: Rig) -> None:
-    rig.commits.start_from({Q0: 5})
+def test_unfinished_progress_comes_before_the_next_chunk_for_it_would_take_its_commit_back(rig: CommitterRig) -> None:
+    rig.committer.start_from({Q0: 5})
     rig.documents.now = rig.bad_document(7)
     rig.publisher.errors = [Retryable("the outcome is not known"), Retryable("still")]
-    rig.commits.publish_progress({Q0: 6})
+    rig.committer.publish_progress({Q0: 6})
     rig.clock.sleep(1.0)
-    assert not rig.commits.finish_progress()
-    assert rig.commits.finish_progress()
+    assert not rig.committer.finish_progress()
+    assert rig.committer.finish_progress()
     assert rig.publish(asked(at=(0, 6)))
     assert [offsets for _, offsets in rig.publisher.done] == [{Q0: 6, D0: 8}, {Q0: 7}]
     assert [len(outgoing) for outgoing, _ in rig.publisher.done] == [1, 1]
     rig.clock.sleep(1.0)
-    rig.commits.publish_progress({Q0: 7})
+    rig.committer.publish_progress({Q0: 7})
     assert len(rig.publisher.done) == 2
 
 
-def test_fenced_progress_is_given_up_and_made_anew(rig: Rig) -> None:
+def test_fenced_progress_is_given_up_and_made_anew(rig: CommitterRig) -> None:
     rig.documents.now = rig.bad_document(7)
     rig.publisher.errors = [Fenced("gone")]
     with pytest.raises(Fenced):
-        rig.commits.publish_progress({})
-    assert rig.commits.finish_progress()
+        rig.committer.publish_progress({})
+    assert rig.committer.finish_progress()
     rig.clock.sleep(1.0)
     rig.documents.now = DocumentProgress((), {})
-    rig.commits.publish_progress({})
+    rig.committer.publish_progress({})
     assert rig.publisher.tried == 1
 
 
-def test_partitions_that_leave_take_unfinished_progress_with_them_and_it_is_said_so(rig: Rig) -> None:
-    rig.commits.start_from({Q0: 5, Q1: 5})
-    assert not rig.commits.forget([Q1])
+def test_partitions_that_leave_take_unfinished_progress_with_them_and_it_is_said_so(rig: CommitterRig) -> None:
+    rig.committer.start_from({Q0: 5, Q1: 5})
+    assert not rig.committer.forget([Q1])
     rig.publisher.errors = [Retryable("busy")]
-    rig.commits.publish_progress({Q0: 6, Q1: 9})
-    assert rig.commits.forget([Q0])
+    rig.committer.publish_progress({Q0: 6, Q1: 9})
+    assert rig.committer.forget([Q0])
     rig.clock.sleep(2.0)
-    rig.commits.publish_progress({Q0: 6, Q1: 9})
+    rig.committer.publish_progress({Q0: 6, Q1: 9})
     assert rig.publisher.done == []
 
 
-def test_nothing_is_published_in_doubt(rig: Rig) -> None:
-    rig.commits.doubt()
-    assert not rig.commits.may_publish
+def test_nothing_is_published_in_doubt(rig: CommitterRig) -> None:
+    rig.committer.mark_in_doubt()
+    assert not rig.committer.may_publish
     rig.documents.now = rig.bad_document(1)
-    rig.commits.publish_progress({}, at_once=True)
+    rig.committer.publish_progress({}, at_once=True)
     assert rig.publisher.tried == 0
-    rig.commits.start_from({})
-    assert rig.commits.may_publish
+    rig.committer.start_from({})
+    assert rig.committer.may_publish
 
 
-def test_dead_letters_are_counted_when_they_are_committed(rig: Rig) -> None:
-    attempt = rig.commits.attempt([asked()], [rig.settled(asked())])
+def test_dead_letters_are_counted_when_they_are_committed(rig: CommitterRig) -> None:
+    commit = rig.committer.commit_of([asked()], [rig.outcome(asked())])
     rig.publisher.errors = [Retryable("busy")]
     sample, labels = "spanstream_dead_letters_total", {"reason": "document_missing"}
-    assert not rig.commits.publish(attempt)
+    assert not rig.committer.publish(commit)
     assert rig.metrics.registry.get_sample_value(sample, labels) is None
-    assert rig.commits.publish(attempt)
+    assert rig.committer.publish(commit)
     assert rig.metrics.registry.get_sample_value(sample, labels) == 1
 
 
-def test_closing_closes_the_publisher(rig: Rig) -> None:
-    rig.commits.close()
+def test_closing_closes_the_publisher(rig: CommitterRig) -> None:
+    rig.committer.close()
     assert rig.publisher.closed

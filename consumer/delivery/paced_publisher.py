@@ -1,7 +1,7 @@
-"""One attempt after the other at the publisher: what failed is repeated as it is, after a pause.
+"""Publishes, and pauses after a failure before the same is published again.
 
-A publisher that does not know the outcome of a commit has to be asked again for exactly the same. An attempt that is
-given up without knowing leaves its owner in doubt, until the group has said where it stands.
+A publisher that does not know the outcome of a commit has to be asked again for exactly the same. Where that is given
+up, the outcome stays in doubt until the group has said what it has committed.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _log = structlog.get_logger(__name__)
 _PAUSE_AFTER_FAILURE = 0.5
 
 
-class Attempts:
-    """Publishes, and says when it may be tried again.
+class PacedPublisher:
+    """Publishes through another publisher, and says when to try again.
 
     Args:
-        publisher: does it.
-        on_failure: told of every failure: `retryable` or `fenced`.
-        clock: paces what is tried again.
+        publisher: writes the records and commits the offsets.
+        on_failure: called after every failure with its kind, `retryable` or `fenced`.
+        clock: measures the pause after a failure.
     """
 
     def __init__(self, publisher: Publisher, on_failure: Callable[[str], None], clock: Clock) -> None:
@@ -34,7 +34,7 @@ class Attempts:
         self._on_failure = on_failure
         self._clock = clock
         self._not_before = 0.0
-        # Set where an attempt was given up of which it is not known if it was published.
+        # Set where publishing was given up while its outcome was not known.
         self.in_doubt = False
 
     @property
@@ -43,10 +43,13 @@ class Attempts:
         return not self.in_doubt and self._clock.monotonic() >= self._not_before
 
     def publish(self, outgoing: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> bool:
-        """Whether it is published; if not, try the same again once `may_publish`.
+        """Publishes records with their offsets.
+
+        Returns:
+            Whether it is done; if not, publish the same again once `may_publish`.
 
         Raises:
-            Fenced: it never will be; its records are to be given back.
+            Fenced: it never will be done; give the consumed records back.
             Stop: the broker refuses it for good.
         """
         try:
@@ -61,5 +64,5 @@ class Attempts:
         return True
 
     def close(self) -> None:
-        """Abort what is open."""
+        """Aborts what is open."""
         self._publisher.close()

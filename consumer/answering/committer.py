@@ -1,0 +1,171 @@
+"""Publishes records and commits the offsets that belong to them, in one transaction.
+
+A chunk's records and the progress made in the documents topic go together. A commit is made once and repeated as it
+is: a publisher that does not know the outcome of a commit has to be asked again for exactly the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from spanstream.consumer.answering.documents import DocumentProgress, Documents
+from spanstream.consumer.answering.outcomes import Outcomes, RecordOutcome
+from spanstream.consumer.answering.report import Reporter
+from spanstream.consumer.broker.protocols import Outgoing, Partition, Publisher, Record
+from spanstream.consumer.clock import Clock
+from spanstream.consumer.delivery.circuit import Circuit
+from spanstream.consumer.delivery.committed_offsets import CommittedOffsets
+from spanstream.consumer.delivery.paced_publisher import PacedPublisher
+from spanstream.consumer.errors import Fenced
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkCommit:
+    """The records to publish, and the offsets to commit with them."""
+
+    outgoing: tuple[Outgoing, ...]
+    offsets: Mapping[Partition, int]
+    progress: DocumentProgress
+
+
+class Committer:
+    """Publishes commits, and remembers what is committed.
+
+    Args:
+        publisher: writes the records and commits the offsets.
+        documents: their progress is committed along.
+        outcomes: makes the dead letters of bad documents.
+        circuit: opens when too many questions are poison.
+        reporter: told of every attempt.
+        clock: paces what is tried again.
+    """
+
+    def __init__(  # noqa: PLR0913  built in one place, by name
+        self,
+        publisher: Publisher,
+        documents: Documents,
+        outcomes: Outcomes,
+        *,
+        circuit: Circuit,
+        reporter: Reporter,
+        clock: Clock,
+    ) -> None:
+        self._publisher = PacedPublisher(publisher, reporter.publish_failed, clock)
+        self._documents = documents
+        self._outcomes = outcomes
+        self._circuit = circuit
+        self._reporter = reporter
+        self._clock = clock
+        self._committed = CommittedOffsets(clock)
+        # Progress that was tried to publish; its outcome is not known.
+        self._unfinished: ChunkCommit | None = None
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether a commit was given up while its outcome was not known."""
+        return self._publisher.in_doubt
+
+    @property
+    def may_publish(self) -> bool:
+        """Whether nothing is in doubt, and the pause after a failure is over."""
+        return self._publisher.may_publish
+
+    def mark_in_doubt(self) -> None:
+        """Publishes nothing more before `start_from`: a commit was given up while its outcome was not known."""
+        self._publisher.in_doubt = True
+
+    def start_from(self, committed: Mapping[Partition, int | None]) -> None:
+        """Takes over what the group has committed of the owned partitions; nothing is in doubt after that."""
+        self._publisher.in_doubt = False
+        self._committed.start_from(committed)
+
+    def forget(self, partitions: Iterable[Partition]) -> bool:
+        """Forgets partitions that belong to another member now.
+
+        Returns:
+            Whether unfinished progress is given up with them: it may have been committed all the same.
+        """
+        is_given_up, self._unfinished = self._unfinished is not None, None
+        self._committed.forget(partitions)
+        return is_given_up
+
+    def commit_of(self, records: Sequence[Record], outcomes: Sequence[RecordOutcome]) -> ChunkCommit:
+        """Makes the commit of a chunk; only when `finish_progress` has returned True.
+
+        Raises:
+            CircuitOpen: too many of the latest questions are poison.
+        """
+        self._circuit.observe(outcome.reason for outcome in outcomes)
+        offsets: dict[Partition, int] = {}
+        for record in records:
+            offsets[record.partition] = max(record.next_offset, offsets.get(record.partition, 0))
+        return self._with_documents(outcomes, offsets)
+
+    def publish(self, commit: ChunkCommit) -> bool:
+        """Publishes a chunk's outcomes and its offsets in one transaction.
+
+        Returns:
+            Whether it is done; if not, publish the same commit again once `may_publish`.
+
+        Raises:
+            Fenced: it never will be done; give the chunk's records back.
+            Stop: the broker refuses it for good.
+        """
+        started = self._clock.monotonic()
+        if not self._publisher.publish(commit.outgoing, commit.offsets):
+            return False
+        self._committed.advance(commit.offsets)
+        self._documents.committed(commit.progress)
+        self._reporter.committed(commit.outgoing, self._clock.monotonic() - started)
+        return True
+
+    def publish_progress(self, positions: Mapping[Partition, int], *, at_once: bool = False) -> None:
+        """Publishes, between chunks, dead letters of documents and positions past transaction markers.
+
+        Args:
+            positions: of partitions of which nothing is being worked on.
+            at_once: do it now; by default once a second.
+
+        Raises:
+            Fenced: it never will be published; ask the group who owns what.
+            Stop: the broker refuses it for good.
+        """
+        if not self.may_publish or not (at_once or self._committed.is_progress_due):
+            return
+        self._committed.delay_progress()
+        if self._unfinished is None:
+            commit = self._with_documents([], self._committed.ahead(positions))
+            self._unfinished = commit if commit.offsets or commit.outgoing else None
+        self.finish_progress()
+
+    def finish_progress(self) -> bool:
+        """Publishes progress whose outcome is not known again; the next chunk's commit would contain it twice.
+
+        Returns:
+            Whether no such progress is left.
+
+        Raises:
+            Fenced: it never will be published; ask the group who owns what.
+            Stop: the broker refuses it for good.
+        """
+        if self._unfinished is None:
+            return True
+        try:
+            is_done = self.publish(self._unfinished)
+        except Fenced:
+            self._unfinished = None
+            raise
+        if is_done:
+            self._unfinished = None
+        return is_done
+
+    def close(self) -> None:
+        """Aborts what is open."""
+        self._publisher.close()
+
+    def _with_documents(self, outcomes: Sequence[RecordOutcome], offsets: Mapping[Partition, int]) -> ChunkCommit:
+        progress = self._documents.progress()
+        bad_documents = [self._outcomes.bad_document(bad.record, bad.error) for bad in progress.bad]
+        outgoing = tuple(outcome.outgoing for outcome in (*outcomes, *bad_documents))
+        return ChunkCommit(outgoing, {**offsets, **progress.offsets}, progress)

@@ -1,0 +1,10 @@
+"""The program's exit codes besides 0 (done) and 2 (wrong usage, typer's own)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+FAILED: Final = 1
+"""A failure, explained in one line."""
+INTERRUPTED: Final = 130
+"""Ended by Ctrl-C: 128 and the number of the signal, as shells count."""
