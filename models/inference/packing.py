@@ -41,9 +41,9 @@ def pack(windows: Sequence[Window], *, max_batch_tokens: int, pad_id: int) -> li
     return batches
 
 
-def assemble(windows: Sequence[Window], *, pad_id: int) -> Batch:
-    """One batch of these windows, in this order; at least one."""
-    shape = (len(windows), max(window.length for window in windows))
+def assemble(windows: Sequence[Window], *, pad_id: int, length: int | None = None) -> Batch:
+    """One batch of these windows, in this order; at least one. Padded to `length`, or to the longest window."""
+    shape = (len(windows), length or max(window.length for window in windows))
     input_ids = np.full(shape, pad_id, dtype=np.int64)
     attention_mask = np.zeros(shape, dtype=np.int64)
     token_type_ids = np.zeros(shape, dtype=np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,14 +12,9 @@ from spanstream.models.checkpoints.quiet import quiet
 from spanstream.models.errors import ArtifactError, BuildError
 from spanstream.models.text.tokenization import Tokenizer
 
-# What configurations call it.
-_DROPOUTS: Final = (
-    "hidden_dropout_prob",
-    "attention_probs_dropout_prob",
-    "dropout",
-    "attention_dropout",
-    "qa_dropout",
-)
+# What configurations call them.
+_DROPOUTS: Final = ("hidden_dropout_prob", "dropout", "qa_dropout")
+_ATTENTION_DROPOUTS: Final = ("attention_probs_dropout_prob", "attention_dropout")
 
 
 @dataclass(slots=True)
@@ -45,12 +41,15 @@ class Base:
         return "token_type_ids" in inspect.signature(self.model.forward).parameters
 
 
-def open_base(name: str, *, dropout: float | None = None, on_gpu: bool = False) -> Base:
+def open_base(
+    name: str, *, dropout: float | None = None, attention_dropout: float | None = None, on_gpu: bool = False
+) -> Base:
     """Load a model and its tokenizer.
 
     Args:
         name: a folder, or the name of a model on the hub.
         dropout: probability, in place of the model's own.
+        attention_dropout: the same for the attention's weights; None: as `dropout`.
         on_gpu: whether it will be trained there.
 
     Raises:
@@ -69,22 +68,24 @@ def open_base(name: str, *, dropout: float | None = None, on_gpu: bool = False) 
         tokenizer = Tokenizer(definition, source=name)
     except ArtifactError as error:
         raise BuildError(str(error)) from error
-    model, missing = _load_model(checkpoint, dropout, on_gpu=on_gpu)
+    dropouts = dict.fromkeys(_DROPOUTS, dropout)
+    dropouts |= dict.fromkeys(_ATTENTION_DROPOUTS, dropout if attention_dropout is None else attention_dropout)
+    model, missing = _load_model(checkpoint, dropouts, on_gpu=on_gpu)
     if torn := [key for key in missing if key.startswith(f"{model.base_model_prefix}.")]:
         raise BuildError(f"{name}: weights are missing, {torn[0]} for one")
     return Base(checkpoint, model, library_tokenizer, tokenizer, has_head=not missing)
 
 
-def _load_model(checkpoint: Checkpoint, dropout: float | None, *, on_gpu: bool) -> tuple[Any, list[str]]:
+def _load_model(checkpoint: Checkpoint, dropouts: Mapping[str, float | None], *, on_gpu: bool) -> tuple[Any, list[str]]:
     """The torch module, and the weights that the checkpoint does not have."""
     from transformers import AutoConfig, AutoModelForQuestionAnswering  # noqa: PLC0415  as above
 
     try:
         with quiet():
             config = AutoConfig.from_pretrained(checkpoint.folder, local_files_only=True)
-            for each in _DROPOUTS:
-                if dropout is not None and hasattr(config, each):
-                    setattr(config, each, dropout)
+            for name, probability in dropouts.items():
+                if probability is not None and hasattr(config, name):
+                    setattr(config, name, probability)
             model, info = AutoModelForQuestionAnswering.from_pretrained(
                 checkpoint.folder,
                 config=config,

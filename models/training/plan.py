@@ -28,6 +28,7 @@ class TrainingOptions:
         stride: tokens that neighbouring windows share.
         max_batch_tokens: padded tokens of a batch.
         dropout: probability; None: the model's own.
+        attention_dropout: the same for the attention's weights; None: as `dropout`. 0 is a good deal faster on a CPU.
         freeze_embeddings: leave the token embeddings as they are.
         lora_rank: of low-rank updates to every linear layer; None: all weights are learned.
         bf16: products in bfloat16.
@@ -47,6 +48,7 @@ class TrainingOptions:
     stride: int = STRIDE
     max_batch_tokens: int = 4096
     dropout: float | None = None
+    attention_dropout: float | None = None
     freeze_embeddings: bool = False
     lora_rank: int | None = None
     bf16: bool | None = None

@@ -107,7 +107,7 @@ def _open(options: TrainingOptions, data: Sequence[Loaded], say: Say) -> tuple[B
     """The model, and what was left open settled by it, the data and the machine."""
     on_gpu = gpu_is_available()
     torch.manual_seed(options.seed)  # of the new head's weights, where there is one, and of low-rank updates
-    base = open_base(options.base, dropout=options.dropout, on_gpu=on_gpu)
+    base = open_base(options.base, dropout=options.dropout, attention_dropout=options.attention_dropout, on_gpu=on_gpu)
     options, recommended = settle(options, base, data, bf16=has_bf16(on_gpu=on_gpu))
     course = TrainingSchedule.of(options, on_gpu=on_gpu)
     say(recommended)

@@ -20,7 +20,7 @@ from transformers.trainer_utils import SchedulerType
 from spanstream.models.inference.packing import Batch as ReadingBatch
 from spanstream.models.inference.packing import assemble
 from spanstream.models.inference.session import Logits
-from spanstream.models.training.batches import Batch
+from spanstream.models.training.batches import Batch, padded_length
 from spanstream.models.training.plan import TrainingOptions
 from spanstream.models.training.windows import NO_ANSWER
 
@@ -105,14 +105,14 @@ class BatchDataset(torch.utils.data.Dataset):  # type: ignore[misc] # the librar
     @property
     def tokens(self) -> list[int]:
         """Padded tokens of each batch."""
-        return [len(batch) * max(each.window.length for each in batch) for batch in self._batches]
+        return [len(batch) * padded_length(batch) for batch in self._batches]
 
     def __len__(self) -> int:
         return len(self._batches)
 
     def __getitem__(self, place: int) -> dict[str, Any]:
         batch = self._batches[place]
-        arrays = assemble([each.window for each in batch], pad_id=self._pad_id)
+        arrays = assemble([each.window for each in batch], pad_id=self._pad_id, length=padded_length(batch))
         choosable = np.zeros(arrays.input_ids.shape, dtype=np.bool_)
         choosable[:, NO_ANSWER] = True
         for row, each in enumerate(batch):

@@ -58,6 +58,12 @@ def train(  # noqa: PLR0913, PLR0917  one option each
     dropout: Annotated[
         float | None, typer.Option(min=0.0, max=0.9, help="Probability; by default the model's own.")
     ] = None,
+    attention_dropout: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0, max=0.9, help="The same for the attention's weights; by default as --dropout. 0 is faster."
+        ),
+    ] = None,
     max_length: Annotated[int, typer.Option(min=32, help="Tokens of a window, question included.")] = MAX_LENGTH,
     stride: Annotated[int, typer.Option(min=0, help="Tokens that neighbouring windows share.")] = STRIDE,
     batch_tokens: Annotated[int, typer.Option(min=64, help="Padded tokens of a batch.")] = 4096,
@@ -88,6 +94,7 @@ def train(  # noqa: PLR0913, PLR0917  one option each
         stride=stride,
         max_batch_tokens=batch_tokens,
         dropout=dropout,
+        attention_dropout=attention_dropout,
         freeze_embeddings=freeze_embeddings,
         lora_rank=lora,
         bf16=bf16,
