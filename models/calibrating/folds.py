@@ -1,4 +1,4 @@
-"""Splits questions so that what belongs together stays together: into halves, and into folds."""
+"""Splits questions into halves and folds, and keeps those of one article or text together."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.model_selection import GroupKFold
 
-from spanstream.models.metrics.reading import Read
-
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
+from spanstream.models.metrics.arrays import BoolArray, IntArray
+from spanstream.models.metrics.reading import ReadQuestion
 
 _FOLDS: Final = 10
 _LEAST_GROUPS: Final = 4
 _SEED: Final = 20
 
 
-def groups_of(reads: Sequence[Read]) -> tuple[str, IntArray]:
-    """What questions belong together by, the largest kind that there are enough of; (questions,) group numbers."""
+def groups_of(reads: Sequence[ReadQuestion]) -> tuple[str, IntArray]:
+    """Groups questions by article, text or not at all, the first of which there are enough.
+
+    Returns:
+        The kind of the groups, and (questions,) group numbers.
+    """
     kinds: tuple[tuple[str, list[str]], ...] = (
         ("article", [read.example.article for read in reads]),
         ("text", [read.example.context for read in reads]),
@@ -33,7 +34,7 @@ def groups_of(reads: Sequence[Read]) -> tuple[str, IntArray]:
 
 
 def first_half_of(groups: IntArray) -> BoolArray:
-    """Whole groups with about half of the questions, drawn at random (the same ones every time)."""
+    """Returns (questions,) a mask of whole groups with about half of the questions, drawn with a fixed seed."""
     sizes = np.bincount(groups)
     sides = np.zeros(2, dtype=np.int64)
     is_first = np.zeros(len(sizes), dtype=np.bool_)
@@ -45,7 +46,7 @@ def first_half_of(groups: IntArray) -> BoolArray:
 
 
 def folds_of(groups: IntArray, right: BoolArray, among: BoolArray) -> Iterator[tuple[BoolArray, BoolArray]]:
-    """(fitted on, held out) masks, whole groups held out; both kinds of candidates are always fitted on."""
+    """Yields (fitted on, held out) masks. Whole groups are held out; right and wrong candidates are fitted on."""
     places = np.flatnonzero(among)
     folds = min(_FOLDS, len(np.unique(groups[places])))
     for kept, left_out in GroupKFold(folds).split(places, groups=groups[places]):

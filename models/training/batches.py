@@ -1,4 +1,4 @@
-"""All batches of a training, decided before its first step, so that a restart goes on with the very next one.
+"""Plans all batches of a training before its first step, so that a restart goes on with the very next one.
 
     [file: [question: [window]]] -> each epoch: draw, sort by length, cut into batches, shuffle them
 
@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from spanstream.models.training.data import times_read
+from spanstream.models.training.sources import times_read
 from spanstream.models.training.windows import TrainingWindow
 
 Batch = tuple[TrainingWindow, ...]
@@ -33,7 +33,7 @@ class FileWindows:
 
 
 def plan_batches(files: Sequence[FileWindows], *, epochs: int, max_batch_tokens: int, seed: int) -> list[Batch]:
-    """The batches of all epochs, in the order in which they are learned from.
+    """Returns the batches of all epochs, in the order in which they are learned from.
 
     Args:
         files: what to read.
@@ -52,14 +52,14 @@ def plan_batches(files: Sequence[FileWindows], *, epochs: int, max_batch_tokens:
 
 def padded_length(batch: Batch) -> int:
     """Returns the tokens to which a batch's windows are padded: at most the longest window that the model takes."""
-    longest = max((each.window for each in batch), key=lambda window: window.length)
+    longest = max((labelled.window for labelled in batch), key=lambda window: window.length)
     return min(-(-longest.length // LENGTH_STEP) * LENGTH_STEP, longest.shape.max_length)
 
 
 def no_answer_weight(batches: Sequence[Batch], share: float | None) -> float:
-    """What a window without an answer counts, one with an answer counting 1, so that they make up `share` of the loss.
+    """Returns the weight of a window without an answer with which such windows make up `share` of the loss.
 
-    None leaves every window at 1; so does data of one kind only, which no weight can balance.
+    A window with an answer has weight 1. `share` None gives all windows weight 1; so does data of one kind only.
     """
     with_answer = sum(window.has_answer for batch in batches for window in batch)
     without = sum(len(batch) for batch in batches) - with_answer
@@ -83,11 +83,11 @@ def _cut(windows: Sequence[TrainingWindow], max_batch_tokens: int) -> list[Batch
     pending: list[TrainingWindow] = []
     # Longest first: a batch's length is its first window's, and shorter windows fill it. The sort is stable: windows of
     # one length stay shuffled.
-    for each in sorted(windows, key=lambda each: each.window.length, reverse=True):
+    for labelled in sorted(windows, key=lambda labelled: labelled.window.length, reverse=True):
         if pending and (len(pending) + 1) * padded_length((pending[0],)) > max_batch_tokens:
             batches.append(tuple(pending))
             pending = []
-        pending.append(each)
+        pending.append(labelled)
     if pending:
         batches.append(tuple(pending))
     return batches

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 pytest.importorskip("optimum", reason="the build group's tools are not installed (make test-build)")
 
 from spanstream.models.artifact import Artifact, load_artifact
-from spanstream.models.building.golden import golden_spans
+from spanstream.models.building.golden_logits import golden_spans
 from spanstream.models.building.pipeline import build
 from spanstream.models.building.request import BuildRequest
 from spanstream.models.inference.backends import self_test

@@ -29,16 +29,17 @@ from transformers import (
 )
 
 from spanstream.models.checkpoints.checkpoint import Checkpoint
-from spanstream.models.checkpoints.training_record import FILE, read_training
+from spanstream.models.checkpoints.training_record import RECORD_FILE, read_training
 from spanstream.models.errors import BuildError
 from spanstream.models.metrics.squad_files import Example
 from spanstream.models.text.windowing import WindowShape
-from spanstream.models.training.base import open_base
 from spanstream.models.training.batches import FileWindows, padded_length, plan_batches
-from spanstream.models.training.data import Source
-from spanstream.models.training.plan import TrainingOptions
+from spanstream.models.training.dataset import BatchDataset
+from spanstream.models.training.options import TrainingOptions
+from spanstream.models.training.pretrained import load_pretrained
+from spanstream.models.training.sources import DataSource
 from spanstream.models.training.train import train
-from spanstream.models.training.trainer import BatchDataset, TrainingProgress
+from spanstream.models.training.trainer import TrainingProgress
 from spanstream.models.training.windows import training_windows
 from tests.support.model.tiny_checkpoints import MODEL_TYPES, write_tiny_checkpoint
 from tests.support.model.trained_tokenizers import definition, trained
@@ -94,7 +95,7 @@ def tickets(folder: Path, name: str, codes: list[str], *, text: str = "Since tod
 def options(tmp_path: Path, encoder: Path) -> TrainingOptions:
     data = tickets(tmp_path, "train.json", CODES)
     return TrainingOptions(
-        str(encoder), (Source(data),), epochs=8, learning_rate=3e-3, max_length=64, stride=16, max_batch_tokens=512
+        str(encoder), (DataSource(data),), epochs=8, learning_rate=3e-3, max_length=64, stride=16, max_batch_tokens=512
     )
 
 
@@ -109,7 +110,7 @@ def test_a_new_head_learns_to_answer_and_to_decline(options: TrainingOptions, tm
     watched: list[TrainingProgress] = []
     options = replace(options, validation=unseen, epochs=20)
     assert train(options, tmp_path / "trained", say=said.append, watch=watched.append)
-    record = json.loads((tmp_path / "trained" / FILE).read_text())
+    record = json.loads((tmp_path / "trained" / RECORD_FILE).read_text())
     assert read_training(tmp_path / "trained") is not None
     assert record["after"]["f1"] > 90
     assert record["data"][0]["unanswerable"] == len(CODES)
@@ -243,12 +244,12 @@ def test_the_dropout_of_the_attention_is_set_on_its_own_or_follows_the_other(
     tmp_path: Path, model_type: str, hidden: str, attention: str
 ) -> None:
     checkpoint = write_tiny_checkpoint(model_type, tmp_path / model_type)
-    apart = open_base(str(checkpoint), dropout=0.2, attention_dropout=0.0).model.config
+    apart = load_pretrained(str(checkpoint), dropout=0.2, attention_dropout=0.0).model.config
     assert (getattr(apart, hidden), getattr(apart, attention)) == (0.2, 0.0)
-    together = open_base(str(checkpoint), dropout=0.2).model.config
+    together = load_pretrained(str(checkpoint), dropout=0.2).model.config
     assert (getattr(together, hidden), getattr(together, attention)) == (0.2, 0.2)
     own = AutoConfig.from_pretrained(checkpoint)
-    alone = open_base(str(checkpoint), attention_dropout=0.05).model.config
+    alone = load_pretrained(str(checkpoint), attention_dropout=0.05).model.config
     assert (getattr(alone, hidden), getattr(alone, attention)) == (getattr(own, hidden), 0.05)
 
 

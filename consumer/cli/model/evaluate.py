@@ -49,7 +49,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  one option each
         from spanstream.consumer.cli.model.figures import show_report  # noqa: PLC0415  needs scikit-learn and scipy
         from spanstream.models.evaluation.evaluate import EvaluationRequest  # noqa: PLC0415  as above
         from spanstream.models.evaluation.evaluate import evaluate as measure  # noqa: PLC0415  as above
-        from spanstream.models.evaluation.plots import draw  # noqa: PLC0415  needs matplotlib
+        from spanstream.models.evaluation.plots import draw_plots  # noqa: PLC0415  needs matplotlib
     request = EvaluationRequest(
         artifact,
         data,
@@ -70,7 +70,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  one option each
         show_report(evaluation.report, Console())
     if output is not None:
         (output / "report.json").write_text(text + "\n", encoding="utf-8")
-        files = draw(evaluation.report, evaluation.tables, output)
+        files = draw_plots(evaluation.report, evaluation.tables, output)
         typer.echo(f"wrote report.json and {len(files)} plots to {output}", err=True)
 
 

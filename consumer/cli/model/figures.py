@@ -10,13 +10,13 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:  # whoever calls has the evaluate group; importing this does not need it
-    from spanstream.models.evaluation.recalibrate import Recalibrated
+    from spanstream.models.evaluation.recalibrate import CalibrationResult
     from spanstream.models.evaluation.report import (
-        AtThreshold,
-        Bucket,
         ConfidenceFigures,
         EvaluationReport,
         Latency,
+        SizeBucket,
+        ThresholdFigures,
         VariantReport,
     )
     from spanstream.models.metrics.reliability import Interval
@@ -92,7 +92,7 @@ def _answers(variant: VariantReport) -> Table:
     return table
 
 
-def _by_threshold(variant: VariantReport) -> list[tuple[str, AtThreshold]]:
+def _by_threshold(variant: VariantReport) -> list[tuple[str, ThresholdFigures]]:
     return sorted(variant.thresholds.items(), key=lambda item: item[1].threshold)
 
 
@@ -103,7 +103,7 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def show_calibration(result: Recalibrated, console: Console) -> None:
+def show_calibration(result: CalibrationResult, console: Console) -> None:
     """What a calibration came to."""
     fitted = result.fitted
     console.print(
@@ -134,7 +134,7 @@ def confidence_table(figures: dict[str, ConfidenceFigures]) -> Table:
     return table
 
 
-def _sizes(of: str, buckets: Sequence[Bucket]) -> Table:
+def _sizes(of: str, buckets: Sequence[SizeBucket]) -> Table:
     table = _table(of, "questions", "read", "EM", "F1", "EM, F1 candidates", "declined rightly")
     for bucket in buckets:
         table.add_row(

@@ -79,13 +79,13 @@ def train(  # noqa: PLR0913, PLR0917  one option each
     Example: spanstream model train --model my-encoder --data train.json.gz --validation dev.json.gz --output my-model
     """
     with build_tools("training"):
-        from spanstream.models.training.data import Source  # noqa: PLC0415  needs torch and transformers
-        from spanstream.models.training.plan import TrainingOptions  # noqa: PLC0415  as above
+        from spanstream.models.training.options import TrainingOptions  # noqa: PLC0415  as above
+        from spanstream.models.training.sources import DataSource  # noqa: PLC0415  needs torch and transformers
         from spanstream.models.training.train import train as run  # noqa: PLC0415  as above
 
     options = TrainingOptions(
         base=model,
-        sources=tuple(Source.parse(each) for each in data),
+        sources=tuple(DataSource.parse(each) for each in data),
         validation=validation,
         epochs=epochs,
         learning_rate=learning_rate,
