@@ -62,9 +62,7 @@ def train(
     """
     if output.exists():
         raise BuildError(f"{output}: is there already; it is not overwritten")
-    data = load_sources(options.sources)
-    validation = [] if options.validation is None else read_squad(options.validation)
-    _keep_apart(data, validation, options.validation)
+    data, validation = _read_data(options)
     base, options, schedule = _open(options, data, say)
     shape = WindowShape(min(options.max_length, base.checkpoint.max_positions), options.stride, base.tokenizer.template)
     dataset = _dataset(options, data, base, shape)
@@ -107,15 +105,18 @@ def _open(
     return base, options, schedule
 
 
-def _keep_apart(data: Sequence[LoadedSource], validation: Sequence[Example], path: Path | None) -> None:
-    """Refuses data with a text of the validation file: its figures would say nothing."""
+def _read_data(options: TrainingOptions) -> tuple[list[LoadedSource], list[Example]]:
+    """Reads the data and the validation file; refuses data with a text of that file: its figures would say nothing."""
+    data = load_sources(options.sources)
+    validation = [] if options.validation is None else read_squad(options.validation)
     held_out = {example.context for example in validation}
     for loaded in data:
         if seen := next((example for example in loaded.examples if example.context in held_out), None):
             raise BuildError(
-                f"{loaded.source.path}: question {seen.id}: its text is in {path} too; what is learned from cannot "
-                "validate"
+                f"{loaded.source.path}: question {seen.id}: its text is in {options.validation} too; what is learned "
+                "from cannot validate"
             )
+    return data, validation
 
 
 def _dataset(

@@ -6,17 +6,19 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from spanstream.consumer.cli.model.options import build_tools
+from spanstream.consumer.cli.model import options
+from spanstream.consumer.cli.model.tool_groups import build_tools
 from spanstream.consumer.cli.signals import set_on_signals
 from spanstream.models.defaults import MAX_LENGTH, STRIDE
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # importing them needs the build group
+    from spanstream.models.training.options import TrainingOptions
     from spanstream.models.training.trainer import TrainingProgress
 
 # Without a terminal, a line this often.
@@ -25,51 +27,23 @@ _INTERRUPTED = 130
 
 
 def train(  # noqa: PLR0913, PLR0917  one option each
-    model: Annotated[str, typer.Option(help="Model to begin from: a Hugging Face folder, or a name on the hub.")],
-    data: Annotated[
-        list[str],
-        typer.Option(
-            help="SQuAD v2 file to learn from (.json or .json.gz), repeatable. FILE:2 reads it twice an epoch, "
-            "FILE:0.5 every other question."
-        ),
-    ],
-    output: Annotated[Path, typer.Option(help="Folder of the trained checkpoint; must not be there yet.")],
-    validation: Annotated[
-        Path | None, typer.Option(help="SQuAD v2 file to score before and after; never learned from.")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Times the data is read; by default by its amount.")] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(min=1e-8, max=1.0, help="Peak rate; by default by the amount of data and the model.")
-    ] = None,
-    unanswerable_share: Annotated[
-        float | None,
-        typer.Option(
-            min=0.01,
-            max=0.99,
-            help="Share of the loss that windows without an answer make up; by default as they come.",
-        ),
-    ] = None,
-    lora: Annotated[
-        int | None, typer.Option("--lora", min=1, help="Learn low-rank updates of this rank only (8 is usual).")
-    ] = None,
-    freeze_embeddings: Annotated[
-        bool, typer.Option(help="Leave token embeddings as they are: faster, and kinder to rare words.")
-    ] = False,
-    dropout: Annotated[
-        float | None, typer.Option(min=0.0, max=0.9, help="Probability; by default the model's own.")
-    ] = None,
-    attention_dropout: Annotated[
-        float | None,
-        typer.Option(
-            min=0.0, max=0.9, help="The same for the attention's weights; by default as --dropout. 0 is faster."
-        ),
-    ] = None,
-    max_length: Annotated[int, typer.Option(min=32, help="Tokens of a window, question included.")] = MAX_LENGTH,
-    stride: Annotated[int, typer.Option(min=0, help="Tokens that neighbouring windows share.")] = STRIDE,
-    batch_tokens: Annotated[int, typer.Option(min=64, help="Padded tokens of a batch.")] = 4096,
-    bf16: Annotated[bool | None, typer.Option(help="Compute in bfloat16; by default where the hardware does.")] = None,
-    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 20,
-    save_minutes: Annotated[float, typer.Option(min=0.1, help="Minutes between checkpoints.")] = 10.0,
+    model: options.BaseModelName,
+    data: options.TrainingFiles,
+    output: options.TrainedFolder,
+    validation: options.HeldOutData = None,
+    epochs: options.Epochs = None,
+    learning_rate: options.LearningRate = None,
+    unanswerable_share: options.UnanswerableShare = None,
+    lora: options.LoraRank = None,
+    freeze_embeddings: options.FreezeEmbeddings = False,
+    dropout: options.Dropout = None,
+    attention_dropout: options.AttentionDropout = None,
+    max_length: options.MaxLength = MAX_LENGTH,
+    stride: options.Stride = STRIDE,
+    batch_tokens: options.BatchTokens = 4096,
+    bf16: options.Bf16 = None,
+    seed: options.Seed = 20,
+    save_minutes: options.SaveMinutes = 10.0,
 ) -> None:
     """Fine-tune an encoder for extractive questions (needs the build group: pip install -r requirements/build.txt).
 
@@ -79,13 +53,12 @@ def train(  # noqa: PLR0913, PLR0917  one option each
     Example: spanstream model train --model my-encoder --data train.json.gz --validation dev.json.gz --output my-model
     """
     with build_tools("training"):
-        from spanstream.models.training.options import TrainingOptions  # noqa: PLC0415  as above
+        from spanstream.models.training.options import TrainingOptions  # noqa: PLC0415  needs torch and transformers
         from spanstream.models.training.sources import DataSource  # noqa: PLC0415  needs torch and transformers
-        from spanstream.models.training.train import train as run  # noqa: PLC0415  as above
 
-    options = TrainingOptions(
+    training = TrainingOptions(
         base=model,
-        sources=tuple(DataSource.parse(each) for each in data),
+        sources=tuple(DataSource.parse(source) for source in data),
         validation=validation,
         epochs=epochs,
         learning_rate=learning_rate,
@@ -101,12 +74,20 @@ def train(  # noqa: PLR0913, PLR0917  one option each
         seed=seed,
         save_minutes=save_minutes,
     )
+    _run(training, output)
+
+
+def _run(training: TrainingOptions, output: Path) -> None:
+    """Trains until it is done or a signal comes."""
+    with build_tools("training"):
+        from spanstream.models.training.train import train as run  # noqa: PLC0415  needs torch and transformers
+
     stop = threading.Event()
     set_on_signals(stop)
     console = Console(soft_wrap=True, highlight=False)
     bar = _bar(console) if console.is_terminal else None
     with bar or Console(quiet=True):
-        finished = run(options, output, say=console.print, watch=_watcher(bar, console), stop=stop.is_set)
+        finished = run(training, output, say=console.print, watch=_watcher(bar, console), stop=stop.is_set)
     if not finished:
         raise typer.Exit(_INTERRUPTED)
 
