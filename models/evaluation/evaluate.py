@@ -17,7 +17,7 @@ from spanstream.models.errors import ArtifactError
 from spanstream.models.evaluation.latency import measure_latency
 from spanstream.models.evaluation.measure import MeasuredVariant, measure
 from spanstream.models.evaluation.observation_table import ObservationTable
-from spanstream.models.evaluation.observe import LabelledQuestion, observe, open_reader, read_labelled_questions
+from spanstream.models.evaluation.observe import LabelledQuestion, observe, open_variant_reader, read_labelled_questions
 from spanstream.models.evaluation.report import ArtifactFacts, DataFacts, EvaluationReport
 from spanstream.models.inference.cpu import available_cpus
 
@@ -83,7 +83,7 @@ def evaluate(
     reports, tables = [], []
     for variant in variants:
         most = sys.maxsize if request.max_windows is None else request.max_windows
-        reader = open_reader(artifact, variant, threads=threads, max_windows=most, report=say)
+        reader = open_variant_reader(artifact, variant, threads=threads, max_windows=most, report=say)
         observations = observe(questions, reader, progress=begin(f"read with {variant.file}", len(questions)))
         latency = measure_latency(questions, reader, threads=threads) if request.latency else None
         session = reader.backends.choose(0).name

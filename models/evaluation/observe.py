@@ -63,7 +63,7 @@ def read_labelled_questions(files: Sequence[Path]) -> list[LabelledQuestion]:
     return [LabelledQuestion(file, example) for file in files for example in read_squad(file)]
 
 
-def open_reader(
+def open_variant_reader(
     artifact: Artifact, variant: Variant, *, threads: int, max_windows: int, report: Callable[[str], None]
 ) -> Reader:
     """Opens a reader that uses this variant alone, and tests it.

@@ -25,7 +25,7 @@ from spanstream.models.evaluation.calibration_section import with_section
 from spanstream.models.evaluation.evaluate import Begin
 from spanstream.models.evaluation.measure import confidence_figures
 from spanstream.models.evaluation.observation_table import ObservationTable
-from spanstream.models.evaluation.observe import LabelledQuestion, observe, open_reader, read_labelled_questions
+from spanstream.models.evaluation.observe import LabelledQuestion, observe, open_variant_reader, read_labelled_questions
 from spanstream.models.evaluation.report import ConfidenceFigures
 from spanstream.models.inference.cpu import available_cpus
 
@@ -130,7 +130,7 @@ def _read(
     if not variants:
         raise ArtifactError(f"{artifact.folder}: has no variant for the CPU")
     threads = request.threads or available_cpus()
-    reader = open_reader(artifact, variants[0], threads=threads, max_windows=request.max_windows, report=say)
+    reader = open_variant_reader(artifact, variants[0], threads=threads, max_windows=request.max_windows, report=say)
     observations = observe(questions, reader, progress=begin(f"read with {variants[0].file}", len(questions)))
     reader.close()
     return ObservationTable.of(observations, artifact.manifest.calibration)

@@ -99,18 +99,18 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 def test_a_new_head_learns_to_answer_and_to_decline(options: TrainingOptions, tmp_path: Path) -> None:
     unseen = tickets(tmp_path, "unseen.json", [f"E-{number}" for number in range(200, 220)])
-    said: list[str] = []
+    lines: list[str] = []
     watched: list[TrainingProgress] = []
     options = replace(options, validation=unseen, epochs=20)
-    assert train(options, tmp_path / "trained", say=said.append, watch=watched.append)
+    assert train(options, tmp_path / "trained", say=lines.append, watch=watched.append)
     record = json.loads((tmp_path / "trained" / RECORD_FILE).read_text())
     assert read_training(tmp_path / "trained") is not None
     assert record["after"]["f1"] > 90
     assert record["data"][0]["unanswerable"] == len(CODES)
     assert (record["epochs"], record["learning_rate"], record["base"]) == (20, 3e-3, "encoder")
-    assert "20 questions" not in said[0]
-    assert "96 questions an epoch, an encoder without a head" in said[0]
-    assert [each.step for each in watched] == list(range(1, watched[-1].steps + 1))
+    assert "20 questions" not in lines[0]
+    assert "96 questions an epoch, an encoder without a head" in lines[0]
+    assert [progress.step for progress in watched] == list(range(1, watched[-1].steps + 1))
     assert watched[-1].loss < watched[0].loss / 2
     assert watched[-1].seconds_left == 0
     assert not (tmp_path / "trained.training").exists()
@@ -216,14 +216,14 @@ def test_frozen_embeddings_stay_as_they_are(options: TrainingOptions, encoder: P
 
 def test_weighting_the_unanswerable_makes_a_model_more_cautious(options: TrainingOptions, tmp_path: Path) -> None:
     """With one batch of constant data the loss's balance shows in the mean probability of [CLS]."""
-    said: dict[float, float] = {}
+    no_answer: dict[float, float] = {}
     for share in (0.1, 0.9):
         output = tmp_path / f"trained-{share}"
         assert train(replace(options, unanswerable_share=share, epochs=2, learning_rate=1e-3, dropout=0.0), output)
         model = AutoModelForQuestionAnswering.from_pretrained(output).eval()
         ids = torch.tensor([[2, *range(10, 40), 3]])
-        said[share] = model(input_ids=ids).start_logits.softmax(-1)[0, 0].item()
-    assert said[0.9] > said[0.1]
+        no_answer[share] = model(input_ids=ids).start_logits.softmax(-1)[0, 0].item()
+    assert no_answer[0.9] > no_answer[0.1]
 
 
 def damaged(encoder: Path, options: TrainingOptions, tmp_path: Path, how: str) -> TrainingOptions:

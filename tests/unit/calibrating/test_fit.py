@@ -98,7 +98,9 @@ def test_what_the_guarantee_is_proved_on_has_no_part_in_the_order_of_the_questio
         else read
         for number, read in enumerate(MANY)
     ]
-    first, second = (list(each.calibration.weights.values()) for each in (fitted, fit_calibration(other, "new")))
+    first, second = (
+        list(calibrated.calibration.weights.values()) for calibrated in (fitted, fit_calibration(other, "new"))
+    )
     assert first != pytest.approx(second)
     assert first[0] / first[1] == pytest.approx(second[0] / second[1])
 
@@ -149,9 +151,9 @@ def test_questions_about_one_text_are_groups_of_their_own() -> None:
 
 def test_halves_and_folds_tear_no_group_apart() -> None:
     groups = groups_of(MANY)[1]
-    half, labels = first_half_of(groups), right(MANY) == 1.0
-    assert 0.35 < half.mean() < 0.65
-    assert not set(groups[half]) & set(groups[~half])
+    first_half, labels = first_half_of(groups), right(MANY) == 1.0
+    assert 0.35 < first_half.mean() < 0.65
+    assert not set(groups[first_half]) & set(groups[~first_half])
     seen = np.zeros(len(MANY))
     for kept, left_out in folds_of(groups, labels, np.ones(len(MANY), dtype=np.bool_)):
         assert not set(groups[kept]) & set(groups[left_out])

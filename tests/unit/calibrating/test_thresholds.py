@@ -117,20 +117,26 @@ def test_each_threshold_is_what_trying_every_confidence_finds(
     tried = sample(*questions)
     thresholds, _ = choose_thresholds(tried, ThresholdRequest((percent,), (percent,)))
     every = [1.0, *sorted({confidence for confidence, *_ in questions}, reverse=True)]
-    at = {threshold: choice_at(tried, threshold) for threshold in every}
+    choices = {threshold: choice_at(tried, threshold) for threshold in every}
 
     def same(name: str, threshold: float | None) -> None:
         if threshold is None:
             assert name not in thresholds
         else:
-            assert choice_at(tried, thresholds[name]).given == at[threshold].given
+            assert choice_at(tried, thresholds[name]).given == choices[threshold].given
 
-    precise = [each for each in every if at[each].given and 100 * at[each].right >= percent * at[each].given]
+    precise = [
+        threshold
+        for threshold in every
+        if choices[threshold].given and 100 * choices[threshold].right >= percent * choices[threshold].given
+    ]
     same(f"precision-{percent}", min(precise, default=None))
-    rights = at[every[-1]].right
-    same(f"recall-{percent}", max(each for each in every if 100 * at[each].right >= percent * rights))
+    rights = choices[every[-1]].right
+    same(
+        f"recall-{percent}", max(threshold for threshold in every if 100 * choices[threshold].right >= percent * rights)
+    )
     nothing = [confidence for confidence, _, answer in questions if not answer]
-    few = [each for each in every if 20 * sum(one >= each for one in nothing) <= len(nothing)]
+    few = [threshold for threshold in every if 20 * sum(one >= threshold for one in nothing) <= len(nothing)]
     same("no-answer-p95", min(few) if nothing else None)
 
 

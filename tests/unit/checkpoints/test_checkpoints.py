@@ -59,7 +59,7 @@ def test_what_is_neither_a_folder_nor_a_hubs_name_is_said_to_be_so(name: str) ->
 
 
 @pytest.mark.parametrize(
-    ("files", "said"),
+    ("files", "message"),
     [
         ({}, "config.json is missing"),
         ({"config.json": "{}"}, "no weights (model.safetensors, model.safetensors.index.json or pytorch_model.bin)"),
@@ -69,13 +69,13 @@ def test_what_is_neither_a_folder_nor_a_hubs_name_is_said_to_be_so(name: str) ->
     ],
 )
 def test_a_folder_that_is_no_checkpoint_is_one_line_with_its_name(
-    tmp_path: Path, files: dict[str, str], said: str
+    tmp_path: Path, files: dict[str, str], message: str
 ) -> None:
     for name, content in files.items():
         (tmp_path / name).write_text(content)
     with pytest.raises(BuildError) as caught:
         Checkpoint.open(str(tmp_path))
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert str(tmp_path) in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -37,7 +37,7 @@ def file_of(
 
 def read(batches: list[Batch]) -> Counter[int]:
     """How often each window is learned from."""
-    return Counter(id(each) for batch in batches for each in batch)
+    return Counter(id(labelled) for batch in batches for labelled in batch)
 
 
 def windows(*files: FileWindows) -> list[TrainingWindow]:
@@ -68,7 +68,7 @@ def test_an_epoch_has_few_shapes_however_its_windows_are_distributed(
     shapes = {(len(batch), padded_length(batch)) for batch in batches}
     assert len(shapes) <= -(-max_length // LENGTH_STEP) + 1
     for batch in batches:
-        longest = max(each.window.length for each in batch)
+        longest = max(labelled.window.length for labelled in batch)
         assert longest <= padded_length(batch) <= min(longest + LENGTH_STEP - 1, max_length)
         assert padded_length(batch) % LENGTH_STEP == 0 or padded_length(batch) == max_length
 
@@ -94,7 +94,7 @@ def test_epochs_differ_and_a_restart_sees_the_same_batches_in_the_same_order() -
 def test_windows_of_like_length_stand_together() -> None:
     file = file_of([10] * 30 + [200] * 30)
     for batch in plan_batches([file], epochs=1, max_batch_tokens=2000, seed=1):
-        lengths = [each.window.length for each in batch]
+        lengths = [labelled.window.length for labelled in batch]
         assert max(lengths) - min(lengths) in {0, 190}
         assert sum(lengths) >= 0.6 * len(lengths) * max(lengths)
 
