@@ -126,9 +126,9 @@ class ChunkSettings(_Group):
     """How much is taken at a time; one chunk is one transaction."""
 
     max_questions: Count = Field(64, description="Questions of one chunk. More: fewer commits, later first answers.")
-    max_windows: Count = Field(128, description="Windows after which a chunk takes no further question.")
+    max_windows: Count = Field(128, description="A chunk takes no more questions once it has this many windows.")
     linger_seconds: Annotated[float, Field(ge=0)] = Field(
-        0.0, description="An idle consumer waits this long for company before it answers; 0: at once."
+        0.0, description="An idle consumer waits this long for more questions before it answers; 0: it answers at once."
     )
     backlog_records: Count = Field(2000, description="Records of a topic read ahead, before fetching pauses.")
     backlog_bytes: Count = Field(32 << 20, description="Bytes of a topic read ahead, before fetching pauses.")
@@ -156,23 +156,26 @@ class ReplaySettings(_Group):
 class CircuitSettings(_Group):
     """When so many records fail that the topic or the model must be wrong, the consumer stops."""
 
-    window: Count = Field(200, description="The latest records that are looked at.")
-    min_records: Count = Field(50, description="Records before a judgement.")
+    window: Count = Field(200, description="How many of the latest records are counted.")
+    min_records: Count = Field(50, description="The consumer does not stop before so many records were counted.")
     max_share: Annotated[float, Field(gt=0, le=1)] = Field(
-        0.8, description="Share of them that may fail; above it the consumer stops. 1: never."
+        0.8, description="Largest share of them that may fail; above it the consumer stops. 1: it never stops."
     )
 
 
 class TriageSettings(_Group):
     """The ticket stream, `spanstream triage run`."""
 
-    playbook: Path | None = Field(None, description="YAML file; unset: the one for software support that comes along.")
-    group_id: str = Field("spanstream-triage", min_length=1, description="Its consumer group, beside the consumers'.")
+    playbook: Path | None = Field(None, description="YAML file; unset: the bundled playbook for software support.")
+    group_id: str = Field(
+        "spanstream-triage", min_length=1, description="Consumer group of the triage stream; not that of the consumers."
+    )
     max_open_tickets: Count = Field(
-        256, description="Tickets of one member that wait for answers; more are left in their topic until then."
+        256, description="Tickets of one member that wait for answers at the same time; more stay in their topic."
     )
     keep_seconds: Seconds = Field(
-        7 * 24 * 3600.0, description="A decided ticket is known for so long; then it is forgotten, its text deleted."
+        7 * 24 * 3600.0,
+        description="How long a ticket is kept after its record; then it is forgotten and its text deleted.",
     )
 
 

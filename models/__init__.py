@@ -4,7 +4,7 @@
 
     answer = Reader.load().read("It stops with error E-4107.", ["Which error is it?"])[0]
 
-Imported when it is first used: what needs only a room of this package does not load the runtime.
+Each name is imported when it is first used, so that importing a part of this package does not load the runtime.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "Artifact", "ModelError", "Quote", "Reader", "load_artifact"]
 
-_HOMES = {
+_MODULES = {
     "Answer": "reader",
     "Artifact": "artifact",
     "ModelError": "errors",
@@ -29,7 +29,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401  whatever the name stands for
-    if name not in _HOMES:
+def __getattr__(name: str) -> Any:  # noqa: ANN401  classes and a function
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

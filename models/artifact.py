@@ -1,4 +1,4 @@
-"""A model artifact: a folder with a manifest that names, sizes up and fingerprints everything in it.
+"""Reads and verifies a model artifact: a folder whose manifest names and fingerprints every file in it.
 
     manifest.json     what the model is, its windows, variants, calibration, and the SHA-256 of each file below
     tokenizer.json    the tokenizer
@@ -26,7 +26,6 @@ from spanstream.models.text.tokenization import Tokenizer
 from spanstream.models.text.windowing import WindowShape
 
 MANIFEST: Final = "manifest.json"
-
 
 # A file in the artifact's own folder: no path leads out of it.
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -118,13 +117,13 @@ class Manifest(FrozenModel):
 
 
 def seal_of(manifest: Manifest) -> str:
-    """SHA-256 of the manifest's content as JSON with sorted keys, without the seal itself; 64 hexadecimal digits."""
+    """Returns the SHA-256 of the manifest's content as JSON, keys sorted, without the seal; 64 hexadecimal digits."""
     content = json.dumps(manifest.model_dump(mode="json", exclude={"seal"}), sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Seal the manifest and write it into the artifact's folder."""
+    """Seals the manifest and writes it into the artifact's folder."""
     sealed = manifest.model_copy(update={"seal": seal_of(manifest)})
     (folder / MANIFEST).write_text(sealed.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
@@ -140,16 +139,16 @@ class Artifact:
         self.shape = WindowShape(manifest.max_length, manifest.stride, tokenizer.template)
 
     def path_of(self, variant: Variant) -> Path:
-        """The variant's file."""
+        """Returns the path of the variant's file."""
         return self.folder / variant.file
 
     def variants_for(self, device: Literal["cpu", "cuda"]) -> list[Variant]:
-        """The variants made for a device, in the manifest's order."""
+        """Returns the variants made for a device, in the manifest's order."""
         return [variant for variant in self.manifest.variants if variant.device == device]
 
 
 def load_artifact(folder: Path = DEFAULT_ARTIFACT) -> Artifact:
-    """Read and verify an artifact.
+    """Reads and verifies an artifact.
 
     Raises:
         ArtifactError: something is missing, damaged or not understood; the text names the file.
@@ -179,7 +178,7 @@ def _load_manifest(folder: Path) -> Manifest:
 
 
 def sha256_of_file(path: Path) -> str:
-    """SHA-256 of a file, 64 hexadecimal digits.
+    """Returns the SHA-256 of a file, 64 hexadecimal digits.
 
     Raises:
         ArtifactError: the file cannot be read.

@@ -1,4 +1,6 @@
-"""What holds where nothing else is said; free of imports, so that reading a setting loads no runtime."""
+"""Defaults of the model's settings. Imports nothing of the project, so that reading a setting loads no runtime."""
+
+from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
@@ -10,5 +12,5 @@ DEFAULT_MAX_WINDOWS: Final = 32
 MAX_LENGTH: Final = 384
 # ... and those of the document that it shares with the next one.
 STRIDE: Final = 128
-# An error message is longer than an encyclopedia's answer; 30 and 48 score the same on SQuAD.
+# Tokens of the longest answer. Error messages are longer than SQuAD's answers; 30 and 48 score the same there.
 MAX_ANSWER_TOKENS: Final = 48

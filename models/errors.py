@@ -1,7 +1,7 @@
 """The model's errors, named by what happens next.
 
 ModelError
-├── ArtifactError      stop: the artifact's folder is damaged, incomplete or not for this program
+├── ArtifactError      stop: the artifact's folder is damaged, incomplete, not for this program, or cannot be written
 ├── QuestionTooLong    dead letter `too_large`: the question leaves no room for the document
 ├── InferenceFailed    dead letter `inference_failed`: the session raised on this window alone
 ├── InvalidSpan        the answer would not be what the model pointed at
@@ -20,11 +20,11 @@ _LONGEST: Final = 200
 
 
 class ModelError(Exception):
-    """Anything this room raises on purpose; its text is one line, without the text of a question or a document."""
+    """Anything the model raises on purpose; its text is one line, without the text of a question or a document."""
 
 
 class ArtifactError(ModelError):
-    """The artifact cannot be used; the text names the file."""
+    """The artifact cannot be used or written; the text names the file."""
 
 
 class QuestionTooLong(ModelError):
@@ -36,7 +36,7 @@ class InferenceFailed(ModelError):
 
 
 class InvalidSpan(ModelError):
-    """A span that failed validation; `candidate` says which, for the dead letter's header."""
+    """A span failed validation; `candidate` describes it, for the dead letter's header."""
 
     def __init__(self, detail: str, candidate: Mapping[str, object]) -> None:
         super().__init__(detail)

@@ -22,13 +22,13 @@ from spanstream.models.defaults import DEFAULT_ARTIFACT, DEFAULT_MAX_WINDOWS
 from spanstream.models.errors import InferenceFailed
 from spanstream.models.inference.backends import Backends, open_backends
 from spanstream.models.inference.cpu import available_cpus
-from spanstream.models.inference.runner import InferenceRunner, Outcome, ReadWindow
-from spanstream.models.spans.aggregate import Reading, aggregate
+from spanstream.models.inference.runner import InferenceRunner, ScoredWindow, WindowOutcome
+from spanstream.models.spans.aggregate import RawAnswer, aggregate
 from spanstream.models.spans.validate import Validator
 from spanstream.models.text.retrieval import BlockIndex
 from spanstream.models.text.tokenization import TokenizedDocument, TokenizedQuestion
 from spanstream.models.text.windowing import Window, windows_of
-from spanstream.models.text.words import visible
+from spanstream.models.text.words import without_invisible
 
 # Long documents whose BM25 index is kept, for their next question.
 _KEPT_INDEXES = 8
@@ -59,7 +59,7 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What reading a document for one question came to.
+    """The result of reading a document for one question.
 
     Attributes:
         question: the question as it was asked.
@@ -67,8 +67,8 @@ class Answer:
         confidence: calibrated probability, 0 to 1, that the candidate is right.
         threshold: the confidence from which on the candidate is the answer.
         null_score_diff: raw score of "no answer" minus the candidate's; None without a candidate.
-        windows_read: how many windows were read ...
-        windows_total: ... of how many.
+        windows_read: how many windows were read.
+        windows_total: how many windows the document has.
         precision: of the weights that read it; where windows went to different sessions, of those that found the
             candidate.
     """
@@ -84,7 +84,7 @@ class Answer:
 
     @property
     def quote(self) -> Quote | None:
-        """The answer, None where the reader would rather say that there is none."""
+        """The candidate if its confidence reaches the threshold, else None: there is no answer."""
         return self.candidate if self.confidence >= self.threshold else None
 
     @property
@@ -124,7 +124,7 @@ class Reader:
         max_windows: int = DEFAULT_MAX_WINDOWS,
         report: Callable[[str], None] = print,
     ) -> Reader:
-        """Load an artifact, by default the one that comes with the program.
+        """Loads an artifact, by default the one that comes with the program.
 
         Args:
             folder: the artifact's folder.
@@ -133,14 +133,14 @@ class Reader:
             report: called with one line for each session that cannot be used.
 
         Raises:
-            ArtifactError: the artifact is damaged, or nothing on this machine computes it rightly.
+            ArtifactError: the artifact is damaged, or no session on this machine computes it rightly.
         """
         artifact = load_artifact(folder)
         backends = open_backends(artifact, threads=threads or available_cpus(), report=report)
         return cls(artifact, backends, max_windows=max_windows)
 
     def read(self, text: str, questions: Sequence[str]) -> list[Answer]:
-        """One answer for each question, in their order.
+        """Returns one answer for each question, in their order.
 
         Raises:
             QuestionTooLong: a question leaves no room for the document.
@@ -152,17 +152,17 @@ class Reader:
         return [self.conclude(plan, outcomes) for plan in plans]
 
     def tokenize(self, text: str) -> TokenizedDocument:
-        """The document's tokens; the same for every question, so worth keeping."""
+        """Returns the document's tokens; the same for every question, so worth keeping."""
         return self.artifact.tokenizer.tokenize_document(text)
 
     def plan(self, text: str, document: TokenizedDocument, questions: Sequence[str]) -> list[ReadPlan]:
-        """The windows to read for each question.
+        """Chooses the windows to read for each question.
 
         Raises:
             QuestionTooLong: a question leaves no room for the document.
         """
         # A blank document has nothing to quote; the window of it that there would be is not worth a run.
-        is_blank = document.size == 0 or not visible(text)
+        is_blank = document.size == 0 or not without_invisible(text)
         plans = []
         for question in questions:
             tokenized = self.artifact.tokenizer.tokenize_question(question)
@@ -172,58 +172,60 @@ class Reader:
             plans.append(ReadPlan(tokenized, text, document, tuple(chosen), len(windows)))
         return plans
 
-    def score(self, plans: Sequence[ReadPlan], *, waiting_windows: int = 0) -> Mapping[Window, Outcome]:
-        """Inference over the windows of all plans; `waiting_windows` more are queued behind them."""
+    def score(self, plans: Sequence[ReadPlan], *, waiting_windows: int = 0) -> Mapping[Window, WindowOutcome]:
+        """Runs inference over the windows of all plans; `waiting_windows` more are queued behind them."""
         windows = [window for plan in plans for window in plan.windows]
         return self._inference.run(windows, waiting_windows=waiting_windows)
 
-    def reading(self, plan: ReadPlan, outcomes: Mapping[Window, Outcome]) -> Reading:
-        """What the windows together say, before calibration; `conclude` goes on from here.
+    def raw_answer(self, plan: ReadPlan, outcomes: Mapping[Window, WindowOutcome]) -> RawAnswer:
+        """Returns what the windows together say, before calibration and validation.
 
         Raises:
             InferenceFailed: the session failed on one of the plan's windows.
         """
-        return aggregate([one.span for one in _read_windows(plan, outcomes)])
+        return aggregate([window.span for window in _scored_windows(plan, outcomes)])
 
-    def conclude(self, plan: ReadPlan, outcomes: Mapping[Window, Outcome]) -> Answer:
-        """One calibrated, validated answer out of the windows' spans.
+    def conclude(self, plan: ReadPlan, outcomes: Mapping[Window, WindowOutcome]) -> Answer:
+        """Returns one calibrated, validated answer out of the windows' spans.
 
         Raises:
             InferenceFailed: the session failed on one of the plan's windows.
             InvalidSpan: see `spanstream.models.spans.validate`.
         """
-        read = _read_windows(plan, outcomes)
-        reading = aggregate([one.span for one in read])
+        scored = _scored_windows(plan, outcomes)
+        raw = aggregate([window.span for window in scored])
         candidate = None
-        if reading.best is not None and reading.best.span is not None:
-            char_start, char_end = self._validator.char_span(plan.text, plan.document, reading.best.span)
+        if raw.best is not None and raw.best.span is not None:
+            char_start, char_end = self._validator.char_span(plan.text, plan.document, raw.best.span)
             candidate = Quote(plan.text[char_start:char_end], char_start, char_end)
         return Answer(
             question=plan.question.text,
             candidate=candidate,
-            confidence=self.artifact.manifest.calibration.confidence(reading),
+            confidence=self.artifact.manifest.calibration.confidence(raw),
             threshold=self._threshold,
-            null_score_diff=reading.null_score_diff,
+            null_score_diff=raw.null_score_diff,
             windows_read=len(plan.windows),
             windows_total=plan.total_windows,
-            precision=self._precision(read, reading),
+            precision=self._precision(scored, raw),
         )
 
-    def _precision(self, read: Sequence[ReadWindow], reading: Reading) -> str:
-        found_it = [one.precision for one in read if one.span is reading.best]
+    def _precision(self, scored: Sequence[ScoredWindow], raw: RawAnswer) -> str:
+        for window in scored:
+            if window.span is raw.best:
+                return window.precision
         # Without a candidate every window says no; without windows nothing ran.
-        return (found_it or [one.precision for one in read] or [self.backends.choose(0).precision])[0]
+        return scored[0].precision if scored else self.backends.choose(0).precision
 
     def close(self) -> None:
-        """End the inference threads."""
+        """Ends the inference threads."""
         self._inference.close()
 
 
-def _read_windows(plan: ReadPlan, outcomes: Mapping[Window, Outcome]) -> list[ReadWindow]:
-    read: list[ReadWindow] = []
+def _scored_windows(plan: ReadPlan, outcomes: Mapping[Window, WindowOutcome]) -> list[ScoredWindow]:
+    scored: list[ScoredWindow] = []
     for window in plan.windows:
         outcome = outcomes[window]
         if isinstance(outcome, InferenceFailed):
             raise outcome
-        read.append(outcome)
-    return read
+        scored.append(outcome)
+    return scored

@@ -49,7 +49,7 @@ _OPERATIONS: Final[dict[str, tuple[str, str, str]]] = {
 
 
 def asyncapi(retry_headers: Json) -> Json:
-    """The document; `retry_headers` is the JSON Schema of the `retry.*` headers."""
+    """Returns the document; `retry_headers` is the JSON Schema of the `retry.*` headers."""
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -157,7 +157,7 @@ def _message(summary: str, key: str, headers: str, payload: Json | None) -> Json
 
 
 def _cloud_event(event_type: str, *, required: bool = False) -> Json:
-    """The headers of a CloudEvent in binary mode: always on what the consumer writes, welcome on what it reads."""
+    """Returns the headers of a CloudEvent in binary mode: always written, welcome where it reads."""
     schema: Json = {
         "type": "object",
         "properties": {

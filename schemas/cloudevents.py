@@ -10,16 +10,12 @@ Trace Context header, passed on byte for byte, not an attribute of the event.
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Final
+from datetime import datetime
+from typing import Final
 
 from spanstream.schemas.events import Answer, Document, Question
 from spanstream.schemas.fields import format_time
-from spanstream.schemas.triage import Ticket, Triage
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from spanstream.schemas.triage import AnyEvent
+from spanstream.schemas.triage import AnyEvent, Ticket, Triage
 
 SPEC_VERSION: Final = "1.0"
 CONTENT_TYPE: Final = "application/json"
@@ -37,12 +33,12 @@ redelivered question would give its answer a second id; and no other system's id
 
 
 def answer_id(question_id: str) -> str:
-    """The `ce_id` of the answer to this question: always the same, so a redelivery can be recognised."""
+    """Returns the `ce_id` of the answer to this question: always the same, so a redelivery can be recognised."""
     return str(uuid.uuid5(ANSWER_NAMESPACE, question_id))
 
 
 def answer_headers(answer: Answer, source: str, traceparent: bytes | None) -> tuple[tuple[str, bytes], ...]:
-    """The headers of an answer's record.
+    """Returns the headers of an answer's record.
 
     Args:
         answer: its `answered_at` is the event's time.
@@ -55,7 +51,7 @@ def answer_headers(answer: Answer, source: str, traceparent: bytes | None) -> tu
 def event_headers(
     event: AnyEvent, event_id: str, source: str, time: datetime, traceparent: bytes | None = None
 ) -> tuple[tuple[str, bytes], ...]:
-    """The headers of an event's record.
+    """Returns the headers of an event's record.
 
     Args:
         event: decides the type.
@@ -82,7 +78,7 @@ def event_headers(
 
 
 def event_type(event: AnyEvent) -> str:
-    """The CloudEvents type of an event, with its version."""
+    """Returns the CloudEvents type of an event, with its version."""
     types: dict[type, str] = {
         Answer: ANSWER_TYPE,
         Document: DOCUMENT_TYPE,

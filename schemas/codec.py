@@ -1,4 +1,4 @@
-"""Bytes <-> events: one parse, one named error.
+"""Turns bytes into events and events into bytes: one parse, one kind of error.
 
     bytes ──size──> JSON ──closed, strict model──> event ──limits──> event
               │       │              │                       │
@@ -20,20 +20,16 @@ What the JSON parser (jiter, inside pydantic) does, each pinned by a test:
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, TypeVar
+from collections.abc import Mapping
+from typing import Final, TypeVar
 
 from pydantic import ValidationError
-from pydantic_core import from_json
+from pydantic_core import ErrorDetails, from_json
 
 from spanstream.schemas.errors import InvalidRecord, Reason
 from spanstream.schemas.events import Answer, Document, Question
-from spanstream.schemas.triage import Ticket, Triage
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
-
-    from spanstream.schemas.limits import Limits
-    from spanstream.schemas.triage import AnyEvent
+from spanstream.schemas.limits import Limits
+from spanstream.schemas.triage import AnyEvent, Ticket, Triage
 
 __all__ = [
     "InvalidRecord",
@@ -49,6 +45,30 @@ __all__ = [
 
 _E = TypeVar("_E", Document, Question, Answer, Ticket, Triage)
 
+# The limit (a field of `Limits`) of each field that somebody else fills, in the order in which they are checked.
+_LIMITED_FIELDS: Final[Mapping[type, Mapping[str, str]]] = {
+    Document: {
+        "document_id": "id_chars",
+        "text": "document_chars",
+        "title": "title_chars",
+        "metadata": "metadata_chars",
+    },
+    Question: {
+        "question_id": "id_chars",
+        "question": "question_chars",
+        "document_id": "id_chars",
+        "context": "document_chars",
+        "metadata": "metadata_chars",
+    },
+    Ticket: {
+        "ticket_id": "id_chars",
+        "subject": "title_chars",
+        "body": "document_chars",
+        "channel": "title_chars",
+        "customer": "title_chars",
+        "attributes": "metadata_chars",
+    },
+}
 _DETAIL_ERRORS: Final = 3
 """Errors that a detail spells out; the others are counted."""
 _LENGTH_ERRORS: Final = frozenset({"string_too_long", "too_long"})
@@ -57,76 +77,36 @@ _FIELD_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,39}")
 
 
 def decode_document(value: bytes, limits: Limits) -> Document:
-    """The document in a record's value.
+    """Returns the document in a record's value.
 
     Raises:
-        InvalidRecord: with one of the reasons above; never anything else, whatever the bytes.
+        InvalidRecord: `too_large`, `undecodable` or `invalid_event`; never anything else, whatever the bytes.
     """
-    _check_size(value, limits)
-    document = _decode(Document, value)
-    _check("document_id", len(document.document_id), limits.id_chars)
-    _check("text", len(document.text), limits.document_chars)
-    if document.title is not None:
-        _check("title", len(document.title), limits.title_chars)
-    _check_metadata(document.metadata, limits)
-    return document
+    return _decode_within(Document, value, limits)
 
 
 def decode_question(value: bytes, limits: Limits) -> Question:
-    """The question in a record's value.
-
-    Raises:
-        InvalidRecord: with one of the reasons above; never anything else, whatever the bytes.
-    """
-    _check_size(value, limits)
-    question = _decode(Question, value)
-    _check("question_id", len(question.question_id), limits.id_chars)
-    _check("question", len(question.question), limits.question_chars)
-    if question.document_id is not None:
-        _check("document_id", len(question.document_id), limits.id_chars)
-    if question.context is not None:
-        _check("context", len(question.context), limits.document_chars)
-    _check_metadata(question.metadata, limits)
-    return question
-
-
-def decode_answer(value: bytes) -> Answer:
-    """The answer in a record's value. It has no limits: the consumer wrote it.
-
-    Raises:
-        InvalidRecord: with one of the reasons above; never anything else, whatever the bytes.
-    """
-    return _decode(Answer, value)
+    """Returns the question in a record's value. Raises as `decode_document` does."""
+    return _decode_within(Question, value, limits)
 
 
 def decode_ticket(value: bytes, limits: Limits) -> Ticket:
-    """The ticket in a record's value; a body is as long at most as a document.
+    """Returns the ticket in a record's value; its body may be as long as a document. Raises as `decode_document`."""
+    return _decode_within(Ticket, value, limits)
 
-    Raises:
-        InvalidRecord: with one of the reasons above; never anything else, whatever the bytes.
-    """
-    _check_size(value, limits)
-    ticket = _decode(Ticket, value)
-    _check("ticket_id", len(ticket.ticket_id), limits.id_chars)
-    _check("subject", len(ticket.subject), limits.title_chars)
-    _check("body", len(ticket.body), limits.document_chars)
-    _check("channel", len(ticket.channel or ""), limits.title_chars)
-    _check("customer", len(ticket.customer or ""), limits.title_chars)
-    _check_metadata(ticket.attributes, limits, "attributes")
-    return ticket
+
+def decode_answer(value: bytes) -> Answer:
+    """Returns the answer in a record's value. It has no limits: the consumer wrote it. Raises as `decode_document`."""
+    return _decode(Answer, value)
 
 
 def decode_triage(value: bytes) -> Triage:
-    """The triage record in a record's value. It has no limits: the triage stream wrote it.
-
-    Raises:
-        InvalidRecord: with one of the reasons above; never anything else, whatever the bytes.
-    """
+    """Returns the triage record in a record's value. It has no limits either. Raises as `decode_document` does."""
     return _decode(Triage, value)
 
 
 def encode(event: AnyEvent) -> bytes:
-    """Compact JSON in UTF-8, fields in the order of the model; `decode(encode(event)) == event`.
+    """Returns compact JSON in UTF-8, fields in the order of the model; `decode(encode(event)) == event`.
 
     What comes in leaves out what is not given; an answer and a triage record always have all their fields.
     """
@@ -134,7 +114,7 @@ def encode(event: AnyEvent) -> bytes:
 
 
 def check_key(key: bytes | None, document_id: str | None, name: str = "document_id") -> None:
-    """The key of a record that names a document (or a ticket) must be exactly the id's UTF-8 bytes.
+    """Checks that the key of a record that names a document (or a ticket) is exactly the id's UTF-8 bytes.
 
     Compaction keeps the last record of a key, and the key decides the partition: with another key a document would
     not be replaced by its next version, and its questions would be another member's. Without a document id any key
@@ -158,6 +138,21 @@ def _decode(model: type[_E], value: bytes) -> _E:
     raise refusal
 
 
+def _decode_within(model: type[_E], value: bytes, limits: Limits) -> _E:
+    """Decodes what somebody else wrote: nothing past the record's limit is parsed, no field is past its own."""
+    if len(value) > limits.record_bytes:
+        raise InvalidRecord(
+            Reason.TOO_LARGE, f"value: {len(value)} bytes, at most {limits.record_bytes} are allowed; not parsed"
+        )
+    event = _decode(model, value)
+    for field, limit in _LIMITED_FIELDS[model].items():
+        content: str | dict[str, str] | None = getattr(event, field)
+        if isinstance(content, dict):
+            _check(field, len(content), limits.metadata_entries, "entries")
+        _check(field, _chars_in(content), getattr(limits, limit), "characters")
+    return event
+
+
 def _refusal(error: ValidationError, value: bytes) -> InvalidRecord:
     errors = error.errors(include_url=False, include_context=False, include_input=False)
     if errors[0]["type"] == "json_invalid":
@@ -165,10 +160,10 @@ def _refusal(error: ValidationError, value: bytes) -> InvalidRecord:
     try:
         # Only a record that is refused anyway is parsed a second time, to tell NaN (no JSON) from a wrong type.
         from_json(value, allow_inf_nan=False)
-    except ValueError as failure:
-        return InvalidRecord(Reason.UNDECODABLE, f"Invalid JSON: {failure}")
-    too_large = all(one["type"] in _LENGTH_ERRORS for one in errors)
-    described = [_describe(one) for one in errors[:_DETAIL_ERRORS]]
+    except ValueError as json_error:
+        return InvalidRecord(Reason.UNDECODABLE, f"Invalid JSON: {json_error}")
+    too_large = all(details["type"] in _LENGTH_ERRORS for details in errors)
+    described = [_describe(details) for details in errors[:_DETAIL_ERRORS]]
     more = [f"and {len(errors) - _DETAIL_ERRORS} more"] if len(errors) > _DETAIL_ERRORS else []
     return InvalidRecord(Reason.TOO_LARGE if too_large else Reason.INVALID_EVENT, "; ".join(described + more))
 
@@ -189,21 +184,12 @@ def _shown(step: int | str) -> str:
     return name if _FIELD_NAME.fullmatch(name) else f"(a name of {len(name)} characters)"
 
 
-def _check_size(value: bytes, limits: Limits) -> None:
-    if len(value) > limits.record_bytes:
-        raise InvalidRecord(
-            Reason.TOO_LARGE, f"value: {len(value)} bytes, at most {limits.record_bytes} are allowed; not parsed"
-        )
+def _chars_in(content: str | dict[str, str] | None) -> int:
+    if isinstance(content, dict):
+        return sum(len(name) + len(text) for name, text in content.items())
+    return len(content or "")
 
 
-def _check(field: str, chars: int, limit: int) -> None:
-    if chars > limit:
-        raise InvalidRecord(Reason.TOO_LARGE, f"{field}: {chars} characters, at most {limit} are allowed")
-
-
-def _check_metadata(metadata: dict[str, str], limits: Limits, field: str = "metadata") -> None:
-    if len(metadata) > limits.metadata_entries:
-        raise InvalidRecord(
-            Reason.TOO_LARGE, f"{field}: {len(metadata)} entries, at most {limits.metadata_entries} are allowed"
-        )
-    _check(field, sum(len(name) + len(text) for name, text in metadata.items()), limits.metadata_chars)
+def _check(field: str, size: int, limit: int, unit: str) -> None:
+    if size > limit:
+        raise InvalidRecord(Reason.TOO_LARGE, f"{field}: {size} {unit}, at most {limit} are allowed")

@@ -9,6 +9,8 @@ are UTF-8 text: numbers in decimal, times in ISO 8601, the candidate as JSON. Wh
 counts, as with Kafka's own `lastHeader`.
 """
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -92,7 +94,7 @@ class Stage(StrEnum):
 
 
 def _plain_json(value: object) -> object:
-    """What is left after a way through JSON: NaN becomes null, a tuple a list, an unknown object its `str`."""
+    """Passes a value through JSON: NaN becomes null, a tuple a list, an unknown object its `str`."""
     return from_json(to_json(value, inf_nan_mode="null", fallback=str))
 
 
@@ -152,12 +154,12 @@ class Retry(Closed):
     )
 
     def to_headers(self, original_headers: Iterable[tuple[str, bytes | None]]) -> Headers:
-        """The record's own headers in their order, then these; earlier `dlq.*` and `retry.*` are gone."""
+        """Returns the record's own headers in their order, then these; earlier `dlq.*` and `retry.*` are gone."""
         return own_headers(original_headers) + _written(self, RETRY_HEADERS)
 
     @staticmethod
-    def from_headers(headers: Iterable[tuple[str, bytes | None]]) -> "Retry | None":
-        """What the `retry.*` headers say; None where there is not one of them.
+    def from_headers(headers: Iterable[tuple[str, bytes | None]]) -> Retry | None:
+        """Reads the `retry.*` headers; None where there is none.
 
         Raises:
             InvalidRecord: `undecodable` for a header that is not UTF-8, `invalid_event` for a missing or wrong one.
@@ -167,17 +169,17 @@ class Retry(Closed):
 
 
 def own_headers(headers: Iterable[tuple[str, bytes | None]]) -> Headers:
-    """The record's own headers in their order: all but `dlq.*` and `retry.*`."""
+    """Returns the record's own headers in their order: all but `dlq.*` and `retry.*`."""
     return tuple((name, value) for name, value in headers if not name.startswith((DLQ_PREFIX, RETRY_PREFIX)))
 
 
 def to_headers(letter: DeadLetter, original_headers: Iterable[tuple[str, bytes | None]]) -> Headers:
-    """The record's own headers in their order, then the letter's; earlier `dlq.*` and `retry.*` are gone."""
+    """Returns the record's own headers in their order, then the letter's; earlier `dlq.*` and `retry.*` are gone."""
     return own_headers(original_headers) + _written(letter, DLQ_HEADERS)
 
 
 def from_headers(headers: Iterable[tuple[str, bytes | None]]) -> DeadLetter:
-    """The letter that `to_headers` wrote; other headers are not looked at.
+    """Reads the letter that `to_headers` wrote; other headers are not looked at.
 
     Raises:
         InvalidRecord: `undecodable` for a header that is not UTF-8 or a candidate that is not JSON, `invalid_event`
@@ -201,7 +203,7 @@ def _text(value: object) -> str:
 
 
 def _texts(headers: Iterable[tuple[str, bytes | None]], prefix: str, names: Mapping[str, str]) -> dict[str, str]:
-    """The texts of the known headers by name; a header of the prefix that version 1 does not know is left alone."""
+    """Returns the texts of the known headers by name; others of the prefix, unknown to version 1, are left alone."""
     known = frozenset(names.values())
     texts: dict[str, str] = {}
     for name, value in headers:
@@ -229,7 +231,7 @@ def _json_object(text: str) -> object:
         raise InvalidRecord(Reason.UNDECODABLE, f"header {DLQ_CANDIDATE}: it is not JSON") from None
     if not isinstance(value, dict):
         # Null too: where there is no candidate, there is no header.
-        raise ValueError("it is not a JSON object")  # noqa: TRY004 - wrong text, not a wrong argument
+        raise ValueError("it is not a JSON object")  # noqa: TRY004  wrong text, not a wrong argument
     return value
 
 
@@ -255,7 +257,7 @@ _PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
     "due_ms": _decimal,
     "candidate": _json_object,
 }
-"""How a field's text is read; the others are text already."""
+"""How a field's text is parsed; fields not listed stay text."""
 
 
 def _read(model: type[_M], texts: Mapping[str, str], names: Mapping[str, str]) -> _M:

@@ -1,4 +1,4 @@
-"""Why a record is refused: the closed set of reasons, and the one error of this room.
+"""Why a record is refused: the closed set of reasons, and the only error of this package.
 
 Exception
 └── InvalidRecord   these bytes will never be a valid event: the record becomes a dead letter
@@ -38,7 +38,7 @@ class Reason(StrEnum):
 
 
 def one_line(text: str, limit: int = DETAIL_CHARS) -> str:
-    """The text on one line that UTF-8 can hold, cut with an ellipsis at `limit` code points. Idempotent."""
+    """Returns the text on one line that UTF-8 can hold, cut with an ellipsis at `limit` code points. Idempotent."""
     line = _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", _NOT_ON_ONE_LINE.sub(" ", text)).strip()
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
 

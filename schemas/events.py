@@ -9,6 +9,8 @@ The texts are left out of `repr`, so that an event in a log line gives none of t
 not said here: limits are settings, and `spanstream.schemas.codec` applies them.
 """
 
+from __future__ import annotations
+
 import hashlib
 from functools import cached_property
 from typing import Annotated, Literal, Self

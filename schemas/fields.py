@@ -1,5 +1,7 @@
 """The kinds of field that events and headers are made of: what is allowed in each, in Python and in JSON Schema."""
 
+from __future__ import annotations
+
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -30,7 +32,7 @@ class Closed(BaseModel):
         hide_input_in_errors=True,
     )
 
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:  # noqa: ARG002 - pydantic's signature; frozen values need no deep copy
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:  # noqa: ARG002  pydantic's signature; frozen values need no deep copy
         """A validated copy: pydantic's own checks nothing, and takes cached properties of the old values along.
 
         Raises:
@@ -41,14 +43,17 @@ class Closed(BaseModel):
 
 
 def is_blank(text: str) -> bool:
-    """Whether nothing of the text can be seen: white space, control and format characters, marks without a base."""
+    """Whether a person sees nothing of the text: only white space, controls, marks without a base, and fillers.
+
+    Stricter than the model, which makes tokens of marks and fillers: a question must say something to its reader.
+    """
     return all(
         character in _BLANK_LETTERS or unicodedata.category(character) in _BLANK_CATEGORIES for character in text
     )
 
 
 def format_time(time: datetime) -> str:
-    """UTC, ISO 8601, milliseconds (cut, not rounded) and a `Z`; the time must know its zone.
+    """Formats a time as UTC, ISO 8601, milliseconds (cut, not rounded) and a `Z`.
 
     Raises:
         ValueError: a time without a zone.
@@ -59,7 +64,7 @@ def format_time(time: datetime) -> str:
 
 
 def _utc_milliseconds(value: object) -> datetime:
-    """From the exact text on the wire, or from a datetime with any zone (cut to what the wire can hold)."""
+    """Reads the exact text on the wire, or a datetime with any zone (cut to what the wire can hold)."""
     if isinstance(value, datetime):
         value = format_time(value)
     if not isinstance(value, str) or _TIME.fullmatch(value) is None:

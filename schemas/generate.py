@@ -11,22 +11,19 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import CoreSchema
 
 from spanstream.schemas.asyncapi import asyncapi
 from spanstream.schemas.dead_letters import DLQ_HEADERS, RETRY_HEADERS, DeadLetter, Retry
 from spanstream.schemas.events import Answer, Document, Question
 from spanstream.schemas.playbook import Playbook
 from spanstream.schemas.triage import Ticket, Triage
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from pydantic import BaseModel
-    from pydantic_core import CoreSchema
 
 Json = dict[str, Any]
 
@@ -37,17 +34,17 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 class _WithoutFieldTitles(GenerateJsonSchema):
     """A title that repeats the field's name says nothing."""
 
-    def field_title_should_be_set(self, schema: CoreSchema | Any) -> bool:  # noqa: ANN401, ARG002 - pydantic's signature has private types
+    def field_title_should_be_set(self, schema: CoreSchema | Any) -> bool:  # noqa: ANN401, ARG002  pydantic's signature has private types
         return False
 
 
 def event_schema(model: type[BaseModel]) -> Json:
-    """The JSON Schema (draft 2020-12) of an event as it stands in a record's value."""
+    """Returns the JSON Schema (draft 2020-12) of an event as it stands in a record's value."""
     return {"$schema": DIALECT, **_tidied(model.model_json_schema(schema_generator=_WithoutFieldTitles))}
 
 
 def headers_schema(model: type[BaseModel], names: Mapping[str, str]) -> Json:
-    """The JSON Schema of a set of headers, all of them strings; a record's own headers may stand beside them."""
+    """Returns the JSON Schema of a set of headers, all strings; a record's own headers may stand beside them."""
     schema = event_schema(model)
     required = set(schema["required"])
     # In place, because the schema is also a part of the AsyncAPI document, where "#/$defs" is another place.
@@ -59,7 +56,7 @@ def headers_schema(model: type[BaseModel], names: Mapping[str, str]) -> Json:
 
 
 def documents() -> dict[str, Json]:
-    """All generated files, by path below this folder."""
+    """Returns all generated files, by path below this folder."""
     return {
         "v1/document.schema.json": event_schema(Document),
         "v1/question.schema.json": event_schema(Question),
@@ -73,17 +70,17 @@ def documents() -> dict[str, Json]:
 
 
 def rendered() -> dict[str, str]:
-    """The text of all generated files, by path below this folder; the same on every run."""
+    """Returns the text of all generated files, by path below this folder; the same on every run."""
     return {path: json.dumps(document, ensure_ascii=False, indent=2) + "\n" for path, document in documents().items()}
 
 
 def stale(folder: Path = FOLDER) -> list[str]:
-    """Paths below the folder of the files that are missing, or not what would be written now."""
+    """Returns the paths below the folder of the files that are missing, or not what would be written now."""
     return [path for path, text in rendered().items() if not _holds(folder / path, text)]
 
 
 def write(folder: Path = FOLDER) -> list[str]:
-    """Write the files that are not current; returns their paths below the folder."""
+    """Writes the files that are not current and returns their paths below the folder."""
     changed = stale(folder)
     texts = rendered()
     for path in changed:
@@ -94,7 +91,7 @@ def write(folder: Path = FOLDER) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None, folder: Path = FOLDER) -> int:
-    """The exit code: 0 done or current, 1 where `--check` found a file that is not."""
+    """Returns the exit code: 0 done or current, 1 where `--check` found a file that is not."""
     parser = argparse.ArgumentParser(
         prog="python -m spanstream.schemas.generate", description="JSON Schemas and AsyncAPI."
     )
@@ -110,8 +107,8 @@ def _holds(path: Path, text: str) -> bool:
     return path.is_file() and path.read_bytes() == text.encode()
 
 
-def _tidied(node: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Without the empty length constraint that only guards against lone surrogates, which JSON cannot hold."""
+def _tidied(node: Any) -> Any:  # noqa: ANN401  any JSON
+    """Leaves out the empty length constraint that only guards against lone surrogates, which JSON cannot hold."""
     if isinstance(node, list):
         return [_tidied(item) for item in node]
     if not isinstance(node, dict):
@@ -121,7 +118,7 @@ def _tidied(node: Any) -> Any:  # noqa: ANN401 - any JSON
 
 
 def _not_null(schema: Json) -> Json:
-    """An optional header is absent, never null."""
+    """Takes null out of the schema: an optional header is absent, never null."""
     if "anyOf" not in schema:
         return schema
     (present,) = (option for option in schema["anyOf"] if option != {"type": "null"})

@@ -39,7 +39,7 @@ class EnumFormat(Closed):
     )
 
 
-def _format_kind(value: Any) -> str | None:  # noqa: ANN401 - what YAML has there
+def _format_kind(value: Any) -> str | None:  # noqa: ANN401  what YAML has there
     if isinstance(value, dict):
         return "regex" if "regex" in value else "enum" if "enum" in value else None
     if isinstance(value, RegexFormat | EnumFormat):
@@ -137,7 +137,7 @@ _CONDITIONS: dict[str, type[Closed]] = {
 }
 
 
-def _condition_kind(value: Any) -> str | None:  # noqa: ANN401 - what YAML has there
+def _condition_kind(value: Any) -> str | None:  # noqa: ANN401  what YAML has there
     if isinstance(value, dict):
         return next((kind for kind in _CONDITIONS if kind in value), None)
     return next((kind for kind, model in _CONDITIONS.items() if isinstance(value, model)), None)
@@ -200,14 +200,14 @@ class Playbook(Closed):
 
     @cached_property
     def sha256(self) -> str:
-        """Of its content, whatever its comments and layout; 64 lower-case hexadecimal digits."""
+        """SHA-256 of its content, whatever its comments and layout; 64 lower-case hexadecimal digits."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
 def conditions_in(
     condition: Condition | None, path: tuple[str | int, ...]
 ) -> Iterator[tuple[tuple[str | int, ...], _Test]]:
-    """Every test in a condition, with its path."""
+    """Yields every test in a condition, with its path."""
     if isinstance(condition, _Test):
         yield path, condition
         return

@@ -6,6 +6,8 @@ Tickets are written by helpdesks of all kinds, so their time may be any RFC 3339
 the other events. A triage record is complete in itself: whoever acts on it needs neither the ticket nor the playbook.
 """
 
+from __future__ import annotations
+
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal, Self
@@ -32,7 +34,7 @@ _RFC3339_PATTERN = (
 
 
 def _any_time(value: object) -> datetime:
-    """An RFC 3339 time with its zone, or a datetime that has one."""
+    """Reads an RFC 3339 time with its zone, or a datetime that has one."""
     try:
         time = value if isinstance(value, datetime) else datetime.fromisoformat(value if isinstance(value, str) else "")
         format_time(time)

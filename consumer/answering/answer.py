@@ -10,7 +10,7 @@ import structlog
 from spanstream.consumer.answering.outcomes import Outcomes, RecordOutcome
 from spanstream.consumer.answering.prepare import PlannedQuestion, PreparedChunk
 from spanstream.models.errors import DocumentChanged, InferenceFailed, SpanMismatch
-from spanstream.models.inference.runner import Outcome
+from spanstream.models.inference.runner import WindowOutcome
 from spanstream.models.reader import Reader
 from spanstream.models.text.windowing import Window
 from spanstream.schemas.dead_letters import Reason, Stage
@@ -50,7 +50,7 @@ class Answerer:
             middle = len(chunk) // 2
             return [*self._read(chunk[:middle], waiting_windows), *self._read(chunk[middle:], waiting_windows)]
 
-    def _conclude(self, planned: PlannedQuestion, outcomes: Mapping[Window, Outcome]) -> RecordOutcome:
+    def _conclude(self, planned: PlannedQuestion, outcomes: Mapping[Window, WindowOutcome]) -> RecordOutcome:
         record = planned.record
         try:
             reading = self._reader.conclude(planned.plan, outcomes)

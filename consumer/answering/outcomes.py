@@ -13,13 +13,13 @@ from spanstream.consumer.broker.protocols import Outgoing, Record
 from spanstream.consumer.clock import Clock, to_datetime
 from spanstream.consumer.settings import RetrySettings, TopicSettings
 from spanstream.models.artifact import Manifest
-from spanstream.models.reader import Answer as Reading
-from spanstream.models.reader import Quote
+from spanstream.models.reader import Answer, Quote
+from spanstream.schemas import events
 from spanstream.schemas.cloudevents import TRACEPARENT, answer_headers
 from spanstream.schemas.codec import encode
 from spanstream.schemas.dead_letters import DLQ_MODEL, DeadLetter, Reason, Retry, Stage, to_headers
 from spanstream.schemas.errors import InvalidRecord, one_line
-from spanstream.schemas.events import Answer, ModelInfo, Question, Span, WindowsRead
+from spanstream.schemas.events import ModelInfo, Question, Span, WindowsRead
 
 _MAX_ATTEMPT = 2**31 - 1
 # Just below what a broker takes by default (1 MiB with headers). Only a word of hundreds of thousands of characters,
@@ -60,12 +60,12 @@ class Outcomes:
         self._source = source
         self._clock = clock
 
-    def answer(self, record: Record, question: Question, document_sha256: str, reading: Reading) -> RecordOutcome:
+    def answer(self, record: Record, question: Question, document_sha256: str, reading: Answer) -> RecordOutcome:
         """The answer to a question; the question's own least confidence wins over the model's threshold."""
         threshold = reading.threshold if question.min_confidence is None else question.min_confidence
         candidate = _span(reading.candidate)
         is_answered = candidate is not None and reading.confidence >= threshold
-        answer = Answer(
+        answer = events.Answer(
             question_id=question.question_id,
             document_id=question.document_id,
             document_sha256=document_sha256,

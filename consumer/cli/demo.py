@@ -26,7 +26,7 @@ def demo(
     from spanstream.consumer.demo.picture import save_picture  # noqa: PLC0415
     from spanstream.consumer.demo.stream import run_stream  # noqa: PLC0415
     from spanstream.consumer.terminal.panels import DeadLetterPanel, SummaryPanel, TicketPanel  # noqa: PLC0415
-    from spanstream.consumer.triage.panel import TriagePanel  # noqa: PLC0415
+    from spanstream.consumer.terminal.triage_panel import TriagePanel  # noqa: PLC0415
 
     configure_logs(LogSettings(level="error"))
     console = Console()

@@ -1,4 +1,4 @@
-"""An artifact from afar: fetched, its SHA-256 compared, unpacked, verified, and put in its place when all is right.
+"""Fetches an artifact from a web server: compares its SHA-256, unpacks it, verifies it and puts it in its place.
 
     https://... ──> file beside the target ──> SHA-256 ──> unpack ──> verify every file ──> rename
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import shutil
 import tarfile
 import tempfile
 import urllib.error
@@ -20,41 +19,41 @@ from pathlib import Path
 
 from spanstream.consumer.errors import Stop
 from spanstream.models.artifact import MANIFEST, Artifact, load_artifact
+from spanstream.models.staging import staged_folder
 
 _BLOCK_BYTES = 1 << 20
-# Seconds without a byte.
-_SILENCE = 30.0
+# The longest wait for the next bytes.
+_TIMEOUT_SECONDS = 30.0
 
-# Called with the bytes so far and the bytes in all, None where the server does not say.
+# Called with the bytes so far and the bytes in all; None where the server does not say how many those are.
 Progress = Callable[[int, int | None], None]
 
 
 def fetch_artifact(url: str, sha256: str, output: Path, *, progress: Progress = lambda _, __: None) -> Artifact:
-    """Fetch a .tar.gz of an artifact folder (or of its files) and unpack it as `output`.
+    """Fetches a .tar.gz of an artifact folder (or of its files) and unpacks it as `output`.
 
     Args:
         url: http:// or https://; never repeated in a message, as it may be a secret.
         sha256: of the file, hexadecimal.
-        output: folder to make; one that is there is replaced.
-        progress: told how far it is.
+        output: folder to make; an artifact that is there is replaced.
+        progress: called with the bytes so far and the bytes in all.
 
     Raises:
         Stop: it cannot be fetched, or it is not what the SHA-256 says, or not an archive of an artifact.
-        ArtifactError: a file of the artifact is not what its manifest says.
+        ArtifactError: a file of the artifact is not what its manifest says; or `output` holds something that is no
+            artifact, or cannot be written.
     """
     if not _is_web(url):
         raise Stop("the model's URL has to begin with https:// or http:// and a host")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".fetch-") as scratch:
+    # The scratch folder lies beside the staged one, on the same file system.
+    with staged_folder(output) as staged, tempfile.TemporaryDirectory(dir=staged.parent) as scratch:
         archive = Path(scratch) / "archive"
-        found = _download(url, archive, progress)
-        if found != sha256.lower():
-            raise Stop(f"the model's file has SHA-256 {found}, not {sha256.lower()}; nothing was unpacked")
+        downloaded = _download(url, archive, progress)
+        if downloaded != sha256.lower():
+            raise Stop(f"the model's file has SHA-256 {downloaded}, not {sha256.lower()}; nothing was unpacked")
         folder = _unpack(archive, Path(scratch) / "unpacked")
         load_artifact(folder)
-        if output.exists():
-            shutil.rmtree(output)
-        folder.rename(output)
+        folder.replace(staged)
     return load_artifact(output)
 
 
@@ -67,10 +66,10 @@ def _is_web(url: str) -> bool:
 
 
 def _download(url: str, file: Path, progress: Progress) -> str:
-    """The SHA-256 of what came, hexadecimal."""
+    """Writes the file and returns its SHA-256, hexadecimal."""
     digest, done = hashlib.sha256(), 0
     try:
-        with urllib.request.urlopen(url, timeout=_SILENCE) as reply, file.open("wb") as out:  # noqa: S310  checked above
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as reply, file.open("wb") as out:  # noqa: S310  checked above
             length = reply.headers.get("Content-Length")
             while block := reply.read(_BLOCK_BYTES):
                 digest.update(block)
@@ -86,14 +85,14 @@ def _download(url: str, file: Path, progress: Progress) -> str:
 
 
 def _unpack(archive: Path, into: Path) -> Path:
-    """The folder that holds the manifest: the archive's root, or the one folder in it."""
+    """Unpacks and returns the folder that holds the manifest: the archive's root, or the one folder in it."""
     try:
         with tarfile.open(archive, "r:gz") as files:
             files.extractall(into, filter="data")  # refuses what would be written elsewhere, links and devices
     except (tarfile.TarError, OSError, EOFError) as error:
         raise Stop(f"the model's file is no .tar.gz that can be unpacked: {error}") from error
     manifests = [into / MANIFEST, *sorted(into.glob(f"*/{MANIFEST}"))]
-    found = [manifest.parent for manifest in manifests if manifest.is_file()]
-    if not found:
+    folders = [manifest.parent for manifest in manifests if manifest.is_file()]
+    if not folders:
         raise Stop(f"the model's file holds no {MANIFEST}, neither at its root nor in a folder")
-    return found[0]
+    return folders[0]

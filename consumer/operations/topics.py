@@ -6,7 +6,7 @@ And the two that a replay of dead letters keeps its books in, beside the dead-le
 from __future__ import annotations
 
 from spanstream.consumer.broker.kafka.topic_admin import TopicSpec
-from spanstream.consumer.replay.letters.ledger import ledger_of, parking_of
+from spanstream.consumer.replay.ledger import ledger_of, parking_of
 from spanstream.consumer.settings import TopicSettings
 
 # Room above the consumer's own limit (4 MiB by default), so that what is too large gets a dead letter with a reason

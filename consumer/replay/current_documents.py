@@ -1,4 +1,4 @@
-"""The documents as their topic has them now, for whoever is no consumer: read when the first one is asked for."""
+"""Reads the current documents from their topic when the first one is asked for, without a consumer group."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from spanstream.consumer.clock import Clock, Deadline
 from spanstream.consumer.delivery.circuit import Circuit
 from spanstream.consumer.errors import Retryable
 from spanstream.consumer.replay.fixes.built_in import DocumentText
+from spanstream.consumer.replay.letters.letter import Letter
 from spanstream.consumer.settings import Settings
+from spanstream.schemas.codec import decode_question
 from spanstream.schemas.errors import InvalidRecord
 
 _WAIT_SECONDS = 0.2
@@ -18,13 +20,13 @@ _WAIT_SECONDS = 0.2
 
 @dataclass(slots=True)
 class CurrentDocuments:
-    """All partitions of the documents topic, as far as they go when this is first used.
+    """The documents in all partitions of the documents topic, up to where they ended at the first use.
 
     Attributes:
-        reader: follows nothing else.
-        settings: the topic, limits and memory, as the consumer has them.
-        clock: measures patience.
-        patience_seconds: how long the broker may be silent.
+        reader: used for nothing else.
+        settings: the topic, limits and memory of the consumer.
+        clock: measures `patience_seconds`.
+        patience_seconds: how long the broker may send nothing.
     """
 
     reader: PartitionReader
@@ -35,10 +37,10 @@ class CurrentDocuments:
 
     @property
     def documents(self) -> Documents:
-        """The index, read to the end.
+        """The document index, read to the end.
 
         Raises:
-            Retryable: the broker was silent for too long.
+            Retryable: the broker sent nothing for too long.
             Stop: there is no such topic.
         """
         if self._documents is None:
@@ -46,23 +48,34 @@ class CurrentDocuments:
         return self._documents
 
     def find(self, document_id: str) -> StoredDocument | None:
-        """The document, whatever partition it is in; None where there is none that can be read."""
+        """Finds a document in any partition; None where there is none that can be read."""
         for partition in sorted(self.documents.owned):
             try:
-                found = self.documents.find(partition.number, document_id)
+                document = self.documents.find(partition.number, document_id)
             except InvalidRecord:
-                found = None
-            if found is not None:
-                return found
+                continue
+            if document is not None:
+                return document
         return None
 
     def text(self, document_id: str) -> DocumentText | None:
-        """The document's text, for a fix."""
-        found = self.find(document_id)
-        return None if found is None else DocumentText(found.text, found.sha256)
+        """Returns a document's text, for a fix."""
+        document = self.find(document_id)
+        return None if document is None else DocumentText(document.text, document.sha256)
+
+    def asked_about(self, letter: Letter) -> str | None:
+        """Returns the text that a dead letter's question asks about; None where there is none."""
+        try:
+            question = decode_question(letter.record.value or b"", self.settings.limits)
+        except InvalidRecord:
+            return None
+        if question.context is not None:
+            return question.context
+        document = self.find(question.document_id or "")
+        return None if document is None else document.text
 
     def close(self) -> None:
-        """Let go of the reader."""
+        """Closes the reader."""
         self.reader.close()
 
     def _read(self) -> Documents:
@@ -77,7 +90,7 @@ class CurrentDocuments:
             clock=self.clock,
         )
         ends = self.reader.end_offsets(self.reader.partitions(settings.topics.documents))
-        # Bad records before a committed offset are somebody else's to report: here, all of them.
+        # The consumer reports bad records; here all of them count as reported.
         documents.own(ends)
         patience = Deadline(self.clock, self.patience_seconds)
         while behind := documents.behind(ends):

@@ -1,10 +1,15 @@
-"""The ticket stream: tickets in, questions about them through the consumer, one triage record out for each.
+"""The ticket stream: publishes questions about each ticket, and makes a triage record of their answers.
 
-    ticket ── text ── questions ──> [documents, questions -> the consumer -> answers, dead letters]
-                                                                                │
-    triage record <── rules <── gather (formats) <── state of the ticket <──────┘
+    ticket ── text/ ──> document ── questions ──> [qa.documents, qa.questions -> the consumer -> answers, dead letters]
+                                                                                      │
+    triage record <── decision/ (field results, formats, rules) <── state/ <──────────┘
 
-One stage, one file: `playbook` (YAML to a checked playbook), `html`, `quotes` and `text` (ticket to document),
-`questions`, `formats`, `gather`, `rules`, `record`; `state` keeps what is known of each ticket in a compacted topic,
-`desk` says what a record or a deadline changes, `service` is the loop.
+`playbook/`    loads and checks a playbook: which questions to ask, and the rules for route and priority
+`text/`        turns a ticket into the text of its document
+`questions`    makes the questions of a playbook, with their ids
+`state/`       keeps what is known of each ticket in memory, and writes it to the compacted state topic
+`decision/`    turns outcomes into field results, checks their formats, applies the rules, builds the record
+`processor`    says what a record or a deadline changes
+`intake`       holds records that are not processed yet, and builds the next transaction
+`service`      is the loop; `wiring` builds it; `trial` runs one ticket without Kafka
 """

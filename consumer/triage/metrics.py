@@ -42,6 +42,6 @@ class TriageMetrics:
         self.partitions = Gauge("spanstream_triage_partitions_owned", "Ticket partitions owned.", registry=registry)
 
     def count(self, group: str, name: str, number: int) -> None:
-        """Add to one of the counters: `tickets`, `records` or `fields`."""
+        """Adds to one of the counters: `tickets`, `records` or `fields`."""
         counters = {"tickets": self.tickets, "records": self.records, "fields": self.fields}
         counters[group].labels(name).inc(number)

@@ -1,10 +1,10 @@
-"""What a record or a deadline changes: the rules of the stream, with neither Kafka nor waiting in them.
+"""Says what a record or a deadline changes: the rules of the stream, without Kafka and without waiting.
 
-    ticket ──────────> document, questions; the ticket is open
-    answer, letter ──> an outcome; with the last one, or a late one, a triage record (the next revision)
-    deadline ────────> a record of what there is; long after it the ticket is forgotten, and its document deleted
+    ticket ───────────────> document and questions; the ticket is open
+    answer, dead letter ──> an outcome; with the last one, or a late one, a triage record (the next revision)
+    deadline ─────────────> a record of what there is; long after it the ticket is forgotten, its document deleted
 
-Everything can come twice and changes nothing then: a ticket with the same content, an answer that is known.
+Everything may come twice. A ticket with the same content changes nothing, nor does an answer that is known.
 """
 
 from __future__ import annotations
@@ -16,12 +16,17 @@ from spanstream.consumer.answering.outcomes import dead_letter_of
 from spanstream.consumer.broker.protocols import Outgoing, Record
 from spanstream.consumer.clock import Clock, to_datetime
 from spanstream.consumer.settings import TopicSettings
-from spanstream.consumer.triage.gather import QuestionOutcome
-from spanstream.consumer.triage.questions import asked_of, document_id_of, may_be_ours, question_of, ticket_asked_about
-from spanstream.consumer.triage.record import is_complete, record_id, triage_of
-from spanstream.consumer.triage.state import TicketFacts, TicketState
-from spanstream.consumer.triage.text.ticket_text import TicketText, text_of
-from spanstream.consumer.triage.transaction import TriageTransaction
+from spanstream.consumer.triage.decision.record import is_complete, make_record, record_id
+from spanstream.consumer.triage.questions import (
+    document_id_of,
+    field_questions,
+    mentions_ticket,
+    question_event,
+    ticket_id_in,
+)
+from spanstream.consumer.triage.state.ticket_state import QuestionOutcome, TicketFacts, TicketState
+from spanstream.consumer.triage.state.transaction import TriageTransaction
+from spanstream.consumer.triage.text.ticket_text import TicketText, document_text
 from spanstream.schemas.cloudevents import event_headers
 from spanstream.schemas.codec import check_key, decode_answer, decode_question, decode_ticket, encode
 from spanstream.schemas.dead_letters import Stage, from_headers
@@ -33,13 +38,13 @@ from spanstream.schemas.triage import DocumentRead, Ticket
 
 
 @dataclass(frozen=True, slots=True)
-class Deployment:
-    """Where and how a desk works.
+class ProcessorSettings:
+    """What a processor needs to know beside its playbook.
 
     Attributes:
-        source: CloudEvents source of what it writes.
-        partitions: of each of the topics.
-        keep_seconds: a decided ticket is known for so long: for late answers, and to recognise it when it comes again.
+        source: CloudEvents source of what it publishes.
+        partitions: how many each of the topics has.
+        keep_seconds: how long a decided ticket is known: for late answers, and to recognise it if it comes again.
     """
 
     topics: TopicSettings
@@ -50,74 +55,81 @@ class Deployment:
 
 
 class TicketProcessor:
-    """Applies records and deadlines to drafts."""
+    """Applies records and deadlines to transactions."""
 
-    def __init__(self, playbook: Playbook, at: Deployment, clock: Clock) -> None:
+    def __init__(self, playbook: Playbook, settings: ProcessorSettings, clock: Clock) -> None:
         self._playbook = playbook
-        self._at = at
+        self._settings = settings
         self._clock = clock
 
-    def take(self, record: Record, draft: TriageTransaction) -> None:
-        """A record of one of the consumed topics; another program's are passed over."""
-        topics = self._at.topics
+    def apply_record(self, record: Record, transaction: TriageTransaction) -> None:
+        """Applies a record of one of the consumed topics; another program's records change nothing."""
+        topics = self._settings.topics
         if record.partition.topic == topics.tickets:
-            self._ticket(record, draft)
-        elif may_be_ours(record.value):
-            (self._answer if record.partition.topic == topics.answers else self._letter)(record, draft)
+            self._apply_ticket(record, transaction)
+        elif mentions_ticket(record.value):
+            if record.partition.topic == topics.answers:
+                self._apply_answer(record, transaction)
+            else:
+                self._apply_dead_letter(record, transaction)
 
-    def due(self, number: int, ticket_id: str, draft: TriageTransaction) -> None:
-        """A ticket's time has come: for its record, or to be forgotten."""
-        state = draft.ticket(number, ticket_id)
+    def apply_deadline(self, number: int, ticket_id: str, transaction: TriageTransaction) -> None:
+        """Makes the record of a ticket that is due, or forgets the ticket if it has its record."""
+        state = transaction.ticket(number, ticket_id)
         if state is None or state.due_ms > self._clock.now_ms():
             return
         if state.is_open:
-            self._decide(number, state, draft)
+            self._decide(number, state, transaction)
             return
-        draft.forget(number, state)
+        transaction.forget(number, state)
+        documents = self._settings.topics.documents
         for document_id in dict.fromkeys([*state.replaced, state.document.document_id]):
-            if draft.tickets_with(number, document_id) == 0:
-                draft.outgoing.append(Outgoing(self._at.topics.documents, document_id.encode(), None, partition=number))
-        draft.counts["tickets", "forgotten"] += 1
+            if transaction.tickets_with(number, document_id) == 0:
+                transaction.outgoing.append(Outgoing(documents, document_id.encode(), None, partition=number))
+        transaction.counts["tickets", "forgotten"] += 1
 
-    def finish(self, draft: TriageTransaction) -> None:
-        """Make the records that are due to what is new in a draft: one for each ticket, however much came."""
-        for number, ticket_id in draft.touched:
-            state = draft.ticket(number, ticket_id)
-            if state is not None and (not state.is_open or is_complete(state, draft.playbook(number, state.playbook))):
-                self._decide(number, state, draft)
+    def decide_tickets_with_news(self, transaction: TriageTransaction) -> None:
+        """Makes the records that the new outcomes ask for: one for each ticket, however many outcomes came."""
+        for number, ticket_id in transaction.tickets_with_news:
+            state = transaction.ticket(number, ticket_id)
+            if state is None:
+                continue
+            if not state.is_open or is_complete(state, transaction.playbook(number, state.playbook)):
+                self._decide(number, state, transaction)
 
-    def _ticket(self, record: Record, draft: TriageTransaction) -> None:
+    def _apply_ticket(self, record: Record, transaction: TriageTransaction) -> None:
+        limits = self._settings.limits
         try:
-            ticket = decode_ticket(record.value or b"", self._at.limits)
+            ticket = decode_ticket(record.value or b"", limits)
             check_key(record.key, ticket.ticket_id, "ticket_id")
-            text = text_of(ticket, self._at.limits, self._playbook.keep)
+            text = document_text(ticket, limits, self._playbook.keep)
         except InvalidRecord as error:
-            topic, now_ms = self._at.topics.dead_letters, self._clock.now_ms()
+            topic, now_ms = self._settings.topics.dead_letters, self._clock.now_ms()
             letter = dead_letter_of(record, error.reason, error.detail, Stage.DECODE, topic=topic, now_ms=now_ms)
-            draft.outgoing.append(letter)
-            draft.judged.append(error.reason)
-            draft.counts["tickets", "dead_letter"] += 1
+            transaction.outgoing.append(letter)
+            transaction.ticket_reasons.append(error.reason)
+            transaction.counts["tickets", "dead_letter"] += 1
             return
-        draft.judged.append(None)
+        transaction.ticket_reasons.append(None)
         number = record.partition.number
-        before = draft.ticket(number, ticket.ticket_id)
+        before = transaction.ticket(number, ticket.ticket_id)
         state = self._opened(record, ticket, text, before.revision if before else 0)
         if before is None or (before.document.sha256, before.playbook) != (text.sha256, state.playbook):
             replaced = [*before.replaced, before.document.document_id] if before else []
-            self._ask(number, state.model_copy(update={"replaced": replaced}), ticket, text, draft)
+            self._ask(number, state.model_copy(update={"replaced": replaced}), ticket, text, transaction)
             return
-        # The same text: what was answered stands; the rules may see it another way.
-        told = {"facts": state.facts, "created_ms": state.created_ms, "document": state.document}
-        updated = before.model_copy(update=told)
+        # The same text: its outcomes stand, but rules may decide otherwise by the new facts.
+        changes = {"facts": state.facts, "created_ms": state.created_ms, "document": state.document}
+        updated = before.model_copy(update=changes)
         if updated == before:
-            draft.counts["tickets", "repeated"] += 1
+            transaction.counts["tickets", "repeated"] += 1
         else:
-            draft.put(number, updated, is_news=True)
-            draft.counts["tickets", "updated"] += 1
+            transaction.put(number, updated, is_news=True)
+            transaction.counts["tickets", "updated"] += 1
 
     def _opened(self, record: Record, ticket: Ticket, text: TicketText, revision: int) -> TicketState:
         now_ms = self._clock.now_ms()
-        document_id = document_id_of(text.sha256, record.partition.number, self._at.partitions)
+        document_id = document_id_of(text.sha256, record.partition.number, self._settings.partitions)
         return TicketState(
             ticket_id=ticket.ticket_id,
             facts=TicketFacts.of(ticket),
@@ -135,28 +147,32 @@ class TicketProcessor:
             outcomes={},
         )
 
-    def _ask(self, number: int, state: TicketState, ticket: Ticket, text: TicketText, draft: TriageTransaction) -> None:
-        topics, document_id = self._at.topics, state.document.document_id
+    def _ask(
+        self, number: int, state: TicketState, ticket: Ticket, text: TicketText, transaction: TriageTransaction
+    ) -> None:
+        """Publishes the document and every question about it, and opens the ticket."""
+        topics, document_id = self._settings.topics, state.document.document_id
         title = ticket.subject if ticket.subject.strip() else None
         document = Document(document_id=document_id, text=text.text, title=title)
         key = document_id.encode()
-        headers = event_headers(document, document_id, self._at.source, to_datetime(state.asked_ms))
-        draft.outgoing.append(Outgoing(topics.documents, key, encode(document), headers, number))
-        for asked in asked_of(state.ticket_id, text.sha256, self._playbook):
-            question = question_of(
-                asked,
-                self._playbook.fields[asked.field],
+        asked_at = to_datetime(state.asked_ms)
+        headers = event_headers(document, document_id, self._settings.source, asked_at)
+        transaction.outgoing.append(Outgoing(topics.documents, key, encode(document), headers, number))
+        for question in field_questions(state.ticket_id, text.sha256, self._playbook):
+            event = question_event(
+                question,
+                self._playbook.fields[question.field],
                 ticket_id=state.ticket_id,
                 document_id=document_id,
                 text_sha256=text.sha256,
             )
-            headers = event_headers(question, asked.question_id, self._at.source, to_datetime(state.asked_ms))
-            draft.outgoing.append(Outgoing(topics.questions, key, encode(question), headers, number))
-        draft.keep_playbook(number)
-        draft.put(number, state)
-        draft.counts["tickets", "asked"] += 1
+            headers = event_headers(event, question.question_id, self._settings.source, asked_at)
+            transaction.outgoing.append(Outgoing(topics.questions, key, encode(event), headers, number))
+        transaction.keep_playbook(number)
+        transaction.put(number, state)
+        transaction.counts["tickets", "asked"] += 1
 
-    def _answer(self, record: Record, draft: TriageTransaction) -> None:
+    def _apply_answer(self, record: Record, transaction: TriageTransaction) -> None:
         try:
             answer = decode_answer(record.value or b"")
         except InvalidRecord:
@@ -167,58 +183,60 @@ class TicketProcessor:
             null_score_diff=answer.null_score_diff,
             model=answer.model,
         )
-        self._outcome(record, answer.question_id, answer.metadata, outcome, draft)
+        self._apply_outcome(record, answer.question_id, answer.metadata, outcome, transaction)
 
-    def _letter(self, record: Record, draft: TriageTransaction) -> None:
-        topics = self._at.topics
+    def _apply_dead_letter(self, record: Record, transaction: TriageTransaction) -> None:
+        topics = self._settings.topics
         try:
             letter = from_headers(record.headers)
             if letter.topic not in {topics.questions, topics.retries}:
                 return
-            question = decode_question(record.value or b"", self._at.limits)
+            question = decode_question(record.value or b"", self._settings.limits)
         except InvalidRecord:
             return
-        self._outcome(
-            record, question.question_id, question.metadata, QuestionOutcome(dead_letter=letter.reason), draft
-        )
+        outcome = QuestionOutcome(dead_letter=letter.reason)
+        self._apply_outcome(record, question.question_id, question.metadata, outcome, transaction)
 
-    def _outcome(
+    def _apply_outcome(
         self,
         record: Record,
         question_id: str,
         metadata: dict[str, str],
         outcome: QuestionOutcome,
-        draft: TriageTransaction,
+        transaction: TriageTransaction,
     ) -> None:
-        number, ticket_id = record.partition.number, ticket_asked_about(question_id, metadata)
-        state = draft.ticket(number, ticket_id) if ticket_id is not None else None
+        number, ticket_id = record.partition.number, ticket_id_in(question_id, metadata)
+        state = transaction.ticket(number, ticket_id) if ticket_id is not None else None
         if state is None or ticket_id is None:
             return
-        playbook = draft.playbook(number, state.playbook)
-        if all(question_id != asked.question_id for asked in asked_of(ticket_id, state.document.sha256, playbook)):
-            return  # about a text that the ticket no longer has
+        playbook = transaction.playbook(number, state.playbook)
+        questions = field_questions(ticket_id, state.document.sha256, playbook)
+        if all(question_id != question.question_id for question in questions):
+            return  # It is about a text that the ticket no longer has.
         known = state.outcomes.get(question_id)
         if known is not None and (known.is_answer or not outcome.is_answer):
             return
         outcomes = {**state.outcomes, question_id: outcome}
-        draft.put(number, state.model_copy(update={"outcomes": outcomes}), is_news=True)
+        transaction.put(number, state.model_copy(update={"outcomes": outcomes}), is_news=True)
 
-    def _decide(self, number: int, state: TicketState, draft: TriageTransaction) -> None:
-        """Make the next revision of a ticket's record."""
+    def _decide(self, number: int, state: TicketState, transaction: TriageTransaction) -> None:
+        """Publishes the next revision of a ticket's record."""
         now_ms = self._clock.now_ms()
         revision = state.revision + 1
-        triage = triage_of(state, draft.playbook(number, state.playbook), revision=revision, now_ms=now_ms)
+        playbook = transaction.playbook(number, state.playbook)
+        triage = make_record(state, playbook, revision=revision, now_ms=now_ms)
         event_id = record_id(state.ticket_id, revision)
-        headers = event_headers(triage, event_id, self._at.source, triage.times.decided_at)
-        draft.outgoing.append(Outgoing(self._at.topics.triage, state.ticket_id.encode(), encode(triage), headers))
+        headers = event_headers(triage, event_id, self._settings.source, triage.times.decided_at)
+        topic = self._settings.topics.triage
+        transaction.outgoing.append(Outgoing(topic, state.ticket_id.encode(), encode(triage), headers))
         kind = "corrected" if not state.is_open else "complete" if triage.complete else "timed_out"
-        draft.counts["records", kind] += 1
+        transaction.counts["records", kind] += 1
         for result in triage.fields.values():
-            draft.counts["fields", result.status] += 1
+            transaction.counts["fields", result.status] += 1
         if state.is_open and state.received_ms is not None:
-            draft.ages_ms.append(max(0, now_ms - state.received_ms))
-        due_ms = now_ms + round(self._at.keep_seconds * 1000)
-        draft.put(number, state.model_copy(update={"revision": revision, "is_open": False, "due_ms": due_ms}))
+            transaction.ages_ms.append(max(0, now_ms - state.received_ms))
+        due_ms = now_ms + round(self._settings.keep_seconds * 1000)
+        transaction.put(number, state.model_copy(update={"revision": revision, "is_open": False, "due_ms": due_ms}))
 
 
 def _milliseconds(time: datetime) -> int:

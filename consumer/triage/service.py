@@ -1,10 +1,10 @@
 """The loop of the triage stream: one thread, one transaction at a time.
 
-    poll -> Inbox (Desk) -> Attempts (Publisher) -> Store
+    poll -> TriageIntake (TicketProcessor) -> Attempts (Publisher) -> StateStore
 
-What a transaction publishes, the states it leaves and the offsets it consumed are visible together or not at all, so
-a ticket's state is always that of exactly the records that were consumed. Without transactions it is written in that
-order: what is published may then be published again, with the same ids, and nothing is lost.
+A transaction holds what is published, the new states and the consumed offsets. They become visible together or not at
+all, so a ticket's state is always that of exactly the records that were consumed. Without transactions they are
+written in that order: after a failure records may be published again, with the same ids, and nothing is lost.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from spanstream.consumer.delivery.ownership import Ownership
 from spanstream.consumer.errors import Fenced, Retryable
 from spanstream.consumer.health import Health
 from spanstream.consumer.settings import Settings
-from spanstream.consumer.triage.inbox import MAX_RECORDS, Inbox, TriageCommit
+from spanstream.consumer.triage.intake import MAX_RECORDS, TriageCommit, TriageIntake
 from spanstream.consumer.triage.metrics import TriageMetrics
-from spanstream.consumer.triage.store import StateStore
-from spanstream.consumer.triage.transaction import TriageTransaction
+from spanstream.consumer.triage.state.state_store import StateStore
+from spanstream.consumer.triage.state.transaction import TriageTransaction
 
 _log = structlog.get_logger(__name__)
 
@@ -43,14 +43,14 @@ class TriageParts:
     consumer: GroupConsumer
     attempts: Attempts
     store: StateStore
-    inbox: Inbox
+    intake: TriageIntake
     metrics: TriageMetrics
     health: Health
     clock: Clock
 
 
 class TriageService:
-    """A member of the triage group. `run` is its whole life; the rebalance listener is part of the same thread."""
+    """A member of the triage group. `run` is its whole life; the rebalance listener runs in the same thread."""
 
     def __init__(self, parts: TriageParts, settings: Settings) -> None:
         self._parts = parts
@@ -58,17 +58,17 @@ class TriageService:
         self._clock = parts.clock
         self._topics = settings.topics
         self._ownership = Ownership(parts.consumer, settings.topics.triage_state)
-        self._attempt: TriageCommit | None = None
+        self._pending_commit: TriageCommit | None = None
         self._committed: dict[Partition, int] = {}
-        self._progress_at = 0.0
-        # After a doubt: nothing is worked on before all that is owned has been read again.
+        self._next_progress = 0.0
+        # Set when it is not known whether a commit was made: nothing is done before all owned state is read again.
         self._reloading = False
 
     def run(self, stop: threading.Event) -> None:
-        """Triage tickets until `stop` is set; what was begun is finished within `drain_seconds`.
+        """Triages tickets until `stop` is set; then finishes what was begun, within `drain_seconds`.
 
         Raises:
-            Stop: it cannot go on.
+            Stop: the member cannot go on.
         """
         try:
             self.start()
@@ -79,69 +79,71 @@ class TriageService:
             self.close()
 
     def start(self) -> None:
-        """Join the group."""
+        """Joins the group."""
         self._parts.consumer.subscribe(list(self._topics.triaged), self)
 
     def drain(self) -> None:
-        """Finish the transaction that was begun, within `drain_seconds`."""
+        """Finishes the commit that was begun, within `drain_seconds`."""
         self._finish(Deadline(self._clock, self._settings.drain_seconds))
-        if self._attempt is None:
+        if self._pending_commit is None:
             self._commit_progress(at_once=True)
 
     def close(self) -> None:
-        """Leave the group and let go; what is not published is the next owner's."""
+        """Leaves the group and closes the clients; the next owner does what is not published."""
         self._parts.consumer.close()
         self._parts.attempts.close()
         self._parts.store.close()
 
     def turn(self) -> None:
-        """Once around: everything that can be done now, waiting a moment at most."""
+        """Goes once around: does what can be done now, and waits a moment at most."""
         store, ownership = self._parts.store, self._ownership
-        loads = bool(ownership.to_load or ownership.ends_to_load)
-        waits = loads or self._attempt is not None or (self._parts.inbox.has_work and not self._reloading)
-        self._parts.inbox.add(self._parts.consumer.poll(MAX_RECORDS, 0.0 if waits else _IDLE_POLL))
+        is_loading = bool(ownership.to_load or ownership.ends_to_load)
+        can_work = self._pending_commit is not None or (self._parts.intake.has_work and not self._reloading)
+        is_busy = is_loading or can_work
+        self._parts.intake.add(self._parts.consumer.poll(MAX_RECORDS, 0.0 if is_busy else _IDLE_POLL))
         self._load()
-        store.poll(ownership.ends_to_load, _IDLE_POLL if loads else 0.0)
-        ownership.update(store.behind(ownership.ends_to_load), self._parts.inbox.full_topics)
+        store.poll(ownership.ends_to_load, _IDLE_POLL if is_loading else 0.0)
+        ownership.update(store.behind(ownership.ends_to_load), self._parts.intake.full_topics)
         self._reloading = self._reloading and bool(ownership.to_load or ownership.ends_to_load)
-        if not self._advance() and waits and not loads:
-            # A pause after a failure, or nothing came of it: there is no hurry.
+        if not self._advance() and is_busy and not is_loading:
+            # Nothing was published: the pause after a failure, or work that changed nothing. Do not spin.
             self._clock.sleep(_BUSY_WAIT)
         self._parts.health.turned(self._waiting_for())
-        self._show()
+        self._set_gauges()
 
     # Rebalance listener: called from inside poll and close.
 
     def on_assigned(self, partitions: Sequence[Partition]) -> None:
-        """Own these; their records are fetched once their state is read."""
+        """Takes partitions over; their records are fetched once their state is read."""
         _log.info("partitions_assigned", partitions=[str(partition) for partition in partitions])
         self._ownership.assigned(partitions)
 
     def on_revoked(self, partitions: Sequence[Partition]) -> None:
-        """Finish the transaction that was begun, give up the rest."""
+        """Finishes the commit that was begun, and gives up the rest of these partitions."""
         _log.info("partitions_revoked", partitions=[str(partition) for partition in partitions])
         self._finish(Deadline(self._clock, self._settings.drain_seconds))
         self._let_go(frozenset(partitions))
 
     def on_lost(self, partitions: Sequence[Partition]) -> None:
-        """Give up all of it: another member has them already."""
+        """Gives up everything of these partitions: another member has them already."""
         _log.warning("partitions_lost", partitions=[str(partition) for partition in partitions])
         self._let_go(frozenset(partitions))
 
     def _let_go(self, partitions: frozenset[Partition]) -> None:
         self._ownership.removed(partitions)
-        if self._attempt is not None:
+        if self._pending_commit is not None:
             self._give_back()
-        self._parts.inbox.drop(partitions)
-        self._parts.store.release(at for at in partitions if at.topic == self._topics.triage_state)
+        self._parts.intake.drop(partitions)
+        state_topic = self._topics.triage_state
+        self._parts.store.release(partition for partition in partitions if partition.topic == state_topic)
         for partition in partitions:
             self._committed.pop(partition, None)
 
     def _give_back(self) -> None:
-        """Give up the attempt; it may have been published all the same, so all state is read again."""
-        if self._attempt is not None:
-            self._parts.inbox.give_back(self._attempt)
-            self._attempt = None
+        """Gives up the commit that was begun. It may have been published all the same, so all state is read again."""
+        if self._pending_commit is not None:
+            self._parts.intake.give_back(self._pending_commit)
+            self._pending_commit = None
         self._parts.attempts.in_doubt = True
         self._ownership.reload()
         self._reloading = True
@@ -149,10 +151,10 @@ class TriageService:
     # The steps of a turn.
 
     def _load(self) -> None:
-        """Begin to read the state of what was newly assigned.
+        """Starts to read the state of newly assigned partitions.
 
-        The group's offsets come first: they wait for transactions on their way. What such a transaction wrote is then
-        before the end that is asked for next, so state and offsets belong together.
+        The group's offsets are asked for first: Kafka answers only when no transaction is open on them. What such a
+        transaction wrote then stands before the end that is asked for next, so state and offsets belong together.
         """
         to_load = self._ownership.to_load
         if not to_load:
@@ -166,78 +168,84 @@ class TriageService:
             self._clock.sleep(_IDLE_POLL)
             return
         self._committed.update({partition: offset or 0 for partition, offset in committed.items()})
-        self._parts.inbox.drop_before(committed)
+        self._parts.intake.drop_before(committed)
         self._ownership.loading(ends)
         self._parts.attempts.in_doubt = False
 
     def _advance(self) -> bool:
-        """Make a transaction of what is there, if none is on its way, and try to publish it; whether it was."""
+        """Builds a commit, unless one is pending, and tries to publish it; returns whether it was published."""
         if self._reloading or not self._parts.attempts.may_publish:
             return False
-        if self._attempt is None:
-            self._attempt = self._next_attempt()
-        if self._attempt is None:
+        if self._pending_commit is None:
+            self._pending_commit = self._next_commit()
+        if self._pending_commit is None:
             self._commit_progress()
             return False
         return self._publish()
 
-    def _next_attempt(self) -> TriageCommit | None:
-        inbox = self._parts.inbox
+    def _next_commit(self) -> TriageCommit | None:
+        intake = self._parts.intake
         try:
-            attempt = inbox.of_deadlines(self._ready) or inbox.of_records()
+            commit = intake.commit_of_deadlines(self._ready) or intake.commit_of_records()
         except Retryable as error:
             _log.warning("deadlines_wait_for_kafka", detail=str(error))
             return None
-        if attempt is not None and attempt.draft.is_empty:
-            # Other programs' answers, or what was known: the offsets go with the next progress.
-            self._count(attempt.draft)
+        if commit is not None and commit.transaction.is_empty:
+            # Only other programs' records, or known ones: their offsets are committed by the next progress.
+            self._count(commit.transaction)
             return None
-        return attempt
+        return commit
 
     def _publish(self) -> bool:
-        """Whether the attempt is published. Raises `Stop` where the broker refuses it for good."""
-        attempt, attempts = self._attempt, self._parts.attempts
-        if attempt is None:
+        """Tries to publish the pending commit; returns whether it was.
+
+        Raises:
+            Stop: the broker refuses it for good.
+        """
+        commit, attempts = self._pending_commit, self._parts.attempts
+        if commit is None:
             return False
+        outgoing = commit.transaction.outgoing
         try:
             if self._settings.kafka.transactions:
-                done = attempts.publish([*attempt.draft.outgoing, *attempt.states], attempt.offsets)
+                is_published = attempts.publish([*outgoing, *commit.states], commit.offsets)
             else:
-                done = attempts.publish(attempt.draft.outgoing, {}) and attempts.publish(
-                    attempt.states, attempt.offsets
-                )
+                is_published = attempts.publish(outgoing, {}) and attempts.publish(commit.states, commit.offsets)
         except Fenced:
             self._give_back()
             return False
-        if not done:
+        if not is_published:
             return False
-        self._attempt = None
-        self._committed.update(attempt.offsets)
-        self._progress_at = self._clock.monotonic() + _PROGRESS_EVERY
-        self._parts.store.apply(attempt.draft.changes)
-        self._count(attempt.draft)
+        self._pending_commit = None
+        self._committed.update(commit.offsets)
+        self._next_progress = self._clock.monotonic() + _PROGRESS_EVERY
+        self._parts.store.apply(commit.transaction.changes)
+        self._count(commit.transaction)
         return True
 
     def _commit_progress(self, *, at_once: bool = False) -> None:
-        """Now and then, positions past what changed nothing and past transaction markers, so that the lag reads 0."""
+        """Commits, every second, positions past records that changed nothing and past transaction markers.
+
+        Without it the group's lag would not read 0 when everything is done.
+        """
         now = self._clock.monotonic()
-        if now < self._progress_at and not at_once:
+        if now < self._next_progress and not at_once:
             return
-        self._progress_at = now + _PROGRESS_EVERY
-        waiting = self._parts.inbox.partitions
+        self._next_progress = now + _PROGRESS_EVERY
+        with_records = self._parts.intake.partitions
         ahead = {
             partition: position
-            for partition in self._ownership.asked - waiting
+            for partition in self._ownership.asked - with_records
             if (position := self._parts.consumer.position(partition)) is not None
             and position > self._committed.get(partition, position)
         }
         if ahead:
-            self._attempt = self._parts.inbox.of_progress(ahead)
+            self._pending_commit = self._parts.intake.commit_of_offsets(ahead)
             self._publish()
 
     def _finish(self, deadline: Deadline) -> None:
-        """Publish the attempt that was begun, until the deadline."""
-        while self._attempt is not None and not deadline.has_passed and not self._parts.attempts.in_doubt:
+        """Tries to publish the pending commit, until the deadline."""
+        while self._pending_commit is not None and not deadline.has_passed and not self._parts.attempts.in_doubt:
             if not (self._parts.attempts.may_publish and self._publish()):
                 self._clock.sleep(min(_IDLE_POLL, deadline.seconds_left))
 
@@ -245,21 +253,21 @@ class TriageService:
 
     @property
     def _ready(self) -> frozenset[int]:
-        """Numbers of the partitions whose state is read."""
+        """Numbers of the partitions whose state has been read."""
         loading = self._ownership.to_load | self._ownership.ends_to_load.keys()
         return frozenset(partition.number for partition in self._ownership.followed - loading)
 
-    def _count(self, draft: TriageTransaction) -> None:
+    def _count(self, transaction: TriageTransaction) -> None:
         metrics = self._parts.metrics
-        for (group, name), number in draft.counts.items():
+        for (group, name), number in transaction.counts.items():
             metrics.count(group, name, number)
-        for age_ms in draft.ages_ms:
+        for age_ms in transaction.ages_ms:
             metrics.age.observe(age_ms / 1000)
-        if not draft.is_empty:
-            counts = {f"{group}_{name}": number for (group, name), number in draft.counts.items() if group != "fields"}
-            _log.info("triage_published", states=len(draft.changes), **counts)
+        if not transaction.is_empty:
+            counts = {f"{group}_{name}": n for (group, name), n in transaction.counts.items() if group != "fields"}
+            _log.info("triage_published", states=len(transaction.changes), **counts)
 
-    def _show(self) -> None:
+    def _set_gauges(self) -> None:
         metrics = self._parts.metrics
         metrics.open.set(self._parts.store.open)
         metrics.known.set(self._parts.store.known)

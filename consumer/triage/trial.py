@@ -1,17 +1,15 @@
-"""One ticket through a playbook without Kafka: what the stream would publish, from the same parts."""
+"""Runs one ticket through a playbook without Kafka: the record that the stream would publish, from the same parts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from spanstream.consumer.clock import Clock
-from spanstream.consumer.triage.gather import QuestionOutcome
-from spanstream.consumer.triage.questions import asked_of
-from spanstream.consumer.triage.record import triage_of
-from spanstream.consumer.triage.state import TicketFacts, TicketState
-from spanstream.consumer.triage.text.ticket_text import text_of
-from spanstream.models.reader import Answer as Reading
-from spanstream.models.reader import Reader
+from spanstream.consumer.triage.decision.record import make_record
+from spanstream.consumer.triage.questions import field_questions
+from spanstream.consumer.triage.state.ticket_state import QuestionOutcome, TicketFacts, TicketState
+from spanstream.consumer.triage.text.ticket_text import document_text
+from spanstream.models.reader import Answer, Reader
 from spanstream.schemas.events import ModelInfo, Span
 from spanstream.schemas.limits import Limits
 from spanstream.schemas.playbook import Playbook
@@ -20,23 +18,26 @@ from spanstream.schemas.triage import DocumentRead, Ticket, Triage
 
 @dataclass(frozen=True, slots=True)
 class TicketTrial:
-    """What came of it, and the text that its spans are places in."""
+    """The triage record of one ticket, and the text that its offsets count in."""
 
     text: str
     triage: Triage
 
 
 def try_ticket(ticket: Ticket, playbook: Playbook, reader: Reader, limits: Limits, clock: Clock) -> TicketTrial:
-    """Read a ticket for all of the playbook's questions.
+    """Asks all of the playbook's questions about a ticket and builds its record.
 
     Raises:
         InvalidRecord: the ticket's text is too long to be a document.
         QuestionTooLong, InferenceFailed, InvalidSpan: as `Reader.read`; in the stream they become dead letters.
     """
-    text = text_of(ticket, limits, playbook.keep)
+    text = document_text(ticket, limits, playbook.keep)
     now_ms = clock.now_ms()
-    asked = list(asked_of(ticket.ticket_id, text.sha256, playbook))
-    readings = reader.read(text.text, [one.text for one in asked])
+    questions = list(field_questions(ticket.ticket_id, text.sha256, playbook))
+    answers = reader.read(text.text, [question.text for question in questions])
+    outcomes = {
+        question.question_id: _outcome(answer, reader) for question, answer in zip(questions, answers, strict=True)
+    }
     state = TicketState(
         ticket_id=ticket.ticket_id,
         facts=TicketFacts.of(ticket),
@@ -51,21 +52,21 @@ def try_ticket(ticket: Ticket, playbook: Playbook, reader: Reader, limits: Limit
         is_open=False,
         revision=0,
         replaced=[],
-        outcomes={one.question_id: _outcome(reading, reader) for one, reading in zip(asked, readings, strict=True)},
+        outcomes=outcomes,
     )
-    return TicketTrial(text.text, triage_of(state, playbook, revision=1, now_ms=clock.now_ms()))
+    return TicketTrial(text.text, make_record(state, playbook, revision=1, now_ms=clock.now_ms()))
 
 
-def _outcome(reading: Reading, reader: Reader) -> QuestionOutcome:
-    manifest, found = reader.artifact.manifest, reading.candidate
+def _outcome(answer: Answer, reader: Reader) -> QuestionOutcome:
+    manifest, span = reader.artifact.manifest, answer.candidate
     return QuestionOutcome.of(
-        None if found is None else Span(text=found.text, char_start=found.char_start, char_end=found.char_end),
-        confidence=reading.confidence,
-        null_score_diff=reading.null_score_diff,
+        None if span is None else Span(text=span.text, char_start=span.char_start, char_end=span.char_end),
+        confidence=answer.confidence,
+        null_score_diff=answer.null_score_diff,
         model=ModelInfo(
             name=manifest.name,
             version=manifest.version,
-            precision=reading.precision,
+            precision=answer.precision,
             calibration=manifest.calibration.name,
         ),
     )

@@ -1,4 +1,4 @@
-"""The composition root of the triage stream: settings and a playbook -> a member of its group, wired."""
+"""Builds a member of the triage group from settings and a playbook: the stream's composition root."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from spanstream.consumer.errors import Stop
 from spanstream.consumer.health import Health
 from spanstream.consumer.http import HttpServer
 from spanstream.consumer.settings import Settings, TopicSettings
-from spanstream.consumer.triage.inbox import Inbox
+from spanstream.consumer.triage.intake import TriageIntake
 from spanstream.consumer.triage.metrics import TriageMetrics
-from spanstream.consumer.triage.processor import Deployment, TicketProcessor
+from spanstream.consumer.triage.processor import ProcessorSettings, TicketProcessor
 from spanstream.consumer.triage.service import TriageParts, TriageService
-from spanstream.consumer.triage.store import StateStore
+from spanstream.consumer.triage.state.state_store import StateStore
 from spanstream.schemas.playbook import Playbook
 
 
@@ -37,15 +37,15 @@ class TriageApplication:
     playbook: Playbook
 
     def serve_http(self) -> HttpServer | None:
-        """Probes and metrics, if a port is set. Raises `Stop` if it is taken."""
+        """Serves probes and metrics if a port is set; raises `Stop` if it is taken."""
         http = self.settings.http
         if http.port is None:
             return None
         return HttpServer(http.host, http.port, health=self.health, registry=self.metrics.registry)
 
 
-def triage_ends(settings: Settings) -> BrokerClients:
-    """A real member's ends, in the triage group."""
+def open_triage_clients(settings: Settings) -> BrokerClients:
+    """Opens Kafka clients in the triage group."""
     config = replace(kafka_config(settings), group_id=settings.triage.group_id)
     consumer = KafkaGroupConsumer(config)
     return BrokerClients(consumer, KafkaPartitionReader(config), open_publisher(config, consumer))
@@ -55,46 +55,46 @@ def build_triage(
     settings: Settings,
     playbook: Playbook,
     *,
-    ends: Callable[[Settings], BrokerClients] = triage_ends,
+    open_clients: Callable[[Settings], BrokerClients] = open_triage_clients,
     clock: Clock | None = None,
 ) -> TriageApplication:
-    """A wired member of the triage group.
+    """Builds a member of the triage group.
 
     Args:
-        settings: everything there is to know.
-        playbook: what to ask, and what follows.
-        ends: makes the broker's ends; another one runs the same member on another broker.
-        clock: another one than the machine's.
+        settings: all settings of the program.
+        playbook: the questions and rules.
+        open_clients: opens the broker's clients; tests give those of a broker in memory.
+        clock: replaces the machine's clock.
 
     Raises:
         Stop: a topic is missing, or the topics' partitions differ in number.
     """
     clock = clock or SystemClock()
-    at_broker = ends(settings)
-    reader = at_broker.documents  # here it reads the state
-    deployment = Deployment(
+    clients = open_clients(settings)
+    reader = clients.documents  # here it reads the state
+    processor_settings = ProcessorSettings(
         topics=settings.topics,
         limits=settings.limits,
         source=f"spanstream/{settings.triage.group_id}@{socket.gethostname()}",
-        partitions=partitions_of(reader, settings.topics),
+        partitions=shared_partition_count(reader, settings.topics),
         keep_seconds=settings.triage.keep_seconds,
     )
     metrics = TriageMetrics()
     health = Health(clock, stuck_seconds=settings.http.stuck_seconds)
     store = StateStore(reader, settings.topics.triage_state)
-    inbox = Inbox(
+    intake = TriageIntake(
         store=store,
-        desk=TicketProcessor(playbook, deployment, clock),
+        processor=TicketProcessor(playbook, processor_settings, clock),
         playbook=playbook,
         circuit=Circuit(**settings.circuit.model_dump()),
         settings=settings,
         clock=clock,
     )
     parts = TriageParts(
-        consumer=at_broker.consumer,
-        attempts=Attempts(at_broker.publisher, lambda kind: metrics.publish_failures.labels(kind).inc(), clock),
+        consumer=clients.consumer,
+        attempts=Attempts(clients.publisher, lambda kind: metrics.publish_failures.labels(kind).inc(), clock),
         store=store,
-        inbox=inbox,
+        intake=intake,
         metrics=metrics,
         health=health,
         clock=clock,
@@ -102,15 +102,17 @@ def build_triage(
     return TriageApplication(TriageService(parts, settings), health, metrics, settings, playbook)
 
 
-def partitions_of(reader: PartitionReader, topics: TopicSettings) -> int:
-    """How many partitions the topics have that have to have as many: a ticket's answers must be its owner's.
+def shared_partition_count(reader: PartitionReader, topics: TopicSettings) -> int:
+    """Returns how many partitions the topics have; all need the same number.
+
+    With equal numbers a ticket's answers come to the member that owns the ticket.
 
     Raises:
-        Stop: they differ, or one does not exist.
+        Stop: the numbers differ, or a topic does not exist.
         Retryable: no answer in time.
     """
     counts = {name: len(reader.partitions(name)) for name in (*topics.triaged, topics.questions, topics.documents)}
     if len(set(counts.values())) > 1:
-        said = ", ".join(f"{name} {count}" for name, count in counts.items())
-        raise Stop(f"the triage stream needs topics with the same number of partitions, but they have: {said}")
+        listed = ", ".join(f"{name} {count}" for name, count in counts.items())
+        raise Stop(f"the triage stream needs topics with the same number of partitions, but they have: {listed}")
     return counts[topics.tickets]

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from spanstream.models.arrays import Int64Array
 from spanstream.models.building.variants.selection import SelectionEntry, VariantSelection
 from spanstream.models.calibrating.fit import FittedCalibration
-from spanstream.models.metrics.arrays import IntArray
 from spanstream.models.metrics.reading import ReadQuestion
 from spanstream.models.metrics.reliability import (
     CONFIDENCE_METRICS,
@@ -139,7 +139,7 @@ def _mean(predictions: Sequence[Prediction], score: PredictionScore, threshold: 
 def _mean_in_percent(scores: Sequence[float], paragraphs: Sequence[str]) -> Interval:
     values = np.array(scores)
 
-    def mean(drawn: IntArray) -> float:
+    def mean(drawn: Int64Array) -> float:
         return float(100 * values[drawn].mean())
 
     return bootstrapped({"mean": mean}, paragraphs)["mean"]

@@ -12,7 +12,7 @@ from spanstream.models.metrics.reading import ReadingOptions
 from spanstream.models.metrics.squad_files import Example, read_squad
 from spanstream.models.text.tokenization import Tokenizer
 from spanstream.models.text.windowing import Window, windows_of
-from spanstream.models.text.words import visible
+from spanstream.models.text.words import without_invisible
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,9 @@ def read_files(paths: Iterable[Path], tokenizer: Tokenizer) -> list[LabelledFile
         for example in file.examples:
             for text in (example.context, example.question, *example.answers):
                 if text not in without_tokens:
-                    without_tokens[text] = bool(visible(text)) and tokenizer.tokenize_question(text).ids.size == 0
+                    without_tokens[text] = (
+                        bool(without_invisible(text)) and tokenizer.tokenize_question(text).ids.size == 0
+                    )
                 if without_tokens[text]:
                     raise BuildError(
                         f"{file.path}: question {example.id}: the checkpoint's tokenizer makes no token of "

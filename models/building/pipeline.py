@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Final
 
 from spanstream.models.artifact import Golden, Manifest, Variant, sha256_of_file, write_manifest
-from spanstream.models.artifact_folder import replacing
 from spanstream.models.building.build_context import BuildContext, open_context, probes_of
 from spanstream.models.building.card import CardFigures, render_card
 from spanstream.models.building.earlier_model import EarlierModel, read_with_earlier_model
@@ -39,6 +38,7 @@ from spanstream.models.defaults import MAX_ANSWER_TOKENS
 from spanstream.models.errors import BuildError, one_line
 from spanstream.models.inference.cpu import available_cpus
 from spanstream.models.metrics.reading import ReadingOptions
+from spanstream.models.staging import staged_folder
 from spanstream.models.text.tokenization import Tokenizer
 from spanstream.models.text.windowing import WindowShape
 
@@ -56,7 +56,7 @@ def build(request: BuildRequest, output: Path, *, say: Say = print) -> None:
     Raises:
         BuildError: an input is not what it should be; nothing is left behind.
     """
-    with replacing(output) as finished, tempfile.TemporaryDirectory() as work:
+    with staged_folder(output) as finished, tempfile.TemporaryDirectory() as work:
         _Build(request, Path(work), finished, say).run()
     say(f"built {output}")
 

@@ -18,6 +18,7 @@ from typing import Final
 
 import numpy as np
 
+from spanstream.models.arrays import BoolArray, Float64Array, Int64Array
 from spanstream.models.calibrating.folds import first_half_of, folds_of, groups_of
 from spanstream.models.calibrating.guarantee import Guarantee, run_fixed_sequence, threshold_order
 from spanstream.models.calibrating.score import Score, platt
@@ -29,7 +30,6 @@ from spanstream.models.calibrating.thresholds import (
     choose_thresholds,
 )
 from spanstream.models.errors import BuildError
-from spanstream.models.metrics.arrays import BoolArray, FloatArray, IntArray
 from spanstream.models.metrics.reading import ReadQuestion
 from spanstream.models.spans.calibration import Calibration
 
@@ -91,7 +91,7 @@ class _Questions:
 
     reads: Sequence[ReadQuestion]
     right: BoolArray
-    groups: IntArray
+    groups: Int64Array
     first_half: BoolArray
 
 
@@ -174,7 +174,7 @@ def _choose_score(questions: _Questions, shipped: Calibration | None) -> tuple[s
     return chosen, scores[chosen], {label: float(loss.mean()) for label, loss in losses.items()}
 
 
-def _losses(questions: _Questions, score: Score) -> FloatArray:
+def _losses(questions: _Questions, score: Score) -> Float64Array:
     """Returns (questions of the first half,) held-out log losses."""
     right = questions.right
     losses = []
@@ -185,7 +185,7 @@ def _losses(questions: _Questions, score: Score) -> FloatArray:
     return np.concatenate(losses) if losses else np.zeros(1)
 
 
-def _held_out(questions: _Questions, score: Score) -> FloatArray:
+def _held_out(questions: _Questions, score: Score) -> Float64Array:
     """Returns (questions,) confidences by fits like the final one, each without the question's group."""
     right = questions.right
     # Where one group holds all right candidates, or all wrong ones, no fit without it is possible: the mean stays.
@@ -196,7 +196,7 @@ def _held_out(questions: _Questions, score: Score) -> FloatArray:
     return held_out
 
 
-def _guarantees(questions: _Questions, scores: FloatArray, percents: Sequence[int]) -> dict[str, Guarantee]:
+def _guarantees(questions: _Questions, scores: Float64Array, percents: Sequence[int]) -> dict[str, Guarantee]:
     first, second, wrong = questions.first_half, ~questions.first_half, ~questions.right
     guarantees = {}
     for percent in percents:

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from sklearn.model_selection import GroupKFold
 
-from spanstream.models.metrics.arrays import BoolArray, IntArray
+from spanstream.models.arrays import BoolArray, Int64Array
 from spanstream.models.metrics.reading import ReadQuestion
 
 _FOLDS: Final = 10
@@ -16,7 +16,7 @@ _LEAST_GROUPS: Final = 4
 _SEED: Final = 20
 
 
-def groups_of(reads: Sequence[ReadQuestion]) -> tuple[str, IntArray]:
+def groups_of(reads: Sequence[ReadQuestion]) -> tuple[str, Int64Array]:
     """Groups questions by article, text or not at all, the first of which there are enough.
 
     Returns:
@@ -33,7 +33,7 @@ def groups_of(reads: Sequence[ReadQuestion]) -> tuple[str, IntArray]:
     return "question", np.arange(len(reads))
 
 
-def first_half_of(groups: IntArray) -> BoolArray:
+def first_half_of(groups: Int64Array) -> BoolArray:
     """Returns (questions,) a mask of whole groups with about half of the questions, drawn with a fixed seed."""
     sizes = np.bincount(groups)
     sides = np.zeros(2, dtype=np.int64)
@@ -45,7 +45,7 @@ def first_half_of(groups: IntArray) -> BoolArray:
     return is_first[groups]
 
 
-def folds_of(groups: IntArray, right: BoolArray, among: BoolArray) -> Iterator[tuple[BoolArray, BoolArray]]:
+def folds_of(groups: Int64Array, right: BoolArray, among: BoolArray) -> Iterator[tuple[BoolArray, BoolArray]]:
     """Yields (fitted on, held out) masks. Whole groups are held out; right and wrong candidates are fitted on."""
     places = np.flatnonzero(among)
     folds = min(_FOLDS, len(np.unique(groups[places])))

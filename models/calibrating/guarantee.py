@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 from scipy.stats import beta, binom
 
-from spanstream.models.metrics.arrays import BoolArray, FloatArray, IntArray
+from spanstream.models.arrays import BoolArray, Float64Array, Int64Array
 
 # The significance level: how often, over many samples, the guarantee may be broken.
 ALPHA: Final = 0.05
@@ -70,7 +70,7 @@ def two_sided_interval(count: int, total: int, alpha: float = ALPHA) -> tuple[fl
     return 1 - upper_bound(total - count, total, alpha / 2), upper_bound(count, total, alpha / 2)
 
 
-def threshold_order(scores: FloatArray, wrong: BoolArray, allowed: float, tested_on: int) -> FloatArray:
+def threshold_order(scores: Float64Array, wrong: BoolArray, allowed: float, tested_on: int) -> Float64Array:
     """Returns thresholds from strict to lenient, to be tested on other questions than these.
 
     The first is the one with the best chance to pass there: too strict a one gives too few answers to prove anything.
@@ -92,7 +92,7 @@ def threshold_order(scores: FloatArray, wrong: BoolArray, allowed: float, tested
     return thresholds[int(np.argmax(chance)) :]
 
 
-def run_fixed_sequence(order: FloatArray, scores: FloatArray, wrong: BoolArray, allowed: float) -> Guarantee:
+def run_fixed_sequence(order: Float64Array, scores: Float64Array, wrong: BoolArray, allowed: float) -> Guarantee:
     """Tests the thresholds one after the other, up to the first that fails.
 
     Args:
@@ -111,7 +111,7 @@ def run_fixed_sequence(order: FloatArray, scores: FloatArray, wrong: BoolArray, 
     return Guarantee(allowed, tuple(trials), len(scores))
 
 
-def _cuts(scores: FloatArray) -> tuple[FloatArray, IntArray]:
+def _cuts(scores: Float64Array) -> tuple[Float64Array, Int64Array]:
     """Returns at most `_STEPS` thresholds, halfway between neighbouring scores, and how many scores lie above each.
 
     `scores` must fall. All scores lie above the last threshold.

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from spanstream.models.metrics.arrays import BoolArray, FloatArray
+from spanstream.models.arrays import BoolArray, Float64Array
 from spanstream.models.metrics.reading import ReadQuestion
 from spanstream.models.spans.calibration import FEATURES
 
@@ -32,9 +32,9 @@ class PlattScale:
         """Returns the probability of one score."""
         return 1 / (1 + math.exp(-max(min(self.bias + self.slope * score, _LARGEST_LOGIT), -_LARGEST_LOGIT)))
 
-    def confidences(self, scores: FloatArray) -> FloatArray:
+    def confidences(self, scores: Float64Array) -> Float64Array:
         """Returns (questions,) probabilities."""
-        clipped: FloatArray = np.clip(self.bias + self.slope * scores, -_LARGEST_LOGIT, _LARGEST_LOGIT)
+        clipped: Float64Array = np.clip(self.bias + self.slope * scores, -_LARGEST_LOGIT, _LARGEST_LOGIT)
         return 1 / (1 + np.exp(-clipped))
 
 
@@ -50,7 +50,7 @@ class Score:
     """
 
     names: tuple[str, ...]
-    features: FloatArray
+    features: Float64Array
     weights: tuple[float, ...]
     is_fitted: bool
 
@@ -71,23 +71,23 @@ class Score:
             return self.weights
         return _regress(self.features[among], right[among])[0]
 
-    def scores(self, weights: Sequence[float] | None = None) -> FloatArray:
+    def scores(self, weights: Sequence[float] | None = None) -> Float64Array:
         """Returns (questions,) scores, by default with the score's own weights."""
-        product: FloatArray = self.features @ np.array(self.weights if weights is None else weights)
+        product: Float64Array = self.features @ np.array(self.weights if weights is None else weights)
         return product
 
 
-def _features(reads: Sequence[ReadQuestion], names: tuple[str, ...]) -> FloatArray:
+def _features(reads: Sequence[ReadQuestion], names: tuple[str, ...]) -> Float64Array:
     return np.array([[FEATURES[name](read.reading) for name in names] for read in reads])
 
 
-def platt(scores: FloatArray, right: BoolArray) -> PlattScale:
+def platt(scores: Float64Array, right: BoolArray) -> PlattScale:
     """Fits the scale (Platt 1999); both right and wrong candidates are needed."""
     (slope,), bias = _regress(scores[:, None], right)
     return PlattScale(slope, bias)
 
 
-def _regress(features: FloatArray, right: BoolArray) -> tuple[tuple[float, ...], float]:
+def _regress(features: Float64Array, right: BoolArray) -> tuple[tuple[float, ...], float]:
     """Returns weights and bias, lightly regularized on standardized features, for the features as they are."""
     mean, spread = features.mean(axis=0), features.std(axis=0) + 1e-9
     model = LogisticRegression(C=10.0, solver="newton-cholesky").fit((features - mean) / spread, right)

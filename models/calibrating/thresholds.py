@@ -18,7 +18,7 @@ from typing import Final
 
 import numpy as np
 
-from spanstream.models.metrics.arrays import BoolArray, FloatArray, IntArray
+from spanstream.models.arrays import BoolArray, Float64Array, Int64Array
 from spanstream.models.metrics.reading import ReadQuestion
 
 # A precision that only a few questions reach may be luck.
@@ -53,14 +53,14 @@ class LabelledSample:
         has_answer: whether the text answers the question.
     """
 
-    confidence: FloatArray
+    confidence: Float64Array
     candidate: BoolArray
     right: BoolArray
-    f1: FloatArray
+    f1: Float64Array
     has_answer: BoolArray
 
     @classmethod
-    def of(cls, reads: Sequence[ReadQuestion], confidence: Sequence[float] | FloatArray) -> LabelledSample:
+    def of(cls, reads: Sequence[ReadQuestion], confidence: Sequence[float] | Float64Array) -> LabelledSample:
         """Collects the questions with these confidences."""
         predictions = [read.prediction(0.0) for read in reads]
         return cls(
@@ -145,11 +145,11 @@ class _Cuts:
     Every array but `edges` is (cuts,) and counts what is above the cut.
     """
 
-    edges: FloatArray  # (cuts + 1,): cut i lies above edges[i + 1] and not above edges[i]
-    given: IntArray
-    right: IntArray
-    unanswerable: IntArray
-    gain: FloatArray  # the sum of F1, over that of giving nothing
+    edges: Float64Array  # (cuts + 1,): cut i lies above edges[i + 1] and not above edges[i]
+    given: Int64Array
+    right: Int64Array
+    unanswerable: Int64Array
+    gain: Float64Array  # the sum of F1, over that of giving nothing
 
     @classmethod
     def of(cls, sample: LabelledSample) -> _Cuts:
@@ -159,8 +159,8 @@ class _Cuts:
         ends = np.append(np.flatnonzero(np.diff(confidence)), len(confidence) - 1)
         cuts = np.append(0, ends + 1)
 
-        def above(values: FloatArray | BoolArray) -> FloatArray:
-            sums: FloatArray = np.append(0.0, np.cumsum(values[order]))[cuts]
+        def above(values: Float64Array | BoolArray) -> Float64Array:
+            sums: Float64Array = np.append(0.0, np.cumsum(values[order]))[cuts]
             return sums
 
         return cls(

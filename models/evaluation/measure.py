@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 import numpy as np
 
+from spanstream.models.arrays import BoolArray, Float64Array, Int64Array
 from spanstream.models.artifact import Artifact, Variant
 from spanstream.models.calibrating.guarantee import two_sided_interval
 from spanstream.models.calibrating.thresholds import choice_at
@@ -27,7 +28,6 @@ from spanstream.models.evaluation.report import (
     ThresholdFigures,
     VariantReport,
 )
-from spanstream.models.metrics.arrays import BoolArray, FloatArray, IntArray
 from spanstream.models.metrics.reliability import BINS, CONFIDENCE_METRICS, Interval, Metric, bootstrapped
 from spanstream.models.metrics.squad_metrics import best_exact, best_f1
 from spanstream.models.spans.calibration import Calibration
@@ -67,7 +67,7 @@ def measure(
     """
     table = ObservationTable.of(observations, subject.calibration)
     default = subject.calibration.thresholds["default"]
-    sources: tuple[tuple[Literal["calibrated", "softmax"], FloatArray], ...] = (
+    sources: tuple[tuple[Literal["calibrated", "softmax"], Float64Array], ...] = (
         ("calibrated", table.sample.confidence),
         ("softmax", table.softmax),
     )
@@ -89,18 +89,18 @@ def measure(
     )
 
 
-def confidence_figures(confidence: FloatArray, table: ObservationTable) -> ConfidenceFigures:
+def confidence_figures(confidence: Float64Array, table: ObservationTable) -> ConfidenceFigures:
     """Computes what a confidence is worth, with intervals."""
     right = table.sample.right.astype(np.float64)
 
-    def figure(metric: Metric, drawn: IntArray) -> float:
+    def figure(metric: Metric, drawn: Int64Array) -> float:
         return metric(confidence[drawn], right[drawn])
 
     figures = {name: partial(figure, metric) for name, metric in CONFIDENCE_METRICS.items()}
     return ConfidenceFigures(**bootstrapped(figures, table.texts))
 
 
-def reliability_bins(confidence: FloatArray, right: BoolArray) -> tuple[ReliabilityBin, ...]:
+def reliability_bins(confidence: Float64Array, right: BoolArray) -> tuple[ReliabilityBin, ...]:
     """Returns bins of equal mass, the least confident first; see `expected_calibration_error`."""
     bins = []
     for members in np.array_split(np.argsort(confidence, kind="stable"), BINS):
@@ -113,7 +113,7 @@ def reliability_bins(confidence: FloatArray, right: BoolArray) -> tuple[Reliabil
     return tuple(bins)
 
 
-def _best(table: ObservationTable, no_answer_score: FloatArray) -> BestScores:
+def _best(table: ObservationTable, no_answer_score: Float64Array) -> BestScores:
     predictions = table.predictions(no_answer_score)
     (exact, exact_threshold), (f1, f1_threshold) = best_exact(predictions), best_f1(predictions)
     return BestScores(exact=exact, exact_threshold=exact_threshold, f1=f1, f1_threshold=f1_threshold)
@@ -122,7 +122,7 @@ def _best(table: ObservationTable, no_answer_score: FloatArray) -> BestScores:
 def _at_thresholds(table: ObservationTable, thresholds: Mapping[str, float]) -> dict[str, ThresholdFigures]:
     exact = {name: table.scores_at(threshold, table.exact) for name, threshold in thresholds.items()}
     f1 = {name: table.scores_at(threshold, table.f1) for name, threshold in thresholds.items()}
-    figures: dict[str, Callable[[IntArray], float]] = {}
+    figures: dict[str, Callable[[Int64Array], float]] = {}
     for name in thresholds:
         figures[f"exact {name}"] = partial(_mean, exact[name])
         figures[f"f1 {name}"] = partial(_mean, f1[name])
@@ -146,7 +146,7 @@ def _at_thresholds(table: ObservationTable, thresholds: Mapping[str, float]) -> 
     return by_name
 
 
-def _mean(scores: FloatArray, drawn: IntArray) -> float:
+def _mean(scores: Float64Array, drawn: Int64Array) -> float:
     return 100 * float(scores[drawn].mean())
 
 
@@ -154,13 +154,13 @@ def _share(count: int, total: int) -> Interval | None:
     return Interval(count / total, *two_sided_interval(count, total)) if total else None
 
 
-def percent(values: FloatArray | BoolArray, among: BoolArray) -> float | None:
+def percent(values: Float64Array | BoolArray, among: BoolArray) -> float | None:
     """Returns the mean of some of the values, in percent; None where there are none."""
     return 100 * float(values[among].mean()) if among.any() else None
 
 
 def _buckets(
-    table: ObservationTable, sizes: IntArray, upper_ends: Sequence[int], default: float
+    table: ObservationTable, sizes: Int64Array, upper_ends: Sequence[int], default: float
 ) -> tuple[SizeBucket, ...]:
     exact, f1 = table.scores_at(default, table.exact), table.scores_at(default, table.f1)
     answerable, declined = table.sample.has_answer, ~table.given(default)

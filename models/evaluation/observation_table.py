@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spanstream.models.arrays import BoolArray, Float64Array, Int64Array
 from spanstream.models.calibrating.thresholds import LabelledSample
 from spanstream.models.evaluation.observe import Observation
-from spanstream.models.metrics.arrays import BoolArray, FloatArray, IntArray
 from spanstream.models.metrics.squad_metrics import Prediction
 from spanstream.models.spans.calibration import Calibration
 
@@ -34,13 +34,13 @@ class ObservationTable:
 
     observations: Sequence[Observation]
     sample: LabelledSample
-    softmax: FloatArray
-    null_score_diff: FloatArray
-    exact: FloatArray
-    f1: FloatArray
-    tokens: IntArray
-    windows_read: IntArray
-    windows_total: IntArray
+    softmax: Float64Array
+    null_score_diff: Float64Array
+    exact: Float64Array
+    f1: Float64Array
+    tokens: Int64Array
+    windows_read: Int64Array
+    windows_total: Int64Array
     texts: Sequence[str]
 
     @classmethod
@@ -62,7 +62,7 @@ class ObservationTable:
             [read.example.context for read in reads],
         )
 
-    def predictions(self, no_answer_score: FloatArray) -> list[Prediction]:
+    def predictions(self, no_answer_score: Float64Array) -> list[Prediction]:
         """Returns predictions for the official sweep over thresholds on this score."""
         pairs = zip(self.observations, no_answer_score.tolist(), strict=True)
         return [observation.read.prediction(score) for observation, score in pairs]
@@ -72,6 +72,6 @@ class ObservationTable:
         given: BoolArray = self.sample.candidate & (self.sample.confidence >= threshold)
         return given
 
-    def scores_at(self, threshold: float, scores: FloatArray) -> FloatArray:
+    def scores_at(self, threshold: float, scores: Float64Array) -> Float64Array:
         """Returns the scores of given answers; a declined question scores 1 where there is no answer, else 0."""
         return np.where(self.given(threshold), scores, ~self.sample.has_answer)

@@ -102,7 +102,7 @@ def observe(
         for question, plan in zip(chunk, plans, strict=True):
             try:
                 candidate = reader.conclude(plan, outcomes).candidate
-                reading = reader.reading(plan, outcomes)
+                reading = reader.raw_answer(plan, outcomes)
             except (InferenceFailed, InvalidSpan) as error:
                 raise BuildError(f"{question.where}: {error}") from error
             read = ReadQuestion(question.example, reading, candidate.text if candidate else "")

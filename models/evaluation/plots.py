@@ -16,9 +16,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from spanstream.models.arrays import Float64Array
 from spanstream.models.evaluation.observation_table import ObservationTable
 from spanstream.models.evaluation.report import EvaluationReport, VariantReport
-from spanstream.models.metrics.arrays import FloatArray
 from spanstream.models.metrics.reliability import accuracies
 
 # Okabe and Ito's colours for the colour-blind, which differ in lightness too.
@@ -145,7 +145,7 @@ def _score_differences(variant: VariantReport, table: ObservationTable, title: s
     return figure
 
 
-def _histogram(axes: Axes, values: FloatArray, table: ObservationTable, bounds: tuple[float, float]) -> None:
+def _histogram(axes: Axes, values: Float64Array, table: ObservationTable, bounds: tuple[float, float]) -> None:
     answerable = table.sample.has_answer
     groups = (("answerable", answerable, _ANSWERABLE), ("unanswerable", ~answerable, _UNANSWERABLE))
     for name, among, colour in groups:

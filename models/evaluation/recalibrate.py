@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 
 from spanstream.models.artifact import Artifact, load_artifact, sha256_of_file, write_manifest
-from spanstream.models.artifact_folder import replacing
 from spanstream.models.calibrating.calibration_record import RECORD_FILE, DataFile, read_record, write_record
 from spanstream.models.calibrating.fit import FittedCalibration, fit_calibration
 from spanstream.models.calibrating.thresholds import ThresholdRequest
@@ -28,6 +27,7 @@ from spanstream.models.evaluation.observation_table import ObservationTable
 from spanstream.models.evaluation.observe import LabelledQuestion, observe, open_variant_reader, read_labelled_questions
 from spanstream.models.evaluation.report import ConfidenceFigures
 from spanstream.models.inference.cpu import available_cpus
+from spanstream.models.staging import staged_folder
 
 _CARD = "README.md"
 
@@ -90,7 +90,7 @@ def recalibrate(
     artifact = load_artifact(request.artifact)
     questions = read_labelled_questions(request.data)
     _refuse_one_class(questions)
-    with replacing(request.output) as folder:
+    with staged_folder(request.output) as folder:
         table = _read(artifact, questions, request, begin, say)
         name = request.name or _name(artifact, request.data)
         shipped = artifact.manifest.calibration

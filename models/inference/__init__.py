@@ -1,1 +1,1 @@
-"""Windows to logits: batches, sessions, backends, and the CPUs they may use."""
+"""Runs windows through the model: batches, sessions, backends, and the CPUs they may use."""

@@ -1,4 +1,4 @@
-"""Which session runs: int8 on the CPU by default, the next best where its self-test fails, a GPU as the fallback.
+"""Chooses the session: int8 on the CPU by default, the next best where its self-test fails, a GPU as the fallback.
 
 artifact -> [candidates] -> self-test against the golden logits -> Backends(cpu, gpu) -> `choose` per chunk
 """
@@ -15,13 +15,11 @@ import numpy as np
 from spanstream.models.artifact import Artifact, Golden, SessionOptions, Variant
 from spanstream.models.errors import ArtifactError
 from spanstream.models.inference.packing import assemble
+from spanstream.models.inference.recent_average import RecentAverage
 from spanstream.models.inference.session import OnnxSession, Session, SessionError, cuda_is_available
 from spanstream.models.text.windowing import windows_of
 
 Report = Callable[[str], None]
-
-# Windows that the CPU's measured rate looks back on, at least.
-_RATE_WINDOWS = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +42,7 @@ class Backend:
 
 
 class Backends:
-    """The sessions there are, and which of them takes the next windows. Safe to share between threads.
+    """Holds the open sessions and chooses which takes the next windows. Safe to share between threads.
 
     Args:
         cpu: the default; None on a machine where only the GPU works.
@@ -72,11 +70,10 @@ class Backends:
         self._clock = clock
         self._gpu_rests_until = float("-inf")
         self._lock = Lock()
-        self._cpu_windows = 0.0
-        self._cpu_busy_seconds = 0.0
+        self._cpu_seconds_per_window = RecentAverage()
 
     def choose(self, waiting_windows: int) -> Backend:
-        """The backend for the next windows, given how many are waiting in all."""
+        """Returns the backend for the next windows, given how many are waiting in all."""
         if self.cpu is None:
             return self._only(self.gpu)
         if self.gpu is None or self.is_resting(self.gpu):
@@ -85,7 +82,7 @@ class Backends:
         return self.gpu if rate is not None and waiting_windows / rate > self._spill_seconds else self.cpu
 
     def next_after(self, failed: Backend) -> Backend | None:
-        """Where a batch goes that failed for the backend's own reasons; None: nowhere, the batch itself is to blame."""
+        """Returns the backend that takes over a batch that failed; None where the batch itself is to blame."""
         if failed is not self.gpu:
             return None
         self._gpu_rests_until = self._clock() + self._rest_seconds
@@ -96,24 +93,18 @@ class Backends:
         return backend is self.gpu and self.cpu is not None and self._clock() < self._gpu_rests_until
 
     def ran(self, backend: Backend, windows: int, busy_seconds: float) -> None:
-        """Tell how long one run kept its thread busy; the CPU's rate is what spilling is decided by."""
+        """Counts how long one run kept its thread busy; the CPU's rate decides about spilling to the GPU."""
         if backend is not self.cpu or busy_seconds <= 0:
             return
         with self._lock:
-            if self._cpu_windows >= _RATE_WINDOWS:
-                # What was measured before counts half from here on, so that the rate follows the machine.
-                self._cpu_windows /= 2
-                self._cpu_busy_seconds /= 2
-            self._cpu_windows += windows
-            self._cpu_busy_seconds += busy_seconds
+            self._cpu_seconds_per_window.add(windows, busy_seconds)
 
     @property
     def cpu_windows_per_second(self) -> float | None:
         """Measured rate of the CPU backend, all its parallel runs together; None before its first run."""
         with self._lock:
-            if self.cpu is None or self._cpu_busy_seconds == 0:
-                return None
-            return self.cpu.parallel_runs * self._cpu_windows / self._cpu_busy_seconds
+            seconds = self._cpu_seconds_per_window.value
+        return self.cpu.parallel_runs / seconds if self.cpu is not None and seconds is not None else None
 
     @staticmethod
     def _only(backend: Backend | None) -> Backend:
@@ -125,7 +116,7 @@ class Backends:
 def open_backends(
     artifact: Artifact, *, threads: int, spill_seconds: float = 10.0, rest_seconds: float = 60.0, report: Report
 ) -> Backends:
-    """Open and self-test the artifact's sessions.
+    """Opens and self-tests the artifact's sessions.
 
     Args:
         artifact: what to run.
@@ -151,7 +142,7 @@ def open_backends(
 
 
 def _cpu_candidates(artifact: Artifact) -> Iterator[tuple[Variant, SessionOptions | None]]:
-    """Every variant as it was measured to be fastest, then with the options that any CPU computes rightly."""
+    """Yields every variant as it was measured to be fastest, then with options that any CPU computes rightly."""
     variants = artifact.variants_for("cpu")
     yield from ((variant, None) for variant in variants)
     yield from ((variant, variant.fallback) for variant in variants if variant.fallback is not None)
@@ -168,14 +159,14 @@ def _first_sound(
         name = f"{variant.precision} on {variant.device}" + (" with fallback options" if other_options else "")
         try:
             session = OnnxSession(artifact.path_of(variant), variant, options)
-            worst = self_test(session, artifact)
+            difference = self_test(session, artifact)
         except (ArtifactError, SessionError) as error:
             report(f"{name}: {error}; trying the next session")
             continue
         tolerance = variant.tolerance or artifact.golden.tolerance
-        if worst > tolerance:
+        if difference > tolerance:
             report(
-                f"{name}: its logits are {worst:.2f} off the golden ones (tolerance {tolerance:.2f}): "
+                f"{name}: its logits are {difference:.2f} off the golden ones (tolerance {tolerance:.2f}): "
                 "this machine computes the model wrongly; trying the next session"
             )
             continue
@@ -185,7 +176,7 @@ def _first_sound(
 
 
 def self_test(session: Session, artifact: Artifact) -> float:
-    """The largest difference between the session's logits and the golden ones.
+    """Returns the largest difference between the session's logits and the golden ones.
 
     Raises:
         SessionError: the session cannot run a window.
@@ -201,8 +192,8 @@ def _differences(session: Session, artifact: Artifact, golden: Golden) -> Sequen
         window = windows_of(question, document, artifact.shape)[0]
         logits = session.run(assemble([window], pad_id=artifact.manifest.pad_id))
         for row, expected in ((logits.start[0], case.start_logits), (logits.end[0], case.end_logits)):
-            wanted = np.array(expected, dtype=np.float32)
-            if row.shape != wanted.shape or not np.isfinite(row).all():
+            golden_row = np.array(expected, dtype=np.float32)
+            if row.shape != golden_row.shape or not np.isfinite(row).all():
                 return [float("inf")]
-            differences.append(float(np.abs(row - wanted).max()))
+            differences.append(float(np.abs(row - golden_row).max()))
     return differences

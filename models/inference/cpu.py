@@ -1,4 +1,4 @@
-"""How many CPUs this process may really use, and whether they have int8 dot products."""
+"""Finds out how many CPUs this process may use, and whether they have int8 dot products."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ INT8_DOT_PRODUCT_FLAGS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "asim
 
 
 def available_cpus() -> int:
-    """CPUs by the cgroup's quota and this process's affinity, whichever is less; at least 1. Never the host's count."""
+    """Returns the CPUs of the cgroup's quota or of this process's affinity, whichever is less; at least 1."""
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _cgroup_quota()
     return max(1, affinity if quota is None else min(affinity, int(quota)))
 
 
 def _cgroup_quota() -> float | None:
-    """CPUs granted by cgroup v2 `cpu.max` ("200000 100000"), or v1's pair of files; None where there is no limit."""
+    """Returns the CPUs of cgroup v2 `cpu.max` ("200000 100000"), or v1's pair of files; None without a limit."""
     for paths in ((_CGROUP_V2,), (_CGROUP_V1_QUOTA, _CGROUP_V1_PERIOD)):
         try:
             quota, period = " ".join(path.read_text() for path in paths).split()[:2]
@@ -34,7 +34,7 @@ def _cgroup_quota() -> float | None:
 
 
 def has_int8_dot_product(cpuinfo: Path = _CPUINFO) -> bool | None:
-    """Whether the CPU multiplies int8 exactly and fast; None where that cannot be told (no /proc/cpuinfo)."""
+    """Whether the CPU multiplies int8 exactly and fast; None where that is not known (no /proc/cpuinfo)."""
     try:
         lines = cpuinfo.read_text().splitlines()
     except OSError:
@@ -44,7 +44,7 @@ def has_int8_dot_product(cpuinfo: Path = _CPUINFO) -> bool | None:
 
 
 def cpu_name(cpuinfo: Path = _CPUINFO) -> str:
-    """The CPU's model name as the kernel gives it, or the machine's architecture."""
+    """Returns the CPU's model name as the kernel gives it, or the machine's architecture."""
     try:
         lines = cpuinfo.read_text().splitlines()
     except OSError:

@@ -5,20 +5,21 @@ windows -> sorted by length -> [Batch: (windows, longest) arrays]
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
+from spanstream.models.arrays import Int64Array
 from spanstream.models.text.windowing import Window
 
-Int64Array = npt.NDArray[np.int64]
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Windows with the arrays a session takes; every array is (windows, longest window)."""
+    """Windows with the arrays a session takes; every array is (windows, padded length)."""
 
     windows: tuple[Window, ...]
     input_ids: Int64Array
@@ -27,22 +28,46 @@ class Batch:
 
 
 def pack(windows: Sequence[Window], *, max_batch_tokens: int, pad_id: int) -> list[Batch]:
-    """Batches of at most `max_batch_tokens` padded tokens (windows x longest); a longer window goes alone."""
-    batches: list[Batch] = []
-    pending: list[Window] = []
-    # Longest first, so that a batch's length is its first window's and never grows.
-    for window in sorted(windows, key=lambda window: window.length, reverse=True):
-        if pending and (len(pending) + 1) * pending[0].length > max_batch_tokens:
-            batches.append(assemble(pending, pad_id=pad_id))
-            pending = []
-        pending.append(window)
-    if pending:
-        batches.append(assemble(pending, pad_id=pad_id))
-    return batches
+    """Packs windows into batches of at most `max_batch_tokens` padded tokens; a longer window goes alone."""
+    longest_first = sorted(windows, key=lambda window: window.length, reverse=True)
+    groups = split_by_budget(longest_first, padded_length, max_batch_tokens=max_batch_tokens)
+    return [assemble(group, pad_id=pad_id) for group in groups]
+
+
+def split_by_budget(
+    longest_first: Iterable[_Item], length_of: Callable[[_Item], int], *, max_batch_tokens: int
+) -> list[list[_Item]]:
+    """Splits items into groups, in their order, each of at most `max_batch_tokens` padded tokens.
+
+    Args:
+        longest_first: items sorted by length, so that a group's length is its first item's and never grows.
+        length_of: the tokens that an item, and its group with it, is padded to.
+        max_batch_tokens: items x padded length; a longer item goes alone.
+    """
+    groups: list[list[_Item]] = []
+    room = 0
+    for item in longest_first:
+        if room == 0:
+            groups.append([])
+            room = max(1, max_batch_tokens // length_of(item))
+        groups[-1].append(item)
+        room -= 1
+    return groups
+
+
+def padded_length(window: Window, step: int = 1) -> int:
+    """Returns the window's length rounded up to a multiple of `step`, at most the length that the model takes."""
+    return min(-(-window.length // step) * step, window.shape.max_length)
 
 
 def assemble(windows: Sequence[Window], *, pad_id: int, length: int | None = None) -> Batch:
-    """One batch of these windows, in this order; at least one. Padded to `length`, or to the longest window."""
+    """Makes one batch of these windows, in this order; at least one.
+
+    Args:
+        windows: a row each.
+        pad_id: the token that fills a row up.
+        length: tokens of a row; by default the longest window's.
+    """
     shape = (len(windows), length or max(window.length for window in windows))
     input_ids = np.full(shape, pad_id, dtype=np.int64)
     attention_mask = np.zeros(shape, dtype=np.int64)

@@ -1,6 +1,6 @@
 """Runs windows through a backend, several batches at a time; a failing batch is halved down to the one window.
 
-windows -> batches -> logits -> {window: ReadWindow | InferenceFailed}
+windows -> batches -> logits -> {window: ScoredWindow | InferenceFailed}
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from spanstream.models.text.windowing import Window
 
 
 @dataclass(frozen=True, slots=True)
-class ReadWindow:
-    """A window that was read: its best span, and the precision of the weights that found it."""
+class ScoredWindow:
+    """A window after inference: its best span, and the precision of the weights that found it."""
 
     span: WindowSpan
     precision: str
 
 
-Outcome = ReadWindow | InferenceFailed
+WindowOutcome = ScoredWindow | InferenceFailed
 
 
 class InferenceRunner:
-    """Feeds backends. Safe to call from several threads: their batches share each backend's parallel runs."""
+    """Runs windows on backends. Safe to call from several threads: their batches share each backend's parallel runs."""
 
     def __init__(self, backends: Backends, *, pad_id: int, max_answer_tokens: int) -> None:
         self._backends = backends
@@ -45,49 +45,49 @@ class InferenceRunner:
             if backend is not None
         }
 
-    def run(self, windows: Sequence[Window], *, waiting_windows: int = 0) -> Mapping[Window, Outcome]:
-        """Every window's best span, or why it has none.
+    def run(self, windows: Sequence[Window], *, waiting_windows: int = 0) -> Mapping[Window, WindowOutcome]:
+        """Returns every window's best span, or why it has none.
 
         Args:
             windows: what to read.
-            waiting_windows: how many more are queued behind these (decides whether a GPU helps out).
+            waiting_windows: how many more are queued behind these; decides whether the GPU takes over.
         """
         outcomes = self._run_on(self._backends.choose(waiting_windows + len(windows)), windows)
-        # A GPU that fails on the way leaves windows over; they are the CPU's.
+        # A GPU that fails halfway leaves windows unread; the CPU takes them.
         if self._backends.cpu and (unread := [window for window in windows if window not in outcomes]):
             outcomes |= self._run_on(self._backends.cpu, unread)
         return outcomes
 
     def close(self) -> None:
-        """Wait for what runs and end the threads."""
+        """Waits for the batches that are running and ends the threads."""
         for pool in self._pools.values():
             pool.shutdown()
 
-    def _run_on(self, backend: Backend, windows: Sequence[Window]) -> dict[Window, Outcome]:
+    def _run_on(self, backend: Backend, windows: Sequence[Window]) -> dict[Window, WindowOutcome]:
         batches = pack(windows, max_batch_tokens=backend.max_batch_tokens, pad_id=self._pad_id)
-        outcomes: dict[Window, Outcome] = {}
+        outcomes: dict[Window, WindowOutcome] = {}
         for batch_outcomes in self._pools[backend].map(lambda batch: self._run_batch(backend, batch), batches):
             outcomes |= batch_outcomes
         return outcomes
 
-    def _run_batch(self, backend: Backend, batch: Batch) -> dict[Window, Outcome]:
-        """The batch's outcomes; none where the backend is to blame and another one will take the batch."""
+    def _run_batch(self, backend: Backend, batch: Batch) -> dict[Window, WindowOutcome]:
+        """Returns the batch's outcomes; none where the backend is to blame and another one will take the batch."""
         if self._backends.is_resting(backend):
             return {}
         started = time.perf_counter()
         try:
             logits = _sound_logits(backend, batch)
         except SessionError as error:
-            return self._run_failed(backend, batch, error)
-        outcomes: dict[Window, Outcome] = {}
+            return self._handle_failure(backend, batch, error)
+        outcomes: dict[Window, WindowOutcome] = {}
         for row, window in enumerate(batch.windows):
             span = best_span(window, logits.start[row], logits.end[row], self._max_answer_tokens)
-            outcomes[window] = ReadWindow(span, backend.precision)
+            outcomes[window] = ScoredWindow(span, backend.precision)
         self._backends.ran(backend, len(outcomes), time.perf_counter() - started)
         return outcomes
 
-    def _run_failed(self, backend: Backend, batch: Batch, error: SessionError) -> dict[Window, Outcome]:
-        """Left to another backend if this one is to blame; else in halves, until the failing window stands alone."""
+    def _handle_failure(self, backend: Backend, batch: Batch, error: SessionError) -> dict[Window, WindowOutcome]:
+        """Leaves the batch to another backend if this one is to blame; else halves it, down to the failing window."""
         if self._backends.next_after(backend) is not None:
             return {}
         if len(batch.windows) == 1:
@@ -99,10 +99,10 @@ class InferenceRunner:
 
 
 def _sound_logits(backend: Backend, batch: Batch) -> Logits:
-    """The batch's logits, seen to be finite numbers.
+    """Returns the batch's logits, checked to be finite numbers.
 
     Raises:
-        SessionError: the session raised, or gave something else.
+        SessionError: the session raised, or returned something else.
     """
     logits = backend.session.run(batch)
     shape = batch.input_ids.shape

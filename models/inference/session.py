@@ -9,15 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-import numpy.typing as npt
 import onnxruntime as ort
 
+from spanstream.models.arrays import Float32Array
 from spanstream.models.artifact import SessionOptions, Variant
 from spanstream.models.errors import ArtifactError, ModelError, first_line
 from spanstream.models.inference.packing import Batch
-
-FloatArray = npt.NDArray[np.float32]
 
 _LEVELS = {
     "disabled": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
@@ -31,10 +28,10 @@ _ERRORS_ONLY = 3
 
 @dataclass(frozen=True, slots=True)
 class Logits:
-    """(windows, longest window) each."""
+    """Start and end logits, (windows, padded length) each."""
 
-    start: FloatArray
-    end: FloatArray
+    start: Float32Array
+    end: Float32Array
 
 
 class SessionError(ModelError):
@@ -45,7 +42,7 @@ class Session(Protocol):
     """What inference needs of a session; safe to call from several threads."""
 
     def run(self, batch: Batch) -> Logits:
-        """The logits of a batch. Raises `SessionError`."""
+        """Returns the logits of a batch. Raises `SessionError`."""
 
 
 class OnnxSession:
@@ -85,7 +82,7 @@ class OnnxSession:
         self._outputs = self._output_names(path)
 
     def run(self, batch: Batch) -> Logits:
-        """The logits of a batch."""
+        """Returns the logits of a batch."""
         feed: dict[str, Any] = {name: getattr(batch, name) for name in self.inputs}
         try:
             start, end = self._session.run(self._outputs, feed)

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from spanstream.models.errors import BuildError, InferenceFailed, QuestionTooLong
 from spanstream.models.inference.backends import Backend, Backends
-from spanstream.models.inference.runner import InferenceRunner, ReadWindow
+from spanstream.models.inference.runner import InferenceRunner, ScoredWindow
 from spanstream.models.inference.session import Session
 from spanstream.models.metrics.reliability import Judgement
 from spanstream.models.metrics.squad_files import Example
 from spanstream.models.metrics.squad_metrics import Prediction
-from spanstream.models.spans.aggregate import Reading, aggregate
+from spanstream.models.spans.aggregate import RawAnswer, aggregate
 from spanstream.models.text.tokenization import TokenizedDocument, Tokenizer
 from spanstream.models.text.windowing import Window, WindowShape, windows_of
 from spanstream.models.text.words import WordMap
@@ -26,7 +26,7 @@ class ReadQuestion:
     """A labelled question, the model's reading, and the candidate's text (empty where there is none)."""
 
     example: Example
-    reading: Reading
+    reading: RawAnswer
     text: str
 
     def prediction(self, no_answer_score: float) -> Prediction:
@@ -75,12 +75,12 @@ def read_all(examples: Sequence[Example], session: Session, options: ReadingOpti
         own_outcomes = [outcomes[window] for window in own]
         if failed := [outcome for outcome in own_outcomes if isinstance(outcome, InferenceFailed)]:
             raise BuildError(f"question {example.id}: {failed[0]}")
-        reading = aggregate([outcome.span for outcome in own_outcomes if isinstance(outcome, ReadWindow)])
+        reading = aggregate([outcome.span for outcome in own_outcomes if isinstance(outcome, ScoredWindow)])
         reads.append(ReadQuestion(example, reading, _text(example.context, documents[example.context], reading)))
     return reads
 
 
-def _text(context: str, document: TokenizedDocument, reading: Reading) -> str:
+def _text(context: str, document: TokenizedDocument, reading: RawAnswer) -> str:
     if reading.best is None or reading.best.span is None:
         return ""
     tokens = slice(reading.best.span.first, reading.best.span.last + 1)

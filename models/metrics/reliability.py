@@ -11,9 +11,9 @@ from typing import Final
 
 import numpy as np
 
-from spanstream.models.metrics.arrays import FloatArray, IntArray
+from spanstream.models.arrays import Float64Array, Int64Array
 
-Metric = Callable[[FloatArray, FloatArray], float]
+Metric = Callable[[Float64Array, Float64Array], float]
 
 BINS: Final = 15
 _RESAMPLES: Final = 1000
@@ -41,7 +41,7 @@ class Interval:
         return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
 
 
-def expected_calibration_error(confidence: FloatArray, right: FloatArray) -> float:
+def expected_calibration_error(confidence: Float64Array, right: Float64Array) -> float:
     """Returns the mean gap between confidence and accuracy over bins of equal mass (Nixon et al. 2019), 0 to 1.
 
     Args:
@@ -57,12 +57,12 @@ def expected_calibration_error(confidence: FloatArray, right: FloatArray) -> flo
     return float(sum(gaps) / len(confidence))
 
 
-def brier_score(confidence: FloatArray, right: FloatArray) -> float:
+def brier_score(confidence: Float64Array, right: Float64Array) -> float:
     """Returns the mean squared difference between the probability and what came true (Brier 1950), 0 to 1."""
     return float(((confidence - right) ** 2).mean())
 
 
-def area_under_risk_coverage(confidence: FloatArray, right: FloatArray) -> float:
+def area_under_risk_coverage(confidence: Float64Array, right: Float64Array) -> float:
     """Returns the mean error rate, 0 to 1, of the most confident 1, 2, ... all candidates (Geifman, El-Yaniv 2017)."""
     return float((1 - accuracies(confidence, right)).mean())
 
@@ -70,7 +70,7 @@ def area_under_risk_coverage(confidence: FloatArray, right: FloatArray) -> float
 def coverage_at(accuracy: float) -> Metric:
     """Makes a metric: the greatest share of questions, most confident first, whose candidates reach this accuracy."""
 
-    def coverage(confidence: FloatArray, right: FloatArray) -> float:
+    def coverage(confidence: Float64Array, right: Float64Array) -> float:
         reached = np.flatnonzero(accuracies(confidence, right) >= accuracy)
         return float((reached[-1] + 1) / len(right)) if len(reached) else 0.0
 
@@ -103,7 +103,7 @@ def with_interval(metric: Metric, judgements: Sequence[Judgement]) -> Interval:
 
 
 def bootstrapped(
-    figures: Mapping[str, Callable[[IntArray], float]], clusters: Sequence[str], resamples: int = _RESAMPLES
+    figures: Mapping[str, Callable[[Int64Array], float]], clusters: Sequence[str], resamples: int = _RESAMPLES
 ) -> dict[str, Interval]:
     """Returns figures with 95 % bootstrap intervals (percentiles over resamples, the same ones for all figures).
 
@@ -132,8 +132,8 @@ def bootstrapped(
     return intervals
 
 
-def accuracies(confidence: FloatArray, right: FloatArray) -> FloatArray:
+def accuracies(confidence: Float64Array, right: Float64Array) -> Float64Array:
     """Returns (questions,) the accuracy of the most confident 1, 2, ... all of them."""
     order = np.argsort(-confidence, kind="stable")
-    cumulative: FloatArray = np.cumsum(right[order]) / np.arange(1, len(right) + 1)
+    cumulative: Float64Array = np.cumsum(right[order]) / np.arange(1, len(right) + 1)
     return cumulative

@@ -1,1 +1,1 @@
-"""Logits to one span with a confidence, checked before anybody sees it."""
+"""Turns logits into one span with a confidence, validated before anybody sees it."""

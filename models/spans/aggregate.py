@@ -1,6 +1,6 @@
-"""One answer out of all windows of a document: the best span over windows, the least null score over windows.
+"""Combines all windows of a document: the best span over windows, the least null score over windows.
 
-[WindowSpan] -> Reading
+[WindowSpan] -> RawAnswer
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from spanstream.models.spans.search import WindowSpan
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What all windows together say, before calibration.
+class RawAnswer:
+    """What all windows together say, before calibration and validation.
 
     Attributes:
         best: the window whose span scores highest; None where no window holds a span (a blank document).
@@ -31,29 +31,29 @@ class Reading:
 
     @property
     def null_score_diff(self) -> float | None:
-        """null_score - score of the best span: the higher, the likelier that there is no answer."""
+        """The null score minus the best span's score: the higher, the likelier that there is no answer."""
         if self.best is None or self.best.span is None:
             return None
         return self.null_score - self.best.span.score
 
 
-def aggregate(window_spans: Sequence[WindowSpan]) -> Reading:
-    """Choose among windows; of equal scores the earliest wins, so that the order of batches changes nothing."""
+def aggregate(window_spans: Sequence[WindowSpan]) -> RawAnswer:
+    """Chooses among windows; of equal scores the earliest wins, so that the order of batches changes nothing."""
     null_score = min((window_span.null_score for window_span in window_spans), default=0.0)
     with_span = [window_span for window_span in window_spans if window_span.span is not None]
     if not with_span:
-        return Reading(None, null_score, null_score, len(window_spans))
-    best = min(with_span, key=lambda found: (-_score(found), found.window.token_start))
+        return RawAnswer(None, null_score, null_score, len(window_spans))
+    best = min(with_span, key=lambda window_span: (-_score(window_span), window_span.window.token_start))
     others = [_score(other) for other in with_span if not _overlap(best, other)]
     runner_up = max([best.runner_up, *others])
-    return Reading(best, null_score, runner_up, len(window_spans))
+    return RawAnswer(best, null_score, runner_up, len(window_spans))
 
 
-def _score(found: WindowSpan) -> float:
-    return found.span.score if found.span is not None else float("-inf")
+def _score(window_span: WindowSpan) -> float:
+    return window_span.span.score if window_span.span is not None else float("-inf")
 
 
-def _overlap(one: WindowSpan, other: WindowSpan) -> bool:
-    if one.span is None or other.span is None:
+def _overlap(first: WindowSpan, second: WindowSpan) -> bool:
+    if first.span is None or second.span is None:
         return False
-    return one.span.first <= other.span.last and other.span.first <= one.span.last
+    return first.span.first <= second.span.last and second.span.first <= first.span.last

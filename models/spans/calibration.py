@@ -1,9 +1,9 @@
-"""Turns a reading into a probability that its candidate is right: logistic regression on a few of its figures.
+"""Turns a raw answer into a probability that its candidate is right: logistic regression on a few of its figures.
 
 Right means: equal to a gold answer after the official SQuAD normalisation; where there is no answer, no candidate is.
-The weights are fitted on this artifact's own logits (`models.calibrating`) and stored in its manifest. After Platt
-1999, with the margin and length features of Kamath, Jia and Liang 2020 ("Selective Question Answering
-under Domain Shift").
+The weights are fitted on this artifact's own logits (`spanstream.models.calibrating`) and stored in its manifest. After
+Platt 1999, with the margin and length features of Kamath, Jia and Liang 2020 ("Selective Question Answering under
+Domain Shift").
 """
 
 from __future__ import annotations
@@ -15,40 +15,40 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from spanstream.models.errors import ArtifactError
-from spanstream.models.spans.aggregate import Reading
+from spanstream.models.spans.aggregate import RawAnswer
 
 
-def _null_score_diff(reading: Reading) -> float:
-    return reading.null_score_diff or 0.0
+def _null_score_diff(raw: RawAnswer) -> float:
+    return raw.null_score_diff or 0.0
 
 
-def _log_probability(reading: Reading) -> float:
+def _log_probability(raw: RawAnswer) -> float:
     # A span that softmax thinks impossible is as bad at e^-20 as at e^-200.
-    return max(reading.best.log_probability, -20.0) if reading.best else -20.0
+    return max(raw.best.log_probability, -20.0) if raw.best else -20.0
 
 
-def _probability(reading: Reading) -> float:
-    return math.exp(reading.best.log_probability) if reading.best else 0.0
+def _probability(raw: RawAnswer) -> float:
+    return math.exp(raw.best.log_probability) if raw.best else 0.0
 
 
-def _margin(reading: Reading) -> float:
-    if reading.best is None or reading.best.span is None:
+def _margin(raw: RawAnswer) -> float:
+    if raw.best is None or raw.best.span is None:
         return 0.0
-    return min(reading.best.span.score - reading.runner_up, 20.0)
+    return min(raw.best.span.score - raw.runner_up, 20.0)
 
 
-def _log_windows(reading: Reading) -> float:
-    return math.log(reading.windows)
+def _log_windows(raw: RawAnswer) -> float:
+    return math.log(raw.windows)
 
 
-def _log_answer_tokens(reading: Reading) -> float:
-    if reading.best is None or reading.best.span is None:
+def _log_answer_tokens(raw: RawAnswer) -> float:
+    if raw.best is None or raw.best.span is None:
         return 0.0
-    return math.log(reading.best.span.last - reading.best.span.first + 1)
+    return math.log(raw.best.span.last - raw.best.span.first + 1)
 
 
 # What a calibration may weigh, by the name its manifest uses.
-FEATURES: Final[dict[str, Callable[[Reading], float]]] = {
+FEATURES: Final[dict[str, Callable[[RawAnswer], float]]] = {
     "null_score_diff": _null_score_diff,
     "log_probability": _log_probability,
     "probability": _probability,
@@ -87,29 +87,29 @@ class Calibration(BaseModel):
             raise ValueError(f"thresholds {wrong} are not between 0 and 1")
         return thresholds
 
-    def threshold(self, wanted: float | str) -> float:
-        """A least confidence by its name, or as a number.
+    def threshold(self, name_or_value: float | str) -> float:
+        """Returns a least confidence, given by its name or as a number.
 
         Raises:
             ArtifactError: neither a name of this artifact nor a number from 0 to 1; the text lists the names.
         """
-        if wanted in self.thresholds:
-            return self.thresholds[str(wanted)]
+        if name_or_value in self.thresholds:
+            return self.thresholds[str(name_or_value)]
         try:
-            value = float(wanted)
+            value = float(name_or_value)
         except ValueError:
             value = -1.0
         if not 0 <= value <= 1:
             names = ", ".join(sorted(self.thresholds))
             raise ArtifactError(
-                f"no threshold {wanted!r} in the artifact; take one of {names}, or a number from 0 to 1"
+                f"no threshold {name_or_value!r} in the artifact; take one of {names}, or a number from 0 to 1"
             )
         return value
 
-    def confidence(self, reading: Reading) -> float:
-        """The probability, 0 to 1, that the reading's candidate is right; 0 where there is no candidate."""
-        if reading.best is None:
+    def confidence(self, raw: RawAnswer) -> float:
+        """Returns the probability, 0 to 1, that the raw answer's candidate is right; 0 where there is no candidate."""
+        if raw.best is None:
             return 0.0
-        logit = self.bias + sum(weight * FEATURES[name](reading) for name, weight in self.weights.items())
+        logit = self.bias + sum(weight * FEATURES[name](raw) for name, weight in self.weights.items())
         # Both forms are the same function; each is the one that cannot overflow on its side.
         return 1 / (1 + math.exp(-logit)) if logit >= 0 else math.exp(logit) / (1 + math.exp(logit))

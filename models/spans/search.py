@@ -11,11 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from spanstream.models.arrays import BoolArray, Float32Array
 from spanstream.models.text.windowing import Window
-
-FloatArray = npt.NDArray[np.float32]
 
 # The [CLS] token stands first in the templates of all supported models.
 _CLS = 0
@@ -33,7 +31,7 @@ class TokenSpan:
 
 @dataclass(frozen=True, slots=True)
 class WindowSpan:
-    """What one window says.
+    """The best span of one window.
 
     Attributes:
         window: the window, with its question and document.
@@ -51,8 +49,10 @@ class WindowSpan:
     log_probability: float
 
 
-def best_span(window: Window, start_logits: FloatArray, end_logits: FloatArray, max_answer_tokens: int) -> WindowSpan:
-    """The best span of a window.
+def best_span(
+    window: Window, start_logits: Float32Array, end_logits: Float32Array, max_answer_tokens: int
+) -> WindowSpan:
+    """Returns the best span of a window.
 
     Args:
         window: the window the logits belong to.
@@ -83,8 +83,8 @@ def best_span(window: Window, start_logits: FloatArray, end_logits: FloatArray, 
     return WindowSpan(window, null_score, span, null_score if runner_up == _NEVER else runner_up, log_probability)
 
 
-def _word_edges(window: Window) -> npt.NDArray[np.bool_]:
-    """(context tokens + 1,) whether an edge of a word lies before the token, or behind the last one.
+def _word_edges(window: Window) -> BoolArray:
+    """Returns (context tokens + 1,): whether an edge of a word lies before the token, or behind the last one.
 
     A word that the window's edge cuts has no edge there.
     """
@@ -98,20 +98,20 @@ def _word_edges(window: Window) -> npt.NDArray[np.bool_]:
     return edges
 
 
-def _span_scores(start: FloatArray, end: FloatArray, max_answer_tokens: int) -> FloatArray:
-    """(tokens, max_answer_tokens): the score of the span from token i to token i + j; minus infinity past the end."""
+def _span_scores(start: Float32Array, end: Float32Array, max_answer_tokens: int) -> Float32Array:
+    """Returns (tokens, max_answer_tokens): the score of the span from token i to i + j; minus infinity past the end."""
     padded = np.full(len(end) + max_answer_tokens - 1, _NEVER)
     padded[: len(end)] = end
     step = padded.itemsize
     # Row i is padded[i : i + max_answer_tokens]: a view, made without the checks of `sliding_window_view`, which take
     # longer than the sum.
     ends = np.ndarray((len(end), max_answer_tokens), padded.dtype, padded, strides=(step, step))
-    scores: FloatArray = start[:, None] + ends
+    scores: Float32Array = start[:, None] + ends
     return scores
 
 
-def _log_softmax(logits: FloatArray, context: slice, token: int) -> float:
-    """log(softmax(logits)) at a token of the context, over the context and [CLS], computed without overflow."""
+def _log_softmax(logits: Float32Array, context: slice, token: int) -> float:
+    """Returns log(softmax(logits)) at a token of the context, over the context and [CLS], computed without overflow."""
     # The special token before the context makes room for [CLS].
     values = logits[context.start - 1 : context.stop].astype(np.float64)
     values[0] = logits[_CLS]

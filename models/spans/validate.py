@@ -1,9 +1,13 @@
 """Checks a span before it is published, independently of the slice that quotes it.
 
-Questions, each able to stop the answer alone: is the text the one that was tokenized; are the arrays as they were made,
-and do they have a place in it; are the words those of the text; do the predicted tokens spell the text at the span *and
-around it*. Where spelling proves too little (an unknown token, a stretch of text that stands twice), the text is
-tokenized again.
+Each of these checks can refuse the answer alone:
+
+- the text is the one that was tokenized,
+- the arrays are as they were made, and lie inside the text,
+- the words are those of the text,
+- the predicted tokens spell the text at the span *and around it*.
+
+Where spelling proves too little (an unknown token, a stretch of text that stands twice), the text is tokenized again.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ class Validator:
         self._surface = Surface(tokenizer)
 
     def char_span(self, text: str, document: TokenizedDocument, span: TokenSpan) -> tuple[int, int]:
-        """The validated (char_start, char_end) of the span: `text[char_start:char_end]` is the answer.
+        """Returns the validated (char_start, char_end) of the span: `text[char_start:char_end]` is the answer.
 
         Raises:
             DocumentChanged: the tokens were made from another text.
@@ -53,7 +57,7 @@ class Validator:
         return char_start, char_end
 
     def _problem_of_arrays(self, text: str, document: TokenizedDocument) -> str | None:
-        """What is wrong with the arrays as such."""
+        """Returns what is wrong with the arrays themselves, None where nothing is."""
         if document.fingerprint != self._tokenizer.fingerprint:
             return "the tokens are of another tokenizer"
         if not len(document.ids) == len(document.starts) == len(document.ends) == len(document.words):
@@ -69,7 +73,7 @@ class Validator:
 
     @staticmethod
     def _problem_of_words(word_map: WordMap, document: TokenizedDocument, span: TokenSpan) -> str | None:
-        """What is wrong with the words, and with the span's edges among them."""
+        """Returns what is wrong with the words, or with the span's edges among them."""
         words = document.words
         if not np.array_equal(words, word_map.numbers(document.starts, document.ends)):
             return "the words are not those of the text"
@@ -80,8 +84,8 @@ class Validator:
     def _problem_of_tokens(
         self, text: str, word_map: WordMap, document: TokenizedDocument, span: TokenSpan
     ) -> str | None:
-        """Where the predicted tokens and the text differ."""
-        around = self._surroundings(document, span)
+        """Returns how the predicted tokens and the text differ."""
+        around = self._widened(document, span)
         for first, last in {(span.first, span.last), around}:
             tokens = slice(first, last + 1)
             char_start, char_end = word_map.char_span(document.starts[tokens], document.ends[tokens])
@@ -94,8 +98,8 @@ class Validator:
         return None
 
     @staticmethod
-    def _surroundings(document: TokenizedDocument, span: TokenSpan) -> tuple[int, int]:
-        """The span widened by its neighbours, up to the edges of words: half a word's tokens spell half a character."""
+    def _widened(document: TokenizedDocument, span: TokenSpan) -> tuple[int, int]:
+        """Widens the span by its neighbours, up to whole words: half of a word's tokens may spell half a character."""
         words = document.words
         first, last = max(span.first - _NEIGHBOURS, 0), min(span.last + _NEIGHBOURS, document.size - 1)
         while first < span.first and first > 0 and words[first] == words[first - 1]:

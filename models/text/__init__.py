@@ -1,1 +1,1 @@
-"""Texts: tokenized, cut into windows, and looked up in; words and surfaces that answers are checked against."""
+"""Tokenizes texts, cuts them into windows and picks among these; spells words and tokens to check answers."""

@@ -7,14 +7,12 @@ shorter than a window lets one index serve all questions about a document, howev
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from spanstream.models.text.tokenization import TokenizedDocument, TokenizedQuestion
-    from spanstream.models.text.windowing import Window
+from spanstream.models.arrays import Float32Array
+from spanstream.models.text.tokenization import TokenizedDocument, TokenizedQuestion
+from spanstream.models.text.windowing import Window
 
 _BLOCK_TOKENS = 64
 
@@ -23,7 +21,7 @@ class BlockIndex:
     """BM25 over blocks of a document: Lucene's variant, after Robertson and Zaragoza 2009 with idf never negative."""
 
     def __init__(self, document: TokenizedDocument) -> None:
-        import bm25s  # noqa: PLC0415 - a tenth of a second to import, and only long documents need it
+        import bm25s  # noqa: PLC0415  a tenth of a second to import, and only long documents need it
 
         self._known = {str(token_id) for token_id in np.unique(document.ids)}
         blocks = [
@@ -34,17 +32,17 @@ class BlockIndex:
         self._index.index(blocks, show_progress=False)
 
     def choose(self, windows: Sequence[Window], question: TokenizedQuestion, most: int) -> list[Window]:
-        """The `most` windows whose blocks score highest, in the document's order; ties go to the earlier window."""
+        """Returns the `most` windows whose blocks score highest, in the document's order; the earlier one of equals."""
         terms = [str(token_id) for token_id in question.ids.tolist() if str(token_id) in self._known]
         if not terms:
             return sorted(windows, key=lambda window: window.token_start)[:most]
-        scores: npt.NDArray[np.float32] = self._index.get_scores(terms)
+        scores: Float32Array = self._index.get_scores(terms)
         ranked = sorted(windows, key=lambda window: (-_window_score(window, scores), window.token_start))
         return sorted(ranked[:most], key=lambda window: window.token_start)
 
 
-def _window_score(window: Window, block_scores: npt.NDArray[np.float32]) -> float:
-    """The sum over the blocks the window touches, each by the share of it that the window holds."""
+def _window_score(window: Window, block_scores: Float32Array) -> float:
+    """Returns the sum over the blocks that the window touches, each weighed by the share that the window holds."""
     first, last = window.token_start // _BLOCK_TOKENS, -(-window.token_end // _BLOCK_TOKENS)
     blocks = np.arange(first, last)
     held = np.minimum((blocks + 1) * _BLOCK_TOKENS, window.token_end) - np.maximum(

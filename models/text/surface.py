@@ -1,4 +1,4 @@
-"""What predicted token ids say, as characters, without looking at any offset: the other half of validation.
+"""Spells predicted token ids as characters without looking at any offset, so that validation can compare them.
 
 Vocabularies spell tokens in three ways: WordPiece (`##ing`), byte-level BPE (`Ġthe`, one character a byte) and
 Metaspace (`▁the`). White space, invisible characters and case are left out of the comparison, since normalizers and
@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from spanstream.models.text.tokenization import Tokenizer
-from spanstream.models.text.words import visible
+from spanstream.models.text.words import without_invisible
 
 
 class Surface:
@@ -34,12 +34,12 @@ class Surface:
 
     def agrees(self, token_ids: Iterable[int], text: str) -> bool:
         """Whether the tokens spell the text, after the tokenizer's own normalizer; an unknown token is any text."""
-        wanted = _condensed(self._tokenizer.normalize(text))
+        expected = _condensed(self._tokenizer.normalize(text))
         literals, unknowns = self._spell(token_ids)
-        return _matches(literals, unknowns, wanted)
+        return _matches(literals, unknowns, expected)
 
     def _spell(self, token_ids: Iterable[int]) -> tuple[list[str], int]:
-        """The literal pieces between runs of unknown tokens, and how many unknown tokens there are."""
+        """Returns the literal pieces between runs of unknown tokens, and how many unknown tokens there are."""
         pieces: list[str] = []
         literals: list[str] = []
         unknowns = 0
@@ -58,7 +58,7 @@ class Surface:
         return literals, unknowns
 
     def _piece(self, token_id: int) -> str:
-        """One token as it counts for the comparison; byte-level pieces are joined before they are decoded."""
+        """Spells one token for the comparison; byte-level pieces are joined before they are decoded."""
         token = self._tokenizer.token_text(token_id)
         if token_id in self._added:
             content: str = self._tokenizer.normalize(token)
@@ -77,32 +77,32 @@ class Surface:
         return {char: byte for byte, char in _BYTE_SPELLING.items()}
 
 
-def _matches(literals: list[str], unknowns: int, wanted: str) -> bool:
-    """Whether `wanted` is the literals in order, with anything for each run of unknown tokens between them.
+def _matches(literals: list[str], unknowns: int, expected: str) -> bool:
+    """Whether `expected` is the literals in order, with anything for each run of unknown tokens between them.
 
     Anything may be nothing: an unknown token can stand for a character that is left out of the comparison.
     """
     if not unknowns:
-        return wanted == literals[0]
+        return expected == literals[0]
     first, *middle, last = literals
-    if not wanted.startswith(first):
+    if not expected.startswith(first):
         return False
     place = len(first)
     for literal in middle:
-        found = wanted.find(literal, place)
-        if found < 0:
+        start = expected.find(literal, place)
+        if start < 0:
             return False
-        place = found + len(literal)
-    return wanted.endswith(last) and len(wanted) - len(last) >= place
+        place = start + len(literal)
+    return expected.endswith(last) and len(expected) - len(last) >= place
 
 
 def _condensed(text: str) -> str:
     # Metaspace's sign for a space goes too: a text that holds it is tokenized as if it held a space.
-    return visible(text).replace("▁", "").casefold()
+    return without_invisible(text).replace("▁", "").casefold()
 
 
 def _types(part: dict[str, Any] | None) -> set[str]:
-    """The types named in a tokenizer's decoder or pre-tokenizer, sequences included."""
+    """Returns the types named in a tokenizer's decoder or pre-tokenizer, sequences included."""
     if part is None:
         return set()
     nested = [*part.get("decoders", []), *part.get("pretokenizers", [])]
@@ -110,7 +110,7 @@ def _types(part: dict[str, Any] | None) -> set[str]:
 
 
 def _byte_spelling() -> dict[int, str]:
-    """How byte-level vocabularies spell each byte: printable Latin-1 as itself, the rest from U+0100 on (GPT-2)."""
+    """Returns the spelling of each byte in byte-level vocabularies: itself or from U+0100 on (GPT-2)."""
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     spelling = {byte: chr(byte) for byte in printable}
     others = (byte for byte in range(256) if byte not in spelling)

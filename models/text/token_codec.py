@@ -1,10 +1,10 @@
-"""A tokenized document as bytes for a cache that others can reach: exactly this document's entry, or a miss.
+"""Writes a tokenized document as bytes for a shared cache, and reads exactly that document's entry or none.
 
 Layout, little-endian: magic `SSTD`, version (u16), Unicode version (u16, 1510 is 15.1.0), tokens (u32), CRC-32 of the
 arrays (u32), tokenizer fingerprint (32 bytes), SHA-256 of the text (32 bytes), the arrays ids, starts, ends and words
 (4 bytes a token each), and BLAKE2b-128 over all of it. Any flipped bit, cut, or foreign entry is a `BadCacheEntry`.
 
-The Unicode version is the writing Python's: which characters make a word depends on it.
+The Unicode version is that of the Python that wrote the entry: which characters make a word depends on it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LITTLE_INT32 = np.dtype("<i4")
 
 
 def encode(document: TokenizedDocument) -> bytes:
-    """The document's tokenization as bytes."""
+    """Returns the document's tokenization as bytes."""
     header = _HEADER.pack(
         _MAGIC,
         _VERSION,
@@ -44,7 +44,7 @@ def encode(document: TokenizedDocument) -> bytes:
 
 
 def decode(value: bytes, *, fingerprint: str, text_sha256: str) -> TokenizedDocument:
-    """The tokenization of this very text by this very tokenizer.
+    """Returns the tokenization of this very text by this very tokenizer.
 
     Raises:
         BadCacheEntry: the value is anything else.

@@ -17,20 +17,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from tokenizers import Tokenizer as FastTokenizer
 
+from spanstream.models.arrays import Int32Array
 from spanstream.models.errors import ArtifactError
 from spanstream.models.text.words import WordMap
-
-IntArray = npt.NDArray[np.int32]
 
 # Part of the fingerprint: raise it when the arrays of a TokenizedDocument change their meaning.
 _ARRAYS_VERSION = 1
 
 
 def sha256_of(text: str) -> str:
-    """SHA-256 of the text's UTF-8 bytes, 64 hexadecimal digits."""
+    """Returns the SHA-256 of the text's UTF-8 bytes, 64 hexadecimal digits."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -50,10 +48,10 @@ class TokenizedDocument:
 
     text_sha256: str
     fingerprint: str
-    ids: IntArray
-    starts: IntArray
-    ends: IntArray
-    words: IntArray
+    ids: Int32Array
+    starts: Int32Array
+    ends: Int32Array
+    words: Int32Array
     checksum: int
 
     @property
@@ -72,8 +70,8 @@ class TokenizedDocument:
         return self.checksum == checksum_of(self.ids, self.starts, self.ends, self.words)
 
 
-def checksum_of(*arrays: IntArray) -> int:
-    """CRC-32 over the arrays' lengths and values."""
+def checksum_of(*arrays: Int32Array) -> int:
+    """Returns the CRC-32 over the arrays' lengths and values."""
     checksum = 0
     for array in arrays:
         checksum = zlib.crc32(np.ascontiguousarray(array).data, zlib.crc32(b"%d:" % len(array), checksum))
@@ -85,7 +83,7 @@ class TokenizedQuestion:
     """A question's token ids, (tokens,), without special tokens."""
 
     text: str
-    ids: IntArray
+    ids: Int32Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +93,9 @@ class PairTemplate:
     Each of the three is an array of token ids; `segment_types` are the token type ids of the five segments, in order.
     """
 
-    prefix: IntArray
-    middle: IntArray
-    suffix: IntArray
+    prefix: Int32Array
+    middle: Int32Array
+    suffix: Int32Array
     segment_types: tuple[int, int, int, int, int]
 
     @property
@@ -119,14 +117,14 @@ class Tokenizer:
             self._definition: dict[str, Any] = json.loads(tokenizer_json)
         except Exception as error:  # the library raises bare Exception on a bad file
             raise ArtifactError(f"{source}: not a tokenizer: {error}") from error
-        # Cutting and filling are ours to do; a file that asks for them would cut documents silently.
+        # Windows and batches are cut and padded elsewhere; a file that asks for it would cut documents silently.
         self._fast.no_truncation()
         self._fast.no_padding()
         self.template = self._pair_template(source)
 
     @classmethod
     def load(cls, path: Path) -> Tokenizer:
-        """Read a `tokenizer.json`."""
+        """Reads a `tokenizer.json`."""
         try:
             return cls(path.read_text(encoding="utf-8"), source=str(path))
         except (OSError, UnicodeDecodeError) as error:
@@ -146,25 +144,25 @@ class Tokenizer:
 
     @property
     def size(self) -> int:
-        """Token ids there are, added tokens included: the greatest id and one."""
+        """The number of token ids, added tokens included: the greatest id plus one."""
         return 1 + max(self._fast.get_vocab(with_added_tokens=True).values(), default=-1)
 
     def token_text(self, token_id: int) -> str:
-        """The token as the vocabulary spells it."""
+        """Returns the token as the vocabulary spells it."""
         return self._fast.id_to_token(token_id) or ""
 
     def token_id(self, token: str) -> int | None:
-        """The id of a token as the vocabulary spells it, None where it has none."""
-        found: int | None = self._fast.token_to_id(token)
-        return found
+        """Returns the id of a token as the vocabulary spells it, None where it has none."""
+        token_id: int | None = self._fast.token_to_id(token)
+        return token_id
 
     def normalize(self, text: str) -> str:
-        """The text as the tokenizer's normalizer leaves it (unchanged where it has none)."""
+        """Returns the text as the tokenizer's normalizer leaves it (unchanged where it has none)."""
         normalizer = self._fast.normalizer
         return text if normalizer is None else str(normalizer.normalize_str(text))
 
     def tokenize_document(self, text: str) -> TokenizedDocument:
-        """All of the text's tokens; nothing is cut."""
+        """Returns all of the text's tokens; nothing is cut."""
         encoding = self._fast.encode(text, add_special_tokens=False)
         ids = np.array(encoding.ids, dtype=np.int32)
         # Three times as fast as an array of the pairs.
@@ -177,12 +175,12 @@ class Tokenizer:
         return TokenizedDocument(sha256_of(text), self.fingerprint, ids, starts, ends, words, checksum)
 
     def tokenize_question(self, question: str) -> TokenizedQuestion:
-        """All of the question's tokens."""
+        """Returns all of the question's tokens."""
         ids = np.array(self._fast.encode(question, add_special_tokens=False).ids, dtype=np.int32)
         return TokenizedQuestion(question, ids)
 
     def _pair_template(self, source: str) -> PairTemplate:
-        """Read the template off an encoded pair, so that every post-processor is supported alike."""
+        """Reads the template off an encoded pair, so that every post-processor is supported alike."""
         pair = self._fast.encode("a", "b")
         runs: list[tuple[int | None, list[int], int]] = []  # (sequence, ids, type id)
         for sequence, token, type_id in zip(pair.sequence_ids, pair.ids, pair.type_ids, strict=True):

@@ -1,9 +1,9 @@
-"""Windows: slices of a tokenized document, assembled with the question only when they are packed.
+"""Cuts a tokenized document into windows: slices, assembled with the question only when they are packed.
 
 Token for token and offset for offset what a Hugging Face fast tokenizer gives for `tokenizer(question, context,
 truncation="only_second", max_length=..., stride=..., return_overflowing_tokens=True)`; a test compares. One difference
-is meant: byte-level tokenizers with `add_prefix_space` take the first token of every later window for the text's first
-one and leave its white space on; here a token stands in every window where it stands in the document.
+is deliberate: byte-level tokenizers with `add_prefix_space` take the first token of every later window for the text's
+first and leave its white space on; here a token has the same place in every window as in the document.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class WindowShape:
     template: PairTemplate
 
     def room(self, question: TokenizedQuestion, document: TokenizedDocument) -> int:
-        """Tokens of the document that fit beside the question.
+        """Returns how many tokens of the document fit beside the question.
 
         Raises:
             QuestionTooLong: the document does not fit as a whole and windows of it would not advance.
@@ -64,7 +64,7 @@ class Window:
 
 
 def windows_of(question: TokenizedQuestion, document: TokenizedDocument, shape: WindowShape) -> list[Window]:
-    """All windows of the document for this question, first to last; one empty window for an empty document.
+    """Returns all windows of the document for this question in order; one empty window for an empty document.
 
     Raises:
         QuestionTooLong: see `WindowShape.room`.

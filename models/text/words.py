@@ -1,4 +1,4 @@
-"""Whole words: where an answer may begin and end, decided on characters alone, so that it holds for every tokenizer.
+"""Finds whole words: where an answer may begin and end. Looks at characters alone, so it holds for every tokenizer.
 
 A place between two characters is inside a word, and no answer is cut there, when
 
@@ -18,11 +18,8 @@ from functools import cache
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-BoolArray = npt.NDArray[np.bool_]
-IntArray = npt.NDArray[np.int32]
-_KindArray = npt.NDArray[np.uint8]
+from spanstream.models.arrays import BoolArray, IndexArray, Int32Array, UInt8Array, UInt32Array
 
 # Kinds of characters. From _MARK on: those that a simple look at both neighbours does not settle.
 _SPACE, _PUNCTUATION, _COMMA, _STOP, _WORD, _DIGIT, _UNSPACED, _MARK, _JOINER, _INVISIBLE, _UNKNOWN = range(11)
@@ -72,8 +69,8 @@ _EXCEPTIONS: Final = {
 
 
 @cache
-def _kinds() -> _KindArray:
-    """The kind of every code point; made once, in a few hundredths of a second."""
+def _kinds() -> UInt8Array:
+    """Returns the kind of every code point; made once, in a few hundredths of a second."""
     kinds = np.full(_CODE_POINTS, _UNKNOWN, dtype=np.uint8)
     for codes in _LOOKED_UP:
         categories = map(unicodedata.category, map(chr, codes))
@@ -89,17 +86,20 @@ def _kinds() -> _KindArray:
     return kinds
 
 
-def visible(text: str) -> str:
-    """The text without white space and invisible characters."""
+def without_invisible(text: str) -> str:
+    """Returns the text without white space, control and format characters; empty where there is nothing to quote.
+
+    Marks and filler letters stay, though a person may see nothing of them: tokenizers make tokens of them.
+    """
     codes = _code_points(text)
     return codes[_is_visible(_kinds()[codes])].tobytes().decode("utf-32-le", errors="surrogatepass")
 
 
-def _code_points(text: str) -> npt.NDArray[np.uint32]:
+def _code_points(text: str) -> UInt32Array:
     return np.frombuffer(text.encode("utf-32-le", errors="surrogatepass"), dtype=np.dtype("<u4"))
 
 
-def _is_visible(kinds: _KindArray) -> BoolArray:
+def _is_visible(kinds: UInt8Array) -> BoolArray:
     seen: BoolArray = (kinds != _SPACE) & (kinds != _INVISIBLE)
     return seen
 
@@ -116,16 +116,11 @@ class WordMap:
         self.inside = np.zeros(len(kinds) + 1, dtype=np.bool_)
         if len(kinds) > 1:
             _mark_inside(text, kinds, self.inside)
-        # Where the characters stand that can be seen.
+        # The places of the visible characters.
         self._visible = np.flatnonzero(_is_visible(kinds))
 
-    @property
-    def is_blank(self) -> bool:
-        """Whether there is nothing to quote: only white space and invisible characters, or nothing at all."""
-        return len(self._visible) == 0
-
-    def numbers(self, starts: IntArray, ends: IntArray) -> IntArray:
-        """Each token's word, counted from 0, for the tokens of the whole text.
+    def numbers(self, starts: Int32Array, ends: Int32Array) -> Int32Array:
+        """Returns each token's word, counted from 0, for the tokens of the whole text.
 
         Two neighbours share a word when there is no place to cut between them. A token without a visible character
         belongs to the word behind it (at the text's end: before it), so that no answer begins or ends with it.
@@ -146,11 +141,11 @@ class WordMap:
         if len(seen) == len(starts):
             return words
         owner = np.minimum(np.searchsorted(seen, np.arange(len(starts))), len(seen) - 1)
-        numbers: IntArray = words[owner]
+        numbers: Int32Array = words[owner]
         return numbers
 
-    def char_span(self, starts: IntArray, ends: IntArray) -> tuple[int, int]:
-        """The characters (start, end exclusive) of these tokens, all of one span: an answer's.
+    def char_span(self, starts: Int32Array, ends: Int32Array) -> tuple[int, int]:
+        """Returns the characters (start, end exclusive) of these tokens, all of one span: an answer's.
 
         White space and invisible characters at both ends are left out. What a tokenizer dropped at the edge of a word
         (an accent, a symbol) is taken in, so that the answer holds whole words. (0, 0) where nothing is visible.
@@ -165,8 +160,8 @@ class WordMap:
             end += 1
         return start, end
 
-    def _trimmed(self, starts: IntArray, ends: IntArray) -> tuple[npt.NDArray[np.intp], IntArray, IntArray]:
-        """The tokens with a visible character, and the first and behind the last such character of each of them."""
+    def _trimmed(self, starts: Int32Array, ends: Int32Array) -> tuple[IndexArray, Int32Array, Int32Array]:
+        """Returns the tokens with a visible character; of each, the first one and the place behind the last one."""
         first = np.searchsorted(self._visible, starts)
         behind = np.searchsorted(self._visible, ends)
         seen = np.flatnonzero(first < behind)
@@ -175,8 +170,8 @@ class WordMap:
         return seen, left, right
 
 
-def _mark_inside(text: str, kinds: _KindArray, inside: BoolArray) -> None:
-    """Set `inside` (characters + 1,) for all places between two characters."""
+def _mark_inside(text: str, kinds: UInt8Array, inside: BoolArray) -> None:
+    """Sets `inside` (characters + 1,) for all places between two characters."""
     before, after = kinds[:-1], kinds[1:]
     digit = kinds == _DIGIT
     if kinds.max() < _MARK:
@@ -199,8 +194,8 @@ def _mark_inside(text: str, kinds: _KindArray, inside: BoolArray) -> None:
     inside[1:-1] |= (before == _JOINER) & (after == _UNKNOWN)
 
 
-def _inside_with_marks(kinds: _KindArray) -> BoolArray:
-    """(characters - 1,) whether the place behind each character but the last is inside a word; points left out."""
+def _inside_with_marks(kinds: UInt8Array) -> BoolArray:
+    """Returns (characters - 1,): whether the place behind each character is inside a word, points not counted."""
     looked_through = kinds >= _INVISIBLE
     left = _last_kept(kinds, looked_through)[:-1]
     base = _last_kept(kinds, kinds >= _MARK)[:-1]
@@ -213,7 +208,7 @@ def _inside_with_marks(kinds: _KindArray) -> BoolArray:
     return result
 
 
-def _last_kept(kinds: _KindArray, skipped: BoolArray) -> _KindArray:
-    """(characters,) for each character, the kind of the last one up to it that is not skipped; space where none is."""
+def _last_kept(kinds: UInt8Array, skipped: BoolArray) -> UInt8Array:
+    """Returns (characters,): the kind of the last character up to each that is not skipped; space where none is."""
     places = np.maximum.accumulate(np.where(skipped, -1, np.arange(len(kinds))))
     return np.where(places < 0, np.uint8(_SPACE), kinds[places])

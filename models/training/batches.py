@@ -15,6 +15,7 @@ from typing import Final
 
 import numpy as np
 
+from spanstream.models.inference import packing
 from spanstream.models.training.sources import times_read
 from spanstream.models.training.windows import TrainingWindow
 
@@ -52,8 +53,11 @@ def plan_batches(files: Sequence[FileWindows], *, epochs: int, max_batch_tokens:
 
 def padded_length(batch: Batch) -> int:
     """Returns the tokens to which a batch's windows are padded: at most the longest window that the model takes."""
-    longest = max((labelled.window for labelled in batch), key=lambda window: window.length)
-    return min(-(-longest.length // LENGTH_STEP) * LENGTH_STEP, longest.shape.max_length)
+    return max(_padded_length(labelled) for labelled in batch)
+
+
+def _padded_length(labelled: TrainingWindow) -> int:
+    return packing.padded_length(labelled.window, LENGTH_STEP)
 
 
 def no_answer_weight(batches: Sequence[Batch], share: float | None) -> float:
@@ -79,15 +83,7 @@ def _draw(file: FileWindows, random: np.random.Generator) -> list[TrainingWindow
 
 
 def _cut(windows: Sequence[TrainingWindow], max_batch_tokens: int) -> list[Batch]:
-    batches: list[Batch] = []
-    pending: list[TrainingWindow] = []
-    # Longest first: a batch's length is its first window's, and shorter windows fill it. The sort is stable: windows of
-    # one length stay shuffled.
-    for labelled in sorted(windows, key=lambda labelled: labelled.window.length, reverse=True):
-        if pending and (len(pending) + 1) * padded_length((pending[0],)) > max_batch_tokens:
-            batches.append(tuple(pending))
-            pending = []
-        pending.append(labelled)
-    if pending:
-        batches.append(tuple(pending))
-    return batches
+    # The sort is stable: windows of one length stay shuffled.
+    longest_first = sorted(windows, key=lambda labelled: labelled.window.length, reverse=True)
+    groups = packing.split_by_budget(longest_first, _padded_length, max_batch_tokens=max_batch_tokens)
+    return [tuple(group) for group in groups]

@@ -70,15 +70,16 @@ def test_every_manifest_is_what_the_apis_schema_asks_for(schemas: Path, manifest
 @pytest.mark.parametrize("kind", ["Deployment", "ScaledObject", "PrometheusRule"])
 def test_a_misspelt_field_is_found_by_those_schemas(schemas: Path, kind: str) -> None:
     manifests = render(EVERYTHING)
-    wrong = next(one for one in manifests if one["kind"] == kind)
+    wrong = next(manifest for manifest in manifests if manifest["kind"] == kind)
     wrong["spec"]["replcas"] = 1
     assert "replcas" in conform(schemas, [wrong]).stdout
 
 
 def test_a_policy_tool_finds_nothing_to_blame(manifests: list[Object]) -> None:
-    known = [one for one in manifests if not one["apiVersion"].startswith(("keda.sh", "monitoring.coreos.com"))]
-    done = score(known)
-    assert done.returncode == 0, done.stdout
+    others = ("keda.sh", "monitoring.coreos.com")
+    known = [manifest for manifest in manifests if not manifest["apiVersion"].startswith(others)]
+    scored = score(known)
+    assert scored.returncode == 0, scored.stdout
 
 
 # Each with its reason.
@@ -130,14 +131,14 @@ def test_every_pod_is_as_restricted_as_pods_can_be(manifests: list[Object]) -> N
 
 
 def environment(manifests: list[Object], pod: Object) -> dict[str, str]:
-    """What the program in the pod is given; secrets and fields of the pod by stand-ins."""
-    found: dict[str, str] = {}
+    """The environment of the program in the pod; secrets and fields of the pod have stand-ins."""
+    variables: dict[str, str] = {}
     (container,) = pod["containers"]
     for source in container["envFrom"]:
-        found |= only(manifests, "ConfigMap", source["configMapRef"]["name"])["data"]
-    for one in container.get("env", []):
-        found[one["name"]] = one.get("value") or "redis://:secret@redis:6379/0"
-    return found
+        variables |= only(manifests, "ConfigMap", source["configMapRef"]["name"])["data"]
+    for variable in container.get("env", []):
+        variables[variable["name"]] = variable.get("value") or "redis://:secret@redis:6379/0"
+    return variables
 
 
 @pytest.fixture

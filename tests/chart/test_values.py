@@ -31,12 +31,12 @@ def test_only_where_nothing_scales_it_the_deployment_says_how_many_pods() -> Non
 def test_both_topics_scale_it_and_nothing_can_go_above_the_partitions() -> None:
     scaled = only(render({"scaling": {"mode": "keda"}}), "ScaledObject")["spec"]
     lag = [trigger["metadata"] for trigger in scaled["triggers"] if trigger["type"] == "kafka"]
-    assert [one["topic"] for one in lag] == ["qa.questions", "qa.retries"]
-    assert {one["offsetResetPolicy"] for one in lag} == {"earliest"}
-    assert {one["allowIdleConsumers"] for one in lag} == {"false"}
+    assert [trigger["topic"] for trigger in lag] == ["qa.questions", "qa.retries"]
+    assert {trigger["offsetResetPolicy"] for trigger in lag} == {"earliest"}
+    assert {trigger["allowIdleConsumers"] for trigger in lag} == {"false"}
     # KEDA takes what stands between the first two dots for the namespace, a port included.
-    (asked,) = (trigger["metadata"]["url"] for trigger in scaled["triggers"] if trigger["type"] == "metrics-api")
-    assert asked == f"http://{NAME}-consumers.qa.svc:8080/metrics"
+    (url,) = (trigger["metadata"]["url"] for trigger in scaled["triggers"] if trigger["type"] == "metrics-api")
+    assert url == f"http://{NAME}-consumers.qa.svc:8080/metrics"
     behavior = scaled["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
     assert behavior["scaleDown"]["stabilizationWindowSeconds"] == 300
     assert behavior["scaleUp"]["stabilizationWindowSeconds"] == 30
@@ -129,8 +129,8 @@ def test_what_a_replay_did_is_written_to_its_own_volume_which_may_outlive_the_po
 
 def test_keda_reads_the_same_secrets_as_the_pods() -> None:
     manifests = render({}, CHART / "examples" / "large.yaml")
-    asked = only(manifests, "TriggerAuthentication")["spec"]["secretTargetRef"]
-    assert {one["parameter"]: (one["name"], one["key"]) for one in asked} == {
+    references = only(manifests, "TriggerAuthentication")["spec"]["secretTargetRef"]
+    assert {secret["parameter"]: (secret["name"], secret["key"]) for secret in references} == {
         "username": ("spanstream-kafka", "username"),
         "password": ("spanstream-kafka", "password"),
         "ca": ("spanstream-kafka", "ca.crt"),

@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from spanstream.consumer.broker.kafka import TopicAdmin
 from spanstream.consumer.broker.protocols import Outgoing, Record
-from spanstream.consumer.replay.letters.ledger import parking_of
+from spanstream.consumer.replay.ledger import parking_of
 from spanstream.schemas.dead_letters import Reason
 from tests.support.events.dead_letters import EPOCH, dead_letter, name_of
 from tests.support.kafka.stream import Stream, until
@@ -30,19 +30,19 @@ def as_it_was(record: Record) -> tuple[bytes | None, bytes | None, bytes | None]
 
 
 def whole(records: list[Record]) -> set[Record]:
-    found = set(records)
-    assert len(found) == len(records)
-    return found
+    distinct = set(records)
+    assert len(distinct) == len(records)
+    return distinct
 
 
 def totals(done: bytes) -> dict[str, object]:
-    found: dict[str, object] = json.loads(done.splitlines()[-1])
-    return found
+    last_line: dict[str, object] = json.loads(done.splitlines()[-1])
+    return last_line
 
 
 def fill(stream: Stream) -> list[str]:
     """Dead letters of all reasons over some hours; the names of those that the test selects."""
-    chance = random.Random(7)  # noqa: S311 - the same every time
+    chance = random.Random(7)  # noqa: S311  the same every time
     records, wanted = [], []
     for number in range(LETTERS):
         name, reason, minutes = f"q{number}", chance.choice(REASONS), chance.uniform(0, 240)
@@ -89,16 +89,16 @@ def test_killed_on_the_way_every_selected_record_is_at_its_origin_once_and_every
         program = stream.start("replay", "run", *selection, "--yes", *written, *slowly)
         before = len(sent())
         until(lambda before=before: len(sent()) > before, "something sent", every=0.05)  # type: ignore[misc]
-        time.sleep(random.uniform(0, 0.3))  # noqa: S311 - anywhere in a batch
+        time.sleep(random.uniform(0, 0.3))  # noqa: S311  anywhere in a batch
         assert program.is_running, program.log
         program.kill()
     manifest = stream.folder / "last.jsonl"
     last = stream.command("replay", "run", *selection, "--yes", "--json", "--manifest", str(manifest))
     assert last.returncode == 0, last.stderr.decode()
-    found = sent()
-    assert Counter(name_of(record.headers) for record in found) == Counter(wanted)
+    arrived = sent()
+    assert Counter(name_of(record.headers) for record in arrived) == Counter(wanted)
     by_name = {name_of(record.headers): record for record in letters}
-    for record in found:
+    for record in arrived:
         letter = by_name[name_of(record.headers)]
         assert as_it_was(record) == as_it_was(letter)
         assert record.partition.number == int(letter.header("dlq.partition") or b"")

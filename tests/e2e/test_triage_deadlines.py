@@ -15,7 +15,7 @@ from tests.support.kafka.stream import Program, until
 from tests.support.kafka.triage_stream import TriageStream
 
 PLAYBOOK = """
-playbook: hasty
+playbook: impatient
 version: "1"
 deadline_seconds: 1
 fields:
@@ -53,7 +53,7 @@ def test_the_same_text_in_several_tickets_is_tokenized_once(stream: TriageStream
         for ticket in tickets:
             watched.await_complete(ticket.ticket_id)
         assert 'spanstream_tokenizations{source="tokenized"} 1.0' in metrics(consumer)
-    assert len({watched.by_ticket[one.ticket_id][-1].document.sha256 for one in tickets}) == 1
+    assert len({watched.by_ticket[ticket.ticket_id][-1].document.sha256 for ticket in tickets}) == 1
 
 
 def test_what_times_out_is_corrected_by_the_answers_that_come_late(stream: TriageStream) -> None:
@@ -73,4 +73,4 @@ def test_what_times_out_is_corrected_by_the_answers_that_come_late(stream: Triag
         assert 'spanstream_triage_tickets_total{outcome="repeated"} 1.0' in metrics(successor)
         assert successor.stop() == 0
         watched.poll()
-    assert [one.revision for one in watched.by_ticket["t"]] == [1, 2]
+    assert [record.revision for record in watched.by_ticket["t"]] == [1, 2]

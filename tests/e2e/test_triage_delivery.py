@@ -39,7 +39,7 @@ def stream(kafka: KafkaBroker, tmp_path: Path, request: pytest.FixtureRequest) -
 
 def run_through_chaos(stream: TriageStream, watched: TriageRecords) -> int:
     """Two consumers and two triage members; any of them is killed and replaced when the seed says so."""
-    draw = random.Random(SEED)  # noqa: S311 - no secret
+    draw = random.Random(SEED)  # noqa: S311  no secret
     starts = [stream.start, stream.start, stream.start_triage, stream.start_triage]
     members: list[Program] = [start() for start in starts]
     stream.publish([stream.ticket(ticket) for ticket in small_tickets(TICKETS, SEED)])

@@ -1,4 +1,4 @@
-"""The verbs of `replay` on a real broker, in this process: what they show, and the one line when something is wrong."""
+"""Runs the commands of `replay` on a real broker, in this process: their output, and their one-line errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from spanstream.consumer.broker.tail import tail
 from spanstream.consumer.cli.program import app
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.operations.topics import topic_specs
-from spanstream.consumer.replay.letters.ledger import ledger_of
+from spanstream.consumer.replay.ledger import ledger_of
+from spanstream.consumer.replay.sending.job import ReplayJob
 from spanstream.consumer.settings import TopicSettings
 from spanstream.schemas.dead_letters import Reason
 from tests.support.events.dead_letters import dead_letter, question_value
@@ -28,8 +29,8 @@ TEXT = "The nightly export stops with error FXP-4107 since Tuesday."
 
 
 @dataclass
-class Desk:
-    """Topics of one test's own, and the program with settings that name them."""
+class ReplayProgram:
+    """The program, with settings that name topics of one test's own."""
 
     topics: Topics
     folder: Path
@@ -67,8 +68,8 @@ class Desk:
 
     def replay(self, *arguments: str) -> dict[str, Any]:
         path = self.folder / f"{len(list(self.folder.iterdir()))}.jsonl"
-        found: dict[str, Any] = json.loads(self.out("run", "--yes", "--json", "--manifest", str(path), *arguments))
-        return found
+        totals: dict[str, Any] = json.loads(self.out("run", "--yes", "--json", "--manifest", str(path), *arguments))
+        return totals
 
     def publish(self, *records: Outgoing) -> None:
         publisher = AtLeastOncePublisher(KafkaConfig(self.topics.bootstrap))
@@ -88,71 +89,73 @@ class Desk:
 
 
 @pytest.fixture
-def desk(topics: Topics, tmp_path: Path) -> Desk:
-    return Desk(topics, tmp_path, topics.make(prefix="desk"))
+def program(topics: Topics, tmp_path: Path) -> ReplayProgram:
+    return ReplayProgram(topics, tmp_path, topics.make(prefix="replay"))
 
 
-def test_a_summary_counts_by_every_dimension_and_commits_nothing(desk: Desk) -> None:
+def test_a_summary_counts_by_every_dimension_and_commits_nothing(program: ReplayProgram) -> None:
     for number in range(5):
-        desk.letter(f"q{number}", minutes=number * 24 * 60)
-    desk.letter("bad", Reason.UNDECODABLE, headers=(("dlq.model", b"left out: it is not its own"),))
-    found = json.loads(desk.out("summary", "--json"))
-    assert found["dead_letters"]["count"] == 6
-    assert {name: group["count"] for name, group in found["by_reason"].items()} == {
+        program.letter(f"q{number}", minutes=number * 24 * 60)
+    program.letter("bad", Reason.UNDECODABLE, headers=(("dlq.model", b"left out: it is not its own"),))
+    counts = json.loads(program.out("summary", "--json"))
+    assert counts["dead_letters"]["count"] == 6
+    assert {name: group["count"] for name, group in counts["by_reason"].items()} == {
         "document_missing": 5,
         "undecodable": 1,
     }
-    assert found["by_origin_topic"][desk.names.questions]["count"] == 6
-    assert list(found["by_day"]) == [f"2026-{day}" for day in ("01-31", "02-01", "02-02", "02-03", "02-04")]
-    assert found["by_reason"]["document_missing"]["oldest"] == "2026-01-31T12:00:00.000Z"
-    assert found["by_reason"]["document_missing"]["sample"]["detail"] == "about q4"
-    said = desk.out("summary")
-    assert "document_missing" in said
-    assert "6 dead letters" in said
-    lag = desk.topics.admin.lag(f"{desk.name}.replay", [desk.names.dead_letters])
+    assert counts["by_origin_topic"][program.names.questions]["count"] == 6
+    assert list(counts["by_day"]) == [f"2026-{day}" for day in ("01-31", "02-01", "02-02", "02-03", "02-04")]
+    assert counts["by_reason"]["document_missing"]["oldest"] == "2026-01-31T12:00:00.000Z"
+    assert counts["by_reason"]["document_missing"]["sample"]["detail"] == "about q4"
+    output = program.out("summary")
+    assert "document_missing" in output
+    assert "6 dead letters" in output
+    lag = program.topics.admin.lag(f"{program.name}.replay", [program.names.dead_letters])
     assert sum(lag.values()) >= 6
 
 
-def test_every_verb_takes_the_same_selection(desk: Desk) -> None:
+def test_every_verb_takes_the_same_selection(program: ReplayProgram) -> None:
     for number in range(4):
-        desk.letter(f"q{number}", minutes=number, key=f"k{number}".encode(), headers=(("team", b"export"),))
-    desk.letter("late", minutes=600)
+        program.letter(f"q{number}", minutes=number, key=f"k{number}".encode(), headers=(("team", b"export"),))
+    program.letter("late", minutes=600)
     selection = ("--until", "2026-01-31T13:00", "--header", "team=exp*", "--key", "k2", "--detail", "ABOUT")
-    listed = [json.loads(line) for line in desk.out("list", "--json", *selection).splitlines()]
+    listed = [json.loads(line) for line in program.out("list", "--json", *selection).splitlines()]
     assert [line["key"] for line in listed] == ["k2"]
-    shown = json.loads(desk.out("show", "--json", *selection))
+    shown = json.loads(program.out("show", "--json", *selection))
     assert shown["headers"][0] == ["own", "q2"]
-    assert json.loads(desk.out("summary", "--json", *selection))["dead_letters"]["count"] == 1
-    planned = [json.loads(line) for line in desk.out("run", "--dry-run", "--json", *selection).splitlines()]
+    assert json.loads(program.out("summary", "--json", *selection))["dead_letters"]["count"] == 1
+    planned = [json.loads(line) for line in program.out("run", "--dry-run", "--json", *selection).splitlines()]
     assert [line["source"] for line in planned] == [listed[0]["place"]]
-    assert desk.replay(*selection)["replayed"] == 1
-    assert [record.key for record in desk.read(desk.names.questions)] == [b"k2"]
-    assert json.loads(desk.out("list", "--json", "--state", "replayed"))["key"] == "k2"
+    assert program.replay(*selection)["replayed"] == 1
+    assert [record.key for record in program.read(program.names.questions)] == [b"k2"]
+    assert json.loads(program.out("list", "--json", "--state", "replayed"))["key"] == "k2"
 
 
-def test_a_candidate_is_marked_in_its_document(desk: Desk) -> None:
-    desk.publish(Outgoing(desk.names.documents, b"d", json.dumps({"document_id": "d", "text": TEXT}).encode()))
-    desk.letter("span", Reason.SPAN_MISMATCH, candidate={"char_start": 36, "char_end": 44})
-    place = json.loads(desk.out("list", "--json"))["place"]
+def test_a_candidate_is_marked_in_its_document(program: ReplayProgram) -> None:
+    program.publish(Outgoing(program.names.documents, b"d", json.dumps({"document_id": "d", "text": TEXT}).encode()))
+    program.letter("span", Reason.SPAN_MISMATCH, candidate={"char_start": 36, "char_end": 44})
+    place = json.loads(program.out("list", "--json"))["place"]
     for argument in (place, "/".join(place.split("/")[-2:])):
-        said = desk.out("show", argument)
-        assert "⟦FXP-4107⟧" in said
-        assert "dlq.candidate" in said
-    desk.letter("inline", Reason.SPAN_MISMATCH, candidate={"char_start": 4, "char_end": 11},
+        output = program.out("show", argument)
+        assert "⟦FXP-4107⟧" in output
+        assert "dlq.candidate" in output
+    program.letter("inline", Reason.SPAN_MISMATCH, candidate={"char_start": 4, "char_end": 11},
                 value=json.dumps({"question_id": "q", "question": "?", "context": TEXT}).encode())  # fmt: skip
-    assert "⟦nightly⟧" in desk.out("show", "--detail", "inline")
+    assert "⟦nightly⟧" in program.out("show", "--detail", "inline")
 
 
-def test_a_dry_run_shows_what_would_change_and_sends_nothing(desk: Desk) -> None:
-    desk.letter("q", value=question_value("q", priority=1), headers=(("traceparent", b"00-1-2-01"), ("x", b"\xff")))
-    said = desk.out("run", "--dry-run", "--fix", "drop-field=priority", "--fix", 'set-field=metadata={"by": "replay"}')
-    assert '-  "priority": 1' in said
-    assert '+    "by": "replay"' in said
-    assert "headers dropped: dlq.attempt" in said
-    assert "traceparent" in said
-    assert "1 dead letter would be sent" in said
-    assert desk.read(desk.names.questions) == []
-    assert desk.read(ledger_of(desk.names.dead_letters)) == []
+def test_a_dry_run_shows_what_would_change_and_sends_nothing(program: ReplayProgram) -> None:
+    program.letter("q", value=question_value("q", priority=1), headers=(("traceparent", b"00-1-2-01"), ("x", b"\xff")))
+    output = program.out(
+        "run", "--dry-run", "--fix", "drop-field=priority", "--fix", 'set-field=metadata={"by": "replay"}'
+    )
+    assert '-  "priority": 1' in output
+    assert '+    "by": "replay"' in output
+    assert "headers dropped: dlq.attempt" in output
+    assert "traceparent" in output
+    assert "1 dead letter would be sent" in output
+    assert program.read(program.names.questions) == []
+    assert program.read(ledger_of(program.names.dead_letters)) == []
 
 
 def of_spring(name: str) -> Headers:
@@ -160,81 +163,81 @@ def of_spring(name: str) -> Headers:
     return tuple((header, None if value is None else bytes.fromhex(value)) for header, value in written)
 
 
-def test_another_teams_dead_letters_go_back_to_their_own_topic(desk: Desk) -> None:
-    dead, orders = desk.topics.make(prefix="orders-dlt"), desk.topics.make(4, prefix="orders")
+def test_another_teams_dead_letters_go_back_to_their_own_topic(program: ReplayProgram) -> None:
+    dead, orders = program.topics.make(prefix="orders-dlt"), program.topics.make(4, prefix="orders")
     named = tuple(
         (name, orders.encode() if name.endswith("original-topic") else value) for name, value in of_spring("spring")
     )
-    desk.publish(Outgoing(dead, b"o-1", b"\x00\x01", named))
-    assert "do not exist: `spanstream replay prepare" in desk.stopped("run", "--topic", dead, "--yes")
-    assert "created" in desk.out("prepare", "--topic", dead)
-    assert "was there" in desk.out("prepare", "--topic", dead)
-    assert desk.replay("--topic", dead, "--reason", "IllegalArgumentException")["replayed"] == 1
-    (record,) = desk.read(orders)
+    program.publish(Outgoing(dead, b"o-1", b"\x00\x01", named))
+    assert "do not exist: `spanstream replay prepare" in program.stopped("run", "--topic", dead, "--yes")
+    assert "created" in program.out("prepare", "--topic", dead)
+    assert "was there" in program.out("prepare", "--topic", dead)
+    assert program.replay("--topic", dead, "--reason", "IllegalArgumentException")["replayed"] == 1
+    (record,) = program.read(orders)
     assert (record.partition.number, record.key, record.value) == (3, b"o-1", b"\x00\x01")
     assert [name for name, _ in record.headers] == ["own", "replay.attempt", "replay.run", "replay.source"]
 
 
-def test_what_is_wrong_is_one_line_and_nothing_is_sent(desk: Desk) -> None:
-    desk.letter("q")
+def test_what_is_wrong_is_one_line_and_nothing_is_sent(program: ReplayProgram) -> None:
+    program.letter("q")
     wrong = {
         ("run", "--yes", "--to", "elsewhere"): "not an allowed destination",
         ("run", "--yes", "--fix", "drop"): "there is no such fix",
         ("run", "--yes", "--manifest", "/no/such/folder/m"): "cannot be written",
-        ("run", "--yes", "--ledger", desk.names.answers): "cleanup.policy=delete",
+        ("run", "--yes", "--ledger", program.names.answers): "cleanup.policy=delete",
         ("show", "0/999"): "no such dead letter",
         ("list", "--topic", "no-such-topic"): "no-such-topic",
     }
-    for arguments, said in wrong.items():
-        assert said in desk.stopped(*arguments)
-    said = desk.out("run", "--yes", "--reason", "too_large")
-    assert said.count("\n") == 1
-    assert "(document_missing 1) none is selected (reason too_large)" in said
-    assert desk.run("run").exit_code == 2  # nobody can be asked without a terminal
-    assert desk.read(desk.names.questions) == []
+    for arguments, message in wrong.items():
+        assert message in program.stopped(*arguments)
+    output = program.out("run", "--yes", "--reason", "too_large")
+    assert output.count("\n") == 1
+    assert "(document_missing 1) none is selected (reason too_large)" in output
+    assert program.run("run").exit_code == 2  # nobody can be asked without a terminal
+    assert program.read(program.names.questions) == []
 
 
-def test_a_destination_that_does_not_exist_is_one_line_and_nothing_is_sent(desk: Desk) -> None:
-    desk.letter("q")
-    desk.letter("lost", origin="no-such-topic")
-    said = desk.stopped("run", "--yes")
-    assert "the topic no-such-topic does not exist, and 1 of the selected dead letters would go there" in said
-    assert desk.read(desk.names.questions) == []
+def test_a_destination_that_does_not_exist_is_one_line_and_nothing_is_sent(program: ReplayProgram) -> None:
+    program.letter("q")
+    program.letter("lost", origin="no-such-topic")
+    output = program.stopped("run", "--yes")
+    assert "the topic no-such-topic does not exist, and 1 of the selected dead letters would go there" in output
+    assert program.read(program.names.questions) == []
 
 
-def test_headers_that_are_not_utf8_are_one_line_and_do_not_stop_the_others(desk: Desk) -> None:
-    desk.letter("fine")
-    desk.publish(Outgoing(desk.names.dead_letters, b"k", b"v", (("dlq.reason", b"\xff"), ("x", b"\xfe"))))
-    send_with_header_name(desk.topics.bootstrap, desk.names.dead_letters, b"dlq.\xff", b"k", b"v")
-    found = desk.replay()
-    assert (found["replayed"], found["refused"]) == (1, 2)
+def test_headers_that_are_not_utf8_are_one_line_and_do_not_stop_the_others(program: ReplayProgram) -> None:
+    program.letter("fine")
+    program.publish(Outgoing(program.names.dead_letters, b"k", b"v", (("dlq.reason", b"\xff"), ("x", b"\xfe"))))
+    send_with_header_name(program.topics.bootstrap, program.names.dead_letters, b"dlq.\xff", b"k", b"v")
+    totals = program.replay()
+    assert (totals["replayed"], totals["refused"]) == (1, 2)
     reasons = {"header dlq.reason: it is not UTF-8", "its headers cannot be read: a name is not UTF-8"}
-    assert found["refusals"] == dict.fromkeys(reasons, 1)
-    assert "(unreadable)" in desk.out("list")
+    assert totals["refusals"] == dict.fromkeys(reasons, 1)
+    assert "(unreadable)" in program.out("list")
 
 
-def test_a_topic_emptied_by_retention_on_the_way_is_one_line(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_topic_emptied_by_retention_on_the_way_is_one_line(
+    program: ReplayProgram, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number in range(3):
-        desk.letter(f"q{number}")
-    from spanstream.consumer.cli.replay.job import ReplayJob  # noqa: PLC0415 - what is cut in the middle
-
+        program.letter(f"q{number}")
     send = ReplayJob.send
 
     def cut_and_send(self: ReplayJob, *arguments: Any) -> Any:
-        empty(desk)
+        empty(program)
         return send(self, *arguments)
 
     monkeypatch.setattr(ReplayJob, "send", cut_and_send)
-    said = desk.out("run", "--yes", "--manifest", str(desk.folder / "m.jsonl"))
-    assert "3 of the selected dead letters were gone when their turn came: retention took them" in said
+    output = program.out("run", "--yes", "--manifest", str(program.folder / "m.jsonl"))
+    assert "3 of the selected dead letters were gone when their turn came: retention took them" in output
 
 
-def empty(desk: Desk) -> None:
-    from confluent_kafka import TopicPartition  # noqa: PLC0415 - a test's own way to a broker
+def empty(program: ReplayProgram) -> None:
+    from confluent_kafka import TopicPartition  # noqa: PLC0415  a test's own way to a broker
     from confluent_kafka.admin import AdminClient  # noqa: PLC0415
 
-    client = AdminClient({"bootstrap.servers": desk.topics.bootstrap})
-    everything = [TopicPartition(desk.names.dead_letters, number, -1) for number in range(2)]
+    client = AdminClient({"bootstrap.servers": program.topics.bootstrap})
+    everything = [TopicPartition(program.names.dead_letters, number, -1) for number in range(2)]
     for answer in client.delete_records(everything).values():
         answer.result(30)
 
@@ -248,11 +251,11 @@ def test_a_topic_created_anew_has_another_id(topics: Topics) -> None:
     assert first not in {"", topics.admin.topic_id(topics.make())}
 
 
-def test_the_backlog_is_the_groups_lag(desk: Desk) -> None:
+def test_the_backlog_is_the_groups_lag(program: ReplayProgram) -> None:
     for number in range(4):
-        desk.letter(f"q{number}", partition=number % 2)
-    group, dead = f"{desk.name}.replay", desk.names.dead_letters
-    assert desk.replay("--detail", "about q1")["replayed"] == 1
-    assert sum(desk.topics.admin.lag(group, [dead]).values()) >= 3
-    assert desk.replay()["replayed"] == 3
-    assert desk.topics.admin.lag(group, [dead]) == {Partition(dead, 0): 0, Partition(dead, 1): 0}
+        program.letter(f"q{number}", partition=number % 2)
+    group, dead = f"{program.name}.replay", program.names.dead_letters
+    assert program.replay("--detail", "about q1")["replayed"] == 1
+    assert sum(program.topics.admin.lag(group, [dead]).values()) >= 3
+    assert program.replay()["replayed"] == 3
+    assert program.topics.admin.lag(group, [dead]) == {Partition(dead, 0): 0, Partition(dead, 1): 0}

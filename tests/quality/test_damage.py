@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from spanstream.models.errors import DocumentChanged, InvalidSpan
-from spanstream.models.inference.runner import ReadWindow
+from spanstream.models.inference.runner import ScoredWindow
 from spanstream.models.reader import Reader, ReadPlan
 from spanstream.models.spans.aggregate import aggregate
 from spanstream.models.spans.search import TokenSpan
@@ -33,17 +33,19 @@ def cases(reader: Reader) -> list[Case]:
     """Each question's plan, the span that was found, and the text that stands there."""
     examples = validation_examples()
     documents = {example.context: reader.tokenize(example.context) for example in examples}
-    plans = [reader.plan(one.context, documents[one.context], [one.question])[0] for one in examples]
+    plans = [reader.plan(example.context, documents[example.context], [example.question])[0] for example in examples]
     outcomes = reader.score(plans)
-    found: list[Case] = []
+    cases: list[Case] = []
     for plan in plans:
-        reading = aggregate([one.span for window in plan.windows if isinstance(one := outcomes[window], ReadWindow)])
+        raw = aggregate(
+            [scored.span for window in plan.windows if isinstance(scored := outcomes[window], ScoredWindow)]
+        )
         candidate = reader.conclude(plan, outcomes).candidate
-        assert reading.best is not None
-        assert reading.best.span is not None
+        assert raw.best is not None
+        assert raw.best.span is not None
         assert candidate is not None
-        found.append((plan, reading.best.span, candidate.text))
-    return found
+        cases.append((plan, raw.best.span, candidate.text))
+    return cases
 
 
 def published(validator: Validator, text: str, document: TokenizedDocument, span: TokenSpan) -> str | None:

@@ -27,7 +27,9 @@ def test_reading_eight_windows_of_a_whole_article_costs_few_points() -> None:
     for most in (10_000, MOST_WINDOWS):
         reader = Reader.load(max_windows=most)
         documents = {article: reader.tokenize(text) for article, text in texts.items()}
-        plans = [reader.plan(texts[one.article], documents[one.article], [one.question])[0] for one in asked]
+        plans = [
+            reader.plan(texts[example.article], documents[example.article], [example.question])[0] for example in asked
+        ]
         outcomes = reader.score(plans)
         answers = [reader.conclude(plan, outcomes) for plan in plans]
         reader.close()

@@ -49,7 +49,9 @@ def test_a_windows_logits_are_the_same_bits_alone_and_in_any_batch(
     artifact: Artifact, session: OnnxSession, windows: list[Window], max_batch_tokens: int
 ) -> None:
     pad_id = artifact.manifest.pad_id
-    alone = {window: (s, e) for window, s, e in rows(session, [assemble([each], pad_id=pad_id) for each in windows])}
+    alone = {
+        window: (s, e) for window, s, e in rows(session, [assemble([window], pad_id=pad_id) for window in windows])
+    }
     packed = list(rows(session, pack(windows, max_batch_tokens=max_batch_tokens, pad_id=pad_id)))
     assert len(packed) == len(windows)
     for window, start, end in packed:

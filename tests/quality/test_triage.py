@@ -77,7 +77,7 @@ def test_answers_are_mostly_right_and_what_a_ticket_does_not_say_is_mostly_decli
             answer = trial.triage.fields[field].answer
             if answer is None:
                 outcomes["missed" if wanted else "rightly declined"] += 1
-            elif wanted and any(exact_score(one, answer.text) for one in wanted):
+            elif wanted and any(exact_score(expected, answer.text) for expected in wanted):
                 outcomes["right"] += 1
             else:
                 outcomes["wrong" if wanted else "wrongly answered"] += 1

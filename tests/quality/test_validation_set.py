@@ -13,13 +13,13 @@ from spanstream.models.metrics.squad_metrics import Prediction, best_f1, scores_
 from spanstream.models.reader import Answer, Reader
 from tests.support.model.shared_data import validation_examples
 
-# The card: F1 66.5 in int8, 66.4 in fp32, at the best threshold; 66.2 at the default one.
+# The card: F1 66.5 in int8, 66.4 in fp32, at the best threshold; 66.2 at the default.
 CARD_F1, CARD_F1_AT_DEFAULT = 66.5, 66.2
 WORD = re.compile(r"\w\w")
 
 
 @dataclass(frozen=True)
-class Answered:
+class AnsweredExample:
     example: Example
     answer: Answer
 
@@ -29,21 +29,23 @@ class Answered:
 
 
 @pytest.fixture(scope="module")
-def answered() -> list[Answered]:
+def answered() -> list[AnsweredExample]:
     """Every question of the validation set, through all of the reader: validation included."""
     examples = validation_examples()
     reader = Reader.load()
     documents = {example.context: reader.tokenize(example.context) for example in examples}
-    plans = [reader.plan(one.context, documents[one.context], [one.question])[0] for one in examples]
+    plans = [reader.plan(example.context, documents[example.context], [example.question])[0] for example in examples]
     outcomes = reader.score(plans)
-    found = [Answered(one, reader.conclude(plan, outcomes)) for one, plan in zip(examples, plans, strict=True)]
+    cases = [
+        AnsweredExample(example, reader.conclude(plan, outcomes)) for example, plan in zip(examples, plans, strict=True)
+    ]
     reader.close()
-    return found
+    return cases
 
 
-def test_every_answer_is_verbatim_and_cuts_no_word(answered: list[Answered]) -> None:
-    for one in answered:
-        quote, text = one.answer.candidate, one.example.context
+def test_every_answer_is_verbatim_and_cuts_no_word(answered: list[AnsweredExample]) -> None:
+    for case in answered:
+        quote, text = case.answer.candidate, case.example.context
         assert quote is not None
         assert text[quote.char_start : quote.char_end] == quote.text
         for edge in (quote.char_start, quote.char_end):
@@ -51,17 +53,17 @@ def test_every_answer_is_verbatim_and_cuts_no_word(answered: list[Answered]) -> 
             assert not (WORD.fullmatch(around) and 0 < edge < len(text)), (quote.text, around)
 
 
-def test_int8_scores_what_the_card_says(answered: list[Answered]) -> None:
-    raw = [Prediction(one.example, one.candidate, one.answer.null_score_diff or 0.0) for one in answered]
+def test_int8_scores_what_the_card_says(answered: list[AnsweredExample]) -> None:
+    raw = [Prediction(case.example, case.candidate, case.answer.null_score_diff or 0.0) for case in answered]
     assert best_f1(raw)[0] == pytest.approx(CARD_F1, abs=0.3)
-    given = [Prediction(one.example, one.candidate, 1 - one.answer.confidence) for one in answered]
+    given = [Prediction(case.example, case.candidate, 1 - case.answer.confidence) for case in answered]
     assert scores_at(given, 1 - answered[0].answer.threshold).f1 == pytest.approx(CARD_F1_AT_DEFAULT, abs=0.3)
 
 
-def test_the_confidence_is_calibrated(answered: list[Answered]) -> None:
+def test_the_confidence_is_calibrated(answered: list[AnsweredExample]) -> None:
     # The weights were fitted on these questions: the figure for unseen ones is in the card.
     judgements = [
-        Judgement(one.answer.confidence, Prediction(one.example, one.candidate, 0.0).is_right, one.example.context)
-        for one in answered
+        Judgement(case.answer.confidence, Prediction(case.example, case.candidate, 0.0).is_right, case.example.context)
+        for case in answered
     ]
     assert with_interval(expected_calibration_error, judgements).high < 0.06

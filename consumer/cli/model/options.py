@@ -8,8 +8,8 @@ from typing import Annotated
 from typer import Argument, Option
 
 # Of several commands.
-ArtifactFolder = Annotated[Path, Argument(help="Artifact folder; by default the one that comes with the program.")]
-ArtifactOption = Annotated[Path, Option(help="Artifact folder; by default the one that comes with the program.")]
+ArtifactFolder = Annotated[Path, Argument(help="Artifact folder; by default the bundled artifact.")]
+ArtifactOption = Annotated[Path, Option(help="Artifact folder; by default the bundled artifact.")]
 MaxWindows = Annotated[int, Option(min=1, help="Windows read of one document at most; BM25 picks among more.")]
 Threads = Annotated[int | None, Option(min=1, help="CPU threads; by default the cgroup's quota.")]
 MaxLength = Annotated[int, Option(min=32, help="Tokens of a window, question included; at most the model's positions.")]

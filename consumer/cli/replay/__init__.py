@@ -1,4 +1,4 @@
-"""`spanstream replay`: dead letters, looked at and sent again; one file a verb."""
+"""`spanstream replay`: looks at dead letters and sends them again; one file a command."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""`spanstream replay check`: would they pass now?"""
+"""`spanstream replay check`: says how many dead letters would pass now."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
@@ -12,29 +13,47 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from spanstream.consumer.cli.replay.letter_views import line_table
-from spanstream.consumer.cli.replay.options import SendingOptions, TopicOptions, selection, sending, where, with_options
-from spanstream.consumer.cli.replay.workbench import ReplayContext, open_checker, open_replay
-from spanstream.consumer.replay.check import NOT_CHECKED, PASSED, Verdict
-from spanstream.consumer.replay.letters.selection import LetterState, Selection
-from spanstream.consumer.replay.sending.plan import Planner, Step
+from spanstream.consumer.cli.options import ConfigFile, open_settings
+from spanstream.consumer.cli.replay import options
+from spanstream.consumer.replay.checker import NOT_CHECKED, PASSED, CheckResult
+from spanstream.consumer.replay.display.letters import line_table
+from spanstream.consumer.replay.letters.selection import Selection
+from spanstream.consumer.replay.wiring import ReplayContext, SendingOptions, TopicNames, open_checker, open_replay
 from spanstream.consumer.terminal.visible import visible_line
 
-# What is checked is whether a record passes, however often it was tried.
-_NO_MATTER_HOW_OFTEN = 2**31
+# A check ignores how often a record was sent again: no record is parked.
+_UNLIMITED_ATTEMPTS = 2**31
 
 
-@with_options(where=where, selection=selection, sending=sending)
 def check(  # noqa: PLR0913  one parameter an option
     *,
-    where: TopicOptions,
-    selection: Selection,
-    sending: SendingOptions,
     limit: Annotated[int | None, typer.Option(min=1, help="Dead letters to check at most.", show_default=False)] = None,
     each: Annotated[bool, typer.Option("--each", help="Also a line for each dead letter.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object; with --each, one a line before it.")
     ] = False,
+    config: ConfigFile = None,
+    topic: options.DeadLetterTopic = None,
+    ledger: options.LedgerTopic = None,
+    group: options.ReplayGroup = None,
+    reason: options.ReasonPatterns = None,
+    origin: options.OriginTopics = None,
+    origin_partition: options.OriginPartition = None,
+    origin_offset: options.OriginOffsets = None,
+    since: options.Since = None,
+    until: options.Until = None,
+    key: options.RecordKeys = None,
+    attempts: options.Attempts = None,
+    header: options.HeaderPatterns = None,
+    detail: options.DetailText = None,
+    state: options.State = options.OPEN,
+    fix: options.FixNames = None,
+    fix_file: options.FixFiles = None,
+    to: options.Destination = None,
+    by_key: options.ByKey = False,
+    keep_header: options.KeepHeaders = None,
+    drop_header: options.DropHeaders = None,
+    rename_header: options.RenameHeaders = None,
 ) -> None:
     """Run dead letters through today's decoder, validator and model, and say how many would be answered, and why not.
 
@@ -42,18 +61,34 @@ def check(  # noqa: PLR0913  one parameter an option
 
     Example: spanstream replay check --reason invalid_event --fix drop-field=priority
     """
+    selection = options.parse_selection(
+        reason, origin, origin_partition, origin_offset, since, until, key, attempts, header, detail, state
+    )
+    sending = options.parse_sending(fix, fix_file, to, keep_header, drop_header, rename_header, by_key=by_key)
     counts: Counter[str] = Counter()
-    samples: dict[str, Verdict] = {}
-    with open_replay(where) as bench:
-        planner = bench.planner(sending, "check", _NO_MATTER_HOW_OFTEN)
-        for verdict in _verdicts(bench, planner, selection, limit):
-            counts[verdict.outcome] += 1
-            samples.setdefault(verdict.outcome, verdict)
+    samples: dict[str, CheckResult] = {}
+    with open_replay(open_settings(config), TopicNames(topic, ledger, group)) as context:
+        for result in _results(context, selection, sending, limit):
+            counts[result.outcome] += 1
+            samples.setdefault(result.outcome, result)
             if each:
-                typer.echo(json.dumps(_line(verdict), ensure_ascii=False) if as_json else _said(verdict))
+                typer.echo(json.dumps(_json(result), ensure_ascii=False) if as_json else _line(result))
+    _print_totals(counts, samples, str(selection), as_json=as_json)
+
+
+def _results(
+    context: ReplayContext, selection: Selection, sending: SendingOptions, limit: int | None
+) -> Iterator[CheckResult]:
+    planner = context.planner(sending, "check", _UNLIMITED_ATTEMPTS)
+    steps = (planner.plan(seen.letter, seen.attempts) for seen in islice(context.matching(selection), limit))
+    with open_checker(context.settings, context.documents, context.clock) as checker:
+        yield from checker.check(steps)
+
+
+def _print_totals(counts: Counter[str], samples: dict[str, CheckResult], selection: str, *, as_json: bool) -> None:
     passing = sum(counts[outcome] for outcome in PASSED)
     if as_json:
-        samples_json = {outcome: _line(verdict) for outcome, verdict in samples.items()}
+        samples_json = {outcome: _json(result) for outcome, result in samples.items()}
         total = {"checked": counts.total() - counts[NOT_CHECKED], "would_pass": passing, "outcomes": counts}
         typer.echo(json.dumps({**total, "samples": samples_json}, ensure_ascii=False))
         return
@@ -63,23 +98,7 @@ def check(  # noqa: PLR0913  one parameter an option
     typer.echo(f"{passing:,} of {counts.total():,} dead letters would pass now ({selection}){unchecked}")
 
 
-def _verdicts(bench: ReplayContext, planner: Planner, selection: Selection, limit: int | None) -> Iterator[Verdict]:
-    view = bench.opener.open(from_the_beginning=selection.state is not LetterState.OPEN)
-
-    def steps() -> Iterator[Step]:
-        left = limit
-        for seen in view.letters():
-            if left == 0:
-                return
-            if selection.takes(*seen):
-                left = None if left is None else left - 1
-                yield planner.plan(seen.letter, seen.attempts)
-
-    with open_checker(bench.settings, bench.documents, bench.clock) as checker:
-        yield from checker.check(steps())
-
-
-def _table(counts: Counter[str], samples: dict[str, Verdict]) -> Table:
+def _table(counts: Counter[str], samples: dict[str, CheckResult]) -> Table:
     table = line_table("would be", "count", "for example", "detail")
     for outcome, count in counts.most_common():
         sample = samples[outcome]
@@ -88,12 +107,12 @@ def _table(counts: Counter[str], samples: dict[str, Verdict]) -> Table:
     return table
 
 
-def _line(verdict: Verdict) -> dict[str, Any]:
-    letter = verdict.letter
-    line = {"place": letter.place, "was": letter.reason, "now": verdict.outcome}
-    return line | ({"detail": verdict.detail} if verdict.detail else {})
+def _json(result: CheckResult) -> dict[str, Any]:
+    letter = result.letter
+    fields = {"place": letter.place, "was": letter.reason, "now": result.outcome}
+    return fields | ({"detail": result.detail} if result.detail else {})
 
 
-def _said(verdict: Verdict) -> str:
-    detail = f"  ({visible_line(verdict.detail)})" if verdict.detail else ""
-    return f"{verdict.letter.place}  {visible_line(verdict.letter.reason)} -> {verdict.outcome}{detail}"
+def _line(result: CheckResult) -> str:
+    detail = f"  ({visible_line(result.detail)})" if result.detail else ""
+    return f"{result.letter.place}  {visible_line(result.letter.reason)} -> {result.outcome}{detail}"

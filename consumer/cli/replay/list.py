@@ -1,4 +1,4 @@
-"""`spanstream replay list`: one line a dead letter."""
+"""`spanstream replay list`: shows one line a dead letter."""
 
 from __future__ import annotations
 
@@ -9,38 +9,53 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from spanstream.consumer.cli.replay.letter_views import letter_json, letters_table
-from spanstream.consumer.cli.replay.options import TopicOptions, selection, where, with_options
-from spanstream.consumer.cli.replay.workbench import open_replay
-from spanstream.consumer.replay.letters.selection import LetterState, Selection
+from spanstream.consumer.cli.options import ConfigFile, open_settings
+from spanstream.consumer.cli.replay import options
+from spanstream.consumer.replay.display.letters import letter_json, letters_table
+from spanstream.consumer.replay.wiring import TopicNames, open_replay
 
 _DEFAULT_LINES = 50
 
 
-@with_options(where=where, selection=selection)
-def list_letters(
-    where: TopicOptions,
-    selection: Selection,
+def list_letters(  # noqa: PLR0913  one parameter an option
+    *,
     limit: Annotated[int, typer.Option(min=0, help="Dead letters to show at most; 0: all of them.")] = _DEFAULT_LINES,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    config: ConfigFile = None,
+    topic: options.DeadLetterTopic = None,
+    ledger: options.LedgerTopic = None,
+    group: options.ReplayGroup = None,
+    reason: options.ReasonPatterns = None,
+    origin: options.OriginTopics = None,
+    origin_partition: options.OriginPartition = None,
+    origin_offset: options.OriginOffsets = None,
+    since: options.Since = None,
+    until: options.Until = None,
+    key: options.RecordKeys = None,
+    attempts: options.Attempts = None,
+    header: options.HeaderPatterns = None,
+    detail: options.DetailText = None,
+    state: options.State = options.OPEN,
 ) -> None:
     """List dead letters, partition by partition. Reads only; nothing is committed.
 
     Example: spanstream replay list --reason document_missing --since 2h
     """
-    with open_replay(where) as bench:
-        view = bench.opener.open(from_the_beginning=selection.state is not LetterState.OPEN)
-        taken = (seen for seen in view.letters() if selection.takes(*seen))
-        shown = islice(taken, limit) if limit else taken
+    selection = options.parse_selection(
+        reason, origin, origin_partition, origin_offset, since, until, key, attempts, header, detail, state
+    )
+    with open_replay(open_settings(config), TopicNames(topic, ledger, group)) as context:
+        matching = context.matching(selection)
+        shown = islice(matching, limit) if limit else matching
         if as_json:
             for seen in shown:
                 typer.echo(json.dumps(letter_json(seen), ensure_ascii=False))
             return
-        found = list(shown)
-        has_more = next(taken, None) is not None
-    if not found:
-        typer.echo(f"no dead letters in {bench.topic} ({selection})")
+        letters = list(shown)
+        has_more = next(matching, None) is not None
+    if not letters:
+        typer.echo(f"no dead letters in {context.topic} ({selection})")
         return
-    Console().print(letters_table(found))
+    Console().print(letters_table(letters))
     if has_more:
-        typer.echo(f"the first {len(found)}; --limit 0 shows all")
+        typer.echo(f"the first {len(letters)}; --limit 0 shows all")

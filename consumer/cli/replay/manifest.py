@@ -1,4 +1,4 @@
-"""`spanstream replay manifest`: what a run did, held against the topics."""
+"""`spanstream replay manifest`: verifies what a run did against the topics."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from typing import Annotated
 import typer
 
 from spanstream.consumer.broker.protocols import Partition, Record
-from spanstream.consumer.cli.options import ConfigFile
-from spanstream.consumer.cli.replay.options import TopicOptions
-from spanstream.consumer.cli.replay.workbench import PATIENCE_SECONDS, open_replay
+from spanstream.consumer.cli.options import ConfigFile, open_settings
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.replay.letters.reading import read
-from spanstream.consumer.replay.sending.manifest import RunManifest, read_manifest
-from spanstream.consumer.replay.sending.verify import Discrepancy, VerificationReport, verify
+from spanstream.consumer.replay.manifests.manifest import RunManifest, read_manifest
+from spanstream.consumer.replay.manifests.verify import Comparison, VerificationReport, verify
+from spanstream.consumer.replay.wiring import PATIENCE_SECONDS, TopicNames, open_replay
 
 _SHOWN = 10
 
@@ -33,36 +32,36 @@ def manifest(
 
     Example: spanstream replay manifest replay-20260131T120000Z-1a2b3c.jsonl
     """
-    found = read_manifest(file)
-    where = TopicOptions(config, found.run["topic"], found.run["ledger"], found.run["group"])
-    with open_replay(where) as bench:
+    run_manifest = read_manifest(file)
+    run = run_manifest.run
+    names = TopicNames(run["topic"], run["ledger"], run["group"])
+    with open_replay(open_settings(config), names) as context:
 
-        def reading(starts: Mapping[Partition, int], ends: Mapping[Partition, int]) -> Iterator[Record]:
-            return read(bench.reader, starts, ends, clock=bench.clock, patience_seconds=PATIENCE_SECONDS)
+        def read_range(starts: Mapping[Partition, int], ends: Mapping[Partition, int]) -> Iterator[Record]:
+            return read(context.reader, starts, ends, clock=context.clock, patience_seconds=PATIENCE_SECONDS)
 
-        report = verify(found, bench.reader, reading)
+        report = verify(run_manifest, context.reader, read_range)
     if as_json:
-        facts = {"run": found.run["run"], "ended": found.end is not None, "holds": report.holds}
-        typer.echo(
-            json.dumps({**facts, "records": report.found, "dead_letters": report.sources, "wrong": report.wrong})
-        )
+        facts = {"run": run["run"], "ended": run_manifest.end is not None, "holds": report.holds}
+        counts = {"records": report.records, "dead_letters": report.dead_letters}
+        typer.echo(json.dumps({**facts, **counts, "wrong": report.wrong}))
     else:
-        _print(found, report)
+        _print(run_manifest, report)
     if not report.holds:
         raise Stop(f"{len(report.wrong):,} records are not as {file} says")
 
 
-def _print(found: RunManifest, report: VerificationReport) -> None:
-    run = found.run
+def _print(run_manifest: RunManifest, report: VerificationReport) -> None:
+    run = run_manifest.run
     typer.echo(f"run {run['run']}, began {run['began_at']}: {run['topic']} ({run['selection']})")
     fixes = ", ".join(run["fixes"]) or "none"
     typer.echo(f"code {run['code'] or 'unknown'}, model {run['model'] or 'unknown'}, fixes: {fixes}")
-    typer.echo(f"ended: {json.dumps(found.end) if found.end else 'no, it was killed'}")
-    typer.echo(f"records: {_counted(report.found)}")
-    typer.echo(f"their dead letters: {_counted(report.sources)}")
+    typer.echo(f"ended: {json.dumps(run_manifest.end) if run_manifest.end else 'no, it was killed'}")
+    typer.echo(f"records: {_counted(report.records)}")
+    typer.echo(f"their dead letters: {_counted(report.dead_letters)}")
     for line in report.wrong[:_SHOWN]:
         typer.echo(f"  {line}")
 
 
-def _counted(counts: Counter[Discrepancy]) -> str:
+def _counted(counts: Counter[Comparison]) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in counts.most_common() if count) or "none"

@@ -1,4 +1,4 @@
-"""`spanstream replay prepare`: the topics that a replay keeps its books in."""
+"""`spanstream replay prepare`: creates the ledger and the parking topic."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from typing import Annotated
 
 import typer
 
-from spanstream.consumer.cli.replay.options import TopicOptions, where, with_options
-from spanstream.consumer.cli.replay.workbench import open_replay
+from spanstream.consumer.cli.options import ConfigFile, open_settings
+from spanstream.consumer.cli.replay import options
 from spanstream.consumer.operations.topics import replay_specs
+from spanstream.consumer.replay.wiring import TopicNames, open_replay
 
 
-@with_options(where=where)
 def prepare(
-    where: TopicOptions,
     replication_factor: Annotated[int, typer.Option(help="Copies of each partition; -1: the broker's default.")] = -1,
+    config: ConfigFile = None,
+    topic: options.DeadLetterTopic = None,
+    ledger: options.LedgerTopic = None,
+    group: options.ReplayGroup = None,
 ) -> None:
     """Create the ledger (compacted) and the parking topic of a dead-letter topic; what is there stays as it is.
 
@@ -22,8 +25,8 @@ def prepare(
 
     Example: spanstream replay prepare --topic orders-dlt
     """
-    with open_replay(where) as bench:
-        specs = replay_specs(bench.ledger, bench.parking, replication_factor=replication_factor)
-        created = bench.admin.create(specs)
+    with open_replay(open_settings(config), TopicNames(topic, ledger, group)) as context:
+        specs = replay_specs(context.ledger, context.parking, replication_factor=replication_factor)
+        created = context.admin.create(specs)
         for spec in specs:
             typer.echo(f"{spec.name}: {'created' if spec.name in created else 'was there'}")

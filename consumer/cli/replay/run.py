@@ -1,63 +1,83 @@
-"""`spanstream replay run`: send the selected dead letters again."""
+"""`spanstream replay run`: sends the selected dead letters again."""
 
 from __future__ import annotations
 
 import json
 import sys
 import threading
-import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from spanstream.consumer.cli.replay.dry_run import said
-from spanstream.consumer.cli.replay.job import BatchOptions, ReplayJob
-from spanstream.consumer.cli.replay.options import SendingOptions, TopicOptions, selection, sending, where, with_options
-from spanstream.consumer.cli.replay.workbench import open_replay
+from spanstream.consumer.cli.options import ConfigFile, open_settings
+from spanstream.consumer.cli.replay import options
+from spanstream.consumer.cli.replay.watch import watch
 from spanstream.consumer.cli.signals import set_on_signals
-from spanstream.consumer.replay.letters.selection import LetterState, Selection
-from spanstream.consumer.replay.sending.destinations import check_ledger
-from spanstream.consumer.replay.sending.manifest import record_line
-from spanstream.consumer.replay.sending.plan import Step
-from spanstream.consumer.replay.sending.survey import survey
+from spanstream.consumer.replay.display.steps import step_lines
+from spanstream.consumer.replay.display.totals import survey_line, total_lines
+from spanstream.consumer.replay.letters.letter import LetterState
+from spanstream.consumer.replay.letters.selection import Selection
+from spanstream.consumer.replay.manifests.manifest import record_line
+from spanstream.consumer.replay.planning.planner import Step
+from spanstream.consumer.replay.sending.job import ReplayJob, RunOptions, plan_job
+from spanstream.consumer.replay.wiring import TopicNames, open_replay
 
 _BATCH = 500
 _INTERRUPTED = 130
 
+Limit = Annotated[int | None, typer.Option(min=1, help="Records to send at most.", show_default=False)]
+MaxAttempts = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Park what was sent again so often; by default SPANSTREAM_REPLAY__MAX_ATTEMPTS.", show_default=False
+    ),
+]
+ParkingTopic = Annotated[str | None, typer.Option(help="Topic for these; by default TOPIC.parked.", show_default=False)]
+Rate = Annotated[float | None, typer.Option(min=0.01, help="Records a second at most.", show_default=False)]
+Batch = Annotated[int, typer.Option(min=1, max=10_000, help="Records of one transaction at most.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would happen to each record; send nothing.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+ManifestFile = Annotated[
+    Path | None, typer.Option(help="File for what the run did; by default replay-RUN.jsonl.", show_default=False)
+]
+AsJson = Annotated[bool, typer.Option("--json", help="The totals as one JSON object (--dry-run: a line a record).")]
 
-@with_options(where=where, selection=selection, sending=sending)
+
 def run(  # noqa: PLR0913  one parameter an option
     *,
-    where: TopicOptions,
-    selection: Selection,
-    sending: SendingOptions,
-    limit: Annotated[int | None, typer.Option(min=1, help="Records to send at most.", show_default=False)] = None,
-    max_attempts: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Park what was sent again so often; by default SPANSTREAM_REPLAY__MAX_ATTEMPTS.",
-            show_default=False,
-        ),
-    ] = None,
-    parking: Annotated[
-        str | None, typer.Option(help="Topic for these; by default TOPIC.parked.", show_default=False)
-    ] = None,
-    rate: Annotated[float | None, typer.Option(min=0.01, help="Records a second at most.", show_default=False)] = None,
-    batch: Annotated[int, typer.Option(min=1, max=10_000, help="Records of one transaction at most.")] = _BATCH,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what would happen to each record; send nothing.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    manifest: Annotated[
-        Path | None, typer.Option(help="File for what the run did; by default replay-RUN.jsonl.", show_default=False)
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="The totals as one JSON object (--dry-run: a line a record).")
-    ] = False,
+    limit: Limit = None,
+    max_attempts: MaxAttempts = None,
+    parking: ParkingTopic = None,
+    rate: Rate = None,
+    batch: Batch = _BATCH,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    manifest: ManifestFile = None,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+    topic: options.DeadLetterTopic = None,
+    ledger: options.LedgerTopic = None,
+    group: options.ReplayGroup = None,
+    reason: options.ReasonPatterns = None,
+    origin: options.OriginTopics = None,
+    origin_partition: options.OriginPartition = None,
+    origin_offset: options.OriginOffsets = None,
+    since: options.Since = None,
+    until: options.Until = None,
+    key: options.RecordKeys = None,
+    attempts: options.Attempts = None,
+    header: options.HeaderPatterns = None,
+    detail: options.DetailText = None,
+    state: options.State = options.OPEN,
+    fix: options.FixNames = None,
+    fix_file: options.FixFiles = None,
+    to: options.Destination = None,
+    by_key: options.ByKey = False,
+    keep_header: options.KeepHeaders = None,
+    drop_header: options.DropHeaders = None,
+    rename_header: options.RenameHeaders = None,
 ) -> None:
     """Send the selected dead letters to where they came from, as they were, each exactly once.
 
@@ -66,48 +86,62 @@ def run(  # noqa: PLR0913  one parameter an option
 
     Example: spanstream replay run --reason document_missing --since 2h --max-attempts 3 --yes
     """
+    selection = options.parse_selection(
+        reason, origin, origin_partition, origin_offset, since, until, key, attempts, header, detail, state
+    )
+    sending = options.parse_sending(fix, fix_file, to, keep_header, drop_header, rename_header, by_key=by_key)
+    _check_selection(selection)
+    run_options = RunOptions(limit, max_attempts, parking, rate, batch, manifest, dry_run)
+    with open_replay(open_settings(config), TopicNames(topic, ledger, group)) as context:
+        job = plan_job(context, selection, sending, run_options, _step_printer(dry_run=dry_run, as_json=as_json))
+        _run(job, yes=yes, as_json=as_json)
+
+
+def _check_selection(selection: Selection) -> None:
     if selection.state is not LetterState.OPEN:
         raise typer.BadParameter("--state: only open dead letters are sent")
-    name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
-    with open_replay(where) as bench:
-        planner = bench.planner(sending, name, max_attempts or bench.settings.replay.max_attempts, parking)
-        if not dry_run:
-            check_ledger(bench.describe, bench.ledger, planner.parking, bench.topic)
-        view, tell = bench.opener.open(), _teller(dry_run=dry_run, as_json=as_json)
-        job = ReplayJob(
-            bench, planner, view, survey(view, selection, planner, limit=limit, each=tell), selection, sending
-        )
-        if dry_run or not job.found.selected:
-            if not as_json:
-                typer.echo(job.outlook("would be"))
-            elif not dry_run:
-                typer.echo(json.dumps({"replayed": 0, "parked": 0, "refused": 0}))
-            return
-        job.check_destinations()
-        if job.found.to_send and not yes:
-            _ask(job.outlook("will be"))
-        stop = threading.Event()
-        set_on_signals(stop)
-        totals = job.send(BatchOptions(limit, rate, batch, manifest), stop.is_set)
-        if as_json:
-            typer.echo(json.dumps(totals, ensure_ascii=False))
-        else:
-            job.report(totals)
-    if stop.is_set():
+
+
+def _run(job: ReplayJob, *, yes: bool, as_json: bool) -> None:
+    """Sends after a confirmation, and prints what was done."""
+    if job.options.dry_run or not job.survey.selected:
+        if not as_json:
+            typer.echo(_outlook(job, "would be"))
+        elif not job.options.dry_run:
+            typer.echo(json.dumps({"replayed": 0, "parked": 0, "refused": 0}))
+        return
+    job.check_destinations()
+    if job.survey.to_send and not yes:
+        _confirm(_outlook(job, "will be"))
+    interrupted = threading.Event()
+    set_on_signals(interrupted)
+    with watch(job.survey.to_send, job.context.clock) as on_progress:
+        totals = job.send(on_progress, interrupted.is_set)
+    if as_json:
+        typer.echo(json.dumps(totals, ensure_ascii=False))
+    else:
+        lost = bool(totals["vanished"]) and job.lost_to_retention()
+        for line in total_lines(totals, lost_to_retention=lost):
+            typer.echo(line)
+    if interrupted.is_set():
         typer.echo("interrupted: the batch on its way was finished; run it again to go on", err=True)
         raise typer.Exit(_INTERRUPTED)
 
 
-def _teller(*, dry_run: bool, as_json: bool) -> Callable[[Step], None]:
-    """What a pass that sends nothing says of each step: in a dry run everything."""
+def _step_printer(*, dry_run: bool, as_json: bool) -> Callable[[Step], None]:
+    """Returns what prints each planned step; only a dry run prints them."""
     if not dry_run:
         return lambda _: None
     if as_json:
         return lambda step: typer.echo(json.dumps(record_line(step), ensure_ascii=False))
-    return lambda step: typer.echo(said(step))
+    return lambda step: typer.echo(step_lines(step))
 
 
-def _ask(outlook: str) -> None:
+def _outlook(job: ReplayJob, verb: str) -> str:
+    return survey_line(job.survey, verb=verb, topic=job.context.topic, selection=str(job.selection))
+
+
+def _confirm(outlook: str) -> None:
     if not sys.stdin.isatty():
         raise typer.BadParameter(f"{outlook}; nobody can be asked here: --yes says that it is meant")
     typer.confirm(f"{outlook}. Go on?", abort=True)

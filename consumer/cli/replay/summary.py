@@ -1,4 +1,4 @@
-"""`spanstream replay summary`: what is there, counted."""
+"""`spanstream replay summary`: counts dead letters."""
 
 from __future__ import annotations
 
@@ -10,49 +10,63 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from spanstream.consumer.cli.replay.letter_views import line_table
-from spanstream.consumer.cli.replay.options import TopicOptions, selection, where, with_options
-from spanstream.consumer.cli.replay.workbench import open_replay
-from spanstream.consumer.replay.letters.selection import LetterState, Selection
+from spanstream.consumer.cli.options import ConfigFile, open_settings
+from spanstream.consumer.cli.replay import options
+from spanstream.consumer.replay.display.letters import line_table
 from spanstream.consumer.replay.letters.summary import DIMENSIONS, LetterSummary, iso
+from spanstream.consumer.replay.wiring import TopicNames, open_replay
 from spanstream.consumer.terminal.visible import visible_line
 
 
-@with_options(where=where, selection=selection)
-def summary(
-    where: TopicOptions,
-    selection: Selection,
+def summary(  # noqa: PLR0913  one parameter an option
+    *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    config: ConfigFile = None,
+    topic: options.DeadLetterTopic = None,
+    ledger: options.LedgerTopic = None,
+    group: options.ReplayGroup = None,
+    reason: options.ReasonPatterns = None,
+    origin: options.OriginTopics = None,
+    origin_partition: options.OriginPartition = None,
+    origin_offset: options.OriginOffsets = None,
+    since: options.Since = None,
+    until: options.Until = None,
+    key: options.RecordKeys = None,
+    attempts: options.Attempts = None,
+    header: options.HeaderPatterns = None,
+    detail: options.DetailText = None,
+    state: options.State = options.OPEN,
 ) -> None:
     """Count dead letters by reason, origin topic, day and model version. Reads only; nothing is committed.
 
     Example: spanstream replay summary --since 7d
     """
-    found = LetterSummary()
-    with open_replay(where) as bench:
-        view = bench.opener.open(from_the_beginning=selection.state is not LetterState.OPEN)
-        for seen in view.letters():
-            if selection.takes(*seen):
-                found.add(seen)
+    selection = options.parse_selection(
+        reason, origin, origin_partition, origin_offset, since, until, key, attempts, header, detail, state
+    )
+    counts = LetterSummary()
+    with open_replay(open_settings(config), TopicNames(topic, ledger, group)) as context:
+        for seen in context.matching(selection):
+            counts.add(seen)
     if as_json:
-        typer.echo(json.dumps(found.to_json(), ensure_ascii=False))
+        typer.echo(json.dumps(counts.to_json(), ensure_ascii=False))
         return
-    if not found.total.count:
-        typer.echo(f"no dead letters in {bench.topic} ({selection})")
+    if not counts.total.count:
+        typer.echo(f"no dead letters in {context.topic} ({selection})")
         return
     console = Console()
     for dimension in DIMENSIONS:
-        console.print(_table(found, dimension))
-    oldest, newest = iso(found.total.oldest_ms), iso(found.total.newest_ms)
-    typer.echo(f"{found.total.count:,} dead letters in {bench.topic} ({selection}), from {oldest} to {newest}")
+        console.print(_table(counts, dimension))
+    oldest, newest = iso(counts.total.oldest_ms), iso(counts.total.newest_ms)
+    typer.echo(f"{counts.total.count:,} dead letters in {context.topic} ({selection}), from {oldest} to {newest}")
 
 
-def _table(found: LetterSummary, dimension: str) -> Table:
+def _table(counts: LetterSummary, dimension: str) -> Table:
     table = line_table(dimension, "count", "oldest", "newest", "for example", "detail")
-    for name, group in found.largest(dimension):
+    for name, group in counts.largest(dimension):
         sample = group.sample
         place = "" if sample is None else f"{sample.record.partition.number}/{sample.record.offset}"
-        times = ((iso(at) or "")[:19] for at in (group.oldest_ms, group.newest_ms))
+        times = ((iso(time_ms) or "")[:19] for time_ms in (group.oldest_ms, group.newest_ms))
         cells = (name, f"{group.count:,}", *times, place, "" if sample is None else sample.detail)
         table.add_row(*(Text(visible_line(cell)) for cell in cells))
     return table

@@ -1,1 +1,1 @@
-"""Changes to a record before it is sent again: the built-in ones, and those of a user's file."""
+"""Fixes that change a record before it is sent again: the built-in ones, and those of a user's file."""

@@ -1,9 +1,9 @@
-"""Fix-ups: named changes to a record before it is sent again.
+"""The built-in fixes: named changes to a record before it is sent again.
 
     Draft (key, value, headers) ── fix ── fix ── ... ──> Draft, or `CannotFix`
 
-A fix that finds nothing to change leaves the bytes alone; one that changes a JSON value writes it anew: compact, UTF-8,
-fields in their order. `fix_files` adds a user's own.
+A fix that finds nothing to change leaves the bytes alone. One that changes a JSON value writes it anew: compact, UTF-8,
+fields in their order. `user_files` adds a user's own fixes.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _MISSING: Final = object()
 
 
 class CannotFix(Exception):
-    """This record cannot be changed so; the text is one line, without the record's text."""
+    """A fix cannot change this record; the message is one line, without the record's text."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordDraft:
-    """What is to be sent: a fix gives another one (`dataclasses.replace`)."""
+    """A record about to be sent; a fix returns a changed copy (`dataclasses.replace`)."""
 
     key: bytes | None
     value: bytes | None
@@ -35,23 +35,23 @@ class RecordDraft:
 
 @dataclass(frozen=True, slots=True)
 class DocumentText:
-    """A document's text as it stands now, and its SHA-256 in hexadecimal."""
+    """A document's current text, and its SHA-256 in hexadecimal."""
 
     text: str
     sha256: str
 
 
 CurrentText = Callable[[str], DocumentText | None]
-"""By document id, the document as the documents topic has it now; None where there is none."""
+"""Returns the current document of an id; None where the documents topic has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """One change.
+    """A named change to records.
 
     Attributes:
-        name: as it stands on the command line, with its argument.
-        apply: makes the change; raises `CannotFix`.
+        name: as written on the command line, with its argument.
+        apply: returns the changed record; raises `CannotFix`.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Fix:
 
 
 def drop_field(path: str) -> Fix:
-    """Without this field of the JSON object; dots lead into objects (`metadata.team`)."""
+    """Removes this field of the JSON object; dots lead into objects (`metadata.team`)."""
     *parents, name = _path(path)
 
     def change(value: JsonObject) -> None:
@@ -71,7 +71,7 @@ def drop_field(path: str) -> Fix:
 
 
 def set_field(argument: str) -> Fix:
-    """With this field set to a JSON value; `NAME=JSON`. Objects on the way are made."""
+    """Sets this field to a JSON value; `NAME=JSON`. Missing objects on the path are created."""
     path, _, text = argument.partition("=")
     try:
         wanted = json.loads(text)
@@ -92,7 +92,7 @@ def set_field(argument: str) -> Fix:
 
 
 def rename_field(argument: str) -> Fix:
-    """With a field under another name, in its place; `OLD=NEW`, dots lead into objects on the left."""
+    """Renames a field and keeps its position; `OLD=NEW`, dots lead into objects on the left."""
     path, _, new = argument.partition("=")
     *parents, old = _path(path)
     if not new:
@@ -112,7 +112,7 @@ def rename_field(argument: str) -> Fix:
 
 
 def re_encode(charset: str) -> Fix:
-    """With the value, which is in this character set, in UTF-8; one that is UTF-8 already stays as it is."""
+    """Converts the value from this character set to UTF-8; one that is UTF-8 already stays as it is."""
     try:
         "".encode(charset)
     except LookupError:
@@ -130,10 +130,10 @@ def re_encode(charset: str) -> Fix:
 
 
 def current_document(current: CurrentText) -> Fix:
-    """With the document as it is now: a question's `document_sha256`, or a context that its key's document replaces.
+    """Updates a question to the current document.
 
-    A question that names its document is tied to the version that stands in the documents topic. One that brings its
-    context gets the text of the document that the record's key names.
+    A question that names its document gets the SHA-256 of the current version. One with an inline context gets the
+    current text of the document that the record's key names.
     """
 
     def change(value: JsonObject, key: bytes | None) -> None:
@@ -141,13 +141,13 @@ def current_document(current: CurrentText) -> Fix:
         named = (key or b"").decode(errors="replace") if inline else value.get("document_id")
         if not isinstance(named, str) or not named:
             raise CannotFix("it names no document")
-        found = current(named)
-        if found is None:
+        document = current(named)
+        if document is None:
             raise CannotFix("the documents topic does not hold its document")
         if inline:
-            value["context"] = found.text
+            value["context"] = document.text
         if value.get("document_sha256") is not None:
-            value["document_sha256"] = found.sha256
+            value["document_sha256"] = document.sha256
 
     def apply(draft: RecordDraft) -> RecordDraft:
         return _on_object(lambda value: change(value, draft.key))(draft)
@@ -161,7 +161,7 @@ BUILT_IN: Final[dict[str, Callable[[str], Fix]]] = {
     "rename-field": rename_field,
     "re-encode": re_encode,
 }
-"""Those that take an argument, by name; `current-document` takes none and needs the documents."""
+"""The fixes that take an argument, by name; `current-document` takes none and needs the documents."""
 
 
 def _path(path: str) -> list[str]:
@@ -181,7 +181,7 @@ def _holder(value: JsonObject, parents: list[str]) -> JsonObject | None:
 
 
 def _on_object(change: Callable[[JsonObject], None]) -> Callable[[RecordDraft], RecordDraft]:
-    """A change of a JSON object as a change of the value's bytes."""
+    """Turns a change of a JSON object into a change of the value's bytes."""
 
     def apply(draft: RecordDraft) -> RecordDraft:
         try:
@@ -190,15 +190,15 @@ def _on_object(change: Callable[[JsonObject], None]) -> Callable[[RecordDraft], 
             raise CannotFix("the value is not JSON") from None
         if not isinstance(value, dict):
             raise CannotFix("the value is no JSON object")
-        before = _written(value)
+        before = _encoded(value)
         change(value)
-        after = _written(value)
+        after = _encoded(value)
         return draft if after == before else replace(draft, value=after)
 
     return apply
 
 
-def _written(value: JsonObject) -> bytes:
+def _encoded(value: JsonObject) -> bytes:
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:

@@ -1,13 +1,12 @@
-r"""A user's own fixes: the functions of a Python file.
+r"""Loads a user's own fixes: the functions of a Python file.
 
     from dataclasses import replace
 
     def strip_bom(draft):
         return replace(draft, value=draft.value.removeprefix(b"\xef\xbb\xbf"))
 
-is chosen with `--fix-file mine.py --fix strip-bom`. A function takes a `RecordDraft`, and gives a `RecordDraft`;
-whatever it raises leaves that record where it is. With two parameters it takes what stands behind the `=` as the
-second one.
+is chosen with `--fix-file mine.py --fix strip-bom`. A function takes a `RecordDraft` and returns a `RecordDraft`. A
+record on which it raises stays in the dead-letter topic. With a second parameter it gets the text behind the `=`.
 """
 
 from __future__ import annotations
@@ -42,39 +41,39 @@ class FixFile:
 
 
 def load_fix_file(path: Path) -> FixFile:
-    """Run the file and take its public functions.
+    """Runs the file and returns its public functions.
 
     Raises:
         Stop: it cannot be read, or raises.
     """
     try:
-        found = runpy.run_path(str(path))
+        names = runpy.run_path(str(path))
     except OSError as error:
         raise Stop(f"{path}: cannot be read: {error.strerror}") from error
     except Exception as error:
         raise Stop(f"{path}: {type(error).__name__}: {error}") from error
     functions = {
         name.replace("_", "-"): function
-        for name, function in found.items()
+        for name, function in names.items()
         if inspect.isfunction(function) and not name.startswith("_") and function.__code__.co_filename == str(path)
     }
     return FixFile(path, functions)
 
 
 def choose_fixes(specs: Sequence[str], files: Sequence[FixFile], current: CurrentText) -> tuple[Fix, ...]:
-    """The fixes that the command line names, in its order; a user's own win over those of the same name.
+    """Returns the fixes that the command line names, in its order; a user's own win over built-in ones of that name.
 
     Raises:
         Stop: there is no fix of such a name, or its argument is wrong.
     """
     own = {name: function for file in files for name, function in file.functions.items()}
-    return tuple(_chosen(spec, own, current) for spec in specs)
+    return tuple(_choose(spec, own, current) for spec in specs)
 
 
-def _chosen(spec: str, own: Mapping[str, Callable[..., Any]], current: CurrentText) -> Fix:
+def _choose(spec: str, own: Mapping[str, Callable[..., Any]], current: CurrentText) -> Fix:
     name, has_argument, argument = spec.partition("=")
     if name in own:
-        return _of_user(spec, own[name], argument if has_argument else None)
+        return _user_fix(spec, own[name], argument if has_argument else None)
     if name == CURRENT_DOCUMENT and not has_argument:
         return current_document(current)
     if name in BUILT_IN and argument:
@@ -83,7 +82,7 @@ def _chosen(spec: str, own: Mapping[str, Callable[..., Any]], current: CurrentTe
     raise Stop(f"--fix {spec}: there is no such fix; there are {known}")
 
 
-def _of_user(spec: str, function: Callable[..., Any], argument: str | None) -> Fix:
+def _user_fix(spec: str, function: Callable[..., Any], argument: str | None) -> Fix:
     takes = len(inspect.signature(function).parameters)
     if takes != (1 if argument is None else _WITH_ARGUMENT):
         wanted = "a draft and the argument" if argument is not None else "a draft"

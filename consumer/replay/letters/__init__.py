@@ -1,1 +1,1 @@
-"""Dead letters as they are read: their formats, the ledger beside them, and what is selected."""
+"""Reads, selects and counts the dead letters of all known products."""

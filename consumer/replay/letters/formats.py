@@ -1,4 +1,4 @@
-"""Error headers of four products -> `Letter`. Whichever wrote last to a record is the one that is believed.
+"""Reads the error headers of four products into a `Letter`. The product that wrote last to a record counts.
 
 | product | prefix | numbers | source of the names |
 |---|---|---|---|
@@ -7,7 +7,7 @@
 | Kafka Streams | `__streams.errors.` | decimal | 4.2.0, errors.internals.ExceptionHandlerUtils (KIP-1034) |
 | Spring | `kafka_dlt-` | big-endian, 4 and 8 bytes | spring-kafka 3.3, listener.DeadLetterPublishingRecoverer |
 
-All text is UTF-8. Every product puts its headers behind those of the record, so the last one found is the latest.
+All text is UTF-8. Every product appends its headers to those of the record, so the last header is the latest.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from spanstream.consumer.broker.protocols import UNREADABLE_HEADERS, Record
-from spanstream.consumer.replay.letters.letter import UNKNOWN, UNREADABLE, Format, Letter
+from spanstream.consumer.replay.letters.letter import UNKNOWN, UNREADABLE, Letter, LetterFormat
 from spanstream.schemas.dead_letters import DLQ_MODEL, DLQ_PREFIX, from_headers
 from spanstream.schemas.errors import InvalidRecord, one_line
 
@@ -25,48 +25,48 @@ STREAMS_PREFIX: Final = "__streams.errors."
 SPRING_PREFIX: Final = "kafka_dlt-"
 
 _PREFIXES: Final = {
-    DLQ_PREFIX: Format.SPANSTREAM,
-    CONNECT_PREFIX: Format.CONNECT,
-    STREAMS_PREFIX: Format.STREAMS,
-    SPRING_PREFIX: Format.SPRING,
+    DLQ_PREFIX: LetterFormat.SPANSTREAM,
+    CONNECT_PREFIX: LetterFormat.CONNECT,
+    STREAMS_PREFIX: LetterFormat.STREAMS,
+    SPRING_PREFIX: LetterFormat.SPRING,
 }
 _INT32, _INT64 = 4, 8
 
 
 class _BadHeader(ValueError):
-    """A header's value is not what its product writes."""
+    """A header's value does not have the form that its product writes."""
 
 
 def read_letter(record: Record) -> Letter:
-    """The letter; one that cannot be read says so in `problem` and is still a letter."""
-    found = _format_of(record)
+    """Reads a dead letter; where the headers cannot be read, `problem` says why."""
+    letter_format = _format_of(record)
     if record.headers == UNREADABLE_HEADERS:
         problem = "its headers cannot be read: a name is not UTF-8"
-        return Letter(record, found, UNREADABLE, problem, failed_at_ms=record.timestamp_ms, problem=problem)
-    if found is Format.NONE:
-        return Letter(record, found, UNKNOWN, failed_at_ms=record.timestamp_ms)
+        return Letter(record, letter_format, UNREADABLE, problem, failed_at_ms=record.timestamp_ms, problem=problem)
+    if letter_format is LetterFormat.NONE:
+        return Letter(record, letter_format, UNKNOWN, failed_at_ms=record.timestamp_ms)
     try:
-        return _READERS[found](record)
+        return _READERS[letter_format](record)
     except InvalidRecord as error:
         problem = error.detail
     except _BadHeader as error:
         problem = str(error)
-    return Letter(record, found, UNREADABLE, detail=problem, failed_at_ms=record.timestamp_ms, problem=problem)
+    return Letter(record, letter_format, UNREADABLE, detail=problem, failed_at_ms=record.timestamp_ms, problem=problem)
 
 
-def _format_of(record: Record) -> Format:
+def _format_of(record: Record) -> LetterFormat:
     for name, _ in reversed(record.headers):
-        for prefix, found in _PREFIXES.items():
+        for prefix, letter_format in _PREFIXES.items():
             if name.startswith(prefix):
-                return found
-    return Format.NONE
+                return letter_format
+    return LetterFormat.NONE
 
 
 def _spanstream(record: Record) -> Letter:
     letter = from_headers(record.headers)
     return Letter(
         record,
-        Format.SPANSTREAM,
+        LetterFormat.SPANSTREAM,
         reason=letter.reason,
         detail=letter.detail,
         stage=letter.stage,
@@ -82,7 +82,7 @@ def _spanstream(record: Record) -> Letter:
 def _connect(record: Record) -> Letter:
     return Letter(
         record,
-        Format.CONNECT,
+        LetterFormat.CONNECT,
         reason=_text(record, CONNECT_PREFIX + "exception.class.name") or UNKNOWN,
         detail=one_line(_text(record, CONNECT_PREFIX + "exception.message") or ""),
         stage=_text(record, CONNECT_PREFIX + "stage"),
@@ -96,24 +96,24 @@ def _connect(record: Record) -> Letter:
 def _streams(record: Record) -> Letter:
     return Letter(
         record,
-        Format.STREAMS,
+        LetterFormat.STREAMS,
         reason=_text(record, STREAMS_PREFIX + "exception") or UNKNOWN,
         detail=one_line(_text(record, STREAMS_PREFIX + "message") or ""),
         topic=_text(record, STREAMS_PREFIX + "topic"),
         partition=_decimal(record, STREAMS_PREFIX + "partition"),
         offset=_decimal(record, STREAMS_PREFIX + "offset"),
-        # It gives the dead letter the timestamp of the record that failed, so this is not when it did.
+        # Kafka Streams copies the failed record's timestamp, so this is not the time of the failure.
         failed_at_ms=record.timestamp_ms,
     )
 
 
 def _spring(record: Record) -> Letter:
-    # The listener's own exception only wraps what was thrown; a key's deserializer has headers of its own.
+    # The listener's exception only wraps the real cause. The key's deserializer has headers of its own.
     names = ("exception-cause-fqcn", "exception-fqcn", "key-exception-fqcn")
     messages = ("exception-message", "key-exception-message")
     return Letter(
         record,
-        Format.SPRING,
+        LetterFormat.SPRING,
         reason=next((text for name in names if (text := _text(record, SPRING_PREFIX + name))), UNKNOWN),
         detail=one_line(next((text for name in messages if (text := _text(record, SPRING_PREFIX + name))), "")),
         stage=_text(record, SPRING_PREFIX + "original-consumer-group"),
@@ -124,11 +124,11 @@ def _spring(record: Record) -> Letter:
     )
 
 
-_READERS: Final[Mapping[Format, Callable[[Record], Letter]]] = {
-    Format.SPANSTREAM: _spanstream,
-    Format.CONNECT: _connect,
-    Format.STREAMS: _streams,
-    Format.SPRING: _spring,
+_READERS: Final[Mapping[LetterFormat, Callable[[Record], Letter]]] = {
+    LetterFormat.SPANSTREAM: _spanstream,
+    LetterFormat.CONNECT: _connect,
+    LetterFormat.STREAMS: _streams,
+    LetterFormat.SPRING: _spring,
 }
 
 

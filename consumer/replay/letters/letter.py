@@ -1,4 +1,4 @@
-"""A dead letter as any of the known products wrote it, in one shape."""
+"""A dead letter of any known product, in one shape, and whether it was dealt with."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from spanstream.consumer.broker.protocols import Partition, Record
 
@@ -16,8 +16,8 @@ UNKNOWN: Final = "(no reason)"
 """The reason of a record that carries no error headers of a known product."""
 
 
-class Format(StrEnum):
-    """Who wrote a dead letter."""
+class LetterFormat(StrEnum):
+    """The product that wrote a dead letter."""
 
     SPANSTREAM = "spanstream"
     CONNECT = "connect"
@@ -26,27 +26,35 @@ class Format(StrEnum):
     NONE = "none"
 
 
+class LetterState(StrEnum):
+    """Whether a dead letter has been dealt with."""
+
+    OPEN = "open"
+    REPLAYED = "replayed"
+    PARKED = "parked"
+
+
 @dataclass(frozen=True, slots=True)
 class Letter:
     """A record of a dead-letter topic, and what its headers say.
 
     Attributes:
         record: the dead letter itself; `record.partition` and `record.offset` are its place.
-        format: who wrote it.
+        format: the product that wrote it.
         reason: ours are `spanstream.schemas.errors.Reason`; the others' are the exception's class name.
         detail: one line for a person; empty where there is none.
         stage: where it failed, in the product's own words.
         topic: where the record was read from; None where the headers do not say.
         partition: its partition there.
         offset: its offset there.
-        failed_at_ms: milliseconds since the epoch; the dead letter's own timestamp where no header says.
+        failed_at_ms: milliseconds since the epoch; the dead letter's own timestamp where no header gives a time.
         model: name and version of the model that ran, ours only.
         candidate: the span that failed validation, ours only.
         problem: why the headers cannot be read; None where they can.
     """
 
     record: Record
-    format: Format
+    format: LetterFormat
     reason: str
     detail: str = ""
     stage: str | None = None
@@ -60,25 +68,34 @@ class Letter:
 
     @property
     def place(self) -> str:
-        """Where the dead letter stands, as `TOPIC/PARTITION/OFFSET`."""
+        """The dead letter's own position, as `TOPIC/PARTITION/OFFSET`."""
         return place_of(self.record.partition, self.record.offset)
 
     @property
     def origin(self) -> str | None:
-        """Where the record was read from, as far as the headers say."""
+        """The position the record was read from, as far as the headers say."""
         parts = [self.topic, *(str(part) for part in (self.partition, self.offset) if part is not None)]
         return None if self.topic is None else "/".join(str(part) for part in parts)
 
 
+class SeenLetter(NamedTuple):
+    """A dead letter, how often its record was sent again, and whether it is settled."""
+
+    letter: Letter
+    attempts: int
+    state: LetterState
+
+
 def place_of(partition: Partition, offset: int) -> str:
-    """A record's place in one word, as it stands in headers, manifests and on the screen."""
+    """Returns a record's position as one word, as it is written in headers, manifests and on the screen."""
     return f"{partition.topic}/{partition.number}/{offset}"
 
 
 def identity_of(topic: str, key: bytes | None, value: bytes | None) -> str:
-    """What stays the same when a record fails again, whatever became of its headers: SHA-256 over topic, key and value.
+    """Returns SHA-256 over topic, key and value, which stays the same when a record fails again with other headers.
 
-    Each part is preceded by its length (8 bytes, big-endian; all ones for null), so that no two records share one.
+    Each part follows its own length (8 bytes, big-endian; all ones for null), so different records never hash the same
+    input.
     """
     digest = hashlib.sha256()
     for part in (topic.encode(), key, value):
@@ -88,5 +105,5 @@ def identity_of(topic: str, key: bytes | None, value: bytes | None) -> str:
 
 
 def sha256_of_bytes(data: bytes | None) -> str | None:
-    """SHA-256 in hexadecimal; None for null, which is not the same as empty."""
+    """Returns the SHA-256 in hexadecimal; None for null, which is not the same as empty."""
     return None if data is None else hashlib.sha256(data).hexdigest()

@@ -1,4 +1,4 @@
-"""Dead letters counted: by reason, origin topic, day and model."""
+"""Counts dead letters by reason, origin topic, day and model."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from spanstream.consumer.clock import to_datetime
-from spanstream.consumer.replay.letters.letter import Letter
-from spanstream.consumer.replay.letters.view import SeenLetter
+from spanstream.consumer.replay.letters.letter import Letter, SeenLetter
 
 DIMENSIONS: Final = ("reason", "origin topic", "day", "model")
-NOT_SAID: Final = "(not said)"
+UNSTATED: Final = "(not said)"
 
 
 @dataclass(slots=True)
 class SummaryGroup:
-    """Dead letters that have something in common.
+    """The dead letters that share one value of a dimension.
 
     Attributes:
-        count: how many.
-        oldest_ms: when the first of them failed, milliseconds since the epoch; None where none says.
+        count: how many there are.
+        oldest_ms: when the first of them failed, milliseconds since the epoch; None where no time is known.
         newest_ms: when the last one did.
-        sample: one of them, the newest.
+        sample: the newest of them.
     """
 
     count: int = 0
@@ -31,26 +30,26 @@ class SummaryGroup:
     sample: Letter | None = None
 
     def add(self, letter: Letter) -> None:
-        """One more."""
+        """Counts one dead letter."""
         self.count += 1
-        at = letter.failed_at_ms
-        if self.sample is None or (at is not None and (self.newest_ms is None or at >= self.newest_ms)):
+        failed_ms = letter.failed_at_ms
+        if self.sample is None or (failed_ms is not None and (self.newest_ms is None or failed_ms >= self.newest_ms)):
             self.sample = letter
-        if at is not None:
-            self.oldest_ms = at if self.oldest_ms is None else min(self.oldest_ms, at)
-            self.newest_ms = at if self.newest_ms is None else max(self.newest_ms, at)
+        if failed_ms is not None:
+            self.oldest_ms = failed_ms if self.oldest_ms is None else min(self.oldest_ms, failed_ms)
+            self.newest_ms = failed_ms if self.newest_ms is None else max(self.newest_ms, failed_ms)
 
 
 @dataclass(slots=True)
 class LetterSummary:
-    """All of them, and the groups of each dimension by name."""
+    """The total, and the groups of each dimension by name."""
 
     total: SummaryGroup = field(default_factory=SummaryGroup)
     states: dict[str, int] = field(default_factory=dict)
     groups: dict[str, dict[str, SummaryGroup]] = field(default_factory=lambda: {name: {} for name in DIMENSIONS})
 
     def add(self, seen: SeenLetter) -> None:
-        """One more."""
+        """Counts one dead letter in all its groups."""
         letter, _, state = seen
         self.total.add(letter)
         self.states[state] = self.states.get(state, 0) + 1
@@ -58,14 +57,14 @@ class LetterSummary:
             self.groups[dimension].setdefault(name, SummaryGroup()).add(letter)
 
     def largest(self, dimension: str) -> Iterable[tuple[str, SummaryGroup]]:
-        """The groups of a dimension: days in their order, the others by their size."""
-        found = self.groups[dimension].items()
+        """Returns the groups of a dimension: days in their order, the others by their size."""
+        groups = self.groups[dimension].items()
         if dimension == "day":
-            return sorted(found)
-        return sorted(found, key=lambda item: (-item[1].count, item[0]))
+            return sorted(groups)
+        return sorted(groups, key=lambda item: (-item[1].count, item[0]))
 
     def to_json(self) -> dict[str, Any]:
-        """The same for programs; times are ISO 8601, UTC."""
+        """Returns the counts as JSON; times are ISO 8601, UTC."""
         return {
             "dead_letters": _group_json(self.total),
             "states": self.states,
@@ -79,7 +78,7 @@ class LetterSummary:
 
 
 def iso(milliseconds: int | None) -> str | None:
-    """Milliseconds since the epoch as ISO 8601, UTC."""
+    """Formats milliseconds since the epoch as ISO 8601, UTC."""
     if milliseconds is None:
         return None
     return to_datetime(milliseconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -89,9 +88,9 @@ def _names(letter: Letter) -> Mapping[str, str]:
     day = None if letter.failed_at_ms is None else to_datetime(letter.failed_at_ms).date().isoformat()
     return {
         "reason": letter.reason,
-        "origin topic": letter.topic or NOT_SAID,
-        "day": day or NOT_SAID,
-        "model": letter.model or NOT_SAID,
+        "origin topic": letter.topic or UNSTATED,
+        "day": day or UNSTATED,
+        "model": letter.model or UNSTATED,
     }
 
 

@@ -1,1 +1,1 @@
-"""Sends selected dead letters again, once each, and writes down what was done."""
+"""Sends selected dead letters again, each exactly once."""

@@ -1,4 +1,4 @@
-"""Up to where every dead letter is settled: the offsets that the replay group commits."""
+"""Computes the offsets that the replay group commits: in each partition, every dead letter before them is settled."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from spanstream.consumer.broker.protocols import Partition, Record
 
 
 class ReplayProgress:
-    """A mark in each partition, which stands still at the first record that stays open.
+    """An offset for each partition, which stops at the first record that stays open.
 
-    The lag that monitoring sees is so never less than what is left, and 0 where nothing is.
+    So the lag that monitoring sees is never less than what is left, and 0 where nothing is left.
 
     Args:
-        starts: before them everything is settled.
+        starts: offsets before which everything is settled.
     """
 
     def __init__(self, starts: Mapping[Partition, int]) -> None:
-        self._marks = dict(starts)
-        self._stands: set[Partition] = set()
+        self._offsets = dict(starts)
+        self._stopped: set[Partition] = set()
 
     @property
     def offsets(self) -> dict[Partition, int]:
-        """The marks."""
-        return dict(self._marks)
+        """The offsets to commit."""
+        return dict(self._offsets)
 
     def settled(self, record: Record) -> None:
-        """This record is settled, or will be with the next commit."""
-        if record.partition not in self._stands:
-            self._marks[record.partition] = record.next_offset
+        """Notes that this record is settled, or will be with the next commit."""
+        if record.partition not in self._stopped:
+            self._offsets[record.partition] = record.next_offset
 
-    def left(self, record: Record) -> None:
-        """This record stays open."""
-        if record.partition not in self._stands:
-            self._stands.add(record.partition)
-            self._marks[record.partition] = record.offset
+    def left_open(self, record: Record) -> None:
+        """Notes that this record stays open."""
+        if record.partition not in self._stopped:
+            self._stopped.add(record.partition)
+            self._offsets[record.partition] = record.offset
 
     def finish(self, ends: Mapping[Partition, int]) -> None:
-        """Everything was read up to these ends; behind the last record there are only markers."""
-        self._marks.update({at: end for at, end in ends.items() if at not in self._stands})
+        """Notes that everything was read up to these ends; after the last record come only transaction markers."""
+        self._offsets.update({partition: end for partition, end in ends.items() if partition not in self._stopped})

@@ -1,1 +1,1 @@
-"""Playbooks: loaded and checked, their formats, patterns and rules."""
+"""Playbooks: how they are loaded and checked, the patterns in them, and the bundled one."""

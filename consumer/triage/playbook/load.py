@@ -1,4 +1,4 @@
-"""A playbook's YAML -> a checked `Playbook`, or all that is wrong with it, each with its line and column.
+"""Loads a playbook: YAML to a checked `Playbook`, or a list of all problems, each with its line and column.
 
 text -> ruamel.yaml (YAML 1.2: `no` is a word, a repeated key an error) -> schemas.playbook -> checks across parts
 """
@@ -29,7 +29,7 @@ from spanstream.schemas.playbook import (
     conditions_in,
 )
 
-DEFAULT = "software-support"
+BUNDLED = "software-support"
 _MAX_CHARS = 1_000_000
 _MAX_DEPTH = 64
 
@@ -38,7 +38,7 @@ Place = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something wrong, and where; lines and columns count from 1."""
+    """What is wrong, and where; lines and columns count from 1."""
 
     line: int
     column: int
@@ -49,24 +49,24 @@ class Problem:
 
 
 class InvalidPlaybook(Stop):
-    """It cannot be used; `problems` says all that is wrong."""
+    """The playbook cannot be used; `problems` lists everything that is wrong."""
 
     def __init__(self, name: str, problems: Sequence[Problem]) -> None:
         self.name = name
-        self.problems = tuple(sorted(problems, key=lambda one: (one.line, one.column)))
+        self.problems = tuple(sorted(problems, key=lambda problem: (problem.line, problem.column)))
         more = f" (and {len(problems) - 1} more: spanstream triage check {name})" if len(problems) > 1 else ""
         super().__init__(f"{name}:{self.problems[0]}{more}")
 
 
 def load_playbook(file: Path | None) -> Playbook:
-    """The playbook in a file; without one, the one that comes with the program.
+    """Loads the playbook of a file; without a file, the bundled playbook.
 
     Raises:
-        InvalidPlaybook: something is wrong with it.
+        InvalidPlaybook: the playbook cannot be used.
         Stop: the file cannot be read.
     """
     if file is None:
-        return parse_playbook(default_text(), DEFAULT)
+        return parse_playbook(bundled_text(), BUNDLED)
     try:
         return parse_playbook(file.read_text(encoding="utf-8"), str(file))
     except OSError as error:
@@ -75,18 +75,18 @@ def load_playbook(file: Path | None) -> Playbook:
         raise Stop(f"{file}: not UTF-8 at byte {error.start}") from error
 
 
-def default_text() -> str:
-    """The playbook that comes with the program, as YAML."""
-    return (resources.files("spanstream.consumer.triage.playbook") / "playbooks" / f"{DEFAULT}.yaml").read_text(
+def bundled_text() -> str:
+    """Returns the bundled playbook as YAML."""
+    return (resources.files("spanstream.consumer.triage.playbook") / "playbooks" / f"{BUNDLED}.yaml").read_text(
         encoding="utf-8"
     )
 
 
 def parse_playbook(text: str, name: str) -> Playbook:
-    """The playbook in a text that `name` stands for in messages.
+    """Parses and checks the text of a playbook; messages call it `name`.
 
     Raises:
-        InvalidPlaybook: something is wrong with it.
+        InvalidPlaybook: the playbook cannot be used.
     """
     if len(text) > _MAX_CHARS:
         raise InvalidPlaybook(name, [Problem(1, 1, f"{len(text)} characters, at most {_MAX_CHARS} are read")])
@@ -102,9 +102,9 @@ def parse_playbook(text: str, name: str) -> Playbook:
     try:
         playbook = Playbook.model_validate(value)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False, include_context=False)
+        details = error.errors(include_url=False, include_input=False, include_context=False)
         raise InvalidPlaybook(
-            name, [_located(node, one["loc"], _worded(one["loc"], one["msg"])) for one in found]
+            name, [_located(node, detail["loc"], _worded(detail["loc"], detail["msg"])) for detail in details]
         ) from None
     problems = [_located(node, place, message) for place, message in _contradictions(playbook)]
     if problems:
@@ -113,12 +113,12 @@ def parse_playbook(text: str, name: str) -> Playbook:
 
 
 def _contradictions(playbook: Playbook) -> Iterator[tuple[Place, str]]:
-    """What only shows when the parts are looked at together."""
+    """Yields what is wrong between parts that are each right by themselves."""
     for name, field in playbook.fields.items():
         if len(set(field.questions)) < len(field.questions):
             yield ("fields", name, "questions"), "a phrasing is there twice"
         if isinstance(field.format, RegexFormat):
-            yield from _pattern(("fields", name, "format", "regex"), field.format.regex)
+            yield from _pattern_problem(("fields", name, "format", "regex"), field.format.regex)
         if isinstance(field.format, EnumFormat):
             yield from _ambiguous_words(("fields", name, "format", "enum"), field.format)
     yield from _rule_contradictions("routes", playbook.routes, playbook)
@@ -136,12 +136,12 @@ def _rule_contradictions(
     for number, rule in enumerate(rules):
         for place, test in conditions_in(rule.when, (part, number, "when")):
             if test.matches is not None:
-                yield from _pattern((*place, "matches"), test.matches)
+                yield from _pattern_problem((*place, "matches"), test.matches)
             if isinstance(test, FieldTest):
                 yield from _unknown_value(place, test, playbook)
 
 
-def _pattern(place: Place, pattern: str) -> Iterator[tuple[Place, str]]:
+def _pattern_problem(place: Place, pattern: str) -> Iterator[tuple[Place, str]]:
     try:
         compiled(pattern)
     except BadPattern as error:
@@ -157,7 +157,7 @@ def _ambiguous_words(place: Place, format_: EnumFormat) -> Iterator[tuple[Place,
 
 
 def _unknown_value(place: Place, test: FieldTest, playbook: Playbook) -> Iterator[tuple[Place, str]]:
-    """A rule about a field that is not there, or about a value that an enumeration never has."""
+    """Yields tests of a field that does not exist, or of a value that an enumeration never has."""
     field = playbook.fields.get(test.field)
     if field is None:
         yield (*place, "field"), f"there is no field {test.field!r}; there are {', '.join(playbook.fields)}"
@@ -173,11 +173,11 @@ def _unknown_value(place: Place, test: FieldTest, playbook: Playbook) -> Iterato
                     )
 
 
-def _plain(node: Any, depth: int = 0) -> Any:  # noqa: ANN401 - any YAML
-    """The library's nodes as Python's own values.
+def _plain(node: Any, depth: int = 0) -> Any:  # noqa: ANN401  any YAML
+    """Converts the library's nodes to Python's own values.
 
     Raises:
-        ValueError: a tag, or too deep.
+        ValueError: the YAML has a tag, or is nested too deeply.
     """
     if depth > _MAX_DEPTH:
         raise ValueError(f"nested deeper than {_MAX_DEPTH}, or an anchor that holds itself")
@@ -193,8 +193,8 @@ def _plain(node: Any, depth: int = 0) -> Any:  # noqa: ANN401 - any YAML
     return node
 
 
-def _located(node: Any, place: Sequence[str | int], message: str) -> Problem:  # noqa: ANN401 - any YAML
-    """Where a path leads in the text; steps that name no part of it (a union's, a missing field's) are passed over."""
+def _located(node: Any, place: Sequence[str | int], message: str) -> Problem:  # noqa: ANN401  any YAML
+    """Finds the place in the text that a path leads to; steps that are no part of the text are skipped."""
     line = column = 0
     for step in place:
         if isinstance(node, CommentedMap) and step in node:
@@ -207,9 +207,9 @@ def _located(node: Any, place: Sequence[str | int], message: str) -> Problem:  #
 
 
 def _worded(place: Sequence[str | int], message: str) -> str:
-    """The message of pydantic, led by the name of what it is about."""
+    """Words pydantic's message for people, with the name of what it is about in front."""
     names = [str(step) for step in place if not isinstance(step, int)]
-    said = message.removeprefix("Value error, ")
-    said = {"Field required": "is missing", "Extra inputs are not permitted": "is unknown here"}.get(said, said)
-    said = said.replace("Input should be a valid string", "should be a text: quote it")
-    return f"{names[-1]}: {said}" if names else said
+    text = message.removeprefix("Value error, ")
+    text = {"Field required": "is missing", "Extra inputs are not permitted": "is unknown here"}.get(text, text)
+    text = text.replace("Input should be a valid string", "should be a text: quote it")
+    return f"{names[-1]}: {text}" if names else text

@@ -1,4 +1,7 @@
-"""Regular expressions of playbooks, in RE2: no ticket can make one slow. The only file that imports `re2`."""
+"""Compiles a playbook's regular expressions with RE2, so that no ticket can make one slow.
+
+This is the only file that imports `re2`.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,15 @@ _MEMORY_BYTES = 1 << 20
 
 
 class BadPattern(ValueError):
-    """RE2 does not take it; the text is one line for a person."""
+    """RE2 does not accept the pattern; the text says why, in one line."""
 
 
 @lru_cache(maxsize=1_000)
-def compiled(pattern: str) -> Any:  # noqa: ANN401 - the library has no types
-    """The compiled pattern, with `search`; case is ignored.
+def compiled(pattern: str) -> Any:  # noqa: ANN401  the library has no types
+    """Returns the compiled pattern, which has `search`; case is ignored.
 
     Raises:
-        BadPattern: it is none, in RE2's syntax (no look-around, no back-references).
+        BadPattern: the pattern is not in RE2's syntax, which has no look-around and no back-references.
     """
     options = re2.Options()
     options.log_errors = False
@@ -28,5 +31,5 @@ def compiled(pattern: str) -> Any:  # noqa: ANN401 - the library has no types
     try:
         return re2.compile(pattern, options)
     except re2.error as error:
-        said = error.args[0]
-        raise BadPattern(f"no RE2 pattern: {said.decode() if isinstance(said, bytes) else said}") from None
+        reason = error.args[0]
+        raise BadPattern(f"no RE2 pattern: {reason.decode() if isinstance(reason, bytes) else reason}") from None

@@ -1,1 +1,1 @@
-"""A ticket's message as the text that questions are asked about."""
+"""Turns a ticket's message into the text that questions are asked about."""

@@ -1,4 +1,4 @@
-"""HTML bodies -> text, by inscriptis (which keeps tables, lists and preformatted text as they look).
+"""Converts HTML bodies to text with inscriptis, which keeps the look of tables, lists and preformatted text.
 
 inscriptis builds on lxml's own HTML parser, lays text out as a browser does, and is Apache-2.0; the parsers without a
 layout (Beautiful Soup, selectolax) run the cells of a table together, and html2text is GPL.
@@ -22,18 +22,18 @@ _BLANK_LINES: Final = re.compile(r"\n{4,}")
 
 
 def is_html(body: str, content_type: str | None = None) -> bool:
-    """Whether a body is HTML: as its content type says, else by how it begins, or how its lines are broken.
+    """Says whether a body is HTML: its content type decides; without one, how it begins or how its lines are broken.
 
-    XML or HTML that is quoted in a plain text (a log, a snippet) does not make it HTML unless it looks like a whole
-    message; `attributes.content_type` settles it.
+    XML or HTML that is quoted in a plain text (a log, a snippet) does not make the body HTML, unless it looks like a
+    whole message.
     """
     if content_type is not None and content_type.strip():
         return "html" in content_type.casefold()
     return _STARTS.match(body) is not None or len(_BREAK.findall(body)) > body.count("\n")
 
 
-def to_text(body: str) -> str | None:
-    """The text of an HTML body; None where the parser finds none and there is some (nested too deeply, say)."""
+def html_to_text(body: str) -> str | None:
+    """Returns the text of an HTML body; None if the parser loses it, for example where tags are nested too deeply."""
     try:
         text = get_text(body)
     except (ValueError, RecursionError, AssertionError):

@@ -1,8 +1,8 @@
-"""A ticket -> the text that is published as its document, and what of the message is not in it.
+"""Turns a ticket into the text that is published as its document, and lists what was cut from the message.
 
-    subject, blank line, body (HTML made text) without quoted replies and signature
+    subject, blank line, body (HTML converted to text) without quoted replies and signature
 
-Places in the text are the record's places: nothing changes it after this.
+Offsets in a triage record are offsets in this text, so nothing changes it afterwards.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from spanstream.consumer.triage.text.html import is_html, to_text
-from spanstream.consumer.triage.text.quotes import pieces
+from spanstream.consumer.triage.text.html import html_to_text, is_html
+from spanstream.consumer.triage.text.removable_parts import removable_parts
 from spanstream.models.text.tokenization import sha256_of
 from spanstream.schemas.errors import InvalidRecord, Reason
 from spanstream.schemas.limits import Limits
 from spanstream.schemas.triage import Cut, Ticket
 
 CONTENT_TYPE = "content_type"
-_KEPT_AS = {"quoted_replies": "quoted_reply", "signatures": "signature"}
+# The playbook's word for what stays, and the kind of the part.
+_KIND_OF_KEEP = {"quoted_replies": "quoted_reply", "signatures": "signature"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,31 +36,31 @@ class TicketText:
         return sha256_of(self.text)
 
 
-def text_of(ticket: Ticket, limits: Limits, keep: Collection[str] = ()) -> TicketText:
-    """The document's text of a ticket.
+def document_text(ticket: Ticket, limits: Limits, keep: Collection[str] = ()) -> TicketText:
+    """Builds the text of a ticket's document.
 
     Args:
-        ticket: what came.
-        limits: of a document.
-        keep: `quoted_replies`, `signatures`: these stay in.
+        ticket: the ticket as it was received.
+        limits: how long a document may be.
+        keep: the playbook's `keep`: `quoted_replies` or `signatures` are then not cut.
 
     Raises:
-        InvalidRecord: `too_large`: it would be no document.
+        InvalidRecord: `too_large`: the text is longer than a document may be.
     """
-    made = to_text(ticket.body) if is_html(ticket.body, ticket.attributes.get(CONTENT_TYPE)) else None
-    body = (ticket.body if made is None else made).replace("\r\n", "\n").replace("\r", "\n")
-    kept_kinds = {_KEPT_AS[name] for name in keep}
+    converted = html_to_text(ticket.body) if is_html(ticket.body, ticket.attributes.get(CONTENT_TYPE)) else None
+    body = (ticket.body if converted is None else converted).replace("\r\n", "\n").replace("\r", "\n")
+    kept_kinds = {_KIND_OF_KEEP[name] for name in keep}
     text = ticket.subject + "\n\n" if ticket.subject.strip() else ""
     cut: list[Cut] = []
-    place = 0
-    for piece in pieces(body, ticket.subject):
-        if piece.kind in kept_kinds:
+    copied_to = 0
+    for part in removable_parts(body, ticket.subject):
+        if part.kind in kept_kinds:
             continue
-        text += body[place : piece.start]
-        cut.append(Cut(kind=piece.kind, at=len(text), chars=piece.end - piece.start))
-        place = piece.end
-    text += body[place:]
+        text += body[copied_to : part.start]
+        cut.append(Cut(kind=part.kind, at=len(text), chars=part.end - part.start))
+        copied_to = part.end
+    text += body[copied_to:]
     if len(text) > limits.document_chars:
         detail = f"its text: {len(text)} characters, at most {limits.document_chars} are allowed"
         raise InvalidRecord(Reason.TOO_LARGE, detail)
-    return TicketText(text, made is not None, tuple(cut))
+    return TicketText(text, converted is not None, tuple(cut))

@@ -1,9 +1,9 @@
 {{/*
-Values that are right one by one and contradict each other. All that is wrong is said at once.
-The types and ranges of single values are in values.schema.json, their forms in _forms.tpl.
+Refuses values that are each valid but contradict each other. Everything that is wrong is reported at once.
+values.schema.json checks the types and ranges of single values, and _forms.tpl their formats.
 */}}
 {{- define "spanstream.check" -}}
-{{- /* First the forms: what comes after reads them. */ -}}
+{{- /* Formats come first, because the later checks parse these values. */ -}}
 {{- with include "spanstream.checkForms" . | fromJsonArray -}}
 {{- fail (printf "these values are wrong:\n- %s" (join "\n- " .)) -}}
 {{- end -}}
@@ -163,7 +163,7 @@ The types and ranges of single values are in values.schema.json, their forms in 
 {{- $wrong | toJson -}}
 {{- end -}}
 
-{{/* Settings that a value of the chart sets; said twice, one of them would win in silence. */}}
+{{/* Refuses settings that a value of the chart sets too: one of the two would win without a word. */}}
 {{- define "spanstream.checkSettings" -}}
 {{- $wrong := list -}}
 {{- $taken := dict

@@ -1,6 +1,6 @@
 {{/*
-The forms of single values. They are here and not in values.schema.json, because here a sentence can say what is wanted,
-and a password that stands in the wrong place is not repeated.
+Checks the formats of single values. They are checked here and not in values.schema.json, because here a sentence can say
+what is wanted, and a password in the wrong place is not repeated.
 */}}
 {{- define "spanstream.checkForms" -}}
 {{- $wrong := list -}}

@@ -2,11 +2,11 @@
 
 {{- define "spanstream.name" -}}
 {{- $own := contains .Chart.Name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name .Chart.Name) -}}
-{{- /* 63 is the limit of a label; the longest part's name and a CronJob's suffix have to fit behind it. */ -}}
+{{- /* A label holds at most 63 characters; the longest part's name and a CronJob's suffix must fit behind this name. */ -}}
 {{- .Values.fullnameOverride | default (.Values.nameOverride | empty | ternary $own (printf "%s-%s" .Release.Name .Values.nameOverride)) | trunc 40 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* The consumer has the release's name alone. */}}
+{{/* The consumer has just the release's name; the other parts add their own. */}}
 {{- define "spanstream.partName" -}}
 {{- $name := include "spanstream.name" .root -}}
 {{- eq .part "consumer" | ternary $name (printf "%s-%s" $name .part) -}}
@@ -49,7 +49,7 @@ app.kubernetes.io/component: {{ .part }}
 {{- .Values.serviceAccount.create | ternary (.Values.serviceAccount.name | default (include "spanstream.name" .)) (.Values.serviceAccount.name | default "default") -}}
 {{- end -}}
 
-{{/* keda, hpa or none. */}}
+{{/* How pods are scaled: keda, hpa or none. */}}
 {{- define "spanstream.scaling" -}}
 {{- $found := .Capabilities.APIVersions.Has "keda.sh/v1alpha1/ScaledObject" | ternary "keda" "hpa" -}}
 {{- eq .Values.scaling.mode "auto" | ternary $found .Values.scaling.mode -}}

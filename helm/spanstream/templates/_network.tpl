@@ -1,4 +1,4 @@
-{{/* Ports that the pods call, out of the addresses in the values. */}}
+{{/* The ports that pods connect to, from the addresses in the values. */}}
 
 {{- define "spanstream.egress" -}}
 - ports:

@@ -1,6 +1,6 @@
 {{/*
 The pod of a part. Arguments: root, part, args (of the program), image, resources, serves (whether it has the HTTP
-port), and, where they are not the CPU pool's: env, volumes and mounts (lists), nodeSelector, tolerations, affinity,
+port), and, if they differ from the CPU pool's: env, volumes and mounts (lists), nodeSelector, tolerations, affinity,
 runtimeClassName, restartPolicy, readsModel, workingDir.
 */}}
 {{- define "spanstream.pod" -}}
@@ -85,7 +85,7 @@ spec:
       {{- end }}
       envFrom:
         - configMapRef: {name: {{ include "spanstream.name" .root }}-settings}
-      {{- /* A list of its own, so that it can be left out where it is empty. */}}
+      {{- /* Collected first, so that it can be left out if it is empty. */}}
       {{- $env := concat (include "spanstream.secrets" .root | fromYamlArray) (.env | default list) $values.extraEnv }}
       {{- with $env }}
       env:

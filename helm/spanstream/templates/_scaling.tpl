@@ -1,11 +1,11 @@
-{{/* What KEDA and the HorizontalPodAutoscaler are told. */}}
+{{/* What is configured for KEDA and the HorizontalPodAutoscaler. */}}
 
-{{/* Not empty where KEDA asks the pods themselves. */}}
+{{/* Not empty if KEDA asks the pods themselves. */}}
 {{- define "spanstream.asksPods" -}}
 {{- if and (eq (include "spanstream.scaling" .) "keda") (eq .Values.scaling.keda.workSeconds.from "pods") -}}yes{{- end -}}
 {{- end -}}
 
-{{/* The parts that run for ever. */}}
+{{/* The parts that run until they are stopped; the replay job is not one of them. */}}
 {{- define "spanstream.streams" -}}
 {{- $parts := list "consumer" -}}
 {{- if .Values.gpu.enabled -}}{{- $parts = append $parts "gpu" -}}{{- end -}}
@@ -108,7 +108,7 @@ spec:
 {{- end }}
 {{- end -}}
 
-{{/* The name of the TriggerAuthentication; empty where none is needed. */}}
+{{/* The name of the TriggerAuthentication; empty if none is needed. */}}
 {{- define "spanstream.authentication" -}}
 {{- $made := or .Values.kafka.sasl.mechanism (and .Values.kafka.tls.enabled .Values.kafka.tls.secretName) -}}
 {{- .Values.scaling.keda.authenticationRef | default ($made | empty | ternary "" (printf "%s-kafka" (include "spanstream.name" .))) -}}

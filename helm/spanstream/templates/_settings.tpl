@@ -3,7 +3,7 @@
 {{- if kindIs "float64" . -}}{{ eq (floor .) . | ternary (int64 . | toString) (toString .) }}{{- else -}}{{ toString . }}{{- end -}}
 {{- end -}}
 
-{{/* What the values set, by its name in the program's environment: neither passwords nor what differs between pods. */}}
+{{/* The settings from the values, by their names in the environment, without passwords and without what differs by pod. */}}
 
 {{- define "spanstream.settings" -}}
 SPANSTREAM_KAFKA__BOOTSTRAP_SERVERS: {{ .Values.kafka.bootstrapServers | quote }}
@@ -40,7 +40,7 @@ SPANSTREAM_LOG__FORMAT: json
 {{- end }}
 {{- end -}}
 
-{{/* librdkafka's properties: the values' own, and those that SASL and TLS come to, without the passwords. */}}
+{{/* librdkafka's properties: those of kafka.client, and those for SASL and TLS, without the passwords. */}}
 {{- define "spanstream.kafkaClient" -}}
 {{- $client := deepCopy .Values.kafka.client -}}
 {{- $sasl := .Values.kafka.sasl.mechanism -}}
@@ -57,7 +57,7 @@ SPANSTREAM_LOG__FORMAT: json
 {{- $client | toJson -}}
 {{- end -}}
 
-{{/* Passwords, by reference. A property's own variable needs no quoting, as a JSON object around a password would. */}}
+{{/* Passwords, by reference. Each property has its own variable; inside a JSON object a password would need quoting. */}}
 {{- define "spanstream.secrets" -}}
 {{- with .Values.kafka.sasl }}
 {{- if .mechanism }}

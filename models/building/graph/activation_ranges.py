@@ -6,28 +6,26 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import onnxruntime as ort
 
+from spanstream.models.arrays import Float32Array
 from spanstream.models.building.graph.onnx_graph import Graph
 from spanstream.models.inference.packing import Batch
-
-FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelRange:
     """(channels,) the least and the greatest value that each channel of a tensor took."""
 
-    low: FloatArray
-    high: FloatArray
+    low: Float32Array
+    high: Float32Array
 
     @property
-    def magnitude(self) -> FloatArray:
+    def magnitude(self) -> Float32Array:
         """(channels,) the greatest absolute values."""
         return np.maximum(np.abs(self.low), np.abs(self.high))
 
-    def scaled(self, factors: FloatArray) -> ChannelRange:
+    def scaled(self, factors: Float32Array) -> ChannelRange:
         """Returns the ranges when channel i is multiplied by `factors[i]`, which is not negative."""
         return ChannelRange(self.low * factors, self.high * factors)
 

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
-Array = npt.NDArray[Any]
+from spanstream.models.arrays import AnyArray
 
 # The domain of onnxruntime's own operators.
 MICROSOFT = "com.microsoft"
@@ -24,7 +23,7 @@ class Product:
 
     node: Any
     tensor: str
-    weight: Array
+    weight: AnyArray
     output: str
 
 
@@ -45,16 +44,16 @@ class Graph:
         """A copy of the list of nodes, in no particular order: nodes may be added and removed meanwhile."""
         return list(self.model.graph.node)
 
-    def constant(self, name: str) -> Array | None:
+    def constant(self, name: str) -> AnyArray | None:
         """Returns a constant's value, None where the tensor is computed."""
         return numpy_helper.to_array(self._constants[name]) if name in self._constants else None
 
-    def value(self, name: str) -> Array:
+    def value(self, name: str) -> AnyArray:
         """Returns the value of a tensor that is known to be constant."""
-        constant: Array = numpy_helper.to_array(self._constants[name])
+        constant: AnyArray = numpy_helper.to_array(self._constants[name])
         return constant
 
-    def add_constant(self, name: str, value: Array) -> str:
+    def add_constant(self, name: str, value: AnyArray) -> str:
         """Adds a constant, or replaces the one of this name; returns the name."""
         self._constants[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
         return name

@@ -14,7 +14,8 @@ from typing import Any, Final
 import numpy as np
 from onnx import TensorProto, helper
 
-from spanstream.models.building.graph.onnx_graph import Array, Graph
+from spanstream.models.arrays import AnyArray
+from spanstream.models.building.graph.onnx_graph import Graph
 
 _MASKED: Final = -10_000.0
 _INT8_MOST: Final = 127
@@ -78,14 +79,14 @@ def _widen(graph: Graph, projection: str, heads: int, head_size: int) -> str:
     return projection
 
 
-def _widened(rows: Array, heads: int, head_size: int, fill: float = 0.0) -> Array:
+def _widened(rows: AnyArray, heads: int, head_size: int, fill: float = 0.0) -> AnyArray:
     """Turns (rows, heads x head_size) into (rows, heads x (head_size + 1)), with the new dimension filled."""
     wide = np.full((rows.shape[0], heads, head_size + 1), fill, dtype=np.float32)
     wide[:, :, :head_size] = rows.reshape(rows.shape[0], heads, head_size)
     return wide.reshape(rows.shape[0], -1)
 
 
-def _with_bias(graph: Graph, projection: str, bias: Array) -> str:
+def _with_bias(graph: Graph, projection: str, bias: AnyArray) -> str:
     return graph.add("Add", [projection, graph.add_constant(f"{projection}_bias", bias)], f"{projection}_with_bias")
 
 

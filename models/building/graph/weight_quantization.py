@@ -7,12 +7,11 @@ so that no activation can overflow them; it costs a fraction of a bit in most co
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from spanstream.models.arrays import AnyArray, Float32Array, Int8Array
 
 _INT8_MOST: Final = 127
 # 255 x 128 = 32,640 is the greatest multiple of 255 below 2 ** 15.
@@ -20,7 +19,7 @@ _PAIR_MOST: Final = 128
 _SCALE_STEP: Final = 1.004
 
 
-def quantize_weight(weight: Array) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
+def quantize_weight(weight: AnyArray) -> tuple[Int8Array, Float32Array]:
     """Returns (inputs, outputs) weights in int8 and (outputs,) scales, so that no pair can overflow 16 bits."""
     scales = np.maximum(np.abs(weight).max(axis=0) / _INT8_MOST, _greatest_pair(weight) / _PAIR_MOST)
     scales[scales == 0] = 1
@@ -33,10 +32,10 @@ def quantize_weight(weight: Array) -> tuple[npt.NDArray[np.int8], npt.NDArray[np
         scales = np.where(over, scales * _SCALE_STEP, scales)
 
 
-def _greatest_pair(weight: Array) -> Array:
+def _greatest_pair(weight: AnyArray) -> AnyArray:
     """Returns (outputs,) the greatest sum, in magnitude, of weights of one sign in a pair of neighbouring inputs."""
     even = np.vstack([weight, np.zeros_like(weight[: len(weight) % 2])])
     positive, negative = np.maximum(even, 0), np.maximum(-even, 0)
-    sums: Array = np.maximum(positive[0::2] + positive[1::2], negative[0::2] + negative[1::2])
-    greatest: Array = sums.max(axis=0)
+    sums: AnyArray = np.maximum(positive[0::2] + positive[1::2], negative[0::2] + negative[1::2])
+    greatest: AnyArray = sums.max(axis=0)
     return greatest

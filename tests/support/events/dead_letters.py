@@ -1,4 +1,4 @@
-"""Dead letters as the consumer writes them, made by hand: many, of mixed reasons, each with a name of its own."""
+"""Makes dead letters as the consumer writes them, each with a name of its own."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def dead_letter(
     headers: Headers = (),
     **fields: Any,
 ) -> Outgoing:
-    """A dead letter of a question; `minutes` after `EPOCH` it failed. An empty value becomes the question `name`."""
+    """Makes a dead letter of a question that failed `minutes` after `EPOCH`; an empty value becomes question `name`."""
     letter = DeadLetter(
         reason=reason,
         detail=fields.pop("detail", f"about {name}"),
@@ -49,5 +49,5 @@ def dead_letter(
 
 
 def name_of(headers: Headers) -> str:
-    """The name that `dead_letter` gave the record."""
+    """Returns the name that `dead_letter` gave the record."""
     return next((value or b"").decode() for name, value in headers if name == "own")

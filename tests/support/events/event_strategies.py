@@ -15,7 +15,7 @@ names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
 metadata = st.dictionaries(texts, texts, max_size=4)
 sha256s = st.text("0123456789abcdef", min_size=64, max_size=64)
 probabilities = st.floats(0, 1)
-times = st.datetimes(min_value=datetime(1, 1, 2), max_value=datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis wants naive bounds
+times = st.datetimes(min_value=datetime(1, 1, 2), max_value=datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001  hypothesis wants naive bounds
 
 documents = st.builds(
     Document,

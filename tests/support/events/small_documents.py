@@ -27,7 +27,7 @@ class SmallDocument:
 
 
 def small_documents(count: int, seed: int, *, prefix: str = "ticket") -> list[SmallDocument]:
-    draw = random.Random(seed)  # noqa: S311 - no secret
+    draw = random.Random(seed)  # noqa: S311  no secret
     return [_draw(draw, f"{prefix}-{number}") for number in range(count)]
 
 

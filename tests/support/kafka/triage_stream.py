@@ -26,7 +26,7 @@ _WHO = ["our warehouse", "all users", "the sales team", "two colleagues", "nobod
 
 def small_tickets(count: int, seed: int) -> list[Ticket]:
     """Tickets of one window each, some of them with the same text as an earlier one; the same on every run."""
-    draw = random.Random(seed)  # noqa: S311 - no secret
+    draw = random.Random(seed)  # noqa: S311  no secret
     tickets: list[Ticket] = []
     for number in range(count):
         earlier = draw.choice(tickets) if tickets and draw.random() < 0.1 else None
@@ -59,25 +59,25 @@ class TriageStream(Stream):
         return ticket_record(encode(ticket), self.topics.tickets, Limits())
 
     def triage_lag(self) -> dict[str, int]:
-        """Of the triage group's topics where there is any."""
+        """The lag of the triage group, for each partition that has any."""
         topics = (self.topics.tickets, self.topics.answers, self.topics.dead_letters)
         lag = TopicAdmin(self.config).lag(f"{self.name}.triage", topics)
         return {str(partition): records for partition, records in lag.items() if records}
 
     def documents(self) -> dict[str, str]:
-        """The texts by document id."""
-        found: dict[str, str] = {}
+        """The texts of the documents by id."""
+        texts: dict[str, str] = {}
         for record in self.read(self.topics.documents):
             if record.value is None:
-                found.pop((record.key or b"").decode(), None)
+                texts.pop((record.key or b"").decode(), None)
             else:
                 document = decode_document(record.value, Limits())
-                found[document.document_id] = document.text
-        return found
+                texts[document.document_id] = document.text
+        return texts
 
     @contextmanager
     def watch_triage(self) -> Iterator[TriageRecords]:
-        """What comes out, read as it comes."""
+        """Reads the triage records as they come."""
         reader = KafkaPartitionReader(self.config)
         try:
             partitions = reader.partitions(self.topics.triage)
@@ -124,12 +124,12 @@ class TriageRecords:
     def await_revision(self, ticket_id: str, revision: int, seconds: float = PATIENCE) -> Triage:
         """Until a ticket has this revision."""
         until(
-            lambda: self.poll() >= 0 and any(one.revision == revision for one in self.by_ticket[ticket_id]),
+            lambda: self.poll() >= 0 and any(record.revision == revision for record in self.by_ticket[ticket_id]),
             f"revision {revision} of {ticket_id}",
             seconds,
             every=0,
         )
-        return next(one for one in self.by_ticket[ticket_id] if one.revision == revision)
+        return next(record for record in self.by_ticket[ticket_id] if record.revision == revision)
 
     def await_complete(self, ticket_id: str, seconds: float = PATIENCE) -> None:
         """Until a ticket's latest record is complete."""

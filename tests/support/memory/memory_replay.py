@@ -1,4 +1,4 @@
-"""A replay over a broker in memory: dead letters, runs that a test interrupts, and what came of them."""
+"""Replays over a broker in memory: makes dead letters, runs that a test can interrupt, and reads the results."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from spanstream.consumer.broker.memory.broker import MemoryBroker
 from spanstream.consumer.broker.memory.progress_publisher import MemoryProgressPublisher
 from spanstream.consumer.broker.protocols import Outgoing, Partition, ProgressPublisher, Record
 from spanstream.consumer.errors import Retryable, Stop
-from spanstream.consumer.replay.letters.ledger import Entries, ledger_of, parking_of
+from spanstream.consumer.replay.ledger import LedgerEntries, ledger_of, parking_of
 from spanstream.consumer.replay.letters.selection import Selection
-from spanstream.consumer.replay.letters.view import SnapshotOpener, TopicSnapshot
-from spanstream.consumer.replay.sending.destinations import Describe, Destinations
-from spanstream.consumer.replay.sending.manifest import BatchState
-from spanstream.consumer.replay.sending.pace import Pace
-from spanstream.consumer.replay.sending.plan import Planner, Step
+from spanstream.consumer.replay.manifests.manifest import BatchState
+from spanstream.consumer.replay.planning.destinations import DescribeTopic, Destinations
+from spanstream.consumer.replay.planning.planner import Planner, Step
+from spanstream.consumer.replay.planning.survey import Survey, take_survey
+from spanstream.consumer.replay.sending.rate_limiter import RateLimiter
 from spanstream.consumer.replay.sending.sender import ReplayCounts, ReplayRun
-from spanstream.consumer.replay.sending.survey import Survey, survey
+from spanstream.consumer.replay.snapshot import SnapshotOpener, TopicSnapshot
 from tests.support.events.dead_letters import dead_letter, name_of
 from tests.support.memory.fake_time import FakeClock
-from tests.support.memory.memory_stream import Hasty
+from tests.support.memory.stream_under_test import FakeTimePoller
 
 DEAD, ORIGIN, GROUP = "dead", "questions", "consumers.replay"
 _CONFIGS: dict[str, dict[str, str]] = {
@@ -32,11 +32,11 @@ _CONFIGS: dict[str, dict[str, str]] = {
 
 
 class Killed(BaseException):
-    """As SIGKILL: nothing of this process runs after it."""
+    """Stands for SIGKILL: nothing of this process runs after it."""
 
 
-class Faulty(MemoryProgressPublisher):
-    """Goes wrong as it is told, one word a publish: `ok`, `lost` (committed, reply lost), `failed`, `killed` (before
+class FaultyPublisher(MemoryProgressPublisher):
+    """Fails as the words say, one word a publish: `ok`, `lost` (committed, reply lost), `failed`, `killed` (before
     the commit), `killed-after` it."""
 
     def __init__(self, inner: Any, words: list[str]) -> None:
@@ -56,8 +56,8 @@ class Faulty(MemoryProgressPublisher):
             raise Retryable("the reply was lost")
 
 
-def describe_in(broker: MemoryBroker) -> Describe:
-    """What Kafka would say of a topic of this broker."""
+def describe_in(broker: MemoryBroker) -> DescribeTopic:
+    """Describes the topics of this broker as Kafka would."""
 
     def describe(name: str) -> TopicSpec | None:
         try:
@@ -71,16 +71,16 @@ def describe_in(broker: MemoryBroker) -> Describe:
 
 
 @dataclass
-class Books:
-    """What a manifest would say."""
+class MemoryRunLog:
+    """Records what a manifest would say."""
 
     batches: list[tuple[list[Step], BatchState | None]] = field(default_factory=list)
     refused: list[Step] = field(default_factory=list)
 
-    def intend(self, steps: Sequence[Step]) -> None:
+    def begin_batch(self, steps: Sequence[Step]) -> None:
         self.batches.append((list(steps), None))
 
-    def settle(self, state: BatchState) -> None:
+    def end_batch(self, state: BatchState) -> None:
         assert self.batches[-1][1] is None
         self.batches[-1] = (self.batches[-1][0], state)
 
@@ -89,14 +89,14 @@ class Books:
 
     @property
     def committed(self) -> list[str]:
-        """Names of the records of committed batches."""
+        """The names of the records of committed batches."""
         steps = [step for steps, state in self.batches if state is BatchState.COMMITTED for step in steps]
         return [name_of(step.letter.record.headers) for step in steps]
 
 
 @dataclass
 class MemoryReplay:
-    """Topics with `partitions` each, and dead letters in them."""
+    """A memory broker with topics of `partitions` each, and dead letters in them."""
 
     partitions: int = 3
     clock: FakeClock = field(default_factory=FakeClock)
@@ -115,7 +115,7 @@ class MemoryReplay:
             self.broker.append(records, transactional=True)
 
     def fill(self, count: int, **fields: Any) -> list[str]:
-        """So many dead letters, over all partitions; their names."""
+        """Adds dead letters over all partitions, and returns their names."""
         names = [f"q{number}" for number in range(count)]
         for number, name in enumerate(names):
             at = number % self.partitions
@@ -126,7 +126,7 @@ class MemoryReplay:
         return self.broker.progress_publisher(GROUP, "replay")
 
     def opener(self) -> SnapshotOpener:
-        reader: Any = Hasty(self.broker.reader(), self.clock)
+        reader: Any = FakeTimePoller(self.broker.reader(), self.clock)
         return SnapshotOpener(reader, DEAD, self.topic_id, ledger_of(DEAD), self.publisher().committed, self.clock, 5.0)
 
     def planner(self, **fields: Any) -> Planner:
@@ -141,8 +141,10 @@ class MemoryReplay:
         return Planner(**(defaults | fields))
 
     def survey(self, selection: Selection | None = None, limit: int | None = None, **planned: Any) -> Survey:
-        view = self.opener().open()
-        return survey(view, selection or Selection(), self.planner(**planned), limit=limit, each=lambda _: None)
+        snapshot = self.opener().open()
+        return take_survey(
+            snapshot, selection or Selection(), self.planner(**planned), limit=limit, on_step=lambda _: None
+        )
 
     def replay(
         self,
@@ -152,37 +154,37 @@ class MemoryReplay:
         limit: int | None = None,
         rate: float | None = None,
         interrupted: Callable[[ReplayCounts], bool] = lambda _: False,
-        publish: Callable[[], ProgressPublisher] | None = None,
-        view: TopicSnapshot | None = None,
+        open_publisher: Callable[[], ProgressPublisher] | None = None,
+        snapshot: TopicSnapshot | None = None,
         **planned: Any,
-    ) -> tuple[ReplayRun, Books]:
-        """A run that is ready to go."""
-        planner, books, opener = self.planner(**planned), Books(), self.opener()
-        view = view or opener.open()
+    ) -> tuple[ReplayRun, MemoryRunLog]:
+        """Makes a run that is ready to start."""
+        planner, run_log, opener = self.planner(**planned), MemoryRunLog(), self.opener()
+        snapshot = snapshot or opener.open()
         made: list[ReplayRun] = []
         replay = ReplayRun(
             opener=opener,
-            publish=publish or self.publisher,
-            ends=view.ends,
+            open_publisher=open_publisher or self.publisher,
+            ends=snapshot.ends,
             selection=selection or Selection(),
             planner=planner,
-            entries=Entries(ledger_of(DEAD), self.topic_id, planner.run),
-            books=books,
-            pace=Pace(rate, self.clock),
+            entries=LedgerEntries(ledger_of(DEAD), self.topic_id, planner.run),
+            run_log=run_log,
+            rate_limiter=RateLimiter(rate, self.clock),
             clock=self.clock,
-            watch=lambda _: None,
-            interrupted=lambda: interrupted(made[0].tally),
+            on_progress=lambda _: None,
+            interrupted=lambda: interrupted(made[0].counts),
             batch=batch,
             limit=limit,
             patience_seconds=10.0,
         )
         made.append(replay)
-        return replay, books
+        return replay, run_log
 
-    def run(self, selection: Selection | None = None, **options: Any) -> tuple[ReplayCounts, Books]:
-        """A run to its end."""
-        replay, books = self.replay(selection, **options)
-        return replay.run(), books
+    def run(self, selection: Selection | None = None, **options: Any) -> tuple[ReplayCounts, MemoryRunLog]:
+        """Runs to the end."""
+        replay, run_log = self.replay(selection, **options)
+        return replay.run(), run_log
 
     def at(self, topic: str) -> list[Record]:
         return self.broker.records(topic)
@@ -191,7 +193,7 @@ class MemoryReplay:
         return sorted((name_of(record.headers) for record in self.at(topic)), key=lambda name: (len(name), name))
 
     def lag(self) -> int:
-        """What a monitor of the group sees."""
+        """Returns the group's lag as a monitor sees it."""
         committed = self.broker.committed(GROUP)
         with self.broker.changed:
             logs = self.broker.topic(DEAD).logs

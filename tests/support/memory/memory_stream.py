@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from spanstream.consumer.answering.service import Service
 from spanstream.consumer.answering.wiring import Application, BrokerClients, build
-from spanstream.consumer.broker.memory.broker import MemoryBroker
 from spanstream.consumer.broker.memory.clients import MemoryConsumer, MemoryPublisher
 from spanstream.consumer.broker.protocols import Headers, Outgoing, Record
 from spanstream.consumer.health import Health
@@ -24,7 +23,8 @@ from spanstream.models.reader import Reader
 from spanstream.schemas.codec import decode_answer
 from spanstream.schemas.dead_letters import DeadLetter, from_headers
 from spanstream.schemas.events import Answer
-from tests.support.memory.fake_time import FakeClock, HandPool
+from tests.support.memory.fake_time import HandPool
+from tests.support.memory.stream_under_test import FakeTimePoller, StreamUnderTest
 from tests.support.model.fake_reader import fake_reader
 
 TOPICS = TopicSettings()
@@ -32,23 +32,6 @@ GROUP = "spanstream"
 # A header of the tests' own: which record an answer or a dead letter is about.
 NAME = "test-name"
 PATIENT_CIRCUIT = CircuitSettings(max_share=1.0)
-
-
-class Hasty:
-    """A group member or reader that never waits in earnest: where nothing came, the time is the clock's to pass."""
-
-    def __init__(self, inner: Any, clock: FakeClock) -> None:
-        self._inner = inner
-        self._clock = clock
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-    def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:
-        records: list[Record] = self._inner.poll(max_records, 0.0)
-        if not records:
-            self._clock.sleep(timeout_seconds)
-        return records
 
 
 @dataclass
@@ -81,28 +64,18 @@ class Member:
 
 
 @dataclass
-class MemoryStream:
-    """Topics, a clock and the members that were started."""
+class MemoryStream(StreamUnderTest[Member]):
+    """The consumer's group: its topics, a clock and the members that were started."""
 
-    partitions: int = 2
-    group_protocol: Any = "classic"
-    transactions: bool = True
-    clock: FakeClock = field(default_factory=FakeClock)
-    broker: MemoryBroker = field(init=False)
-    members: list[Member] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.broker = MemoryBroker(clock=lambda: self.clock.now_ms() / 1000)
-        for topic in (*TOPICS.asked, TOPICS.answers, TOPICS.dead_letters):
-            self.broker.create_topic(topic, self.partitions)
+    all_topics = (*TOPICS.asked, TOPICS.answers, TOPICS.dead_letters)
 
     def start(self, *, at_once: bool = True, reader: Reader | None = None, **settings: Any) -> Member:
         """A new member; `at_once`: its inference takes no time."""
         consumer = self.broker.consumer(GROUP, group_protocol=self.group_protocol)
         publisher = self.broker.publisher(consumer, transactions=self.transactions)
         ends: Any = BrokerClients(
-            Hasty(consumer, self.clock),
-            Hasty(self.broker.reader(), self.clock),
+            FakeTimePoller(consumer, self.clock),
+            FakeTimePoller(self.broker.reader(), self.clock),
             publisher,
         )
         pool = HandPool(self.clock, at_once=at_once)
@@ -120,17 +93,10 @@ class MemoryStream:
         return member
 
     def close(self, member: Member) -> None:
-        """As at SIGTERM."""
-        self.members.remove(member)
-        member.service.drain()
-        member.service.close()
+        super().close(member)
         member.application.close()
 
     # What goes in.
-
-    def send(self, *records: Outgoing) -> None:
-        with self.broker.changed:
-            self.broker.append(records, transactional=True)
 
     def document(self, document_id: str, text: str | None, **fields: Any) -> None:
         value = None if text is None else json.dumps({"document_id": document_id, "text": text}).encode()
@@ -167,15 +133,9 @@ class MemoryStream:
         with self.broker.changed:
             return {log.partition.number: log.end for log in self.broker.topic(topic).logs}
 
-    def until(self, done: Callable[[], bool], *, turns: int = 3000) -> None:
-        """Let all members take turns until it is so; time passes with every idle poll."""
-        for _ in range(turns):
-            if done():
-                return
-            for member in list(self.members):
-                member.pool.work(2)
-                member.turn()
-        assert done(), "it did not happen"
+    def turn(self, member: Member) -> None:
+        member.pool.work(2)
+        super().turn(member)
 
     def settle(self, names: Iterable[str]) -> None:
         """Until all of these came out."""

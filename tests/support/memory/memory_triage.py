@@ -1,4 +1,4 @@
-"""The whole triage stream over a broker in memory; who answers its questions is the test.
+"""The whole triage stream over a broker in memory; a test itself answers its questions.
 
 Real: everything of the triage stream. Not real: the broker (a fake with a contract suite of its own), the consumers,
 whose answers a test writes, and time.
@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 from spanstream.consumer.answering.outcomes import dead_letter_of
 from spanstream.consumer.answering.wiring import BrokerClients
-from spanstream.consumer.broker.memory.broker import MemoryBroker
 from spanstream.consumer.broker.memory.clients import MemoryConsumer
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
 from spanstream.consumer.settings import CircuitSettings, KafkaSettings, Settings, TopicSettings, TriageSettings
@@ -29,8 +27,7 @@ from spanstream.schemas.events import Answer, ModelInfo, Question, Span, Windows
 from spanstream.schemas.limits import Limits
 from spanstream.schemas.playbook import Playbook
 from spanstream.schemas.triage import Triage
-from tests.support.memory.fake_time import FakeClock
-from tests.support.memory.memory_stream import Hasty
+from tests.support.memory.stream_under_test import FakeTimePoller, StreamUnderTest
 
 TOPICS = TopicSettings()
 GROUP = TriageSettings().group_id
@@ -54,6 +51,9 @@ routes:
 priorities:
   - {{priority: normal, because: nothing says otherwise}}
 """
+# How many questions it asks.
+QUESTIONS = 3
+TEXT = "FXP-4107 stops the export."
 MODEL = ModelInfo(name="m", version="1", precision="int8", calibration="c")
 
 
@@ -82,53 +82,32 @@ class TriageMember:
 
 
 @dataclass
-class MemoryTriage:
-    """Topics, a clock and the members that were started."""
+class MemoryTriage(StreamUnderTest[TriageMember]):
+    """The triage group: all topics, a clock and the members that were started."""
 
-    partitions: int = 2
-    group_protocol: Any = "classic"
-    transactions: bool = True
-    clock: FakeClock = field(default_factory=FakeClock)
-    broker: MemoryBroker = field(init=False)
-    members: list[TriageMember] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.broker = MemoryBroker(clock=lambda: self.clock.now_ms() / 1000)
-        for topic in TOPICS.model_dump().values():
-            self.broker.create_topic(topic, self.partitions)
+    all_topics = tuple(TOPICS.model_dump().values())
 
     def start(self, playbook: Playbook | None = None, **triage: Any) -> TriageMember:
         consumer = self.broker.consumer(GROUP, group_protocol=self.group_protocol)
         publisher = self.broker.publisher(consumer, transactions=self.transactions)
-        ends: Any = BrokerClients(Hasty(consumer, self.clock), Hasty(self.broker.reader(), self.clock), publisher)
+        clients: Any = BrokerClients(
+            FakeTimePoller(consumer, self.clock), FakeTimePoller(self.broker.reader(), self.clock), publisher
+        )
         settings = Settings(
             kafka=KafkaSettings(transactions=self.transactions),
             circuit=CircuitSettings(max_share=1.0),
             triage=TriageSettings(**({"keep_seconds": KEEP} | triage)),
             drain_seconds=1.0,
         )
-        application = build_triage(settings, playbook or small_playbook(), ends=lambda _: ends, clock=self.clock)
+        application = build_triage(
+            settings, playbook or small_playbook(), open_clients=lambda _: clients, clock=self.clock
+        )
         member = TriageMember(application, consumer)
         self.members.append(member)
         application.service.start()
         return member
 
-    def close(self, member: TriageMember) -> None:
-        """As at SIGTERM."""
-        self.members.remove(member)
-        member.service.drain()
-        member.service.close()
-
-    def die(self, member: TriageMember) -> None:
-        """As at SIGKILL, and the group has noticed."""
-        self.members.remove(member)
-        self.broker.expel(member.consumer)
-
     # What goes in.
-
-    def send(self, *records: Outgoing) -> None:
-        with self.broker.changed:
-            self.broker.append(records, transactional=True)
 
     def ticket(self, ticket_id: str, body: str, **fields: Any) -> None:
         event = {"ticket_id": ticket_id, "subject": "", "body": body, **fields}
@@ -137,9 +116,9 @@ class MemoryTriage:
     def answer(self, record: Record, text: str | None = None, confidence: float = 0.9) -> None:
         """As a consumer would: keyed as its question. Without a text, the first word of the document."""
         question, words = self.question(record), self.text_of(record).split()
-        said = text or (words[0] if words else "")
-        place = self.text_of(record).find(said)
-        span = Span(text=said, char_start=place, char_end=place + len(said)) if said else None
+        quoted = text or (words[0] if words else "")
+        start = self.text_of(record).find(quoted)
+        span = Span(text=quoted, char_start=start, char_end=start + len(quoted)) if quoted else None
         answer = Answer(
             question_id=question.question_id,
             document_id=question.document_id,
@@ -167,38 +146,36 @@ class MemoryTriage:
         for record in self.questions():
             self.answer(record)
 
+    def ask_about(self, ticket_id: str = "t-1", body: str = TEXT, **fields: Any) -> TriageMember:
+        """Sends a ticket and waits until a member, the first one, has asked about it."""
+        member = self.members[0] if self.members else self.start()
+        before = len(self.questions(ticket_id))
+        self.ticket(ticket_id, body, **fields)
+        self.until(lambda: len(self.questions(ticket_id)) == before + QUESTIONS)
+        return member
+
     # What came out.
 
     def questions(self, ticket_id: str | None = None) -> list[Record]:
         records = self.broker.records(TOPICS.questions)
-        return [one for one in records if ticket_id in (None, self.question(one).metadata["triage.ticket_id"])]
+        return [record for record in records if ticket_id in (None, self.question(record).metadata["triage.ticket_id"])]
 
     def question(self, record: Record) -> Question:
         return decode_question(record.value or b"", Limits())
 
     def text_of(self, question: Record) -> str:
         """The latest text of a question's document, in the partition where its consumer looks for it."""
-        at = Partition(TOPICS.documents, question.partition.number)
-        found = [
-            one for one in self.broker.records(TOPICS.documents) if one.partition == at and one.key == question.key
-        ]
-        return decode_document(found[-1].value, Limits()).text if found and found[-1].value else ""
+        place = (Partition(TOPICS.documents, question.partition.number), question.key)
+        records = self.broker.records(TOPICS.documents)
+        values = [record.value for record in records if (record.partition, record.key) == place]
+        return decode_document(values[-1], Limits()).text if values and values[-1] else ""
 
     def triages(self) -> dict[str, list[Triage]]:
-        found: dict[str, list[Triage]] = defaultdict(list)
+        by_ticket: dict[str, list[Triage]] = defaultdict(list)
         for record in self.broker.records(TOPICS.triage):
             triage = decode_triage(record.value or b"")
-            found[triage.ticket_id].append(triage)
-        return found
+            by_ticket[triage.ticket_id].append(triage)
+        return by_ticket
 
     def latest(self, ticket_id: str) -> Triage:
-        return max(self.triages()[ticket_id], key=lambda one: one.revision)
-
-    def until(self, done: Callable[[], bool], *, turns: int = 3000) -> None:
-        """Let all members take turns until it is so; time passes with every idle poll."""
-        for _ in range(turns):
-            if done():
-                return
-            for member in list(self.members):
-                member.turn()
-        assert done(), "it did not happen"
+        return max(self.triages()[ticket_id], key=lambda record: record.revision)

@@ -8,7 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from spanstream.models.text.tokenization import IntArray, TokenizedDocument, checksum_of
+from spanstream.models.arrays import Int32Array
+from spanstream.models.text.tokenization import TokenizedDocument, checksum_of
 
 SHIFTS = (-5, -4, -3, -2, -1, 1, 2, 3, 4, 5)
 Shifted = Literal["starts", "ends", "both"]
@@ -23,11 +24,11 @@ def resealed(document: TokenizedDocument) -> TokenizedDocument:
 def shifted(document: TokenizedDocument, by: int, which: Shifted, *, in_tokens: bool) -> TokenizedDocument:
     """Offsets that are so many characters, or tokens, beside their place; the checksum is left alone."""
 
-    def moved(array: IntArray) -> IntArray:
+    def moved(array: Int32Array) -> Int32Array:
         if not in_tokens:
             return array + np.int32(by)
         places = np.clip(np.arange(len(array)) + by, 0, max(len(array) - 1, 0))
-        found: IntArray = array[places]
+        found: Int32Array = array[places]
         return found
 
     starts = moved(document.starts) if which in {"starts", "both"} else document.starts

@@ -28,9 +28,9 @@ def fast_windows(fast: Any, question: str, context: str, *, max_length: int, str
     fast.enable_truncation(max_length, stride=stride, strategy="only_second")
     encoding = fast.encode(question, context)
     rows = []
-    for one in (encoding, *encoding.overflowing):
-        offsets = [pair for pair, side in zip(one.offsets, one.sequence_ids, strict=True) if side == _CONTEXT]
-        rows.append(WindowRow(one.ids, one.type_ids, one.attention_mask, offsets))
+    for part in (encoding, *encoding.overflowing):
+        offsets = [pair for pair, side in zip(part.offsets, part.sequence_ids, strict=True) if side == _CONTEXT]
+        rows.append(WindowRow(part.ids, part.type_ids, part.attention_mask, offsets))
     return rows
 
 

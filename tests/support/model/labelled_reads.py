@@ -6,7 +6,7 @@ import numpy as np
 
 from spanstream.models.metrics.reading import ReadQuestion
 from spanstream.models.metrics.squad_files import Example
-from spanstream.models.spans.aggregate import Reading
+from spanstream.models.spans.aggregate import RawAnswer
 from spanstream.models.spans.search import TokenSpan, WindowSpan
 from tests.support.model.hand_made_windows import hand_made_document, hand_made_window
 
@@ -20,7 +20,7 @@ def labelled_read(
     best = WindowSpan(_WINDOW, 0.0, TokenSpan(1, 2, score), score - 1.0, log_probability)
     gold = ("seven",) if answer else ()
     example = Example(f"q{number}", article or "article", text or f"text {number}", "which?", gold)
-    return ReadQuestion(example, Reading(best, 0.0, score - 1.0, 1), "seven" if right else "eight")
+    return ReadQuestion(example, RawAnswer(best, 0.0, score - 1.0, 1), "seven" if right else "eight")
 
 
 def labelled_reads(count: int, *, articles: int = 8, seed: int = 3, signal: float = 1.0) -> list[ReadQuestion]:

@@ -24,7 +24,7 @@ _SMALL: Final = {
 
 
 @dataclass(frozen=True)
-class Tiny:
+class TinyCheckpoint:
     """One architecture: its tokenizer, and what its configuration says beside the common sizes."""
 
     model_type: str
@@ -37,17 +37,17 @@ _ROBERTA: Final = {"max_position_embeddings": 130, "pad_token_id": 1, "bos_token
 _CLS_SEP: Final = {"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3}
 
 TINY: Final = (
-    Tiny("bert", "wordpiece-uncased", 128),
-    Tiny(
+    TinyCheckpoint("bert", "wordpiece-uncased", 128),
+    TinyCheckpoint(
         "distilbert",
         "wordpiece-uncased",
         128,
         {"dim": 32, "hidden_dim": 64, "n_layers": 2, "n_heads": 4, "sinusoidal_pos_embds": False},
     ),
-    Tiny("albert", "unigram-nfkd", 128, _CLS_SEP | {"embedding_size": 16}),
-    Tiny("roberta", "byte-level", 128, _ROBERTA | {"type_vocab_size": 1}),
-    Tiny("electra", "wordpiece-cased", 128, {"embedding_size": 16}),
-    Tiny(
+    TinyCheckpoint("albert", "unigram-nfkd", 128, _CLS_SEP | {"embedding_size": 16}),
+    TinyCheckpoint("roberta", "byte-level", 128, _ROBERTA | {"type_vocab_size": 1}),
+    TinyCheckpoint("electra", "wordpiece-cased", 128, {"embedding_size": 16}),
+    TinyCheckpoint(
         "deberta-v2",
         "unigram-nfkc",
         128,
@@ -62,8 +62,8 @@ TINY: Final = (
             "max_relative_positions": -1,
         },
     ),
-    Tiny("longformer", "byte-level", 128, _ROBERTA | {"attention_window": [16, 16], "sep_token_id": 2}),
-    Tiny(
+    TinyCheckpoint("longformer", "byte-level", 128, _ROBERTA | {"attention_window": [16, 16], "sep_token_id": 2}),
+    TinyCheckpoint(
         "big_bird",
         "unigram-nfkc",
         128,
@@ -73,9 +73,9 @@ TINY: Final = (
 MODEL_TYPES: Final = tuple(tiny.model_type for tiny in TINY)
 
 
-def tiny(model_type: str) -> Tiny:
+def tiny(model_type: str) -> TinyCheckpoint:
     """The description of this architecture."""
-    return next(each for each in TINY if each.model_type == model_type)
+    return next(checkpoint for checkpoint in TINY if checkpoint.model_type == model_type)
 
 
 def write_tiny_checkpoint(model_type: str, folder: Path, *, seed: int = 7) -> Path:

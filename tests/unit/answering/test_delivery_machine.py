@@ -8,21 +8,24 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
-from spanstream.consumer.errors import Fenced, Retryable
+from spanstream.consumer.errors import Retryable
 from spanstream.consumer.settings import ChunkSettings, DocumentSettings
 from spanstream.models.text.tokenization import sha256_of
-from tests.support.memory.memory_stream import NAME, TOPICS, Member, MemoryStream, name_of, quick_retries
+from tests.support.memory.group_machine import GroupMachine, members
+from tests.support.memory.memory_stream import GROUP, NAME, TOPICS, Member, MemoryStream, name_of, quick_retries
 
 DOCUMENTS = [f"d{number}" for number in range(5)]
 ASKED = ["where from ?", "at what time ?", "poison ?"]
 IN = (TOPICS.questions, TOPICS.retries)
-members = st.integers(0, 2)
 
 
-class Delivery(RuleBasedStateMachine):
+class Delivery(GroupMachine[Member]):
+    stream: MemoryStream
+    group = GROUP
+
     def __init__(self) -> None:
         super().__init__()
         self.sent = 0
@@ -31,7 +34,6 @@ class Delivery(RuleBasedStateMachine):
         # Of each question about a document: which document, and how many versions there were when it was asked.
         self.asked: dict[str, tuple[str, int]] = {}
         self.bad_documents: set[str] = set()
-        self.committed: dict[Partition, int] = {}
 
     @initialize(group_protocol=st.sampled_from(["classic", "consumer"]))
     def begin(self, group_protocol: str) -> None:
@@ -41,9 +43,6 @@ class Delivery(RuleBasedStateMachine):
     def name(self) -> str:
         self.sent += 1
         return f"n{self.sent}"
-
-    def member(self, number: int) -> Member:
-        return self.stream.members[number % len(self.stream.members)]
 
     # What producers do.
 
@@ -91,10 +90,6 @@ class Delivery(RuleBasedStateMachine):
 
     # What members do.
 
-    @rule(number=members, times=st.integers(1, 4))
-    def turn(self, number: int, times: int) -> None:
-        self.member(number).turn(times)
-
     @rule(number=members)
     def infer(self, number: int) -> None:
         self.member(number).pool.work()
@@ -110,32 +105,7 @@ class Delivery(RuleBasedStateMachine):
             drain_seconds=1.0,
         )
 
-    @precondition(lambda self: len(self.stream.members) > 1)
-    @rule(number=members)
-    def leave(self, number: int) -> None:
-        self.stream.close(self.member(number))
-
-    @precondition(lambda self: len(self.stream.members) > 1)
-    @rule(number=members)
-    def die(self, number: int) -> None:
-        member = self.member(number)
-        self.stream.members.remove(member)
-        self.stream.broker.expel(member.consumer)
-
-    @rule(number=members)
-    def fall_silent(self, number: int) -> None:
-        self.stream.broker.expel(self.member(number).consumer)
-
     # What the broker and the clock do.
-
-    @rule(error=st.sampled_from([Retryable, Retryable, Fenced]), times=st.integers(1, 8))
-    def refuse_to_publish(self, error: type[Retryable | Fenced], times: int) -> None:
-        for _ in range(times):
-            self.stream.broker.fail_next("publish", error("as the test wants it"))
-
-    @rule()
-    def lose_a_reply(self) -> None:
-        self.stream.broker.lose_next_reply()
 
     @rule(operation=st.sampled_from(["committed", "end_offsets", "read_at"]))
     def refuse_a_question(self, operation: Any) -> None:
@@ -170,17 +140,10 @@ class Delivery(RuleBasedStateMachine):
         wrong = {n: (stands[n], outcomes[n]) for n in self.bad_documents if stands[n] + outcomes[n] != 1}
         assert not wrong, f"(to be read, dead-lettered): {wrong}"
 
-    @invariant()
-    def nothing_committed_is_taken_back(self) -> None:
-        committed = self.stream.broker.committed("spanstream")
-        assert all(committed[at] >= offset for at, offset in self.committed.items())
-        self.committed = committed
-
     def teardown(self) -> None:
         if not hasattr(self, "stream"):
             return
-        for errors in self.stream.broker.faults.errors.values():
-            errors.clear()
+        self.end_refusals()
         names = {f"n{number}" for number in range(1, self.sent + 1)}
         self.stream.settle(names)
         assert set(self.stream.outcomes()) == names

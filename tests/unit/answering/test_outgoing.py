@@ -11,20 +11,20 @@ from hypothesis import strategies as st
 
 from spanstream.consumer.answering.outcomes import Outcomes
 from spanstream.consumer.settings import RetrySettings
-from spanstream.models.reader import Answer as Reading
-from spanstream.models.reader import Quote
+from spanstream.models.reader import Answer, Quote
+from spanstream.schemas import events
 from spanstream.schemas.cloudevents import answer_id
 from spanstream.schemas.codec import decode_answer, decode_question
 from spanstream.schemas.dead_letters import Reason, Retry, Stage, from_headers
 from spanstream.schemas.errors import DETAIL_CHARS
-from spanstream.schemas.events import Answer, Question
+from spanstream.schemas.events import Question
 from spanstream.schemas.limits import Limits
 from tests.support.events.asked import TOPICS, asked, retried
 from tests.support.memory.fake_time import FakeClock
 from tests.support.model.fake_reader import MANIFEST, fake_reader
 
 SHA = "a" * 64
-SURE = Reading("where from ?", Quote("platform", 4, 12), 0.8, 0.5, -3.0, 2, 5, "int8")
+SURE = Answer("where from ?", Quote("platform", 4, 12), 0.8, 0.5, -3.0, 2, 5, "int8")
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def question(**fields: Any) -> Question:
     return decode_question(asked(**fields).value or b"", Limits())
 
 
-def answered(outcomes: Outcomes, reading: Reading = SURE, **fields: Any) -> Answer:
+def answered(outcomes: Outcomes, reading: Answer = SURE, **fields: Any) -> events.Answer:
     settled = outcomes.answer(asked(**fields), question(**fields), SHA, reading)
     assert settled.outgoing.topic == TOPICS.answers
     assert settled.reason is None

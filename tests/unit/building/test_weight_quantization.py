@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from spanstream.models.arrays import Float32Array, Int8Array
 from spanstream.models.building.graph.weight_quantization import quantize_weight
 
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 5))
 WEIGHTS = npst.arrays(np.float32, SHAPES, elements=st.floats(-50, 50, width=32, allow_subnormal=False))
 
 
-def greatest_sums(int8: npt.NDArray[np.int8]) -> tuple[int, int]:
+def greatest_sums(int8: Int8Array) -> tuple[int, int]:
     """What vpmaddubsw can come to at most and at least: pairs of neighbouring inputs times activations of 0 to 255."""
     rows = np.vstack([int8, np.zeros((len(int8) % 2, int8.shape[1]), dtype=np.int8)]).astype(np.int64)
     pairs = rows.reshape(-1, 2, rows.shape[1])
@@ -23,7 +23,7 @@ def greatest_sums(int8: npt.NDArray[np.int8]) -> tuple[int, int]:
 
 
 @given(WEIGHTS)
-def test_no_pair_of_weights_can_overflow_sixteen_bits(weight: npt.NDArray[np.float32]) -> None:
+def test_no_pair_of_weights_can_overflow_sixteen_bits(weight: Float32Array) -> None:
     int8, _ = quantize_weight(weight)
     most, least = greatest_sums(int8)
     assert least >= -32768
@@ -31,7 +31,7 @@ def test_no_pair_of_weights_can_overflow_sixteen_bits(weight: npt.NDArray[np.flo
 
 
 @given(WEIGHTS)
-def test_every_weight_is_within_half_a_step_of_what_it_was(weight: npt.NDArray[np.float32]) -> None:
+def test_every_weight_is_within_half_a_step_of_what_it_was(weight: Float32Array) -> None:
     int8, scales = quantize_weight(weight)
     assert np.all(np.abs(int8 * scales - weight) <= 0.5001 * scales + 1e-6)
 

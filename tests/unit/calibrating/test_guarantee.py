@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spanstream.models.arrays import BoolArray, Float64Array
 from spanstream.models.calibrating.guarantee import (
     ALPHA,
     Guarantee,
@@ -20,9 +20,6 @@ from spanstream.models.calibrating.guarantee import (
     two_sided_interval,
     upper_bound,
 )
-
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 
 SAMPLES, QUESTIONS = 600, 600
 # Three standard errors of a rate of 5 % over so many samples.
@@ -95,33 +92,33 @@ def test_equal_scores_are_never_told_apart(levels: list[int]) -> None:
     assert len(order) <= len(set(levels))
 
 
-def flat(scores: FloatArray) -> FloatArray:
+def flat(scores: Float64Array) -> Float64Array:
     """Just too much of it is wrong, wherever one cuts: to keep any threshold is to break the promise."""
     return np.full_like(scores, 0.101)
 
 
-def rising(scores: FloatArray) -> FloatArray:
+def rising(scores: Float64Array) -> Float64Array:
     """None of the surest candidates is wrong, 30 % of the least sure are: the promise ends at a score of 1/3."""
     return 0.3 * (1 - scores)
 
 
-def risk_above(threshold: float, rate: Callable[[FloatArray], FloatArray]) -> float:
+def risk_above(threshold: float, rate: Callable[[Float64Array], Float64Array]) -> float:
     """The true share of wrong answers among scores, uniform from 0 to 1, that are not below the threshold."""
     return float(rate(np.linspace(max(threshold, 0.0), 1.0, 2001)).mean())
 
 
-def drawn(random: np.random.Generator, rate: Callable[[FloatArray], FloatArray]) -> tuple[FloatArray, BoolArray]:
+def drawn(random: np.random.Generator, rate: Callable[[Float64Array], Float64Array]) -> tuple[Float64Array, BoolArray]:
     scores = random.random(QUESTIONS)
     return scores, random.random(QUESTIONS) < rate(scores)
 
 
-def fixed_sequence(random: np.random.Generator, rate: Callable[[FloatArray], FloatArray]) -> ThresholdTrial | None:
+def fixed_sequence(random: np.random.Generator, rate: Callable[[Float64Array], Float64Array]) -> ThresholdTrial | None:
     """As `fit` does it: one sample fixes the order, another one is tested."""
     order = threshold_order(*drawn(random, rate), 0.1, QUESTIONS)
     return run_fixed_sequence(order, *drawn(random, rate), 0.1).kept
 
 
-def best_of_all(random: np.random.Generator, rate: Callable[[FloatArray], FloatArray]) -> ThresholdTrial | None:
+def best_of_all(random: np.random.Generator, rate: Callable[[Float64Array], Float64Array]) -> ThresholdTrial | None:
     """What is tempting: test every threshold, keep the most lenient that passes."""
     scores, wrong = drawn(random, rate)
     every = np.quantile(scores, np.linspace(0.95, 0, 96))
@@ -130,8 +127,8 @@ def best_of_all(random: np.random.Generator, rate: Callable[[FloatArray], FloatA
 
 
 def miss_rate(
-    way: Callable[[np.random.Generator, Callable[[FloatArray], FloatArray]], ThresholdTrial | None],
-    rate: Callable[[FloatArray], FloatArray],
+    way: Callable[[np.random.Generator, Callable[[Float64Array], Float64Array]], ThresholdTrial | None],
+    rate: Callable[[Float64Array], Float64Array],
     samples: int = SAMPLES,
 ) -> tuple[float, float]:
     """(how often the threshold kept gives more than 10 % wrong answers, how often one is kept)."""
@@ -143,7 +140,7 @@ def miss_rate(
 
 @pytest.mark.parametrize("rate", [flat, rising])
 def test_over_many_samples_the_promise_is_broken_in_at_most_one_of_twenty(
-    rate: Callable[[FloatArray], FloatArray],
+    rate: Callable[[Float64Array], Float64Array],
 ) -> None:
     misses, kept = miss_rate(fixed_sequence, rate)
     print(f"{rate.__name__}: broken in {misses:.1%} of samples, made in {kept:.1%}")  # noqa: T201

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spanstream.models.inference.packing import assemble, pack
+from spanstream.models.inference.packing import assemble, pack, padded_length, split_by_budget
 from spanstream.models.text.windowing import Window
 from tests.support.model.hand_made_windows import TEMPLATE, hand_made_document, hand_made_window
 
@@ -44,6 +44,36 @@ def test_no_batch_has_room_for_the_next_batchs_first_window(windows: list[Window
 def test_a_budget_of_one_token_runs_every_window_alone() -> None:
     windows = [hand_made_window(hand_made_document(range(tokens))) for tokens in (3, 3, 5)]
     assert [len(batch.windows) for batch in pack(windows, max_batch_tokens=1, pad_id=PAD)] == [1, 1, 1]
+
+
+def test_a_padded_length_is_rounded_up_to_the_step_and_never_longer_than_the_model_takes() -> None:
+    lengths = {
+        tokens: padded_length(hand_made_window(hand_made_document(range(tokens)), question_tokens=2), 24)
+        for tokens in (19, 20, 43, 44, 59)
+    }
+    assert lengths == {19: 24, 20: 48, 43: 48, 44: 64, 59: 64}
+
+
+@given(WINDOWS, st.integers(1, 400), st.integers(1, 16))
+def test_groups_keep_the_budget_at_their_padded_length(windows: list[Window], max_batch_tokens: int, step: int) -> None:
+    def padded(window: Window) -> int:
+        return padded_length(window, step)
+
+    longest_first = sorted(windows, key=lambda window: window.length, reverse=True)
+    groups = split_by_budget(longest_first, padded, max_batch_tokens=max_batch_tokens)
+    assert [window for group in groups for window in group] == longest_first
+    for group in groups:
+        assert len(group) == 1 or len(group) * padded(group[0]) <= max_batch_tokens
+    for group in groups[:-1]:
+        assert (len(group) + 1) * padded(group[0]) > max_batch_tokens
+
+
+def test_rows_can_be_padded_to_a_given_length() -> None:
+    batch = assemble([hand_made_window(hand_made_document(range(3)))], pad_id=PAD, length=16)
+    for array in (batch.input_ids, batch.attention_mask, batch.token_type_ids):
+        assert array.shape == (1, 16)
+    assert batch.input_ids[0, 8:].tolist() == [PAD] * 8
+    assert not batch.attention_mask[0, 8:].any()
 
 
 @settings(max_examples=50)

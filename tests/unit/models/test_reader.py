@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from spanstream.models.artifact import Artifact
 from spanstream.models.errors import InferenceFailed, InvalidSpan, QuestionTooLong, SpanMismatch
 from spanstream.models.inference.backends import Backend, Backends
-from spanstream.models.inference.runner import ReadWindow
+from spanstream.models.inference.runner import ScoredWindow
 from spanstream.models.reader import Answer, Reader
 from spanstream.models.text.retrieval import BlockIndex
 from tests.support.model.damage import all_shifts
@@ -80,12 +80,13 @@ def test_a_candidate_below_the_threshold_is_no_answer() -> None:
 
 def test_a_long_document_is_read_in_its_best_windows_only() -> None:
     reader, everything = fake_reader(max_windows=3), fake_reader(max_windows=10_000)
-    (answer,), (whole,) = (one.read(LONG, ["train 41 platform 41?"]) for one in (reader, everything))
+    (answer,), (whole,) = (each_reader.read(LONG, ["train 41 platform 41?"]) for each_reader in (reader, everything))
     assert answer.windows_read == 3
     assert answer.windows_total == whole.windows_total == whole.windows_read > 10
     (plan,) = reader.plan(LONG, reader.tokenize(LONG), ["train 41 platform 41?"])
     read = [
-        plan.text[plan.document.starts[one.token_start] : plan.document.ends[one.token_end - 1]] for one in plan.windows
+        plan.text[plan.document.starts[window.token_start] : plan.document.ends[window.token_end - 1]]
+        for window in plan.windows
     ]
     assert any("41:05" in text for text in read)
 
@@ -176,12 +177,16 @@ def test_of_mixed_precisions_the_candidates_is_told() -> None:
         candidate = reader.conclude(plan, outcomes).candidate
         assert candidate is not None
         for place, (window, outcome) in enumerate(outcomes.items()):
-            assert isinstance(outcome, ReadWindow)
-            outcomes[window] = ReadWindow(outcome.span, f"window {place}")
+            assert isinstance(outcome, ScoredWindow)
+            outcomes[window] = ScoredWindow(outcome.span, f"window {place}")
         precision = reader.conclude(plan, outcomes).precision
-        (found_it,) = (one for one in outcomes.values() if isinstance(one, ReadWindow) and one.precision == precision)
-        assert found_it.span.span is not None
-        assert plan.document.starts[found_it.span.span.first] == candidate.char_start
+        (scored,) = (
+            outcome
+            for outcome in outcomes.values()
+            if isinstance(outcome, ScoredWindow) and outcome.precision == precision
+        )
+        assert scored.span.span is not None
+        assert plan.document.starts[scored.span.span.first] == candidate.char_start
         told.add(precision)
     assert len(told) > 1
 

@@ -16,6 +16,7 @@ from spanstream.consumer.errors import Stop
 from spanstream.consumer.operations.model_fetch import fetch_artifact
 from spanstream.models.artifact import load_artifact
 from spanstream.models.errors import ArtifactError
+from tests.support.model.interrupted_swap import interrupt_rename
 from tests.support.model.small_artifact import write_small_artifact
 
 
@@ -86,6 +87,19 @@ def test_another_sha256_is_refused_and_what_was_there_stays(shelf: Shelf, artifa
     with pytest.raises(Stop, match=r"SHA-256 .* nothing was unpacked"):
         fetch_artifact(url, "0" * 64, output)
     assert sorted(path.read_bytes() for path in output.iterdir()) == before
+    assert [path.name for path in output.parent.iterdir()] == ["model"]
+
+
+def test_an_interrupt_while_the_new_folder_takes_its_place_leaves_the_old_one(
+    shelf: Shelf, artifact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, sha256 = shelf.put(packed(artifact, "."))
+    output = tmp_path / "out" / "model"
+    fetch_artifact(url, sha256, output)
+    interrupt_rename(monkeypatch, output, "new")
+    with pytest.raises(KeyboardInterrupt):
+        fetch_artifact(url, sha256, output)
+    assert load_artifact(output).manifest == load_artifact(artifact).manifest
     assert [path.name for path in output.parent.iterdir()] == ["model"]
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+import spanstream.models
+
 ROOT = Path(__file__).parents[3]
 BUILD_TOOLS = frozenset({"torch", "transformers", "optimum", "onnx", "peft", "sklearn", "scipy", "matplotlib"})
 
@@ -84,3 +86,23 @@ def test_importing_connects_to_nothing_and_starts_nothing(imported: dict[str, An
 def test_importing_configures_no_logging(imported: dict[str, Any]) -> None:
     assert not imported["logging_changed"]
     assert not imported["structlog_configured"]
+
+
+def test_reading_a_setting_loads_neither_the_runtime_nor_the_tokenizers() -> None:
+    program = "import json, sys, spanstream.consumer.settings; print(json.dumps(list(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    modules = set(json.loads(done.stdout))
+    assert "spanstream.consumer.settings" in modules
+    assert not {"onnxruntime", "tokenizers", "numpy"} & modules
+
+
+@pytest.mark.parametrize("name", spanstream.models.__all__)
+def test_every_name_that_the_model_offers_can_be_imported_from_it(name: str) -> None:
+    offered = getattr(spanstream.models, name)
+    assert offered.__name__ == name
+    assert offered.__module__.startswith("spanstream.models.")
+
+
+def test_the_model_offers_nothing_else() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'Window'"):
+        _ = spanstream.models.Window

@@ -14,33 +14,33 @@ from spanstream.consumer.answering.prepare import Preparer
 from spanstream.consumer.broker.memory.broker import MemoryBroker
 from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.cache.token_cache import TokenCache
-from spanstream.consumer.replay.check import Checker, Verdict
+from spanstream.consumer.replay.checker import Checker, CheckResult
 from spanstream.consumer.replay.current_documents import CurrentDocuments
 from spanstream.consumer.replay.fixes.user_files import choose_fixes
-from spanstream.consumer.replay.letters.view import SnapshotOpener
-from spanstream.consumer.replay.sending.destinations import Destinations
-from spanstream.consumer.replay.sending.plan import Planner
+from spanstream.consumer.replay.planning.destinations import Destinations
+from spanstream.consumer.replay.planning.planner import Planner
+from spanstream.consumer.replay.snapshot import SnapshotOpener
 from spanstream.consumer.settings import Settings
 from spanstream.models.text import token_codec
 from spanstream.schemas.dead_letters import Reason
 from tests.support.events.dead_letters import dead_letter, name_of, question_value
 from tests.support.memory.fake_time import FakeClock
 from tests.support.memory.memory_replay import describe_in
-from tests.support.memory.memory_stream import Hasty
+from tests.support.memory.stream_under_test import FakeTimePoller
 from tests.support.model.fake_reader import MANIFEST, TOKENIZER, fake_reader
 
 SETTINGS = Settings()
 TOPICS = SETTINGS.topics
 
 
-class Desk:
-    """Dead letters, documents, and what a check says of them."""
+class CheckedTopics:
+    """Dead letters and documents in a memory broker, and the results of checking them."""
 
     def __init__(self) -> None:
         self.broker, self.clock = MemoryBroker(), FakeClock()
         for topic in (TOPICS.documents, TOPICS.questions, TOPICS.dead_letters, "orders"):
             self.broker.create_topic(topic, 3)
-        reader: Any = Hasty(self.broker.reader(), self.clock)
+        reader: Any = FakeTimePoller(self.broker.reader(), self.clock)
         self.documents = CurrentDocuments(reader, SETTINGS, self.clock, 5.0)
 
     def send(self, *records: Outgoing) -> None:
@@ -54,14 +54,14 @@ class Desk:
     def letter(self, name: str, reason: Reason = Reason.DOCUMENT_MISSING, **fields: Any) -> None:
         self.send(dead_letter(TOPICS.dead_letters, name, reason, **({"origin": TOPICS.questions} | fields)))
 
-    def verdicts(self, *fixes: str) -> dict[str, Verdict]:
+    def results(self, *fixes: str) -> dict[str, CheckResult]:
         """By the record's name."""
-        return {name_of(verdict.letter.record.headers): verdict for verdict in self._check(fixes)}
+        return {name_of(result.letter.record.headers): result for result in self._check(fixes)}
 
     def outcomes(self, *fixes: str) -> dict[str, str]:
-        return {name: verdict.outcome for name, verdict in self.verdicts(*fixes).items()}
+        return {name: result.outcome for name, result in self.results(*fixes).items()}
 
-    def _check(self, fixes: tuple[str, ...]) -> Iterator[Verdict]:
+    def _check(self, fixes: tuple[str, ...]) -> Iterator[CheckResult]:
         planner = Planner(
             run="check",
             destinations=Destinations(describe_in(self.broker), {}),
@@ -69,9 +69,9 @@ class Desk:
             max_attempts=10,
             fixes=choose_fixes(fixes, [], self.documents.text),
         )
-        reader: Any = Hasty(self.broker.reader(), self.clock)
-        view = SnapshotOpener(reader, TOPICS.dead_letters, "id", None, lambda _: {}, self.clock, 5.0).open()
-        steps = [planner.plan(letter, attempts) for letter, attempts, _ in view.letters()]
+        reader: Any = FakeTimePoller(self.broker.reader(), self.clock)
+        snapshot = SnapshotOpener(reader, TOPICS.dead_letters, "id", None, lambda _: {}, self.clock, 5.0).open()
+        steps = [planner.plan(letter, attempts) for letter, attempts, _ in snapshot.letters()]
         return self._checker().check(steps)
 
     def _checker(self) -> Checker:
@@ -91,37 +91,37 @@ class Desk:
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk()
+def topics() -> CheckedTopics:
+    return CheckedTopics()
 
 
-def test_a_question_passes_once_its_document_is_there(desk: Desk) -> None:
-    desk.letter("there")
-    desk.letter("missing", key=b"other", value=question_value("missing", "other"))
-    desk.letter("deleted", key=b"gone", value=question_value("deleted", "gone"))
-    desk.document("d", "some text about nothing")
-    desk.document("gone", "some text")
-    desk.document("gone", None)
-    found = desk.verdicts()
-    assert found["there"].passes
-    assert found["there"].outcome in {"answered", "no_answer"}
-    assert {name: verdict.outcome for name, verdict in found.items() if name != "there"} == {
+def test_a_question_passes_once_its_document_is_there(topics: CheckedTopics) -> None:
+    topics.letter("there")
+    topics.letter("missing", key=b"other", value=question_value("missing", "other"))
+    topics.letter("deleted", key=b"gone", value=question_value("deleted", "gone"))
+    topics.document("d", "some text about nothing")
+    topics.document("gone", "some text")
+    topics.document("gone", None)
+    results = topics.results()
+    assert results["there"].passes
+    assert results["there"].outcome in {"answered", "no_answer"}
+    assert {name: result.outcome for name, result in results.items() if name != "there"} == {
         "missing": "document_missing",
         "deleted": "document_missing",
     }
-    assert "does not hold it" in found["missing"].detail
+    assert "does not hold it" in results["missing"].detail
 
 
-def test_why_a_record_would_not_pass_is_said(desk: Desk) -> None:
-    desk.document("d", "some text")
-    desk.letter("bytes", value=b"\xff")
-    desk.letter("field", value=question_value("field", priority=1))
-    desk.letter("key", key=b"another")
-    desk.letter("version", value=question_value("version", document_sha256="0" * 64))
-    desk.letter(
+def test_why_a_record_would_not_pass_is_said(topics: CheckedTopics) -> None:
+    topics.document("d", "some text")
+    topics.letter("bytes", value=b"\xff")
+    topics.letter("field", value=question_value("field", priority=1))
+    topics.letter("key", key=b"another")
+    topics.letter("version", value=question_value("version", document_sha256="0" * 64))
+    topics.letter(
         "poison", key=b"p", value=json.dumps({"question_id": "p", "question": "?", "context": "poison"}).encode()
     )
-    assert desk.outcomes() == {
+    assert topics.outcomes() == {
         "bytes": "undecodable",
         "field": "invalid_event",
         "key": "invalid_event",
@@ -130,35 +130,37 @@ def test_why_a_record_would_not_pass_is_said(desk: Desk) -> None:
     }
 
 
-def test_the_fixes_apply(desk: Desk) -> None:
-    desk.document("d", "some text")
-    desk.letter("field", value=question_value("field", priority=1))
-    desk.letter("version", value=question_value("version", document_sha256="0" * 64))
-    assert set(desk.outcomes("drop-field=priority", "current-document").values()) <= {"answered", "no_answer"}
+def test_the_fixes_apply(topics: CheckedTopics) -> None:
+    topics.document("d", "some text")
+    topics.letter("field", value=question_value("field", priority=1))
+    topics.letter("version", value=question_value("version", document_sha256="0" * 64))
+    assert set(topics.outcomes("drop-field=priority", "current-document").values()) <= {"answered", "no_answer"}
 
 
-def test_documents_are_checked_too(desk: Desk) -> None:
+def test_documents_are_checked_too(topics: CheckedTopics) -> None:
     good = json.dumps({"document_id": "d", "text": "t"}).encode()
-    desk.letter("good", origin=TOPICS.documents, value=good)
-    desk.letter("tombstone", origin=TOPICS.documents, value=None)
-    desk.letter("bad", origin=TOPICS.documents, value=b"{}")
-    assert desk.outcomes() == {"good": "valid", "tombstone": "valid", "bad": "invalid_event"}
+    topics.letter("good", origin=TOPICS.documents, value=good)
+    topics.letter("tombstone", origin=TOPICS.documents, value=None)
+    topics.letter("bad", origin=TOPICS.documents, value=b"{}")
+    assert topics.outcomes() == {"good": "valid", "tombstone": "valid", "bad": "invalid_event"}
 
 
-def test_another_teams_record_is_not_checked(desk: Desk) -> None:
-    desk.letter("order", origin="orders")
-    desk.letter("nowhere", origin="no-such-topic")
-    found = desk.verdicts()
-    assert {name: verdict.outcome for name, verdict in found.items()} == {"order": "not_checked", "nowhere": "refused"}
-    assert found["nowhere"].detail == "the topic no-such-topic does not exist"
+def test_another_teams_record_is_not_checked(topics: CheckedTopics) -> None:
+    topics.letter("order", origin="orders")
+    topics.letter("nowhere", origin="no-such-topic")
+    results = topics.results()
+    assert {name: result.outcome for name, result in results.items()} == {"order": "not_checked", "nowhere": "refused"}
+    assert results["nowhere"].detail == "the topic no-such-topic does not exist"
 
 
-def test_many_records_each_get_their_own_verdict(desk: Desk) -> None:
-    desk.document("d", "some text about nothing in particular")
+def test_many_records_each_get_their_own_verdict(topics: CheckedTopics) -> None:
+    topics.document("d", "some text about nothing in particular")
     for number in range(150):
         value = b"\xff" if number % 7 == 0 else question_value(f"q{number}")
-        desk.letter(f"q{number}", value=value)
-    found = desk.outcomes()
-    assert len(found) == 150
-    assert {name for name, outcome in found.items() if outcome == "undecodable"} == {f"q{n}" for n in range(0, 150, 7)}
-    assert len(desk.broker.records(TOPICS.questions)) == 0
+        topics.letter(f"q{number}", value=value)
+    results = topics.outcomes()
+    assert len(results) == 150
+    assert {name for name, outcome in results.items() if outcome == "undecodable"} == {
+        f"q{n}" for n in range(0, 150, 7)
+    }
+    assert len(topics.broker.records(TOPICS.questions)) == 0

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from spanstream.consumer.broker.protocols import Headers, Partition, Record
 from spanstream.consumer.replay.letters.formats import read_letter
-from spanstream.consumer.replay.letters.headers import HeaderPolicy
-from spanstream.consumer.replay.letters.letter import UNKNOWN, UNREADABLE, Format
+from spanstream.consumer.replay.letters.letter import UNKNOWN, UNREADABLE, LetterFormat
+from spanstream.consumer.replay.planning.headers import HeaderPolicy
 from tests.support.events.dead_letters import dead_letter
 
 FOLDER = Path(__file__).parent / "records"
@@ -51,26 +51,26 @@ def test_an_exception_without_a_message_has_no_detail() -> None:
 
 @pytest.mark.parametrize("product", ["connect", "streams", "spring"])
 def test_of_another_products_headers_only_the_records_own_travel(product: str) -> None:
-    assert HeaderPolicy().travelling(headers_of(product)) == (("own", b"1"),)
+    assert HeaderPolicy().carried(headers_of(product)) == (("own", b"1"),)
 
 
 def test_ours_is_read() -> None:
     sent = dead_letter("dead", "q7", origin="qa.questions", origin_partition=2, origin_offset=9, minutes=1)
     letter = read_letter(record((*sent.headers, ("dlq.model", b"minilm 1.0"))))
-    assert (letter.format, letter.reason, letter.detail) == (Format.SPANSTREAM, "document_missing", "about q7")
+    assert (letter.format, letter.reason, letter.detail) == (LetterFormat.SPANSTREAM, "document_missing", "about q7")
     assert (letter.origin, letter.model, letter.stage) == ("qa.questions/2/9", "minilm 1.0", "resolve")
     assert letter.failed_at_ms == 1_769_860_860_000
 
 
 def test_who_wrote_last_is_believed() -> None:
     ours = dead_letter("dead", "q").headers
-    assert read_letter(record((*headers_of("connect"), *ours))).format is Format.SPANSTREAM
-    assert read_letter(record((*ours, *headers_of("spring")))).format is Format.SPRING
+    assert read_letter(record((*headers_of("connect"), *ours))).format is LetterFormat.SPANSTREAM
+    assert read_letter(record((*ours, *headers_of("spring")))).format is LetterFormat.SPRING
 
 
 def test_a_record_without_error_headers_is_a_letter_too() -> None:
     letter = read_letter(record((("own", b"1"),)))
-    assert (letter.format, letter.reason, letter.topic) == (Format.NONE, UNKNOWN, None)
+    assert (letter.format, letter.reason, letter.topic) == (LetterFormat.NONE, UNKNOWN, None)
 
 
 @pytest.mark.parametrize(

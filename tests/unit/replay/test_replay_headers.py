@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanstream.consumer.replay.letters.headers import HeaderPolicy
+from spanstream.consumer.replay.planning.headers import HeaderPolicy
 
 LINK = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 headers = st.lists(st.tuples(st.text(max_size=12), st.none() | st.binary(max_size=8)), max_size=8).map(tuple)
@@ -16,7 +16,7 @@ def applied(policy: HeaderPolicy, *own: tuple[str, bytes | None]) -> dict[str, b
 
 @given(headers)
 def test_what_travels_is_the_same_bytes_in_the_same_order(own: tuple[tuple[str, bytes | None], ...]) -> None:
-    kept = [header for header in own if HeaderPolicy().travels(header[0])]
+    kept = [header for header in own if HeaderPolicy().carries(header[0])]
     sent = HeaderPolicy().apply(own, attempt=1, run="r", source="t/0/1")
     assert list(sent[: len(kept)]) == kept
     assert {name for name, _ in sent[len(kept) :]} <= {"replay.attempt", "replay.run", "replay.source", "replay.link"}
@@ -37,12 +37,12 @@ def test_sending_again_and_again_does_not_grow_the_headers(own: tuple[tuple[str,
      "uber-trace-id", "x-datadog-trace-id", "replay.attempt"],
 )  # fmt: skip
 def test_errors_replicators_and_old_traces_do_not_travel(name: str) -> None:
-    assert not HeaderPolicy().travels(name)
+    assert not HeaderPolicy().carries(name)
 
 
 @pytest.mark.parametrize("name", ["ce_id", "content-type", "dlq", "spring_json_header_types", "", "ünï"])
 def test_a_records_own_headers_travel(name: str) -> None:
-    assert HeaderPolicy().travels(name)
+    assert HeaderPolicy().carries(name)
 
 
 def test_the_old_trace_becomes_a_link() -> None:

@@ -6,10 +6,9 @@ from hypothesis import strategies as st
 
 from spanstream.consumer.broker.protocols import Headers, Outgoing, Partition, Record
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.replay.ledger import Ledger, LedgerEntries
 from spanstream.consumer.replay.letters.formats import read_letter
-from spanstream.consumer.replay.letters.ledger import Entries, Ledger
-from spanstream.consumer.replay.letters.letter import Letter, identity_of
-from spanstream.consumer.replay.letters.selection import LetterState
+from spanstream.consumer.replay.letters.letter import Letter, LetterState, identity_of
 from tests.support.events.dead_letters import dead_letter
 
 TOPIC = "dead"
@@ -27,12 +26,12 @@ def as_record(entry: Outgoing) -> Record:
 
 def written(ledger: Ledger, *entries: Outgoing) -> Ledger:
     for entry in entries:
-        ledger.take(as_record(entry))
+        ledger.apply_record(as_record(entry))
     return ledger
 
 
-def entries(run: str) -> Entries:
-    return Entries("ledger", TOPIC, run)
+def entries(run: str) -> LedgerEntries:
+    return LedgerEntries("ledger", TOPIC, run)
 
 
 def replayed(ledger: Ledger, letter: Letter, run: str, ends: dict[Partition, int]) -> None:
@@ -59,7 +58,7 @@ def test_what_is_not_written_down_is_open() -> None:
 
 
 def test_the_entries_of_another_topic_are_not_this_ones() -> None:
-    other = Entries("ledger", "other", "r")
+    other = LedgerEntries("ledger", "other", "r")
     ledger = written(Ledger("ledger", TOPIC), other.settled(letter_at(3).record, LetterState.REPLAYED))
     assert ledger.state_of(letter_at(3).record) is LetterState.OPEN
 
@@ -101,10 +100,10 @@ def test_what_retention_took_is_forgotten() -> None:
         Ledger("ledger", TOPIC),
         *(entries("r").settled(letter_at(offset).record, LetterState.REPLAYED) for offset in range(6)),
     )
-    tombstones = list(ledger.forgettable({Partition(TOPIC, 0): 4}))
+    tombstones = list(ledger.tombstones({Partition(TOPIC, 0): 4}))
     assert len(tombstones) == 4
     assert all(tombstone.value is None for tombstone in tombstones)
-    ledger.note(tombstones)
+    ledger.apply_entries(tombstones)
     states = [ledger.state_of(letter_at(offset).record) for offset in range(6)]
     assert states == [LetterState.OPEN] * 4 + [LetterState.REPLAYED] * 2
 
@@ -113,15 +112,15 @@ def test_runs_before_everything_that_is_left_are_forgotten_with_their_attempts()
     ledger, at, other = Ledger("ledger", TOPIC), Partition(TOPIC, 0), Partition(TOPIC, 1)
     replayed(ledger, letter_at(1), "old", {at: 5, other: 0})
     begins = {at: 5, other: 0}
-    assert list(ledger.forgettable({at: 4, other: 0}))[1:] == []  # a dead letter of that time may still be there
+    assert list(ledger.tombstones({at: 4, other: 0}))[1:] == []  # a dead letter of that time may still be there
     assert ledger.attempts_of(letter_at(7)) == 1
-    tombstones = list(ledger.forgettable(begins))
+    tombstones = list(ledger.tombstones(begins))
     assert len(tombstones) == 3
-    ledger.note(tombstones)
+    ledger.apply_entries(tombstones)
     assert ledger.attempts_of(letter_at(7)) == 0
-    assert list(ledger.forgettable(begins)) == []
+    assert list(ledger.tombstones(begins)) == []
     replayed(ledger, letter_at(7), "new", {at: 9, other: 0})
-    assert list(ledger.forgettable(begins)) == []
+    assert list(ledger.tombstones(begins)) == []
 
 
 @pytest.mark.parametrize(
@@ -131,11 +130,11 @@ def test_runs_before_everything_that_is_left_are_forgotten_with_their_attempts()
 )  # fmt: skip
 def test_another_topics_records_are_refused(key: bytes | None, value: bytes) -> None:
     with pytest.raises(Stop, match="no entry of a ledger"):
-        Ledger("ledger", TOPIC).take(Record(Partition("orders", 2), 5, key, value))
+        Ledger("ledger", TOPIC).apply_record(Record(Partition("orders", 2), 5, key, value))
 
 
 @given(st.text(max_size=6), parts, parts, st.text(max_size=6), parts, parts)
-def test_two_records_share_an_identity_only_if_they_are_the_same(  # noqa: PLR0917 - two records
+def test_two_records_share_an_identity_only_if_they_are_the_same(  # noqa: PLR0917  two records
     topic: str, key: bytes | None, value: bytes | None, topic2: str, key2: bytes | None, value2: bytes | None
 ) -> None:
     same = (topic, key, value) == (topic2, key2, value2)

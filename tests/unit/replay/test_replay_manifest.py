@@ -13,12 +13,12 @@ from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.replay.letters.reading import read
 from spanstream.consumer.replay.letters.selection import Selection
-from spanstream.consumer.replay.sending.manifest import BatchState, ManifestWriter, read_manifest, record_line
-from spanstream.consumer.replay.sending.plan import ReplayOutcome, Step
-from spanstream.consumer.replay.sending.verify import Discrepancy, VerificationReport, verify
+from spanstream.consumer.replay.manifests.manifest import BatchState, ManifestWriter, read_manifest, record_line
+from spanstream.consumer.replay.manifests.verify import Comparison, VerificationReport, verify
+from spanstream.consumer.replay.planning.planner import ReplayOutcome, Step
 from spanstream.schemas.dead_letters import Reason
 from tests.support.events.dead_letters import dead_letter
-from tests.support.memory.memory_replay import DEAD, ORIGIN, Faulty, MemoryReplay
+from tests.support.memory.memory_replay import DEAD, ORIGIN, FaultyPublisher, MemoryReplay
 
 
 def run_with_manifest(replay: MemoryReplay, path: Path, *words: str) -> None:
@@ -28,22 +28,22 @@ def run_with_manifest(replay: MemoryReplay, path: Path, *words: str) -> None:
     with replay.broker.changed:
         ends = {str(log.partition.number): log.end for log in replay.broker.topic(ORIGIN).logs}
     left = list(words)
-    run, _ = replay.replay(publish=lambda: Faulty(replay.publisher(), left))
-    with ManifestWriter(path) as books:
-        run.books = books
+    run, _ = replay.replay(open_publisher=lambda: FaultyPublisher(replay.publisher(), left))
+    with ManifestWriter(path) as manifest:
+        run.run_log = manifest
         facts = {"topic": DEAD, "destinations": {ORIGIN: {"ends": ends, "compacted": False}}}
-        books.begin({"run": run.entries.run, **facts})
-        tally = run.run()
-        books.end({"replayed": tally.outcomes[ReplayOutcome.REPLAYED]})
+        manifest.begin({"run": run.entries.run, **facts})
+        counts = run.run()
+        manifest.end({"replayed": counts.outcomes[ReplayOutcome.REPLAYED]})
 
 
 def verified(replay: MemoryReplay, path: Path) -> VerificationReport:
     reader = replay.broker.reader()
 
-    def reading(starts: Mapping[Partition, int], ends: Mapping[Partition, int]) -> Iterator[Record]:
+    def read_range(starts: Mapping[Partition, int], ends: Mapping[Partition, int]) -> Iterator[Record]:
         return read(reader, starts, ends, clock=replay.clock, patience_seconds=5.0)
 
-    return verify(read_manifest(path), reader, reading)
+    return verify(read_manifest(path), reader, read_range)
 
 
 @pytest.fixture
@@ -61,8 +61,8 @@ def test_a_manifest_holds_where_nothing_was_touched(replay: MemoryReplay, path: 
     run_with_manifest(replay, path)
     report = verified(replay, path)
     assert report.holds
-    assert report.found == {Discrepancy.THERE: 6, Discrepancy.LEFT: 1}
-    assert report.sources == {Discrepancy.THERE: 7, Discrepancy.GONE: 0}
+    assert report.records == {Comparison.THERE: 6, Comparison.LEFT: 1}
+    assert report.dead_letters == {Comparison.THERE: 7, Comparison.GONE: 0}
     manifest = read_manifest(path)
     assert manifest.batches == {1: BatchState.COMMITTED, 2: BatchState.COMMITTED}
     assert manifest.end == {"kind": "end", "replayed": 6}
@@ -104,18 +104,18 @@ def stray(replay: MemoryReplay) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "finding", "count"),
-    [(doubled, Discrepancy.DOUBLED, 1), (emptied, Discrepancy.MISSING, 6), (changed, Discrepancy.DIFFERENT, 6),
-     (stray, Discrepancy.UNEXPECTED, 1)],
+    ("damage", "comparison", "count"),
+    [(doubled, Comparison.DOUBLED, 1), (emptied, Comparison.MISSING, 6), (changed, Comparison.DIFFERENT, 6),
+     (stray, Comparison.UNEXPECTED, 1)],
 )  # fmt: skip
 def test_what_is_not_as_the_manifest_says_is_found(
-    replay: MemoryReplay, path: Path, damage: Damage, finding: Discrepancy, count: int
+    replay: MemoryReplay, path: Path, damage: Damage, comparison: Comparison, count: int
 ) -> None:
     run_with_manifest(replay, path)
     damage(replay)
     report = verified(replay, path)
     assert not report.holds
-    assert report.found[finding] == count
+    assert report.records[comparison] == count
     assert len(report.wrong) == count
 
 
@@ -126,8 +126,8 @@ def test_what_retention_took_is_gone_and_not_missing(replay: MemoryReplay, path:
         replay.broker.cut_before(Partition(DEAD, number), 100)
     report = verified(replay, path)
     assert report.holds
-    assert report.found == {Discrepancy.GONE: 6, Discrepancy.LEFT: 1}
-    assert report.sources[Discrepancy.GONE] == 7
+    assert report.records == {Comparison.GONE: 6, Comparison.LEFT: 1}
+    assert report.dead_letters[Comparison.GONE] == 7
 
 
 def test_a_batch_that_a_kill_left_open_is_decided_by_the_topics(replay: MemoryReplay, path: Path) -> None:
@@ -137,12 +137,12 @@ def test_a_batch_that_a_kill_left_open_is_decided_by_the_topics(replay: MemoryRe
     path.write_text("".join(cut) + '{"kind": "batch", "ba')  # the line that the kill cut off
     report = verified(replay, path)
     assert report.holds
-    assert report.found == {Discrepancy.THERE: 6, Discrepancy.LEFT: 1}
+    assert report.records == {Comparison.THERE: 6, Comparison.LEFT: 1}
     assert read_manifest(path).end is None
     emptied(replay)
     report = verified(replay, path)
     assert report.holds
-    assert report.found == {Discrepancy.NOT_SENT: 6, Discrepancy.LEFT: 1}
+    assert report.records == {Comparison.NOT_SENT: 6, Comparison.LEFT: 1}
 
 
 def test_a_batch_that_was_tried_again_is_judged_by_what_became_of_it_last(replay: MemoryReplay, path: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_batch_that_was_tried_again_is_judged_by_what_became_of_it_last(replay
     assert set(read_manifest(path).batches.values()) == {BatchState.ABORTED, BatchState.COMMITTED}
     report = verified(replay, path)
     assert report.holds, report.wrong
-    assert report.found == {Discrepancy.THERE: 6, Discrepancy.LEFT: 1}
+    assert report.records == {Comparison.THERE: 6, Comparison.LEFT: 1}
 
 
 def test_a_changed_dead_letter_is_found(replay: MemoryReplay, path: Path) -> None:
@@ -159,7 +159,7 @@ def test_a_changed_dead_letter_is_found(replay: MemoryReplay, path: Path) -> Non
     replay.broker.create_topic(DEAD, 3)
     for record in records:
         replay.send(Outgoing(DEAD, b"another", record.value, record.headers, record.partition.number))
-    assert verified(replay, path).sources[Discrepancy.DIFFERENT] == 7
+    assert verified(replay, path).dead_letters[Comparison.DIFFERENT] == 7
 
 
 def test_a_manifest_is_not_written_over(replay: MemoryReplay, path: Path) -> None:
@@ -180,13 +180,13 @@ def test_another_file_is_no_manifest(path: Path, text: str) -> None:
 def test_a_dry_run_says_the_same_as_the_manifest_will(replay: MemoryReplay, path: Path) -> None:
     replay.fill(3)
     planned: list[Step] = []
-    view, planner = replay.opener().open(), replay.planner(run="run-1")
-    for letter, attempts, _ in view.letters():
+    snapshot, planner = replay.opener().open(), replay.planner(run="run-1")
+    for letter, attempts, _ in snapshot.letters():
         planned.append(planner.plan(letter, attempts))
-    with ManifestWriter(path) as books:
+    with ManifestWriter(path) as manifest:
         run, _ = replay.replay(Selection(), run="run-1")
-        run.books = books
-        books.begin({"run": "run-1"})
+        run.run_log = manifest
+        manifest.begin({"run": "run-1"})
         run.run()
     written = [dict(line) for line in read_manifest(path).records]
     for line in written:

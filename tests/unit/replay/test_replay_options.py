@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from spanstream.consumer.cli.program import app
-from spanstream.consumer.cli.replay.options import selection
-from spanstream.consumer.replay.letters.selection import Selection, TimeSpan
+from spanstream.consumer.cli.replay.options import parse_selection
+from spanstream.consumer.replay.letters.selection import NumberRange, Selection
 
 
 def invoke(*arguments: str) -> Any:
@@ -29,14 +29,26 @@ def test_wrong_usage_exits_with_2(arguments: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("verb", ["summary", "list", "show", "check", "run", "manifest", "prepare"])
 def test_every_verb_explains_itself_with_an_example(verb: str) -> None:
-    said = invoke(verb, "--help").stdout
-    assert f"Example: spanstream replay {verb}" in said
+    help_text = invoke(verb, "--help").stdout
+    assert f"Example: spanstream replay {verb}" in help_text
     if verb not in {"manifest", "prepare"}:
-        assert "--reason" in said
+        assert "--reason" in help_text
+
+
+@pytest.mark.parametrize("verb", ["summary", "list", "show", "check", "run"])
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--since", "x"), ("--until", "x"), ("--origin-offset", "x"), ("--attempts", "x"), ("--key", "hex:x"),
+     ("--header", "x"), ("--state", "x")],
+)  # fmt: skip
+def test_every_verb_reads_each_option_as_that_option(verb: str, option: str, value: str) -> None:
+    result = invoke(verb, option, value)
+    assert result.exit_code == 2
+    assert f"{option} {value}: " in result.output
 
 
 def test_options_come_to_a_selection() -> None:
-    found = selection(
+    selection = parse_selection(
         reason=["a", "b"],
         origin_offset="10..",
         since="2026-01-31",
@@ -46,13 +58,13 @@ def test_options_come_to_a_selection() -> None:
         header=["a=b=c"],
         state="any",
     )
-    assert found == Selection(
+    assert selection == Selection(
         reasons=("a", "b"),
-        offsets=TimeSpan(10, None),
+        offsets=NumberRange(10, None),
         since_ms=1_769_817_600_000,
         until_ms=1_769_814_001_000,
         keys=(b"text", b"\x00\xff"),
-        attempts=TimeSpan(2, 2),
+        attempts=NumberRange(2, 2),
         headers=(("a", "b=c"),),
         state=None,
     )

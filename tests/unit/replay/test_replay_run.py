@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from spanstream.consumer.broker.protocols import UNREADABLE_HEADERS, Outgoing, Partition
 from spanstream.consumer.errors import Fenced, Retryable, Stop
-from spanstream.consumer.replay.letters.ledger import parking_of
+from spanstream.consumer.replay.ledger import parking_of
 from spanstream.consumer.replay.letters.selection import Selection
-from spanstream.consumer.replay.sending.manifest import BatchState
-from spanstream.consumer.replay.sending.plan import ReplayOutcome
+from spanstream.consumer.replay.manifests.manifest import BatchState
+from spanstream.consumer.replay.planning.planner import ReplayOutcome
 from spanstream.consumer.replay.sending.sender import ReplayCounts
 from spanstream.schemas.dead_letters import Reason
 from tests.support.events.dead_letters import dead_letter, name_of
-from tests.support.memory.memory_replay import DEAD, GROUP, ORIGIN, Faulty, Killed, MemoryReplay
+from tests.support.memory.memory_replay import DEAD, GROUP, ORIGIN, FaultyPublisher, Killed, MemoryReplay
 
 MISSING = Selection(reasons=("document_missing",))
 
@@ -28,9 +28,9 @@ def test_every_dead_letter_goes_back_as_it_was_and_stays_where_it_is() -> None:
     replay = MemoryReplay()
     names = replay.fill(10, headers=(("own2", None), ("ünï", b"\xff")), key=None, value=b"\xff\x00")
     before = replay.at(DEAD)
-    tally, books = replay.run()
-    assert tally.outcomes == {ReplayOutcome.REPLAYED: 10}
-    assert replay.names_at(ORIGIN) == names == sorted(books.committed, key=lambda name: (len(name), name))
+    counts, log = replay.run()
+    assert counts.outcomes == {ReplayOutcome.REPLAYED: 10}
+    assert replay.names_at(ORIGIN) == names == sorted(log.committed, key=lambda name: (len(name), name))
     for record in replay.at(ORIGIN):
         assert (record.key, record.value) == (None, b"\xff\x00")
         assert record.headers[1:3] == (("own2", None), ("ünï", b"\xff"))
@@ -108,16 +108,18 @@ def test_whatever_goes_wrong_each_selected_record_is_there_once(
     committed: list[str] = []
     unknown: list[str] = []
     while True:
-        run, books = replay.replay(MISSING, batch=batch, publish=lambda: Faulty(replay.publisher(), words))
+        run, log = replay.replay(
+            MISSING, batch=batch, open_publisher=lambda: FaultyPublisher(replay.publisher(), words)
+        )
         try:
             run.run()
         except Killed:
             unknown += [
-                name_of(s.letter.record.headers) for steps, state in books.batches if state is None for s in steps
+                name_of(s.letter.record.headers) for steps, state in log.batches if state is None for s in steps
             ]
-            committed += books.committed
+            committed += log.committed
             continue
-        committed += books.committed
+        committed += log.committed
         break
     assert Counter(replay.names_at(ORIGIN)) == Counter(wanted)
     assert len(committed) == len(set(committed))
@@ -131,17 +133,17 @@ def test_who_is_taken_over_stops_and_nothing_is_doubled() -> None:
     names = replay.fill(12)
     others: list[int] = []
 
-    def begin_another_after_four(tally: ReplayCounts) -> bool:
-        if tally.sent >= 4 and not others:
+    def begin_another_after_four(counts: ReplayCounts) -> bool:
+        if counts.sent >= 4 and not others:
             others.append(replay.run()[0].sent)
         return False
 
-    first, books = replay.replay(batch=2, interrupted=begin_another_after_four)
+    first, log = replay.replay(batch=2, interrupted=begin_another_after_four)
     with pytest.raises(Stop, match="took over after 4 records"):
         first.run()
     assert others == [8]
     assert Counter(replay.names_at(ORIGIN)) == Counter(names)
-    assert [state for _, state in books.batches] == [BatchState.COMMITTED, BatchState.COMMITTED, BatchState.ABORTED]
+    assert [state for _, state in log.batches] == [BatchState.COMMITTED, BatchState.COMMITTED, BatchState.ABORTED]
 
 
 def test_who_is_taken_over_and_told_something_vague_does_not_take_it_back() -> None:
@@ -149,7 +151,7 @@ def test_who_is_taken_over_and_told_something_vague_does_not_take_it_back() -> N
     names = replay.fill(12)
     later: list[Any] = []
 
-    class Vague(Faulty):
+    class Vague(FaultyPublisher):
         """As a real broker now and then: who is fenced while it commits hears of an unknown error."""
 
         def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
@@ -158,20 +160,20 @@ def test_who_is_taken_over_and_told_something_vague_does_not_take_it_back() -> N
             except Fenced as error:
                 raise Retryable("an unknown error") from error
 
-    def later_begins_after_four(tally: ReplayCounts) -> bool:
-        if tally.sent >= 4 and not later:
+    def later_begins_after_four(counts: ReplayCounts) -> bool:
+        if counts.sent >= 4 and not later:
             # It has sent one batch, and is still at it.
             later.append(replay.run(batch=2, interrupted=lambda other: other.sent >= 2)[0].sent)
         return False
 
-    earlier, books = replay.replay(
-        batch=2, publish=lambda: Vague(replay.publisher(), []), interrupted=later_begins_after_four
+    earlier, log = replay.replay(
+        batch=2, open_publisher=lambda: Vague(replay.publisher(), []), interrupted=later_begins_after_four
     )
     with pytest.raises(Stop, match="took over after 4 records"):
         earlier.run()
     assert later == [2]
     assert len(replay.at(ORIGIN)) == 6
-    assert [state for _, state in books.batches] == [BatchState.COMMITTED, BatchState.COMMITTED, BatchState.ABORTED]
+    assert [state for _, state in log.batches] == [BatchState.COMMITTED, BatchState.COMMITTED, BatchState.ABORTED]
     replay.run()
     assert Counter(replay.names_at(ORIGIN)) == Counter(names)
 
@@ -179,9 +181,9 @@ def test_who_is_taken_over_and_told_something_vague_does_not_take_it_back() -> N
 def test_interrupted_it_finishes_its_batch_and_goes_on_when_started_again() -> None:
     replay = MemoryReplay()
     replay.fill(12)
-    tally, books = replay.run(batch=4, interrupted=lambda tally: tally.sent >= 4)
-    assert tally.sent == 4
-    assert [state for _, state in books.batches] == [BatchState.COMMITTED]
+    counts, log = replay.run(batch=4, interrupted=lambda counts: counts.sent >= 4)
+    assert counts.sent == 4
+    assert [state for _, state in log.batches] == [BatchState.COMMITTED]
     replay.run()
     assert Counter(replay.names_at(ORIGIN)) == Counter(f"q{number}" for number in range(12))
 
@@ -190,12 +192,12 @@ def test_a_broker_that_stays_away_is_given_up_and_nothing_is_lost() -> None:
     replay = MemoryReplay()
     replay.fill(4)
     words = ["ok", *["failed"] * 100]
-    run, books = replay.replay(publish=lambda: Faulty(replay.publisher(), words))
+    run, log = replay.replay(open_publisher=lambda: FaultyPublisher(replay.publisher(), words))
     with pytest.raises(Stop, match="run it again to go on"):
         run.run()
     assert replay.at(ORIGIN) == []
     # The last batch was not settled: whether it was committed is for the topics to say.
-    assert {state for _, state in books.batches[:-1]} == {BatchState.ABORTED}
+    assert {state for _, state in log.batches[:-1]} == {BatchState.ABORTED}
     assert replay.run()[0].sent == 4
 
 
@@ -203,16 +205,16 @@ def test_what_the_broker_refuses_stops_the_run_and_is_written_down_as_not_sent()
     replay = MemoryReplay()
     replay.fill(4)
 
-    class Refusing(Faulty):
+    class Refusing(FaultyPublisher):
         def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
             if offsets:  # not the run's own entry
                 raise Stop("not authorized")
             super().publish(records, offsets)
 
-    run, books = replay.replay(publish=lambda: Refusing(replay.publisher(), []))
+    run, log = replay.replay(open_publisher=lambda: Refusing(replay.publisher(), []))
     with pytest.raises(Stop, match="not authorized"):
         run.run()
-    assert [state for _, state in books.batches] == [BatchState.ABORTED]
+    assert [state for _, state in log.batches] == [BatchState.ABORTED]
     assert replay.run()[0].sent == 4
 
 
@@ -220,9 +222,9 @@ def test_a_rate_is_kept() -> None:
     replay = MemoryReplay()
     replay.fill(20)
     began = replay.clock.now
-    _, books = replay.run(rate=5.0, batch=100)
+    _, log = replay.run(rate=5.0, batch=100)
     assert replay.clock.now - began >= 3.0
-    assert max(len(steps) for steps, _ in books.batches) == 5
+    assert max(len(steps) for steps, _ in log.batches) == 5
 
 
 def fail_again(replay: MemoryReplay, *, strip: bool) -> None:
@@ -240,11 +242,11 @@ def test_a_record_that_always_fails_ends_in_the_parking_topic(strip: bool) -> No
     replay = MemoryReplay()
     replay.fill(5)
     for turn in range(3):
-        tally, _ = replay.run()
-        assert tally.outcomes == {ReplayOutcome.REPLAYED: 5}, turn
+        counts, _ = replay.run()
+        assert counts.outcomes == {ReplayOutcome.REPLAYED: 5}, turn
         fail_again(replay, strip=strip)
-    tally, _ = replay.run()
-    assert tally.outcomes == {ReplayOutcome.PARKED: 5}
+    counts, _ = replay.run()
+    assert counts.outcomes == {ReplayOutcome.PARKED: 5}
     assert replay.at(ORIGIN) == []
     parked = replay.at(parking_of(DEAD))
     assert len(parked) == 5
@@ -275,9 +277,9 @@ def test_what_cannot_be_sent_stays_with_a_reason_and_the_others_go() -> None:
         Outgoing(DEAD, b"k", b"v", (("own", b"silent"),)),
         Outgoing(DEAD, b"k", b"v", to_headers_with_bad_topic()),
     )
-    tally, books = replay.run()
+    counts, log = replay.run()
     assert replay.names_at(ORIGIN) == ["fine"]
-    reasons = {name_of(step.letter.record.headers): step.why for step in books.refused}
+    reasons = {name_of(step.letter.record.headers): step.why for step in log.refused}
     assert reasons == {
         "keyless": "documents is compacted, and the record has no key",
         "large": reasons["large"],
@@ -288,7 +290,7 @@ def test_what_cannot_be_sent_stays_with_a_reason_and_the_others_go() -> None:
         "unreadable": "header dlq.topic: it is not UTF-8",
     }
     assert "small takes 400" in reasons["large"]
-    assert tally.outcomes == {ReplayOutcome.REPLAYED: 1, ReplayOutcome.REFUSED: 7}
+    assert counts.outcomes == {ReplayOutcome.REPLAYED: 1, ReplayOutcome.REFUSED: 7}
     assert replay.survey().open == 7
 
 
@@ -309,8 +311,8 @@ def test_another_destination_lets_the_key_decide() -> None:
 def test_headers_that_the_client_cannot_give_out_keep_a_record_from_being_sent_anywhere() -> None:
     replay = MemoryReplay()
     replay.send(Outgoing(DEAD, b"k", b"v", UNREADABLE_HEADERS))
-    tally, _ = replay.run(to=ORIGIN)
-    assert tally.refusals == {"its headers cannot be read: a name is not UTF-8": 1}
+    counts, _ = replay.run(to=ORIGIN)
+    assert counts.refusals == {"its headers cannot be read: a name is not UTF-8": 1}
     assert replay.at(ORIGIN) == []
 
 

@@ -64,8 +64,8 @@ def test_any_bytes_are_an_event_or_an_invalid_record(value: bytes) -> None:
         try:
             decode(value)
         except InvalidRecord as error:
-            assert error.reason in {UNDECODABLE, INVALID_EVENT}  # noqa: PT017 - there may be no error
-            assert error.detail == one_line(error.detail)  # noqa: PT017 - the same
+            assert error.reason in {UNDECODABLE, INVALID_EVENT}  # noqa: PT017  there may be no error
+            assert error.detail == one_line(error.detail)  # noqa: PT017  the same
 
 
 FIELDS = sorted({*Document.model_fields, *Question.model_fields, *Answer.model_fields, "char_start", "total"})
@@ -84,8 +84,8 @@ def test_any_json_is_an_event_or_an_invalid_record(tree: object, escaped: bool) 
         try:
             decode(value)
         except InvalidRecord as error:
-            assert error.reason in {UNDECODABLE, INVALID_EVENT}  # noqa: PT017 - there may be no error
-            assert len(error.detail) <= DETAIL_CHARS  # noqa: PT017 - the same
+            assert error.reason in {UNDECODABLE, INVALID_EVENT}  # noqa: PT017  there may be no error
+            assert len(error.detail) <= DETAIL_CHARS  # noqa: PT017  the same
 
 
 @patient
@@ -101,7 +101,7 @@ def test_a_question_damaged_in_one_field_is_an_event_or_an_invalid_record(
     try:
         event = decode_question(value, LIMITS)
     except InvalidRecord as error:
-        assert error.reason in {UNDECODABLE, INVALID_EVENT, TOO_LARGE}  # noqa: PT017 - there may be no error
+        assert error.reason in {UNDECODABLE, INVALID_EVENT, TOO_LARGE}  # noqa: PT017  there may be no error
     else:
         assert decode_question(encode(event), LIMITS) == event
 

@@ -221,7 +221,7 @@ def test_any_headers_are_read_or_an_invalid_record(damage: dict[str, bytes | Non
         try:
             read(headers)
         except InvalidRecord as error:
-            assert error.detail.startswith("header ")  # noqa: PT017 - there may be no error
+            assert error.detail.startswith("header ")  # noqa: PT017  there may be no error
 
 
 def test_a_record_without_retry_headers_was_not_retried() -> None:

@@ -173,7 +173,7 @@ def test_an_answer_may_say_no_answer_with_or_without_a_candidate() -> None:
         ({"status": "no_answer", "answer": None, "candidate": None}, "if and only if there is a candidate"),
         ({"status": "perhaps"}, "answered"),
         ({"null_score_diff": float("nan")}, "finite"),
-        ({"answered_at": datetime(2026, 1, 2)}, "time zone"),  # noqa: DTZ001 - that is the point
+        ({"answered_at": datetime(2026, 1, 2)}, "time zone"),  # noqa: DTZ001  that is the point
         ({"answered_at": "2026-01-02T00:00:00Z"}, "UTC time"),
         ({"answered_at": "2026-02-30T00:00:00.000Z"}, "time that exists"),
         ({"answered_at": 1_700_000_000}, "UTC time"),

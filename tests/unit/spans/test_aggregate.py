@@ -42,19 +42,19 @@ def test_the_order_of_windows_changes_nothing(found: list[WindowSpan], chance: r
 
 @given(window_spans())
 def test_a_reading_is_the_best_span_and_the_least_null_score(found: list[WindowSpan]) -> None:
-    reading = aggregate(found)
-    assert reading.windows == len(found)
-    assert reading.null_score == min((one.null_score for one in found), default=0.0)
-    scores = [one.span.score for one in found if one.span]
+    raw = aggregate(found)
+    assert raw.windows == len(found)
+    assert raw.null_score == min((window_span.null_score for window_span in found), default=0.0)
+    scores = [window_span.span.score for window_span in found if window_span.span]
     if not scores:
-        assert reading.best is None
-        assert reading.null_score_diff is None
+        assert raw.best is None
+        assert raw.null_score_diff is None
         return
-    assert reading.best is not None
-    assert reading.best.span is not None
-    assert reading.best.span.score == max(scores)
-    assert reading.null_score_diff == reading.null_score - max(scores)
-    assert reading.runner_up >= reading.best.runner_up
+    assert raw.best is not None
+    assert raw.best.span is not None
+    assert raw.best.span.score == max(scores)
+    assert raw.null_score_diff == raw.null_score - max(scores)
+    assert raw.runner_up >= raw.best.runner_up
 
 
 def test_of_equal_scores_the_earliest_window_wins() -> None:
@@ -63,8 +63,8 @@ def test_of_equal_scores_the_earliest_window_wins() -> None:
 
 
 def test_the_same_span_seen_by_two_windows_is_no_runner_up() -> None:
-    reading = aggregate([_window_span(0, 9, 5.0), _window_span(8, 9, 4.5), _window_span(16, 20, 1.0)])
-    assert reading.runner_up == 1.0
+    raw = aggregate([_window_span(0, 9, 5.0), _window_span(8, 9, 4.5), _window_span(16, 20, 1.0)])
+    assert raw.runner_up == 1.0
 
 
 def test_the_best_windows_own_runner_up_counts() -> None:
@@ -72,6 +72,6 @@ def test_the_best_windows_own_runner_up_counts() -> None:
 
 
 def test_nothing_read_is_no_candidate() -> None:
-    reading = aggregate([])
-    assert (reading.best, reading.null_score, reading.windows) == (None, 0.0, 0)
-    assert math.isfinite(reading.runner_up)
+    raw = aggregate([])
+    assert (raw.best, raw.null_score, raw.windows) == (None, 0.0, 0)
+    assert math.isfinite(raw.runner_up)

@@ -128,7 +128,7 @@ def test_truncation_and_padding_of_the_file_are_left_aside() -> None:
             "pad_token": "[PAD]",
         },
     }
-    tokenizers = [Tokenizer(json.dumps(one)) for one in (plain, asking)]
+    tokenizers = [Tokenizer(json.dumps(definition)) for definition in (plain, asking)]
     sizes = {tokenizer.tokenize_document(text).size for tokenizer in tokenizers}
     assert len(sizes) == 1
     assert min(sizes) > 64

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spanstream.models.text.words import WordMap, visible
+from spanstream.models.text.words import WordMap, without_invisible
 from tests.support.model.texts import TEXTS
 from tests.support.model.word_cuts import cuts_word
 
@@ -162,14 +162,14 @@ def test_a_token_of_white_space_belongs_to_the_word_behind_it() -> None:
     assert WordMap("ab cd\n").numbers(starts, ends).tolist() == [0, 1, 1, 1]
 
 
-def test_a_blank_text_is_one_word_and_said_to_be_blank() -> None:
+def test_a_blank_text_is_one_word_and_has_nothing_to_quote() -> None:
     starts, ends = _arrays((0, 1), (1, 2))
     for text in ("  ", "\n\t", "\u200b\ufeff", "\x00 "):
-        assert WordMap(text).is_blank
+        assert without_invisible(text) == ""
         assert WordMap(text).numbers(starts, ends).tolist() == [0, 0]
         assert WordMap(text).char_span(starts, ends) == (0, 0)
-    assert WordMap("").is_blank
-    assert not WordMap(" . ").is_blank
+    assert without_invisible("") == ""
+    assert without_invisible(" . ") == "."
 
 
 def test_an_answer_takes_in_the_accent_that_the_tokenizer_dropped() -> None:
@@ -183,7 +183,7 @@ def test_an_answer_leaves_white_space_and_invisible_characters_at_its_ends() -> 
 
 
 def test_visible_text_has_no_white_space() -> None:
-    assert visible(" a\u200b b\u00a0\x00\ufeff\u0301") == "ab\u0301"
+    assert without_invisible(" a\u200b b\u00a0\x00\ufeff\u0301") == "ab\u0301"
 
 
 @settings(max_examples=50)

@@ -8,32 +8,31 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from spanstream.consumer.broker.protocols import Outgoing, Partition
-from spanstream.consumer.errors import Fenced, Retryable
+from spanstream.consumer.errors import Retryable
 from spanstream.schemas.triage import FieldStatus
+from tests.support.memory.group_machine import GroupMachine
 from tests.support.memory.memory_triage import DEADLINE, GROUP, TOPICS, MemoryTriage, TriageMember
 
 TICKETS = [f"t{number}" for number in range(4)]
 TEXTS = ["FXP-1 stops it.", "GL-88 when saving.", "Nothing works."]
-members = st.integers(0, 2)
 
 
-class Triaging(RuleBasedStateMachine):
+class Triaging(GroupMachine[TriageMember]):
+    stream: MemoryTriage
+    group = GROUP
+
     def __init__(self) -> None:
         super().__init__()
         self.texts: dict[str, str] = {}
         self.bad = 0
-        self.committed: dict[Partition, int] = {}
 
     @initialize(group_protocol=st.sampled_from(["classic", "consumer"]))
     def begin(self, group_protocol: str) -> None:
         self.stream = MemoryTriage(group_protocol=group_protocol)
         self.join()
-
-    def member(self, number: int) -> TriageMember:
-        return self.stream.members[number % len(self.stream.members)]
 
     # What helpdesks and consumers do.
 
@@ -66,39 +65,12 @@ class Triaging(RuleBasedStateMachine):
 
     # What members do.
 
-    @rule(number=members, times=st.integers(1, 4))
-    def turn(self, number: int, times: int) -> None:
-        self.member(number).turn(times)
-
     @precondition(lambda self: len(self.stream.members) < 3)
     @rule()
     def join(self) -> None:
         self.stream.start(keep_seconds=10_000.0, max_open_tickets=3)
 
-    @precondition(lambda self: len(self.stream.members) > 1)
-    @rule(number=members)
-    def leave(self, number: int) -> None:
-        self.stream.close(self.member(number))
-
-    @precondition(lambda self: len(self.stream.members) > 1)
-    @rule(number=members)
-    def die(self, number: int) -> None:
-        self.stream.die(self.member(number))
-
-    @rule(number=members)
-    def fall_silent(self, number: int) -> None:
-        self.stream.broker.expel(self.member(number).consumer)
-
     # What the broker and the clock do.
-
-    @rule(error=st.sampled_from([Retryable, Retryable, Fenced]), times=st.integers(1, 4))
-    def refuse_to_publish(self, error: type[Retryable | Fenced], times: int) -> None:
-        for _ in range(times):
-            self.stream.broker.fail_next("publish", error("as the test wants it"))
-
-    @rule()
-    def lose_a_reply(self) -> None:
-        self.stream.broker.lose_next_reply()
 
     @rule(operation=st.sampled_from(["committed", "end_offsets"]))
     def refuse_a_question(self, operation: Any) -> None:
@@ -117,19 +89,12 @@ class Triaging(RuleBasedStateMachine):
     @invariant()
     def revisions_count_from_one_without_a_gap(self) -> None:
         for ticket_id, records in self.stream.triages().items():
-            assert [one.revision for one in records] == list(range(1, len(records) + 1)), ticket_id
-
-    @invariant()
-    def nothing_committed_is_taken_back(self) -> None:
-        committed = self.stream.broker.committed(GROUP)
-        assert all(committed[at] >= offset for at, offset in self.committed.items())
-        self.committed = committed
+            assert [record.revision for record in records] == list(range(1, len(records) + 1)), ticket_id
 
     def teardown(self) -> None:
         if not hasattr(self, "stream"):
             return
-        for errors in self.stream.broker.faults.errors.values():
-            errors.clear()
+        self.end_refusals()
         self.answered: set[tuple[Partition, int]] = set()
         for _ in range(60):
             for member in 10 * self.stream.members:
@@ -157,11 +122,11 @@ class Triaging(RuleBasedStateMachine):
         committed = self.stream.broker.committed(GROUP)
         with self.stream.broker.changed:
             ends = {log.partition: log.end for log in self.stream.broker.topic(TOPICS.tickets).logs}
-        return settled and all(committed.get(at, 0) == end for at, end in ends.items())
+        return settled and all(committed.get(partition, 0) == end for partition, end in ends.items())
 
     def letters(self) -> int:
         """Bad tickets that were dead-lettered."""
-        return sum(one.value == b"\xff" for one in self.stream.broker.records(TOPICS.dead_letters))
+        return sum(record.value == b"\xff" for record in self.stream.broker.records(TOPICS.dead_letters))
 
     def is_settled(self, ticket_id: str, text: str) -> bool:
         """The highest revision is about the latest text, with every question answered."""
@@ -170,7 +135,7 @@ class Triaging(RuleBasedStateMachine):
             return False
         fields = records[-1].fields.values()
         is_latest = records[-1].document.sha256 == hashlib.sha256(text.encode()).hexdigest()
-        return is_latest and all(one.status is FieldStatus.ANSWERED for one in fields)
+        return is_latest and all(result.status is FieldStatus.ANSWERED for result in fields)
 
 
 Triaging.TestCase.settings = settings(

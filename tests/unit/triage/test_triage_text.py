@@ -8,28 +8,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanstream.consumer.triage.text.html import is_html, to_text
-from spanstream.consumer.triage.text.quotes import pieces
-from spanstream.consumer.triage.text.ticket_text import TicketText, text_of
+from spanstream.consumer.triage.text.html import html_to_text, is_html
+from spanstream.consumer.triage.text.removable_parts import removable_parts
+from spanstream.consumer.triage.text.ticket_text import TicketText, document_text
 from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.limits import Limits
 from spanstream.schemas.triage import Ticket
 
 
-def made(body: str, subject: str = "", keep: Collection[str] = (), **attributes: str) -> TicketText:
-    return text_of(Ticket(ticket_id="t", subject=subject, body=body, attributes=attributes), Limits(), keep)
+def document_of(body: str, subject: str = "", keep: Collection[str] = (), **attributes: str) -> TicketText:
+    return document_text(Ticket(ticket_id="t", subject=subject, body=body, attributes=attributes), Limits(), keep)
 
 
 REPLY = "It is 7.4.2.\n\nOn Tue, Nov 3, 2026 at 9:12 AM Support <s@example.org> wrote:\n> Which version?\n> Bye\n"
 
 
 def test_the_subject_stands_above_the_body_and_a_blank_one_nowhere() -> None:
-    assert made("Body.", "Subject").text == "Subject\n\nBody."
-    assert made("Body.", " ").text == "Body."
+    assert document_of("Body.", "Subject").text == "Subject\n\nBody."
+    assert document_of("Body.", " ").text == "Body."
 
 
 def test_a_quoted_reply_is_left_out_and_the_record_says_where_and_how_much() -> None:
-    text = made(REPLY, "Re: Help")
+    text = document_of(REPLY, "Re: Help")
     assert text.text == "Re: Help\n\nIt is 7.4.2.\n\n"
     (cut,) = text.cut
     assert (cut.kind, cut.at) == ("quoted_reply", len(text.text))
@@ -38,22 +38,22 @@ def test_a_quoted_reply_is_left_out_and_the_record_says_where_and_how_much() -> 
 
 def test_an_introduction_that_was_wrapped_is_one() -> None:
     body = "Fine now.\n\nOn Tue, Nov 3, 2026 at 9:12 AM Support\n<support@example.org> wrote:\n> Better?\n"
-    assert made(body).text == "Fine now.\n\n"
+    assert document_of(body).text == "Fine now.\n\n"
 
 
 def test_words_below_a_quote_stay() -> None:
     body = "On Tue, Nov 3, 2026 Support wrote:\n> which version?\n\n7.4.2\n"
-    assert made(body).text == "\n7.4.2\n"
+    assert document_of(body).text == "\n7.4.2\n"
 
 
 def test_a_conversation_between_the_lines_stays_as_it_is() -> None:
     body = "On Tue, Nov 3, 2026 Support wrote:\n> version?\n7.4.2\n> system?\nWindows\n"
-    assert made(body).text == body
+    assert document_of(body).text == body
 
 
 def test_a_forwarded_mail_stays() -> None:
     body = "FYI\n\n---------- Forwarded message ---------\nFrom: Monitor\nDate: Tue\nSubject: alert\n\nDisk full\n"
-    assert made(body, "Fwd: alert").text == f"Fwd: alert\n\n{body}"
+    assert document_of(body, "Fwd: alert").text == f"Fwd: alert\n\n{body}"
 
 
 @pytest.mark.parametrize("mark", ["-----Original Message-----\n", ""])
@@ -61,8 +61,8 @@ def test_a_mail_below_an_outlook_head_is_left_out_where_it_is_answered_and_stays
     mark: str,
 ) -> None:
     body = f"See below.\n\n{mark}From: Sam\nSent: Tuesday\nTo: Ann\nSubject: Export\n\nOld.\n"
-    assert made(body, "RE: Export").text == "RE: Export\n\nSee below.\n\n"
-    assert made(body, "FW: Export").text == f"FW: Export\n\n{body}"
+    assert document_of(body, "RE: Export").text == "RE: Export\n\nSee below.\n\n"
+    assert document_of(body, "FW: Export").text == f"FW: Export\n\n{body}"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_mail_below_an_outlook_head_is_left_out_where_it_is_answered_and_stays
     ],
 )
 def test_a_signature_is_left_out(signature: str) -> None:
-    text = made(f"It fails.\n\n{signature}\n")
+    text = document_of(f"It fails.\n\n{signature}\n")
     assert text.text == "It fails.\n\n"
     assert [cut.kind for cut in text.cut] == ["signature"]
 
@@ -91,20 +91,20 @@ def test_a_signature_is_left_out(signature: str) -> None:
 )
 def test_what_follows_a_greeting_and_is_no_signature_stays(below: str) -> None:
     body = f"It fails.\n\nThanks\n{below}\n"
-    assert made(body).text == body
+    assert document_of(body).text == body
 
 
 def test_signature_and_quote_are_both_left_out_and_both_can_be_kept() -> None:
     body = REPLY.replace("\n\nOn Tue", "\n\nThanks\nAnn\n\nOn Tue")
-    text = made(body)
+    text = document_of(body)
     assert text.text == "It is 7.4.2.\n\n"
     assert [cut.kind for cut in text.cut] == ["signature", "quoted_reply"]
-    assert made(body, keep=["quoted_replies", "signatures"]).text == body
+    assert document_of(body, keep=["quoted_replies", "signatures"]).text == body
 
 
 @pytest.mark.parametrize("body", ["Thanks\nAnn", "On Tue, Nov 3, 2026 Sam wrote:\n> 7.4.2\n", "-- \nAnn"])
 def test_where_nothing_else_would_be_left_all_stays(body: str) -> None:
-    assert made(body).text == body
+    assert document_of(body).text == body
 
 
 @given(
@@ -116,21 +116,21 @@ def test_where_nothing_else_would_be_left_all_stays(body: str) -> None:
         max_size=14,
     )
 )  # fmt: skip
-def test_pieces_are_in_order_apart_and_whole_lines_and_something_is_left(lines: list[str]) -> None:
+def test_removable_parts_are_whole_lines_in_order_and_apart_and_something_is_left(lines: list[str]) -> None:
     text = "\n".join(lines)
-    found = pieces(text)
-    ends = [0, *(piece.end for piece in found)]
-    assert all(end <= piece.start < piece.end <= len(text) for end, piece in zip(ends, found, strict=False))
-    assert all(piece.start == 0 or text[piece.start - 1] == "\n" for piece in found)
+    parts = removable_parts(text)
+    ends = [0, *(part.end for part in parts)]
+    assert all(end <= part.start < part.end <= len(text) for end, part in zip(ends, parts, strict=False))
+    assert all(part.start == 0 or text[part.start - 1] == "\n" for part in parts)
     kept = "".join(
-        character for place, character in enumerate(text) if not any(p.start <= place < p.end for p in found)
+        character for place, character in enumerate(text) if not any(part.start <= place < part.end for part in parts)
     )
-    assert not found or kept.strip()
+    assert not parts or kept.strip()
 
 
 def test_html_is_made_text_with_its_tables_lists_and_logs() -> None:
     body = "<p>Hi,</p><table><tr><td>Version</td><td>7.4.2</td></tr></table><pre>a\n  b &lt;c&gt;</pre><p>Bye</p>"
-    text = made(body)
+    text = document_of(body)
     assert text.from_html
     assert "Version  7.4.2" in text.text
     assert "a\n  b <c>" in text.text
@@ -155,22 +155,22 @@ def test_html_is_told_from_a_text_that_quotes_some(body: str, expected: bool) ->
 
 
 def test_the_content_type_settles_it() -> None:
-    assert made("<p>x</p>", content_type="text/plain").text == "<p>x</p>"
-    assert made("<event>7</event>", content_type="text/html; charset=utf-8").text == "7"
+    assert document_of("<p>x</p>", content_type="text/plain").text == "<p>x</p>"
+    assert document_of("<event>7</event>", content_type="text/html; charset=utf-8").text == "7"
 
 
 def test_html_that_the_parser_loses_stays_as_it_is() -> None:
     body = "<div>" * 20_000 + "x" + "</div>" * 20_000
-    assert to_text(body) is None
-    assert made(body).text == body
+    assert html_to_text(body) is None
+    assert document_of(body).text == body
 
 
 @given(st.text(alphabet="<>&;/ apbrdiv=\"'\x00\n#x", max_size=80))
 def test_any_html_gives_a_text_or_none(body: str) -> None:
-    text = to_text(body)
+    text = html_to_text(body)
     assert text is None or isinstance(text, str)
 
 
 def test_a_text_longer_than_a_document_may_be_is_refused() -> None:
     with pytest.raises(InvalidRecord, match="too_large"):
-        text_of(Ticket(ticket_id="t", subject="s", body="b" * 10), Limits(document_chars=5))
+        document_text(Ticket(ticket_id="t", subject="s", body="b" * 10), Limits(document_chars=5))

@@ -1,0 +1,60 @@
+"""`spanstream triage try`: runs one ticket through a playbook, without Kafka."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from spanstream.consumer.cli.options import ConfigFile, open_settings
+from spanstream.consumer.errors import Stop
+from spanstream.schemas.codec import decode_ticket, encode
+from spanstream.schemas.errors import InvalidRecord
+
+
+def try_(
+    playbook: Annotated[Path, typer.Argument(metavar="PLAYBOOK", help="YAML file; - is the bundled playbook.")],
+    ticket: Annotated[Path, typer.Argument(metavar="TICKET", help="JSON file of one ticket; - is standard input.")],
+    config: ConfigFile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the triage record as it would be published.")] = False,
+    show_text: Annotated[bool, typer.Option("--text", help="Also show the text of the document.")] = False,
+) -> None:
+    """Show the record of one ticket: the answers, the route and the priority, and why.
+
+    Example: spanstream triage try playbook.yaml ticket.json
+    """
+    from spanstream.consumer.answering.wiring import open_reader  # noqa: PLC0415  the model, for those who use it
+    from spanstream.consumer.clock import SystemClock  # noqa: PLC0415
+    from spanstream.consumer.terminal.triage_panel import TriagePanel  # noqa: PLC0415
+    from spanstream.consumer.terminal.visible import visible  # noqa: PLC0415
+    from spanstream.consumer.triage.playbook.load import load_playbook  # noqa: PLC0415
+    from spanstream.consumer.triage.trial import try_ticket  # noqa: PLC0415
+
+    settings = open_settings(config)
+    loaded = load_playbook(None if str(playbook) == "-" else playbook)
+    try:
+        event = decode_ticket(_bytes(ticket).strip(), settings.limits)
+        reader = open_reader(settings)
+        try:
+            trial = try_ticket(event, loaded, reader, settings.limits, SystemClock())
+        finally:
+            reader.close()
+    except InvalidRecord as error:
+        raise Stop(f"{ticket}: {error}") from None
+    if as_json:
+        typer.echo(encode(trial.triage))
+        return
+    console = Console(highlight=False)
+    if show_text:
+        console.print(visible(trial.text), markup=False)
+    console.print(TriagePanel(trial.triage))
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError as error:
+        raise Stop(f"{file}: cannot be read: {error.strerror}") from error

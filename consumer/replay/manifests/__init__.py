@@ -1,0 +1,1 @@
+"""Writes down what a run did, and verifies that against the topics."""

@@ -1,0 +1,163 @@
+"""Holds records from their arrival until they are published, and builds the next transaction.
+
+add -> backlogs (tickets; outcomes) ──> TriageTransaction (by TicketProcessor) ──> TriageCommit
+           ^         deadlines ───────────^                                             │
+           └────────────── give_back: it could not be published ────────────────────────┘
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
+from spanstream.consumer.clock import Clock
+from spanstream.consumer.delivery.backlog import Backlog
+from spanstream.consumer.delivery.circuit import Circuit
+from spanstream.consumer.settings import Settings
+from spanstream.consumer.triage.processor import TicketProcessor
+from spanstream.consumer.triage.state.state_store import StateStore
+from spanstream.consumer.triage.state.ticket_state import decode_state
+from spanstream.consumer.triage.state.transaction import TriageTransaction
+from spanstream.schemas.playbook import Playbook
+
+# Records, or deadlines, of one transaction.
+MAX_RECORDS = 1_000
+_MAX_DEADLINES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class TriageCommit:
+    """A transaction ready to be published, with the records it consumes, to be given back if that fails."""
+
+    transaction: TriageTransaction
+    states: tuple[Outgoing, ...]
+    offsets: Mapping[Partition, int]
+    tickets: tuple[Record, ...] = ()
+    outcomes: tuple[Record, ...] = ()
+
+
+class TriageIntake:
+    """Records that were read and are not published yet. Only for the thread that talks to Kafka.
+
+    Args:
+        store: what is known of the tickets.
+        processor: says what a record or a deadline changes.
+        playbook: the current one.
+        circuit: opens when too many tickets are poison.
+        settings: sizes.
+        clock: says which deadlines have come.
+    """
+
+    def __init__(  # noqa: PLR0913  wired in one place, by name
+        self,
+        *,
+        store: StateStore,
+        processor: TicketProcessor,
+        playbook: Playbook,
+        circuit: Circuit,
+        settings: Settings,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._processor = processor
+        self._playbook = playbook
+        self._circuit = circuit
+        self._clock = clock
+        self._topics = settings.topics
+        self._max_open = settings.triage.max_open_tickets
+        chunk = settings.chunk
+        self._tickets, self._outcomes = (
+            Backlog(max_records=chunk.backlog_records, max_bytes=chunk.backlog_bytes, clock=clock) for _ in range(2)
+        )
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a record could be processed now: tickets wait while too many are open."""
+        return bool(len(self._outcomes) or (len(self._tickets) and self._free_places))
+
+    @property
+    def full_topics(self) -> frozenset[str]:
+        """Topics that nothing more should be fetched of."""
+        return self._tickets.full_topics | self._outcomes.full_topics
+
+    @property
+    def partitions(self) -> frozenset[Partition]:
+        """The partitions of all records in here."""
+        return self._tickets.partitions | self._outcomes.partitions
+
+    def add(self, records: Sequence[Record]) -> None:
+        """Adds records behind those that are here."""
+        tickets = self._topics.tickets
+        self._tickets.add(record for record in records if record.partition.topic == tickets)
+        self._outcomes.add(record for record in records if record.partition.topic != tickets)
+
+    def give_back(self, commit: TriageCommit) -> None:
+        """Puts the records of a commit that failed in front again."""
+        self._tickets.give_back(commit.tickets)
+        self._outcomes.give_back(commit.outcomes)
+
+    def drop(self, partitions: frozenset[Partition]) -> None:
+        """Drops the records of partitions that are no longer owned."""
+        self._tickets.drop(partitions)
+        self._outcomes.drop(partitions)
+
+    def drop_before(self, committed: Mapping[Partition, int | None]) -> None:
+        """Drops the records before these committed offsets: they have been published."""
+        self._tickets.drop_before(committed)
+        self._outcomes.drop_before(committed)
+
+    def commit_of_deadlines(self, ready: Collection[int]) -> TriageCommit | None:
+        """Builds the commit of what is due in the partitions of these numbers; None: nothing is due.
+
+        Raises:
+            Retryable: Kafka does not say where the state ends now.
+        """
+        due = self._store.due(ready, self._clock.now_ms(), _MAX_DEADLINES)
+        if not due:
+            return None
+        # Deadlines consume no records. In place of their offsets the ends of the state partitions are committed: every
+        # transaction moves those on, so if the commit's outcome is in doubt, they tell whether it was made.
+        ends = self._store.ends({Partition(self._topics.triage_state, number) for number, _ in due})
+        transaction = TriageTransaction(self._store, self._playbook)
+        for number, key in due:
+            value = self._store.get(number, key)
+            if value is not None:
+                self._processor.apply_deadline(number, decode_state(value).ticket_id, transaction)
+        return TriageCommit(transaction, self._states(transaction), ends)
+
+    def commit_of_records(self) -> TriageCommit | None:
+        """Builds the commit of the first records; None: there are none. It may hold nothing but offsets.
+
+        Raises:
+            CircuitOpen: too large a share of the latest tickets is poison.
+        """
+        outcomes = tuple(self._outcomes.take(MAX_RECORDS))
+        tickets = tuple(self._tickets.take(min(self._free_places, MAX_RECORDS)))
+        if not outcomes and not tickets:
+            return None
+        transaction = TriageTransaction(self._store, self._playbook)
+        for record in (*outcomes, *tickets):
+            self._processor.apply_record(record, transaction)
+        self._processor.decide_tickets_with_news(transaction)
+        self._circuit.judge(transaction.ticket_reasons)
+        offsets = _next_offsets((*outcomes, *tickets))
+        return TriageCommit(transaction, self._states(transaction), offsets, tickets, outcomes)
+
+    def commit_of_offsets(self, offsets: Mapping[Partition, int]) -> TriageCommit:
+        """Builds a commit of nothing but offsets."""
+        return TriageCommit(TriageTransaction(self._store, self._playbook), (), offsets)
+
+    @property
+    def _free_places(self) -> int:
+        return max(0, self._max_open - self._store.open)
+
+    def _states(self, transaction: TriageTransaction) -> tuple[Outgoing, ...]:
+        return tuple(transaction.state_records(self._topics.triage_state))
+
+
+def _next_offsets(records: Sequence[Record]) -> dict[Partition, int]:
+    offsets: dict[Partition, int] = {}
+    for record in records:
+        offsets[record.partition] = max(record.next_offset, offsets.get(record.partition, 0))
+    return offsets

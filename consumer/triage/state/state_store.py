@@ -1,0 +1,197 @@
+"""Holds the state of the owned partitions in memory: an index of the compacted state topic, which is the truth.
+
+    state topic ── load (read to its end) ──> {key: value} <── apply (what a transaction just committed)
+                                                   └──> what is due, and how many tickets are open
+
+A partition is read from its beginning when it is assigned, and when the outcome of a transaction is in doubt. From
+then on only this member writes it, and what it wrote is applied here.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from pydantic import ValidationError
+
+from spanstream.consumer.broker.protocols import Partition, PartitionReader
+from spanstream.consumer.errors import Stop
+from spanstream.consumer.triage.state.ticket_state import TicketState, decode_state, is_ticket
+
+_READ_RECORDS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What the index needs of one ticket."""
+
+    document_id: str
+    due_ms: int
+    is_open: bool
+
+
+@dataclass(slots=True)
+class _Partition:
+    """The state of one partition; values are bytes, as the topic has them."""
+
+    values: dict[bytes, bytes] = field(default_factory=dict)
+    entries: dict[bytes, _Entry] = field(default_factory=dict)
+    # Tickets for each document: the same text twice is one document.
+    documents: Counter[str] = field(default_factory=Counter)
+    # A heap of (due_ms, key). Entries of tickets that have changed since stay in it, and are skipped.
+    calendar: list[tuple[int, bytes]] = field(default_factory=list)
+    open: int = 0
+
+
+class StateStore:
+    """The state by partition number. Only for the thread that talks to Kafka.
+
+    Args:
+        reader: reads partitions outside of the group.
+        topic: the state topic.
+    """
+
+    def __init__(self, reader: PartitionReader, topic: str) -> None:
+        self._reader = reader
+        self._topic = topic
+        self._partitions: dict[int, _Partition] = {}
+        self._loading: set[Partition] = set()
+
+    @property
+    def open(self) -> int:
+        """Tickets that wait for answers."""
+        return sum(partition.open for partition in self._partitions.values())
+
+    @property
+    def known(self) -> int:
+        """Tickets, open or decided and not yet forgotten."""
+        return sum(len(partition.entries) for partition in self._partitions.values())
+
+    def load(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """Starts to read these partitions from their beginning, and returns where they end now.
+
+        What is held of them is dropped. The ends include open transactions, so every transaction that was decided
+        before this call will be read.
+
+        Raises:
+            Retryable: Kafka did not answer; call again.
+        """
+        to_load = set(partitions)
+        self.release(to_load)
+        ends = self._reader.written_offsets(to_load)
+        for partition in to_load:
+            self._partitions[partition.number] = _Partition()
+        self._loading |= to_load
+        self._follow()
+        return ends
+
+    def poll(self, ends: Mapping[Partition, int], timeout_seconds: float) -> int:
+        """Reads on in the partitions that are loading, each up to its end; returns how many records came.
+
+        Raises:
+            Stop: a record cannot be read.
+        """
+        if not self._loading:
+            return 0
+        records = self._reader.poll(_READ_RECORDS, timeout_seconds)
+        for record in records:
+            if record.partition in self._loading and record.key is not None:
+                self._put(record.partition.number, record.key, record.value, f"{record.partition} at {record.offset}")
+        loaded = {
+            partition
+            for partition in self._loading
+            if partition in ends and (self._reader.position(partition) or 0) >= ends[partition]
+        }
+        if loaded:
+            self._loading -= loaded
+            self._follow()
+        return len(records)
+
+    def ends(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """Returns where these partitions end now, open transactions included; raises `Retryable` without an answer."""
+        return self._reader.written_offsets(partitions)
+
+    def behind(self, ends: Mapping[Partition, int]) -> frozenset[Partition]:
+        """Returns which of these partitions are not read to their end yet."""
+        return frozenset(partition for partition in ends if partition in self._loading)
+
+    def release(self, partitions: Iterable[Partition]) -> None:
+        """Drops the state of these partitions."""
+        for partition in partitions:
+            self._loading.discard(partition)
+            self._partitions.pop(partition.number, None)
+        self._follow()
+
+    def get(self, number: int, key: bytes) -> bytes | None:
+        """Returns the value of a key in a partition; None: there is none."""
+        partition = self._partitions.get(number)
+        return partition.values.get(key) if partition else None
+
+    def tickets_with(self, number: int, document_id: str) -> int:
+        """Counts the tickets of a partition that have this document."""
+        partition = self._partitions.get(number)
+        return partition.documents[document_id] if partition else 0
+
+    def apply(self, changes: Mapping[tuple[int, bytes], bytes | None]) -> None:
+        """Takes over what a transaction wrote, once it is committed."""
+        for (number, key), value in changes.items():
+            if number in self._partitions:
+                self._put(number, key, value, "what was just written")
+
+    def due(self, numbers: Collection[int], now_ms: int, limit: int) -> list[tuple[int, bytes]]:
+        """Returns at most `limit` tickets that are due, as (partition number, key); they stay due until they change."""
+        tickets: list[tuple[int, bytes]] = []
+        for number in numbers:
+            partition = self._partitions.get(number)
+            if partition is None:
+                continue
+            taken: list[tuple[int, bytes]] = []
+            while partition.calendar and partition.calendar[0][0] <= now_ms and len(tickets) < limit:
+                due_ms, key = heapq.heappop(partition.calendar)
+                entry = partition.entries.get(key)
+                if entry is not None and entry.due_ms == due_ms and (due_ms, key) not in taken:
+                    taken.append((due_ms, key))
+                    tickets.append((number, key))
+            for appointment in taken:
+                heapq.heappush(partition.calendar, appointment)
+        return tickets
+
+    def close(self) -> None:
+        """Closes the reader."""
+        self._reader.close()
+
+    def _follow(self) -> None:
+        self._reader.follow(dict.fromkeys(self._loading))
+
+    def _put(self, number: int, key: bytes, value: bytes | None, place: str) -> None:
+        partition = self._partitions[number]
+        before = partition.entries.pop(key, None)
+        if before is not None:
+            partition.open -= before.is_open
+            partition.documents[before.document_id] -= 1
+            if not partition.documents[before.document_id]:
+                del partition.documents[before.document_id]
+        if value is None:
+            partition.values.pop(key, None)
+            return
+        partition.values[key] = value
+        if is_ticket(key):
+            state = _decoded(value, place)
+            entry = _Entry(state.document.document_id, state.due_ms, state.is_open)
+            partition.entries[key] = entry
+            partition.open += entry.is_open
+            partition.documents[entry.document_id] += 1
+            if before is None or before.due_ms != entry.due_ms:
+                heapq.heappush(partition.calendar, (entry.due_ms, key))
+
+
+def _decoded(value: bytes, place: str) -> TicketState:
+    try:
+        return decode_state(value)
+    except ValidationError as error:
+        raise Stop(
+            f"the state of a ticket ({place}) cannot be read: {error.error_count()} errors; was it written by a newer "
+            "version, or does another program write to this topic? See SPANSTREAM_TOPICS__TRIAGE_STATE"
+        ) from None

@@ -1,0 +1,112 @@
+"""One transaction while it is being built: what it publishes, and the states it changes."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from pydantic import ValidationError
+
+from spanstream.consumer.broker.protocols import Outgoing
+from spanstream.consumer.errors import Stop
+from spanstream.consumer.triage.state.state_store import StateStore
+from spanstream.consumer.triage.state.ticket_state import (
+    TicketState,
+    decode_playbook,
+    decode_state,
+    playbook_key,
+    ticket_key,
+)
+from spanstream.schemas.dead_letters import Reason
+from spanstream.schemas.playbook import Playbook
+
+
+class TriageTransaction:
+    """Reads the store through its own changes; the store itself does not change before the transaction is committed.
+
+    Attributes:
+        outgoing: the records to publish, without the states.
+        changes: the states that change: (partition number, key) to value; None: forgotten.
+        counts: what happened, by (group, name), for the metrics.
+        ages_ms: for each first record of a ticket: milliseconds since the ticket arrived.
+        ticket_reasons: for each ticket record: the reason of its dead letter, or None.
+    """
+
+    def __init__(self, store: StateStore, current: Playbook) -> None:
+        self._store = store
+        self._current = current
+        self._states: dict[tuple[int, bytes], TicketState | None] = {}
+        self._tickets_with_news: dict[tuple[int, str], None] = {}
+        self.outgoing: list[Outgoing] = []
+        self.changes: dict[tuple[int, bytes], bytes | None] = {}
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.ages_ms: list[int] = []
+        self.ticket_reasons: list[Reason | None] = []
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it publishes nothing and changes nothing."""
+        return not self.outgoing and not self.changes
+
+    @property
+    def tickets_with_news(self) -> list[tuple[int, str]]:
+        """Tickets that something new came for, as (partition number, ticket id), in the order of arrival."""
+        return list(self._tickets_with_news)
+
+    def ticket(self, number: int, ticket_id: str) -> TicketState | None:
+        """Returns a ticket's state after the changes in here; None: it is not known."""
+        place = (number, ticket_key(ticket_id))
+        if place not in self._states:
+            value = self._store.get(*place)
+            self._states[place] = None if value is None else decode_state(value)
+        return self._states[place]
+
+    def put(self, number: int, state: TicketState, *, is_news: bool = False) -> None:
+        """Sets a ticket's new state; with `is_news` it may be time for a record."""
+        place = (number, state.key)
+        self._states[place] = state
+        self.changes[place] = state.encode()
+        if is_news:
+            self._tickets_with_news[number, state.ticket_id] = None
+
+    def forget(self, number: int, state: TicketState) -> None:
+        """Deletes a ticket's state."""
+        place = (number, state.key)
+        self._states[place] = None
+        self.changes[place] = None
+
+    def tickets_with(self, number: int, document_id: str) -> int:
+        """Counts the tickets of a partition that have this document, after the changes in here."""
+        changed = [place for place in self.changes if place[0] == number and place in self._states]
+        before = sum(self._document_before(place) == document_id for place in changed)
+        after = sum(state.document.document_id == document_id for place in changed if (state := self._states[place]))
+        return self._store.tickets_with(number, document_id) - before + after
+
+    def keep_playbook(self, number: int) -> None:
+        """Stores the current playbook in a partition, for a later owner that runs another one."""
+        place = (number, playbook_key(self._current.sha256))
+        if place not in self.changes and self._store.get(*place) is None:
+            self.changes[place] = self._current.model_dump_json(exclude_defaults=True).encode()
+
+    def playbook(self, number: int, sha256: str) -> Playbook:
+        """Returns the playbook that a ticket was begun under.
+
+        Raises:
+            Stop: the state topic does not hold it.
+        """
+        if sha256 == self._current.sha256:
+            return self._current
+        value = self._store.get(number, playbook_key(sha256))
+        try:
+            return decode_playbook(value or b"")
+        except ValidationError:
+            raise Stop(
+                f"the state topic's partition {number} holds tickets of a playbook that it does not hold"
+            ) from None
+
+    def state_records(self, topic: str) -> list[Outgoing]:
+        """Returns the changes as records of the state topic."""
+        return [Outgoing(topic, key, value, partition=number) for (number, key), value in self.changes.items()]
+
+    def _document_before(self, place: tuple[int, bytes]) -> str | None:
+        value = self._store.get(*place)
+        return decode_state(value).document.document_id if value is not None else None

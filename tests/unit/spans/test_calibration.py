@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from spanstream.models.spans.aggregate import RawAnswer
+from spanstream.models.spans.calibration import FEATURES, Calibration
+from spanstream.models.spans.search import TokenSpan, WindowSpan
+from tests.support.model.hand_made_windows import hand_made_document, hand_made_window
+
+WINDOW = hand_made_window(hand_made_document(range(8)))
+RAW = st.floats(-1e6, 1e6)
+
+
+def _reading(score: float, null_score: float = 0.0, runner_up: float = 0.0, windows: int = 1) -> RawAnswer:
+    return RawAnswer(
+        WindowSpan(WINDOW, null_score, TokenSpan(1, 2, score), runner_up, -3.0), null_score, runner_up, windows
+    )
+
+
+def _calibration(**weights: float) -> Calibration:
+    return Calibration(name="test", bias=0.5, weights=weights, thresholds={"default": 0.4})
+
+
+@given(RAW, RAW, RAW, st.integers(1, 10_000), st.floats(-100, 100))
+def test_a_confidence_is_a_probability(
+    score: float, null: float, runner_up: float, windows: int, weight: float
+) -> None:
+    calibration = _calibration(**dict.fromkeys(FEATURES, weight))
+    assert 0 <= calibration.confidence(_reading(score, null, runner_up, windows)) <= 1
+
+
+def test_a_confidence_is_the_logistic_function_of_the_weighted_features() -> None:
+    calibration = _calibration(null_score_diff=-0.4, margin=0.2, log_windows=0.1, log_probability=0.3)
+    reading = _reading(score=5.0, null_score=2.0, runner_up=4.0, windows=3)
+    logit = 0.5 - 0.4 * (2.0 - 5.0) + 0.2 * (5.0 - 4.0) + 0.1 * math.log(3) + 0.3 * -3.0
+    assert math.isclose(calibration.confidence(reading), 1 / (1 + math.exp(-logit)))
+
+
+def test_without_a_candidate_there_is_no_confidence() -> None:
+    assert _calibration(null_score_diff=-1.0).confidence(RawAnswer(None, 9.0, 9.0, 2)) == 0.0
+
+
+def test_a_better_score_is_never_less_confident() -> None:
+    calibration = _calibration(null_score_diff=-0.4)
+    confidences = [calibration.confidence(_reading(float(score))) for score in range(-40, 40)]
+    assert confidences == sorted(confidences)
+    assert confidences[0] < 0.01
+    assert confidences[-1] > 0.99
+
+
+def test_unknown_features_are_refused() -> None:
+    with pytest.raises(ValidationError, match="unknown features"):
+        _calibration(luck=1.0)
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "reason"), [({}, "`default` is missing"), ({"default": 0.5, "strict": 1.5}, "not between 0 and 1")]
+)
+def test_thresholds_are_probabilities_and_default_is_among_them(thresholds: dict[str, float], reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        Calibration(name="test", bias=0.0, weights={}, thresholds=thresholds)
