@@ -95,14 +95,14 @@ check: .venv/.test ## Lint, format, types, import contracts, generated files; ch
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m spanstream.schemas.generate --check
-	$(BIN)/python -m spanstream.consumer.settings_table --check README.md
+	$(BIN)/python -m spanstream.consumer.settings_table --check docs/settings.md
 
 .PHONY: format
 format: .venv/.test ## Format the code, mend what can be mended, write the generated files
 	$(BIN)/ruff format $(FOLDERS)
 	$(BIN)/ruff check --fix $(FOLDERS)
 	$(BIN)/python -m spanstream.schemas.generate
-	$(BIN)/python -m spanstream.consumer.settings_table --write README.md
+	$(BIN)/python -m spanstream.consumer.settings_table --write docs/settings.md
 
 .PHONY: picture
 picture: .venv/.serving ## Draw docs/demo.svg from what the demo answers
@@ -116,12 +116,14 @@ model: $(if $(and $(CHECKPOINT),$(VALIDATION)),.venv-build/.stamp) ## Build the 
 	.venv-build/bin/spanstream model build --checkpoint "$(CHECKPOINT)" --validation "$(VALIDATION)" \
 		--output "$(OUTPUT)" $(ARGS)
 
-.PHONY: evaluate calibrate
-evaluate: $(if $(DATA),.venv/.evaluate) ## Measure the model on labelled questions (0.3 GB of tools, no torch): DATA=file.json ARGS="--output figures"
-calibrate: $(if $(DATA),.venv/.evaluate) ## Fit confidence and thresholds to them: DATA=file.json ARGS="--output my-artifact"
-evaluate calibrate:
+.PHONY: evaluate
+evaluate: .venv/.evaluate ## Measure the model on the validation tickets (0.3 GB of tools, no torch), or on DATA=file.json ARGS="--output figures"
+	$(BIN)/spanstream model evaluate --data "$(or $(DATA),models/data/tickets/validation_tickets.json.gz)" $(ARGS)
+
+.PHONY: calibrate
+calibrate: $(if $(DATA),.venv/.evaluate) ## Fit confidence and thresholds to labelled questions: DATA=file.json ARGS="--output my-artifact"
 	@test -n "$(DATA)" || { echo 'usage: make $@ DATA=file.json ARGS="--output folder"' >&2; exit 2; }
-	$(BIN)/spanstream model $@ --data "$(DATA)" $(ARGS)
+	$(BIN)/spanstream model calibrate --data "$(DATA)" $(ARGS)
 
 .PHONY: wheel
 wheel: .venv-tools/.stamp ## Build dist/spanstream-*.whl

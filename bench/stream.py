@@ -27,14 +27,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from spanstream.consumer.answering.wiring import build, kafka_config, open_reader
+from spanstream.consumer.answering.wiring import build, open_reader
+from spanstream.consumer.broker.kafka.at_least_once import AtLeastOncePublisher
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
-from spanstream.consumer.broker.kafka.publisher import AtLeastOncePublisher
 from spanstream.consumer.broker.kafka.topic_admin import TopicAdmin
-from spanstream.consumer.broker.tail import tail
+from spanstream.consumer.broker.reading import tail
 from spanstream.consumer.logs import configure_logs
 from spanstream.consumer.operations.publishing import document_record, question_record
-from spanstream.consumer.operations.samples import question_lines, ticket_lines
+from spanstream.consumer.operations.samples import sample_documents, sample_questions
 from spanstream.consumer.operations.topics import topic_specs
 from spanstream.consumer.settings import (
     CacheSettings,
@@ -98,8 +98,8 @@ def main() -> None:
 def _work(copies: int) -> Work:
     """The demo's tickets and questions, copied; each copy begins with a line that makes its text its own."""
     limits = Limits()
-    tickets = [decode_document(line, limits) for line in ticket_lines()]
-    questions = [decode_question(line, limits) for line in question_lines()]
+    tickets = [decode_document(line, limits) for line in sample_documents()]
+    questions = [decode_question(line, limits) for line in sample_questions()]
     documents: list[Document] = []
     asked: list[Question] = []
     for copy in range(copies):
@@ -184,10 +184,8 @@ def _settings(bootstrap_servers: str) -> Settings:
 
 
 def _publish(settings: Settings, work: Work) -> None:
-    TopicAdmin(kafka_config(settings)).create(
-        topic_specs(settings.topics, partitions=_PARTITIONS, replication_factor=1)
-    )
-    publisher = AtLeastOncePublisher(kafka_config(settings))
+    TopicAdmin(settings.kafka).create(topic_specs(settings.topics, partitions=_PARTITIONS, replication_factor=1))
+    publisher = AtLeastOncePublisher(settings.kafka)
     limits, topics = settings.limits, settings.topics
     publisher.publish([document_record(encode(one), topics.documents, limits) for one in work.documents], {})
     publisher.publish([question_record(encode(one), topics.questions, limits) for one in work.questions], {})
@@ -211,7 +209,7 @@ def _end_to_end(bootstrap_servers: str, work: Work) -> EndToEnd:
     _, status, usage = os.wait4(process.pid, 0)
     if status != 0:
         raise SystemExit(f"the consumer failed with {status}")
-    reader = KafkaPartitionReader(kafka_config(settings))
+    reader = KafkaPartitionReader(settings.kafka)
     records = [
         (record.timestamp_ms or 0, decode_answer(record.value or b""))
         for record in tail(reader, settings.topics.answers)

@@ -25,11 +25,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.stream import broker
-from spanstream.consumer.answering.wiring import kafka_config
+from spanstream.consumer.broker.kafka.at_least_once import AtLeastOncePublisher
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
-from spanstream.consumer.broker.kafka.publisher import AtLeastOncePublisher
 from spanstream.consumer.broker.kafka.topic_admin import TopicAdmin
-from spanstream.consumer.broker.tail import tail
+from spanstream.consumer.broker.reading import tail
 from spanstream.consumer.operations.publishing import ticket_record
 from spanstream.consumer.operations.topics import topic_specs, triage_topic_specs
 from spanstream.consumer.settings import HttpSettings, KafkaSettings, Settings, TopicSettings, TriageSettings
@@ -94,7 +93,7 @@ def _running(bootstrap_servers: str) -> Iterator[tuple[Settings, int]]:
         *topic_specs(topics, partitions=_PARTITIONS, replication_factor=1),
         *triage_topic_specs(topics, partitions=_PARTITIONS, replication_factor=1),
     ]
-    TopicAdmin(kafka_config(settings)).create(specs)
+    TopicAdmin(settings.kafka).create(specs)
     port = free_port()
     environment = {
         **os.environ,
@@ -127,7 +126,7 @@ def _publish_all(settings: Settings, tickets: list[Ticket], name: str, rate: flo
         ticket_record(encode(ticket.model_copy(update={"ticket_id": one})), settings.topics.tickets, Limits())
         for one, ticket in named.items()
     ]
-    publisher = AtLeastOncePublisher(kafka_config(settings))
+    publisher = AtLeastOncePublisher(settings.kafka)
     began = time.time()
     if rate is None:
         publisher.publish(records, {})
@@ -143,7 +142,7 @@ def _publish_all(settings: Settings, tickets: list[Ticket], name: str, rate: flo
 
 def _await(settings: Settings, wanted: set[str]) -> dict[str, tuple[float, float]]:
     """For each ticket: seconds from its timestamp to its record's, and when that was."""
-    reader = KafkaPartitionReader(kafka_config(settings))
+    reader = KafkaPartitionReader(settings.kafka)
     deadline = time.monotonic() + _PATIENCE_SECONDS
     try:
         while True:

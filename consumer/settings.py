@@ -22,6 +22,7 @@ ENV_PREFIX = "SPANSTREAM_"
 
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+GroupProtocol = Literal["classic", "consumer"]
 
 
 class _Group(BaseModel):
@@ -33,9 +34,7 @@ class KafkaSettings(_Group):
 
     bootstrap_servers: str = Field("localhost:9092", description="Brokers to begin with, host:port, comma-separated.")
     group_id: str = Field("spanstream", min_length=1, description="Consumer group.")
-    group_protocol: Literal["classic", "consumer"] = Field(
-        "classic", description="classic, or consumer (KIP-848, brokers from 4.0)."
-    )
+    group_protocol: GroupProtocol = Field("classic", description="classic, or consumer (KIP-848, brokers from 4.0).")
     client_id: str = Field("spanstream", description="Shown in the brokers' logs and quotas.")
     group_instance_id: str | None = Field(None, description="Static membership: a name that survives restarts.")
     transactions: bool = Field(True, description="Exactly once for read_committed readers; off: at least once.")

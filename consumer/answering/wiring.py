@@ -19,7 +19,6 @@ from spanstream.consumer.answering.pipeline import Pipeline
 from spanstream.consumer.answering.prepare import Preparer
 from spanstream.consumer.answering.report import Reporter
 from spanstream.consumer.answering.service import Service, ServiceParts
-from spanstream.consumer.broker.kafka.config import KafkaConfig
 from spanstream.consumer.broker.kafka.group_consumer import KafkaGroupConsumer
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
 from spanstream.consumer.broker.kafka.publisher import open_publisher
@@ -101,28 +100,11 @@ class Application:
             self.store.close()
 
 
-def kafka_config(settings: Settings) -> KafkaConfig:
-    """How to reach Kafka, by the settings."""
-    kafka = settings.kafka
-    return KafkaConfig(
-        bootstrap_servers=kafka.bootstrap_servers,
-        group_id=kafka.group_id,
-        group_protocol=kafka.group_protocol,
-        client_id=kafka.client_id,
-        group_instance_id=kafka.group_instance_id,
-        transactions=kafka.transactions,
-        transactional_id=kafka.transactional_id,
-        transaction_timeout_seconds=kafka.transaction_timeout_seconds,
-        session_timeout_seconds=kafka.session_timeout_seconds,
-        client=kafka.client,
-    )
-
-
 def kafka_clients(settings: Settings) -> BrokerClients:
     """A real consumer's ends."""
-    config = kafka_config(settings)
-    consumer = KafkaGroupConsumer(config)
-    return BrokerClients(consumer, KafkaPartitionReader(config), open_publisher(config, consumer))
+    kafka = settings.kafka
+    consumer = KafkaGroupConsumer(kafka)
+    return BrokerClients(consumer, KafkaPartitionReader(kafka), open_publisher(kafka, consumer))
 
 
 def open_reader(settings: Settings) -> Reader:

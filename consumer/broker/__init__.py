@@ -1,1 +1,1 @@
-"""What the consumer needs of a broker (`protocols`), Kafka (`kafka`), and the fake that tests run on (`memory`)."""
+"""The broker: what the consumer needs of one (`protocols`), Kafka (`kafka`), and the one for tests (`memory`)."""

@@ -1,4 +1,4 @@
-"""Which partition a key belongs to, as Kafka's default partitioner decides it."""
+"""Chooses the partition of a key as Kafka's default partitioner does."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def murmur2(data: bytes) -> int:
 
 
 def partition_of(key: bytes, partitions: int) -> int:
-    """The number of the partition that Kafka's default partitioner gives a key."""
+    """Returns the number of the partition that Kafka's default partitioner gives a key."""
     return (murmur2(key) & 0x7FFFFFFF) % partitions

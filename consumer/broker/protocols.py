@@ -1,4 +1,4 @@
-"""What the shell needs of a broker, as small protocols; `kafka` is the real one, `memory_broker` the fake.
+"""Small protocols of a broker, with their records; `kafka` is the real one, `memory` is for tests.
 
 Every `offset` in this room is a Kafka offset; "next offset" is `Record.next_offset`, and nobody else adds one.
 """
@@ -6,7 +6,7 @@ Every `offset` in this room is a Kafka offset; "next offset" is `Record.next_off
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 Headers = tuple[tuple[str, bytes | None], ...]
@@ -47,7 +47,7 @@ class Record:
         return len(self.key or b"") + len(self.value or b"")
 
     def header(self, name: str) -> bytes | None:
-        """The last value of a header, as Kafka's own `lastHeader`; None where there is none."""
+        """Returns the last value of a header, as Kafka's own `lastHeader`; None where there is none."""
         return next((value for key, value in reversed(self.headers) if key == name), None)
 
 
@@ -62,102 +62,122 @@ class Outgoing:
     partition: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """A topic to be created, or as it is; `config` as Kafka names it (`cleanup.policy`, `max.message.bytes`)."""
+
+    name: str
+    partitions: int
+    replication_factor: int = 1
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerNode:
+    """A broker under the address that it advertises."""
+
+    broker_id: int
+    address: str
+
+
 class RebalanceListener(Protocol):
     """Called on the thread that polls, from inside `GroupConsumer.poll` or `close`."""
 
     def on_assigned(self, partitions: Sequence[Partition]) -> None:
-        """These partitions are added to what this member owns."""
+        """Is told that these partitions are added to what this member owns."""
 
     def on_revoked(self, partitions: Sequence[Partition]) -> None:
-        """These are about to go: their work may still be committed during this call."""
+        """Is told that these are about to go: their work may still be committed during this call."""
 
     def on_lost(self, partitions: Sequence[Partition]) -> None:
-        """These are gone already: nothing of theirs can be committed."""
+        """Is told that these are gone already: nothing of theirs can be committed."""
 
 
 class GroupConsumer(Protocol):
     """A member of a consumer group. It never commits by itself: a `Publisher` commits offsets with the output."""
 
     def subscribe(self, topics: Sequence[str], listener: RebalanceListener) -> None:
-        """Join the group."""
+        """Joins the group."""
 
     def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:
-        """Up to `max_records`, waiting at most the timeout for the first one. Runs the listener's callbacks.
+        """Returns up to `max_records`; waits at most the timeout for the first one. Runs the listener's callbacks.
 
         Raises:
             Stop: the broker refuses this client for good (authentication, authorization, unknown topic).
         """
 
     def pause(self, partitions: Iterable[Partition]) -> None:
-        """Stop fetching from these (owned) partitions; they stay owned."""
+        """Stops fetching from these (owned) partitions; they stay owned."""
 
     def resume(self, partitions: Iterable[Partition]) -> None:
-        """Fetch again, from the record after the last one that `poll` returned."""
+        """Fetches again, from the record after the last one that `poll` returned."""
 
     def position(self, partition: Partition) -> int | None:
-        """The next offset `poll` would return, past transaction markers where the end was reached; None: not known."""
+        """Returns the next offset `poll` would return, past transaction markers at the end; None: not known."""
 
     def end_offsets(self, topic: str) -> dict[Partition, int]:
-        """Where each partition of the topic ends now for a `read_committed` reader.
+        """Tells where each partition of the topic ends now for a `read_committed` reader.
 
         Raises:
             Retryable: the broker did not answer in time.
         """
 
     def committed(self, partitions: Iterable[Partition], timeout_seconds: float) -> dict[Partition, int | None]:
-        """The group's committed offsets; None where nothing was committed yet.
+        """Returns the group's committed offsets; None where nothing was committed yet.
 
         Raises:
             Retryable: no answer, or a transaction on its way is not settled, in time.
         """
 
     def close(self) -> None:
-        """Leave the group (`on_revoked` runs first)."""
+        """Leaves the group (`on_revoked` runs first)."""
 
 
 class PartitionReader(Protocol):
     """Reads partitions outside any group: the documents topic's follower, and the tail of any topic."""
 
     def partitions(self, topic: str) -> list[Partition]:
-        """The topic's partitions, in order. Raises `Stop` where the topic does not exist, `Retryable` on no answer."""
+        """Returns the topic's partitions, in order. Raises `Stop` where there is no topic, `Retryable` on no answer."""
 
     def follow(self, positions: Mapping[Partition, int | None]) -> None:
-        """Read exactly these from now on: each new one from its offset (None: from its beginning); known ones go on."""
+        """Reads exactly these from now on: each new one from its offset (None: its beginning); known ones go on."""
 
     def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:
-        """Up to `max_records` records (tombstones included), waiting at most the timeout for the first one."""
+        """Returns up to `max_records` records (tombstones included); waits at most the timeout for the first one."""
 
     def position(self, partition: Partition) -> int | None:
-        """The next offset to be read, past transaction markers where the end was reached; None: nothing read yet."""
+        """Returns the next offset to be read, past transaction markers at the end; None: nothing read yet."""
 
     def begin_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
-        """Where each partition begins now. Raises `Retryable` on no answer."""
+        """Tells where each partition begins now. Raises `Retryable` on no answer."""
 
     def end_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
-        """Where each partition ends now for a `read_committed` reader. Raises `Retryable` on no answer."""
+        """Tells where each partition ends now for a `read_committed` reader. Raises `Retryable` on no answer."""
 
     def written_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
-        """Where each partition ends now with what open transactions wrote; at least `end_offsets`.
+        """Tells where each partition ends now with what open transactions wrote; at least `end_offsets`.
 
         A transaction that is decided may show in one partition before it does in another: who waits until he has read
         so far has read everything that was decided before. Raises `Retryable` on no answer.
         """
 
     def read_at(self, partition: Partition, offset: int, timeout_seconds: float) -> Record | None:
-        """The one record at this offset; None where the topic no longer holds it (compacted, retention).
+        """Returns the one record at this offset; None where the topic no longer holds it (compacted, retention).
 
         What `follow` reads is not disturbed. Raises `Retryable` when nothing came in time.
         """
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Lets go of the connections."""
 
 
 class Publisher(Protocol):
     """Writes records and commits what was consumed for them."""
 
     def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
-        """All records and all offsets (next offset of each partition), in one transaction where transactions are on.
+        """Publishes all records and commits all offsets (next offset of each partition).
+
+        It is one transaction, where transactions are on.
 
         Raises:
             Retryable: not done, or its outcome is not known yet: call again with the same arguments (the offsets at
@@ -167,7 +187,7 @@ class Publisher(Protocol):
         """
 
     def close(self) -> None:
-        """Abort what is open and let go."""
+        """Aborts what is open and lets go."""
 
 
 class ProgressPublisher(Protocol):
@@ -178,7 +198,7 @@ class ProgressPublisher(Protocol):
     """
 
     def take_over(self) -> None:
-        """Hold the transactional id: what a predecessor left is aborted or completed now, and it publishes no more.
+        """Holds the transactional id: what a predecessor left is aborted or completed now, and it publishes no more.
 
         Raises:
             Retryable: the broker did not answer in time.
@@ -186,7 +206,7 @@ class ProgressPublisher(Protocol):
         """
 
     def committed(self, partitions: Iterable[Partition]) -> dict[Partition, int | None]:
-        """The group's committed offsets, settled ones only; None where nothing was committed yet.
+        """Returns the group's committed offsets, settled ones only; None where nothing was committed yet.
 
         Raises:
             Retryable: no answer in time.
@@ -194,7 +214,7 @@ class ProgressPublisher(Protocol):
         """
 
     def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
-        """All records and all offsets (next offset of each partition), in one transaction.
+        """Publishes all records and commits all offsets (next offset of each partition), in one transaction.
 
         Raises:
             Retryable: whether it was committed is not known; close this publisher and begin with a new one.
@@ -203,4 +223,4 @@ class ProgressPublisher(Protocol):
         """
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Lets go of the connections."""

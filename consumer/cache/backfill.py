@@ -14,34 +14,23 @@ What is written is content-addressed: to do it twice, or half, or beside running
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
-
-import tenacity
 
 from spanstream.consumer.broker.protocols import Partition, PartitionReader, Record
-from spanstream.consumer.cache.byte_store import ByteStore, StoreFailure, StoreUnavailable
+from spanstream.consumer.broker.reading import read_batches
+from spanstream.consumer.cache.retrying_store import RetryingStore
 from spanstream.consumer.cache.token_cache import TokenCache
-from spanstream.consumer.clock import Clock, Deadline
-from spanstream.consumer.errors import Retryable, Stop
+from spanstream.consumer.clock import Clock
 from spanstream.models.text.tokenization import TokenizedDocument
 from spanstream.schemas.codec import check_key, decode_document
 from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.events import Document
 from spanstream.schemas.limits import Limits
 
-_T = TypeVar("_T")
-
-_READ_RECORDS = 500
-_WAIT_SECONDS = 0.5
 # One round trip of each; at a few KiB a tokenization that is about a megabyte.
 _BATCH_TEXTS = 128
 _BATCH_CHARS = 1_000_000
-_FIRST_WAIT_SECONDS = 0.2
-_LONGEST_WAIT_SECONDS = 5.0
-# Time does not mend these.
-_HOPELESS = frozenset({StoreFailure.CREDENTIALS, StoreFailure.READ_ONLY})
 # Enough digits of a SHA-256 to count texts by: two of ten million are the same once in a hundred thousand runs.
 _COUNTED_DIGITS = 16
 
@@ -89,62 +78,6 @@ class BackfillCounts:
         )
 
 
-class RetryingStore:
-    """A `ByteStore` that tries again: here a store that is away for a moment is waited for.
-
-    Args:
-        store: the store.
-        patience_seconds: how long one call is tried.
-        max_value_bytes: larger values are left out by `store`; they are counted.
-        force: find nothing, so that everything is written anew.
-
-    Raises:
-        Stop: by every call, where the store stayed away; the text is the store's own.
-    """
-
-    def __init__(self, store: ByteStore, *, patience_seconds: float, max_value_bytes: int, force: bool = False) -> None:
-        self._store = store
-        self._max_value_bytes = max_value_bytes
-        self._force = force
-        self.too_large = 0
-        self._retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_may_mend),
-            stop=tenacity.stop_after_delay(patience_seconds),
-            wait=tenacity.wait_exponential(_FIRST_WAIT_SECONDS, max=_LONGEST_WAIT_SECONDS),
-            reraise=True,
-        )
-
-    def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
-        """The values that are there; none where they are to be written anew."""
-        return {} if self._force else self._insist(lambda: self._store.get_many(keys))
-
-    def set_many(self, items: Mapping[str, bytes]) -> None:
-        """Keep these."""
-        self._insist(lambda: self._store.set_many(items))
-        self.too_large += sum(len(value) > self._max_value_bytes for value in items.values())
-
-    def ping(self) -> None:
-        """Ask once: before the work begins, a person rather hears at once."""
-        try:
-            self._store.ping()
-        except StoreUnavailable as error:
-            raise Stop(str(error)) from error
-
-    def close(self) -> None:
-        """Let go of the store."""
-        self._store.close()
-
-    def _insist(self, ask: Callable[[], _T]) -> _T:
-        try:
-            return self._retrying(ask)
-        except StoreUnavailable as error:
-            raise Stop(str(error)) from error
-
-
-def _may_mend(error: BaseException) -> bool:
-    return isinstance(error, StoreUnavailable) and error.reason not in _HOPELESS
-
-
 @dataclass(slots=True)
 class Backfill:
     """One run over the documents topic.
@@ -176,7 +109,7 @@ class Backfill:
     _started: float = 0.0
 
     def run(self) -> BackfillCounts:
-        """Read everything that is there now, and write what the store does not have.
+        """Reads everything that is there now, and writes what the store does not have.
 
         Raises:
             Retryable: Kafka did not answer in time.
@@ -189,17 +122,17 @@ class Backfill:
         for partition in partitions:
             if begins[partition] < ends[partition]:
                 self._fill(partition, begins[partition], ends[partition])
-        return self.tally
+        return self.counts
 
     @property
-    def tally(self) -> BackfillCounts:
-        """How far it is."""
-        counts, distinct, too_large = self.cache.counts, len(self._seen), self.store.too_large
+    def counts(self) -> BackfillCounts:
+        """Tells how far it is."""
+        texts, distinct, too_large = self.cache.counts, len(self._seen), self.store.too_large
         return BackfillCounts(
             documents=self._documents,
             distinct=distinct,
-            already_there=counts.hits_store,
-            written=counts.misses - too_large,
+            already_there=texts.hits_store,
+            written=texts.misses - too_large,
             too_large=too_large,
             bad=dict(self._bad),
             offsets_done=self._offsets_done,
@@ -208,9 +141,9 @@ class Backfill:
         )
 
     def _fill(self, partition: Partition, begin: int, end: int) -> None:
-        latest = self._latest(partition, end)
+        latest = self._latest(partition, begin, end)
         done_before, batch, chars = self._offsets_done, dict[str, str](), 0
-        for record in self._read(partition, end):
+        for record in self._read(partition, begin, end):
             document = self._document(record, latest)
             if document is not None and self._is_new(document):
                 batch[document.sha256] = document.text
@@ -222,10 +155,10 @@ class Backfill:
         self._write(batch)
         self._offsets_done = done_before + end - begin
 
-    def _latest(self, partition: Partition, end: int) -> dict[bytes, int]:
-        """The offset of each key's latest record; tombstones' and superseded ones are not in it."""
+    def _latest(self, partition: Partition, begin: int, end: int) -> dict[bytes, int]:
+        """Returns the offset of each key's latest record; tombstones' and superseded ones are not in it."""
         latest: dict[bytes, int] = {}
-        for record in self._read(partition, end):
+        for record in self._read(partition, begin, end):
             if record.key is None:
                 continue
             if record.value is None:
@@ -235,7 +168,7 @@ class Backfill:
         return latest
 
     def _document(self, record: Record, latest: Mapping[bytes, int]) -> Document | None:
-        """The document, if this is the latest record of its key and can be read."""
+        """Returns the document, if this is the latest record of its key and can be read."""
         if record.value is None or (record.key is not None and latest.get(record.key) != record.offset):
             return None
         try:
@@ -257,25 +190,16 @@ class Backfill:
     def _write(self, batch: Mapping[str, str]) -> None:
         if batch:
             self.cache.get_many(batch)
-        self.watch(self.tally)
+        self.watch(self.counts)
 
-    def _read(self, partition: Partition, end: int) -> Iterator[Record]:
-        """The partition from its beginning up to this end.
+    def _read(self, partition: Partition, begin: int, end: int) -> Iterator[Record]:
+        """Reads the partition up to this end.
 
         Raises:
             Retryable: nothing came for as long as patience lasts.
         """
-        self.reader.follow({})  # a second pass begins at the beginning again
-        self.reader.follow({partition: None})
-        patience = Deadline(self.clock, self.patience_seconds)
-        at = self.reader.position(partition) or 0
-        while at < end:
-            for record in self.reader.poll(_READ_RECORDS, _WAIT_SECONDS):
-                if record.offset < end:
-                    yield record
-            self.watch(self.tally)
-            before, at = at, self.reader.position(partition) or 0
-            if at > before:
-                patience = Deadline(self.clock, self.patience_seconds)
-            elif patience.has_passed:
-                raise Retryable(f"nothing came from Kafka for {self.patience_seconds:g} s, at {partition} offset {at}")
+        for batch in read_batches(
+            self.reader, {partition: begin}, {partition: end}, clock=self.clock, patience_seconds=self.patience_seconds
+        ):
+            yield from batch
+            self.watch(self.counts)

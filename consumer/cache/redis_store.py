@@ -1,4 +1,4 @@
-"""Redis as a `ByteStore`: it may be dead, slow, full or lying, and costs a few timeouts before it is left alone.
+"""Keeps bytes in Redis. It may be dead, slow, full or lying, and costs a few timeouts before it is left alone.
 
     get_many -> breaker "read"  -> deadline -> MGET
     set_many -> breaker "write" -> deadline -> SET ... EX, pipelined
@@ -106,22 +106,22 @@ class RedisStore:
         return f"RedisStore({self._name})"
 
     def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
-        """The values that are there, in one round trip; a key of another type than string is left out."""
+        """Returns the values that are there, in one round trip; a key of another type than string is left out."""
         wanted = list(keys)
         return self._reads.call(lambda: self._call(lambda: self._read(wanted))) if wanted else {}
 
     def set_many(self, items: Mapping[str, bytes]) -> None:
-        """Write all values that are not too large, in one pipeline, over whatever type the keys hold."""
+        """Writes all values that are not too large, in one pipeline, over whatever type the keys hold."""
         kept = {key: value for key, value in items.items() if len(value) <= self._options.max_value_bytes}
         if kept:
             self._writes.call(lambda: self._call(lambda: self._write(kept)))
 
     def ping(self) -> None:
-        """Ask Redis itself, past the breakers and without a say in them."""
+        """Asks Redis itself, past the breakers and without a say in them."""
         self._call(lambda: _expect(self._redis.ping() is True))
 
     def close(self) -> None:
-        """Close the connections."""
+        """Closes the connections."""
         self._pool.disconnect()
 
     def _read(self, keys: list[str]) -> dict[str, bytes]:
@@ -172,7 +172,7 @@ class RedisStore:
             done.set()
 
     def _unavailable(self, error: Exception, *, cut: bool) -> StoreUnavailable:
-        """The server's words are left out: an old server repeats the password of an AUTH it does not know."""
+        """Leaves out the server's words: an old server repeats the password of an AUTH that it does not know."""
         if cut:
             return StoreUnavailable(
                 StoreFailure.TIMEOUT, f"{self._name}: no whole reply in {self._options.call_seconds:g} s"
@@ -198,13 +198,13 @@ def _pool(url: str, options: RedisOptions) -> redis.ConnectionPool:
     except ValueError:
         # The error may quote a part of the URL, and an unescaped password moves into any part of it.
         raise Stop("the Redis URL cannot be read: redis[s]://[user:password@]host[:port][/database], escaped") from None
-    asked: dict[str, Any] = {
+    requested: dict[str, Any] = {
         "socket_timeout": options.timeout_seconds,
         "socket_connect_timeout": options.connect_timeout_seconds,
         **options.client,
         **from_url,
     }
-    decided: dict[str, Any] = {
+    fixed: dict[str, Any] = {
         "protocol": 2,
         "decode_responses": False,  # values are bytes
         "driver_info": None,  # two commands fewer per connection
@@ -213,7 +213,7 @@ def _pool(url: str, options: RedisOptions) -> redis.ConnectionPool:
         "retry_on_timeout": False,
     }
     try:
-        pool = redis.ConnectionPool(**{**asked, **decided})
+        pool = redis.ConnectionPool(**{**requested, **fixed})
         pool.connection_class(**pool.connection_kwargs)  # connects nothing; a mistyped option is found now
     except (ValueError, TypeError, redis.RedisError) as error:
         raise Stop(f"the Redis client does not take these options: {error}") from None

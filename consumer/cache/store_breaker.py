@@ -59,7 +59,7 @@ class StoreBreaker:
         )
 
     def call(self, ask: Callable[[], T]) -> T:
-        """Ask, unless it failed too often lately.
+        """Asks, unless it failed too often lately.
 
         Raises:
             StoreUnavailable: it was not asked (`StoreFailure.NOT_ASKED`), or asking raised this.
@@ -97,7 +97,7 @@ class _Reporter(pybreaker.CircuitBreakerListener):
         self._reason: StoreFailure | None = None
 
     def failure(self, cb: pybreaker.CircuitBreaker, exc: BaseException) -> None:  # noqa: ARG002  pybreaker's signature
-        """Remember why, for the change that may follow."""
+        """Remembers why, for the change that may follow."""
         self._reason = exc.reason if isinstance(exc, StoreUnavailable) else None
 
     def state_change(
@@ -106,7 +106,7 @@ class _Reporter(pybreaker.CircuitBreakerListener):
         old_state: pybreaker.CircuitBreakerState | None,  # noqa: ARG002  pybreaker's signature
         new_state: pybreaker.CircuitBreakerState,
     ) -> None:
-        """Tell what changed for those who use the store."""
+        """Tells what changed for those who use the store."""
         available = {pybreaker.STATE_OPEN: False, pybreaker.STATE_CLOSED: True}.get(new_state.name, self._available)
         if available is not self._available:
             self._available = available

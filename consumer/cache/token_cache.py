@@ -1,4 +1,4 @@
-"""Documents' tokenizations in two tiers, for a chunk at a time.
+"""Caches documents' tokenizations in two tiers, for a chunk at a time.
 
     texts by SHA-256 -> in-process LRU -> one read of the store -> tokenize the rest -> one write to the store
 
@@ -19,7 +19,7 @@ from spanstream.consumer.cache.byte_store import ByteStore, StoreUnavailable
 from spanstream.models.errors import BadCacheEntry
 
 
-class Held(Protocol):
+class Sized(Protocol):
     """A value that knows its size."""
 
     @property
@@ -27,7 +27,7 @@ class Held(Protocol):
         """Bytes held in memory."""
 
 
-T = TypeVar("T", bound=Held)
+T = TypeVar("T", bound=Sized)
 
 # A key of 64 digits, the cache's own bookkeeping and the value's object, beside the value's arrays.
 _ENTRY_BYTES = 512
@@ -37,10 +37,10 @@ class Codec(Protocol[T]):
     """A value as bytes for a store that others can reach; the module `models.text.token_codec` is one."""
 
     def encode(self, value: T, /) -> bytes:
-        """The value as bytes."""
+        """Returns the value as bytes."""
 
     def decode(self, value: bytes, /, *, fingerprint: str, text_sha256: str) -> T:
-        """The value, of exactly this tokenizer and this text.
+        """Returns the value, of exactly this tokenizer and this text.
 
         Raises:
             BadCacheEntry: the bytes are anything else.
@@ -79,7 +79,7 @@ class Counts:
 class _FromStore(Generic[T]):
     """What one read of the store gave."""
 
-    found: dict[str, T]
+    values: dict[str, T]
     bad_entries: int
     answered: bool
 
@@ -125,33 +125,33 @@ class TokenCache(Generic[T]):
         return int(self._memory.currsize)
 
     def get_many(self, texts: Mapping[str, str]) -> dict[str, T]:
-        """The value of every text, in the texts' order.
+        """Returns the value of every text, in the texts' order.
 
         Args:
             texts: each text under its SHA-256 (64 hexadecimal digits).
         """
-        found = {sha256: self._memory[sha256] for sha256 in texts if sha256 in self._memory}
-        counts = Counts(hits_memory=len(found))
-        absent = {sha256: text for sha256, text in texts.items() if sha256 not in found}
+        values = {sha256: self._memory[sha256] for sha256 in texts if sha256 in self._memory}
+        counts = Counts(hits_memory=len(values))
+        absent = {sha256: text for sha256, text in texts.items() if sha256 not in values}
         try:
             if absent:
-                counts += self._fill(found, absent)
+                counts += self._fill(values, absent)
         finally:
             self._counts += counts
-        return {sha256: found[sha256] for sha256 in texts}
+        return {sha256: values[sha256] for sha256 in texts}
 
-    def _fill(self, found: dict[str, T], absent: Mapping[str, str]) -> Counts:
+    def _fill(self, values: dict[str, T], absent: Mapping[str, str]) -> Counts:
         stored = self._read(absent)
-        found.update(stored.found)
+        values.update(stored.values)
         started = self._clock()
-        made = {sha256: self._tokenize(text) for sha256, text in absent.items() if sha256 not in stored.found}
+        made = {sha256: self._tokenize(text) for sha256, text in absent.items() if sha256 not in stored.values}
         seconds = self._clock() - started
-        found.update(made)
+        values.update(made)
         for sha256 in absent:
-            self._keep(sha256, found[sha256])
+            self._keep(sha256, values[sha256])
         if made and stored.answered:  # one that did not answer the read is not troubled with a write
             self._write(made)
-        return Counts(0, len(stored.found), len(made), stored.bad_entries, seconds)
+        return Counts(0, len(stored.values), len(made), stored.bad_entries, seconds)
 
     def _keep(self, sha256: str, value: T) -> None:
         if value.nbytes + _ENTRY_BYTES <= self._memory.maxsize:
@@ -161,20 +161,20 @@ class TokenCache(Generic[T]):
         if self._store is None:
             return _FromStore({}, 0, answered=False)
         try:
-            values = self._store.get_many([self._prefix + sha256 for sha256 in absent])
+            entries = self._store.get_many([self._prefix + sha256 for sha256 in absent])
         except StoreUnavailable:  # the store reports its own state, once
             return _FromStore({}, 0, answered=False)
-        found: dict[str, T] = {}
+        values: dict[str, T] = {}
         bad_entries = 0
         for sha256 in absent:
-            value = values.get(self._prefix + sha256)
-            if value is None:
+            entry = entries.get(self._prefix + sha256)
+            if entry is None:
                 continue
             try:
-                found[sha256] = self._codec.decode(value, fingerprint=self._fingerprint, text_sha256=sha256)
+                values[sha256] = self._codec.decode(entry, fingerprint=self._fingerprint, text_sha256=sha256)
             except BadCacheEntry:
                 bad_entries += 1
-        return _FromStore(found, bad_entries, answered=True)
+        return _FromStore(values, bad_entries, answered=True)
 
     def _write(self, made: Mapping[str, T]) -> None:
         if self._store is None:

@@ -9,10 +9,9 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from spanstream.consumer.answering.wiring import kafka_config
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
 from spanstream.consumer.broker.protocols import Record
-from spanstream.consumer.broker.tail import tail
+from spanstream.consumer.broker.reading import tail
 from spanstream.consumer.cli.options import ConfigFile, open_settings
 from spanstream.schemas.codec import decode_answer
 from spanstream.schemas.errors import InvalidRecord
@@ -28,7 +27,7 @@ def answers(
     Example: spanstream answers --json | jq 'select(.status == "answered") | .answer.text'
     """
     settings = open_settings(config)
-    reader = KafkaPartitionReader(kafka_config(settings))
+    reader = KafkaPartitionReader(settings.kafka)
     console = Console(highlight=False, soft_wrap=True)
     try:
         for record in tail(reader, settings.topics.answers, follow=follow):

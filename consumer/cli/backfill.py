@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from spanstream.consumer.answering.wiring import kafka_config
 from spanstream.consumer.broker.kafka import KafkaPartitionReader
-from spanstream.consumer.cache.backfill import Backfill, BackfillCounts, RetryingStore
+from spanstream.consumer.cache.backfill import Backfill, BackfillCounts
+from spanstream.consumer.cache.retrying_store import RetryingStore
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.cli.options import ConfigFile, open_settings
-from spanstream.consumer.clock import Clock, Deadline, SystemClock
+from spanstream.consumer.clock import SystemClock
 from spanstream.consumer.errors import Retryable, Stop
 from spanstream.consumer.settings import RedisSettings, Settings
+from spanstream.consumer.terminal.progress import ProgressStep, at_intervals, show_progress
 from spanstream.models.artifact import load_artifact
 from spanstream.models.text import token_codec
 from spanstream.models.text.tokenization import TokenizedDocument
 
 if TYPE_CHECKING:
-    from spanstream.consumer.cache.redis_store import RedisStore
+    from spanstream.consumer.cache.redis_store import RedisStore  # importing it takes half a second
 
 _log = structlog.get_logger(__name__)
-
-Watch = Callable[[BackfillCounts], None]
 
 _LOG_SECONDS = 10.0
 # Batches are large and nobody waits for an answer: slow is fine here, where a consumer would rather tokenize.
@@ -68,28 +63,28 @@ def backfill(
     )
     store.ping()
     cache = _cache(settings, store)
-    reader = KafkaPartitionReader(kafka_config(settings))
+    reader = KafkaPartitionReader(settings.kafka)
     try:
-        with _watch(SystemClock()) as watch:
-            run = Backfill(
-                reader, settings.topics.documents, cache, store, settings.limits, SystemClock(), watch, patience
+        clock = SystemClock()
+        with show_progress(_step, at_intervals(_log_counts, clock, seconds=_LOG_SECONDS)) as watch:
+            counts = _run(
+                Backfill(reader, settings.topics.documents, cache, store, settings.limits, clock, watch, patience)
             )
-            tally = _run(run)
     finally:
         reader.close()
         store.close()
-    typer.echo(tally)
+    typer.echo(counts)
 
 
-def _run(run: Backfill) -> BackfillCounts:
+def _run(job: Backfill) -> BackfillCounts:
     try:
-        return run.run()
+        return job.run()
     except (Stop, Retryable) as error:
-        if not run.tally.documents:
+        if not job.counts.documents:
             raise
-        raise Stop(f"{error}; given up after {run.tally}; run it again, it goes on with what is missing") from error
+        raise Stop(f"{error}; given up after {job.counts}; run it again, it goes on with what is missing") from error
     except KeyboardInterrupt:
-        typer.echo(f"interrupted after {run.tally}", err=True)
+        typer.echo(f"interrupted after {job.counts}", err=True)
         raise
 
 
@@ -120,52 +115,19 @@ def _cache(settings: Settings, store: RetryingStore) -> TokenCache[TokenizedDocu
     )
 
 
-@contextmanager
-def _watch(clock: Clock) -> Iterator[Watch]:
-    """A bar on a terminal, a line in the log now and then elsewhere."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield _logging(clock)
-        return
-    columns = (
-        SpinnerColumn(),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %  {task.fields[documents]:,} documents, {task.fields[rate]:,.0f}/s"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+def _step(counts: BackfillCounts) -> ProgressStep:
+    share = 100 * counts.offsets_done / max(1, counts.offsets_total)
+    text = f"{share:>3.0f} %  {counts.documents:,} documents, {counts.documents_per_second:,.0f}/s"
+    return ProgressStep(counts.offsets_done, counts.offsets_total, text)
+
+
+def _log_counts(counts: BackfillCounts) -> None:
+    _log.info(
+        "backfill",
+        documents=counts.documents,
+        written=counts.written,
+        already_there=counts.already_there,
+        bad=sum(counts.bad.values()),
+        documents_per_second=round(counts.documents_per_second, 1),
+        share=round(counts.offsets_done / max(1, counts.offsets_total), 3),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=None, documents=0, rate=0.0)
-
-        def show(tally: BackfillCounts) -> None:
-            bar.update(
-                task,
-                total=tally.offsets_total,
-                completed=tally.offsets_done,
-                documents=tally.documents,
-                rate=tally.documents_per_second,
-            )
-
-        yield show
-
-
-def _logging(clock: Clock) -> Watch:
-    due = Deadline(clock, _LOG_SECONDS)
-
-    def log(tally: BackfillCounts) -> None:
-        nonlocal due
-        if not due.has_passed:
-            return
-        due = Deadline(clock, _LOG_SECONDS)
-        _log.info(
-            "backfill",
-            documents=tally.documents,
-            written=tally.written,
-            already_there=tally.already_there,
-            bad=sum(tally.bad.values()),
-            documents_per_second=round(tally.documents_per_second, 1),
-            share=round(tally.offsets_done / max(1, tally.offsets_total), 3),
-        )
-
-    return log

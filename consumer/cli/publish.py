@@ -10,8 +10,7 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from spanstream.consumer.answering.wiring import kafka_config
-from spanstream.consumer.broker.kafka.publisher import AtLeastOncePublisher
+from spanstream.consumer.broker.kafka.at_least_once import AtLeastOncePublisher
 from spanstream.consumer.cli.options import ConfigFile, open_settings
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.operations.publishing import (
@@ -59,7 +58,7 @@ def tickets(file: File, config: ConfigFile = None) -> None:
 
 
 def _publish(settings: Settings, file: str, to_record: Callable[[bytes], object]) -> None:
-    publisher = AtLeastOncePublisher(kafka_config(settings))
+    publisher = AtLeastOncePublisher(settings.kafka)
     refused: list[RefusedLine] = []
 
     def refuse(bad: RefusedLine) -> None:

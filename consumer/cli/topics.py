@@ -8,7 +8,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from spanstream.consumer.answering.wiring import kafka_config
 from spanstream.consumer.broker.kafka.topic_admin import TopicAdmin
 from spanstream.consumer.cli.options import ConfigFile, open_settings
 from spanstream.consumer.errors import Stop
@@ -33,7 +32,7 @@ def create(
     specs = topic_specs(settings.topics, partitions=partitions, replication_factor=replication_factor)
     if triage:
         specs += triage_topic_specs(settings.topics, partitions=partitions, replication_factor=replication_factor)
-    admin = TopicAdmin(kafka_config(settings))
+    admin = TopicAdmin(settings.kafka)
     created = admin.create(specs)
     for spec in specs:
         typer.echo(f"{spec.name}: {'created' if spec.name in created else 'was there'}")
@@ -51,7 +50,7 @@ def create(
 def describe(config: ConfigFile = None) -> None:
     """Partitions, settings and the group's lag."""
     settings = open_settings(config)
-    admin = TopicAdmin(kafka_config(settings))
+    admin = TopicAdmin(settings.kafka)
     names = [spec.name for spec in topic_specs(settings.topics, partitions=1)]
     triage = [spec.name for spec in triage_topic_specs(settings.topics, partitions=1)]
     found = admin.describe([*names, *triage])

@@ -1,6 +1,4 @@
-"""The demo: sample tickets and their questions, and what their answers look like on a screen.
+"""The demo: sample events through the real stream, and what comes out of it on a screen.
 
-    tickets.jsonl, questions.jsonl -> samples -> (the real stream) -> views -> excerpt, highlight -> render -> picture
-
-Nothing in this package knows Kafka or the model; `views` is all that `render` needs.
+samples -> stream, triage (embedded broker, real consumer and model) -> views -> terminal -> picture
 """

@@ -1,4 +1,6 @@
-"""The demo as a picture: which panels to take, and the SVG file."""
+"""Draws the demo as an SVG picture: chooses the panels and writes the file."""
+
+from __future__ import annotations
 
 import html
 import io
@@ -71,7 +73,7 @@ def picture(
     width: int = WIDTH,
     max_rows: int = MAX_ROWS,
 ) -> tuple[RenderableType, ...]:
-    """Choose what tells the most on one picture of at most `max_rows` rows.
+    """Chooses what tells the most on one picture of at most `max_rows` rows.
 
     The totals and the first dead letter are always there; then come up to three tickets, first the one with the most
     lines left out (an answer found deep in a log), then those with several answers and a declined question, sure
@@ -85,7 +87,7 @@ def picture(
 def save_picture(
     path: Path, renderables: Iterable[RenderableType], *, width: int = WIDTH, title: str = "spanstream demo"
 ) -> None:
-    """Write an SVG of `width` columns to `path`: in colour whatever the terminal, loading nothing."""
+    """Writes an SVG of `width` columns to `path`: in colour whatever the terminal, loading nothing."""
     console = _console(width)
     for renderable in renderables:
         console.print(renderable)
@@ -96,7 +98,7 @@ def save_picture(
 
 
 def _fitting(tickets: Sequence[TicketView], room: int, width: int) -> list[TicketView]:
-    """Take the first ticket whatever its height, others only up to their share of the room; then what still fits."""
+    """Takes the first ticket whatever its height, others only up to their share of the room; then what still fits."""
     chosen: list[TicketView] = []
     interesting = _by_interest(tickets, width)
     for fair in (True, False):
@@ -117,9 +119,9 @@ def _by_interest(tickets: Sequence[TicketView], width: int) -> list[TicketView]:
     deepest = max(long, key=lambda view: _lines_left_out(view, width), default=None)
 
     def dullness(view: TicketView) -> tuple[bool, bool, float, int]:
-        found = [answer.confidence for answer in view.answers if answer.answer]
-        mixed = 1 < len(found) < len(view.answers)
-        return view is not deepest, not mixed, -sum(found), _rows(TicketPanel(view, _TEXT_ROWS), width)
+        confidences = [answer.confidence for answer in view.answers if answer.answer]
+        mixed = 1 < len(confidences) < len(view.answers)
+        return view is not deepest, not mixed, -sum(confidences), _rows(TicketPanel(view, _TEXT_ROWS), width)
 
     return sorted(answered, key=dullness)
 
@@ -141,7 +143,7 @@ def _console(width: int) -> Console:
 
 
 def _placed(match: re.Match[str]) -> str:
-    """Place text by its cells: rich counts characters, but a wide one takes two cells and a mark none.
+    """Places text by its cells: rich counts characters, but a wide one takes two cells and a mark none.
 
     Leading spaces become part of the place, because not every viewer draws them.
     """

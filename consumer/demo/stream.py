@@ -1,22 +1,24 @@
-"""The demo's stream: sample tickets and questions through an embedded broker and the real consumer and model.
+"""Runs the demo's first part: sample questions through an embedded broker and the real consumer and model.
 
 tickets, questions, one bad record -> embedded broker -> the consumer, as `run` has it -> answers, a dead letter
 """
 
+from __future__ import annotations
+
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from spanstream.consumer.answering.wiring import build, kafka_config
+from spanstream.consumer.answering.wiring import Application, build
+from spanstream.consumer.broker.kafka.at_least_once import AtLeastOncePublisher
 from spanstream.consumer.broker.kafka.embedded_broker import EmbeddedBroker
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
-from spanstream.consumer.broker.kafka.publisher import AtLeastOncePublisher
 from spanstream.consumer.broker.protocols import Outgoing
-from spanstream.consumer.broker.tail import tail
+from spanstream.consumer.broker.reading import tail
 from spanstream.consumer.demo.triage import run_triage, triage_settings
 from spanstream.consumer.operations.publishing import document_record, question_record
-from spanstream.consumer.operations.samples import question_lines, ticket_lines
+from spanstream.consumer.operations.samples import sample_documents, sample_questions
 from spanstream.consumer.settings import HttpSettings, KafkaSettings, ModelSettings, Settings
 from spanstream.consumer.terminal.views import AnswerView, DeadLetterView, DemoSummary, SpanView, TicketView
 from spanstream.schemas.codec import decode_answer, decode_document, decode_question
@@ -40,27 +42,14 @@ class DemoResult:
 
 
 def run_stream(model: ModelSettings, started: float) -> DemoResult:
-    """Publish the samples, consume them, and collect what came out.
+    """Publishes the samples, consumes them, and collects what came out.
 
     Args:
         model: which model, and how many threads.
         started: when the program started, seconds since the epoch.
     """
-    limits = Limits()
-    documents = [decode_document(line, limits) for line in ticket_lines()]
-    questions = [decode_question(line, limits) for line in question_lines()]
     with EmbeddedBroker() as broker:
-        # The user's own settings are left alone: the demo must run everywhere and touch nothing.
-        settings = Settings.model_construct(
-            kafka=KafkaSettings(
-                bootstrap_servers=broker.bootstrap_servers,
-                group_id="demo",
-                # The embedded broker takes three seconds over a classic group.
-                group_protocol="consumer",
-            ),
-            http=HttpSettings(port=None),
-            model=model,
-        )
+        settings = _settings(broker.bootstrap_servers, model)
         support = triage_settings(settings)
         broker.create_topics({*settings.topics.model_dump().values(), *support.topics.model_dump().values()})
         _publish(settings)
@@ -68,19 +57,47 @@ def run_stream(model: ModelSettings, started: float) -> DemoResult:
         asked_at = time.monotonic()
         application.service.run(threading.Event(), once=True)
         seconds = time.monotonic() - asked_at
-        reader = KafkaPartitionReader(kafka_config(settings))
+        reader = KafkaPartitionReader(settings.kafka)
         answers = [decode_answer(record.value or b"") for record in tail(reader, settings.topics.answers)]
         reader.follow({})
         letters = tuple(_letters(reader, settings))
         reader.close()
         triage = tuple(run_triage(support, application))
         application.close()
+    limits = Limits()
+    documents = [decode_document(line, limits) for line in sample_documents()]
+    questions = [decode_question(line, limits) for line in sample_questions()]
+    summary = _summary(application, answers, letters, seconds=seconds, started=started)
+    return DemoResult(tuple(_tickets(documents, questions, answers)), letters, summary, triage)
+
+
+def _settings(bootstrap_servers: str, model: ModelSettings) -> Settings:
+    """Makes settings of the demo's own: it must run everywhere, whatever the user's are, and touch nothing."""
+    return Settings.model_construct(
+        kafka=KafkaSettings(
+            bootstrap_servers=bootstrap_servers,
+            group_id="demo",
+            group_protocol="consumer",  # the embedded broker takes three seconds over a classic group
+        ),
+        http=HttpSettings(port=None),
+        model=model,
+    )
+
+
+def _summary(
+    application: Application,
+    answers: Sequence[Answer],
+    letters: Sequence[DeadLetterView],
+    *,
+    seconds: float,
+    started: float,
+) -> DemoSummary:
     counts = application.cache.counts
     manifest = application.reader.artifact.manifest
     answered = sum(answer.status == "answered" for answer in answers)
     first = min(answer.answered_at for answer in answers).timestamp()
-    summary = DemoSummary(
-        questions=len(questions) + 1,
+    return DemoSummary(
+        questions=len(sample_questions()) + 1,
         answered=answered,
         declined=len(answers) - answered,
         dead_lettered=len(letters),
@@ -93,14 +110,13 @@ def run_stream(model: ModelSettings, started: float) -> DemoResult:
         model_version=manifest.version,
         precision=answers[0].model.precision,
     )
-    return DemoResult(tuple(_tickets(documents, questions, answers)), letters, summary, triage)
 
 
 def _publish(settings: Settings) -> None:
-    publisher = AtLeastOncePublisher(kafka_config(settings))
+    publisher = AtLeastOncePublisher(settings.kafka)
     topics, limits = settings.topics, settings.limits
-    publisher.publish([document_record(line, topics.documents, limits) for line in ticket_lines()], {})
-    asked = [question_record(line, topics.questions, limits) for line in question_lines()]
+    publisher.publish([document_record(line, topics.documents, limits) for line in sample_documents()], {})
+    asked = [question_record(line, topics.questions, limits) for line in sample_questions()]
     publisher.publish([*asked, Outgoing(topics.questions, b"ticket-1001", _BAD_QUESTION)], {})
     publisher.close()
 

@@ -1,4 +1,4 @@
-"""The demo's second part: three tickets through the triage stream, answered by the same consumer and model.
+"""Runs the demo's second part: three tickets through the triage stream, answered by the same consumer and model.
 
 tickets -> embedded broker -> triage -> documents, questions -> the consumer -> answers -> triage -> records
 """
@@ -9,14 +9,14 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from importlib import resources
 
-from spanstream.consumer.answering.wiring import Application, build, kafka_config
+from spanstream.consumer.answering.wiring import Application, build
+from spanstream.consumer.broker.kafka.at_least_once import AtLeastOncePublisher
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
-from spanstream.consumer.broker.kafka.publisher import AtLeastOncePublisher
-from spanstream.consumer.broker.tail import tail
+from spanstream.consumer.broker.reading import tail
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.operations.publishing import ticket_record
+from spanstream.consumer.operations.samples import sample_tickets
 from spanstream.consumer.settings import Settings
 from spanstream.consumer.triage.playbook.load import load_playbook
 from spanstream.consumer.triage.wiring import build_triage
@@ -25,24 +25,18 @@ from spanstream.schemas.limits import Limits
 from spanstream.schemas.triage import Triage
 
 _PATIENCE_SECONDS = 30.0
-_LOOK_SECONDS = 0.1
-
-
-def sample_tickets() -> list[bytes]:
-    """The ticket events, UTF-8 JSON, one each."""
-    data = (resources.files("spanstream.consumer.operations.samples") / "support.jsonl").read_bytes()
-    return [line for line in data.split(b"\n") if line]
+_POLL_SECONDS = 0.1
 
 
 def triage_settings(settings: Settings) -> Settings:
-    """The first part's settings on topics of this part's own: here nobody reads the first part's questions again."""
+    """Returns the first part's settings with topics of this part's own, so that no question is read twice."""
     ours = {role: f"support.{role}" for role in ("documents", "questions", "answers", "dead_letters", "retries")}
     kafka = settings.kafka.model_copy(update={"group_id": "demo-support"})
     return settings.model_copy(update={"topics": settings.topics.model_copy(update=ours), "kafka": kafka})
 
 
 def run_triage(settings: Settings, before: Application) -> list[Triage]:
-    """Publish the tickets, and let the triage stream and a consumer run until each has its record.
+    """Publishes the tickets, and lets the triage stream and a consumer run until each has its record.
 
     Args:
         settings: of this part; its topics exist.
@@ -51,7 +45,7 @@ def run_triage(settings: Settings, before: Application) -> list[Triage]:
     Raises:
         Stop: no records in time.
     """
-    publisher = AtLeastOncePublisher(kafka_config(settings))
+    publisher = AtLeastOncePublisher(settings.kafka)
     publisher.publish([ticket_record(line, settings.topics.tickets, Limits()) for line in sample_tickets()], {})
     publisher.close()
     consumer = build(settings, reader=before.reader, cache=before.cache)
@@ -60,27 +54,29 @@ def run_triage(settings: Settings, before: Application) -> list[Triage]:
     with ThreadPoolExecutor(2) as pool:
         running = [pool.submit(consumer.service.run, stop), pool.submit(triage.service.run, stop)]
         try:
-            records = _await(settings, len(sample_tickets()), lambda: any(one.done() for one in running))
+            records = _await_records(
+                settings, len(sample_tickets()), lambda: any(service.done() for service in running)
+            )
         finally:
             stop.set()
-        for one in running:
-            one.result()
+        for service in running:
+            service.result()
     return records
 
 
-def _await(settings: Settings, count: int, is_over: Callable[[], bool]) -> list[Triage]:
-    """The records, once there is one for each ticket."""
-    reader = KafkaPartitionReader(kafka_config(settings))
+def _await_records(settings: Settings, count: int, is_over: Callable[[], bool]) -> list[Triage]:
+    """Waits for a record of each ticket."""
+    reader = KafkaPartitionReader(settings.kafka)
     deadline = time.monotonic() + _PATIENCE_SECONDS
     try:
         while True:
             records = [decode_triage(record.value or b"") for record in tail(reader, settings.topics.triage)]
-            found = {one.ticket_id: one for one in records}
+            by_ticket = {record.ticket_id: record for record in records}
             reader.follow({})
-            if len(found) == count:
-                return sorted(found.values(), key=lambda one: one.ticket_id)
+            if len(by_ticket) == count:
+                return sorted(by_ticket.values(), key=lambda record: record.ticket_id)
             if time.monotonic() > deadline or is_over():
-                raise Stop(f"only {len(found)} of {count} tickets were triaged in time")
-            time.sleep(_LOOK_SECONDS)
+                raise Stop(f"only {len(by_ticket)} of {count} tickets were triaged in time")
+            time.sleep(_POLL_SECONDS)
     finally:
         reader.close()

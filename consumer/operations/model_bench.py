@@ -1,4 +1,4 @@
-"""How fast the session is on this machine: windows a second of the demo's questions, nothing around it."""
+"""Measures how fast the session is on this machine: windows a second of the sample questions, and nothing else."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from spanstream.consumer.operations.samples import question_lines, ticket_lines
+from spanstream.consumer.operations.samples import sample_documents, sample_questions
 from spanstream.models.artifact import load_artifact
 from spanstream.models.errors import ArtifactError
 from spanstream.models.inference.backends import open_backends
@@ -19,7 +19,7 @@ from spanstream.schemas.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class BenchFigures:
     """One measurement; `mean_tokens` is of the windows' unpadded lengths."""
 
     windows: int
@@ -34,8 +34,8 @@ class Figures:
         return self.windows / self.seconds
 
 
-def bench_session(folder: Path, *, threads: int | None, seconds: float) -> Figures:
-    """Run the demo's windows over and over.
+def bench_session(folder: Path, *, threads: int | None, seconds: float) -> BenchFigures:
+    """Runs the demo's windows over and over.
 
     Raises:
         ArtifactError: the artifact is damaged, or there is no CPU session.
@@ -49,10 +49,10 @@ def bench_session(folder: Path, *, threads: int | None, seconds: float) -> Figur
     if backends.cpu is None:
         raise ArtifactError("there is no CPU session to time")
     limits = Limits()
-    tickets = {ticket.document_id: ticket for ticket in (decode_document(line, limits) for line in ticket_lines())}
-    documents = {name: artifact.tokenizer.tokenize_document(ticket.text) for name, ticket in tickets.items()}
+    samples = [decode_document(line, limits) for line in sample_documents()]
+    documents = {sample.document_id: artifact.tokenizer.tokenize_document(sample.text) for sample in samples}
     windows: list[Window] = []
-    for question in (decode_question(line, limits) for line in question_lines()):
+    for question in (decode_question(line, limits) for line in sample_questions()):
         tokenized = artifact.tokenizer.tokenize_question(question.question)
         windows += windows_of(tokenized, documents[question.document_id or ""], artifact.shape)
     manifest = artifact.manifest
@@ -64,4 +64,4 @@ def bench_session(folder: Path, *, threads: int | None, seconds: float) -> Figur
         done += len(windows)
     inference.close()
     mean = sum(window.length for window in windows) / len(windows)
-    return Figures(done, elapsed, mean, backends.cpu.name, backends.cpu.parallel_runs)
+    return BenchFigures(done, elapsed, mean, backends.cpu.name, backends.cpu.parallel_runs)

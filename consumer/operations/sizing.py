@@ -1,4 +1,4 @@
-"""How many partitions, pods and threads a load needs, and how much memory: arithmetic, explained in docs/sizing.md.
+"""Computes the partitions, pods, threads and memory that a load needs; explained in docs/sizing.md.
 
 pod's questions/s  =  windows/s of a pod x utilisation / windows a question
 pods               =  questions/s / pod's questions/s, rounded up
@@ -82,26 +82,26 @@ class Size:
 
 
 def size_of(load: Load, machine: Machine, settings: Settings) -> Size:
-    """The size for a load; caches and backlogs are counted full, as the settings bound them."""
-    each = machine.windows_per_second * machine.utilisation / load.windows_per_question
-    pods = max(1, math.ceil(load.questions_per_second / each))
+    """Returns the size for a load; caches and backlogs are counted full, as the settings bound them."""
+    per_pod = machine.windows_per_second * machine.utilisation / load.windows_per_question
+    pods = max(1, math.ceil(load.questions_per_second / per_pod))
     # A pod that is alone at first has all documents in its index.
     known = load.documents * _INDEX_BYTES
     bounded = settings.documents.memory_bytes + settings.cache.memory_bytes + 2 * settings.chunk.backlog_bytes
     memory = (machine.program_bytes + bounded + _PREFETCH_BYTES + known) * _MEMORY_HEADROOM
     return Size(
-        questions_per_second=each,
+        questions_per_second=per_pod,
         pods=pods,
         partitions=max(pods, math.ceil(pods * load.growth)),
         threads=machine.threads,
         memory_bytes=math.ceil(memory / _MEMORY_STEP) * _MEMORY_STEP,
-        lag_per_pod=max(1, math.floor(each * load.wait_seconds)),
+        lag_per_pod=max(1, math.floor(per_pod * load.wait_seconds)),
         work_seconds_per_pod=load.wait_seconds,
     )
 
 
 def chart_values(size: Size) -> str:
-    """The size as values of the Helm chart, YAML."""
+    """Returns the size as values of the Helm chart, YAML."""
     memory = size.memory_bytes >> 20
     return f"""\
 kafka:

@@ -1,11 +1,11 @@
-"""The topics as they are needed: documents and triage state compacted, the consumed ones with as many partitions.
+"""Describes the topics as they are needed: which are compacted, how large their records, how many partitions.
 
-And the two that a replay of dead letters keeps its books in, beside the dead-letter topic.
+The ledger and the parking topic of a replay stand beside their dead-letter topic.
 """
 
 from __future__ import annotations
 
-from spanstream.consumer.broker.kafka.topic_admin import TopicSpec
+from spanstream.consumer.broker.protocols import TopicSpec
 from spanstream.consumer.replay.ledger import ledger_of, parking_of
 from spanstream.consumer.settings import TopicSettings
 
@@ -18,7 +18,7 @@ _DAY_MS = 24 * 3600 * 1000
 
 
 def topic_specs(topics: TopicSettings, *, partitions: int, replication_factor: int = -1) -> list[TopicSpec]:
-    """All five topics, and what replays of the dead letters need.
+    """Returns all five topics, and what replays of the dead letters need.
 
     Args:
         topics: their names.
@@ -39,7 +39,7 @@ def topic_specs(topics: TopicSettings, *, partitions: int, replication_factor: i
 
 
 def replay_specs(ledger: str, parking: str, *, replication_factor: int = -1) -> list[TopicSpec]:
-    """The ledger of a dead-letter topic, which forgets nothing, and its parking topic, which keeps everything.
+    """Returns the ledger of a dead-letter topic, which forgets nothing, and its parking topic, which keeps everything.
 
     Args:
         ledger: name of the one.
@@ -54,7 +54,7 @@ def replay_specs(ledger: str, parking: str, *, replication_factor: int = -1) -> 
 
 
 def triage_topic_specs(topics: TopicSettings, *, partitions: int, replication_factor: int = -1) -> list[TopicSpec]:
-    """The three topics of the triage stream.
+    """Returns the three topics of the triage stream.
 
     Args:
         topics: their names.

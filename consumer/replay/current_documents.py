@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from spanstream.consumer.answering.documents import Documents, StoredDocument
 from spanstream.consumer.broker.protocols import PartitionReader
-from spanstream.consumer.clock import Clock, Deadline
+from spanstream.consumer.broker.reading import Patience
+from spanstream.consumer.clock import Clock
 from spanstream.consumer.delivery.circuit import Circuit
-from spanstream.consumer.errors import Retryable
 from spanstream.consumer.replay.fixes.built_in import DocumentText
 from spanstream.consumer.replay.letters.letter import Letter
 from spanstream.consumer.settings import Settings
@@ -92,10 +92,8 @@ class CurrentDocuments:
         ends = self.reader.end_offsets(self.reader.partitions(settings.topics.documents))
         # The consumer reports bad records; here all of them count as reported.
         documents.own(ends)
-        patience = Deadline(self.clock, self.patience_seconds)
+        patience = Patience(self.clock, self.patience_seconds)
         while behind := documents.behind(ends):
-            if documents.poll(_WAIT_SECONDS):
-                patience = Deadline(self.clock, self.patience_seconds)
-            elif patience.has_passed and documents.behind(ends) == behind:
-                raise Retryable(f"nothing came from Kafka for {self.patience_seconds:g} s, at {min(behind)}")
+            records = documents.poll(_WAIT_SECONDS)
+            patience.check(moved=records > 0 or documents.behind(ends) != behind, where=str(min(behind)))
         return documents

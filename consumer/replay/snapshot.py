@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from spanstream.consumer.broker.protocols import Partition, PartitionReader
+from spanstream.consumer.broker.reading import read_records, read_topic
 from spanstream.consumer.clock import Clock
 from spanstream.consumer.replay.ledger import Ledger
 from spanstream.consumer.replay.letters.formats import read_letter
 from spanstream.consumer.replay.letters.letter import SeenLetter
-from spanstream.consumer.replay.letters.reading import read, read_topic
 from spanstream.consumer.replay.letters.selection import Selection
 
 CommittedOffsets = Callable[[Iterable[Partition]], Mapping[Partition, int | None]]
@@ -42,7 +42,9 @@ class TopicSnapshot:
         Raises:
             Retryable: the broker sent nothing for too long.
         """
-        records = read(self.reader, self.starts, self.ends, clock=self.clock, patience_seconds=self.patience_seconds)
+        records = read_records(
+            self.reader, self.starts, self.ends, clock=self.clock, patience_seconds=self.patience_seconds
+        )
         for record in records:
             letter = read_letter(record)
             yield SeenLetter(letter, self.ledger.attempts_of(letter), self.ledger.state_of(record))

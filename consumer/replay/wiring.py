@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from spanstream.consumer.answering.answer import Answerer
 from spanstream.consumer.answering.outcomes import Outcomes
 from spanstream.consumer.answering.prepare import Preparer
-from spanstream.consumer.answering.wiring import kafka_config, open_cache, open_reader
+from spanstream.consumer.answering.wiring import open_cache, open_reader
 from spanstream.consumer.broker.kafka import (
-    KafkaConfig,
     KafkaPartitionReader,
     KafkaProgressPublisher,
     TopicAdmin,
-    TopicSpec,
 )
-from spanstream.consumer.broker.protocols import PartitionReader, ProgressPublisher
+from spanstream.consumer.broker.protocols import PartitionReader, ProgressPublisher, TopicSpec
 from spanstream.consumer.clock import Clock, SystemClock
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.replay.checker import Checker
@@ -31,7 +29,7 @@ from spanstream.consumer.replay.planning.destinations import Destinations
 from spanstream.consumer.replay.planning.headers import HeaderPolicy
 from spanstream.consumer.replay.planning.planner import Planner
 from spanstream.consumer.replay.snapshot import SnapshotOpener
-from spanstream.consumer.settings import Settings
+from spanstream.consumer.settings import KafkaSettings, Settings
 
 PATIENCE_SECONDS = 60.0
 
@@ -81,7 +79,7 @@ class ReplayContext:
     ledger: str
     parking: str
     group: str
-    config: KafkaConfig
+    kafka: KafkaSettings
     admin: TopicAdmin
     reader: PartitionReader
     opener: SnapshotOpener
@@ -104,7 +102,7 @@ class ReplayContext:
 
     def publisher(self) -> ProgressPublisher:
         """Opens a publisher with the ledger's transactional id, which only one run at a time can use."""
-        return KafkaProgressPublisher(self.config)
+        return KafkaProgressPublisher(self.kafka)
 
     def planner(self, sending: SendingOptions, run: str, max_attempts: int, parking: str | None = None) -> Planner:
         """Makes the planner for these options.
@@ -155,20 +153,20 @@ def open_replay(settings: Settings, names: TopicNames) -> Iterator[ReplayContext
     topic = names.topic or settings.topics.dead_letters
     ledger = names.ledger or ledger_of(topic)
     group = names.group or settings.replay.group_id or f"{settings.kafka.group_id}.replay"
-    config = replace(
-        kafka_config(settings), group_id=group, group_instance_id=None, transactional_id=f"replay.{ledger}"
+    kafka = settings.kafka.model_copy(
+        update={"group_id": group, "group_instance_id": None, "transactional_id": f"replay.{ledger}"}
     )
-    admin, clock = TopicAdmin(config), SystemClock()
+    admin, clock = TopicAdmin(kafka), SystemClock()
     has_ledger = ledger in admin.describe([ledger])
-    reader, offsets = KafkaPartitionReader(config), KafkaProgressPublisher(config)
-    documents = CurrentDocuments(KafkaPartitionReader(config), settings, clock, PATIENCE_SECONDS)
+    reader, offsets = KafkaPartitionReader(kafka), KafkaProgressPublisher(kafka)
+    documents = CurrentDocuments(KafkaPartitionReader(kafka), settings, clock, PATIENCE_SECONDS)
     topic_id = admin.topic_id(topic)
     opener = SnapshotOpener(
         reader, topic, topic_id, ledger if has_ledger else None, offsets.committed, clock, PATIENCE_SECONDS
     )
     try:
         yield ReplayContext(
-            settings, topic, ledger, parking_of(topic), group, config, admin, reader, opener, documents, clock
+            settings, topic, ledger, parking_of(topic), group, kafka, admin, reader, opener, documents, clock
         )
     finally:
         offsets.close()

@@ -1,9 +1,11 @@
-"""Which parts of a long text to show, so that every answer in it is seen whole with some text around it.
+"""Chooses the parts of a long text to show: every answer is seen whole, with some text around it.
 
 A text that fits in `max_rows` is kept as it is. Otherwise whole lines are left out first; a kept line that is a
 paragraph of its own is then cut to the surroundings of the answers in it. The pieces tile the text: nothing is
 changed, moved or lost, only left out, and a piece that is left out never touches a span.
 """
+
+from __future__ import annotations
 
 import re
 import unicodedata
@@ -60,7 +62,7 @@ class _Line:
 
 
 def excerpt(text: str, spans: Iterable[Range], *, width: int, max_rows: int) -> tuple[Kept | Elided, ...]:
-    """Choose what to show of `text` on a screen of `width` cells.
+    """Chooses what to show of `text` on a screen of `width` cells.
 
     `spans` are (char_start, char_end) pairs that must be seen whole; they win over `max_rows`.
     """
@@ -101,7 +103,7 @@ def _lines(text: str, spans: tuple[Range, ...], width: int) -> tuple[_Line, ...]
 
 
 def _choose(text: str, lines: tuple[_Line, ...], max_rows: int) -> frozenset[int]:
-    """The numbers of the lines to show: all with a span, and as many neighbours as there is room for."""
+    """Returns the numbers of the lines to show: all with a span, and as many neighbours as there is room for."""
     wanted = {number for number, line in enumerate(lines) if line.spans} or {0}
     best = _closed(text, lines, wanted)
     for reach in range(1, _MOST_NEIGHBOURS + 1):
@@ -114,7 +116,7 @@ def _choose(text: str, lines: tuple[_Line, ...], max_rows: int) -> frozenset[int
 
 
 def _closed(text: str, lines: tuple[_Line, ...], wanted: set[int]) -> frozenset[int]:
-    """Without blank lines at the edges of a gap, and without gaps that are hardly larger than the marker."""
+    """Leaves out blank lines at the edges of a gap, and closes gaps hardly larger than the marker."""
     idle = {n for n, line in enumerate(lines) if not line.spans and not text[line.char_start : line.char_end].strip()}
     inner = {n for n in wanted if n not in idle or (n - 1 in wanted and n + 1 in wanted)}
     kept = sorted(n for n in inner if n not in idle or (n - 1 in inner and n + 1 in inner))
@@ -129,7 +131,7 @@ def _rows(lines: tuple[_Line, ...], shown: frozenset[int]) -> int:
 
 
 def _shorten(text: str, line: _Line, width: int) -> Iterator[Kept | Elided]:
-    """The line as it is, or only what surrounds its spans when it is a long one."""
+    """Returns the line as it is, or only what surrounds its spans when it is a long one."""
     if line.rows <= line.rows_shown:
         yield Kept(line.char_start, line.next_start)
         return
@@ -146,7 +148,7 @@ def _shorten(text: str, line: _Line, width: int) -> Iterator[Kept | Elided]:
 
 
 def _surroundings(text: str, line: _Line, width: int) -> list[Range]:
-    """What to keep of a long line: ranges inside its content, in order, not touching each other."""
+    """Tells what to keep of a long line: ranges inside its content, in order, not touching each other."""
     if not line.spans:
         return [(line.char_start, _boundary(text, line.char_start + _PLAIN_ROWS * width - 4, line, step=-1))]
     kept: list[Range] = []
@@ -161,7 +163,7 @@ def _surroundings(text: str, line: _Line, width: int) -> list[Range]:
 
 
 def _boundary(text: str, position: int, line: _Line, *, step: int, limit: int | None = None) -> int:
-    """A place near `position` to cut the line: between words if there is one, never before a combining mark.
+    """Returns a place near `position` to cut the line: between words if there is one, never before a combining mark.
 
     `step` is the direction to look in, `limit` the edge of a span that may not be passed.
     """
@@ -178,7 +180,7 @@ def _boundary(text: str, position: int, line: _Line, *, step: int, limit: int | 
 
 
 def _continues(text: str, position: int) -> bool:
-    """Whether the character there is drawn together with the one before it: marks, skin tones, joined emoji."""
+    """Tells whether the character there is drawn together with the one before it: marks, skin tones, joined emoji."""
     char = text[position]
     return (
         unicodedata.category(char).startswith("M")
@@ -189,7 +191,7 @@ def _continues(text: str, position: int) -> bool:
 
 
 def _joined(pieces: Iterable[Kept | Elided]) -> Iterator[Kept | Elided]:
-    """The same pieces, with neighbours that are both kept made one, and empty ones dropped."""
+    """Returns the same pieces, with neighbours that are both kept made one, and empty ones dropped."""
     last: Kept | None = None
     for piece in pieces:
         if piece.char_start == piece.char_end:

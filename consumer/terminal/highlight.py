@@ -1,7 +1,9 @@
-"""A ticket's text with its answers marked where they stand.
+"""Marks a ticket's answers in its text.
 
 Each answer has the colour of its question and the question's number behind it; without colours it stands in ⟦ ⟧.
 """
+
+from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,8 +13,8 @@ from rich.style import Style
 from rich.text import Text
 
 from spanstream.consumer.terminal.excerpt import Elided, Kept, excerpt
+from spanstream.consumer.terminal.sanitizing import sanitized
 from spanstream.consumer.terminal.views import AnswerView
-from spanstream.consumer.terminal.visible import visible
 
 OPEN, CLOSE, LEFT_OUT = "⟦", "⟧", "⋯"
 _COLOURS = ("#ffd166", "#7dd3fc", "#a7e08b", "#f5a3c7", "#c4b5fd")
@@ -22,12 +24,12 @@ _MARKER = Style(dim=True)
 
 
 def number_style(number: int) -> Style:
-    """How the number of a question is written; `number` counts from 1."""
+    """Returns how the number of a question is written; `number` counts from 1."""
     return Style(color=_COLOURS[(number - 1) % len(_COLOURS)], bold=True)
 
 
 def mark_style(number: int) -> Style:
-    """How the answer to that question is marked in the text."""
+    """Returns how the answer to that question is marked in the text."""
     return Style(color=_ON_COLOUR, bgcolor=_COLOURS[(number - 1) % len(_COLOURS)])
 
 
@@ -49,7 +51,7 @@ class _Mark:
 
 
 def highlighted(text: str, answers: Sequence[AnswerView], *, width: int, max_rows: int, brackets: bool) -> Text:
-    """The excerpt of `text` for a column of `width` cells, its answers marked; declined questions mark nothing."""
+    """Returns the excerpt of `text` for a column of `width` cells, its answers marked; declined questions not."""
     marks = _marks(answers)
     result = Text(overflow="fold")
     for piece in excerpt(text, [(mark.char_start, mark.char_end) for mark in marks], width=width, max_rows=max_rows):
@@ -66,11 +68,11 @@ def _marks(answers: Sequence[AnswerView]) -> tuple[_Mark, ...]:
     for number, view in enumerate(answers, start=1):
         if view.answer:
             numbers.setdefault((view.answer.char_start, view.answer.char_end), []).append(number)
-    return tuple(_Mark(start, end, tuple(found)) for (start, end), found in sorted(numbers.items()))
+    return tuple(_Mark(start, end, tuple(questions)) for (start, end), questions in sorted(numbers.items()))
 
 
 def _left_out(text: str, piece: Elided) -> str:
-    """The marker: on a line of its own for lines, between two spaces inside one."""
+    """Returns the marker: on a line of its own for lines, between two spaces inside one."""
     if not piece.lines:
         begins_line = text[piece.char_start - 1 : piece.char_start] in ("", "\n")
         before_space = text[piece.char_end : piece.char_end + 1].isspace()
@@ -79,7 +81,7 @@ def _left_out(text: str, piece: Elided) -> str:
 
 
 def _append(result: Text, text: str, piece: Kept, marks: Iterable[_Mark], *, brackets: bool) -> None:
-    """Append the piece in stretches between which the set of marks does not change."""
+    """Appends the piece in stretches between which the set of marks does not change."""
     inside = [mark for mark in marks if mark.char_start < piece.char_end and mark.char_end > piece.char_start]
     for start, end in _stretches(piece, inside):
         over = sorted(
@@ -89,7 +91,7 @@ def _append(result: Text, text: str, piece: Kept, marks: Iterable[_Mark], *, bra
         style = over[0].style if over else Style.null()
         if brackets:
             result.append(OPEN * sum(mark.char_start == start for mark in over))
-        result.append(visible(text[start:end]), style)
+        result.append(sanitized(text[start:end]), style)
         for mark in (mark for mark in over if mark.char_end == end):
             result.append(CLOSE if brackets else "")
             result.append(mark.superscript, number_style(mark.numbers[0]))

@@ -1,7 +1,9 @@
-"""Panels for a terminal or a picture: a ticket with its answers, a dead letter, the totals.
+"""Draws panels for a terminal or a picture: a ticket with its answers, a dead letter, the totals.
 
 All text from outside becomes a rich `Text` of visible characters; rich's markup is never read from it.
 """
+
+from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,8 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from spanstream.consumer.terminal.highlight import LEFT_OUT, highlighted, number_style
+from spanstream.consumer.terminal.sanitizing import sanitized_line
 from spanstream.consumer.terminal.views import AnswerView, DeadLetterView, DemoSummary, TicketView
-from spanstream.consumer.terminal.visible import visible_line
 
 MAX_ROWS = 14  # of a ticket's text, before it is abbreviated
 _FRAME_CELLS = 4  # a panel's two borders and its padding
@@ -71,10 +73,10 @@ class DeadLetterPanel:
         del console, options
         view = self.view
         grid = _grid()
-        grid.add_row(Text("reason", _DIM), Text(visible_line(view.reason), _POOR + _TITLE))
-        grid.add_row(Text("detail", _DIM), Text(visible_line(view.detail)))
-        grid.add_row(Text("stage", _DIM), Text(visible_line(view.stage)))
-        origin = f"{visible_line(view.topic)}, partition {view.partition}, offset {view.offset}"
+        grid.add_row(Text("reason", _DIM), Text(sanitized_line(view.reason), _POOR + _TITLE))
+        grid.add_row(Text("detail", _DIM), Text(sanitized_line(view.detail)))
+        grid.add_row(Text("stage", _DIM), Text(sanitized_line(view.stage)))
+        origin = f"{sanitized_line(view.topic)}, partition {view.partition}, offset {view.offset}"
         grid.add_row(Text("came from", _DIM), Text(origin))
         grid.add_row(Text("key", _DIM), _key(view.key))
         grid.add_row(Text("begins", _DIM), _dump(view.value))
@@ -105,9 +107,9 @@ class SummaryPanel:
         _figure(work, "windows read", f"{s.windows_read:,}")
         _figure(work, "found in memory", f"{s.memory_hits:,}")
         _figure(work, "tokenized", f"{s.tokenizations:,}")
-        _figure(model, "model", visible_line(s.model_name))
-        _figure(model, "version", visible_line(s.model_version))
-        _figure(model, "precision", visible_line(s.precision))
+        _figure(model, "model", sanitized_line(s.model_name))
+        _figure(model, "version", sanitized_line(s.model_version))
+        _figure(model, "precision", sanitized_line(s.precision))
         _figure(model, "first answer", f"{s.first_answer_seconds:.1f} s after the start")
         columns = Table.grid(expand=True, padding=(0, 2))
         for ratio in (2, 2, 3):
@@ -121,9 +123,9 @@ def _colourless(console: Console) -> bool:
 
 
 def _title(name: str, rest: str, style: Style = _NAME) -> Text:
-    title = Text.assemble((visible_line(name), style + _TITLE), overflow="ellipsis", no_wrap=True)
+    title = Text.assemble((sanitized_line(name), style + _TITLE), overflow="ellipsis", no_wrap=True)
     if rest:
-        title.append(f" · {visible_line(rest)}", _PLAIN)
+        title.append(f" · {sanitized_line(rest)}", _PLAIN)
     return title
 
 
@@ -139,7 +141,7 @@ def _figure(grid: Table, name: str, value: str, style: Style | None = None) -> N
 
 
 def _windows(answers: tuple[AnswerView, ...]) -> Text | None:
-    """How much of the document was read for the question that read most of it."""
+    """Tells how much of the document was read for the question that read most of it."""
     if not answers:
         return None
     read, total = max((answer.windows_read, answer.windows_total) for answer in answers)
@@ -155,7 +157,7 @@ def _answers(view: TicketView, *, plain: bool) -> Table:
     for number, answer in enumerate(view.answers, start=1):
         table.add_row(
             Text(str(number), number_style(number)),
-            Text(visible_line(answer.question)),
+            Text(sanitized_line(answer.question)),
             _answer(answer),
             _confidence(answer.confidence, declined=answer.answer is None, plain=plain),
         )
@@ -163,19 +165,19 @@ def _answers(view: TicketView, *, plain: bool) -> Table:
 
 
 def _answer(view: AnswerView) -> Text:
-    """The answer, verbatim but on one line; or that there is none, and what came closest."""
+    """Returns the answer, verbatim but on one line; or that there is none, and what came closest."""
     if view.answer:
-        return Text(visible_line(view.answer.text), _TITLE)
+        return Text(sanitized_line(view.answer.text), _TITLE)
     declined = Text.assemble(("declined", _DECLINED))
     if view.candidate:
-        candidate = visible_line(view.candidate.text)
+        candidate = sanitized_line(view.candidate.text)
         short = candidate if len(candidate) <= _CANDIDATE_CHARS else f"{candidate[: _CANDIDATE_CHARS - 1]}…"
         declined.append(f"  “{short}”?", _DIM)
     return declined
 
 
 def _confidence(confidence: float, *, declined: bool, plain: bool) -> Text:
-    """A bar and the number; halves of a cell are told apart."""
+    """Returns a bar and the number; halves of a cell are told apart."""
     style = _DIM if declined else _GOOD if confidence >= _SURE else _FAIR if confidence >= _LIKELY else _POOR
     halves = round(min(max(confidence, 0.0), 1.0) * _BAR_CELLS * 2)
     bar = "━" * (halves // 2) + "╸" * (halves % 2)
@@ -186,11 +188,11 @@ def _confidence(confidence: float, *, declined: bool, plain: bool) -> Text:
 def _key(key: bytes | None) -> Text:
     if key is None:
         return Text("none", _DIM)
-    return Text(visible_line(key[: _DUMP_BYTES * _DUMP_ROWS].decode(errors="backslashreplace")))
+    return Text(sanitized_line(key[: _DUMP_BYTES * _DUMP_ROWS].decode(errors="backslashreplace")))
 
 
 def _dump(value: bytes | None) -> Text:
-    """The first bytes, in hexadecimal and as ASCII, and how many there are besides."""
+    """Returns the first bytes, in hexadecimal and as ASCII, and how many there are besides."""
     if value is None:
         return Text("no value", _DIM)
     dump = Text(overflow="fold")

@@ -12,7 +12,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from spanstream.consumer.terminal.visible import visible_line
+from spanstream.consumer.terminal.sanitizing import sanitized_line
 from spanstream.schemas.triage import FieldResult, FieldStatus, Triage
 
 _BORDER = Style(color="#5b6b84")
@@ -34,10 +34,10 @@ class TriagePanel:
         decided.add_row(Text("route", _DIM), Text(triage.route, _GOOD + _BOLD), Text(triage.reason.route))
         decided.add_row(Text("priority", _DIM), Text(triage.priority, _GOOD + _BOLD), Text(triage.reason.priority))
         parts: list[RenderableType] = [decided, Padding(_fields(triage), (1, 0, 0, 0))]
-        parts += [Text.assemble(("ask  ", _DIM), visible_line(question)) for question in triage.ask_customer]
+        parts += [Text.assemble(("ask  ", _DIM), sanitized_line(question)) for question in triage.ask_customer]
         yield Panel(
             Group(*parts),
-            title=Text.assemble((visible_line(triage.ticket_id), _BOLD), f" · revision {triage.revision}"),
+            title=Text.assemble((sanitized_line(triage.ticket_id), _BOLD), f" · revision {triage.revision}"),
             title_align="left",
             subtitle=Text(f"{triage.playbook.name} {triage.playbook.version}{_cut(triage)}", _DIM),
             subtitle_align="right",
@@ -61,17 +61,17 @@ def _fields(triage: Triage) -> Table:
 
 def _answer(result: FieldResult) -> Text:
     if result.status is FieldStatus.ANSWERED and result.answer is not None:
-        text = Text(visible_line(result.answer.text), _BOLD)
+        text = Text(sanitized_line(result.answer.text), _BOLD)
         if result.value is not None and result.value != " ".join(result.answer.text.split()):
-            text.append(f"  = {visible_line(result.value)}", _GOOD)
+            text.append(f"  = {sanitized_line(result.value)}", _GOOD)
         return text
     text = Text.assemble((result.status.value.replace("_", " "), _DECLINED))
     if result.is_default:
-        text.append(f"  = {visible_line(result.value or '')}")
+        text.append(f"  = {sanitized_line(result.value or '')}")
     if result.detail is not None:
-        text.append(f"  {visible_line(result.detail)}", _DIM)
+        text.append(f"  {sanitized_line(result.detail)}", _DIM)
     if result.candidate is not None:
-        candidate = visible_line(result.candidate.text)
+        candidate = sanitized_line(result.candidate.text)
         short = candidate if len(candidate) <= _CANDIDATE_CHARS else f"{candidate[: _CANDIDATE_CHARS - 1]}…"
         text.append(f"  “{short}”?", _DIM)
     return text

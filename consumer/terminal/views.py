@@ -1,4 +1,6 @@
-"""What the demo shows, as plain values: no events, no Kafka, no model."""
+"""Plain values that the demo shows: no events, no Kafka, no model."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 

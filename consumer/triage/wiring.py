@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from spanstream.consumer.answering.wiring import BrokerClients, kafka_config
+from spanstream.consumer.answering.wiring import BrokerClients
 from spanstream.consumer.broker.kafka.group_consumer import KafkaGroupConsumer
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
 from spanstream.consumer.broker.kafka.publisher import open_publisher
@@ -46,9 +46,9 @@ class TriageApplication:
 
 def open_triage_clients(settings: Settings) -> BrokerClients:
     """Opens Kafka clients in the triage group."""
-    config = replace(kafka_config(settings), group_id=settings.triage.group_id)
-    consumer = KafkaGroupConsumer(config)
-    return BrokerClients(consumer, KafkaPartitionReader(config), open_publisher(config, consumer))
+    kafka = settings.kafka.model_copy(update={"group_id": settings.triage.group_id})
+    consumer = KafkaGroupConsumer(kafka)
+    return BrokerClients(consumer, KafkaPartitionReader(kafka), open_publisher(kafka, consumer))
 
 
 def build_triage(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from spanstream.models.calibrating.fit import FittedCalibration
-from spanstream.models.evaluation.report import ConfidenceFigures
+from spanstream.models.evaluation.kind_figures import kinds_section
+from spanstream.models.evaluation.report import ConfidenceFigures, KindFigures
 from spanstream.models.metrics.reliability import METRIC_LABELS
 
 _BEGIN: Final = "<!-- calibration: written by `spanstream model calibrate` -->"
@@ -15,10 +17,14 @@ _END: Final = "<!-- calibration: end -->"
 
 
 def with_section(
-    card: str, fitted: FittedCalibration, figures: Mapping[str, ConfidenceFigures], data: Sequence[str]
+    card: str,
+    fitted: FittedCalibration,
+    figures: Mapping[str, ConfidenceFigures],
+    data: Sequence[str],
+    kinds: Mapping[str, Sequence[KindFigures]] = MappingProxyType({}),
 ) -> str:
-    """Returns the card with this calibration's section, in place of an earlier one or at the end."""
-    section = f"{_BEGIN}\n{_section(fitted, figures, data)}{_END}\n"
+    """The card with this calibration's section, in the place of an earlier one or at the end."""
+    section = f"{_BEGIN}\n{_section(fitted, figures, data)}{_by_kind(kinds)}{_END}\n"
     earlier = re.compile(f"{re.escape(_BEGIN)}.*?{re.escape(_END)}\n?", re.DOTALL)
     if earlier.search(card):
         return earlier.sub(lambda _: section, card, count=1)
@@ -56,6 +62,15 @@ def thresholds_table(fitted: FittedCalibration) -> str:
         )
     lines += [f"| `{name}` | none | {reason} | | |" for name, reason in fitted.absent.items()]
     return "\n".join(lines)
+
+
+def _by_kind(kinds: Mapping[str, Sequence[KindFigures]]) -> str:
+    if not kinds:
+        return ""
+    return f"""
+By kind, of the questions that are labelled with one, the lowest F1 first. Answers are given from the threshold
+`default` on, by the confidence of a fit that had not seen the question.
+{kinds_section(kinds)}"""
 
 
 def _figures(figures: Mapping[str, ConfidenceFigures]) -> str:

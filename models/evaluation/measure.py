@@ -17,6 +17,7 @@ from spanstream.models.arrays import BoolArray, Float64Array, Int64Array
 from spanstream.models.artifact import Artifact, Variant
 from spanstream.models.calibrating.guarantee import two_sided_interval
 from spanstream.models.calibrating.thresholds import choice_at
+from spanstream.models.evaluation.kind_figures import kind_figures
 from spanstream.models.evaluation.observation_table import ObservationTable
 from spanstream.models.evaluation.observe import Observation
 from spanstream.models.evaluation.report import (
@@ -83,6 +84,7 @@ def measure(
         thresholds=_at_thresholds(table, thresholds),
         by_tokens=_buckets(table, table.tokens, _TOKENS, default),
         by_windows=_buckets(table, table.windows_total, _WINDOWS, default),
+        by_kind=kind_figures(table, default),
         confidence={name: confidence_figures(confidence, table) for name, confidence in sources},
         reliability={name: reliability_bins(confidence, table.sample.right) for name, confidence in sources},
         latency=latency,

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from spanstream.models.artifact import Artifact, Variant
 from spanstream.models.errors import BuildError, InferenceFailed, InvalidSpan, QuestionTooLong
+from spanstream.models.evaluation.kinds import read_kinds
 from spanstream.models.inference.backends import open_backends
 from spanstream.models.metrics.reading import ReadQuestion
 from spanstream.models.metrics.squad_files import Example, read_squad
@@ -26,10 +27,11 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class LabelledQuestion:
-    """A question with its gold answers, and the file it stands in."""
+    """A question with its gold answers, its file, and what kinds it is of, where that is labelled."""
 
     file: Path
     example: Example
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def where(self) -> str:
@@ -46,12 +48,14 @@ class Observation:
         tokens: how many the document has.
         windows_read: how many windows of the document were read.
         windows_total: how many windows the document has.
+        kinds: of the text and the question, where they are labelled.
     """
 
     read: ReadQuestion
     tokens: int
     windows_read: int
     windows_total: int
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_labelled_questions(files: Sequence[Path]) -> list[LabelledQuestion]:
@@ -60,7 +64,12 @@ def read_labelled_questions(files: Sequence[Path]) -> list[LabelledQuestion]:
     Raises:
         SquadError: a file is not what it should be; the text names it and the question.
     """
-    return [LabelledQuestion(file, example) for file in files for example in read_squad(file)]
+    questions: list[LabelledQuestion] = []
+    for file in files:
+        examples = read_squad(file)
+        kinds = read_kinds(file, {example.id for example in examples})
+        questions += [LabelledQuestion(file, example, kinds.get(example.id, {})) for example in examples]
+    return questions
 
 
 def open_variant_reader(
@@ -106,7 +115,8 @@ def observe(
             except (InferenceFailed, InvalidSpan) as error:
                 raise BuildError(f"{question.where}: {error}") from error
             read = ReadQuestion(question.example, reading, candidate.text if candidate else "")
-            observations.append(Observation(read, plan.document.size, len(plan.windows), plan.total_windows))
+            sizes = (plan.document.size, len(plan.windows), plan.total_windows)
+            observations.append(Observation(read, *sizes, kinds=question.kinds))
         progress(len(chunk))
     return observations
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +22,11 @@ from spanstream.models.defaults import DEFAULT_MAX_WINDOWS
 from spanstream.models.errors import ArtifactError, BuildError
 from spanstream.models.evaluation.calibration_section import with_section
 from spanstream.models.evaluation.evaluate import Begin
+from spanstream.models.evaluation.kind_figures import kind_figures
 from spanstream.models.evaluation.measure import confidence_figures
 from spanstream.models.evaluation.observation_table import ObservationTable
 from spanstream.models.evaluation.observe import LabelledQuestion, observe, open_variant_reader, read_labelled_questions
-from spanstream.models.evaluation.report import ConfidenceFigures
+from spanstream.models.evaluation.report import ConfidenceFigures, KindFigures
 from spanstream.models.inference.cpu import available_cpus
 from spanstream.models.staging import staged_folder
 
@@ -63,10 +64,12 @@ class CalibrationResult:
         fitted: the new calibration.
         figures: what three confidences are worth on these questions: the new one on questions that its fit had not
             seen, the one so far, and plain softmax.
+        kinds: figures by kind at the new `default`, by the confidence on unseen questions; empty without labels.
     """
 
     fitted: FittedCalibration
     figures: dict[str, ConfidenceFigures]
+    kinds: dict[str, tuple[KindFigures, ...]]
 
 
 def recalibrate(
@@ -103,8 +106,9 @@ def recalibrate(
             "so far": confidence_figures(table.sample.confidence, table),
             "plain softmax": confidence_figures(table.softmax, table),
         }
-        _write(artifact, folder, fitted, figures, request.data)
-    return CalibrationResult(fitted, figures)
+        result = CalibrationResult(fitted, figures, _kinds(table, fitted))
+        _write(artifact, folder, result, request.data)
+    return result
 
 
 def _refuse_one_class(questions: Sequence[LabelledQuestion]) -> None:
@@ -149,19 +153,20 @@ def _name(artifact: Artifact, data: Sequence[Path]) -> str:
     return f"{manifest.name}-{manifest.version}+{stem}.{DataFile.of(data[0]).sha256[:8]}"
 
 
-def _write(
-    artifact: Artifact,
-    folder: Path,
-    fitted: FittedCalibration,
-    figures: dict[str, ConfidenceFigures],
-    data: Sequence[Path],
-) -> None:
+def _kinds(table: ObservationTable, fitted: FittedCalibration) -> dict[str, tuple[KindFigures, ...]]:
+    unseen = replace(table, sample=replace(table.sample, confidence=np.array(fitted.held_out)))
+    return kind_figures(unseen, fitted.calibration.thresholds["default"])
+
+
+def _write(artifact: Artifact, folder: Path, result: CalibrationResult, data: Sequence[Path]) -> None:
     shutil.copytree(artifact.folder, folder, dirs_exist_ok=True)  # with other files that the user keeps there
-    write_record(folder, fitted, data)
+    write_record(folder, result.fitted, data)
     files = artifact.manifest.files | {RECORD_FILE: sha256_of_file(folder / RECORD_FILE)}
-    manifest = artifact.manifest.model_copy(update={"calibration": fitted.calibration, "files": files})
+    manifest = artifact.manifest.model_copy(update={"calibration": result.fitted.calibration, "files": files})
     write_manifest(folder, manifest)
     card = artifact.folder / _CARD
     text = card.read_text(encoding="utf-8") if card.exists() else f"# {manifest.name} {manifest.version}\n"
-    (folder / _CARD).write_text(with_section(text, fitted, figures, [file.name for file in data]), encoding="utf-8")
+    names = [file.name for file in data]
+    text = with_section(text, result.fitted, result.figures, names, result.kinds)
+    (folder / _CARD).write_text(text, encoding="utf-8")
     load_artifact(folder)  # before it replaces another one

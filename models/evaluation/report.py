@@ -71,6 +71,19 @@ class SizeBucket(FrozenModel):
     declined: float | None = Field(description="Percent of the questions without an answer.")
 
 
+class KindFigures(FrozenModel):
+    """Questions of one kind, or about texts of one kind, at the default threshold; counts but for the F1."""
+
+    kind: str
+    f1: float
+    answerable: int
+    right: int
+    wrong: int = Field(description="Another answer was given, though the text has one.")
+    missed: int = Field(description="No answer was given, though the text has one.")
+    unanswerable: int
+    declined: int = Field(description="Of the questions without an answer.")
+
+
 class ConfidenceFigures(FrozenModel):
     """What a confidence is worth, with 95 % bootstrap intervals by text."""
 
@@ -119,6 +132,9 @@ class VariantReport(FrozenModel):
     thresholds: dict[str, ThresholdFigures]
     by_tokens: tuple[SizeBucket, ...]
     by_windows: tuple[SizeBucket, ...]
+    by_kind: dict[str, tuple[KindFigures, ...]] = Field(
+        default={}, description="By what the data's labels name, such as text and question; empty without labels."
+    )
     confidence: dict[Literal["calibrated", "softmax"], ConfidenceFigures]
     reliability: dict[Literal["calibrated", "softmax"], tuple[ReliabilityBin, ...]]
     latency: Latency | None

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from spanstream.consumer.answering.wiring import kafka_config
+from spanstream.consumer.broker.kafka.properties import member_properties
 from spanstream.consumer.cli.program import app
 from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.settings import Settings, load_settings
@@ -152,7 +152,7 @@ def settings(manifests: list[Object], monkeypatch: pytest.MonkeyPatch) -> Settin
 def test_the_program_reads_its_settings_out_of_the_pods_environment(
     settings: Settings, manifests: list[Object], request: pytest.FixtureRequest
 ) -> None:
-    kafka_config(settings).member()  # refuses a property that would break delivery
+    member_properties(settings.kafka)  # refuses a property that would break delivery
     pod = pod_specs(manifests)[f"{RELEASE}-spanstream"]
     (container,) = pod["containers"]
     assert settings.http.port == container["ports"][0]["containerPort"]

@@ -13,7 +13,7 @@ import yaml
 from tests.support.cluster.chart import CHART, EXAMPLES, RELEASE
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.release import CONSUMER, Release
-from tests.support.kafka.stream import until
+from tests.support.kafka.program import until
 
 pytestmark = pytest.mark.timeout(600)
 

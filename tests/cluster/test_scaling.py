@@ -17,7 +17,8 @@ from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.release import CONSUMER, Release, on
 from tests.support.cluster.transactions import committed, log_ends, rewind, send
 from tests.support.kafka.kafka_broker import free_port
-from tests.support.kafka.stream import Stream, document, question, until
+from tests.support.kafka.program import until
+from tests.support.kafka.stream import Stream, document, question
 
 pytestmark = pytest.mark.timeout(600)
 

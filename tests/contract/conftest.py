@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from spanstream.consumer.broker.kafka import GroupProtocol
+from spanstream.consumer.settings import GroupProtocol
 from tests.support.kafka.broker_harness import Harness, KafkaHarness, MemoryHarness
 
 GROUPED = [

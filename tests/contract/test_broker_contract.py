@@ -6,10 +6,11 @@ import os
 
 import pytest
 
-from spanstream.consumer.broker.kafka import KafkaConfig, KafkaPartitionReader, KafkaPublisher
+from spanstream.consumer.broker.kafka import KafkaPartitionReader, KafkaPublisher
 from spanstream.consumer.broker.partitioner import partition_of
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
 from spanstream.consumer.errors import Fenced, Stop
+from spanstream.consumer.settings import KafkaSettings
 from tests.support.kafka.broker_harness import (
     Harness,
     await_markers,
@@ -90,9 +91,9 @@ class TestPublishing:
             Outgoing(topic, b"tombstone", None, (("why", None),)),
         ]
         broker.publisher().publish(sent, {})
-        found = read_all(broker.reader(), topic)
-        assert [(r.key, r.value, r.headers) for r in found] == [(o.key, o.value, o.headers) for o in sent]
-        assert all(record.timestamp_ms is not None for record in found)
+        records = read_all(broker.reader(), topic)
+        assert [(r.key, r.value, r.headers) for r in records] == [(o.key, o.value, o.headers) for o in sent]
+        assert all(record.timestamp_ms is not None for record in records)
 
     def test_a_large_record_survives(self, broker: Harness) -> None:
         topic = broker.topic()
@@ -120,38 +121,38 @@ class TestReadingPartitions:
 
     def test_begins_and_ends_are_those_of_the_partitions(self, broker: Harness) -> None:
         topic = broker.topic(2)
-        zero, one = Partition(topic, 0), Partition(topic, 1)
+        first, second = Partition(topic, 0), Partition(topic, 1)
         broker.publisher().publish(numbered(topic, range(3), 1), {})
         reader = broker.reader()
-        await_markers(reader, [one])
-        assert reader.begin_offsets([zero, one]) == {zero: 0, one: 0}
-        assert reader.end_offsets([zero, one]) == {zero: 0, one: 4}
-        assert reader.written_offsets([zero, one]) == {zero: 0, one: 4}
+        await_markers(reader, [second])
+        assert reader.begin_offsets([first, second]) == {first: 0, second: 0}
+        assert reader.end_offsets([first, second]) == {first: 0, second: 4}
+        assert reader.written_offsets([first, second]) == {first: 0, second: 4}
         assert reader.end_offsets([]) == {}
 
     def test_following_starts_at_the_offset_given_and_goes_on_when_others_come_and_go(self, broker: Harness) -> None:
         topic = broker.topic(3)
-        zero, one, two = (Partition(topic, number) for number in range(3))
+        first, second, third = (Partition(topic, number) for number in range(3))
         publisher = broker.publisher()
-        for partition in (zero, one, two):
+        for partition in (first, second, third):
             publisher.publish(numbered(topic, range(5), partition.number), {})
         reader = broker.reader()
-        found: dict[Partition, list[bytes | None]] = {zero: [], one: [], two: []}
+        values_read: dict[Partition, list[bytes | None]] = {first: [], second: [], third: []}
 
         def turn() -> None:
             for record in reader.poll(2, 0.05):
-                found[record.partition].append(record.value)
+                values_read[record.partition].append(record.value)
 
-        reader.follow({zero: None, one: 3})
-        until(lambda: reader.position(zero) == 6 and reader.position(one) == 6, turn)
-        assert found == {zero: [b"0", b"1", b"2", b"3", b"4"], one: [b"3", b"4"], two: []}
-        reader.follow({zero: None, two: None})
-        assert reader.position(one) is None
+        reader.follow({first: None, second: 3})
+        until(lambda: reader.position(first) == 6 and reader.position(second) == 6, turn)
+        assert values_read == {first: [b"0", b"1", b"2", b"3", b"4"], second: [b"3", b"4"], third: []}
+        reader.follow({first: None, third: None})
+        assert reader.position(second) is None
         publisher.publish([*numbered(topic, range(5, 8), 0), *numbered(topic, range(5, 8), 1)], {})
-        until(lambda: reader.position(zero) == 10 and reader.position(two) == 6, turn)
-        assert found[zero] == [b"%d" % number for number in range(8)]
-        assert found[one] == [b"3", b"4"]
-        assert found[two] == [b"%d" % number for number in range(5)]
+        until(lambda: reader.position(first) == 10 and reader.position(third) == 6, turn)
+        assert values_read[first] == [b"%d" % number for number in range(8)]
+        assert values_read[second] == [b"3", b"4"]
+        assert values_read[third] == [b"%d" % number for number in range(5)]
 
     def test_tombstones_are_read(self, broker: Harness) -> None:
         topic = broker.topic()
@@ -166,10 +167,10 @@ class TestReadingPartitions:
         zero, one = Partition(topic, 0), Partition(topic, 1)
         await_markers(reader, reader.partitions(topic))
         reader.follow(dict.fromkeys((zero, one)))
-        found = []
+        records = []
 
         def turn() -> None:
-            found.extend(reader.poll(3, 0.05))
+            records.extend(reader.poll(3, 0.05))
 
         for offset in (0, 19, 7, 7):
             record = reader.read_at(one, offset, 20)
@@ -178,7 +179,7 @@ class TestReadingPartitions:
             turn()
         until(lambda: reader.position(zero) == 21 and reader.position(one) == 21, turn)
         for partition, first in ((zero, 0), (one, 20)):
-            values = [record.value for record in found if record.partition == partition]
+            values = [record.value for record in records if record.partition == partition]
             assert values == [b"%d" % number for number in range(first, first + 20)]
 
     def test_there_is_no_record_at_a_marker_at_the_end_or_past_it(self, broker: Harness) -> None:
@@ -202,7 +203,7 @@ class TestReadingPartitions:
         record = reader.read_at(partition, 1, 20)
         assert record is not None
         assert record.value == b"2"
-        values = [one.value for one in read_all(broker.reader(), topic)]
+        values = [record.value for record in read_all(broker.reader(), topic)]
         assert b"1" not in values
         assert b"2" in values
 
@@ -216,21 +217,21 @@ class TestReadingPartitions:
         assert reader.read_at(partition, 5, 20) is None
         assert [record.value for record in read_all(reader, topic)] == [b"6", b"7", b"8", b"9"]
         reader.follow({partition: 2})
-        found: list[Record] = []
-        until(lambda: len(found) == 4, lambda: found.extend(reader.poll(10, 0.05)))
-        assert found[0].offset == 6
+        records: list[Record] = []
+        until(lambda: len(records) == 4, lambda: records.extend(reader.poll(10, 0.05)))
+        assert records[0].offset == 6
 
 
 def test_a_key_goes_to_the_partition_that_kafka_gives_it(topics: Topics) -> None:
     topic = topics.make(7)
     keys = [b"", b"a", b"ab", b"abc", b"abcd", *(os.urandom(length) for length in range(1, 200))]
-    publisher = KafkaPublisher(KafkaConfig(topics.bootstrap))
+    publisher = KafkaPublisher(KafkaSettings(bootstrap_servers=topics.bootstrap))
     publisher.publish([Outgoing(topic, key, None) for key in keys], {})
     publisher.close()
-    reader = KafkaPartitionReader(KafkaConfig(topics.bootstrap))
-    found = {record.key: record.partition.number for record in read_all(reader, topic)}
+    reader = KafkaPartitionReader(KafkaSettings(bootstrap_servers=topics.bootstrap))
+    partitions = {record.key: record.partition.number for record in read_all(reader, topic)}
     reader.close()
-    assert found == {key: partition_of(key, 7) for key in keys}
+    assert partitions == {key: partition_of(key, 7) for key in keys}
 
 
 def test_closing_what_was_never_used_is_fine(broker: Harness) -> None:

@@ -6,59 +6,59 @@ import pytest
 
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
 from spanstream.consumer.errors import Fenced, Stop
-from tests.support.kafka.broker_harness import Harness, Member, group_name, join, numbered, read_all, settle, until
+from tests.support.kafka.broker_harness import GroupMember, Harness, group_name, join, numbered, read_all, settle, until
 
 
 class TestGroups:
     def test_two_members_get_the_same_numbers_of_every_topic(self, grouped: Harness) -> None:
         questions, documents, group = grouped.topic(4), grouped.topic(4), group_name()
-        one, two = join(grouped, group, questions, documents), join(grouped, group, questions, documents)
-        settle([one, two], 8)
-        for member in (one, two):
+        first, second = join(grouped, group, questions, documents), join(grouped, group, questions, documents)
+        settle([first, second], 8)
+        for member in (first, second):
             numbers = {
                 topic: {partition.number for partition in member.ownership.owned if partition.topic == topic}
                 for topic in (questions, documents)
             }
             assert numbers[questions] == numbers[documents]
             assert len(numbers[questions]) == 2
-        assert not one.ownership.owned & two.ownership.owned
+        assert not first.ownership.owned & second.ownership.owned
 
     def test_a_partition_that_moves_is_revoked_before_it_is_assigned_anew(self, grouped: Harness) -> None:
         topic, group = grouped.topic(4), group_name()
-        one = join(grouped, group, topic)
-        settle([one], 4)
+        first = join(grouped, group, topic)
+        settle([first], 4)
         moments: list[bool] = []
-        two = join(grouped, group, topic)
-        one.ownership.before_revoke = lambda gone: moments.append(bool(set(gone) & two.ownership.owned))
-        settle([one, two], 4)
+        second = join(grouped, group, topic)
+        first.ownership.before_revoke = lambda gone: moments.append(bool(set(gone) & second.ownership.owned))
+        settle([first, second], 4)
         assert moments == [False]
-        assert ("revoked", frozenset(two.ownership.owned)) in one.ownership.told or (
+        assert ("revoked", frozenset(second.ownership.owned)) in first.ownership.calls or (
             "revoked",
             frozenset(Partition(topic, number) for number in range(4)),
-        ) in one.ownership.told
+        ) in first.ownership.calls
 
     def test_closing_revokes_and_hands_over(self, grouped: Harness) -> None:
         topic, group = grouped.topic(2), group_name()
-        one, two = join(grouped, group, topic), join(grouped, group, topic)
-        settle([one, two], 2)
-        owned = frozenset(one.ownership.owned)
-        one.consumer.close()
-        assert one.ownership.told[-1] == ("revoked", owned)
-        settle([two], 2)
+        first, second = join(grouped, group, topic), join(grouped, group, topic)
+        settle([first, second], 2)
+        owned = frozenset(first.ownership.owned)
+        first.consumer.close()
+        assert first.ownership.calls[-1] == ("revoked", owned)
+        settle([second], 2)
 
     def test_a_new_member_starts_where_the_group_committed(self, grouped: Harness) -> None:
         topic, group = grouped.topic(), group_name()
         grouped.publisher().publish(numbered(topic, range(10)), {})
-        one = join(grouped, group, topic)
-        until(lambda: len(one.records) == 10, one.turn)
-        publisher = grouped.publisher(one.consumer)
-        publisher.publish([], {Partition(topic, 0): one.records[6].next_offset})
+        first = join(grouped, group, topic)
+        until(lambda: len(first.records) == 10, first.turn)
+        publisher = grouped.publisher(first.consumer)
+        publisher.publish([], {Partition(topic, 0): first.records[6].next_offset})
         partition = Partition(topic, 0)
-        assert one.consumer.committed([partition], 10) == {partition: one.records[6].next_offset}
-        one.consumer.close()
-        two = join(grouped, group, topic)
-        until(lambda: len(two.records) == 3, two.turn)
-        assert two.values() == [b"7", b"8", b"9"]
+        assert first.consumer.committed([partition], 10) == {partition: first.records[6].next_offset}
+        first.consumer.close()
+        second = join(grouped, group, topic)
+        until(lambda: len(second.records) == 3, second.turn)
+        assert second.values() == [b"7", b"8", b"9"]
 
     def test_nothing_is_committed_in_a_new_group(self, grouped: Harness) -> None:
         topic = grouped.topic()
@@ -70,39 +70,39 @@ class TestGroups:
         topic, answers, group = grouped.topic(2), grouped.topic(), group_name()
         source = grouped.publisher()
         source.publish([*numbered(topic, range(3), 0), *numbered(topic, range(3), 1)], {})
-        one = join(grouped, group, topic)
-        until(lambda: len(one.records) == 6, one.turn)
-        publisher = grouped.publisher(one.consumer)
+        first = join(grouped, group, topic)
+        until(lambda: len(first.records) == 6, first.turn)
+        publisher = grouped.publisher(first.consumer)
 
         def finish(gone: object) -> None:
             assert isinstance(gone, list)
-            done = {r.partition: r.next_offset for r in one.records if r.partition in gone}
+            done = {r.partition: r.next_offset for r in first.records if r.partition in gone}
             publisher.publish([Outgoing(answers, None, b"done")] * len(done), done)
 
-        one.ownership.before_revoke = finish
-        two = join(grouped, group, topic)
-        settle([one, two], 2)
-        for member in (one, two):
+        first.ownership.before_revoke = finish
+        second = join(grouped, group, topic)
+        settle([first, second], 2)
+        for member in (first, second):
             member.records.clear()
         source.publish([*numbered(topic, range(7, 8), 0), *numbered(topic, range(7, 8), 1)], {})
-        until(lambda: sum(b"7" in m.values() for m in (one, two)) == 2, one.turn, two.turn)
-        assert two.values() == [b"7"]  # and not what was finished in the callback
+        until(lambda: sum(b"7" in m.values() for m in (first, second)) == 2, first.turn, second.turn)
+        assert second.values() == [b"7"]  # and not what was finished in the callback
         assert len(read_all(grouped.reader(), answers)) in (1, 2)
 
     def test_an_expelled_member_commits_nothing(self, grouped: Harness) -> None:
         topic, answers, group = grouped.topic(), grouped.topic(), group_name()
         grouped.publisher().publish(numbered(topic, range(3)), {})
-        one = join(grouped, group, topic)
-        until(lambda: len(one.records) == 3, one.turn)
-        publisher = grouped.publisher(one.consumer)
+        first = join(grouped, group, topic)
+        until(lambda: len(first.records) == 3, first.turn)
+        publisher = grouped.publisher(first.consumer)
         publisher.publish([], {Partition(topic, 0): 1})
-        grouped.expel(one.consumer, group)
-        two = join(grouped, group, topic)
-        until(lambda: len(two.records) == 2, two.turn)
+        grouped.expel(first.consumer, group)
+        second = join(grouped, group, topic)
+        until(lambda: len(second.records) == 2, second.turn)
         with pytest.raises(Fenced):
             publisher.publish([Outgoing(answers, None, b"too late")], {Partition(topic, 0): 3})
-        assert two.consumer.committed([Partition(topic, 0)], 10) == {Partition(topic, 0): 1}
-        until(lambda: ("lost", frozenset({Partition(topic, 0)})) in one.ownership.told, one.turn, two.turn)
+        assert second.consumer.committed([Partition(topic, 0)], 10) == {Partition(topic, 0): 1}
+        until(lambda: ("lost", frozenset({Partition(topic, 0)})) in first.ownership.calls, first.turn, second.turn)
         assert read_all(grouped.reader(), answers) == []
         publisher.publish([Outgoing(answers, None, b"life goes on")], {})
         assert [record.value for record in read_all(grouped.reader(), answers)] == [b"life goes on"]
@@ -114,7 +114,7 @@ class TestGroups:
         grouped.expel(member.consumer, group)
         everything = frozenset({Partition(topic, 0)})
         expected = [("assigned", everything), ("lost", everything), ("assigned", everything)]
-        until(lambda: member.ownership.told == expected, member.turn)
+        until(lambda: member.ownership.calls == expected, member.turn)
         grouped.publisher(member.consumer).publish([], {Partition(topic, 0): 0})
 
     def test_a_member_that_left_commits_nothing(self, grouped: Harness) -> None:
@@ -132,37 +132,37 @@ class TestReadingAsAMember:
     def test_paused_partitions_keep_their_place_and_lose_nothing(self, grouped: Harness) -> None:
         topic = grouped.topic(2)
         source = grouped.publisher()
-        zero, one = Partition(topic, 0), Partition(topic, 1)
+        first, second = Partition(topic, 0), Partition(topic, 1)
         member = join(grouped, group_name(), topic)
         settle([member], 2)
         for round_ in range(5):
-            member.consumer.pause([zero])
+            member.consumer.pause([first])
             numbers = range(round_ * 20, round_ * 20 + 20)
             source.publish([*numbered(topic, numbers, 0), *numbered(topic, numbers, 1)], {})
-            seen = {zero: 0, one: 0}
+            seen = {first: 0, second: 0}
 
             def count(seen: dict[Partition, int] = seen) -> None:
                 for record in member.consumer.poll(7, 0.02):
                     seen[record.partition] += 1
                     member.records.append(record)
 
-            until(lambda seen=seen: seen[one] == 20, count)  # type: ignore[misc] # mypy on a lambda's default
-            assert seen[zero] == 0
-            member.consumer.resume([zero])
-            until(lambda seen=seen: seen[zero] >= 10, count)  # type: ignore[misc] # the same
+            until(lambda seen=seen: seen[second] == 20, count)  # type: ignore[misc]  # mypy on a lambda's default
+            assert seen[first] == 0
+            member.consumer.resume([first])
+            until(lambda seen=seen: seen[first] >= 10, count)  # type: ignore[misc]  # the same
         until(lambda: len(member.records) == 200, member.turn)
-        for partition in (zero, one):
+        for partition in (first, second):
             values = [record.value for record in member.records if record.partition == partition]
             assert values == [b"%d" % number for number in range(100)]
 
     def test_a_pause_inside_on_assigned_holds_from_the_first_record(self, grouped: Harness) -> None:
         topic = grouped.topic(2)
         grouped.publisher().publish([*numbered(topic, range(5), 0), *numbered(topic, range(5), 1)], {})
-        member = Member(grouped.consumer(group_name()))
-        told = member.ownership.on_assigned
+        member = GroupMember(grouped.consumer(group_name()))
+        on_assigned = member.ownership.on_assigned
 
         def pausing(partitions: list[Partition]) -> None:
-            told(partitions)
+            on_assigned(partitions)
             member.consumer.pause([Partition(topic, 0)])
 
         member.ownership.on_assigned = pausing  # type: ignore[method-assign,assignment] # a listener of this test's own
@@ -178,7 +178,7 @@ class TestReadingAsAMember:
         settle([member], 1)
         member.consumer.pause([Partition(topic, 0)])
         grouped.expel(member.consumer, group)
-        until(lambda: len(member.ownership.told) == 3, member.turn)
+        until(lambda: len(member.ownership.calls) == 3, member.turn)
         grouped.publisher().publish(numbered(topic, range(3)), {})
         until(lambda: len(member.records) == 3, member.turn)
 

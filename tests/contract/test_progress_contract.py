@@ -13,15 +13,15 @@ from tests.support.kafka.broker_harness import Harness, group_name, numbered, re
 
 def test_records_and_progress_arrive_together(broker: Harness) -> None:
     source, target, group = broker.topic(2), broker.topic(), group_name()
-    zero, one = Partition(source, 0), Partition(source, 1)
+    first, second = Partition(source, 0), Partition(source, 1)
     publisher = broker.progress_publisher(group, f"{group}.id")
-    assert publisher.committed([zero, one]) == {zero: None, one: None}
+    assert publisher.committed([first, second]) == {first: None, second: None}
     publisher.take_over()
-    publisher.publish(numbered(target, range(3)), {zero: 3})
-    publisher.publish(numbered(target, range(3, 4)), {zero: 3, one: 7})  # standing still is progress too
-    publisher.publish([], {zero: 4})
+    publisher.publish(numbered(target, range(3)), {first: 3})
+    publisher.publish(numbered(target, range(3, 4)), {first: 3, second: 7})  # standing still is progress too
+    publisher.publish([], {first: 4})
     assert [record.value for record in read_all(broker.reader(), target)] == [b"0", b"1", b"2", b"3"]
-    assert broker.progress_publisher(group, "another").committed([zero, one]) == {zero: 4, one: 7}
+    assert broker.progress_publisher(group, "another").committed([first, second]) == {first: 4, second: 7}
 
 
 def test_who_takes_over_fences_who_was_there(broker: Harness) -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spanstream.consumer.cache.byte_store import ByteStore, MemoryStore
+from spanstream.consumer.cache.byte_store import ByteStore
+from spanstream.consumer.cache.memory_store import MemoryStore
 from spanstream.consumer.cache.redis_store import RedisOptions, RedisStore
 
 LIMIT = 1 << 20

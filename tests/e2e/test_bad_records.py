@@ -14,7 +14,8 @@ from spanstream.consumer.broker.protocols import Headers, Outgoing, Record
 from spanstream.schemas.dead_letters import DeadLetter, Reason, Retry, Stage, from_headers, own_headers
 from tests.e2e.conftest import QUICK
 from tests.support.kafka.kafka_broker import KafkaBroker
-from tests.support.kafka.stream import NAME, Outcomes, Stream, document, named, question, until
+from tests.support.kafka.program import until
+from tests.support.kafka.stream import NAME, Stream, StreamOutcomes, document, named, question
 
 TEXT = "Anna in Lyon says the printer has shown error E4711 since Tuesday."
 ATTEMPTS = int(QUICK["RETRIES__MAX_ATTEMPTS"])
@@ -167,7 +168,7 @@ def publish_all(stream: Stream) -> None:
 @dataclass(frozen=True)
 class Settled:
     stream: Stream
-    outcomes: Outcomes
+    outcomes: StreamOutcomes
     letters: dict[str, Record]
     log: str
 

@@ -11,7 +11,8 @@ import pytest
 
 from tests.e2e.conftest import QUICK, MakeStream
 from tests.support.kafka.kafka_broker import KafkaBroker, free_port
-from tests.support.kafka.stream import Program, Stream, until
+from tests.support.kafka.program import Program, until
+from tests.support.kafka.stream import Stream
 
 DOCUMENT = b'{"document_id": "ticket-7", "text": "The nightly export stops with error FXP-4107 since Tuesday."}\n'
 QUESTION = (

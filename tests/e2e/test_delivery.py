@@ -14,7 +14,8 @@ from spanstream.schemas.dead_letters import Reason, from_headers
 from tests.e2e.conftest import QUICK, QUICK_CLASSIC, MakeStream
 from tests.support.events.small_documents import small_documents
 from tests.support.kafka.kafka_broker import KafkaBroker
-from tests.support.kafka.stream import Outcomes, Program, Stream, document, named, question
+from tests.support.kafka.program import Program
+from tests.support.kafka.stream import Stream, StreamOutcomes, document, named, question
 
 SEED = 20260723
 QUESTIONS = 2000
@@ -64,7 +65,7 @@ def make_input(stream: Stream, count: int = QUESTIONS) -> Input:
     return Input(published[LATE:], asked, published[:LATE], texts, bad, missing)
 
 
-def check(outcomes: Outcomes, given: Input) -> None:
+def check(outcomes: StreamOutcomes, given: Input) -> None:
     """One outcome for each question, the right kind of it, and every answer verbatim."""
     for answer in outcomes.answers:
         for span in (answer.answer, answer.candidate):
@@ -86,7 +87,9 @@ def settings_for(protocol: str) -> dict[str, str]:
     return settings | (QUICK_CLASSIC if protocol == "classic" else {})
 
 
-def run_through_chaos(stream: Stream, broker: KafkaBroker, given: Input, watched: Outcomes, *, kills: int) -> None:
+def run_through_chaos(
+    stream: Stream, broker: KafkaBroker, given: Input, watched: StreamOutcomes, *, kills: int
+) -> None:
     """Two consumers; each is killed and replaced at moments that the seed picks, and once the broker is."""
     draw = random.Random(SEED)  # noqa: S311 - no secret
     members: list[Program] = [stream.start(), stream.start()]

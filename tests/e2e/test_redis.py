@@ -9,7 +9,8 @@ import pytest
 from tests.e2e.conftest import QUICK, MakeStream
 from tests.support.events.small_documents import SmallDocument, small_documents
 from tests.support.kafka.kafka_broker import KafkaBroker
-from tests.support.kafka.stream import Stream, document, question, until, without_times
+from tests.support.kafka.program import until
+from tests.support.kafka.stream import Stream, document, question, without_times
 from tests.support.redis.redis_server import RedisServer
 
 DOCUMENTS = small_documents(120, seed=7)

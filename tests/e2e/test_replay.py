@@ -18,7 +18,8 @@ from spanstream.consumer.broker.protocols import Outgoing, Record
 from spanstream.consumer.replay.ledger import parking_of
 from spanstream.schemas.dead_letters import Reason
 from tests.support.events.dead_letters import EPOCH, dead_letter, name_of
-from tests.support.kafka.stream import Stream, until
+from tests.support.kafka.program import until
+from tests.support.kafka.stream import Stream
 
 LETTERS = int(os.environ.get("SPANSTREAM_TEST_REPLAY", "600"))
 KILLS = 5 if LETTERS >= 1000 else 3

@@ -11,7 +11,7 @@ import pytest
 from spanstream.schemas.triage import FieldStatus, Ticket
 from tests.e2e.conftest import QUICK
 from tests.support.kafka.kafka_broker import KafkaBroker
-from tests.support.kafka.stream import Program, until
+from tests.support.kafka.program import Program, until
 from tests.support.kafka.triage_stream import TriageStream
 
 PLAYBOOK = """

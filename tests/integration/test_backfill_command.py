@@ -16,7 +16,8 @@ from spanstream.models.artifact import load_artifact
 from spanstream.models.text import token_codec
 from spanstream.models.text.tokenization import sha256_of
 from tests.support.kafka.kafka_broker import KafkaBroker, free_port
-from tests.support.kafka.stream import Stream, artifact_folder, until
+from tests.support.kafka.program import until
+from tests.support.kafka.stream import Stream, artifact_folder
 from tests.support.redis.redis_server import RedisServer
 
 DOCUMENTS = 300
@@ -64,9 +65,9 @@ def test_afterwards_a_consumer_finds_every_document_and_a_second_run_has_nothing
 ) -> None:
     first = stream.command("backfill")
     assert first.returncode == 0, first.stderr
-    said = first.stdout.decode()
-    assert f"{DOCUMENTS} documents, {DOCUMENTS} distinct texts: 0 already there, {DOCUMENTS} written" in said
-    assert "1 bad records (undecodable 1)" in said
+    output = first.stdout.decode()
+    assert f"{DOCUMENTS} documents, {DOCUMENTS} distinct texts: 0 already there, {DOCUMENTS} written" in output
+    assert "1 bad records (undecodable 1)" in output
     counts = counts_of_a_consumer(redis_server, redis_namespace, [text_of(number) for number in range(DOCUMENTS)])
     assert (counts.hits_store, counts.misses) == (DOCUMENTS, 0)
     assert counts_of_a_consumer(redis_server, redis_namespace, ["an older text"]).misses == 1

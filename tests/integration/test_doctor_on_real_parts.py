@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from spanstream.consumer.broker.kafka import TopicAdmin, TopicSpec
-from spanstream.consumer.broker.protocols import Outgoing
+from spanstream.consumer.broker.kafka import TopicAdmin
+from spanstream.consumer.broker.protocols import Outgoing, TopicSpec
 from spanstream.consumer.cli.doctor import line_of
 from spanstream.consumer.operations.doctor import Finding, Level, checks_of, examine
 from spanstream.consumer.operations.doctor.checks import secrets_of

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 
-from spanstream.consumer.broker.kafka import KafkaConfig, KafkaGroupConsumer, KafkaPartitionReader, KafkaPublisher
+from spanstream.consumer.broker.kafka import KafkaGroupConsumer, KafkaPartitionReader, KafkaPublisher
 from spanstream.consumer.broker.protocols import Outgoing, Partition
 from spanstream.consumer.errors import Retryable, Stop
-from tests.support.kafka.broker_harness import Member, group_name, numbered, read_all, until
+from spanstream.consumer.settings import KafkaSettings
+from tests.support.kafka.broker_harness import GroupMember, group_name, numbered, read_all, until
 from tests.support.kafka.kafka_broker import KafkaBroker
 from tests.support.kafka.kafka_fixtures import Topics
 from tests.support.kafka.kafka_proxy import END_TXN, TXN_OFFSET_COMMIT, KafkaProxy, Loss
@@ -21,8 +22,8 @@ class Scene:
     """A member that talks to the broker, and its publisher, which talks to it through the proxy."""
 
     proxy: KafkaProxy
-    config: KafkaConfig
-    member: Member
+    config: KafkaSettings
+    member: GroupMember
     publisher: KafkaPublisher
     reader: KafkaPartitionReader
     questions: str
@@ -44,7 +45,7 @@ class Scene:
 
     def take_over_the_id(self) -> None:
         """What a second process with the same transactional id does."""
-        other = KafkaPublisher(self.config)
+        other = KafkaPublisher(self.config, publish_timeout_seconds=2)
         other.prepare()
         other.close()
 
@@ -60,18 +61,18 @@ def scene(own_kafka: KafkaBroker) -> Iterator[Scene]:
     topics = Topics(own_kafka.bootstrap)
     questions, answers = topics.make(prefix="questions"), topics.make(prefix="answers")
     name = group_name()
-    config = KafkaConfig(
-        own_kafka.bootstrap,
+    config = KafkaSettings(
+        bootstrap_servers=own_kafka.bootstrap,
         group_id=name,
         group_protocol="consumer",
         transactional_id=name,
-        publish_timeout_seconds=2,
         client={"reconnect.backoff.ms": 50, "reconnect.backoff.max.ms": 200, "retry.backoff.ms": 50},
     )
     proxy = KafkaProxy(own_kafka.proxy_port, own_kafka.ports["PROXIED"])
     consumer = KafkaGroupConsumer(config)
-    member = Member(consumer)
-    publisher = KafkaPublisher(replace(config, bootstrap_servers=proxy.bootstrap), consumer)
+    member = GroupMember(consumer)
+    through_proxy = config.model_copy(update={"bootstrap_servers": proxy.bootstrap})
+    publisher = KafkaPublisher(through_proxy, consumer, publish_timeout_seconds=2)
     reader = KafkaPartitionReader(config)
     publisher.publish(numbered(questions, range(5)), {})
     consumer.subscribe([questions], member.ownership)
@@ -105,7 +106,7 @@ def test_a_commit_unheard_of_for_longer_than_a_transaction_lasts_is_left_to_a_su
     scene: Scene, lost: Loss
 ) -> None:
     # its producer may never find a broker again
-    scene.publisher._config = replace(scene.publisher._config, transaction_timeout_seconds=3)
+    scene.publisher._settings = scene.config.model_copy(update={"transaction_timeout_seconds": 3})
     scene.lose_the_commit(lost)
     with pytest.raises(Retryable):
         scene.publisher.publish(scene.chunk(b"again"), {scene.partition: 2})

@@ -5,20 +5,19 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
 from spanstream.consumer.broker.kafka import (
     AtLeastOncePublisher,
-    KafkaConfig,
     KafkaGroupConsumer,
     KafkaPartitionReader,
     open_publisher,
 )
 from spanstream.consumer.broker.protocols import Partition, Publisher
 from spanstream.consumer.errors import Retryable
-from tests.support.kafka.broker_harness import Member, group_name, numbered, read_all, until
+from spanstream.consumer.settings import KafkaSettings
+from tests.support.kafka.broker_harness import GroupMember, group_name, numbered, read_all, until
 from tests.support.kafka.kafka_broker import KafkaBroker
 from tests.support.kafka.kafka_fixtures import Topics
 from tests.support.kafka.kafka_proxy import KafkaProxy
@@ -31,19 +30,19 @@ def proxy(own_kafka: KafkaBroker) -> Iterator[KafkaProxy]:
     made.close()
 
 
-def config(proxy: KafkaProxy) -> KafkaConfig:
-    return KafkaConfig(proxy.bootstrap, group_id=group_name(), request_timeout_seconds=1)
+def config(proxy: KafkaProxy) -> KafkaSettings:
+    return KafkaSettings(bootstrap_servers=proxy.bootstrap, group_id=group_name())
 
 
 def publish(own_kafka: KafkaBroker, topic: str, count: int) -> None:
-    publisher = AtLeastOncePublisher(KafkaConfig(own_kafka.bootstrap))
+    publisher = AtLeastOncePublisher(KafkaSettings(bootstrap_servers=own_kafka.bootstrap))
     publisher.publish(numbered(topic, range(count)), {})
     publisher.close()
 
 
 def test_a_reader_goes_on_after_a_broker_named_no_brokers(own_kafka: KafkaBroker, proxy: KafkaProxy) -> None:
     topic = Topics(own_kafka.bootstrap).make()
-    reader = KafkaPartitionReader(config(proxy))
+    reader = KafkaPartitionReader(config(proxy), request_timeout_seconds=1)
     reader.follow({Partition(topic, 0): None})
     until(lambda: reader.position(Partition(topic, 0)) == 0, lambda: reader.poll(1, 0.1))
     proxy.name_no_brokers()
@@ -57,8 +56,8 @@ def test_a_reader_goes_on_after_a_broker_named_no_brokers(own_kafka: KafkaBroker
 
 def test_a_group_member_goes_on_after_a_broker_named_no_brokers(own_kafka: KafkaBroker, proxy: KafkaProxy) -> None:
     topic = Topics(own_kafka.bootstrap).make()
-    consumer = KafkaGroupConsumer(config(proxy))
-    member = Member(consumer)
+    consumer = KafkaGroupConsumer(config(proxy), request_timeout_seconds=1)
+    member = GroupMember(consumer)
     consumer.subscribe([topic], member.ownership)
     publish(own_kafka, topic, 3)
     until(lambda: len(member.records) == 3, member.turn)
@@ -89,7 +88,7 @@ def test_a_transactional_publisher_goes_on_after_a_broker_named_no_brokers(
 ) -> None:
     # librdkafka would not come back from that (its transactions need the strategy "none"): a new producer does
     topic, unknown = Topics(own_kafka.bootstrap).make(), Topics(own_kafka.bootstrap).make()
-    publisher = open_publisher(replace(config(proxy), publish_timeout_seconds=3))
+    publisher = open_publisher(config(proxy), publish_timeout_seconds=3)
     publisher.publish(numbered(topic, range(3)), {})
     proxy.name_no_brokers()
     with pytest.raises(Retryable):
@@ -98,7 +97,7 @@ def test_a_transactional_publisher_goes_on_after_a_broker_named_no_brokers(
     proxy.heal()
     until(lambda: is_published(publisher, unknown))
     publisher.close()
-    reader = KafkaPartitionReader(KafkaConfig(own_kafka.bootstrap))
+    reader = KafkaPartitionReader(KafkaSettings(bootstrap_servers=own_kafka.bootstrap))
     assert len(read_all(reader, unknown)) == 3
     reader.close()
 

@@ -8,15 +8,10 @@ from collections.abc import Iterator
 import pytest
 from confluent_kafka import Producer
 
-from spanstream.consumer.broker.kafka import (
-    KafkaConfig,
-    KafkaGroupConsumer,
-    KafkaPartitionReader,
-    KafkaPublisher,
-    TopicAdmin,
-)
+from spanstream.consumer.broker.kafka import KafkaGroupConsumer, KafkaPartitionReader, KafkaPublisher, TopicAdmin
 from spanstream.consumer.broker.protocols import Partition
-from tests.support.kafka.broker_harness import Member, await_markers, group_name, numbered, until
+from spanstream.consumer.settings import KafkaSettings
+from tests.support.kafka.broker_harness import GroupMember, await_markers, group_name, numbered, until
 from tests.support.kafka.kafka_broker import KafkaBroker
 from tests.support.kafka.kafka_fixtures import Topics
 
@@ -33,7 +28,7 @@ def open_transaction(kafka: KafkaBroker) -> Iterator[Producer]:
 def test_an_open_transaction_is_the_end_for_everybody(topics: Topics, open_transaction: Producer) -> None:
     topic = topics.make()
     partition = Partition(topic, 0)
-    config = KafkaConfig(topics.bootstrap, group_id=group_name())
+    config = KafkaSettings(bootstrap_servers=topics.bootstrap, group_id=group_name())
     publisher = KafkaPublisher(config)
     publisher.publish(numbered(topic, range(3)), {})  # and a marker at 3
     reader, consumer = KafkaPartitionReader(config), KafkaGroupConsumer(config)
@@ -41,12 +36,12 @@ def test_an_open_transaction_is_the_end_for_everybody(topics: Topics, open_trans
     open_transaction.produce(topic, b"open", partition=0)
     assert open_transaction.flush(20) == 0
     publisher.publish(numbered(topic, range(10, 13)), {})  # committed, behind the open one
-    member = Member(consumer)
+    member = GroupMember(consumer)
     consumer.subscribe([topic], member.ownership)
     assert reader.end_offsets([partition]) == {partition: 4}
     assert consumer.end_offsets(topic) == {partition: 4}
     assert reader.written_offsets([partition])[partition] >= 8  # what it wrote, and what stands behind it
-    assert TopicAdmin(config).lag(config.group_id or "", [topic]) == {partition: 4}
+    assert TopicAdmin(config).lag(config.group_id, [topic]) == {partition: 4}
     reader.follow({partition: None})
     read = []
     until(
@@ -66,13 +61,13 @@ def test_an_open_transaction_is_the_end_for_everybody(topics: Topics, open_trans
     assert [record.value for record in read] == [b"0", b"1", b"2", b"10", b"11", b"12"]
     assert member.values() == [record.value for record in read]
     assert reader.read_at(partition, 4, 20) is None  # the aborted record
-    for one in (publisher, reader, consumer):
-        one.close()
+    for client in (publisher, reader, consumer):
+        client.close()
 
 
 def test_a_new_producer_with_the_same_id_frees_what_its_predecessor_left_open(topics: Topics) -> None:
     topic, name = topics.make(), f"pod-{uuid.uuid4().hex}"
-    config = KafkaConfig(topics.bootstrap, transactional_id=name)
+    config = KafkaSettings(bootstrap_servers=topics.bootstrap, transactional_id=name)
     dead = Producer({"bootstrap.servers": topics.bootstrap, "transactional.id": name})
     dead.init_transactions(20)
     dead.begin_transaction()

@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import pytest
 
-from spanstream.consumer.broker.kafka import (
-    GroupProtocol,
-    KafkaConfig,
-    KafkaGroupConsumer,
-    KafkaPartitionReader,
-    TopicAdmin,
-    open_publisher,
-)
+from spanstream.consumer.broker.kafka import KafkaGroupConsumer, KafkaPartitionReader, TopicAdmin, open_publisher
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
 from spanstream.consumer.errors import Retryable
-from tests.support.kafka.broker_harness import Member, group_name, numbered, read_all, until
+from spanstream.consumer.settings import GroupProtocol, KafkaSettings
+from tests.support.kafka.broker_harness import GroupMember, group_name, numbered, read_all, until
 from tests.support.kafka.kafka_broker import KafkaBroker
 from tests.support.kafka.kafka_fixtures import Topics
 
+REQUEST_SECONDS, PUBLISH_SECONDS = 1, 2
+
 
 @pytest.fixture
-def config(own_kafka: KafkaBroker) -> KafkaConfig:
-    return KafkaConfig(
-        own_kafka.bootstrap,
+def config(own_kafka: KafkaBroker) -> KafkaSettings:
+    return KafkaSettings(
+        bootstrap_servers=own_kafka.bootstrap,
         group_id=group_name(),
-        request_timeout_seconds=1,
-        publish_timeout_seconds=2,
         client={"reconnect.backoff.ms": 50, "reconnect.backoff.max.ms": 200},
     )
 
@@ -40,8 +33,8 @@ def topics(own_kafka: KafkaBroker) -> Topics:
 
 
 @pytest.fixture
-def reader(config: KafkaConfig) -> Iterator[KafkaPartitionReader]:
-    made = KafkaPartitionReader(replace(config, request_timeout_seconds=20))
+def reader(config: KafkaSettings) -> Iterator[KafkaPartitionReader]:
+    made = KafkaPartitionReader(config, request_timeout_seconds=20)
     yield made
     made.close()
 
@@ -60,13 +53,13 @@ def persist(call: Callable[[], object], otherwise: Callable[[], object] = lambda
 
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])
 def test_chunks_are_published_once_each_through_a_broker_that_is_killed(
-    own_kafka: KafkaBroker, config: KafkaConfig, topics: Topics, reader: KafkaPartitionReader, protocol: GroupProtocol
+    own_kafka: KafkaBroker, config: KafkaSettings, topics: Topics, reader: KafkaPartitionReader, protocol: GroupProtocol
 ) -> None:
     questions, answers = topics.make(), topics.make()
-    config = replace(config, group_protocol=protocol)
-    consumer = KafkaGroupConsumer(config)
-    publisher = open_publisher(config, consumer)
-    member, partition = Member(consumer), Partition(questions, 0)
+    config = config.model_copy(update={"group_protocol": protocol})
+    consumer = KafkaGroupConsumer(config, request_timeout_seconds=REQUEST_SECONDS)
+    publisher = open_publisher(config, consumer, publish_timeout_seconds=PUBLISH_SECONDS)
+    member, partition = GroupMember(consumer), Partition(questions, 0)
     persist(lambda: publisher.publish(numbered(questions, range(300)), {}))
     consumer.subscribe([questions], member.ownership)
     until(lambda: len(member.records) == 300, member.turn)
@@ -89,15 +82,18 @@ def test_chunks_are_published_once_each_through_a_broker_that_is_killed(
 
 
 def test_questions_to_a_broker_that_is_away_end_in_time_and_are_answered_when_it_is_back(
-    own_kafka: KafkaBroker, config: KafkaConfig, topics: Topics
+    own_kafka: KafkaBroker, config: KafkaSettings, topics: Topics
 ) -> None:
     topic = topics.make()
     partition = Partition(topic, 0)
-    consumer, follower = KafkaGroupConsumer(config), KafkaPartitionReader(config)
-    publisher, plain = open_publisher(config, consumer), open_publisher(replace(config, transactions=False), consumer)
-    admin = TopicAdmin(config)
+    consumer = KafkaGroupConsumer(config, request_timeout_seconds=REQUEST_SECONDS)
+    follower = KafkaPartitionReader(config, request_timeout_seconds=REQUEST_SECONDS)
+    publisher = open_publisher(config, consumer, publish_timeout_seconds=PUBLISH_SECONDS)
+    without_transactions = config.model_copy(update={"transactions": False})
+    plain = open_publisher(without_transactions, consumer, publish_timeout_seconds=PUBLISH_SECONDS)
+    admin = TopicAdmin(config, request_timeout_seconds=REQUEST_SECONDS)
     persist(lambda: publisher.publish(numbered(topic, range(5)), {}))
-    member = Member(consumer)
+    member = GroupMember(consumer)
     consumer.subscribe([topic], member.ownership)
     until(lambda: len(member.records) == 5, member.turn)
     assert follower.read_at(partition, 3, 20) is not None
@@ -114,7 +110,7 @@ def test_questions_to_a_broker_that_is_away_end_in_time_and_are_answered_when_it
         lambda: plain.publish(record, {partition: 5}),
         lambda: plain.publish([], {partition: 5}),
         lambda: admin.describe([topic]),
-        lambda: admin.lag(config.group_id or "", [topic]),
+        lambda: admin.lag(config.group_id, [topic]),
     ):
         with pytest.raises(Retryable):
             ask()
@@ -125,25 +121,26 @@ def test_questions_to_a_broker_that_is_away_end_in_time_and_are_answered_when_it
     until(lambda: len(member.records) == 6, member.turn)
     persist(lambda: follower.end_offsets([partition]))
     assert admin.describe([topic])[topic].partitions == 1
-    for one in (publisher, plain, follower, consumer):
-        one.close()
+    for client in (publisher, plain, follower, consumer):
+        client.close()
 
 
 def test_members_and_readers_close_while_the_broker_is_away(
-    own_kafka: KafkaBroker, config: KafkaConfig, topics: Topics
+    own_kafka: KafkaBroker, config: KafkaSettings, topics: Topics
 ) -> None:
     topic = topics.make()
-    consumer, follower = KafkaGroupConsumer(config), KafkaPartitionReader(config)
-    publisher = open_publisher(config, consumer)
+    consumer = KafkaGroupConsumer(config, request_timeout_seconds=REQUEST_SECONDS)
+    follower = KafkaPartitionReader(config, request_timeout_seconds=REQUEST_SECONDS)
+    publisher = open_publisher(config, consumer, publish_timeout_seconds=PUBLISH_SECONDS)
     persist(lambda: publisher.publish(numbered(topic, range(5)), {}))
-    member = Member(consumer)
+    member = GroupMember(consumer)
     consumer.subscribe([topic], member.ownership)
     until(lambda: len(member.records) == 5, member.turn)
     follower.follow({Partition(topic, 0): None})
     own_kafka.kill()
     with pytest.raises(Retryable):
         publisher.publish([Outgoing(topic, None, b"")], {Partition(topic, 0): 5})
-    for one in (publisher, follower, consumer):
-        one.close()
+    for client in (publisher, follower, consumer):
+        client.close()
     assert member.ownership.owned == set()
     own_kafka.restart()

@@ -7,20 +7,14 @@ import contextlib
 import random
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 
-from spanstream.consumer.broker.kafka import (
-    GroupProtocol,
-    KafkaConfig,
-    KafkaGroupConsumer,
-    KafkaPartitionReader,
-    KafkaPublisher,
-)
+from spanstream.consumer.broker.kafka import KafkaGroupConsumer, KafkaPartitionReader, KafkaPublisher
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
 from spanstream.consumer.errors import Fenced, Retryable
-from tests.support.kafka.broker_harness import Ownership, group_name, numbered, read_all, until
+from spanstream.consumer.settings import GroupProtocol, KafkaSettings
+from tests.support.kafka.broker_harness import OwnershipRecorder, group_name, numbered, read_all, until
 from tests.support.kafka.kafka_fixtures import Topics
 from tests.support.kafka.kafka_protocol import expel_from_classic_group, expel_from_consumer_group
 
@@ -28,10 +22,10 @@ RECORDS = 4000
 PARTITIONS = 8
 
 
-class Worker(Ownership):
+class Worker(OwnershipRecorder):
     """The smallest consumer that keeps the rules: what was not published is tried again until it is lost or revoked."""
 
-    def __init__(self, config: KafkaConfig, answers: str) -> None:
+    def __init__(self, config: KafkaSettings, answers: str) -> None:
         super().__init__()
         self.consumer = KafkaGroupConsumer(config)
         self.publisher = KafkaPublisher(config, self.consumer)
@@ -57,7 +51,7 @@ class Worker(Ownership):
                 self._turn()
             self.consumer.close()
             self.publisher.close()
-        except BaseException as exc:  # noqa: BLE001 - the test's own thread looks at it
+        except BaseException as exc:  # noqa: BLE001  the test's own thread looks at it
             self.failure.append(exc)
 
     def _turn(self) -> None:
@@ -85,11 +79,11 @@ class Worker(Ownership):
 class Crowd:
     """Three workers, one of which is replaced, or expelled from the group, at every disturbance."""
 
-    def __init__(self, config: KafkaConfig, answers: str, questions: str) -> None:
+    def __init__(self, config: KafkaSettings, answers: str, questions: str) -> None:
         self._config = config
         self._answers = answers
         self._questions = questions
-        self._dice = random.Random(7)  # noqa: S311 - the same disturbances in every run
+        self._dice = random.Random(7)  # noqa: S311  the same disturbances in every run
         self._gone: list[Worker] = []
         self._workers = [self._start() for _ in range(3)]
 
@@ -126,15 +120,17 @@ class Crowd:
         expel = expel_from_classic_group if classic else expel_from_consumer_group
         member_id = worker.member_id
         with contextlib.suppress(RuntimeError):  # it is not in the group at this moment
-            expel(self._config.bootstrap_servers, self._config.group_id or "", member_id or "nobody")
+            expel(self._config.bootstrap_servers, self._config.group_id, member_id or "nobody")
 
 
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])
 def test_every_record_is_answered_once_whoever_comes_and_goes(topics: Topics, protocol: GroupProtocol) -> None:
     questions, answers = topics.make(PARTITIONS), topics.make()
     client: dict[str, int] = {"heartbeat.interval.ms": 100} if protocol == "classic" else {}
-    config = KafkaConfig(topics.bootstrap, group_id=group_name(), group_protocol=protocol, client=client)
-    source, share = KafkaPublisher(replace(config, group_id=None)), RECORDS // PARTITIONS
+    config = KafkaSettings(
+        bootstrap_servers=topics.bootstrap, group_id=group_name(), group_protocol=protocol, client=client
+    )
+    source, share = KafkaPublisher(config), RECORDS // PARTITIONS
     for number in range(PARTITIONS):
         source.publish(numbered(questions, range(number * share, (number + 1) * share), number), {})
     watcher, reader = KafkaGroupConsumer(config), KafkaPartitionReader(config)
@@ -142,8 +138,8 @@ def test_every_record_is_answered_once_whoever_comes_and_goes(topics: Topics, pr
     crowd = Crowd(config, answers, questions)
     until(lambda: all((at or 0) >= share for at in watcher.committed(partitions, 20).values()), crowd.disturb)
     crowd.end()
-    found = collections.Counter(record.value for record in read_all(reader, answers))
-    assert set(found) == {b"%d" % number for number in range(RECORDS)}
-    assert [value for value, times in found.items() if times > 1] == []
-    for one in (source, watcher, reader):
-        one.close()
+    answered = collections.Counter(record.value for record in read_all(reader, answers))
+    assert set(answered) == {b"%d" % number for number in range(RECORDS)}
+    assert [value for value, times in answered.items() if times > 1] == []
+    for handle in (source, watcher, reader):
+        handle.close()

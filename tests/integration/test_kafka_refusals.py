@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,18 +15,11 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # the stubs do
     ResourceType,
 )
 
-from spanstream.consumer.broker.kafka import (
-    GroupProtocol,
-    KafkaConfig,
-    KafkaGroupConsumer,
-    KafkaPartitionReader,
-    TopicAdmin,
-    TopicSpec,
-    open_publisher,
-)
-from spanstream.consumer.broker.protocols import Outgoing, Partition, Publisher
+from spanstream.consumer.broker.kafka import KafkaGroupConsumer, KafkaPartitionReader, TopicAdmin, open_publisher
+from spanstream.consumer.broker.protocols import Outgoing, Partition, Publisher, TopicSpec
 from spanstream.consumer.errors import SpanstreamError, Stop
-from tests.support.kafka.broker_harness import Member, group_name, numbered, until
+from spanstream.consumer.settings import GroupProtocol, KafkaSettings
+from tests.support.kafka.broker_harness import GroupMember, group_name, numbered, until
 from tests.support.kafka.kafka_broker import SASL_PASSWORD, SASL_USER, KafkaBroker
 from tests.support.kafka.kafka_fixtures import Topics
 
@@ -35,19 +27,19 @@ WRITE, READ, DESCRIBE = AclOperation.WRITE, AclOperation.READ, AclOperation.DESC
 
 
 @pytest.fixture
-def config(kafka: KafkaBroker) -> KafkaConfig:
+def config(kafka: KafkaBroker) -> KafkaSettings:
     login = {
         "security.protocol": "SASL_PLAINTEXT",
         "sasl.mechanism": "PLAIN",
         "sasl.username": SASL_USER,
         "sasl.password": SASL_PASSWORD,
     }
-    return KafkaConfig(kafka.sasl_bootstrap, group_id=group_name(), publish_timeout_seconds=20, client=login)
+    return KafkaSettings(bootstrap_servers=kafka.sasl_bootstrap, group_id=group_name(), client=login)
 
 
 @pytest.fixture
-def stranger(config: KafkaConfig) -> KafkaConfig:
-    return replace(config, client={**config.client, "sasl.password": "a guess"}, request_timeout_seconds=3)
+def stranger(config: KafkaSettings) -> KafkaSettings:
+    return config.model_copy(update={"client": {**config.client, "sasl.password": "a guess"}})
 
 
 @pytest.fixture
@@ -69,16 +61,16 @@ def stops(*turns: Callable[[], object], saying: str) -> None:
         until(lambda: False, *turns)
 
 
-def test_a_wrong_password_stops_everybody(stranger: KafkaConfig, topics: Topics) -> None:
+def test_a_wrong_password_stops_everybody(stranger: KafkaSettings, topics: Topics) -> None:
     topic = topics.make()
     consumer, reader = KafkaGroupConsumer(stranger), KafkaPartitionReader(stranger)
-    member = Member(consumer)
+    member = GroupMember(consumer)
     consumer.subscribe([topic], member.ownership)
     stops(member.turn, saying="password")
     reader.follow({Partition(topic, 0): None})
     stops(lambda: reader.poll(10, 0.05), saying="password")
     for transactions in (True, False):
-        publisher = open_publisher(replace(stranger, transactions=transactions))
+        publisher = open_publisher(stranger.model_copy(update={"transactions": transactions}))
         stops(lambda publisher=publisher: publisher.publish(numbered(topic, range(3)), {}), saying="password")  # type: ignore[misc] # mypy on a lambda's default
         publisher.close()
     stops(lambda: TopicAdmin(stranger).describe([topic]), saying="password")
@@ -88,13 +80,13 @@ def test_a_wrong_password_stops_everybody(stranger: KafkaConfig, topics: Topics)
 
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])
 def test_a_topic_that_may_not_be_read_stops_the_member(
-    config: KafkaConfig, topics: Topics, grant: Callable[..., None], protocol: GroupProtocol
+    config: KafkaSettings, topics: Topics, grant: Callable[..., None], protocol: GroupProtocol
 ) -> None:
     topic = topics.make()
     grant(ResourceType.GROUP, config.group_id, READ)
     grant(ResourceType.TOPIC, topic, DESCRIBE)
-    consumer = KafkaGroupConsumer(replace(config, group_protocol=protocol))
-    member = Member(consumer)
+    consumer = KafkaGroupConsumer(config.model_copy(update={"group_protocol": protocol}))
+    member = GroupMember(consumer)
     consumer.subscribe([topic], member.ownership)
     stops(member.turn, saying="grant")
     consumer.close()
@@ -102,33 +94,33 @@ def test_a_topic_that_may_not_be_read_stops_the_member(
 
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])
 def test_a_group_that_may_not_be_joined_stops_the_member(
-    config: KafkaConfig, topics: Topics, grant: Callable[..., None], protocol: GroupProtocol
+    config: KafkaSettings, topics: Topics, grant: Callable[..., None], protocol: GroupProtocol
 ) -> None:
     topic = topics.make()
     grant(ResourceType.TOPIC, topic, READ)
-    consumer = KafkaGroupConsumer(replace(config, group_protocol=protocol))
-    member = Member(consumer)
+    consumer = KafkaGroupConsumer(config.model_copy(update={"group_protocol": protocol}))
+    member = GroupMember(consumer)
     consumer.subscribe([topic], member.ownership)
     stops(member.turn, saying="group")
     consumer.close()
 
 
-def test_a_reader_needs_no_group(config: KafkaConfig, topics: Topics, grant: Callable[..., None]) -> None:
+def test_a_reader_needs_no_group(config: KafkaSettings, topics: Topics, grant: Callable[..., None]) -> None:
     topic = topics.make()
     grant(ResourceType.TOPIC, topic, READ)
-    publisher = open_publisher(KafkaConfig(topics.bootstrap))
+    publisher = open_publisher(KafkaSettings(bootstrap_servers=topics.bootstrap))
     publisher.publish(numbered(topic, range(3)), {})
     reader = KafkaPartitionReader(config)
     reader.follow(dict.fromkeys(reader.partitions(topic)))
-    found: list[object] = []
-    until(lambda: len(found) == 3, lambda: found.extend(reader.poll(10, 0.05)))
+    records: list[object] = []
+    until(lambda: len(records) == 3, lambda: records.extend(reader.poll(10, 0.05)))
     assert reader.read_at(Partition(topic, 0), 1, 20) is not None
     reader.close()
     publisher.close()
 
 
 def test_a_topic_that_may_not_be_read_stops_the_reader(
-    config: KafkaConfig, topics: Topics, grant: Callable[..., None]
+    config: KafkaSettings, topics: Topics, grant: Callable[..., None]
 ) -> None:
     topic = topics.make()
     reader = KafkaPartitionReader(config)
@@ -151,13 +143,13 @@ def knows(reader: KafkaPartitionReader, topic: str) -> bool:
 
 @pytest.mark.parametrize("transactions", [True, False])
 def test_a_topic_that_may_not_be_written_stops_the_publisher(
-    config: KafkaConfig, topics: Topics, grant: Callable[..., None], *, transactions: bool
+    config: KafkaSettings, topics: Topics, grant: Callable[..., None], *, transactions: bool
 ) -> None:
     topic, name = topics.make(), f"id-{group_name()}"
     grant(ResourceType.TRANSACTIONAL_ID, name, WRITE)
     grant(ResourceType.TOPIC, topics.make(), WRITE)  # who may write nowhere gets no producer id
     grant(ResourceType.TOPIC, topic, DESCRIBE)
-    publisher = open_publisher(replace(config, transactions=transactions, transactional_id=name))
+    publisher = open_publisher(config.model_copy(update={"transactions": transactions, "transactional_id": name}))
     stops(lambda: publisher.publish([Outgoing(topic, b"k", b"v")], {}), saying=topic)
     grant(ResourceType.TOPIC, topic, WRITE)
     until(lambda: publishes(publisher, topic))  # it is as good as new once it is granted
@@ -172,29 +164,29 @@ def publishes(publisher: Publisher, topic: str) -> bool:
     return True
 
 
-def test_a_transactional_id_that_may_not_be_used_stops_the_publisher(config: KafkaConfig, topics: Topics) -> None:
+def test_a_transactional_id_that_may_not_be_used_stops_the_publisher(config: KafkaSettings, topics: Topics) -> None:
     publisher = open_publisher(config)
     stops(lambda: publisher.publish(numbered(topics.make(), range(1)), {}), saying="transactional id")
     publisher.close()
 
 
 def test_a_group_that_may_not_be_committed_for_stops_the_publisher(
-    kafka: KafkaBroker, config: KafkaConfig, topics: Topics, grant: Callable[..., None]
+    kafka: KafkaBroker, config: KafkaSettings, topics: Topics, grant: Callable[..., None]
 ) -> None:
     topic, name = topics.make(), f"id-{group_name()}"
     grant(ResourceType.TRANSACTIONAL_ID, name, WRITE)
     grant(ResourceType.TOPIC, topic, WRITE)
-    consumer = KafkaGroupConsumer(replace(config, bootstrap_servers=kafka.bootstrap, client={}))
-    member = Member(consumer)
+    consumer = KafkaGroupConsumer(config.model_copy(update={"bootstrap_servers": kafka.bootstrap, "client": {}}))
+    member = GroupMember(consumer)
     consumer.subscribe([topic], member.ownership)
     until(lambda: len(member.ownership.owned) == 1, member.turn)
-    publisher = open_publisher(replace(config, transactional_id=name), consumer)
+    publisher = open_publisher(config.model_copy(update={"transactional_id": name}), consumer)
     stops(lambda: publisher.publish(numbered(topic, range(1)), {Partition(topic, 0): 0}), saying="group")
     publisher.close()
     consumer.close()
 
 
-def test_topics_that_may_not_be_created_stop_the_admin(config: KafkaConfig) -> None:
+def test_topics_that_may_not_be_created_stop_the_admin(config: KafkaSettings) -> None:
     stops(lambda: TopicAdmin(config).create([TopicSpec("not-mine", 1)]), saying="not-mine")
 
 
@@ -206,8 +198,10 @@ def test_a_topic_with_more_replicas_than_brokers_is_refused(topics: Topics) -> N
 def test_a_static_member_whose_name_is_taken_stops(topics: Topics) -> None:
     topic = topics.make()
     quick = {"heartbeat.interval.ms": 100}
-    config = KafkaConfig(topics.bootstrap, group_id=group_name(), group_instance_id="pod-0", client=quick)
-    first, second = (Member(KafkaGroupConsumer(config)) for _ in range(2))
+    config = KafkaSettings(
+        bootstrap_servers=topics.bootstrap, group_id=group_name(), group_instance_id="pod-0", client=quick
+    )
+    first, second = (GroupMember(KafkaGroupConsumer(config)) for _ in range(2))
     first.consumer.subscribe([topic], first.ownership)
     until(lambda: len(first.ownership.owned) == 1, first.turn)
     second.consumer.subscribe([topic], second.ownership)
@@ -221,9 +215,4 @@ def test_a_static_member_whose_name_is_taken_stops(topics: Topics) -> None:
 )
 def test_properties_that_are_not_taken_stop_at_the_start(client: dict[str, Any]) -> None:
     with pytest.raises(Stop, match="propert"):
-        KafkaGroupConsumer(KafkaConfig("localhost:1", group_id="g", client=client))
-
-
-def test_a_member_without_a_group_is_told_so() -> None:
-    with pytest.raises(Stop, match="group"):
-        KafkaGroupConsumer(KafkaConfig("localhost:1"))
+        KafkaGroupConsumer(KafkaSettings(bootstrap_servers="localhost:1", group_id="g", client=client))

@@ -27,10 +27,10 @@ class Watched:
     clock: Clock
     changes: list[StoreChange] = field(default_factory=list)
 
-    def told(self) -> Sequence[tuple[str, bool, StoreFailure | None]]:
-        told = [(change.operation, change.available, change.reason) for change in self.changes]
+    def new_changes(self) -> Sequence[tuple[str, bool, StoreFailure | None]]:
+        new_changes = [(change.operation, change.available, change.reason) for change in self.changes]
         self.changes.clear()
-        return told
+        return new_changes
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_a_redis_that_is_gone_costs_nothing_after_a_few_failures_and_is_used_aga
 
     end(own_redis)
     assert [read_all(watched.store) for _ in range(10)] == [ALL_MISSED] * 10
-    assert watched.told() == [("read", False, StoreFailure.CONNECTION)]
+    assert watched.new_changes() == [("read", False, StoreFailure.CONNECTION)]
 
     own_redis.start()
     assert read_all(watched.store) == ALL_MISSED
@@ -65,7 +65,7 @@ def test_a_redis_that_is_gone_costs_nothing_after_a_few_failures_and_is_used_aga
     watched.clock.now += RESET + 1
     assert read_all(watched.store) == ALL_MISSED  # it came back empty
     assert read_all(watched.store) == ALL_HIT
-    assert watched.told() == [("read", True, None)]
+    assert watched.new_changes() == [("read", True, None)]
 
 
 def test_a_restart_between_two_calls_is_not_even_noticed(own_redis: RedisServer, watched: Watched) -> None:
@@ -73,7 +73,7 @@ def test_a_restart_between_two_calls_is_not_even_noticed(own_redis: RedisServer,
     own_redis.restart()
     assert read_all(watched.store) == ALL_MISSED
     assert read_all(watched.store) == ALL_HIT
-    assert watched.told() == []
+    assert watched.new_changes() == []
 
 
 def test_a_redis_that_hangs_costs_a_few_timeouts_and_then_nothing(own_redis: RedisServer, watched: Watched) -> None:
@@ -81,7 +81,7 @@ def test_a_redis_that_hangs_costs_a_few_timeouts_and_then_nothing(own_redis: Red
     served = gets_served(own_redis)
     own_redis.pause()
     assert [read_all(watched.store) for _ in range(10)] == [ALL_MISSED] * 10
-    assert watched.told() == [("read", False, StoreFailure.TIMEOUT)]
+    assert watched.new_changes() == [("read", False, StoreFailure.TIMEOUT)]
 
     own_redis.resume()
     with own_redis.client() as client:
@@ -90,7 +90,7 @@ def test_a_redis_that_hangs_costs_a_few_timeouts_and_then_nothing(own_redis: Red
     assert gets_served(own_redis) <= served + OPTIONS.fail_max
     watched.clock.now += RESET + 1
     assert read_all(watched.store) == ALL_HIT
-    assert watched.told() == [("read", True, None)]
+    assert watched.new_changes() == [("read", True, None)]
 
 
 def test_a_late_reply_is_never_taken_for_another_questions(own_redis: RedisServer) -> None:
@@ -113,13 +113,13 @@ def test_a_full_redis_is_read_but_not_written_until_it_has_room(own_redis: Redis
     own_redis.flood()
     assert [read_all(watched.store, "refused") for _ in range(10)] == [ALL_MISSED] * 10
     assert read_all(watched.store, "kept") == ALL_HIT
-    assert watched.told() == [("write", False, StoreFailure.FULL)]
+    assert watched.new_changes() == [("write", False, StoreFailure.FULL)]
 
     own_redis.drain()
     watched.clock.now += RESET + 1
     assert read_all(watched.store, "refused") == ALL_MISSED
     assert read_all(watched.store, "refused") == ALL_HIT
-    assert watched.told() == [("write", True, None)]
+    assert watched.new_changes() == [("write", True, None)]
 
 
 def test_a_replica_is_read_but_not_written(own_redis: RedisServer, watched: Watched) -> None:
@@ -128,7 +128,7 @@ def test_a_replica_is_read_but_not_written(own_redis: RedisServer, watched: Watc
         client.replicaof("127.0.0.1", "1")
     assert [read_all(watched.store, "refused") for _ in range(4)] == [ALL_MISSED] * 4
     assert read_all(watched.store, "kept") == ALL_HIT
-    assert watched.told() == [("write", False, StoreFailure.READ_ONLY)]
+    assert watched.new_changes() == [("write", False, StoreFailure.READ_ONLY)]
 
 
 def test_a_replica_without_its_master_is_a_store_that_is_away(own_redis: RedisServer, watched: Watched) -> None:
@@ -136,7 +136,7 @@ def test_a_replica_without_its_master_is_a_store_that_is_away(own_redis: RedisSe
         client.config_set("replica-serve-stale-data", "no")
         client.replicaof("127.0.0.1", "1")
     assert [read_all(watched.store) for _ in range(4)] == [ALL_MISSED] * 4
-    assert watched.told() == [("read", False, StoreFailure.REFUSED)]
+    assert watched.new_changes() == [("read", False, StoreFailure.REFUSED)]
 
 
 def test_entries_are_kept_for_the_time_that_was_set(own_redis: RedisServer) -> None:
@@ -167,7 +167,7 @@ def test_garbage_and_other_types_under_our_keys_are_misses_and_are_overwritten(
     counts = read_all(watched.store)
     assert (counts.hits_store, counts.misses, counts.bad_entries) == (len(TEXTS) - 10, 10, 6)
     assert read_all(watched.store) == ALL_HIT
-    assert watched.told() == []
+    assert watched.new_changes() == []
 
 
 def test_a_forked_process_has_a_connection_of_its_own(own_redis: RedisServer) -> None:

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from spanstream.consumer.broker.kafka import AtLeastOncePublisher, KafkaConfig, KafkaPartitionReader, TopicAdmin
+from spanstream.consumer.broker.kafka import AtLeastOncePublisher, KafkaPartitionReader, TopicAdmin
 from spanstream.consumer.broker.protocols import Headers, Outgoing, Partition, Record
-from spanstream.consumer.broker.tail import tail
+from spanstream.consumer.broker.reading import tail
 from spanstream.consumer.cli.program import app
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.operations.topics import topic_specs
 from spanstream.consumer.replay.ledger import ledger_of
 from spanstream.consumer.replay.sending.job import ReplayJob
-from spanstream.consumer.settings import TopicSettings
+from spanstream.consumer.settings import KafkaSettings, TopicSettings
 from spanstream.schemas.dead_letters import Reason
 from tests.support.events.dead_letters import dead_letter, question_value
 from tests.support.kafka.kafka_fixtures import Topics
@@ -72,7 +72,7 @@ class ReplayProgram:
         return totals
 
     def publish(self, *records: Outgoing) -> None:
-        publisher = AtLeastOncePublisher(KafkaConfig(self.topics.bootstrap))
+        publisher = AtLeastOncePublisher(KafkaSettings(bootstrap_servers=self.topics.bootstrap))
         publisher.publish(records, {})
         publisher.close()
 
@@ -81,7 +81,7 @@ class ReplayProgram:
         self.publish(dead_letter(self.names.dead_letters, name, reason, **(origin | fields)))
 
     def read(self, topic: str) -> list[Record]:
-        reader = KafkaPartitionReader(KafkaConfig(self.topics.bootstrap))
+        reader = KafkaPartitionReader(KafkaSettings(bootstrap_servers=self.topics.bootstrap))
         try:
             return list(tail(reader, topic))
         finally:
@@ -245,7 +245,7 @@ def empty(program: ReplayProgram) -> None:
 def test_a_topic_created_anew_has_another_id(topics: Topics) -> None:
     name = topics.make()
     first = topics.admin.topic_id(name)
-    assert first == TopicAdmin(KafkaConfig(topics.bootstrap)).topic_id(name)
+    assert first == TopicAdmin(KafkaSettings(bootstrap_servers=topics.bootstrap)).topic_id(name)
     topics.admin.delete([name])
     assert topics.admin.topic_id("no-such-topic") == ""
     assert first not in {"", topics.admin.topic_id(topics.make())}

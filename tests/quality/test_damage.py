@@ -1,4 +1,4 @@
-"""Every way in which a wrong answer could be cut out of a text, on the whole validation set: not one comes through."""
+"""Every way in which a wrong answer could be cut out of a text, on whole validation sets: not one comes through."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spanstream.models.spans.aggregate import aggregate
 from spanstream.models.spans.search import TokenSpan
 from spanstream.models.spans.validate import Validator
 from spanstream.models.text.tokenization import TokenizedDocument, Tokenizer, checksum_of
-from tests.support.model.shared_data import validation_examples
+from tests.support.model.shared_data import VALIDATION_SETS, validation_examples
 
 Case = tuple[ReadPlan, TokenSpan, str]
 
@@ -28,10 +28,10 @@ def reader() -> Iterator[Reader]:
     made.close()
 
 
-@pytest.fixture(scope="module")
-def cases(reader: Reader) -> list[Case]:
+@pytest.fixture(scope="module", params=VALIDATION_SETS)
+def cases(reader: Reader, request: pytest.FixtureRequest) -> list[Case]:
     """Each question's plan, the span that was found, and the text that stands there."""
-    examples = validation_examples()
+    examples = validation_examples(request.param)
     documents = {example.context: reader.tokenize(example.context) for example in examples}
     plans = [reader.plan(example.context, documents[example.context], [example.question])[0] for example in examples]
     outcomes = reader.score(plans)

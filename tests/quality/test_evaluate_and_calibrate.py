@@ -24,6 +24,7 @@ from spanstream.models.evaluation.report import EvaluationReport
 from spanstream.models.metrics.squad_files import read_squad
 from spanstream.models.metrics.squad_metrics import Prediction, best_f1, scores_at
 from spanstream.models.reader import Reader
+from tests.support.model.shared_data import VALIDATION_TICKETS
 from tests.support.model.squad_file import question, squad, write_tickets
 
 ROOT = Path(__file__).parents[2]
@@ -132,6 +133,25 @@ def test_plots_are_drawn_as_png_and_svg(report: EvaluationReport, calibrated: Pa
         svg = (folder / f"model.int8-{kind}.svg").read_text(encoding="utf-8")
         assert "<svg" in svg
         assert "<dc:date>" not in svg
+
+
+def test_figures_by_kind_add_up_to_those_of_all_questions() -> None:
+    request = EvaluationRequest(DEFAULT_ARTIFACT, [VALIDATION_TICKETS], thresholds=["default"], latency=False)
+    report = evaluate(request).report
+    [variant] = report.variants
+    at = variant.thresholds["default"]
+    assert variant.by_kind.keys() == {"text", "question"}
+    for kinds in variant.by_kind.values():
+        sizes = [kind.answerable + kind.unanswerable for kind in kinds]
+        assert sum(sizes) == report.data.questions
+        assert sum(kind.answerable for kind in kinds) == report.data.answerable
+        assert all(kind.right + kind.wrong + kind.missed == kind.answerable for kind in kinds)
+        assert sum(kind.right for kind in kinds) == at.right
+        given = sum(kind.right + kind.wrong + kind.unanswerable - kind.declined for kind in kinds)
+        assert given == at.given
+        mean = sum(kind.f1 * size for kind, size in zip(kinds, sizes, strict=True)) / report.data.questions
+        assert mean == pytest.approx(at.f1.value)
+        assert [kind.f1 for kind in kinds] == sorted(kind.f1 for kind in kinds)
 
 
 def write(path: Path, content: Any) -> Path:

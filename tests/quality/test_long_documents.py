@@ -14,7 +14,7 @@ MARGIN = 3.0
 
 
 def test_reading_eight_windows_of_a_whole_article_costs_few_points() -> None:
-    examples = validation_examples()
+    examples = validation_examples("squad")
     articles: dict[str, dict[str, None]] = {}
     for example in examples:
         articles.setdefault(example.article, {})[example.context] = None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from spanstream.consumer.operations.samples import question_lines, ticket_lines
+from spanstream.consumer.operations.samples import sample_documents, sample_questions
 from spanstream.models.metrics.squad_metrics import exact_score
 from spanstream.models.reader import Answer, Reader
 
@@ -19,9 +19,9 @@ EXAMPLES = json.loads((Path(__file__).parent / "examples" / "tickets.json").read
 def answers() -> dict[str, tuple[str, Answer]]:
     """(ticket, answer) by question id."""
     reader = Reader.load()
-    tickets = {ticket["document_id"]: ticket["text"] for ticket in map(json.loads, ticket_lines())}
+    tickets = {ticket["document_id"]: ticket["text"] for ticket in map(json.loads, sample_documents())}
     found = {}
-    for question in map(json.loads, question_lines()):
+    for question in map(json.loads, sample_questions()):
         text = tickets[question["document_id"]]
         found[question["question_id"]] = (text, reader.read(text, [question["question"]])[0])
     reader.close()

@@ -1,65 +1,56 @@
-"""What the brokers say about themselves, over librdkafka's admin client: for an operator's questions only."""
+"""Asks the brokers about themselves, over librdkafka's admin client: for an operator's questions only."""
 
 from __future__ import annotations
 
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NoAnswer
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import (  # type: ignore[attr-defined] # the stubs do not re-export them all
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the stubs do not re-export them all
     ConfigResource,
     ResourceType,
 )
 
-from spanstream.consumer.broker.kafka.errors import ClientErrors, verdict
+from spanstream.consumer.broker.kafka.error_mapping import ClientErrors, map_error
 from spanstream.consumer.broker.kafka.handles import new_admin_client
+from spanstream.consumer.broker.kafka.properties import REQUEST_TIMEOUT_SECONDS, admin_properties
+from spanstream.consumer.broker.protocols import BrokerNode
 from spanstream.consumer.errors import Retryable
-
-if TYPE_CHECKING:
-    from spanstream.consumer.broker.kafka.config import KafkaConfig
+from spanstream.consumer.settings import KafkaSettings
 
 _Answer = TypeVar("_Answer")
-# No answer at all, as librdkafka says it: the request timed out, or every connection broke.
-_SILENCE = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001 - its names
+# librdkafka's codes for no answer at all: the request timed out, or every connection broke.
+_NO_ANSWER = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001  librdkafka's names
 
 
-class _Reasons(ClientErrors):
-    """What is heard, but for "all brokers are down", which follows every lost connection and would hide its reason."""
+class _ConnectionErrors(ClientErrors):
+    """Leaves out "all brokers are down", which follows every lost connection and would hide its reason."""
 
     def __init__(self, bootstrap_servers: str) -> None:
         super().__init__(bootstrap_servers)
-        self.anything = False
+        self.has_any = False
 
     def __call__(self, error: KafkaError) -> None:
-        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - as above
-            self.anything = True
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001  librdkafka's name
+            self.has_any = True
             super().__call__(error)
 
 
-@dataclass(frozen=True, slots=True)
-class Broker:
-    """A broker under the address that it advertises."""
-
-    broker_id: int
-    address: str
-
-
-class Cluster:
+class KafkaCluster:
     """Which brokers there are and how they are set up.
 
     Raises:
         Stop: librdkafka does not take the client properties.
     """
 
-    def __init__(self, config: KafkaConfig) -> None:
-        self._seconds = config.request_timeout_seconds
-        self._heard = _Reasons(config.bootstrap_servers)
-        self._client = new_admin_client(config.admin(), self._heard)
+    def __init__(self, settings: KafkaSettings, *, request_timeout_seconds: float = REQUEST_TIMEOUT_SECONDS) -> None:
+        self._seconds = request_timeout_seconds
+        self._client_errors = _ConnectionErrors(settings.bootstrap_servers)
+        self._client = new_admin_client(admin_properties(settings), self._client_errors)
 
-    def brokers(self) -> list[Broker]:
-        """The brokers, in the order of their ids.
+    def brokers(self) -> list[BrokerNode]:
+        """Returns the brokers, in the order of their ids.
 
         Raises:
             Retryable: no answer in time.
@@ -67,10 +58,12 @@ class Cluster:
         """
         asked = self._client.describe_cluster(request_timeout=self._seconds)
         nodes = self._wait(asked, "a question about the cluster").nodes
-        return sorted((Broker(node.id, f"{node.host}:{node.port}") for node in nodes), key=lambda one: one.broker_id)
+        return sorted(
+            (BrokerNode(node.id, f"{node.host}:{node.port}") for node in nodes), key=lambda node: node.broker_id
+        )
 
-    def configuration(self, broker: Broker) -> dict[str, str]:
-        """The broker's configuration as it stands, without what it keeps secret.
+    def configuration(self, broker: BrokerNode) -> dict[str, str]:
+        """Returns the broker's configuration as it stands, without what it keeps secret.
 
         Raises:
             Retryable: no answer in time.
@@ -84,12 +77,16 @@ class Cluster:
     def _wait(self, answer: Future[_Answer], doing: str) -> _Answer:
         try:
             return answer.result(self._seconds + 1)
-        except (NoAnswer, KafkaException) as exc:
+        except (NoAnswer, KafkaException) as error:
             self._client.poll(0)  # runs the callback: the reason may be there
-            self._heard.check()
-            if isinstance(exc, KafkaException) and exc.args[0].code() not in _SILENCE:
-                raise verdict(exc.args[0], doing) from exc
-            silence = self._heard.silence(doing)
+            self._client_errors.raise_refusal()
+            if isinstance(error, KafkaException) and error.args[0].code() not in _NO_ANSWER:
+                raise map_error(error.args[0], doing) from error
+            no_answer = self._client_errors.no_answer(doing)
             # A refused connection is heard of; a listener that wants a password just hangs up on those without.
-            hint = "" if self._heard.anything else ": what listens there is silent or hangs up, it may want TLS or SASL"
-            raise Retryable(f"{silence}{hint}") from exc
+            hint = (
+                ""
+                if self._client_errors.has_any
+                else ": what listens there is silent or hangs up, it may want TLS or SASL"
+            )
+            raise Retryable(f"{no_answer}{hint}") from error

@@ -1,4 +1,4 @@
-"""librdkafka's own mock cluster as a broker for trying things out: a socket on the loopback, everything in memory.
+"""Runs librdkafka's own mock cluster, a broker to try things out: a socket on the loopback, everything in memory.
 
 It does groups (both protocols), transactions, offsets and compression well enough for one consumer. What it does not
 (seen with librdkafka 2.16):
@@ -12,21 +12,19 @@ It does groups (both protocols), transactions, offsets and compression well enou
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from collections.abc import Iterable
+from typing import Self
 
 from confluent_kafka import KafkaException, Producer
 
-from spanstream.consumer.broker.kafka.errors import librdkafka_log
+from spanstream.consumer.broker.kafka.error_mapping import librdkafka_log
 from spanstream.consumer.errors import Retryable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _ANSWER_SECONDS = 10.0
 
 
 class EmbeddedBroker:
-    """A context manager; the broker lives between enter and exit, in this process."""
+    """Runs the broker in this process for as long as the context is entered."""
 
     def __init__(self) -> None:
         self._host: Producer | None = None
@@ -47,7 +45,7 @@ class EmbeddedBroker:
         self._host = None
 
     def create_topics(self, names: Iterable[str]) -> dict[str, int]:
-        """Create topics; returns the number of partitions of each, which is the broker's choice.
+        """Creates topics; returns the number of partitions of each, which is the broker's choice.
 
         Raises:
             Retryable: the broker is not there.
@@ -55,5 +53,5 @@ class EmbeddedBroker:
         client = Producer({"bootstrap.servers": self._address}, logger=librdkafka_log)
         try:
             return {name: len(client.list_topics(name, _ANSWER_SECONDS).topics[name].partitions) for name in names}
-        except KafkaException as exc:
-            raise Retryable("the embedded broker does not answer; is it entered?") from exc
+        except KafkaException as error:
+            raise Retryable("the embedded broker does not answer; is it entered?") from error

@@ -1,28 +1,26 @@
-"""A member of a consumer group over librdkafka."""
+"""Consumes as a member of a consumer group, over librdkafka."""
 
 from __future__ import annotations
 
-import logging
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from spanstream.consumer.broker.kafka.errors import UNKNOWN_TOPIC, ClientErrors, verdict
-from spanstream.consumer.broker.kafka.handles import new_consumer, serve
+from spanstream.consumer.broker.kafka.error_mapping import UNKNOWN_TOPIC, ClientErrors, map_error
+from spanstream.consumer.broker.kafka.handles import checked_call, new_consumer
+from spanstream.consumer.broker.kafka.properties import REQUEST_TIMEOUT_SECONDS, member_properties
 from spanstream.consumer.broker.kafka.queries import LATEST, edge_offsets, partitions_of, to_record
 from spanstream.consumer.broker.protocols import Partition, RebalanceListener, Record
 from spanstream.consumer.errors import Fenced, Retryable, SpanstreamError, Stop
+from spanstream.consumer.settings import KafkaSettings
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+_log = structlog.get_logger(__name__)
 
-    from spanstream.consumer.broker.kafka.config import KafkaConfig
-
-_log = logging.getLogger(__name__)
-
-_SHORT_SECONDS = 0.05
-_UNSEEN_SECONDS = 2.0
+_SHORTEST_LOOK_SECONDS = 0.05
+_UNSEEN_TOPIC_SECONDS = 2.0
 
 
 class KafkaGroupConsumer:
@@ -33,20 +31,21 @@ class KafkaGroupConsumer:
     few microseconds a record.
     """
 
-    def __init__(self, config: KafkaConfig) -> None:
-        self._config = config
-        self._incremental = config.group_protocol == "consumer"
-        self._heard = ClientErrors(config.bootstrap_servers)
+    def __init__(self, settings: KafkaSettings, *, request_timeout_seconds: float = REQUEST_TIMEOUT_SECONDS) -> None:
+        self._group_id = settings.group_id
+        self._request_timeout_seconds = request_timeout_seconds
+        self._incremental = settings.group_protocol == "consumer"
+        self._client_errors = ClientErrors(settings.bootstrap_servers)
         self._listener: RebalanceListener | None = None
         self._next_offsets: dict[Partition, int | None] = {}  # of the owned partitions
         self._taken: list[Record] = []  # by the poll that is running
         self._unseen: dict[str, float] = {}  # topics, and since when they are looked for
         self._generation: Any = None  # of the latest assignment; classic only
         self._closed = False
-        self._consumer = new_consumer(config.member(), self._heard)
+        self._consumer = new_consumer(member_properties(settings), self._client_errors)
 
     def subscribe(self, topics: Sequence[str], listener: RebalanceListener) -> None:
-        """Join the group; the assignment comes in a later `poll`."""
+        """Joins the group; the assignment comes in a later `poll`."""
         self._listener = listener
         self._unseen = dict.fromkeys(topics, time.monotonic())
         self._consumer.subscribe(
@@ -54,7 +53,7 @@ class KafkaGroupConsumer:
         )
 
     def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:
-        """Up to `max_records`, waiting at most the timeout for the first one; returns early where a partition ended.
+        """Returns up to `max_records`; waits at most the timeout for the first one, or until a partition ended.
 
         Raises:
             Stop: the broker refuses this client for good (authentication, authorization, unknown topic).
@@ -66,49 +65,49 @@ class KafkaGroupConsumer:
                 break
             self._take(message)
             wait = 0
-        self._heard.check()
+        self._client_errors.raise_refusal()
         self._look_for_topics(timeout_seconds)
         taken, self._taken = self._taken, []
         return taken
 
     def pause(self, partitions: Iterable[Partition]) -> None:
-        """Stop fetching from these; what is not owned is passed over."""
+        """Stops fetching from these; what is not owned is passed over."""
         owned = self._owned(partitions)
         if owned:
             self._consumer.pause(owned)
 
     def resume(self, partitions: Iterable[Partition]) -> None:
-        """Fetch again, from the record after the last one that `poll` returned."""
+        """Fetches again, from the record after the last one that `poll` returned."""
         owned = self._owned(partitions)
         if owned:
             self._consumer.resume(owned)
 
     def position(self, partition: Partition) -> int | None:
-        """The next offset `poll` would return, past transaction markers where the end was reached."""
+        """Returns the next offset `poll` would return, past transaction markers where the end was reached."""
         return self._next_offsets.get(partition)
 
     def end_offsets(self, topic: str) -> dict[Partition, int]:
-        """Where each partition ends now, before any open transaction.
+        """Tells where each partition ends now, before any open transaction.
 
         Raises:
             Retryable: the broker did not answer in time.
             Stop: there is no such topic.
         """
-        timeout = self._config.request_timeout_seconds
-        partitions = partitions_of(self._consumer, topic, timeout, self._heard)
-        return edge_offsets(self._consumer, partitions, LATEST, timeout, self._heard)
+        timeout = self._request_timeout_seconds
+        partitions = partitions_of(self._consumer, topic, timeout, self._client_errors)
+        return edge_offsets(self._consumer, partitions, LATEST, timeout, self._client_errors)
 
     def close(self) -> None:
-        """Leave the group (`on_revoked` runs first). Calling it again does nothing."""
+        """Leaves the group (`on_revoked` runs first). Calling it again does nothing."""
         if not self._closed:
             try:
-                serve(self._consumer.close)
-            except KafkaException as exc:
-                _log.warning("kafka_close_failed detail=%s", exc)
+                checked_call(self._consumer.close)
+            except KafkaException as error:
+                _log.warning("kafka_close_failed", detail=str(error))
             self._closed = True
 
     def committed(self, partitions: Iterable[Partition], timeout_seconds: float) -> dict[Partition, int | None]:
-        """The group's committed offsets; waits for transactions on their way to be settled.
+        """Returns the group's committed offsets; waits for transactions on their way to be settled.
 
         Raises:
             Retryable: no answer, or not settled, in time.
@@ -117,22 +116,22 @@ class KafkaGroupConsumer:
         asked = [TopicPartition(topic, number) for topic, number in partitions]
         doing = "a question about committed offsets"
         if self._closed:
-            raise Retryable(f"{doing} needs a member of the group {self._config.group_id}, and this one has left")
+            raise Retryable(f"{doing} needs a member of the group {self._group_id}, and this one has left")
         if not asked:
             return {}
         try:
             answers = self._consumer.committed(asked, timeout_seconds)
-        except KafkaException as exc:
-            raise _not_fenced(verdict(exc.args[0], doing)) from exc
+        except KafkaException as error:
+            raise _not_fenced(map_error(error.args[0], doing)) from error
         for answer in answers:
             if answer.error is not None:
-                raise _not_fenced(verdict(answer.error, f"{doing} of {answer.topic}[{answer.partition}]"))
+                raise _not_fenced(map_error(answer.error, f"{doing} of {answer.topic}[{answer.partition}]"))
         return {Partition(a.topic, a.partition): a.offset if a.offset >= 0 else None for a in answers}
 
     # What a publisher needs of the member whose offsets it commits.
 
-    def group_metadata(self, partitions: Iterable[Partition]) -> Any:  # noqa: ANN401 - librdkafka's, without a type
-        """Group, generation and member under which these partitions are owned, for a transaction (KIP-447).
+    def group_metadata(self, partitions: Iterable[Partition]) -> Any:  # noqa: ANN401  librdkafka's, without a type
+        """Returns group, generation and member under which these partitions are owned, for a transaction (KIP-447).
 
         Under the classic protocol it is the one of the assignment, not of this moment: librdkafka may have forgotten
         the name of a member that was expelled, and is not told of it before the next poll. Under KIP-848 the epoch
@@ -144,8 +143,8 @@ class KafkaGroupConsumer:
         self._check_owner(partitions)
         return self._consumer.consumer_group_metadata() if self._incremental else self._generation
 
-    def commit(self, offsets: Mapping[Partition, int], timeout_seconds: float) -> None:
-        """Commit now, outside any transaction.
+    def commit(self, offsets: Mapping[Partition, int]) -> None:
+        """Commits now, outside any transaction.
 
         librdkafka takes no timeout here: a coordinator that is gone would hold it for the session timeout. So the
         coordinator is asked something first, with the timeout; one that dies right after holds it that long.
@@ -156,34 +155,34 @@ class KafkaGroupConsumer:
             Stop: the broker refuses for good.
         """
         self._check_owner(offsets)
-        self.committed(offsets, timeout_seconds)
+        self.committed(offsets, self._request_timeout_seconds)
         positions = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]
         try:
             answers = self._consumer.commit(offsets=positions, asynchronous=False)
-        except KafkaException as exc:
-            raise verdict(exc.args[0], "the commit of offsets") from exc
+        except KafkaException as error:
+            raise map_error(error.args[0], "the commit of offsets") from error
         for answer in answers:
             if answer.error is not None:
-                raise verdict(answer.error, f"the commit of an offset of {answer.topic}[{answer.partition}]")
+                raise map_error(answer.error, f"the commit of an offset of {answer.topic}[{answer.partition}]")
 
     def _check_owner(self, partitions: Iterable[Partition]) -> None:
         for partition in partitions:
             if self._closed or partition not in self._next_offsets:
-                raise Fenced(f"this member of the group {self._config.group_id} does not own {partition}")
+                raise Fenced(f"this member of the group {self._group_id} does not own {partition}")
 
     def _next_message(self, timeout_seconds: float) -> Message | None:
         try:
-            return serve(self._consumer.poll, timeout_seconds)
-        except KafkaException as exc:
-            raise self._ended(exc.args[0]) from exc
+            return checked_call(self._consumer.poll, timeout_seconds)
+        except KafkaException as error:
+            raise self._unusable(error.args[0]) from error
 
-    def _ended(self, error: KafkaError) -> Stop:
+    def _unusable(self, error: KafkaError) -> Stop:
         return Stop(f"this group member cannot go on: {error.str()}; is its group_instance_id used by another process?")
 
     def _take(self, message: Message) -> None:
         error = message.error()
-        if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's code
-            self._judge(message, error)
+        if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  librdkafka's name
+            self._handle_error(message, error)
             return
         partition = Partition(message.topic() or "", message.partition() or 0)
         if partition not in self._next_offsets:
@@ -195,20 +194,20 @@ class KafkaGroupConsumer:
         self._next_offsets[partition] = record.next_offset
         self._taken.append(record)
 
-    def _judge(self, message: Message, error: KafkaError) -> None:
-        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 - librdkafka's code
-            raise self._ended(error)
+    def _handle_error(self, message: Message, error: KafkaError) -> None:
+        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001  librdkafka's name
+            raise self._unusable(error)
         topic = message.topic()
         if error.code() in UNKNOWN_TOPIC and topic:
             self._unseen.setdefault(topic, time.monotonic())
             return
-        found = verdict(error, f"to feed this member of the group {self._config.group_id}")
-        if isinstance(found, Stop):
-            raise found
-        _log.warning("kafka_consumer_error code=%s detail=%s", error.name(), error.str())
+        mapped = map_error(error, f"to feed this member of the group {self._group_id}")
+        if isinstance(mapped, Stop):
+            raise mapped
+        _log.warning("kafka_consumer_error", code=error.name(), detail=error.str())
 
     def _look_for_topics(self, timeout_seconds: float) -> None:
-        """Ask for one of the topics that were not seen yet: under KIP-848 nobody says that a topic does not exist.
+        """Asks for one of the topics that were not seen yet: under KIP-848 nobody says that a topic does not exist.
 
         A broker that has just started, or a topic that was just created, gets a moment.
         """
@@ -216,11 +215,11 @@ class KafkaGroupConsumer:
         if topic is None:
             return
         try:
-            partitions_of(self._consumer, topic, max(timeout_seconds, _SHORT_SECONDS), self._heard)
+            partitions_of(self._consumer, topic, max(timeout_seconds, _SHORTEST_LOOK_SECONDS), self._client_errors)
         except Retryable:
             return
         except Stop:
-            if time.monotonic() - self._unseen[topic] > _UNSEEN_SECONDS:
+            if time.monotonic() - self._unseen[topic] > _UNSEEN_TOPIC_SECONDS:
                 raise
         else:
             del self._unseen[topic]
@@ -228,26 +227,26 @@ class KafkaGroupConsumer:
     def _owned(self, partitions: Iterable[Partition]) -> list[TopicPartition]:
         return [TopicPartition(topic, number) for topic, number in partitions if (topic, number) in self._next_offsets]
 
-    def _on_assign(self, consumer: Consumer, found: list[TopicPartition]) -> None:
+    def _on_assign(self, consumer: Consumer, assignment: list[TopicPartition]) -> None:
         if self._incremental:
-            consumer.incremental_assign(found)
+            consumer.incremental_assign(assignment)
         else:
-            consumer.assign(found)
+            consumer.assign(assignment)
             self._generation = consumer.consumer_group_metadata()
-        partitions = [Partition(each.topic, each.partition) for each in found]
+        partitions = [Partition(tp.topic, tp.partition) for tp in assignment]
         self._next_offsets.update(dict.fromkeys(partitions))
         if partitions and self._listener is not None:
-            consumer.resume(found)  # a pause does not outlive the assignment that it was made in
+            consumer.resume(assignment)  # a pause does not outlive the assignment that it was made in
             self._listener.on_assigned(partitions)
 
-    def _on_revoke(self, consumer: Consumer, found: list[TopicPartition]) -> None:
-        self._release(consumer, found, lost=False)
+    def _on_revoke(self, consumer: Consumer, assignment: list[TopicPartition]) -> None:
+        self._release(consumer, assignment, lost=False)
 
-    def _on_lost(self, consumer: Consumer, found: list[TopicPartition]) -> None:
-        self._release(consumer, found, lost=True)
+    def _on_lost(self, consumer: Consumer, assignment: list[TopicPartition]) -> None:
+        self._release(consumer, assignment, lost=True)
 
-    def _release(self, consumer: Consumer, found: list[TopicPartition], *, lost: bool) -> None:
-        gone = [Partition(each.topic, each.partition) for each in found]
+    def _release(self, consumer: Consumer, assignment: list[TopicPartition], *, lost: bool) -> None:
+        gone = [Partition(tp.topic, tp.partition) for tp in assignment]
         # Not returned yet, so nobody has worked on them: the next owner gets them.
         self._taken = [record for record in self._taken if record.partition not in gone]
         try:
@@ -257,11 +256,11 @@ class KafkaGroupConsumer:
             for partition in gone:
                 self._next_offsets.pop(partition, None)
             if self._incremental:
-                consumer.incremental_unassign(found)
+                consumer.incremental_unassign(assignment)
             else:
                 consumer.unassign()
 
 
-def _not_fenced(found: SpanstreamError) -> SpanstreamError:
-    """A question from a member that was expelled is no harm done: the next poll tells what was lost."""
-    return Retryable(str(found)) if isinstance(found, Fenced) else found
+def _not_fenced(error: SpanstreamError) -> SpanstreamError:
+    """Makes `Fenced` retryable for a mere question: the next poll tells an expelled member what it lost."""
+    return Retryable(str(error)) if isinstance(error, Fenced) else error

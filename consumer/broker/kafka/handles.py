@@ -1,70 +1,68 @@
-"""Making librdkafka's handles; nothing is connected yet, and properties that it does not take are a `Stop`."""
+"""Makes librdkafka's handles and calls them.
+
+A new handle is not connected yet. Properties that librdkafka does not take are a `Stop`.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
 
-from spanstream.consumer.broker.kafka.errors import ClientErrors
+from spanstream.consumer.broker.kafka.error_mapping import ClientErrors
+from spanstream.consumer.broker.kafka.properties import Properties
 from spanstream.consumer.errors import Stop
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from confluent_kafka import Message
-
-    from spanstream.consumer.broker.kafka.config import Properties
 
 _Answer = TypeVar("_Answer")
 _GRACE_SECONDS = 3.0
 
 
-def new_consumer(properties: Properties, heard: ClientErrors) -> Consumer:
-    """A consumer handle.
+def new_consumer(properties: Properties, client_errors: ClientErrors) -> Consumer:
+    """Returns a consumer handle.
 
     Raises:
         Stop: librdkafka does not take the properties.
     """
     try:
-        return Consumer({**properties, "error_cb": heard}, logger=heard)
-    except KafkaException as exc:
-        raise _refused(exc) from exc
+        return Consumer({**properties, "error_cb": client_errors}, logger=client_errors)
+    except KafkaException as error:
+        raise _refused(error) from error
 
 
 def new_producer(
-    properties: Properties, heard: ClientErrors, on_delivery: Callable[[KafkaError | None, Message], None]
+    properties: Properties, client_errors: ClientErrors, on_delivery: Callable[[KafkaError | None, Message], None]
 ) -> Producer:
-    """A producer handle.
+    """Returns a producer handle.
 
     Raises:
         Stop: librdkafka does not take the properties.
     """
     try:
-        return Producer({**properties, "error_cb": heard, "on_delivery": on_delivery}, logger=heard)
-    except KafkaException as exc:
-        raise _refused(exc) from exc
+        return Producer({**properties, "error_cb": client_errors, "on_delivery": on_delivery}, logger=client_errors)
+    except KafkaException as error:
+        raise _refused(error) from error
 
 
-def new_admin_client(properties: Properties, heard: ClientErrors) -> AdminClient:
-    """An admin handle.
+def new_admin_client(properties: Properties, client_errors: ClientErrors) -> AdminClient:
+    """Returns an admin handle.
 
     Raises:
         Stop: librdkafka does not take the properties.
     """
-    callbacks: dict[str, Any] = {"error_cb": heard}  # the stubs know of plain values only
+    callbacks: dict[str, Any] = {"error_cb": client_errors}  # the stubs know of plain values only
     try:
-        return AdminClient({**properties, **callbacks}, logger=heard)
-    except KafkaException as exc:
-        raise _refused(exc) from exc
+        return AdminClient({**properties, **callbacks}, logger=client_errors)
+    except KafkaException as error:
+        raise _refused(error) from error
 
 
-def serve(call: Callable[..., _Answer], *arguments: float) -> _Answer:
-    """A call that runs librdkafka's callbacks (poll, flush, commit, close), with a fatal error made an exception.
+def checked_call(call: Callable[..., _Answer], *arguments: float) -> _Answer:
+    """Makes a call that runs librdkafka's callbacks (poll, flush, commit, close), and raises its fatal errors.
 
     confluent-kafka 2.16 reports it by raising a `KafkaError`, which is no exception class: `except BaseException` does
     not catch it, and some callers see a SystemError in its place.
@@ -79,13 +77,13 @@ def serve(call: Callable[..., _Answer], *arguments: float) -> _Answer:
         if isinstance(raised, KafkaError):
             raise KafkaException(raised) from None
         if isinstance(raised, SystemError):
-            fatal = KafkaError(KafkaError._FATAL, "the client reported a fatal error", fatal=True)  # noqa: SLF001 - its name
+            fatal = KafkaError(KafkaError._FATAL, "the client reported a fatal error", fatal=True)  # noqa: SLF001  librdkafka's name
             raise KafkaException(fatal) from None
         raise
 
 
-def serve_in_time(call: Callable[[float], None], seconds: float) -> None:
-    """`serve` for a call that may overstay its timeout; it is left behind then, on a thread of its own.
+def checked_call_in_time(call: Callable[[float], None], seconds: float) -> None:
+    """Makes a `checked_call` that may overstay its timeout; it is left behind then, on a thread of its own.
 
     With librdkafka 2.16 `send_offsets_to_transaction` does not return while the broker is away, when that broker went
     away between the request and its reply. The client is beyond use after that: another with its transactional id
@@ -98,9 +96,9 @@ def serve_in_time(call: Callable[[float], None], seconds: float) -> None:
 
     def run() -> None:
         try:
-            serve(call, seconds)
-        except KafkaException as exc:
-            outcome.put(exc)
+            checked_call(call, seconds)
+        except KafkaException as error:
+            outcome.put(error)
         else:
             outcome.put(None)
 
@@ -108,11 +106,11 @@ def serve_in_time(call: Callable[[float], None], seconds: float) -> None:
     try:
         failure = outcome.get(timeout=seconds + _GRACE_SECONDS)
     except Empty:
-        overstayed = KafkaError(KafkaError._TIMED_OUT, "the client did not return in time", fatal=True)  # noqa: SLF001 - its name
+        overstayed = KafkaError(KafkaError._TIMED_OUT, "the client did not return in time", fatal=True)  # noqa: SLF001  librdkafka's name
         raise KafkaException(overstayed) from None
     if failure is not None:
         raise failure
 
 
-def _refused(exc: KafkaException) -> Stop:
-    return Stop(f"the Kafka client does not take these properties: {exc.args[0].str()}")
+def _refused(error: KafkaException) -> Stop:
+    return Stop(f"the Kafka client does not take these properties: {error.args[0].str()}")

@@ -1,57 +1,61 @@
-"""Reading partitions outside any group, over librdkafka: forwards from an offset, or one record at an offset."""
+"""Reads partitions outside any group, over librdkafka: forwards from an offset, or one record at an offset."""
 
 from __future__ import annotations
 
-import logging
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
 
+import structlog
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Message, TopicPartition
 
-from spanstream.consumer.broker.kafka.errors import ClientErrors, verdict
-from spanstream.consumer.broker.kafka.handles import new_consumer, serve
+from spanstream.consumer.broker.kafka.error_mapping import ClientErrors, map_error
+from spanstream.consumer.broker.kafka.handles import checked_call, new_consumer
+from spanstream.consumer.broker.kafka.properties import (
+    REQUEST_TIMEOUT_SECONDS,
+    Properties,
+    follower_properties,
+    lookup_properties,
+    uncommitted_properties,
+)
 from spanstream.consumer.broker.kafka.queries import EARLIEST, LATEST, edge_offsets, partitions_of, to_record
 from spanstream.consumer.broker.protocols import Partition, Record
 from spanstream.consumer.errors import Retryable, Stop
+from spanstream.consumer.settings import KafkaSettings
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from spanstream.consumer.broker.kafka.config import KafkaConfig, Properties
-
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 # Longest wait for what only makes the start quicker.
 _LEARN_SECONDS = 1.0
 
 # librdkafka looks for the coordinator of the group it was told to name; a reader has no use for it.
-_NOT_OURS = frozenset({KafkaError.GROUP_AUTHORIZATION_FAILED})
-_GONE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})  # noqa: SLF001 - librdkafka's code
-_EOF = KafkaError._PARTITION_EOF  # noqa: SLF001 - librdkafka's code
+_IGNORED = frozenset({KafkaError.GROUP_AUTHORIZATION_FAILED})
+_GONE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})  # noqa: SLF001  librdkafka's name
+_EOF = KafkaError._PARTITION_EOF  # noqa: SLF001  librdkafka's name
 
 
 class KafkaPartitionReader:
     """Implements `spanstream.consumer.broker.protocols.PartitionReader`; not thread-safe."""
 
-    def __init__(self, config: KafkaConfig) -> None:
-        self._config = config
-        self._heard = ClientErrors(config.bootstrap_servers)
+    def __init__(self, settings: KafkaSettings, *, request_timeout_seconds: float = REQUEST_TIMEOUT_SECONDS) -> None:
+        self._settings = settings
+        self._request_timeout_seconds = request_timeout_seconds
+        self._client_errors = ClientErrors(settings.bootstrap_servers)
         self._next_offsets: dict[Partition, int | None] = {}  # of the followed partitions
         self._lookup: _Lookup | None = None
-        self._onlooker: _Lookup | None = None
-        self._consumer = new_consumer(config.follower(), self._heard)
+        self._uncommitted_reader: _Lookup | None = None
+        self._consumer = new_consumer(follower_properties(settings), self._client_errors)
 
     def partitions(self, topic: str) -> list[Partition]:
-        """The topic's partitions, in order.
+        """Returns the topic's partitions, in order.
 
         Raises:
             Stop: the topic does not exist.
             Retryable: no answer in time.
         """
-        return partitions_of(self._consumer, topic, self._config.request_timeout_seconds, self._heard)
+        return partitions_of(self._consumer, topic, self._request_timeout_seconds, self._client_errors)
 
     def follow(self, positions: Mapping[Partition, int | None]) -> None:
-        """Read exactly these from now on: each new one from its offset (None: its beginning); known ones go on."""
+        """Reads exactly these from now on: each new one from its offset (None: its beginning); known ones go on."""
         gone = [partition for partition in self._next_offsets if partition not in positions]
         new = {partition: offset for partition, offset in positions.items() if partition not in self._next_offsets}
         if gone:
@@ -69,86 +73,89 @@ class KafkaPartitionReader:
         self._next_offsets.update(new)
 
     def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:
-        """Up to `max_records`, waiting at most the timeout for the first one; returns early where a partition ended.
+        """Returns up to `max_records`; waits at most the timeout for the first one, or until a partition ended.
 
         Raises:
             Stop: the broker refuses this client for good.
         """
         # librdkafka would wait the whole timeout for a full batch: wait for one, then take what is there.
         try:
-            messages = serve(self._consumer.consume, 1, timeout_seconds)
+            messages = checked_call(self._consumer.consume, 1, timeout_seconds)
             if messages and max_records > 1:
-                messages += serve(self._consumer.consume, max_records - 1, 0)
-        except KafkaException as exc:
-            raise Stop(f"this reader cannot go on: {exc.args[0].str()}") from exc
-        self._heard.check()
+                messages += checked_call(self._consumer.consume, max_records - 1, 0)
+        except KafkaException as error:
+            raise Stop(f"this reader cannot go on: {error.args[0].str()}") from error
+        self._client_errors.raise_refusal()
         return [record for message in messages if (record := self._take(message)) is not None]
 
     def position(self, partition: Partition) -> int | None:
-        """The next offset to be read, past transaction markers where the end was reached; None: nothing read yet."""
+        """Returns the next offset to be read, past transaction markers at the end; None: nothing read yet."""
         return self._next_offsets.get(partition)
 
     def begin_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
-        """Where each partition begins now.
+        """Tells where each partition begins now.
 
         Raises:
             Retryable: no answer in time.
         """
-        return self._aside().edges(partitions, EARLIEST)
+        return self._lookup_reader().edges(partitions, EARLIEST)
 
     def end_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
-        """Where each partition ends now, before any open transaction.
+        """Tells where each partition ends now, before any open transaction.
 
         Raises:
             Retryable: no answer in time.
         """
-        return self._aside().edges(partitions, LATEST)
+        return self._lookup_reader().edges(partitions, LATEST)
 
     def written_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
-        """Where each partition ends now, behind any open transaction.
+        """Tells where each partition ends now, behind any open transaction.
 
         Raises:
             Retryable: no answer in time.
         """
-        if self._onlooker is None:
-            self._onlooker = _Lookup(self._config, self._config.onlooker())
-        return self._onlooker.edges(partitions, LATEST)
+        if self._uncommitted_reader is None:
+            self._uncommitted_reader = self._new_lookup(uncommitted_properties(self._settings))
+        return self._uncommitted_reader.edges(partitions, LATEST)
 
     def read_at(self, partition: Partition, offset: int, timeout_seconds: float) -> Record | None:
-        """The one record at this offset; None where the topic no longer holds it. `follow` is not disturbed.
+        """Returns the one record at this offset; None where the topic no longer holds it. `follow` is not disturbed.
 
         Raises:
             Retryable: nothing came in time.
             Stop: the broker refuses this client for good.
         """
-        return self._aside().read_at(partition, offset, timeout_seconds)
+        return self._lookup_reader().read_at(partition, offset, timeout_seconds)
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Lets go of the connections."""
         self._consumer.close()
-        for handle in (self._lookup, self._onlooker):
+        for handle in (self._lookup, self._uncommitted_reader):
             if handle is not None:
                 handle.close()
 
     def _learn_about(self, topics: set[str]) -> None:
-        """Ask where the topics are: left to itself, librdkafka asks half a second after they are assigned."""
+        """Asks where the topics are: left to itself, librdkafka asks half a second after they are assigned."""
         for topic in topics - {partition.topic for partition in self._next_offsets}:
             try:
                 self._consumer.list_topics(topic, _LEARN_SECONDS)
-            except KafkaException as exc:
-                _log.warning("kafka_metadata_late topic=%s detail=%s", topic, exc.args[0].str())
+            except KafkaException as error:
+                _log.warning("kafka_metadata_late", topic=topic, detail=error.args[0].str())
 
-    def _aside(self) -> _Lookup:
-        """The second handle, made when it is first needed."""
+    def _lookup_reader(self) -> _Lookup:
+        """Returns the second handle, made when it is first needed."""
         if self._lookup is None:
-            self._lookup = _Lookup(self._config, self._config.lookup())
+            self._lookup = self._new_lookup(lookup_properties(self._settings))
         return self._lookup
+
+    def _new_lookup(self, properties: Properties) -> _Lookup:
+        return _Lookup(properties, self._request_timeout_seconds)
 
     def _take(self, message: Message) -> Record | None:
         error = message.error()
         if error is not None and error.code() != _EOF:
-            if error.code() not in _NOT_OURS:
-                _pass_or_raise(error, f"to read {message.topic()}")
+            if error.code() not in _IGNORED:
+                _log_or_raise(error, f"to read {message.topic()}")
             return None
         partition = Partition(message.topic() or "", message.partition() or 0)
         if partition not in self._next_offsets:
@@ -168,13 +175,13 @@ class _Lookup:
     wait as long.
     """
 
-    def __init__(self, config: KafkaConfig, properties: Properties) -> None:
-        self._seconds = config.request_timeout_seconds
-        self._heard = ClientErrors(config.bootstrap_servers)
-        self._consumer = new_consumer(properties, self._heard)
+    def __init__(self, properties: Properties, request_timeout_seconds: float) -> None:
+        self._seconds = request_timeout_seconds
+        self._client_errors = ClientErrors(str(properties["bootstrap.servers"]))
+        self._consumer = new_consumer(properties, self._client_errors)
 
     def edges(self, partitions: Iterable[Partition], edge: int) -> dict[Partition, int]:
-        return edge_offsets(self._consumer, partitions, edge, self._seconds, self._heard)
+        return edge_offsets(self._consumer, partitions, edge, self._seconds, self._client_errors)
 
     def read_at(self, partition: Partition, offset: int, timeout_seconds: float) -> Record | None:
         deadline = time.monotonic() + timeout_seconds
@@ -182,7 +189,7 @@ class _Lookup:
         try:
             while (remaining := deadline - time.monotonic()) > 0:
                 message = self._consumer.poll(remaining)
-                self._heard.check()
+                self._client_errors.raise_refusal()
                 if message is None or (message.topic(), message.partition()) != partition:
                     continue
                 error = message.error()
@@ -190,18 +197,18 @@ class _Lookup:
                     return to_record(message, partition) if message.offset() == offset else None
                 if error.code() == _EOF or error.code() in _GONE:
                     return None
-                _pass_or_raise(error, f"to read {partition} at {offset}")
+                _log_or_raise(error, f"to read {partition} at {offset}")
         finally:
             self._consumer.unassign()
-        raise self._heard.silence(f"a read of {partition} at {offset}")
+        raise self._client_errors.no_answer(f"a read of {partition} at {offset}")
 
     def close(self) -> None:
         self._consumer.close()
 
 
-def _pass_or_raise(error: KafkaError, doing: str) -> None:
-    """What may mend itself is logged, the rest is raised."""
-    found = verdict(error, doing)
-    if not isinstance(found, Retryable):
-        raise Stop(str(found))
-    _log.warning("kafka_reader_error code=%s detail=%s", error.name(), error.str())
+def _log_or_raise(error: KafkaError, doing: str) -> None:
+    """Logs what may mend itself, raises the rest."""
+    mapped = map_error(error, doing)
+    if not isinstance(mapped, Retryable):
+        raise Stop(str(mapped))
+    _log.warning("kafka_reader_error", code=error.name(), detail=error.str())

@@ -1,45 +1,42 @@
-"""A librdkafka producer that is told everything that went wrong, and never waits past a deadline."""
+"""Produces records with librdkafka; learns everything that went wrong, and never waits past a deadline."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
-from spanstream.consumer.broker.kafka.errors import ClientErrors, verdict
-from spanstream.consumer.broker.kafka.handles import new_producer, serve, serve_in_time
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from spanstream.consumer.broker.kafka.config import Properties
-    from spanstream.consumer.broker.protocols import Outgoing
-    from spanstream.consumer.clock import Deadline
+from spanstream.consumer.broker.kafka.error_mapping import ClientErrors, map_error
+from spanstream.consumer.broker.kafka.handles import checked_call, checked_call_in_time, new_producer
+from spanstream.consumer.broker.kafka.properties import Properties
+from spanstream.consumer.broker.protocols import Outgoing, Partition
+from spanstream.consumer.clock import Deadline
 
 # No call into librdkafka is longer than this (seconds): between two of them its errors are looked at, and an
 # interrupt from the keyboard gets through.
 _SLICE_SECONDS = 1.0
 # What librdkafka says of records that it dropped because a transaction was aborted.
-_OUR_DOING = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noqa: SLF001 - librdkafka's codes
+_PURGED = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noqa: SLF001  librdkafka's names
 
 
 def slice_of(deadline: Deadline) -> float:
-    """Seconds that the next single wait may take."""
+    """Returns the seconds that the next single wait may take."""
     return min(deadline.seconds_left, _SLICE_SECONDS)
 
 
 class DeadlineProducer:
-    """One producer instance, for one thread; a transaction that failed for good takes it along (`discard`)."""
+    """One producer, for one thread; after a transaction that failed for good it is of no more use (`discard`)."""
 
     def __init__(self, properties: Properties) -> None:
-        self._heard = ClientErrors(str(properties["bootstrap.servers"]))
+        self._client_errors = ClientErrors(str(properties["bootstrap.servers"]))
         # What the broker said of the first record since `send` that it refused, and what was being done.
         self.first_failure: tuple[KafkaError, str] | None = None
-        self.producer = new_producer(properties, self._heard, self._on_delivery)
+        self.client = new_producer(properties, self._client_errors, self._on_delivery)
 
     def send(self, records: Sequence[Outgoing], deadline: Deadline) -> None:
-        """Hand the records to librdkafka.
+        """Hands the records to librdkafka.
 
         Raises:
             Retryable: its queue stayed full until the deadline.
@@ -49,28 +46,28 @@ class DeadlineProducer:
         self.first_failure = None
         for record in records:
             while not self._accepts(record):
-                serve(self.producer.poll, slice_of(deadline))
+                checked_call(self.client.poll, slice_of(deadline))
                 if deadline.has_passed:
-                    raise self._heard.silence(f"the publishing of {len(records)} records")
-        serve(self.producer.poll, 0)
+                    raise self._client_errors.no_answer(f"the publishing of {len(records)} records")
+        checked_call(self.client.poll, 0)
 
     def flush(self, deadline: Deadline) -> None:
-        """Wait until the broker has every record.
+        """Waits until the broker has every record.
 
         Raises:
             Retryable: not all of them in time.
             Stop: the broker refuses this client.
             KafkaException: it refused a record: `first_failure` has the topic.
         """
-        while self._is_unsent(deadline) and self.first_failure is None:
-            self._heard.check()
+        while self._has_unsent(deadline) and self.first_failure is None:
+            self._client_errors.raise_refusal()
             if deadline.has_passed:
-                raise self._heard.silence(f"the publishing of {len(self.producer)} records")
+                raise self._client_errors.no_answer(f"the publishing of {len(self.client)} records")
         if self.first_failure is not None:
             raise KafkaException(self.first_failure[0])
 
-    def insist(self, call: Callable[[float], None], doing: str, deadline: Deadline) -> None:
-        """Call one of librdkafka's resumable transaction operations again until it is done.
+    def retry_until_done(self, call: Callable[[float], None], doing: str, deadline: Deadline) -> None:
+        """Calls one of librdkafka's resumable transaction operations, again and again until it is done.
 
         Raises:
             Retryable: not done by the deadline; the operation goes on by itself and can be called again.
@@ -79,34 +76,48 @@ class DeadlineProducer:
         """
         while True:
             try:
-                serve_in_time(call, slice_of(deadline))
-            except KafkaException as exc:
-                serve(self.producer.poll, 0)  # runs the callbacks: the reason may be among them
-                self._heard.check()
-                if not exc.args[0].retriable() or exc.args[0].txn_requires_abort():
+                checked_call_in_time(call, slice_of(deadline))
+            except KafkaException as error:
+                checked_call(self.client.poll, 0)  # runs the callbacks: the reason may be among them
+                self._client_errors.raise_refusal()
+                kafka_error = error.args[0]
+                if not kafka_error.retriable() or kafka_error.txn_requires_abort():
                     raise
                 if deadline.has_passed:
-                    raise self._heard.silence(doing) from exc
+                    raise self._client_errors.no_answer(doing) from error
             else:
                 return
 
-    def discard(self) -> None:
-        """Drop what was not sent and let go of the connections, without a word to the broker."""
-        self.producer.purge()
-        with contextlib.suppress(KafkaException):
-            serve(self.producer.poll, 0)
+    def send_offsets(self, offsets: Mapping[Partition, int], group_metadata: Any, deadline: Deadline) -> None:  # noqa: ANN401  librdkafka's, without a type
+        """Makes the offsets part of the transaction that has begun.
 
-    def _is_unsent(self, deadline: Deadline) -> bool:
+        Raises:
+            Retryable, Stop, KafkaException: as `retry_until_done`.
+        """
+        positions = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]
+
+        def send(seconds: float) -> None:
+            self.client.send_offsets_to_transaction(positions, group_metadata, seconds)
+
+        self.retry_until_done(send, "the offsets of a transaction", deadline)
+
+    def discard(self) -> None:
+        """Drops what was not sent and lets go of the connections; the broker is not told."""
+        self.client.purge()
+        with contextlib.suppress(KafkaException):
+            checked_call(self.client.poll, 0)
+
+    def _has_unsent(self, deadline: Deadline) -> bool:
         try:
-            return serve(self.producer.flush, slice_of(deadline)) > 0
-        except KafkaException as exc:
+            return checked_call(self.client.flush, slice_of(deadline)) > 0
+        except KafkaException as error:
             with contextlib.suppress(KafkaException):
-                serve(self.producer.poll, 0)  # a fatal error is told before the delivery that it comes from
-            raise KafkaException(self._heard.fatal or exc.args[0]) from exc
+                checked_call(self.client.poll, 0)  # a fatal error is told before the delivery that it comes from
+            raise KafkaException(self._client_errors.fatal or error.args[0]) from error
 
     def _accepts(self, record: Outgoing) -> bool:
         try:
-            self.producer.produce(
+            self.client.produce(
                 record.topic,
                 value=record.value,
                 key=record.key,
@@ -115,14 +126,13 @@ class DeadlineProducer:
             )
         except BufferError:
             return False
-        except KafkaException as exc:
-            error = exc.args[0]
-            if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE:
                 size = len(record.key or b"") + len(record.value or b"")
-                raise verdict(error, f"a record of {size} bytes for {record.topic}") from exc
+                raise map_error(error.args[0], f"a record of {size} bytes for {record.topic}") from error
             raise
         return True
 
     def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
-        if error is not None and self.first_failure is None and error.code() not in _OUR_DOING:
+        if error is not None and self.first_failure is None and error.code() not in _PURGED:
             self.first_failure = (error, f"publishing to {message.topic()}")

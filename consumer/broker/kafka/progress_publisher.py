@@ -1,69 +1,72 @@
-"""Records and the progress of a group without members, one transaction a call, under a transactional id of one holder.
+"""Publishes records and the progress of a group without members, in one transaction a call.
 
     take_over ── init_transactions: the predecessor's open transaction is aborted, a decided one completed, it is fenced
     publish ──── begin ── records ── offsets ── commit
                                └────────┴─ abort      └─ outcome unknown: the next holder's `take_over` settles it
 
-The broker takes offsets from outside the group (KIP-447: generation -1).
+The transactional id has one holder at a time. The broker takes offsets from outside the group (KIP-447: generation -1).
 """
 
 from __future__ import annotations
 
-import logging
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
 
+import structlog
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from spanstream.consumer.broker.kafka.errors import FENCED_PRODUCER, ClientErrors, verdict
+from spanstream.consumer.broker.kafka.error_mapping import FENCED_PRODUCER, ClientErrors, map_error
 from spanstream.consumer.broker.kafka.handles import new_consumer
 from spanstream.consumer.broker.kafka.producer import DeadlineProducer
-from spanstream.consumer.broker.protocols import Partition
+from spanstream.consumer.broker.kafka.properties import (
+    PUBLISH_TIMEOUT_SECONDS,
+    REQUEST_TIMEOUT_SECONDS,
+    lookup_properties,
+    make_transactional_id,
+    transactional_producer_properties,
+)
+from spanstream.consumer.broker.protocols import Outgoing, Partition
 from spanstream.consumer.clock import Deadline, SystemClock
 from spanstream.consumer.errors import Fenced, SpanstreamError, Stop
+from spanstream.consumer.settings import KafkaSettings
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from spanstream.consumer.broker.kafka.config import KafkaConfig
-    from spanstream.consumer.broker.protocols import Outgoing
-
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 _CLOCK = SystemClock()  # librdkafka waits by it
 _ABORT_SECONDS = 5.0
 
 
 class KafkaProgressPublisher:
-    """Implements `protocols.ProgressPublisher`; `config` names the group and the transactional id."""
+    """Implements `protocols.ProgressPublisher`; the settings name the group and the transactional id."""
 
-    def __init__(self, config: KafkaConfig) -> None:
-        self._config = config
-        self._name = config.make_transactional_id()
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._group_id = settings.group_id
+        self._transactional_id = make_transactional_id(settings)
+        self._properties = transactional_producer_properties(settings, self._transactional_id, PUBLISH_TIMEOUT_SECONDS)
         # It never subscribes: it only asks for the group's offsets, and names the group in a transaction.
-        self._group = new_consumer(config.lookup(), ClientErrors(config.bootstrap_servers))
-        self._outbox: DeadlineProducer | None = None
+        self._group = new_consumer(lookup_properties(settings), ClientErrors(settings.bootstrap_servers))
+        self._producer: DeadlineProducer | None = None
 
     def take_over(self) -> None:
-        """Hold the transactional id; the predecessor's transaction is settled when this returns.
+        """Holds the transactional id; the predecessor's transaction is settled when this returns.
 
         Raises:
             Retryable: the broker did not answer in time.
             Stop: the broker refuses this client.
         """
-        outbox = DeadlineProducer(self._config.transactional_producer(self._name))
-        doing = f"the announcement of {self._name}"
+        producer = DeadlineProducer(self._properties)
+        doing = f"the announcement of {self._transactional_id}"
         try:
-            outbox.insist(outbox.producer.init_transactions, doing, self._deadline())
-        except KafkaException as exc:
-            outbox.discard()
-            raise self._judged(exc.args[0], doing) from exc
+            producer.retry_until_done(producer.client.init_transactions, doing, _publish_deadline())
+        except KafkaException as error:
+            producer.discard()
+            raise self._map_error(error.args[0], doing) from error
         except SpanstreamError:
-            outbox.discard()
+            producer.discard()
             raise
-        self._outbox = outbox
+        self._producer = producer
 
     def committed(self, partitions: Iterable[Partition]) -> dict[Partition, int | None]:
-        """The group's committed offsets; waits for transactions on their way to be settled.
+        """Returns the group's committed offsets; waits for transactions on their way to be settled.
 
         Raises:
             Retryable: no answer, or not settled, in time.
@@ -72,85 +75,74 @@ class KafkaProgressPublisher:
         asked = [TopicPartition(topic, number) for topic, number in partitions]
         if not asked:
             return {}
-        doing = f"a question about the offsets of {self._config.group_id}"
+        doing = f"a question about the offsets of {self._group_id}"
         try:
-            answers = self._group.committed(asked, self._config.request_timeout_seconds)
-        except KafkaException as exc:
-            raise self._judged(exc.args[0], doing) from exc
+            answers = self._group.committed(asked, REQUEST_TIMEOUT_SECONDS)
+        except KafkaException as error:
+            raise self._map_error(error.args[0], doing) from error
         for answer in answers:
             if answer.error is not None:
-                raise self._judged(answer.error, doing)
+                raise self._map_error(answer.error, doing)
         return {Partition(a.topic, a.partition): a.offset if a.offset >= 0 else None for a in answers}
 
     def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
-        """All records and all offsets in one transaction.
+        """Publishes all records and commits all offsets in one transaction.
 
         Raises:
             Retryable: whether it was committed is not known.
             Fenced: another process took over; nothing is visible, and nothing will be.
             Stop: the broker refuses for good; nothing is visible.
         """
-        outbox, deadline = self._outbox, self._deadline()
-        if outbox is None:
+        producer, deadline = self._producer, _publish_deadline()
+        if producer is None:
             raise Stop("publishing begins with taking over the transactional id")
         doing = "publishing to " + ", ".join(sorted({record.topic for record in records}) or ["no topic"])
         committing = False
         try:
-            outbox.producer.begin_transaction()
-            outbox.send(records, deadline)
-            outbox.flush(deadline)
-            self._send_offsets(outbox, offsets, deadline)
+            producer.client.begin_transaction()
+            producer.send(records, deadline)
+            producer.flush(deadline)
+            if offsets:
+                producer.send_offsets(offsets, self._group.consumer_group_metadata(), deadline)
             committing = True
-            outbox.insist(outbox.producer.commit_transaction, "the commit of a transaction", deadline)
-        except (KafkaException, SpanstreamError) as exc:
-            error, what = outbox.first_failure or (exc.args[0], doing)
+            producer.retry_until_done(producer.client.commit_transaction, "the commit of a transaction", deadline)
+        except (KafkaException, SpanstreamError) as error:
+            kafka_error, failed = producer.first_failure or (error.args[0], doing)
             if not committing:
-                self._abort(outbox)
-            self._drop()
-            if isinstance(exc, KafkaException):
-                raise self._judged(error, what) from exc
+                _abort(producer)
+            self._discard_producer()
+            if isinstance(error, KafkaException):
+                raise self._map_error(kafka_error, failed) from error
             raise
 
     def close(self) -> None:
-        """Let go of the connections."""
-        self._drop()
+        """Lets go of the connections."""
+        self._discard_producer()
         self._group.close()
 
-    def _drop(self) -> None:
-        """Let go of the producer: its successor, or the broker's time-out, settles what it left."""
-        if self._outbox is not None:
-            self._outbox.discard()
-            self._outbox = None
+    def _discard_producer(self) -> None:
+        """Lets go of the producer: its successor, or the broker's time-out, settles what it left."""
+        if self._producer is not None:
+            self._producer.discard()
+            self._producer = None
 
-    def _send_offsets(self, outbox: DeadlineProducer, offsets: Mapping[Partition, int], deadline: Deadline) -> None:
-        if not offsets:
-            return
-        positions = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]
-        metadata = self._group.consumer_group_metadata()
-
-        def send(seconds: float) -> None:
-            outbox.producer.send_offsets_to_transaction(positions, metadata, seconds)
-
-        outbox.insist(send, "the offsets of a transaction", deadline)
-
-    def _abort(self, outbox: DeadlineProducer) -> None:
-        try:
-            outbox.insist(
-                outbox.producer.abort_transaction, "the abort of a transaction", Deadline(_CLOCK, _ABORT_SECONDS)
-            )
-        except (KafkaException, SpanstreamError) as exc:
-            _log.warning("kafka_abort_failed detail=%s", exc)
-
-    def _judged(self, error: KafkaError, doing: str) -> SpanstreamError:
+    def _map_error(self, error: KafkaError, doing: str) -> SpanstreamError:
         if error.code() in FENCED_PRODUCER:
-            return Fenced(f"another process took over the transactional id {self._name}")
-        found = verdict(error, doing)
-        # From outside a group there is no member whose place another could have taken.
-        return (
-            Stop(f"{found}; is {self._config.group_id} another program's group?")
-            if isinstance(found, Fenced)
-            else found
-        )
+            return Fenced(f"another process took over the transactional id {self._transactional_id}")
+        mapped = map_error(error, doing)
+        if isinstance(mapped, Fenced):
+            # From outside a group there is no member whose place another could have taken.
+            return Stop(f"{mapped}; is {self._group_id} another program's group?")
+        return mapped
 
-    def _deadline(self) -> Deadline:
-        return Deadline(_CLOCK, self._config.publish_timeout_seconds)
+
+def _abort(producer: DeadlineProducer) -> None:
+    deadline = Deadline(_CLOCK, _ABORT_SECONDS)
+    try:
+        producer.retry_until_done(producer.client.abort_transaction, "the abort of a transaction", deadline)
+    except (KafkaException, SpanstreamError) as error:
+        _log.warning("kafka_abort_failed", detail=str(error))
+
+
+def _publish_deadline() -> Deadline:
+    return Deadline(_CLOCK, PUBLISH_TIMEOUT_SECONDS)

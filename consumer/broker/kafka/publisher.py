@@ -1,4 +1,4 @@
-"""Publishing with the consumed offsets, over librdkafka: one transaction a call, or at least once without any.
+"""Publishes records together with the consumed offsets, one transaction a call.
 
     publish ── begin ── records ── offsets ── commit ── done
                   │        │          │         │
@@ -21,25 +21,27 @@ committed offsets.
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+import structlog
+from confluent_kafka import KafkaError, KafkaException
 
-from spanstream.consumer.broker.kafka.errors import FENCED_PRODUCER, verdict
+from spanstream.consumer.broker.kafka.at_least_once import AtLeastOncePublisher
+from spanstream.consumer.broker.kafka.error_mapping import FENCED_PRODUCER, map_error
+from spanstream.consumer.broker.kafka.group_consumer import KafkaGroupConsumer
 from spanstream.consumer.broker.kafka.producer import DeadlineProducer, slice_of
+from spanstream.consumer.broker.kafka.properties import (
+    PUBLISH_TIMEOUT_SECONDS,
+    make_transactional_id,
+    transactional_producer_properties,
+)
+from spanstream.consumer.broker.protocols import Outgoing, Partition, Publisher
 from spanstream.consumer.clock import Deadline, SystemClock
 from spanstream.consumer.errors import Fenced, Retryable, SpanstreamError, Stop
+from spanstream.consumer.settings import KafkaSettings
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from spanstream.consumer.broker.kafka.config import KafkaConfig
-    from spanstream.consumer.broker.kafka.group_consumer import KafkaGroupConsumer
-    from spanstream.consumer.broker.protocols import Outgoing, Partition, Publisher
-
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 _CLOCK = SystemClock()  # librdkafka waits by it, whatever a test would like
 _ABORT_SECONDS = 5.0
@@ -62,30 +64,51 @@ class _Chunk:
         return f"publishing to {topics}" if topics else "a commit of offsets"
 
     def repeats(self, other: _Chunk) -> bool:
-        """The same input, by its offsets (a caller may have made the output anew); without any, the same output."""
+        """Tells whether it is the same input, by its offsets; without any, the same output."""
         return self.offsets == other.offsets if self.offsets or other.offsets else self.records == other.records
 
 
-def open_publisher(config: KafkaConfig, member: KafkaGroupConsumer | None = None) -> Publisher:
-    """The publisher that `config.transactions` asks for; without a `member` it takes no offsets."""
-    return KafkaPublisher(config, member) if config.transactions else AtLeastOncePublisher(config, member)
+def open_publisher(
+    settings: KafkaSettings,
+    member: KafkaGroupConsumer | None = None,
+    *,
+    publish_timeout_seconds: float = PUBLISH_TIMEOUT_SECONDS,
+) -> Publisher:
+    """Returns the publisher that `settings.transactions` asks for; without a `member` it takes no offsets."""
+    kind = KafkaPublisher if settings.transactions else AtLeastOncePublisher
+    return kind(settings, member, publish_timeout_seconds=publish_timeout_seconds)
 
 
 class KafkaPublisher:
-    """Implements `protocols.Publisher`, one transaction a call. For the thread that polls the member."""
+    """Implements `protocols.Publisher`, one transaction a call. For the thread that polls the member.
 
-    def __init__(self, config: KafkaConfig, member: KafkaGroupConsumer | None = None) -> None:
-        self._config = config
+    Args:
+        settings: of Kafka.
+        member: the group member whose offsets are committed; None: there are no offsets to commit.
+        publish_timeout_seconds: how long one `publish` may take before it raises `Retryable`.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        member: KafkaGroupConsumer | None = None,
+        *,
+        publish_timeout_seconds: float = PUBLISH_TIMEOUT_SECONDS,
+    ) -> None:
+        self._settings = settings
+        self._publish_timeout_seconds = publish_timeout_seconds
         self._member = member
-        self._properties = config.transactional_producer(config.make_transactional_id())
-        self._outbox: DeadlineProducer | None = None
+        self._properties = transactional_producer_properties(
+            settings, make_transactional_id(settings), publish_timeout_seconds
+        )
+        self._producer: DeadlineProducer | None = None
         self._unsettled: _Chunk | None = None  # its outcome is not known
         self._committing: DeadlineProducer | None = None  # the producer that can still finish it
         self._decided = Deadline(_CLOCK, 0)  # by then the broker has aborted what it did not hear of
         self._fenced_in_a_row = 0
 
     def prepare(self) -> None:
-        """Announce the transactional id; what a predecessor with the same id left open is aborted now.
+        """Announces the transactional id; what a predecessor with the same id left open is aborted now.
 
         Worth calling before subscribing: the predecessor's open transaction holds back the committed offsets.
 
@@ -93,10 +116,10 @@ class KafkaPublisher:
             Retryable: the broker did not answer in time.
             Stop: the broker refuses this client.
         """
-        self._ready(Deadline(_CLOCK, self._config.publish_timeout_seconds))
+        self._ready_producer(Deadline(_CLOCK, self._publish_timeout_seconds))
 
     def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
-        """All records and all offsets in one transaction.
+        """Publishes all records and commits all offsets in one transaction.
 
         Raises:
             Retryable: not done, or its outcome is not known yet: call again with the same arguments, and the chunk
@@ -104,59 +127,55 @@ class KafkaPublisher:
             Fenced: the group moved on; nothing is visible, and nothing will be.
             Stop: the broker refuses for good.
         """
-        deadline = Deadline(_CLOCK, self._config.publish_timeout_seconds)
+        deadline = Deadline(_CLOCK, self._publish_timeout_seconds)
         chunk = _Chunk(tuple(records), dict(offsets))
         unsettled = self._unsettled
         if unsettled is not None and self._settle(unsettled, deadline) and chunk.repeats(unsettled):
             return
-        outbox = self._ready(deadline)
+        producer = self._ready_producer(deadline)
         try:
-            outbox.producer.begin_transaction()
-            outbox.send(chunk.records, deadline)
-            outbox.flush(deadline)
-            self._send_offsets(outbox, chunk.offsets, deadline)
-        except (KafkaException, SpanstreamError) as exc:
-            raise self._abandoned(outbox, chunk, exc) from exc
-        self._unsettled, self._committing = chunk, outbox
-        self._decided = Deadline(_CLOCK, self._config.transaction_timeout_seconds)
+            producer.client.begin_transaction()
+            producer.send(chunk.records, deadline)
+            producer.flush(deadline)
+            self._send_offsets(producer, chunk.offsets, deadline)
+        except (KafkaException, SpanstreamError) as error:
+            raise self._abort_failed(producer, chunk, error) from error
+        self._unsettled, self._committing = chunk, producer
+        self._decided = Deadline(_CLOCK, self._settings.transaction_timeout_seconds)
         if not self._settle(chunk, deadline):
             raise Retryable("Kafka aborted the transaction of this chunk")
 
     def close(self) -> None:
-        """Settle what is unsettled if that is quick, and let go."""
+        """Settles what is unsettled if that is quick, and lets go."""
         if self._unsettled is not None:
             try:
                 self._settle(self._unsettled, Deadline(_CLOCK, _CLOSE_SECONDS))
-            except SpanstreamError as exc:
-                _log.warning("kafka_commit_outcome_unknown_at_close detail=%s", exc)
-        self._drop()
+            except SpanstreamError as error:
+                _log.warning("kafka_commit_outcome_unknown_at_close", detail=str(error))
+        self._discard_producer()
 
-    def _ready(self, deadline: Deadline) -> DeadlineProducer:
-        if self._outbox is not None:
-            return self._outbox
-        outbox = DeadlineProducer(self._properties)
+    def _ready_producer(self, deadline: Deadline) -> DeadlineProducer:
+        """Returns the producer; a new one has announced its transactional id."""
+        if self._producer is not None:
+            return self._producer
+        producer = DeadlineProducer(self._properties)
+        doing = "the announcement of a transactional producer"
         try:
-            outbox.insist(outbox.producer.init_transactions, "the announcement of a transactional producer", deadline)
-        except KafkaException as exc:
-            raise self._judged(exc.args[0], "the announcement of a transactional producer") from exc
-        self._outbox = outbox
-        return outbox
+            producer.retry_until_done(producer.client.init_transactions, doing, deadline)
+        except KafkaException as error:
+            raise self._map_error(error.args[0], doing) from error
+        self._producer = producer
+        return producer
 
-    def _send_offsets(self, outbox: DeadlineProducer, offsets: Mapping[Partition, int], deadline: Deadline) -> None:
+    def _send_offsets(self, producer: DeadlineProducer, offsets: Mapping[Partition, int], deadline: Deadline) -> None:
         if not offsets:
             return
         if self._member is None:
             raise Stop("offsets were to be committed by a publisher that belongs to no group member")
-        positions = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]
-        metadata = self._member.group_metadata(offsets)
-
-        def send(seconds: float) -> None:
-            outbox.producer.send_offsets_to_transaction(positions, metadata, seconds)
-
-        outbox.insist(send, "the offsets of a transaction", deadline)
+        producer.send_offsets(offsets, self._member.group_metadata(offsets), deadline)
 
     def _settle(self, chunk: _Chunk, deadline: Deadline) -> bool:
-        """Bring the chunk's commit to its end: True where it is committed, False where it is aborted.
+        """Brings the chunk's commit to its end: True where it is committed, False where it is aborted.
 
         Raises:
             Retryable: not known by the deadline; the chunk stays unsettled.
@@ -171,134 +190,93 @@ class KafkaPublisher:
         return committed
 
     def _commit(self, chunk: _Chunk, deadline: Deadline) -> bool | None:
-        """True: committed. None: the producer failed for good, and the broker may have done either."""
-        outbox = self._ready(deadline)
+        """Commits. True: done. None: the producer failed for good, and the broker may have done either."""
+        producer = self._ready_producer(deadline)
         try:
-            outbox.insist(outbox.producer.commit_transaction, "the commit of a transaction", deadline)
+            producer.retry_until_done(producer.client.commit_transaction, "the commit of a transaction", deadline)
         except Retryable:
             if self._decided.has_passed and self._member is not None and chunk.offsets:
-                # As in `_abandoned`; a successor and the group's offsets will tell what became of it.
+                # This producer may have lost all brokers for good. A new one and the group's offsets will tell what
+                # became of the chunk.
                 self._committing = None
-                self._drop()
+                self._discard_producer()
             raise
-        except KafkaException as exc:
-            error = exc.args[0]
-            _log.warning("kafka_commit_failed code=%s detail=%s", error.name(), error.str())
+        except KafkaException as error:
+            kafka_error = error.args[0]
+            _log.warning("kafka_commit_failed", code=kafka_error.name(), detail=kafka_error.str())
             self._committing = None
-            if error.txn_requires_abort():
+            if kafka_error.txn_requires_abort():
                 self._unsettled = None
-                raise self._abandoned(outbox, chunk, exc) from exc
-            self._drop()
+                raise self._abort_failed(producer, chunk, error) from error
+            self._discard_producer()
             return None
         self._committing = None
         return True
 
     def _was_committed(self, chunk: _Chunk, deadline: Deadline) -> bool:
-        """What the group says. The new producer comes first: it makes the broker decide what the old one left."""
-        self._ready(deadline)
+        """Asks the group. A new producer comes first: it makes the broker decide what the old one left."""
+        self._ready_producer(deadline)
         if self._member is None or not chunk.offsets:
             self._unsettled = None
             raise Stop(f"whether {len(chunk.records)} records were published is not known: look into their topics")
-        found = self._member.committed(chunk.offsets, slice_of(deadline))
-        done = [(found[partition] or 0) >= offset for partition, offset in chunk.offsets.items()]
+        committed = self._member.committed(chunk.offsets, slice_of(deadline))
+        done = [(committed[partition] or 0) >= offset for partition, offset in chunk.offsets.items()]
         if any(done) and not all(done):
             self._unsettled = None
             raise Fenced("another member has committed offsets of this chunk's partitions")
         return all(done)
 
-    def _abandoned(
-        self, outbox: DeadlineProducer, chunk: _Chunk, exc: KafkaException | SpanstreamError
+    def _abort_failed(
+        self, producer: DeadlineProducer, chunk: _Chunk, error: KafkaException | SpanstreamError
     ) -> SpanstreamError:
-        """Abort, and say what the failure means."""
-        first = outbox.first_failure  # before the abort adds its own
-        fatal = self._abort(outbox)
-        found = exc if isinstance(exc, SpanstreamError) else self._meaning(exc, chunk, first, fatal)
-        if isinstance(found, Retryable):
-            # It may have lost all brokers for good (see "metadata.recovery.strategy"): the next try is a new one's.
-            self._drop()
-        return found
+        """Aborts the chunk's transaction; returns the shell's error for what went wrong."""
+        refused_record = producer.first_failure  # before the abort adds its own
+        fatal = self._abort(producer)
+        if isinstance(error, SpanstreamError):
+            outcome = error
+        else:
+            outcome = self._map_first_cause(error, chunk, refused_record, fatal)
+        if isinstance(outcome, Retryable):
+            # This producer may have lost all brokers for good (see "metadata.recovery.strategy" in properties.py).
+            self._discard_producer()
+        return outcome
 
-    def _meaning(
+    def _map_first_cause(
         self,
-        exc: KafkaException,
+        error: KafkaException,
         chunk: _Chunk,
-        first: tuple[KafkaError, str] | None,
+        refused_record: tuple[KafkaError, str] | None,
         fatal: KafkaError | None,
     ) -> SpanstreamError:
-        """Of all that failed, a refusal first, then what ended the producer, then what came first."""
-        failures = [(exc.args[0], chunk.doing)]
-        if first is not None:
-            failures.insert(0, first)
+        """Chooses among all that failed: a refusal, else what ended the producer, else what came first."""
+        failures = [(error.args[0], chunk.doing)]
+        if refused_record is not None:
+            failures.insert(0, refused_record)
         if fatal is not None:
             failures.append((fatal, chunk.doing))
-        refusals = (found for failure in failures if isinstance(found := verdict(*failure), Stop))
-        return next(refusals, None) or self._judged(*failures[-1 if fatal is not None else 0])
+        refusals = (mapped for failure in failures if isinstance(mapped := map_error(*failure), Stop))
+        return next(refusals, None) or self._map_error(*failures[-1 if fatal is not None else 0])
 
-    def _abort(self, outbox: DeadlineProducer) -> KafkaError | None:
-        """Abort; a producer that cannot is dropped, and where it is beyond use, the reason returned."""
-        deadline = Deadline(_CLOCK, min(_ABORT_SECONDS, self._config.publish_timeout_seconds))
+    def _abort(self, producer: DeadlineProducer) -> KafkaError | None:
+        """Aborts; a producer that cannot is discarded, and where it is beyond use, the reason returned."""
+        deadline = Deadline(_CLOCK, min(_ABORT_SECONDS, self._publish_timeout_seconds))
         try:
-            outbox.insist(outbox.producer.abort_transaction, "the abort of a transaction", deadline)
-        except (KafkaException, SpanstreamError) as exc:
-            _log.warning("kafka_abort_failed detail=%s", exc)
-            self._drop()  # the next producer's init_transactions aborts it
-            return exc.args[0] if isinstance(exc, KafkaException) and exc.args[0].fatal() else None
+            producer.retry_until_done(producer.client.abort_transaction, "the abort of a transaction", deadline)
+        except (KafkaException, SpanstreamError) as error:
+            _log.warning("kafka_abort_failed", detail=str(error))
+            self._discard_producer()  # the next producer's init_transactions aborts it
+            return error.args[0] if isinstance(error, KafkaException) and error.args[0].fatal() else None
         return None
 
-    def _judged(self, error: KafkaError, doing: str) -> SpanstreamError:
+    def _map_error(self, error: KafkaError, doing: str) -> SpanstreamError:
         if error.code() in FENCED_PRODUCER:
             self._fenced_in_a_row += 1
             if self._fenced_in_a_row >= _FENCED_PRODUCER_LIMIT:
                 name = self._properties["transactional.id"]
                 return Stop(f"another process keeps taking the transactional id {name}: give each process its own")
-        return verdict(error, doing)
+        return map_error(error, doing)
 
-    def _drop(self) -> None:
-        if self._outbox is not None:
-            self._outbox.discard()
-            self._outbox = None
-
-
-class AtLeastOncePublisher:
-    """Implements `protocols.Publisher` without transactions: records first, then the offsets.
-
-    What fails in between is published again by whoever reads the input again; readers see the failed attempt too.
-    """
-
-    def __init__(self, config: KafkaConfig, member: KafkaGroupConsumer | None = None) -> None:
-        self._config = config
-        self._member = member
-        self._outbox: DeadlineProducer | None = None
-
-    def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
-        """All records, and then all offsets.
-
-        Raises:
-            Retryable: not done; some of it may be visible, and will be again.
-            Fenced: the offsets are another member's to commit now; the records are visible.
-            Stop: the broker refuses for good.
-        """
-        deadline = Deadline(_CLOCK, self._config.publish_timeout_seconds)
-        if self._outbox is None:
-            self._outbox = DeadlineProducer(self._config.producer())
-        try:
-            self._outbox.send(records, deadline)
-            self._outbox.flush(deadline)
-        except KafkaException as exc:
-            error, doing = self._outbox.first_failure or (exc.args[0], "publishing")
-            self.close()
-            raise verdict(error, doing) from exc
-        except SpanstreamError:
-            self.close()
-            raise
-        if not offsets:
-            return
-        if self._member is None:
-            raise Stop("offsets were to be committed by a publisher that belongs to no group member")
-        self._member.commit(offsets, self._config.request_timeout_seconds)
-
-    def close(self) -> None:
-        """Let go of the connections, and of what was not sent."""
-        if self._outbox is not None:
-            self._outbox.discard()
-            self._outbox = None
+    def _discard_producer(self) -> None:
+        if self._producer is not None:
+            self._producer.discard()
+            self._producer = None

@@ -1,19 +1,16 @@
-"""Questions that any consumer handle can put to the broker, each within a time limit; and messages made records."""
+"""Asks the broker, through any consumer handle and within a time limit; and makes records of messages."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from operator import methodcaller
-from typing import TYPE_CHECKING
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from spanstream.consumer.broker.kafka.errors import ClientErrors, verdict
+from spanstream.consumer.broker.kafka.error_mapping import ClientErrors, map_error
 from spanstream.consumer.broker.protocols import UNREADABLE_HEADERS, Headers, Partition, Record
 from spanstream.consumer.clock import Deadline, SystemClock
 from spanstream.consumer.errors import Retryable, Stop
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 # ListOffsets takes these in the place of a timestamp (Kafka protocol). At "latest" the broker honours the consumer's
 # isolation level: a read_committed one is told the last stable offset, before any open transaction.
@@ -22,12 +19,12 @@ EARLIEST = -2
 
 _CLOCK = SystemClock()  # librdkafka waits by it
 _NO_LEADER = frozenset({KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE})
-_AGAIN_SECONDS = 0.1
+_RETRY_SECONDS = 0.1
 _get_headers = methodcaller("headers")
 
 
 def to_record(message: Message, partition: Partition) -> Record:
-    """The record of a message without an error."""
+    """Returns the record of a message without an error."""
     kind, timestamp_ms = message.timestamp()
     return Record(
         partition,
@@ -40,7 +37,7 @@ def to_record(message: Message, partition: Partition) -> Record:
 
 
 def _headers(message: Message) -> Headers:
-    """The headers; a stand-in for those of which a name is not UTF-8, for the client does not give them out.
+    """Returns the headers; a stand-in where a header's name is not UTF-8, for the client does not give those out.
 
     confluent-kafka 2.16 gives a result and leaves an exception behind, which the interpreter notices at once only in
     calls that come from C.
@@ -52,29 +49,29 @@ def _headers(message: Message) -> Headers:
     return tuple(headers) if headers else ()
 
 
-def partitions_of(client: Consumer, topic: str, timeout_seconds: float, heard: ClientErrors) -> list[Partition]:
-    """The partitions of a topic, in order.
+def partitions_of(client: Consumer, topic: str, timeout_seconds: float, client_errors: ClientErrors) -> list[Partition]:
+    """Returns the partitions of a topic, in order.
 
     Raises:
         Stop: there is no such topic, or this client may not see it.
         Retryable: no answer in time.
     """
     try:
-        found = client.list_topics(topic, timeout_seconds).topics[topic]
-    except KafkaException as exc:
-        heard.check()
-        raise heard.silence(f"a question about the topic {topic}") from exc
-    if found.error is not None:
-        raise verdict(found.error, f"the topic {topic}")
-    if not found.partitions:
+        metadata = client.list_topics(topic, timeout_seconds).topics[topic]
+    except KafkaException as error:
+        client_errors.raise_refusal()
+        raise client_errors.no_answer(f"a question about the topic {topic}") from error
+    if metadata.error is not None:
+        raise map_error(metadata.error, f"the topic {topic}")
+    if not metadata.partitions:
         raise Stop(f"the topic {topic} has no partitions: create it (`spanstream topics create`)")
-    return [Partition(topic, number) for number in sorted(found.partitions)]
+    return [Partition(topic, number) for number in sorted(metadata.partitions)]
 
 
 def edge_offsets(
-    client: Consumer, partitions: Iterable[Partition], edge: int, timeout_seconds: float, heard: ClientErrors
+    client: Consumer, partitions: Iterable[Partition], edge: int, timeout_seconds: float, client_errors: ClientErrors
 ) -> dict[Partition, int]:
-    """Where partitions begin (`EARLIEST`) or end (`LATEST`) for this consumer; one request per broker.
+    """Tells where partitions begin (`EARLIEST`) or end (`LATEST`) for this consumer; one request per broker.
 
     Raises:
         Retryable: no answer in time.
@@ -82,7 +79,7 @@ def edge_offsets(
     asked = [TopicPartition(topic, number, edge) for topic, number in partitions]
     if not asked:
         return {}
-    answers = _offsets(client, asked, Deadline(_CLOCK, timeout_seconds), heard)
+    answers = _offsets(client, asked, Deadline(_CLOCK, timeout_seconds), client_errors)
     edges: dict[Partition, int] = {}
     for answer in answers:
         if answer.error is not None:
@@ -93,14 +90,14 @@ def edge_offsets(
 
 
 def _offsets(
-    client: Consumer, asked: list[TopicPartition], deadline: Deadline, heard: ClientErrors
+    client: Consumer, asked: list[TopicPartition], deadline: Deadline, client_errors: ClientErrors
 ) -> list[TopicPartition]:
-    """Asked again while a partition has no leader yet: of a topic that was just created, or a broker that moves."""
+    """Asks, and asks again while a partition has no leader: the topic was just created, or a broker moves."""
     while True:
         try:
             return client.offsets_for_times(asked, deadline.seconds_left)
-        except KafkaException as exc:
-            heard.check()
-            if exc.args[0].code() not in _NO_LEADER or deadline.has_passed:
-                raise heard.silence(f"a question about the offsets of {asked[0].topic}") from exc
-            _CLOCK.sleep(_AGAIN_SECONDS)
+        except KafkaException as error:
+            client_errors.raise_refusal()
+            if error.args[0].code() not in _NO_LEADER or deadline.has_passed:
+                raise client_errors.no_answer(f"a question about the offsets of {asked[0].topic}") from error
+            _CLOCK.sleep(_RETRY_SECONDS)

@@ -1,11 +1,11 @@
-"""Topics and groups as an operator sees them, over librdkafka's admin client."""
+"""Creates and describes topics and groups, over librdkafka's admin client."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NoAnswer
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from confluent_kafka import (
     ConsumerGroupTopicPartitions,
@@ -15,46 +15,33 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import (  # type: ignore[attr-defined] # the stubs do not re-export them all
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the stubs do not re-export them all
     ConfigResource,
     NewTopic,
     OffsetSpec,
     ResourceType,
 )
 
-from spanstream.consumer.broker.kafka.errors import UNKNOWN_TOPIC, ClientErrors, verdict
+from spanstream.consumer.broker.kafka.error_mapping import UNKNOWN_TOPIC, ClientErrors, map_error
 from spanstream.consumer.broker.kafka.handles import new_admin_client
-from spanstream.consumer.broker.protocols import Partition
+from spanstream.consumer.broker.kafka.properties import REQUEST_TIMEOUT_SECONDS, admin_properties
+from spanstream.consumer.broker.protocols import Partition, TopicSpec
 from spanstream.consumer.errors import Retryable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from spanstream.consumer.broker.kafka.config import KafkaConfig
+from spanstream.consumer.settings import KafkaSettings
 
 _Answer = TypeVar("_Answer")
 
 
-@dataclass(frozen=True, slots=True)
-class TopicSpec:
-    """A topic to be created; `config` as Kafka names it (`cleanup.policy`, `max.message.bytes`)."""
-
-    name: str
-    partitions: int
-    replication_factor: int = 1
-    config: Mapping[str, str] = field(default_factory=dict)
-
-
 class TopicAdmin:
-    """Creates and describes topics, and says how far a group is behind."""
+    """Creates, describes and deletes topics; tells how far a group is behind and who its members are."""
 
-    def __init__(self, config: KafkaConfig) -> None:
-        self._seconds = config.request_timeout_seconds
-        self._heard = ClientErrors(config.bootstrap_servers)
-        self._client = new_admin_client(config.admin(), self._heard)
+    def __init__(self, settings: KafkaSettings, *, request_timeout_seconds: float = REQUEST_TIMEOUT_SECONDS) -> None:
+        self._seconds = request_timeout_seconds
+        self._client_errors = ClientErrors(settings.bootstrap_servers)
+        self._client = new_admin_client(admin_properties(settings), self._client_errors)
 
     def create(self, topics: Sequence[TopicSpec]) -> list[str]:
-        """Create those that are not there; returns their names.
+        """Creates those that are not there; returns their names.
 
         Raises:
             Retryable: no answer in time.
@@ -69,30 +56,30 @@ class TopicAdmin:
         created = []
         for name, answer in (self._client.create_topics(asked, request_timeout=self._seconds) if asked else {}).items():
             try:
-                self._wait(answer, f"the creation of the topic {name}", passing=KafkaError.TOPIC_ALREADY_EXISTS)
-            except _Passed:
+                self._wait(answer, f"the creation of the topic {name}", expected=KafkaError.TOPIC_ALREADY_EXISTS)
+            except _ExpectedRefusal:
                 continue
             created.append(name)
         return created
 
     def describe(self, names: Iterable[str]) -> dict[str, TopicSpec]:
-        """The topics that exist, of these.
+        """Returns the topics that exist, of these.
 
         Raises:
             Retryable: no answer in time.
             Stop: this client may not see them.
         """
-        found: dict[str, TopicSpec] = {}
+        specs: dict[str, TopicSpec] = {}
         for name in names:
             topic = self._metadata(name)
             if topic is None:
                 continue
             partitions, replicas = topic
-            found[name] = TopicSpec(name, partitions, replicas, self._configuration(name))
-        return found
+            specs[name] = TopicSpec(name, partitions, replicas, self._configuration(name))
+        return specs
 
     def topic_id(self, name: str) -> str:
-        """Kafka's own id of a topic, another one after it was deleted and created anew; empty where there is none.
+        """Returns Kafka's id of a topic; another one after it was created anew, empty where there is none.
 
         Raises:
             Retryable: no answer in time.
@@ -100,13 +87,13 @@ class TopicAdmin:
         """
         asked = self._client.describe_topics(TopicCollection([name]), request_timeout=self._seconds)
         try:
-            found = self._wait(asked[name], f"the topic {name}", passing=KafkaError.UNKNOWN_TOPIC_OR_PART)
-        except _Passed:
+            topic = self._wait(asked[name], f"the topic {name}", expected=KafkaError.UNKNOWN_TOPIC_OR_PART)
+        except _ExpectedRefusal:
             return ""
-        return str(found.topic_id)
+        return str(topic.topic_id)
 
     def lag(self, group_id: str, topics: Iterable[str]) -> dict[Partition, int]:
-        """Records (transaction markers among them) between what the group committed and where each partition ends.
+        """Counts the records (markers among them) between what the group committed and where each partition ends.
 
         Raises:
             Retryable: no answer in time.
@@ -118,8 +105,8 @@ class TopicAdmin:
         if not partitions:
             return {}
         asked = [TopicPartition(topic, number) for topic, number in partitions]
-        begins = self._edges(asked, OffsetSpec.earliest())  # type: ignore[no-untyped-call] # the client's own
-        ends = self._edges(asked, OffsetSpec.latest())  # type: ignore[no-untyped-call] # the client's own
+        begins = self._edges(asked, OffsetSpec.earliest())  # type: ignore[no-untyped-call]  # the client's own
+        ends = self._edges(asked, OffsetSpec.latest())  # type: ignore[no-untyped-call]  # the client's own
         request = ConsumerGroupTopicPartitions(group_id, asked)
         groups = self._client.list_consumer_group_offsets([request], request_timeout=self._seconds)
         answer = self._wait(groups[group_id], f"the offsets of the group {group_id}")
@@ -127,7 +114,7 @@ class TopicAdmin:
         return {p: max(0, ends[p] - max(committed.get(p, -1), begins[p])) for p in partitions}
 
     def members(self, group_id: str) -> dict[str, list[Partition]]:
-        """The partitions of each member of the group, by member id; empty where there is no such group.
+        """Returns the partitions of each member of the group, by member id; empty where there is no such group.
 
         Raises:
             Retryable: no answer in time.
@@ -135,8 +122,8 @@ class TopicAdmin:
         """
         answer = self._client.describe_consumer_groups([group_id], request_timeout=self._seconds)[group_id]
         try:
-            group = self._wait(answer, f"the group {group_id}", passing=KafkaError.GROUP_ID_NOT_FOUND)
-        except _Passed:
+            group = self._wait(answer, f"the group {group_id}", expected=KafkaError.GROUP_ID_NOT_FOUND)
+        except _ExpectedRefusal:
             return {}
         return {
             member.member_id: sorted(Partition(tp.topic, tp.partition) for tp in member.assignment.topic_partitions)
@@ -144,7 +131,7 @@ class TopicAdmin:
         }
 
     def delete(self, names: Sequence[str]) -> None:
-        """Delete topics; what is not there is passed over.
+        """Deletes topics; what is not there is passed over.
 
         Raises:
             Retryable: no answer in time.
@@ -152,8 +139,8 @@ class TopicAdmin:
         """
         for name, answer in self._client.delete_topics(list(names), request_timeout=self._seconds).items():
             try:
-                self._wait(answer, f"the deletion of the topic {name}", passing=KafkaError.UNKNOWN_TOPIC_OR_PART)
-            except _Passed:
+                self._wait(answer, f"the deletion of the topic {name}", expected=KafkaError.UNKNOWN_TOPIC_OR_PART)
+            except _ExpectedRefusal:
                 continue
 
     def _edges(self, asked: list[TopicPartition], edge: OffsetSpec) -> dict[Partition, int]:
@@ -163,18 +150,18 @@ class TopicAdmin:
         return {Partition(tp.topic, tp.partition): self._wait(a, f"{tp.topic}").offset for tp, a in answers.items()}
 
     def _metadata(self, name: str) -> tuple[int, int] | None:
-        """Partitions and replicas of a topic; None where it does not exist."""
+        """Returns partitions and replicas of a topic; None where it does not exist."""
         try:
             topic = self._client.list_topics(name, self._seconds).topics[name]
-        except KafkaException as exc:
+        except KafkaException as error:
             self._client.poll(0)  # runs the callback: the reason may be there
-            self._heard.check()
-            raise self._heard.silence(f"a question about the topic {name}") from exc
+            self._client_errors.raise_refusal()
+            raise self._client_errors.no_answer(f"a question about the topic {name}") from error
         if topic.error is None:
             return len(topic.partitions), min((len(p.replicas) for p in topic.partitions.values()), default=0)
         if topic.error.code() in UNKNOWN_TOPIC:
             return None
-        raise verdict(topic.error, f"a question about the topic {name}")
+        raise map_error(topic.error, f"a question about the topic {name}")
 
     def _configuration(self, name: str) -> dict[str, str]:
         resource = ConfigResource(ResourceType.TOPIC, name)
@@ -182,23 +169,23 @@ class TopicAdmin:
         entries = self._wait(answer, f"the configuration of the topic {name}")
         return {key: entry.value for key, entry in entries.items() if entry.value is not None}
 
-    def _wait(self, answer: Future[_Answer], doing: str, passing: int | None = None) -> _Answer:
+    def _wait(self, answer: Future[_Answer], doing: str, expected: int | None = None) -> _Answer:
         try:
             return answer.result(self._seconds + 1)
-        except NoAnswer as exc:
+        except NoAnswer as error:
             self._client.poll(0)
-            self._heard.check()
-            raise self._heard.silence(doing) from exc
-        except KafkaException as exc:
-            error: KafkaError = exc.args[0]
-            if error.code() == passing:
-                raise _Passed from exc
+            self._client_errors.raise_refusal()
+            raise self._client_errors.no_answer(doing) from error
+        except KafkaException as error:
+            kafka_error: KafkaError = error.args[0]
+            if kafka_error.code() == expected:
+                raise _ExpectedRefusal from error
             self._client.poll(0)
-            self._heard.check()
-            found = verdict(error, doing)
-            silent = isinstance(found, Retryable) and error.code() == KafkaError._TIMED_OUT  # noqa: SLF001 - its name
-            raise (self._heard.silence(doing) if silent else found) from exc
+            self._client_errors.raise_refusal()
+            mapped = map_error(kafka_error, doing)
+            timed_out = isinstance(mapped, Retryable) and kafka_error.code() == KafkaError._TIMED_OUT  # noqa: SLF001  librdkafka's name
+            raise (self._client_errors.no_answer(doing) if timed_out else mapped) from error
 
 
-class _Passed(Exception):
-    """The one refusal that the caller expected."""
+class _ExpectedRefusal(Exception):
+    """The broker refused in the way that the caller expected."""

@@ -1,4 +1,4 @@
-"""A broker in memory that behaves as Kafka does where the service can tell: the fake of the unit tests.
+"""Behaves as Kafka does where the service can tell, in memory, for tests.
 
 It passes the same contract suite as the real adapter (tests/contract/test_broker_contract.py). What it leaves out:
 time (nothing expires by itself: see `expel`, `compact`, `cut_before`) and open transactions (a publish is one step).
@@ -28,60 +28,60 @@ class MemoryBroker(BrokerState):
         self._members = 0
 
     def create_topic(self, name: str, partitions: int, *, max_record_bytes: int = _LARGEST_RECORD) -> None:
-        """Create a topic; one of that name that is there is replaced."""
+        """Creates a topic; one of that name that is there is replaced."""
         with self.changed:
             self.topics[name] = Topic(name, partitions, max_record_bytes)
 
     def consumer(self, group_id: str, *, group_protocol: Literal["classic", "consumer"] = "classic") -> MemoryConsumer:
-        """A new member-to-be of a group."""
+        """Returns a new member-to-be of a group."""
         with self.changed:
             self._members += 1
             return MemoryConsumer(self, self.groups[group_id], f"member-{self._members:04}", group_protocol)
 
     def reader(self) -> PartitionReader:
-        """A reader outside any group."""
+        """Returns a reader outside any group."""
         return MemoryReader(self)
 
     def publisher(self, member: MemoryConsumer | None = None, *, transactions: bool = True) -> MemoryPublisher:
-        """A publisher that commits the offsets of this member's group."""
+        """Returns a publisher that commits the offsets of this member's group."""
         return MemoryPublisher(self, member, transactional=transactions)
 
     def progress_publisher(self, group_id: str, transactional_id: str) -> MemoryProgressPublisher:
-        """A publisher that commits the offsets of a group without members."""
+        """Returns a publisher that commits the offsets of a group without members."""
         with self.changed:
             return MemoryProgressPublisher(self, self.groups[group_id], transactional_id)
 
     # What a test does to a broker.
 
     def fail_next(self, operation: Operation, error: SpanstreamError) -> None:
-        """The next such call raises this, and does nothing. Ordered twice, the next two do."""
+        """Makes the next such call raise this and do nothing; called twice, the next two."""
         self.faults.errors[operation].append(error)
 
     def lose_next_reply(self) -> None:
-        """The next publish is committed, but its caller hears `Retryable`; the same call again is recognised."""
+        """Commits the next publish, but raises `Retryable` to its caller; the same call again is recognised."""
         self.faults.lost_replies += 1
 
     def expel(self, member: MemoryConsumer) -> None:
-        """What the group does to a member whose session expired; the member notices in its next poll."""
+        """Expels a member as after an expired session; the member notices in its next poll."""
         self.leave(member.group, member.member_id)
 
     def compact(self, topic: str) -> None:
-        """Run the log cleaner over a topic."""
+        """Runs the log cleaner over a topic."""
         with self.changed:
             for log in self.topic(topic).logs:
                 log.compact()
 
     def cut_before(self, partition: Partition, offset: int) -> None:
-        """Let retention drop what lies before this offset."""
+        """Lets retention drop what lies before this offset."""
         with self.changed:
             self.log(partition).cut_before(offset)
 
     def records(self, topic: str) -> list[Record]:
-        """All records of a topic, partition by partition."""
+        """Returns all records of a topic, partition by partition."""
         with self.changed:
             return [record for log in self.topic(topic).logs for record in log.read(0, log.end)]
 
     def committed(self, group_id: str) -> dict[Partition, int]:
-        """The group's committed offsets."""
+        """Returns the group's committed offsets."""
         with self.changed:
             return dict(self.groups[group_id].committed)

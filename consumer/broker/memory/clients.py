@@ -1,19 +1,15 @@
-"""The clients of a `BrokerState`: a group member, a reader, a publisher."""
+"""Reads and publishes in a `BrokerState`, for tests: a group member, a reader, a publisher."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from spanstream.consumer.broker.memory.group import MemoryGroup
+from spanstream.consumer.broker.memory.state import BrokerState
+from spanstream.consumer.broker.protocols import Outgoing, Partition, RebalanceListener, Record
 from spanstream.consumer.errors import Fenced, Retryable, Stop
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from spanstream.consumer.broker.memory.group import MemoryGroup
-    from spanstream.consumer.broker.memory.state import BrokerState
-    from spanstream.consumer.broker.protocols import Outgoing, Partition, RebalanceListener, Record
 
 
 class _Cursor:
@@ -32,22 +28,22 @@ class _Cursor:
         del self.positions[partition], self._fetch_from[partition]
 
     def read(self, max_records: int, paused: set[Partition]) -> tuple[list[Record], bool]:
-        """Records, and whether anything is new: a position that moved past a marker is."""
-        found: list[Record] = []
+        """Returns records, and whether anything is new: a position that moved past a marker is."""
+        records: list[Record] = []
         moved = False
         for partition in self.positions.keys() - paused if paused else self.positions:
             log = self._broker.log(partition)
             offset = max(self._fetch_from[partition], log.begin)
-            wanted = max_records - len(found)
-            records = log.read(offset, wanted)
-            found += records
-            offset = records[-1].next_offset if records else offset
-            if len(records) < wanted:
+            wanted = max_records - len(records)
+            new = log.read(offset, wanted)
+            records += new
+            offset = new[-1].next_offset if new else offset
+            if len(new) < wanted:
                 offset = max(offset, log.end)
-            if len(records) < wanted or records:
+            if len(new) < wanted or new:
                 moved |= self.positions[partition] != offset
                 self.positions[partition] = self._fetch_from[partition] = offset
-        return found, moved
+        return records, moved
 
 
 class MemoryConsumer:
@@ -65,58 +61,58 @@ class MemoryConsumer:
         self._generation = 0
 
     def subscribe(self, topics: Sequence[str], listener: RebalanceListener) -> None:
-        """Join the group with the next poll."""
+        """Joins the group with the next poll."""
         self._topics, self._listener = topics, listener
 
     def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:
-        """Up to `max_records`, waiting at most the timeout. Raises `Stop` where a topic does not exist."""
+        """Returns up to `max_records`; waits at most the timeout. Raises `Stop` where a topic does not exist."""
         deadline = time.monotonic() + timeout_seconds
         self._broker.faults.raise_next("poll")
         while True:
             self._follow_group()
             with self._broker.changed:
-                found, moved = self._cursor.read(max_records, self._paused)
+                records, moved = self._cursor.read(max_records, self._paused)
                 remaining = deadline - time.monotonic()
-                if found or moved or remaining <= 0:
-                    return found
+                if records or moved or remaining <= 0:
+                    return records
                 if self._generation == self.group.generation and not self.group.takeable(self.member_id):
                     self._broker.changed.wait(remaining)
 
     def pause(self, partitions: Iterable[Partition]) -> None:
-        """Stop reading these (of the owned)."""
+        """Stops reading these (of the owned)."""
         self._paused |= set(partitions) & self._cursor.positions.keys()
 
     def resume(self, partitions: Iterable[Partition]) -> None:
-        """Go on with these."""
+        """Goes on with these."""
         self._paused -= set(partitions)
 
     def position(self, partition: Partition) -> int | None:
-        """The next offset `poll` would return."""
+        """Returns the next offset `poll` would return."""
         return self._cursor.positions.get(partition)
 
     def end_offsets(self, topic: str) -> dict[Partition, int]:
-        """Where each partition ends."""
+        """Tells where each partition ends."""
         self._broker.faults.raise_next("end_offsets")
         with self._broker.changed:
             return {log.partition: log.end for log in self._broker.topic(topic).logs}
 
-    def committed(self, partitions: Iterable[Partition], timeout_seconds: float) -> dict[Partition, int | None]:  # noqa: ARG002 - the protocol's signature; nothing is waited for here
-        """The group's committed offsets."""
+    def committed(self, partitions: Iterable[Partition], timeout_seconds: float) -> dict[Partition, int | None]:  # noqa: ARG002  the protocol's signature; nothing is waited for here
+        """Returns the group's committed offsets."""
         self._broker.faults.raise_next("committed")
         with self._broker.changed:
             return {partition: self.group.committed.get(partition) for partition in partitions}
 
     def close(self) -> None:
-        """Leave the group (`on_revoked` runs first)."""
+        """Leaves the group (`on_revoked` runs first)."""
         owned = list(self._cursor.positions)
         if owned:
             lost = self.member_id not in self.group.members
-            self._give_up(owned, lost=lost)
+            self._release(owned, lost=lost)
         self._topics = ()
         self._broker.leave(self.group, self.member_id)
 
     def _follow_group(self) -> None:
-        """Do what the group wants of this member, with the listener told; the lock is not held over its calls."""
+        """Does what the group wants of this member, with the listener told; the lock is not held over its calls."""
         with self._broker.changed:
             for topic in self._topics:
                 self._broker.topic(topic)
@@ -126,7 +122,7 @@ class MemoryConsumer:
         owned = list(self._cursor.positions)
         gone = owned if expelled or self._eager else [p for p in owned if p not in target]
         if moved_on and gone:
-            self._give_up(gone, lost=expelled)
+            self._release(gone, lost=expelled)
         with self._broker.changed:
             if expelled and self._topics:
                 self.group.join(self.member_id, self._topics, self._broker.all_partitions())
@@ -139,7 +135,7 @@ class MemoryConsumer:
         if taken and self._listener is not None:
             self._listener.on_assigned(taken)
 
-    def _give_up(self, partitions: list[Partition], *, lost: bool) -> None:
+    def _release(self, partitions: list[Partition], *, lost: bool) -> None:
         try:
             if self._listener is not None:
                 (self._listener.on_lost if lost else self._listener.on_revoked)(partitions)
@@ -160,12 +156,12 @@ class MemoryReader:
         self._cursor = _Cursor(broker)
 
     def partitions(self, topic: str) -> list[Partition]:
-        """The topic's partitions, in order. Raises `Stop` where it does not exist."""
+        """Returns the topic's partitions, in order. Raises `Stop` where it does not exist."""
         with self._broker.changed:
             return self._broker.topic(topic).partitions
 
     def follow(self, positions: Mapping[Partition, int | None]) -> None:
-        """Read exactly these; known ones go on."""
+        """Reads exactly these; known ones go on."""
         with self._broker.changed:
             for partition in self._cursor.positions.keys() - positions.keys():
                 self._cursor.stop(partition)
@@ -173,53 +169,53 @@ class MemoryReader:
                 self._cursor.start(partition, positions[partition])
 
     def poll(self, max_records: int, timeout_seconds: float) -> list[Record]:
-        """Up to `max_records`, waiting at most the timeout."""
+        """Returns up to `max_records`; waits at most the timeout."""
         self._broker.faults.raise_next("poll")
         deadline = time.monotonic() + timeout_seconds
         with self._broker.changed:
             while True:
-                found, moved = self._cursor.read(max_records, set())
+                records, moved = self._cursor.read(max_records, set())
                 remaining = deadline - time.monotonic()
-                if found or moved or remaining <= 0:
-                    return found
+                if records or moved or remaining <= 0:
+                    return records
                 self._broker.changed.wait(remaining)
 
     def position(self, partition: Partition) -> int | None:
-        """The next offset to be read."""
+        """Returns the next offset to be read."""
         return self._cursor.positions.get(partition)
 
     def begin_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
-        """Where each partition begins."""
+        """Tells where each partition begins."""
         with self._broker.changed:
             return {partition: self._broker.log(partition).begin for partition in partitions}
 
     def end_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
-        """Where each partition ends."""
+        """Tells where each partition ends."""
         self._broker.faults.raise_next("end_offsets")
         with self._broker.changed:
             return {partition: self._broker.log(partition).end for partition in partitions}
 
     def written_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
-        """Where each partition ends: there are no open transactions."""
+        """Tells where each partition ends: there are no open transactions."""
         return self.end_offsets(partitions)
 
-    def read_at(self, partition: Partition, offset: int, timeout_seconds: float) -> Record | None:  # noqa: ARG002 - the protocol's signature; nothing is waited for here
-        """The one record at this offset, or None."""
+    def read_at(self, partition: Partition, offset: int, timeout_seconds: float) -> Record | None:  # noqa: ARG002  the protocol's signature; nothing is waited for here
+        """Returns the one record at this offset, or None."""
         self._broker.faults.raise_next("read_at")
         with self._broker.changed:
             return self._broker.log(partition).at(offset)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Does nothing: nothing is held."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Chunk:
+class _MemoryChunk:
     records: tuple[Outgoing, ...]
     offsets: Mapping[Partition, int]
 
-    def repeats(self, other: _Chunk) -> bool:
-        """As the real publisher recognises a repeated call."""
+    def repeats(self, other: _MemoryChunk) -> bool:
+        """Tells whether it is the same call again, as the real publisher does."""
         return self.offsets == other.offsets if self.offsets or other.offsets else self.records == other.records
 
 
@@ -230,14 +226,14 @@ class MemoryPublisher:
         self._broker = broker
         self._member = member
         self._transactional = transactional
-        self._unheard: _Chunk | None = None  # committed, but its caller was told to try again
+        self._unconfirmed: _MemoryChunk | None = None  # committed, but its caller was told to try again
 
     def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
-        """All records and all offsets, in one step."""
+        """Publishes all records and commits all offsets, in one step."""
         self._broker.faults.raise_next("publish")
-        chunk = _Chunk(tuple(records), dict(offsets))
-        unheard, self._unheard = self._unheard, None
-        if unheard is not None and chunk.repeats(unheard):
+        chunk = _MemoryChunk(tuple(records), dict(offsets))
+        unconfirmed, self._unconfirmed = self._unconfirmed, None
+        if unconfirmed is not None and chunk.repeats(unconfirmed):
             return
         with self._broker.changed:
             if offsets:
@@ -247,11 +243,11 @@ class MemoryPublisher:
                 self._member.group.committed.update(offsets)
         if self._broker.faults.lost_replies:
             self._broker.faults.lost_replies -= 1
-            self._unheard = chunk
+            self._unconfirmed = chunk
             raise Retryable("the reply to a commit was lost")
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Does nothing: nothing is held."""
 
     def _check_owner(self, offsets: Mapping[Partition, int]) -> None:
         if self._member is None:

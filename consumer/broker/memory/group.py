@@ -1,20 +1,17 @@
-"""A consumer group in memory: who is in it, who owns which partition, what is committed."""
+"""Keeps a consumer group in memory, for tests: its members, who owns which partition, what is committed."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from spanstream.consumer.broker.protocols import Partition
+from spanstream.consumer.broker.protocols import Partition
 
 
 def assign_ranges(
     members: Mapping[str, Iterable[str]], partitions: Mapping[str, Sequence[Partition]]
 ) -> dict[str, set[Partition]]:
-    """Kafka's range assignor: of every topic, each member (in the order of ids) gets one run of partitions.
+    """Assigns as Kafka's range assignor: of every topic, each member (by id) gets one run of partitions.
 
     Args:
         members: the topics each member is subscribed to.
@@ -45,28 +42,28 @@ class MemoryGroup:
     target: dict[str, set[Partition]] = field(default_factory=dict)
 
     def join(self, member: str, topics: Sequence[str], partitions: Mapping[str, Sequence[Partition]]) -> None:
-        """Take a member in; everybody's assignment is computed anew."""
+        """Takes a member in; everybody's assignment is computed anew."""
         self.members[member] = topics
         self._rebalance(partitions)
 
     def leave(self, member: str, partitions: Mapping[str, Sequence[Partition]]) -> None:
-        """Let a member go, with what it owns."""
+        """Lets a member go, with what it owns."""
         if self.members.pop(member, None) is not None:
             self.release(member, set(self.owned_by(member)))
             self._rebalance(partitions)
 
     def owned_by(self, member: str) -> list[Partition]:
-        """What the member owns now."""
+        """Returns what the member owns now."""
         return sorted(partition for partition, owner in self.owners.items() if owner == member)
 
     def release(self, member: str, partitions: set[Partition]) -> None:
-        """The member lets go of these."""
+        """Takes these from the member."""
         for partition in partitions:
             if self.owners.get(partition) == member:
                 del self.owners[partition]
 
     def takeable(self, member: str) -> list[Partition]:
-        """What the member is to own and does not yet; nothing while another still holds a part of it."""
+        """Returns what the member is to own and does not yet; nothing while another still holds a part of it."""
         wanted = sorted(self.target.get(member, set()) - set(self.owned_by(member)))
         return [] if any(partition in self.owners for partition in wanted) else wanted
 

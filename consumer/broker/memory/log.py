@@ -1,16 +1,13 @@
-"""A topic's partitions in memory, as Kafka keeps them: appended to, compacted, cut off."""
+"""Keeps a topic's partitions in memory as Kafka does, for tests: appended to, compacted, cut off."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from spanstream.consumer.broker.partitioner import partition_of
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 @dataclass(slots=True)
@@ -23,31 +20,31 @@ class Log:
     _records: list[Record] = field(default_factory=list)
 
     def append(self, outgoing: Outgoing, timestamp_ms: int) -> None:
-        """Write one record at the end."""
+        """Writes one record at the end."""
         record = Record(self.partition, self.end, outgoing.key, outgoing.value, tuple(outgoing.headers), timestamp_ms)
         self._records.append(record)
         self.end = record.next_offset
 
     def mark(self) -> None:
-        """What a transaction leaves behind its records: an offset without a record."""
+        """Leaves what a transaction leaves behind its records: an offset without a record."""
         self.end += 1
 
     def read(self, offset: int, limit: int) -> list[Record]:
-        """Up to `limit` records from this offset on."""
+        """Returns up to `limit` records from this offset on."""
         first = self._index(offset)
         return self._records[first : first + limit]
 
     def at(self, offset: int) -> Record | None:
-        """The record at exactly this offset."""
+        """Returns the record at exactly this offset."""
         return next((record for record in self.read(offset, 1) if record.offset == offset), None)
 
     def compact(self) -> None:
-        """Keep the last record of each key; a key's tombstone goes too, as after `delete.retention.ms`."""
+        """Keeps the last record of each key; a key's tombstone goes too, as after `delete.retention.ms`."""
         last = {record.key: record for record in self._records}
         self._records = [r for r in self._records if last[r.key] is r and r.value is not None]
 
     def cut_before(self, offset: int) -> None:
-        """Drop what lies before this offset, as retention does."""
+        """Drops what lies before this offset, as retention does."""
         self.begin = max(self.begin, min(offset, self.end))
         self._records = self._records[self._index(self.begin) :]
 
@@ -70,7 +67,7 @@ class Topic:
         return [log.partition for log in self.logs]
 
     def append(self, records: Sequence[Outgoing], timestamp_ms: int, *, transactional: bool) -> None:
-        """Write records, each where its partition or its key says; keyless ones in turn."""
+        """Writes records, each where its partition or its key says; keyless ones in turn."""
         written = set()
         for record in records:
             number = self._choose(record)

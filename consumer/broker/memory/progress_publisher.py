@@ -1,17 +1,13 @@
-"""The fake of a `ProgressPublisher`: a transactional id is a number that only grows."""
+"""Publishes records and progress in memory, for tests: a transactional id is a number that only grows."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
 
+from spanstream.consumer.broker.memory.group import MemoryGroup
+from spanstream.consumer.broker.memory.state import BrokerState
+from spanstream.consumer.broker.protocols import Outgoing, Partition
 from spanstream.consumer.errors import Fenced, Retryable, Stop
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from spanstream.consumer.broker.memory.group import MemoryGroup
-    from spanstream.consumer.broker.memory.state import BrokerState
-    from spanstream.consumer.broker.protocols import Outgoing, Partition
 
 
 class MemoryProgressPublisher:
@@ -24,19 +20,19 @@ class MemoryProgressPublisher:
         self._epoch: int | None = None
 
     def take_over(self) -> None:
-        """Hold the transactional id."""
+        """Holds the transactional id."""
         with self._broker.changed:
             self._epoch = self._broker.epochs.get(self._transactional_id, 0) + 1
             self._broker.epochs[self._transactional_id] = self._epoch
 
     def committed(self, partitions: Iterable[Partition]) -> dict[Partition, int | None]:
-        """The group's committed offsets."""
+        """Returns the group's committed offsets."""
         self._broker.faults.raise_next("committed")
         with self._broker.changed:
             return {partition: self._group.committed.get(partition) for partition in partitions}
 
     def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
-        """All records and all offsets, in one step."""
+        """Publishes all records and commits all offsets, in one step."""
         if self._epoch is None:
             raise Stop("publishing begins with taking over the transactional id")
         epoch, self._epoch = self._epoch, None  # as the real one, beyond use after an error
@@ -52,4 +48,4 @@ class MemoryProgressPublisher:
         self._epoch = epoch
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Does nothing: nothing is held."""

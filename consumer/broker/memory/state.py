@@ -1,4 +1,4 @@
-"""What a broker in memory knows: topics, groups, and the faults that tests have ordered.
+"""Holds what a broker in memory knows: topics, groups, and the faults that tests have ordered.
 
 Its clients work on this; whoever calls a method of it holds `changed`, but for `leave`.
 """
@@ -27,7 +27,7 @@ class Faults:
     lost_replies: int = 0
 
     def raise_next(self, operation: Operation) -> None:
-        """Fail as ordered, if anything was ordered for this operation."""
+        """Fails as ordered, if anything was ordered for this operation."""
         if self.errors[operation]:
             raise self.errors[operation].popleft()
 
@@ -44,7 +44,7 @@ class BrokerState:
         self.groups: dict[str, MemoryGroup] = defaultdict(MemoryGroup)
 
     def topic(self, name: str) -> Topic:
-        """The topic. Raises `Stop` where there is none."""
+        """Returns the topic. Raises `Stop` where there is none."""
         if name not in self.topics:
             raise Stop(f"there is no topic {name}: create it (`spanstream topics create`) or correct the topic's name")
         return self.topics[name]
@@ -57,11 +57,11 @@ class BrokerState:
         return logs[partition.number]
 
     def all_partitions(self) -> dict[str, list[Partition]]:
-        """The partitions of each topic."""
+        """Returns the partitions of each topic."""
         return {name: topic.partitions for name, topic in self.topics.items()}
 
     def append(self, records: Sequence[Outgoing], *, transactional: bool) -> None:
-        """Write records to their topics, all or, where one is refused, none."""
+        """Writes records to their topics, all or, where one is refused, none."""
         by_topic: dict[str, list[Outgoing]] = defaultdict(list)
         for record in records:
             size = len(record.key or b"") + len(record.value or b"")
@@ -76,7 +76,7 @@ class BrokerState:
         self.changed.notify_all()
 
     def leave(self, group: MemoryGroup, member_id: str) -> None:
-        """Take a member out of its group."""
+        """Takes a member out of its group."""
         with self.changed:
             group.leave(member_id, self.all_partitions())
             self.changed.notify_all()

@@ -6,8 +6,8 @@ import typer
 from rich.console import Console
 
 from spanstream.consumer.cli.model import options
-from spanstream.consumer.cli.model.progress import questions_read
 from spanstream.consumer.cli.model.tool_groups import evaluate_tools
+from spanstream.consumer.terminal.progress import show_stages
 from spanstream.models.defaults import DEFAULT_ARTIFACT, DEFAULT_MAX_WINDOWS
 
 # typer copies a default list.
@@ -45,7 +45,7 @@ def calibrate(  # noqa: PLR0913, PLR0917  one option each
     request = CalibrationRequest(
         artifact, data, target, name=name, wanted=wanted, max_windows=max_windows, threads=threads
     )
-    with questions_read() as begin:
+    with show_stages() as begin:
         result = recalibrate(request, begin=begin, say=lambda line: typer.echo(line, err=True))
     show_calibration(result, Console())
     typer.echo(f"wrote {target}")

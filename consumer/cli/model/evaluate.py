@@ -8,9 +8,9 @@ import typer
 from rich.console import Console
 
 from spanstream.consumer.cli.model import options
-from spanstream.consumer.cli.model.progress import questions_read
 from spanstream.consumer.cli.model.tool_groups import evaluate_tools
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.terminal.progress import show_stages
 from spanstream.models.defaults import DEFAULT_ARTIFACT, DEFAULT_MAX_WINDOWS
 
 
@@ -48,7 +48,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  one option each
     )
     if output is not None:
         _make_folder(output)  # before minutes of reading
-    with questions_read() as begin:
+    with show_stages() as begin:
         evaluation = measure(request, begin=begin, say=lambda line: typer.echo(line, err=True))
     text = evaluation.report.model_dump_json(indent=2)
     if as_json:

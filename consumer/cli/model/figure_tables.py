@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # importing them needs the evaluate group
     from spanstream.models.evaluation.report import (
         ConfidenceFigures,
         EvaluationReport,
+        KindFigures,
         Latency,
         SizeBucket,
         ThresholdFigures,
@@ -67,6 +68,10 @@ def _show_variant(variant: VariantReport, console: Console) -> None:
     )
     console.print(_sizes("tokens", variant.by_tokens))
     console.print(_sizes("windows", variant.by_windows))
+    if variant.by_kind:
+        console.print("By kind, at the default threshold, the lowest F1 first; others: without an answer")
+    for of, figures in variant.by_kind.items():
+        console.print(_kinds(of, figures))
     if variant.latency is not None:
         console.print(_latency(variant.latency))
 
@@ -147,6 +152,14 @@ def _sizes(of: str, buckets: Sequence[SizeBucket]) -> Table:
             f"{_number(bucket.candidate_exact)}, {_number(bucket.candidate_f1)}",
             _number(bucket.declined),
         )
+    return table
+
+
+def _kinds(of: str, figures: Sequence[KindFigures]) -> Table:
+    table = _table(f"kind of {of}", "F1", "answerable", "right", "wrong", "missed", "others", "declined")
+    for kind in figures:
+        counts = (kind.answerable, kind.right, kind.wrong, kind.missed, kind.unanswerable, kind.declined)
+        table.add_row(escape(kind.kind), f"{kind.f1:.1f}", *map(str, counts))
     return table
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from spanstream.consumer.cli.model import options
 from spanstream.consumer.cli.model.tool_groups import build_tools
 from spanstream.consumer.cli.signals import set_on_signals
+from spanstream.consumer.clock import SystemClock
+from spanstream.consumer.terminal.progress import ProgressStep, at_intervals, show_progress
 from spanstream.models.defaults import MAX_LENGTH, STRIDE
 
 if TYPE_CHECKING:  # importing them needs the build group
@@ -84,38 +82,22 @@ def _run(training: TrainingOptions, output: Path) -> None:
 
     stop = threading.Event()
     set_on_signals(stop)
-    console = Console(soft_wrap=True, highlight=False)
-    bar = _bar(console) if console.is_terminal else None
-    with bar or Console(quiet=True):
-        finished = run(training, output, say=console.print, watch=_watcher(bar, console), stop=stop.is_set)
+    tell = at_intervals(_print_line, SystemClock(), seconds=_LINE_SECONDS, first_seconds=0.0)
+    with show_progress(_step, lambda done: (_print_line if done.step == done.steps else tell)(done)) as watch:
+        finished = run(training, output, say=typer.echo, watch=watch, stop=stop.is_set)
     if not finished:
         raise typer.Exit(_INTERRUPTED)
 
 
-def _bar(console: Console) -> Progress:
-    shown = "{task.fields[shown]}"
-    return Progress(
-        BarColumn(), TextColumn(shown), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console
-    )
+def _step(done: TrainingProgress) -> ProgressStep:
+    return ProgressStep(done.step, done.steps, _described(done))
 
 
-def _watcher(bar: Progress | None, console: Console) -> Callable[[TrainingProgress], None]:
-    """A bar on a terminal, a line a minute elsewhere."""
-    if bar is not None:
-        task = bar.add_task("train", shown="", total=None)
-        return lambda done: bar.update(task, completed=done.step, total=done.steps, shown=_shown(done))
-    last = 0.0
-
-    def line(done: TrainingProgress) -> None:
-        nonlocal last
-        if time.monotonic() - last >= _LINE_SECONDS or done.step == done.steps:
-            last = time.monotonic()
-            console.print(f"{_shown(done)}, {done.seconds_left / 60:.0f} min left")
-
-    return line
+def _print_line(done: TrainingProgress) -> None:
+    typer.echo(f"{_described(done)}, {done.seconds_left / 60:.0f} min left")
 
 
-def _shown(done: TrainingProgress) -> str:
+def _described(done: TrainingProgress) -> str:
     return (
         f"step {done.step:,} of {done.steps:,}, loss {done.loss:.3f}, rate {done.learning_rate:.1e}, "
         f"{done.tokens_per_second:,.0f} tokens/s"

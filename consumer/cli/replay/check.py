@@ -19,7 +19,7 @@ from spanstream.consumer.replay.checker import NOT_CHECKED, PASSED, CheckResult
 from spanstream.consumer.replay.display.letters import line_table
 from spanstream.consumer.replay.letters.selection import Selection
 from spanstream.consumer.replay.wiring import ReplayContext, SendingOptions, TopicNames, open_checker, open_replay
-from spanstream.consumer.terminal.visible import visible_line
+from spanstream.consumer.terminal.sanitizing import sanitized_line
 
 # A check ignores how often a record was sent again: no record is parked.
 _UNLIMITED_ATTEMPTS = 2**31
@@ -103,7 +103,7 @@ def _table(counts: Counter[str], samples: dict[str, CheckResult]) -> Table:
     for outcome, count in counts.most_common():
         sample = samples[outcome]
         place = f"{sample.letter.record.partition.number}/{sample.letter.record.offset}"
-        table.add_row(*(Text(visible_line(cell)) for cell in (outcome, f"{count:,}", place, sample.detail)))
+        table.add_row(*(Text(sanitized_line(cell)) for cell in (outcome, f"{count:,}", place, sample.detail)))
     return table
 
 
@@ -114,5 +114,5 @@ def _json(result: CheckResult) -> dict[str, Any]:
 
 
 def _line(result: CheckResult) -> str:
-    detail = f"  ({visible_line(result.detail)})" if result.detail else ""
-    return f"{result.letter.place}  {visible_line(result.letter.reason)} -> {result.outcome}{detail}"
+    detail = f"  ({sanitized_line(result.detail)})" if result.detail else ""
+    return f"{result.letter.place}  {sanitized_line(result.letter.reason)} -> {result.outcome}{detail}"

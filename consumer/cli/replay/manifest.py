@@ -11,9 +11,9 @@ from typing import Annotated
 import typer
 
 from spanstream.consumer.broker.protocols import Partition, Record
+from spanstream.consumer.broker.reading import read_records
 from spanstream.consumer.cli.options import ConfigFile, open_settings
 from spanstream.consumer.errors import Stop
-from spanstream.consumer.replay.letters.reading import read
 from spanstream.consumer.replay.manifests.manifest import RunManifest, read_manifest
 from spanstream.consumer.replay.manifests.verify import Comparison, VerificationReport, verify
 from spanstream.consumer.replay.wiring import PATIENCE_SECONDS, TopicNames, open_replay
@@ -38,7 +38,7 @@ def manifest(
     with open_replay(open_settings(config), names) as context:
 
         def read_range(starts: Mapping[Partition, int], ends: Mapping[Partition, int]) -> Iterator[Record]:
-            return read(context.reader, starts, ends, clock=context.clock, patience_seconds=PATIENCE_SECONDS)
+            return read_records(context.reader, starts, ends, clock=context.clock, patience_seconds=PATIENCE_SECONDS)
 
         report = verify(run_manifest, context.reader, read_range)
     if as_json:

@@ -13,8 +13,8 @@ import typer
 
 from spanstream.consumer.cli.options import ConfigFile, open_settings
 from spanstream.consumer.cli.replay import options
-from spanstream.consumer.cli.replay.watch import watch
 from spanstream.consumer.cli.signals import set_on_signals
+from spanstream.consumer.replay.display.progress import show_replay
 from spanstream.consumer.replay.display.steps import step_lines
 from spanstream.consumer.replay.display.totals import survey_line, total_lines
 from spanstream.consumer.replay.letters.letter import LetterState
@@ -115,7 +115,7 @@ def _run(job: ReplayJob, *, yes: bool, as_json: bool) -> None:
         _confirm(_outlook(job, "will be"))
     interrupted = threading.Event()
     set_on_signals(interrupted)
-    with watch(job.survey.to_send, job.context.clock) as on_progress:
+    with show_replay(job.survey.to_send, job.context.clock) as on_progress:
         totals = job.send(on_progress, interrupted.is_set)
     if as_json:
         typer.echo(json.dumps(totals, ensure_ascii=False))

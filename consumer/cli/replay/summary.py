@@ -15,7 +15,7 @@ from spanstream.consumer.cli.replay import options
 from spanstream.consumer.replay.display.letters import line_table
 from spanstream.consumer.replay.letters.summary import DIMENSIONS, LetterSummary, iso
 from spanstream.consumer.replay.wiring import TopicNames, open_replay
-from spanstream.consumer.terminal.visible import visible_line
+from spanstream.consumer.terminal.sanitizing import sanitized_line
 
 
 def summary(  # noqa: PLR0913  one parameter an option
@@ -68,5 +68,5 @@ def _table(counts: LetterSummary, dimension: str) -> Table:
         place = "" if sample is None else f"{sample.record.partition.number}/{sample.record.offset}"
         times = ((iso(time_ms) or "")[:19] for time_ms in (group.oldest_ms, group.newest_ms))
         cells = (name, f"{group.count:,}", *times, place, "" if sample is None else sample.detail)
-        table.add_row(*(Text(visible_line(cell)) for cell in cells))
+        table.add_row(*(Text(sanitized_line(cell)) for cell in cells))
     return table

@@ -28,8 +28,8 @@ def try_(
     """
     from spanstream.consumer.answering.wiring import open_reader  # noqa: PLC0415  the model, for those who use it
     from spanstream.consumer.clock import SystemClock  # noqa: PLC0415
+    from spanstream.consumer.terminal.sanitizing import sanitized  # noqa: PLC0415
     from spanstream.consumer.terminal.triage_panel import TriagePanel  # noqa: PLC0415
-    from spanstream.consumer.terminal.visible import visible  # noqa: PLC0415
     from spanstream.consumer.triage.playbook.load import load_playbook  # noqa: PLC0415
     from spanstream.consumer.triage.trial import try_ticket  # noqa: PLC0415
 
@@ -49,7 +49,7 @@ def try_(
         return
     console = Console(highlight=False)
     if show_text:
-        console.print(visible(trial.text), markup=False)
+        console.print(sanitized(trial.text), markup=False)
     console.print(TriagePanel(trial.triage))
 
 

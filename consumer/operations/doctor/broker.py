@@ -1,4 +1,4 @@
-"""Kafka: whether it can be reached, offers what the settings ask for, and how topics and group stand."""
+"""Checks Kafka: whether it can be reached and offers what the settings ask for, and how topics and group stand."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
-from spanstream.consumer.broker.kafka.cluster import Broker
-from spanstream.consumer.broker.kafka.topic_admin import TopicSpec
-from spanstream.consumer.broker.protocols import Partition
+from spanstream.consumer.broker.protocols import BrokerNode, Partition, TopicSpec
 from spanstream.consumer.errors import Retryable, SpanstreamError, Stop
-from spanstream.consumer.operations.doctor import topics as look_at
+from spanstream.consumer.operations.doctor import topics as topic_checks
 from spanstream.consumer.operations.doctor.finding import Check, Finding, failed, ok, said_and_advised, warning
 from spanstream.consumer.settings import KafkaSettings, Settings
 
@@ -28,32 +26,32 @@ _UPGRADE = "set SPANSTREAM_KAFKA__GROUP_PROTOCOL=classic, or use brokers from 4.
 _TIMEOUTS_PER_LOOK = 3
 
 
-class Brokers(Protocol):
-    """What the brokers say about themselves; `spanstream.consumer.broker.kafka.cluster.Cluster` is one."""
+class ClusterInfo(Protocol):
+    """Describes the brokers; `spanstream.consumer.broker.kafka.cluster.KafkaCluster` is one."""
 
-    def brokers(self) -> list[Broker]:
-        """The brokers. Raises `Retryable` on no answer, `Stop` where they refuse."""
+    def brokers(self) -> list[BrokerNode]:
+        """Returns the brokers. Raises `Retryable` on no answer, `Stop` where they refuse."""
 
-    def configuration(self, broker: Broker) -> dict[str, str]:
-        """One broker's configuration. Raises as `brokers`."""
+    def configuration(self, broker: BrokerNode) -> dict[str, str]:
+        """Returns one broker's configuration. Raises as `brokers`."""
 
 
-class Admin(Protocol):
-    """What Kafka says about topics and groups; `spanstream.consumer.broker.kafka.TopicAdmin` is one."""
+class TopicInfo(Protocol):
+    """Describes topics and groups; `spanstream.consumer.broker.kafka.TopicAdmin` is one."""
 
     def describe(self, names: Iterable[str]) -> dict[str, TopicSpec]:
-        """The topics that exist, of these. Raises `Retryable` on no answer, `Stop` where it refuses."""
+        """Returns the topics that exist, of these. Raises `Retryable` on no answer, `Stop` where it refuses."""
 
     def lag(self, group_id: str, topics: Iterable[str]) -> dict[Partition, int]:
-        """Records behind. Raises as `describe`."""
+        """Counts the records behind. Raises as `describe`."""
 
     def members(self, group_id: str) -> dict[str, list[Partition]]:
-        """Partitions of each member. Raises as `describe`."""
+        """Returns the partitions of each member. Raises as `describe`."""
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerAccess:
-    """How Kafka is asked; each is opened when it is first needed.
+    """Opens connections to Kafka, each when it is first needed.
 
     Attributes:
         brokers: opens the questions about brokers. Raises `Stop` on properties that no client takes.
@@ -62,30 +60,30 @@ class BrokerAccess:
         timeout_seconds: how long any of them waits for one answer.
     """
 
-    brokers: Callable[[], Brokers]
-    admin: Callable[[], Admin]
+    brokers: Callable[[], ClusterInfo]
+    admin: Callable[[], TopicInfo]
     announce: Callable[[], None]
     timeout_seconds: float
 
 
 @dataclass(slots=True)
 class BrokerChecks:
-    """Kafka is asked once for what several checks look at."""
+    """Checks Kafka; it is asked once for what several checks look at."""
 
     access: BrokerAccess
     settings: Settings
-    _brokers: Brokers | None = None
+    _brokers: ClusterInfo | None = None
     _found: Mapping[str, TopicSpec] = field(default_factory=dict)
 
     def checks(self) -> list[Check]:
-        """In their order; all but the first stand on the first."""
+        """Returns the checks in their order; all but the first depend on the first."""
         kafka = self.settings.kafka
         seconds = self.access.timeout_seconds * _TIMEOUTS_PER_LOOK
         on_topics = {
-            "partitions": look_at.partitions,
-            "compaction": look_at.compaction,
-            "record sizes": look_at.record_sizes,
-            "triage": look_at.triage,
+            "partitions": topic_checks.partitions,
+            "compaction": topic_checks.compaction,
+            "record sizes": topic_checks.record_sizes,
+            "triage": topic_checks.triage,
         }
         return [
             Check(KAFKA, self.reachable, _START, seconds=seconds),
@@ -100,7 +98,7 @@ class BrokerChecks:
         ]
 
     def reachable(self) -> Finding:
-        """Whether a broker answers, and takes this user."""
+        """Tells whether a broker answers, and takes this user."""
         servers = self.settings.kafka.bootstrap_servers
         try:
             self._brokers = self.access.brokers()
@@ -112,7 +110,7 @@ class BrokerChecks:
         return ok(KAFKA, f"{len(found)} broker{'s' * (len(found) != 1)} by {servers}: {addresses}")
 
     def group_protocol(self) -> Finding:
-        """Whether the brokers speak the protocol of the settings."""
+        """Tells whether the brokers speak the protocol of the settings."""
         if self.settings.kafka.group_protocol == "classic":
             return ok("group protocol", "classic: every broker speaks it")
         if self._brokers is None:
@@ -125,17 +123,19 @@ class BrokerChecks:
         return consumer_protocol(config)
 
     def topics(self) -> Finding:
-        """Whether they are there; what is heard of them is kept for the checks that follow."""
+        """Tells whether they are there; what is heard of them is kept for the checks that follow."""
         try:
             topics = self.settings.topics
-            self._found = self.access.admin().describe([*look_at.all_names(topics), *look_at.triage_names(topics)])
+            self._found = self.access.admin().describe(
+                [*topic_checks.all_names(topics), *topic_checks.triage_names(topics)]
+            )
         except Stop as error:
             said, hint = said_and_advised(error)
             return failed(TOPICS, said, f"{hint}; the doctor itself needs Describe and DescribeConfigs")
-        return look_at.existence(self._found, self.settings.topics)
+        return topic_checks.existence(self._found, self.settings.topics)
 
     def group(self) -> Finding:
-        """Members and lag; neither is right or wrong."""
+        """Tells members and lag; neither is right or wrong."""
         group_id = self.settings.kafka.group_id
         admin = self.access.admin()
         try:
@@ -153,7 +153,7 @@ class BrokerChecks:
 
 
 def consumer_protocol(config: Mapping[str, str]) -> Finding:
-    """Whether a broker set up like this speaks KIP-848 and assigns ranges."""
+    """Tells whether a broker set up like this speaks KIP-848 and assigns ranges."""
     subject = "group protocol"
     protocols = config.get("group.coordinator.rebalance.protocols", "classic").split(",")
     if "consumer" not in protocols:
@@ -166,7 +166,7 @@ def consumer_protocol(config: Mapping[str, str]) -> Finding:
 
 
 def transactions(announce: Callable[[], None], kafka: KafkaSettings) -> Finding:
-    """Whether a transaction could begin: the coordinator is there, and this user may."""
+    """Tells whether a transaction could begin: the coordinator is there, and this user may."""
     subject = "transactions"
     if not kafka.transactions:
         return ok(subject, "off by setting: at least once, with the same ids")

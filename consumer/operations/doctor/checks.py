@@ -1,17 +1,15 @@
-"""All checks, wired to the real Kafka, Redis and CPU of some settings."""
+"""Wires all checks to the Kafka, Redis and CPU of some settings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from spanstream.consumer.answering.wiring import kafka_config, open_store
+from spanstream.consumer.answering.wiring import open_store
 from spanstream.consumer.broker.kafka import KafkaPublisher, TopicAdmin
-from spanstream.consumer.broker.kafka.cluster import Cluster
-from spanstream.consumer.broker.kafka.config import KafkaConfig
+from spanstream.consumer.broker.kafka.cluster import KafkaCluster
 from spanstream.consumer.cache.byte_store import ByteStore
 from spanstream.consumer.operations.doctor import machine, store
 from spanstream.consumer.operations.doctor.broker import BrokerAccess, BrokerChecks
@@ -26,7 +24,7 @@ _SHORTEST_SECRET = 3  # characters; to blot out "a" everywhere would protect not
 
 
 def checks_of(settings: Settings, *, timeout_seconds: float, cpuinfo: Path = machine.CPUINFO) -> list[Check]:
-    """Everything there is to look at, cheapest first.
+    """Returns all checks, cheapest first.
 
     Args:
         settings: of the consumer that is looked after.
@@ -47,34 +45,36 @@ def checks_of(settings: Settings, *, timeout_seconds: float, cpuinfo: Path = mac
 
 
 def secrets_of(settings: Settings) -> frozenset[str]:
-    """What no line may hold, whichever library repeats it."""
+    """Returns what no line may hold, whichever library repeats it."""
     clients = {**settings.kafka.client, **settings.redis.client}
-    found = {str(value) for name, value in clients.items() if any(word in name.lower() for word in _PROTECTED)}
+    secrets = {str(value) for name, value in clients.items() if any(word in name.lower() for word in _PROTECTED)}
     if settings.redis.url is not None:
         url = settings.redis.url.get_secret_value()
-        found |= {url, urlsplit(url).password or "", unquote(urlsplit(url).password or "")}
-    return frozenset(secret for secret in found if len(secret) >= _SHORTEST_SECRET)
+        secrets |= {url, urlsplit(url).password or "", unquote(urlsplit(url).password or "")}
+    return frozenset(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
 
 
 def broker_access(settings: Settings, timeout_seconds: float) -> BrokerAccess:
-    """The Kafka of the settings, asked with less patience than a consumer has."""
-
-    @cache
-    def config() -> KafkaConfig:
-        return replace(
-            kafka_config(settings), request_timeout_seconds=timeout_seconds, publish_timeout_seconds=timeout_seconds
-        )
+    """Returns the Kafka of the settings, asked with less patience than a consumer has."""
+    kafka = settings.kafka
 
     def announce() -> None:
         # Beside the consumers' ids: taking one of theirs would end its transaction.
-        beside = f"{settings.kafka.transactional_id or settings.kafka.group_id}.doctor"
-        publisher = KafkaPublisher(replace(config(), transactional_id=beside))
+        beside = f"{kafka.transactional_id or kafka.group_id}.doctor"
+        publisher = KafkaPublisher(
+            kafka.model_copy(update={"transactional_id": beside}), publish_timeout_seconds=timeout_seconds
+        )
         try:
             publisher.prepare()
         finally:
             publisher.close()
 
-    return BrokerAccess(lambda: Cluster(config()), cache(lambda: TopicAdmin(config())), announce, timeout_seconds)
+    return BrokerAccess(
+        lambda: KafkaCluster(kafka, request_timeout_seconds=timeout_seconds),
+        cache(lambda: TopicAdmin(kafka, request_timeout_seconds=timeout_seconds)),
+        announce,
+        timeout_seconds,
+    )
 
 
 def _probing_store(settings: Settings) -> Callable[[], ByteStore | None]:

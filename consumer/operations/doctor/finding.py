@@ -1,4 +1,4 @@
-"""A finding is one line; a check makes one; `examine` runs checks, leaving out those whose ground is gone."""
+"""Runs checks. A check makes a finding, which is one line; it is left out where what it depends on has failed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line for a person.
+    """One line of the report, for a person.
 
     Attributes:
         level: how bad it is.
@@ -43,22 +43,22 @@ class Finding:
 
 
 def ok(subject: str, detail: str) -> Finding:
-    """All is well."""
+    """Makes a finding: all is well."""
     return Finding(Level.OK, subject, one_line(detail, _LINE_CHARS))
 
 
 def warning(subject: str, detail: str, advice: str) -> Finding:
-    """It works, but not as it could."""
+    """Makes a finding: it works, but not as it could."""
     return Finding(Level.WARNING, subject, one_line(detail, _LINE_CHARS), advice)
 
 
 def failed(subject: str, detail: str, advice: str) -> Finding:
-    """The consumer does not work like this."""
+    """Makes a finding: the consumer does not work like this."""
     return Finding(Level.FAILED, subject, one_line(detail, _LINE_CHARS), advice)
 
 
 def skipped(subject: str, detail: str) -> Finding:
-    """Not looked at."""
+    """Makes a finding: not looked at."""
     return Finding(Level.SKIPPED, subject, detail)
 
 
@@ -68,40 +68,40 @@ class Check:
 
     Attributes:
         subject: the thing.
-        look: makes the finding. A `Retryable` that it raises says that its ground does not answer any more.
+        look: makes the finding. A `Retryable` that it raises says that what it depends on does not answer any more.
         advice: what to do when `look` raises, and the error has no hint of its own.
-        ground: the subject without which this one cannot be looked at.
+        depends_on: the subject without which this one cannot be looked at.
         seconds: when to stop waiting for `look`; None: it is sure to end.
     """
 
     subject: str
     look: Callable[[], Finding]
     advice: str
-    ground: str | None = None
+    depends_on: str | None = None
     seconds: float | None = None
 
 
 def examine(checks: Sequence[Check], secrets: Collection[str] = ()) -> Iterator[Finding]:
-    """The findings as they come; checks that stand on what failed make one line together, at the end.
+    """Returns the findings as they come; checks that depend on what failed make one line together, at the end.
 
     What did not answer once is not asked again, so that a dead Kafka costs one timeout.
 
     Args:
-        checks: in an order in which each stands behind its ground.
+        checks: each behind the one that it depends on.
         secrets: never shown, whoever repeats them.
     """
     gone: dict[str, str] = {}  # subject -> the finding behind it
     left_out: dict[str, list[str]] = {}
     for check in checks:
-        if check.ground in gone:
-            reason = gone[check.subject] = gone[check.ground]
+        if check.depends_on in gone:
+            reason = gone[check.subject] = gone[check.depends_on]
             left_out.setdefault(reason, []).append(check.subject)
             continue
         finding, answered = _look(check)
         if finding.level is Level.FAILED:
             gone[check.subject] = check.subject
-        if not answered and check.ground is not None:
-            gone[check.ground] = check.subject
+        if not answered and check.depends_on is not None:
+            gone[check.depends_on] = check.subject
         yield _without(secrets, finding)
     for reason, subjects in left_out.items():
         yield skipped(", ".join(subjects), f"{reason} first")
@@ -121,7 +121,7 @@ def _without(secrets: Collection[str], finding: Finding) -> Finding:
 
 
 def _look(check: Check) -> tuple[Finding, bool]:
-    """The finding, and whether whatever was asked has answered."""
+    """Returns the finding, and whether whatever was asked has answered."""
     try:
         return (check.look() if check.seconds is None else _within(check.seconds, check.look)), True
     except SpanstreamError as error:
@@ -132,7 +132,7 @@ def _look(check: Check) -> tuple[Finding, bool]:
 
 
 def _within(seconds: float, look: Callable[[], _T]) -> _T:
-    """What `look` gives; some waits (a name lookup, above all) know no timeout of their own.
+    """Returns what `look` gives; some waits (a name lookup, above all) know no timeout of their own.
 
     Raises:
         Retryable: it takes longer; it goes on in a thread that does not keep the process alive.

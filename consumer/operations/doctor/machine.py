@@ -1,4 +1,4 @@
-"""The machine: how many CPUs, whether they are good at int8, and whether the HTTP port is free."""
+"""Checks the machine: how many CPUs, whether they are good at int8, and whether the HTTP port is free."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CPUINFO = Path("/proc/cpuinfo")
 
 
 def cpus(available: int, threads: int | None) -> Finding:
-    """CPUs by the cgroup's quota, against the threads that were asked for."""
+    """Compares the CPUs of the cgroup's quota with the threads that were asked for."""
     detail = f"{available} by the cgroup's quota and the affinity (the host has {os.cpu_count() or available})"
     if threads is not None and threads > available:
         return warning(
@@ -27,12 +27,12 @@ def cpus(available: int, threads: int | None) -> Finding:
 
 
 def int8(cpuinfo: Path = CPUINFO) -> Finding:
-    """Whether the CPU has the instructions that make int8 fast."""
+    """Tells whether the CPU has the instructions that make int8 fast."""
     name = cpu_name(cpuinfo)
-    found = has_int8_dot_product(cpuinfo)
-    if found is None:
+    has_int8 = has_int8_dot_product(cpuinfo)
+    if has_int8 is None:
         return ok("int8", f"{name}: what it can do cannot be told here; the self-test decides")
-    if found:
+    if has_int8:
         return ok("int8", f"{name} has int8 dot products")
     return warning(
         "int8",
@@ -42,7 +42,7 @@ def int8(cpuinfo: Path = CPUINFO) -> Finding:
 
 
 def http_port(settings: HttpSettings) -> Finding:
-    """Whether `run` could listen; a port that is taken may well be this consumer's own."""
+    """Tells whether `run` could listen; a port that is taken may well be this consumer's own."""
     subject = "HTTP port"
     if settings.port is None:
         return ok(subject, "none by setting: no probes, no metrics")

@@ -1,4 +1,4 @@
-"""The model: whether its artifact is whole, and which of its sessions computes it rightly on this very CPU."""
+"""Checks the model: whether its artifact is whole, and which session computes it rightly on this very CPU."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _REBUILD = "run on another machine type, or rebuild the artifact there (`spanstr
 
 
 class ModelChecks:
-    """The artifact is read once, for all checks."""
+    """Checks the model; the artifact is read once, for all checks."""
 
     def __init__(self, settings: ModelSettings) -> None:
         self._settings = settings
 
     def checks(self) -> list[Check]:
-        """In their order."""
+        """The checks, in their order."""
         return [
             Check(ARTIFACT, self.artifact, _REPAIR),
-            Check("threshold", self.threshold, "correct SPANSTREAM_MODEL__THRESHOLD", ground=ARTIFACT),
-            Check("self-test", self.self_test, _REBUILD, ground=ARTIFACT),
+            Check("threshold", self.threshold, "correct SPANSTREAM_MODEL__THRESHOLD", depends_on=ARTIFACT),
+            Check("self-test", self.self_test, _REBUILD, depends_on=ARTIFACT),
         ]
 
     @cached_property
@@ -34,17 +34,17 @@ class ModelChecks:
         return load_artifact(self._settings.path)
 
     def artifact(self) -> Finding:
-        """Whole, by the SHA-256 of every file. Raises `ArtifactError` with the file's name."""
+        """Tells whether it is whole, by the SHA-256 of every file. Raises `ArtifactError` with the file's name."""
         manifest = self._artifact.manifest
         precisions = ", ".join(f"{variant.precision} for {variant.device}" for variant in manifest.variants)
         return ok(ARTIFACT, f"{manifest.name} {manifest.version} ({precisions}) in {self._artifact.folder}")
 
     def threshold(self) -> Finding:
-        """A name that the artifact knows, or a number."""
+        """Tells whether it is a name that the artifact knows, or a number."""
         return threshold(self._settings.threshold, self._artifact.manifest)
 
     def self_test(self) -> Finding:
-        """The golden logits, by the session that `run` would use. Raises `ArtifactError` where none gives them."""
+        """Compares the golden logits with the session of `run`. Raises `ArtifactError` where no session gives them."""
         refused: list[str] = []
         backends = open_backends(
             self._artifact, threads=self._settings.threads or available_cpus(), report=refused.append
@@ -63,7 +63,7 @@ class ModelChecks:
 
 
 def threshold(wanted: float | str, manifest: Manifest) -> Finding:
-    """Whether the artifact knows this threshold."""
+    """Tells whether the artifact knows this threshold."""
     known = manifest.calibration.thresholds
     if wanted in known:
         return ok("threshold", f"{wanted}: confidence from {known[str(wanted)]:g} on")

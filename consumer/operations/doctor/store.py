@@ -1,4 +1,4 @@
-"""Redis: everything works without it, so whatever is wrong with it is a warning."""
+"""Checks Redis. Everything works without it, so whatever is wrong with it is a warning."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LOOK_AGAIN = "look into its log"
 
 
 def redis(open_store: Callable[[], ByteStore | None], namespace: str) -> Finding:
-    """Ask, write a probe key and read it back, as the consumer would. Raises `Stop` on a URL that is none."""
+    """Asks, writes a probe key and reads it back, as the consumer would. Raises `Stop` on a URL that is none."""
     store = open_store()
     if store is None:
         return ok("Redis", "not configured (SPANSTREAM_REDIS__URL): tokenizations are kept in each process only")

@@ -1,4 +1,4 @@
-"""The topics, judged by what Kafka says about them: pure functions, from a description to a finding.
+"""Checks the topics: pure functions, from what Kafka says about them to a finding.
 
 `existence` comes first; the others need all five.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from spanstream.consumer.broker.kafka.topic_admin import TopicSpec
+from spanstream.consumer.broker.protocols import TopicSpec
 from spanstream.consumer.operations.doctor.finding import Finding, failed, ok, warning
 from spanstream.consumer.settings import TopicSettings
 
@@ -19,17 +19,17 @@ _BROKER_DEFAULT_BYTES = 1_048_588  # Kafka's own default of max.message.bytes
 
 
 def all_names(topics: TopicSettings) -> tuple[str, ...]:
-    """The five topics."""
+    """Returns the five topics."""
     return (topics.documents, topics.questions, topics.answers, topics.retries, topics.dead_letters)
 
 
 def triage_names(topics: TopicSettings) -> tuple[str, ...]:
-    """The three that only the ticket stream has."""
+    """Returns the three that only the ticket stream has."""
     return (topics.tickets, topics.triage, topics.triage_state)
 
 
 def existence(found: Found, topics: TopicSettings) -> Finding:
-    """Whether all five are there."""
+    """Tells whether all five are there."""
     missing = [name for name in all_names(topics) if name not in found]
     if missing:
         advice = "`spanstream topics create`, or correct SPANSTREAM_TOPICS__*"
@@ -38,7 +38,7 @@ def existence(found: Found, topics: TopicSettings) -> Finding:
 
 
 def partitions(found: Found, topics: TopicSettings) -> Finding:
-    """Whether a question's partition has the same number, and owner, as its document's."""
+    """Tells whether a question's partition has the same number, and owner, as its document's."""
     subject = "partitions"
     counts = {name: found[name].partitions for name in topics.asked}
     said = ", ".join(f"{name} {count}" for name, count in counts.items())
@@ -52,7 +52,7 @@ def partitions(found: Found, topics: TopicSettings) -> Finding:
 
 
 def compaction(found: Found, topics: TopicSettings) -> Finding:
-    """Whether documents stay, and whether nothing else is thinned out by key."""
+    """Tells whether documents stay, and whether nothing else is thinned out by key."""
     subject = "compaction"
     policies = {name: spec.config.get("cleanup.policy", "").split(",") for name, spec in found.items()}
     documents = policies[topics.documents]
@@ -68,7 +68,7 @@ def compaction(found: Found, topics: TopicSettings) -> Finding:
 
 
 def triage(found: Found, topics: TopicSettings) -> Finding:
-    """Whether the ticket stream, where it is set up, gets back what it asked, and keeps what it knows."""
+    """Tells whether the ticket stream, where it is set up, gets back what it asked, and keeps what it knows."""
     subject = "triage"
     missing = [name for name in triage_names(topics) if name not in found]
     if len(missing) == len(triage_names(topics)):
@@ -87,7 +87,7 @@ def triage(found: Found, topics: TopicSettings) -> Finding:
 
 
 def record_sizes(found: Found, topics: TopicSettings) -> Finding:
-    """Whether what can be read can be put aside: a record that fits nowhere stops the consumer."""
+    """Tells whether what can be read can be put aside: a record that fits nowhere stops the consumer."""
     subject = "record sizes"
     needed = max(_max_bytes(found[name]) for name in (topics.questions, topics.documents)) + HEADROOM_BYTES
     small = {name: _max_bytes(found[name]) for name in (topics.retries, topics.dead_letters)}

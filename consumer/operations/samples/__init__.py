@@ -1,16 +1,28 @@
-"""The sample tickets and their questions: document and question events, one JSON event a line, ready to publish."""
+"""Gives the sample events, UTF-8 JSON, one a line and ready to publish.
+
+documents.jsonl   support tickets as documents
+questions.jsonl   questions about them, grouped by document
+tickets.jsonl     tickets for the triage stream
+"""
+
+from __future__ import annotations
 
 from importlib import resources
 
 
-def ticket_lines() -> tuple[bytes, ...]:
-    """The document events of the sample tickets, UTF-8 JSON, one each."""
-    return _lines("tickets.jsonl")
+def sample_documents() -> tuple[bytes, ...]:
+    """Returns the document events."""
+    return _lines("documents.jsonl")
 
 
-def question_lines() -> tuple[bytes, ...]:
-    """The question events of the sample questions, UTF-8 JSON, one each, grouped by ticket."""
+def sample_questions() -> tuple[bytes, ...]:
+    """Returns the question events, grouped by document."""
     return _lines("questions.jsonl")
+
+
+def sample_tickets() -> tuple[bytes, ...]:
+    """Returns the ticket events."""
+    return _lines("tickets.jsonl")
 
 
 def _lines(name: str) -> tuple[bytes, ...]:

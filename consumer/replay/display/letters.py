@@ -17,8 +17,8 @@ from rich.text import Text
 from spanstream.consumer.replay.letters.letter import Letter, SeenLetter
 from spanstream.consumer.replay.letters.summary import iso
 from spanstream.consumer.terminal.highlight import highlighted
+from spanstream.consumer.terminal.sanitizing import sanitized, sanitized_line
 from spanstream.consumer.terminal.views import AnswerView, SpanView
-from spanstream.consumer.terminal.visible import visible, visible_line
 
 _KEY_CHARS = 40
 _VALUE_CHARS = 4_000
@@ -29,7 +29,7 @@ def printable(data: bytes | None, limit: int = _KEY_CHARS) -> str:
     """Shows bytes on one line: as text where they are UTF-8, other bytes as hexadecimal escapes."""
     if data is None:
         return "(null)"
-    text = visible_line(data.decode(errors="backslashreplace"))
+    text = sanitized_line(data.decode(errors="backslashreplace"))
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
@@ -75,7 +75,7 @@ def letters_table(letters: Sequence[SeenLetter]) -> Table:
         place = f"{letter.record.partition.number}/{letter.record.offset}"
         cells = (place, (iso(letter.failed_at_ms) or "")[:19], _short(letter.reason), letter.origin or "(not said)")
         row = (*cells, printable(letter.record.key, 24), str(attempts), state, letter.detail)
-        table.add_row(*(Text(visible_line(cell)) for cell in row))
+        table.add_row(*(Text(sanitized_line(cell)) for cell in row))
     return table
 
 
@@ -94,18 +94,18 @@ def letter_panel(seen: SeenLetter, document: str | None, *, width: int, plain: b
         ("sent again", f"{attempts} times, now {state}"),
         ("key", printable(letter.record.key, 200)),
     ):
-        facts.add_row(Text(name, "dim"), Text(visible_line(value)))
+        facts.add_row(Text(name, "dim"), Text(sanitized_line(value)))
     parts: list[RenderableType] = [facts, Text("\nheaders", "dim"), _headers(letter)]
     parts += [Text("\nvalue", "dim"), _value(letter.record.value)]
     if letter.candidate is not None:
         parts += [Text("\ncandidate", "dim"), _candidate(letter, document, width=width - 4, plain=plain)]
-    return Panel(Group(*parts), title=escape(visible_line(letter.place)), title_align="left")
+    return Panel(Group(*parts), title=escape(sanitized_line(letter.place)), title_align="left")
 
 
 def _headers(letter: Letter) -> Table:
     table = Table.grid(padding=(0, 2))
     for name, value in letter.record.headers:
-        table.add_row(Text(f"  {visible_line(name)}"), Text(printable(value, 300)))
+        table.add_row(Text(f"  {sanitized_line(name)}"), Text(printable(value, 300)))
     return table
 
 
@@ -117,13 +117,13 @@ def _value(value: bytes | None) -> Text:
     except (ValueError, RecursionError):
         text = value.decode(errors="backslashreplace")
     cut = len(text) - _VALUE_CHARS
-    return Text(visible(text[:_VALUE_CHARS]) + (f"\n... {cut:,} more characters (--json has all)" if cut > 0 else ""))
+    return Text(sanitized(text[:_VALUE_CHARS]) + (f"\n... {cut:,} more characters (--json has all)" if cut > 0 else ""))
 
 
 def _candidate(letter: Letter, document: str | None, *, width: int, plain: bool) -> Text:
     candidate = letter.candidate or {}
     start, end = candidate.get("char_start"), candidate.get("char_end")
-    fields = Text(visible_line(json.dumps(candidate, ensure_ascii=False)))
+    fields = Text(sanitized_line(json.dumps(candidate, ensure_ascii=False)))
     if document is None:
         return fields + Text("\nits document is not in the documents topic", "dim")
     if not (isinstance(start, int) and isinstance(end, int) and 0 <= start < end <= len(document)):

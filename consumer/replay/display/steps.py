@@ -10,7 +10,7 @@ from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.replay.letters.letter import sha256_of_bytes
 from spanstream.consumer.replay.planning.headers import REPLAY_PREFIX
 from spanstream.consumer.replay.planning.planner import Step
-from spanstream.consumer.terminal.visible import visible, visible_line
+from spanstream.consumer.terminal.sanitizing import sanitized, sanitized_line
 
 _HASH_DIGITS = 12
 _DIFF_LINES = 40
@@ -21,9 +21,9 @@ def step_lines(step: Step) -> str:
     """Shows a step in one line, and what would change in indented ones."""
     letter, sent = step.letter, step.outgoing
     if sent is None:
-        return f"{letter.place}  {visible_line(letter.reason)}: stays: {step.why}"
+        return f"{letter.place}  {sanitized_line(letter.reason)}: stays: {step.why}"
     partition = "" if sent.partition is None else f"/{sent.partition}"
-    head = f"{letter.place}  {visible_line(letter.reason)} -> {sent.topic}{partition}  {step.outcome}"
+    head = f"{letter.place}  {sanitized_line(letter.reason)} -> {sent.topic}{partition}  {step.outcome}"
     why = f" ({step.why})" if step.why else f", attempt {step.attempt}"
     return "\n".join([head + why, *(f"    {line}" for line in _changes(step, sent))])
 
@@ -36,8 +36,8 @@ def _changes(step: Step, sent: Outgoing) -> Iterator[str]:
         f"{name}={(value or b'').decode(errors='replace')}" for name, value in sent.headers if _is_replay_header(name)
     ]
     if dropped:
-        yield "headers dropped: " + visible_line(", ".join(dropped))
-    yield "headers added: " + visible_line(", ".join(added))
+        yield "headers dropped: " + sanitized_line(", ".join(dropped))
+    yield "headers added: " + sanitized_line(", ".join(added))
     if sent.key != record.key:
         yield f"key {_hash(record.key)} -> {_hash(sent.key)}"
     if sent.value != record.value:
@@ -48,7 +48,7 @@ def _changes(step: Step, sent: Outgoing) -> Iterator[str]:
 def _diff(before: bytes | None, after: bytes | None) -> Iterator[str]:
     lines = list(difflib.unified_diff(_lines(before), _lines(after), lineterm="", n=1))[2:]
     for line in lines[:_DIFF_LINES]:
-        yield visible(line) if len(line) <= _DIFF_CHARS else f"{visible(line[:_DIFF_CHARS])}…"
+        yield sanitized(line) if len(line) <= _DIFF_CHARS else f"{sanitized(line[:_DIFF_CHARS])}…"
     if len(lines) > _DIFF_LINES:
         yield f"... {len(lines) - _DIFF_LINES} more lines"
 

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from spanstream.consumer.broker.kafka.topic_admin import TopicSpec
-from spanstream.consumer.broker.protocols import Outgoing
+from spanstream.consumer.broker.protocols import Outgoing, TopicSpec
 from spanstream.consumer.errors import Stop
 
 DescribeTopic = Callable[[str], TopicSpec | None]

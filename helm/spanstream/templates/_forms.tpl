@@ -40,7 +40,7 @@ what is wanted, and a password in the wrong place is not repeated.
 {{- range $group, $settings := dict "settings" .Values.settings "triage.settings" .Values.triage.settings -}}
 {{- range $name, $_ := $settings -}}
 {{- if not (regexMatch "^SPANSTREAM_[A-Z][A-Z0-9_]*$" $name) -}}
-{{- $wrong = append $wrong (printf "%s.%s is no setting: their names begin with SPANSTREAM_, as in the README" $group $name) -}}
+{{- $wrong = append $wrong (printf "%s.%s is no setting: their names begin with SPANSTREAM_, as docs/settings.md lists them" $group $name) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

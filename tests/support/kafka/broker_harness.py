@@ -5,15 +5,13 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from spanstream.consumer.broker.kafka import (
-    GroupProtocol,
-    KafkaConfig,
     KafkaGroupConsumer,
     KafkaPartitionReader,
     KafkaProgressPublisher,
@@ -30,6 +28,7 @@ from spanstream.consumer.broker.protocols import (
     Publisher,
     Record,
 )
+from spanstream.consumer.settings import GroupProtocol, KafkaSettings
 from tests.support.kafka.kafka_broker import KafkaBroker
 from tests.support.kafka.kafka_fixtures import Topics
 from tests.support.kafka.kafka_protocol import expel_from_classic_group, expel_from_consumer_group
@@ -106,7 +105,7 @@ class MemoryHarness:
     def progress_publisher(self, group: str, transactional_id: str) -> ProgressPublisher:
         return self.broker.progress_publisher(group, transactional_id)
 
-    def expel(self, member: GroupConsumer, group: str) -> None:  # noqa: ARG002 - the member knows its group
+    def expel(self, member: GroupConsumer, group: str) -> None:  # noqa: ARG002  the member knows its group
         assert isinstance(member, MemoryConsumer)
         self.broker.expel(member)
 
@@ -124,7 +123,9 @@ class KafkaHarness:
         quick: dict[str, int] = {"topic.metadata.propagation.max.ms": 1000}
         if protocol == "classic":
             quick["heartbeat.interval.ms"] = 100
-        self.config = KafkaConfig(kafka.bootstrap, group_protocol=protocol, transactions=transactions, client=quick)
+        self.config = KafkaSettings(
+            bootstrap_servers=kafka.bootstrap, group_protocol=protocol, transactions=transactions, client=quick
+        )
         self._opened: list[Any] = []
 
     def topic(self, partitions: int = 1) -> str:
@@ -158,7 +159,9 @@ class KafkaHarness:
         return self._keep(open_publisher(self.config, member))
 
     def progress_publisher(self, group: str, transactional_id: str) -> ProgressPublisher:
-        return self._keep(KafkaProgressPublisher(replace(self._of(group), transactional_id=transactional_id)))
+        return self._keep(
+            KafkaProgressPublisher(self._of(group).model_copy(update={"transactional_id": transactional_id}))
+        )
 
     def expel(self, member: GroupConsumer, group: str) -> None:
         assert isinstance(member, KafkaGroupConsumer)
@@ -166,28 +169,28 @@ class KafkaHarness:
         expel(self.kafka.bootstrap, group, member._consumer.memberid())
 
     def close(self) -> None:
-        for one in reversed(self._opened):
-            one.close()
+        for client in reversed(self._opened):
+            client.close()
 
-    def _of(self, group: str) -> KafkaConfig:
-        return replace(self.config, group_id=group)
+    def _of(self, group: str) -> KafkaSettings:
+        return self.config.model_copy(update={"group_id": group})
 
-    def _keep(self, one: _Client) -> _Client:
-        self._opened.append(one)
-        return one
+    def _keep(self, client: _Client) -> _Client:
+        self._opened.append(client)
+        return client
 
 
-class Ownership:
+class OwnershipRecorder:
     """A listener that remembers what it was told."""
 
     def __init__(self) -> None:
         self.owned: set[Partition] = set()
-        self.told: list[tuple[str, frozenset[Partition]]] = []
+        self.calls: list[tuple[str, frozenset[Partition]]] = []
         self.before_revoke: Callable[[Sequence[Partition]], None] = lambda _: None
 
     def on_assigned(self, partitions: Sequence[Partition]) -> None:
         assert not self.owned & set(partitions)
-        self.told.append(("assigned", frozenset(partitions)))
+        self.calls.append(("assigned", frozenset(partitions)))
         self.owned |= set(partitions)
 
     def on_revoked(self, partitions: Sequence[Partition]) -> None:
@@ -199,16 +202,16 @@ class Ownership:
 
     def _gone(self, how: str, partitions: Sequence[Partition]) -> None:
         assert set(partitions) <= self.owned
-        self.told.append((how, frozenset(partitions)))
+        self.calls.append((how, frozenset(partitions)))
         self.owned -= set(partitions)
 
 
 @dataclass
-class Member:
+class GroupMember:
     """A group member with what it owns and what it read."""
 
     consumer: GroupConsumer
-    ownership: Ownership = field(default_factory=Ownership)
+    ownership: OwnershipRecorder = field(default_factory=OwnershipRecorder)
     records: list[Record] = field(default_factory=list)
 
     def turn(self) -> None:
@@ -218,13 +221,13 @@ class Member:
         return [record.value for record in self.records if topic in (None, record.partition.topic)]
 
 
-def join(broker: Harness, group: str, *topics: str) -> Member:
-    member = Member(broker.consumer(group))
+def join(broker: Harness, group: str, *topics: str) -> GroupMember:
+    member = GroupMember(broker.consumer(group))
     member.consumer.subscribe(topics, member.ownership)
     return member
 
 
-def settle(members: list[Member], partitions: int) -> None:
+def settle(members: list[GroupMember], partitions: int) -> None:
     """Until the members own all partitions, the same number each."""
     share = partitions // len(members)
     until(lambda: all(len(m.ownership.owned) == share for m in members), *(m.turn for m in members))
@@ -249,14 +252,14 @@ def read_all(reader: PartitionReader, topic: str) -> list[Record]:
     partitions = reader.partitions(topic)
     await_markers(reader, partitions)
     ends = reader.end_offsets(partitions)
-    found: list[Record] = []
+    records: list[Record] = []
     reader.follow(dict.fromkeys(partitions))
     until(
         lambda: all((reader.position(partition) or 0) >= end for partition, end in ends.items()),
-        lambda: found.extend(reader.poll(1000, 0.1)),
+        lambda: records.extend(reader.poll(1000, 0.1)),
     )
     reader.follow({})
-    return found
+    return records
 
 
 def numbered(topic: str, numbers: range, partition: int | None = None) -> list[Outgoing]:

@@ -23,7 +23,7 @@ import pytest
 
 KAFKA_VERSION = "4.2.0"
 SASL_USER = "tester"
-SASL_PASSWORD = "tester-secret"  # noqa: S105 - of a broker that lives as long as the tests
+SASL_PASSWORD = "tester-secret"  # noqa: S105  of a broker that lives as long as the tests
 _START_SECONDS = 60.0
 _JVM = (
     "-Xmx384m",
@@ -31,6 +31,27 @@ _JVM = (
     "-XX:TieredStopAtLevel=1",
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
 )
+# Makes groups and transactions quick: a test waits for rebalances, not for defaults.
+_QUICK = {
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": 500,
+    "group.initial.rebalance.delay.ms": 0,
+    "group.min.session.timeout.ms": 1000,
+    "group.consumer.min.heartbeat.interval.ms": 200,
+    "group.consumer.heartbeat.interval.ms": 200,
+    "group.consumer.min.session.timeout.ms": 1000,
+    "group.consumer.session.timeout.ms": 6000,
+    "group.consumer.assignment.interval.ms": 0,
+    "group.coordinator.append.linger.ms": 0,
+    "log.cleaner.backoff.ms": 200,
+    "log.retention.check.interval.ms": 500,
+    "log.initial.task.delay.ms": 200,
+    "num.network.threads": 2,
+    "num.io.threads": 2,
+    "background.threads": 2,
+    "controlled.shutdown.enable": "false",
+    "broker.heartbeat.interval.ms": 200,
+    "broker.session.timeout.ms": 1000,
+}
 
 
 class BrokerUnavailableError(Exception):
@@ -113,25 +134,7 @@ def _properties(folder: Path, ports: dict[str, int], proxy_port: int) -> str:
         "share.coordinator.state.topic.replication.factor": 1,
         "share.coordinator.state.topic.min.isr": 1,
         "message.max.bytes": 20 * 1024 * 1024,
-        # What follows makes groups and transactions quick: a test waits for rebalances, not for defaults.
-        "transaction.abort.timed.out.transaction.cleanup.interval.ms": 500,
-        "group.initial.rebalance.delay.ms": 0,
-        "group.min.session.timeout.ms": 1000,
-        "group.consumer.min.heartbeat.interval.ms": 200,
-        "group.consumer.heartbeat.interval.ms": 200,
-        "group.consumer.min.session.timeout.ms": 1000,
-        "group.consumer.session.timeout.ms": 6000,
-        "group.consumer.assignment.interval.ms": 0,
-        "group.coordinator.append.linger.ms": 0,
-        "log.cleaner.backoff.ms": 200,
-        "log.retention.check.interval.ms": 500,
-        "log.initial.task.delay.ms": 200,
-        "num.network.threads": 2,
-        "num.io.threads": 2,
-        "background.threads": 2,
-        "controlled.shutdown.enable": "false",
-        "broker.heartbeat.interval.ms": 200,
-        "broker.session.timeout.ms": 1000,
+        **_QUICK,
     }
     return "".join(f"{name}={value}\n" for name, value in settings.items())
 
@@ -188,8 +191,8 @@ class KafkaBroker:
         while not self._listens():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
-                said = (self.folder / "broker.log").read_text(errors="replace")[-2000:]
-                raise RuntimeError(f"the Kafka broker did not start; its log ends: {said}")
+                log_end = (self.folder / "broker.log").read_text(errors="replace")[-2000:]
+                raise RuntimeError(f"the Kafka broker did not start; its log ends: {log_end}")
             time.sleep(0.05)
 
     def ensure_running(self) -> None:

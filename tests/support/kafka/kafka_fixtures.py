@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from spanstream.consumer.broker.kafka import KafkaConfig, TopicAdmin, TopicSpec
+from spanstream.consumer.broker.kafka import TopicAdmin
+from spanstream.consumer.broker.protocols import TopicSpec
+from spanstream.consumer.settings import KafkaSettings
 from tests.support.kafka.kafka_broker import BrokerUnavailableError, ExternalBroker, KafkaBroker
 
 
@@ -18,7 +20,7 @@ class Topics:
 
     def __init__(self, bootstrap: str) -> None:
         self.bootstrap = bootstrap
-        self.admin = TopicAdmin(KafkaConfig(bootstrap))
+        self.admin = TopicAdmin(KafkaSettings(bootstrap_servers=bootstrap))
 
     def make(self, partitions: int = 1, config: Mapping[str, str] | None = None, *, prefix: str = "topic") -> str:
         name = f"{prefix}-{uuid.uuid4().hex[:12]}"

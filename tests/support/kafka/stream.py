@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,19 +18,18 @@ from typing import Any
 
 import pytest
 
-from spanstream.consumer.broker.kafka import AtLeastOncePublisher, KafkaConfig, KafkaPartitionReader, TopicAdmin
+from spanstream.consumer.broker.kafka import AtLeastOncePublisher, KafkaPartitionReader, TopicAdmin
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
-from spanstream.consumer.broker.tail import tail
+from spanstream.consumer.broker.reading import tail
 from spanstream.consumer.operations.topics import topic_specs
-from spanstream.consumer.settings import TopicSettings
+from spanstream.consumer.settings import KafkaSettings, TopicSettings
 from spanstream.models.artifact import MANIFEST
 from spanstream.models.defaults import DEFAULT_ARTIFACT
 from spanstream.schemas.codec import decode_answer
 from spanstream.schemas.events import Answer
+from tests.support.kafka.program import PATIENCE, Program, until
 
 REPOSITORY = Path(__file__).parents[3]
-# Seconds. Nothing takes as long; a machine that is busy may.
-PATIENCE = 60.0
 # A header of the tests' own, by which a dead letter that holds no event is told from others.
 NAME = "test-name"
 
@@ -43,64 +40,6 @@ def artifact_folder() -> Path:
     if not (folder / MANIFEST).exists():
         pytest.skip(f"no model artifact at {folder}")
     return folder
-
-
-def until(done: Callable[[], bool], what: str, seconds: float = PATIENCE, *, every: float = 0.02) -> None:
-    """Wait for a condition; a test that waits in vain fails here and says for what."""
-    deadline = time.monotonic() + seconds
-    while not done():
-        if time.monotonic() > deadline:
-            pytest.fail(f"not in {seconds:g} s: {what}")
-        time.sleep(every)
-
-
-@dataclass
-class Program:
-    """One running `python -m consumer ...`; its standard error is a file that can be read while it runs."""
-
-    process: subprocess.Popen[bytes]
-    log_file: Path
-
-    @property
-    def log(self) -> str:
-        return self.log_file.read_text(errors="replace")
-
-    def events(self, name: str) -> list[dict[str, Any]]:
-        """Its JSON log lines with this event name, as far as they are whole."""
-        lines = (line for line in self.log.splitlines() if line.startswith("{") and line.endswith("}"))
-        return [event for line in lines if (event := json.loads(line)).get("event") == name]
-
-    @property
-    def is_running(self) -> bool:
-        return self.process.poll() is None
-
-    def await_event(self, name: str, count: int = 1) -> dict[str, Any]:
-        """The event, once the program has logged so many of it."""
-        until(lambda: len(self.events(name)) >= count or not self.is_running, f"{name} in the log")
-        found = self.events(name)
-        assert len(found) >= count, f"the program ended ({self.process.returncode}) without {name}: {self.log[-2000:]}"
-        return found[count - 1]
-
-    @property
-    def http_port(self) -> int:
-        return int(self.await_event("started")["http_port"])
-
-    def send(self, number: signal.Signals) -> None:
-        self.process.send_signal(number)
-
-    def kill(self) -> None:
-        """As a power cut does; a stopped process too."""
-        self.process.kill()
-        self.process.wait(PATIENCE)
-
-    def wait(self, seconds: float = PATIENCE) -> int:
-        """Its exit code."""
-        return self.process.wait(seconds)
-
-    def stop(self) -> int:
-        """SIGTERM; its exit code."""
-        self.send(signal.SIGTERM)
-        return self.wait()
 
 
 @dataclass
@@ -116,12 +55,12 @@ class Stream:
     topics: TopicSettings = field(init=False)
 
     def __post_init__(self) -> None:
-        names = ("documents", "questions", "answers", "dead_letters", "retries")
-        self.topics = TopicSettings(**{one: f"{self.name}.{one}" for one in names})
+        roles = ("documents", "questions", "answers", "dead_letters", "retries")
+        self.topics = TopicSettings(**{role: f"{self.name}.{role}" for role in roles})
 
     @property
-    def config(self) -> KafkaConfig:
-        return KafkaConfig(self.bootstrap, group_id=self.name)
+    def config(self) -> KafkaSettings:
+        return KafkaSettings(bootstrap_servers=self.bootstrap, group_id=self.name)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -196,14 +135,14 @@ class Stream:
     def dead_letters(self) -> dict[str, Record]:
         """By the name that `named` gave the record; each must be there once."""
         records = self.read(self.topics.dead_letters)
-        found = {name_of(record): record for record in records}
-        assert len(found) == len(records), "a record was dead-lettered twice"
-        return found
+        by_name = {name_of(record): record for record in records}
+        assert len(by_name) == len(records), "a record was dead-lettered twice"
+        return by_name
 
     def lag(self) -> dict[Partition, int]:
         """Of the partitions where there is any."""
-        asked = TopicAdmin(self.config).lag(self.name, self.topics.asked)
-        return {partition: records for partition, records in asked.items() if records}
+        lag = TopicAdmin(self.config).lag(self.name, self.topics.asked)
+        return {partition: records for partition, records in lag.items() if records}
 
     def await_no_lag(self, seconds: float = PATIENCE) -> None:
         until(lambda: not self.lag(), f"no lag (it is {self.lag()})", seconds, every=0.2)
@@ -213,13 +152,13 @@ class Stream:
         until(lambda: len(self.read(self.topics.retries)) >= count, f"{count} retries", every=0.2)
 
     @contextmanager
-    def watch(self) -> Iterator[Outcomes]:
+    def watch(self) -> Iterator[StreamOutcomes]:
         """What comes out, read as it comes."""
         reader = KafkaPartitionReader(self.config)
         try:
             topics = (self.topics.answers, self.topics.dead_letters)
             reader.follow({partition: None for topic in topics for partition in reader.partitions(topic)})
-            yield Outcomes(reader, self)
+            yield StreamOutcomes(reader, self)
         finally:
             reader.close()
 
@@ -237,7 +176,7 @@ class Stream:
 
 
 @dataclass
-class Outcomes:
+class StreamOutcomes:
     """Answers and dead letters as a read_committed reader sees them, by question id and by `NAME`."""
 
     reader: KafkaPartitionReader
@@ -299,10 +238,10 @@ def question(topic: str, question_id: str, asked: str, document_id: str, **field
 
 def without_times(records: Sequence[Record]) -> dict[str, tuple[bytes | None, bytes, dict[str, bytes | None]]]:
     """Answers by question id, to be compared byte for byte: all but when and where they were given."""
-    found = {}
+    answers = {}
     for record in records:
         answer = decode_answer(record.value or b"")
         value = answer.model_dump_json(exclude={"answered_at"}).encode()
         headers = {name: text for name, text in record.headers if name not in {"ce_time", "ce_source"}}
-        found[answer.question_id] = (record.key, value, headers)
-    return found
+        answers[answer.question_id] = (record.key, value, headers)
+    return answers

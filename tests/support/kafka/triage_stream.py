@@ -17,7 +17,8 @@ from spanstream.consumer.settings import TopicSettings
 from spanstream.schemas.codec import decode_document, decode_triage, encode
 from spanstream.schemas.limits import Limits
 from spanstream.schemas.triage import Ticket, Triage
-from tests.support.kafka.stream import PATIENCE, Program, Stream, until
+from tests.support.kafka.program import PATIENCE, Program, until
+from tests.support.kafka.stream import Stream
 
 _PRODUCTS = ["Fernhollow Export Server", "Larkspur Sync", "Tidewater CRM", "Quillpad Desktop", "Coppice Backup"]
 _SINCE = ["Tuesday night", "2 February", "this morning", "last Thursday", "the update on Sunday"]

@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from spanstream.consumer.broker.kafka import TopicSpec
 from spanstream.consumer.broker.memory.broker import MemoryBroker
 from spanstream.consumer.broker.memory.progress_publisher import MemoryProgressPublisher
-from spanstream.consumer.broker.protocols import Outgoing, Partition, ProgressPublisher, Record
+from spanstream.consumer.broker.protocols import Outgoing, Partition, ProgressPublisher, Record, TopicSpec
 from spanstream.consumer.errors import Retryable, Stop
 from spanstream.consumer.replay.ledger import LedgerEntries, ledger_of, parking_of
 from spanstream.consumer.replay.letters.selection import Selection

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from spanstream.consumer.operations.samples import question_lines, ticket_lines
+from spanstream.consumer.operations.samples import sample_documents, sample_questions
 
 _EXAMPLES = Path(__file__).parents[2] / "quality" / "examples" / "tickets.json"
 
@@ -30,9 +30,9 @@ def squad(paragraphs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
 def write_tickets(path: Path) -> Path:
     """The sample tickets and their questions, those with known answers, as a file of labelled questions."""
     golds = json.loads(_EXAMPLES.read_text(encoding="utf-8"))
-    tickets = {ticket["document_id"]: ticket["text"] for ticket in map(json.loads, ticket_lines())}
+    tickets = {ticket["document_id"]: ticket["text"] for ticket in map(json.loads, sample_documents())}
     paragraphs: dict[str, list[dict[str, Any]]] = {}
-    for asked in map(json.loads, question_lines()):
+    for asked in map(json.loads, sample_questions()):
         if asked["question_id"] not in golds:
             continue
         text = tickets[asked["document_id"]]

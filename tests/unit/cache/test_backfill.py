@@ -8,8 +8,10 @@ import pytest
 
 from spanstream.consumer.broker.memory.broker import MemoryBroker
 from spanstream.consumer.broker.protocols import Outgoing
-from spanstream.consumer.cache.backfill import Backfill, BackfillCounts, RetryingStore
-from spanstream.consumer.cache.byte_store import MemoryStore, StoreFailure, StoreUnavailable
+from spanstream.consumer.cache.backfill import Backfill, BackfillCounts
+from spanstream.consumer.cache.byte_store import StoreFailure, StoreUnavailable
+from spanstream.consumer.cache.memory_store import MemoryStore
+from spanstream.consumer.cache.retrying_store import RetryingStore
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.errors import Retryable, Stop
 from spanstream.models.text import token_codec
@@ -61,7 +63,7 @@ class World:
     store: Faulty = field(default_factory=Faulty)
     clock: FakeClock = field(default_factory=FakeClock)
     limits: Limits = field(default_factory=Limits)
-    told: list[BackfillCounts] = field(default_factory=list)
+    progress: list[BackfillCounts] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.broker.create_topic(TOPIC, 3)
@@ -84,7 +86,9 @@ class World:
             max_bytes=0,
         )
         reader = self.broker.reader()
-        return Backfill(reader, TOPIC, cache, store, self.limits, self.clock, self.told.append, patience_seconds=5.0)
+        return Backfill(
+            reader, TOPIC, cache, store, self.limits, self.clock, self.progress.append, patience_seconds=5.0
+        )
 
     def held(self, text: str) -> TokenizedDocument | None:
         """What a consumer would find in the store."""
@@ -200,8 +204,8 @@ def test_a_compacted_topic_is_read_to_its_end(world: World) -> None:
 def test_progress_is_told_and_never_goes_back(world: World) -> None:
     world.publish(*((f"d{number}", text_of(number)) for number in range(1000)))
     world.backfill().run()
-    assert world.told[-1].written == 1000
-    done = [tally.offsets_done for tally in world.told]
+    assert world.progress[-1].written == 1000
+    done = [tally.offsets_done for tally in world.progress]
     assert done == sorted(done)
     assert len(set(done)) > 3
 
@@ -223,7 +227,7 @@ def test_a_store_that_stays_away_or_refuses_ends_it_with_the_reason(
     with pytest.raises(Stop, match=reason.value):
         run.run()
     assert len(world.store.failures) == 9
-    assert run.tally.written == 0
+    assert run.counts.written == 0
 
 
 def test_before_the_work_begins_a_store_is_asked_once_only(world: World) -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spanstream.consumer.cache.byte_store import MemoryStore, StoreFailure, StoreUnavailable
+from spanstream.consumer.cache.byte_store import StoreFailure, StoreUnavailable
+from spanstream.consumer.cache.memory_store import MemoryStore
 from spanstream.consumer.cache.token_cache import Counts, TokenCache
 from spanstream.models.errors import BadCacheEntry
 from spanstream.models.text import token_codec
@@ -273,8 +274,8 @@ def test_every_single_flipped_bit_of_an_entry_is_a_miss() -> None:
         damaged[bit // 8] ^= 1 << bit % 8
         store.set_many({key: bytes(damaged)})
         cache = token_cache(store)
-        found = cache.get_many(named(text))[sha256_of(text)]
-        assert token_codec.encode(found) == expected
+        tokenized = cache.get_many(named(text))[sha256_of(text)]
+        assert token_codec.encode(tokenized) == expected
         assert (cache.counts.hits_store, cache.counts.bad_entries) == (0, 1), f"bit {bit}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from spanstream.models.calibrating.fit import FittedCalibration, fit_calibration
 from spanstream.models.calibrating.thresholds import ThresholdRequest
 from spanstream.models.evaluation.calibration_section import with_section
-from spanstream.models.evaluation.report import ConfidenceFigures
+from spanstream.models.evaluation.report import ConfidenceFigures, KindFigures
 from spanstream.models.metrics.reliability import Interval
 from tests.support.model.labelled_reads import labelled_reads
 
@@ -55,3 +55,11 @@ def test_a_guarantee_is_told_with_what_it_rests_on() -> None:
     assert (
         f"{kept.wrong} wrong of {kept.given} answers, at most {100 * kept.bound:.1f} % with 95 % confidence" in section
     )
+
+
+def test_figures_by_kind_are_told_where_questions_are_labelled_and_replaced_with_the_section() -> None:
+    logs = KindFigures(kind="logs", f1=41.25, answerable=9, right=4, wrong=2, missed=3, unanswerable=7, declined=6)
+    card = with_section("# Model\n", fitted("first"), FIGURES, ["a.json"], {"text": [logs]})
+    assert "| Kind of text | F1 |" in card
+    assert "| logs | 41.2 | 9 | 4 | 2 | 3 | 7 | 6 |" in card
+    assert "Kind of text" not in with_section(card, fitted("second"), FIGURES, ["b.json"])

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from spanstream.consumer.cache.byte_store import ByteStore, MemoryStore, StoreFailure, StoreUnavailable
+from spanstream.consumer.cache.byte_store import ByteStore, StoreFailure, StoreUnavailable
+from spanstream.consumer.cache.memory_store import MemoryStore
 from spanstream.consumer.cli.program import app
 from spanstream.consumer.errors import Retryable, Stop
 from spanstream.consumer.operations.doctor import Check, Finding, Level, examine, machine, store
@@ -37,8 +38,8 @@ def raising(error: Exception) -> Callable[[], Finding]:
 def test_what_stands_on_a_failed_check_is_one_line_together() -> None:
     checks = [
         Check("ground", raising(Stop("it is gone")), "dig"),
-        Check("house", lambda: ok("house", ""), "", ground="ground"),
-        Check("roof", lambda: ok("roof", ""), "", ground="house"),
+        Check("house", lambda: ok("house", ""), "", depends_on="ground"),
+        Check("roof", lambda: ok("roof", ""), "", depends_on="house"),
         Check("garden", lambda: ok("garden", ""), ""),
     ]
     assert list(examine(checks)) == [
@@ -51,21 +52,21 @@ def test_what_stands_on_a_failed_check_is_one_line_together() -> None:
 def test_what_did_not_answer_once_is_not_asked_again() -> None:
     checks = [
         Check("Kafka", lambda: ok("Kafka", ""), ""),
-        Check("topics", raising(Retryable("no answer")), "listen", ground="Kafka"),
-        Check("group", lambda: ok("group", ""), "", ground="Kafka"),
+        Check("topics", raising(Retryable("no answer")), "listen", depends_on="Kafka"),
+        Check("group", lambda: ok("group", ""), "", depends_on="Kafka"),
     ]
-    found = list(examine(checks))
-    assert found[1:] == [failed("topics", "no answer", "listen"), Finding(Level.SKIPPED, "group", "topics first")]
+    findings = list(examine(checks))
+    assert findings[1:] == [failed("topics", "no answer", "listen"), Finding(Level.SKIPPED, "group", "topics first")]
 
 
 def test_a_refusal_of_one_thing_leaves_the_others_to_be_looked_at() -> None:
     checks = [
         Check("Kafka", lambda: ok("Kafka", ""), ""),
-        Check("topics", raising(Stop("refused; grant Read")), "", ground="Kafka"),
-        Check("group", lambda: ok("group", ""), "", ground="Kafka"),
+        Check("topics", raising(Stop("refused; grant Read")), "", depends_on="Kafka"),
+        Check("group", lambda: ok("group", ""), "", depends_on="Kafka"),
     ]
-    found = list(examine(checks))
-    assert found[1:] == [failed("topics", "refused", "grant Read"), ok("group", "")]
+    findings = list(examine(checks))
+    assert findings[1:] == [failed("topics", "refused", "grant Read"), ok("group", "")]
 
 
 def test_a_check_that_hangs_is_left_behind() -> None:
@@ -88,8 +89,8 @@ def test_secrets_are_blotted_out_whoever_repeats_them() -> None:
         ),
         kafka=KafkaSettings(client={"sasl.password": "swordfish", "sasl.username": "me"}),
     )
-    said = "redis://me:hunter%32@host/0 said hunter2, hunter%32, key-pw and swordfish to me"
-    (finding,) = examine([Check("all", lambda: ok("all", said), "")], secrets_of(settings))
+    text = "redis://me:hunter%32@host/0 said hunter2, hunter%32, key-pw and swordfish to me"
+    (finding,) = examine([Check("all", lambda: ok("all", text), "")], secrets_of(settings))
     assert finding.detail == "*** said ***, ***, *** and *** to me"
 
 
@@ -145,10 +146,10 @@ def test_no_port_and_any_port_are_always_free(port: int | None) -> None:
 
 
 def test_a_missing_artifact_is_named_and_the_self_test_waits(tmp_path: Path) -> None:
-    found = list(examine(ModelChecks(ModelSettings(path=tmp_path)).checks()))
-    assert [finding.level for finding in found] == [Level.FAILED, Level.SKIPPED]
-    assert str(tmp_path / "manifest.json") in found[0].detail
-    assert "SPANSTREAM_MODEL__PATH" in found[0].advice
+    findings = list(examine(ModelChecks(ModelSettings(path=tmp_path)).checks()))
+    assert [finding.level for finding in findings] == [Level.FAILED, Level.SKIPPED]
+    assert str(tmp_path / "manifest.json") in findings[0].detail
+    assert "SPANSTREAM_MODEL__PATH" in findings[0].advice
 
 
 @pytest.mark.parametrize("wanted", ["default", "sure", 0.3, "0.3"])
@@ -239,7 +240,7 @@ def test_programs_get_one_json_object(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPANSTREAM_HTTP__PORT", "hunter2")
     ended = CliRunner().invoke(app, ["doctor", "--json"])
     assert ended.exit_code == 1
-    told = json.loads(ended.stdout)
-    assert told["ok"] is False
-    assert [finding["level"] for finding in told["findings"]] == ["failed", "skipped"]
-    assert set(told["findings"][0]) == {"level", "subject", "detail", "advice"}
+    report = json.loads(ended.stdout)
+    assert report["ok"] is False
+    assert [finding["level"] for finding in report["findings"]] == ["failed", "skipped"]
+    assert set(report["findings"][0]) == {"level", "subject", "detail", "advice"}

@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from spanstream.consumer.broker.kafka.cluster import Broker
-from spanstream.consumer.broker.kafka.topic_admin import TopicSpec
-from spanstream.consumer.broker.protocols import Partition
+from spanstream.consumer.broker.protocols import BrokerNode, Partition, TopicSpec
 from spanstream.consumer.errors import Retryable, SpanstreamError, Stop
 from spanstream.consumer.operations.doctor import Finding, Level, examine, topics
 from spanstream.consumer.operations.doctor.broker import BrokerAccess, BrokerChecks, consumer_protocol, transactions
@@ -54,16 +52,16 @@ def test_a_ticket_stream_that_could_not_gather_its_answers_is_a_failure() -> Non
     del half[TOPICS.triage_state]
     fewer = triage_found(tickets=TopicSpec(TOPICS.tickets, 6, 1, {}))
     thrown_away = triage_found(state=TopicSpec(TOPICS.triage_state, 12, 1, {"cleanup.policy": "delete"}))
-    for found, said in ((half, "missing"), (fewer, "would not meet"), (thrown_away, "not compacted")):
-        finding = topics.triage(found, TOPICS)
+    for described, detail in ((half, "missing"), (fewer, "would not meet"), (thrown_away, "not compacted")):
+        finding = topics.triage(described, TOPICS)
         assert finding.level is Level.FAILED
-        assert said in finding.detail
+        assert detail in finding.detail
 
 
 def test_missing_topics_are_named() -> None:
-    found = found_topics()
-    del found[TOPICS.answers], found[TOPICS.retries]
-    finding = topics.existence(found, TOPICS)
+    described = found_topics()
+    del described[TOPICS.answers], described[TOPICS.retries]
+    finding = topics.existence(described, TOPICS)
     assert finding.level is Level.FAILED
     assert finding.detail == f"missing: {TOPICS.answers}, {TOPICS.retries}"
     assert "spanstream topics create" in finding.advice
@@ -119,13 +117,13 @@ class FakeKafka:
         self._config = dict(config or {})
         self._error = error
 
-    def brokers(self) -> list[Broker]:
+    def brokers(self) -> list[BrokerNode]:
         self.asked.append("brokers")
         if self._error is not None:
             raise self._error
-        return [Broker(1, "broker:9092")]
+        return [BrokerNode(1, "broker:9092")]
 
-    def configuration(self, broker: Broker) -> dict[str, str]:
+    def configuration(self, broker: BrokerNode) -> dict[str, str]:
         self.asked.append(f"configuration of {broker.broker_id}")
         return self._config
 
@@ -151,11 +149,11 @@ class FakeKafka:
 
 def test_a_kafka_as_it_should_be_has_only_good_findings() -> None:
     kafka = FakeKafka(config={"group.coordinator.rebalance.protocols": "classic,consumer"})
-    found = kafka.examined(group_protocol="consumer")
-    assert set(levels(found).values()) == {Level.OK}
+    findings = kafka.examined(group_protocol="consumer")
+    assert set(levels(findings).values()) == {Level.OK}
     assert kafka.asked.count("topics") == 1
-    assert "2 members" in found[-1].detail
-    assert f"{TOPICS.questions} 7" in found[-1].detail
+    assert "2 members" in findings[-1].detail
+    assert f"{TOPICS.questions} 7" in findings[-1].detail
 
 
 def test_a_dead_kafka_is_asked_one_question_only() -> None:
@@ -205,9 +203,9 @@ def test_a_coordinator_that_does_not_answer_is_a_failure_but_leaves_the_rest_to_
         def announce(self) -> None:
             raise Retryable("no answer")
 
-    found = levels(NoCoordinator().examined())
-    assert found["transactions"] is Level.FAILED
-    assert found["topics"] is Level.OK
+    level_of = levels(NoCoordinator().examined())
+    assert level_of["transactions"] is Level.FAILED
+    assert level_of["topics"] is Level.OK
 
 
 def test_a_refusal_beside_an_id_of_the_settings_is_only_a_warning() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
+from spanstream.consumer.broker.reading import read_records
 from spanstream.consumer.errors import Stop
-from spanstream.consumer.replay.letters.reading import read
 from spanstream.consumer.replay.letters.selection import Selection
 from spanstream.consumer.replay.manifests.manifest import BatchState, ManifestWriter, read_manifest, record_line
 from spanstream.consumer.replay.manifests.verify import Comparison, VerificationReport, verify
@@ -41,7 +41,7 @@ def verified(replay: MemoryReplay, path: Path) -> VerificationReport:
     reader = replay.broker.reader()
 
     def read_range(starts: Mapping[Partition, int], ends: Mapping[Partition, int]) -> Iterator[Record]:
-        return read(reader, starts, ends, clock=replay.clock, patience_seconds=5.0)
+        return read_records(reader, starts, ends, clock=replay.clock, patience_seconds=5.0)
 
     return verify(read_manifest(path), reader, read_range)
 

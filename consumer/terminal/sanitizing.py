@@ -1,8 +1,10 @@
-"""Text from outside, made harmless for a terminal and for an SVG: nothing in it is carried out, everything is seen.
+"""Makes text from outside harmless for a terminal and for an SVG: nothing in it is carried out, everything is seen.
 
 Control characters (an ESC begins a terminal's commands) become their pictures, what would turn the direction of the
 rest of the line, or break an XML file, becomes its number. Letters, marks, emoji and line ends stay as they are.
 """
+
+from __future__ import annotations
 
 import re
 
@@ -20,14 +22,14 @@ _UNSAFE = re.compile(
 )
 
 
-def visible(text: str) -> str:
-    """`text` as it can be shown: CR LF as one line end, tabs as spaces, no character that a terminal obeys."""
+def sanitized(text: str) -> str:
+    """Returns `text` as it can be shown: tabs as spaces, no character that a terminal obeys."""
     return _UNSAFE.sub(_picture, text.replace("\r\n", "\n")).replace("\t", " " * _TAB_CELLS)
 
 
-def visible_line(text: str) -> str:
-    """The same on one line: what stands in a cell or a title."""
-    return " ".join(visible(text).split())
+def sanitized_line(text: str) -> str:
+    """Sanitizes text for one line: a cell or a title."""
+    return " ".join(sanitized(text).split())
 
 
 def _picture(match: re.Match[str]) -> str:

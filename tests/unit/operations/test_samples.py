@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from spanstream.consumer.operations.samples import question_lines, ticket_lines
+from spanstream.consumer.operations.samples import sample_documents, sample_questions
 from spanstream.schemas.codec import decode_document, decode_question
 from spanstream.schemas.limits import Limits
 
@@ -15,8 +15,8 @@ EXAMPLES = Path(__file__).parents[2] / "quality" / "examples" / "tickets.json"
 # WordPiece gives at least one token for each word and each punctuation mark, so this count is too low, never too high.
 LEAST_TOKENS = re.compile(r"\w+|[^\w\s]")
 
-TICKETS: dict[str, dict[str, Any]] = {event["document_id"]: event for event in map(json.loads, ticket_lines())}
-QUESTIONS: dict[str, dict[str, Any]] = {event["question_id"]: event for event in map(json.loads, question_lines())}
+TICKETS: dict[str, dict[str, Any]] = {event["document_id"]: event for event in map(json.loads, sample_documents())}
+QUESTIONS: dict[str, dict[str, Any]] = {event["question_id"]: event for event in map(json.loads, sample_questions())}
 EXPECTED: dict[str, list[dict[str, Any]] | None] = json.loads(EXAMPLES.read_text(encoding="utf-8"))
 
 
@@ -27,14 +27,14 @@ def _text_of(question_id: str) -> str:
 
 
 def test_there_are_enough_tickets_and_their_ids_are_unique() -> None:
-    assert len(TICKETS) == len(ticket_lines()) >= 15
+    assert len(TICKETS) == len(sample_documents()) >= 15
 
 
 def test_question_ids_are_unique() -> None:
-    assert len(QUESTIONS) == len(question_lines())
+    assert len(QUESTIONS) == len(sample_questions())
 
 
-@pytest.mark.parametrize("line", ticket_lines(), ids=TICKETS.keys())
+@pytest.mark.parametrize("line", sample_documents(), ids=TICKETS.keys())
 def test_a_ticket_is_a_document_event_and_decoding_changes_nothing_in_it(line: bytes) -> None:
     document = decode_document(line, Limits())
     assert document.text == TICKETS[document.document_id]["text"]
@@ -42,7 +42,7 @@ def test_a_ticket_is_a_document_event_and_decoding_changes_nothing_in_it(line: b
     assert document.metadata["product"]
 
 
-@pytest.mark.parametrize("line", question_lines(), ids=QUESTIONS.keys())
+@pytest.mark.parametrize("line", sample_questions(), ids=QUESTIONS.keys())
 def test_a_question_is_a_question_event_about_a_sample_ticket(line: bytes) -> None:
     question = decode_question(line, Limits())
     assert question.document_id in TICKETS

@@ -8,7 +8,7 @@ import pytest
 
 from spanstream.consumer.broker.memory.broker import MemoryBroker
 from spanstream.consumer.broker.protocols import Outgoing, Partition
-from spanstream.consumer.broker.tail import tail
+from spanstream.consumer.broker.reading import tail
 from spanstream.consumer.errors import Stop
 
 TOPIC = "t"
@@ -22,7 +22,7 @@ def broker() -> MemoryBroker:
 
 
 def put(broker: MemoryBroker, *numbers: int, partition: int = 0) -> None:
-    broker.publisher().publish([Outgoing(TOPIC, None, b"%d" % one, partition=partition) for one in numbers], {})
+    broker.publisher().publish([Outgoing(TOPIC, None, b"%d" % number, partition=partition) for number in numbers], {})
 
 
 def values(broker: MemoryBroker) -> list[bytes | None]:
@@ -34,8 +34,8 @@ def test_every_record_comes_oldest_first_within_each_partition(broker: MemoryBro
     put(broker, 3)
     put(broker, 11, 12, partition=1)
     records = list(tail(broker.reader(), TOPIC))
-    zero, one = ([r.value for r in records if r.partition.number == number] for number in (0, 1))
-    assert (zero, one) == ([b"1", b"2", b"3"], [b"11", b"12"])
+    first, second = ([r.value for r in records if r.partition.number == number] for number in (0, 1))
+    assert (first, second) == ([b"1", b"2", b"3"], [b"11", b"12"])
 
 
 def test_an_empty_topic_ends_at_once(broker: MemoryBroker) -> None:

@@ -1,4 +1,4 @@
-"""What the documents for people say is true: settings, metrics, reasons, commands, targets, tests, links, examples."""
+"""What the README and the docs say is true: settings, metrics, reasons, commands, targets, tests, links, examples."""
 
 from __future__ import annotations
 
@@ -22,21 +22,26 @@ from spanstream.schemas.errors import Reason
 from spanstream.schemas.limits import Limits
 
 ROOT = Path(__file__).parents[3]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = ROOT / "docs"
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md"))]
 ALL = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+README_LINES = 150
 
 
-def tables_first_cells(heading: str) -> list[str]:
-    """What stands in code marks in the first column of the first table below a heading of the README."""
-    below = README.partition(f"\n{heading}\n")[2]
+def read(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def tables_first_cells(page: Path, heading: str) -> list[str]:
+    """What stands in code marks in the first column of the first table below a heading of the page."""
+    below = read(page).partition(f"\n{heading}\n")[2]
     rows_of_table = below[below.index("|---") :].partition("\n\n")[0].splitlines()[1:]
     return [row.split("|")[1].strip().strip("`") for row in rows_of_table]
 
 
 def test_the_table_of_settings_is_current() -> None:
-    assert written_into(README) == README
+    page = read(DOCS / "settings.md")
+    assert written_into(page) == page
 
 
 def test_every_setting_says_what_it_is() -> None:
@@ -89,13 +94,13 @@ def metrics_listed(page: str) -> dict[str, str]:
 
 def test_every_metric_of_the_triage_stream_is_listed_with_its_meaning() -> None:
     families = TriageMetrics().registry.collect()
-    assert metrics_listed((ROOT / "docs" / "triage.md").read_text(encoding="utf-8")) == {
+    assert metrics_listed(read(DOCS / "triage.md")) == {
         family.name + ("_total" if family.type == "counter" else ""): family.documentation for family in families
     }
 
 
 def test_every_metric_is_listed_with_its_meaning() -> None:
-    listed = metrics_listed(OPERATIONS)
+    listed = metrics_listed(read(DOCS / "operations.md"))
     families = list(Metrics().registry.collect())
     assert listed == {
         family.name + ("_total" if family.type == "counter" else ""): family.documentation for family in families
@@ -103,9 +108,11 @@ def test_every_metric_is_listed_with_its_meaning() -> None:
 
 
 def test_every_reason_and_header_of_a_dead_letter_is_explained() -> None:
-    assert tables_first_cells("## Dead letters") == [str(reason) for reason in Reason]
+    page = DOCS / "dead-letters.md"
+    assert tables_first_cells(page, "## Reasons") == [str(reason) for reason in Reason]
+    headers = " ".join(cell for cell in read(page).splitlines() if cell.startswith("| `dlq."))
     for header in DLQ_HEADERS.values():
-        assert f"`{header}`" in README
+        assert f"`{header}`" in headers
 
 
 def test_every_command_that_is_mentioned_exists() -> None:
@@ -133,10 +140,10 @@ def test_every_make_target_that_is_mentioned_exists() -> None:
     assert mentioned <= targets
 
 
-def test_every_kind_of_test_is_a_folder() -> None:
-    kinds = [cell.removeprefix("make test-") for cell in tables_first_cells("## Development")]
-    for kind in kinds:
-        assert (ROOT / "tests" / kind).is_dir()
+def test_every_kind_of_test_is_a_folder_and_every_folder_of_tests_a_kind() -> None:
+    kinds = [cell.removeprefix("make test-") for cell in tables_first_cells(ROOT / "CONTRIBUTING.md", "## Tests")]
+    folders = {folder.name for folder in (ROOT / "tests").iterdir() if any(folder.rglob("test_*.py"))}
+    assert set(kinds) == folders
 
 
 def test_every_test_that_is_named_as_a_proof_exists() -> None:
@@ -154,9 +161,27 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), target
 
 
+def test_the_readme_is_one_page_and_leads_to_every_other() -> None:
+    readme = read(ROOT / "README.md")
+    assert len(readme.splitlines()) <= README_LINES
+    for page in PAGES:
+        assert page.name == "README.md" or f"({page.relative_to(ROOT)})" in readme, page.name
+
+
+def test_every_folder_and_file_that_the_architecture_names_exists() -> None:
+    page = read(DOCS / "architecture.md")
+    named = re.findall(r"`((?:consumer|models|schemas|tests|helm|docs)/[\w./-]*)`", page)
+    assert named
+    for name in named:
+        assert (ROOT / name).exists(), name
+    modules = {file.name for room in ("consumer", "models", "schemas") for file in (ROOT / room).rglob("*.py")}
+    assert set(re.findall(r"\b\w+\.py\b", page)) <= modules
+
+
 def test_the_examples_are_events_and_the_answer_stands_in_the_document() -> None:
     document, question, answer = (
-        json.dumps(json.loads(block)).encode() for block in re.findall(r"```json\n(.+?)```", README, flags=re.DOTALL)
+        json.dumps(json.loads(block)).encode()
+        for block in re.findall(r"```json\n(.+?)```", read(DOCS / "events.md"), flags=re.DOTALL)
     )
     text = decode_document(document, Limits())
     asked = decode_question(question, Limits())

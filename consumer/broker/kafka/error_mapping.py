@@ -1,4 +1,4 @@
-"""What a Kafka error means for us: try again (`Retryable`), give the records back (`Fenced`), or exit (`Stop`).
+"""Maps Kafka's errors to ours: try again (`Retryable`), give the records back (`Fenced`), or exit (`Stop`).
 
 Codes are Apache Kafka's protocol errors and, with an underscore, librdkafka's own.
 """
@@ -20,7 +20,7 @@ _LOGIN_HINT = "check the user, the password and the mechanism in the Kafka clien
 _VERSION_HINT = "this broker does not offer what the settings ask for: check its version, and group_protocol"
 
 _STOP: dict[int, str] = {
-    KafkaError._AUTHENTICATION: _LOGIN_HINT,  # noqa: SLF001 - librdkafka's codes are spelled so
+    KafkaError._AUTHENTICATION: _LOGIN_HINT,  # noqa: SLF001  librdkafka's name
     KafkaError.SASL_AUTHENTICATION_FAILED: _LOGIN_HINT,
     KafkaError.UNSUPPORTED_SASL_MECHANISM: _LOGIN_HINT,
     KafkaError.ILLEGAL_SASL_STATE: _LOGIN_HINT,
@@ -29,8 +29,8 @@ _STOP: dict[int, str] = {
     KafkaError.CLUSTER_AUTHORIZATION_FAILED: "grant this user the operation on the cluster",
     KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "grant this user Write on the transactional id",
     KafkaError.UNKNOWN_TOPIC_OR_PART: _TOPIC_HINT,
-    KafkaError._UNKNOWN_TOPIC: _TOPIC_HINT,  # noqa: SLF001 - as above
-    KafkaError._UNKNOWN_PARTITION: _TOPIC_HINT,  # noqa: SLF001 - as above
+    KafkaError._UNKNOWN_TOPIC: _TOPIC_HINT,  # noqa: SLF001  librdkafka's name
+    KafkaError._UNKNOWN_PARTITION: _TOPIC_HINT,  # noqa: SLF001  librdkafka's name
     KafkaError.TOPIC_EXCEPTION: _TOPIC_HINT,
     KafkaError.MSG_SIZE_TOO_LARGE: _SIZE_HINT,
     KafkaError.RECORD_LIST_TOO_LARGE: _SIZE_HINT,
@@ -45,7 +45,7 @@ _STOP: dict[int, str] = {
     KafkaError.INCONSISTENT_GROUP_PROTOCOL: "the group's other members use another protocol or assignor",
     KafkaError.UNSUPPORTED_ASSIGNOR: _VERSION_HINT,
     KafkaError.UNSUPPORTED_VERSION: _VERSION_HINT,
-    KafkaError._UNSUPPORTED_FEATURE: _VERSION_HINT,  # noqa: SLF001 - as above
+    KafkaError._UNSUPPORTED_FEATURE: _VERSION_HINT,  # noqa: SLF001  librdkafka's name
 }
 
 # The group gave our partitions to others (or is about to): a poll will say which.
@@ -56,30 +56,30 @@ _FENCED = frozenset(
         KafkaError.FENCED_MEMBER_EPOCH,
         KafkaError.FENCED_INSTANCE_ID,
         KafkaError.REBALANCE_IN_PROGRESS,
-        KafkaError._ASSIGNMENT_LOST,  # noqa: SLF001 - as above
+        KafkaError._ASSIGNMENT_LOST,  # noqa: SLF001  librdkafka's name
     }
 )
 
-UNKNOWN_TOPIC = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})  # noqa: SLF001 - as above
+UNKNOWN_TOPIC = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})  # noqa: SLF001  librdkafka's name
 
 
-def verdict(error: KafkaError, doing: str) -> SpanstreamError:
-    """The shell's error for a Kafka error; `doing` names the act and its topic, as in "publishing to qa.answers"."""
-    said = f"Kafka refused {doing}: {error.str()} ({error.name()})"
+def map_error(error: KafkaError, doing: str) -> SpanstreamError:
+    """Maps a Kafka error to one of ours; `doing` names the act and its topic, as in "publishing to qa.answers"."""
+    text = f"Kafka refused {doing}: {error.str()} ({error.name()})"
     if error.code() in _FENCED:
-        return Fenced(said)
+        return Fenced(text)
     hint = _STOP.get(error.code())
-    return Retryable(said) if hint is None else Stop(f"{said}; {hint}")
+    return Retryable(text) if hint is None else Stop(f"{text}; {hint}")
 
 
 # Another producer took our transactional id, or the broker gave up our transaction.
 FENCED_PRODUCER = frozenset(
-    {KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError._FENCED}  # noqa: SLF001 - as above
+    {KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError._FENCED}  # noqa: SLF001  librdkafka's name
 )
 
 
 class ClientErrors:
-    """What a client says outside any call (librdkafka's `error_cb`): lost connections pass, refusals are kept."""
+    """Collects what a client reports outside any call (librdkafka's `error_cb`): refusals are kept, the rest passes."""
 
     def __init__(self, bootstrap_servers: str) -> None:
         self._servers = bootstrap_servers
@@ -90,25 +90,25 @@ class ClientErrors:
     def __call__(self, error: KafkaError) -> None:
         """Called by librdkafka from inside a poll or a flush."""
         self._latest = error.str()
-        found = verdict(error, f"the connection to {self._servers}")
-        if isinstance(found, Stop):
-            self._refusal = found
+        mapped = map_error(error, f"the connection to {self._servers}")
+        if isinstance(mapped, Stop):
+            self._refusal = mapped
 
     def log(self, level: int, line: str, *arguments: object) -> None:
         """Called by librdkafka in the place of a logger's `log`.
 
-        A fatal error is told there first, as "Fatal error: WHAT: why"; what confluent-kafka raises for it does not
-        always say (see `handles.serve`).
+        A fatal error is reported there first, as "Fatal error: WHAT: why"; what confluent-kafka raises for it does not
+        always say (see `handles.checked_call`).
         """
         text = line % arguments if arguments else line
-        _, found, reason = text.partition("Fatal error: ")
-        if found:
+        _, marker, reason = text.partition("Fatal error: ")
+        if marker:
             known = (code for code in (*_STOP, *FENCED_PRODUCER) if reason.startswith(KafkaError(code).str()))
-            self.fatal = KafkaError(next(known, KafkaError._FATAL), reason, fatal=True)  # noqa: SLF001 - as above
+            self.fatal = KafkaError(next(known, KafkaError._FATAL), reason, fatal=True)  # noqa: SLF001  librdkafka's name
         librdkafka_log.log(level, text)
 
-    def check(self) -> None:
-        """Raise what was refused.
+    def raise_refusal(self) -> None:
+        """Raises what the broker refused, if anything.
 
         Raises:
             Stop: the broker refused this client (authentication, authorization).
@@ -116,7 +116,7 @@ class ClientErrors:
         if self._refusal is not None:
             raise self._refusal
 
-    def silence(self, doing: str) -> Retryable:
-        """The error for an answer that did not come in time, with the last thing heard about why."""
+    def no_answer(self, doing: str) -> Retryable:
+        """Returns the error for an answer that did not come in time, with the last thing heard about why."""
         because = f" (last heard: {self._latest})" if self._latest else ""
         return Retryable(f"no answer from Kafka at {self._servers} to {doing} in time{because}")

@@ -4,8 +4,8 @@ import pytest
 from rich.text import Text
 
 from spanstream.consumer.terminal.highlight import highlighted, mark_style
+from spanstream.consumer.terminal.sanitizing import sanitized
 from spanstream.consumer.terminal.views import AnswerView, SpanView
-from spanstream.consumer.terminal.visible import visible
 
 
 def _answer(text: str, answer: str, *, question: str = "What is it?") -> AnswerView:
@@ -41,14 +41,14 @@ BEFORE = {
 def test_the_highlight_stands_exactly_at_the_answer(before: str, answer: str) -> None:
     text = f"{before}{answer} and more"
     shown = _highlight(text, _answer(text, answer))
-    assert _marked(shown, 1) == [visible(answer)]
-    assert shown.plain == f"{visible(before)}{visible(answer)}¹ and more"
+    assert _marked(shown, 1) == [sanitized(answer)]
+    assert shown.plain == f"{sanitized(before)}{sanitized(answer)}¹ and more"
 
 
 @pytest.mark.parametrize("before", BEFORE.values(), ids=BEFORE.keys())
 def test_the_brackets_stand_exactly_at_the_answer(before: str) -> None:
     text = f"{before}FXP-4107."
-    assert _highlight(text, _answer(text, "FXP-4107"), brackets=True).plain == f"{visible(before)}⟦FXP-4107⟧¹."
+    assert _highlight(text, _answer(text, "FXP-4107"), brackets=True).plain == f"{sanitized(before)}⟦FXP-4107⟧¹."
 
 
 def test_the_span_decides_and_not_the_words_of_the_answer() -> None:

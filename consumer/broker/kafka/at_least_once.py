@@ -1,0 +1,75 @@
+"""Publishes records and commits the consumed offsets without transactions: at least once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from confluent_kafka import KafkaException
+
+from spanstream.consumer.broker.kafka.error_mapping import map_error
+from spanstream.consumer.broker.kafka.group_consumer import KafkaGroupConsumer
+from spanstream.consumer.broker.kafka.producer import DeadlineProducer
+from spanstream.consumer.broker.kafka.properties import PUBLISH_TIMEOUT_SECONDS, producer_properties
+from spanstream.consumer.broker.protocols import Outgoing, Partition
+from spanstream.consumer.clock import Deadline, SystemClock
+from spanstream.consumer.errors import SpanstreamError, Stop
+from spanstream.consumer.settings import KafkaSettings
+
+_CLOCK = SystemClock()  # librdkafka waits by it
+
+
+class AtLeastOncePublisher:
+    """Implements `protocols.Publisher` without transactions: records first, then the offsets.
+
+    What fails in between is published again by whoever reads the input again; readers see the failed attempt too.
+
+    Args:
+        settings: of Kafka.
+        member: the group member whose offsets are committed; None: there are no offsets to commit.
+        publish_timeout_seconds: how long the records of one `publish` may take before it raises `Retryable`.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        member: KafkaGroupConsumer | None = None,
+        *,
+        publish_timeout_seconds: float = PUBLISH_TIMEOUT_SECONDS,
+    ) -> None:
+        self._properties = producer_properties(settings, publish_timeout_seconds)
+        self._publish_timeout_seconds = publish_timeout_seconds
+        self._member = member
+        self._producer: DeadlineProducer | None = None
+
+    def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
+        """Publishes all records, then commits all offsets.
+
+        Raises:
+            Retryable: not done; some of it may be visible, and will be again.
+            Fenced: the offsets are another member's to commit now; the records are visible.
+            Stop: the broker refuses for good.
+        """
+        deadline = Deadline(_CLOCK, self._publish_timeout_seconds)
+        if self._producer is None:
+            self._producer = DeadlineProducer(self._properties)
+        try:
+            self._producer.send(records, deadline)
+            self._producer.flush(deadline)
+        except KafkaException as error:
+            kafka_error, doing = self._producer.first_failure or (error.args[0], "publishing")
+            self.close()
+            raise map_error(kafka_error, doing) from error
+        except SpanstreamError:
+            self.close()
+            raise
+        if not offsets:
+            return
+        if self._member is None:
+            raise Stop("offsets were to be committed by a publisher that belongs to no group member")
+        self._member.commit(offsets)
+
+    def close(self) -> None:
+        """Lets go of the connections, and of what was not sent."""
+        if self._producer is not None:
+            self._producer.discard()
+            self._producer = None
