@@ -32,11 +32,13 @@ FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
-class _Part(BaseModel):
+class FrozenModel(BaseModel):
+    """Cannot be changed; refuses unknown fields and numbers that are not finite."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class SessionOptions(_Part):
+class SessionOptions(FrozenModel):
     """How a variant's session was measured to be fastest; see the model's card."""
 
     optimization_level: Literal["disabled", "basic", "extended", "all"] = "all"
@@ -46,7 +48,7 @@ class SessionOptions(_Part):
     config: dict[str, str] = Field(default_factory=dict, description="onnxruntime session configuration entries.")
 
 
-class Variant(_Part):
+class Variant(FrozenModel):
     """One file of weights and what runs it; `fallback` is tried where `session` fails the self-test on a CPU."""
 
     file: FileName
@@ -59,7 +61,7 @@ class Variant(_Part):
     )
 
 
-class GoldenCase(_Part):
+class GoldenCase(FrozenModel):
     """One window's logits, (window length,) each, as measured when the artifact was built."""
 
     question: str
@@ -68,14 +70,14 @@ class GoldenCase(_Part):
     end_logits: tuple[float, ...]
 
 
-class Golden(_Part):
+class Golden(FrozenModel):
     """What a session must reproduce: every logit within `tolerance` of the golden one."""
 
     tolerance: float = Field(gt=0)
     cases: tuple[GoldenCase, ...] = Field(min_length=1)
 
 
-class Manifest(_Part):
+class Manifest(FrozenModel):
     """manifest.json, format 1."""
 
     format: Literal[1] = 1
@@ -161,7 +163,7 @@ def load_artifact(folder: Path = DEFAULT_ARTIFACT) -> Artifact:
     try:
         golden = Golden.model_validate_json((folder / "golden.json").read_bytes())
     except ValidationError as error:
-        raise ArtifactError(f"{folder / 'golden.json'}: {_first_line(error)}") from error
+        raise ArtifactError(f"{folder / 'golden.json'}: {first_problem(error)}") from error
     return Artifact(folder, manifest, tokenizer, golden)
 
 
@@ -172,7 +174,7 @@ def _load_manifest(folder: Path) -> Manifest:
     except OSError as error:
         raise ArtifactError(f"{path}: cannot be read: {error.strerror}") from error
     except ValidationError as error:
-        raise ArtifactError(f"{path}: {_first_line(error)}") from error
+        raise ArtifactError(f"{path}: {first_problem(error)}") from error
 
 
 def sha256_of_file(path: Path) -> str:
@@ -188,7 +190,8 @@ def sha256_of_file(path: Path) -> str:
         raise ArtifactError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _first_line(error: ValidationError) -> str:
+def first_problem(error: ValidationError) -> str:
+    """Returns the place and the text of the first thing that a validation found wrong."""
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"]) or "the whole file"
     return f"{where}: {first['msg']}"

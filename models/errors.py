@@ -13,6 +13,10 @@ ModelError
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
+
+# Characters of a foreign error's text: enough to know what it is about.
+_LONGEST: Final = 200
 
 
 class ModelError(Exception):
@@ -57,3 +61,14 @@ class BuildError(ModelError):
 
 class SquadError(BuildError):
     """A file is not in the SQuAD v2.0 layout; the text names the file and, where there is one, the question's id."""
+
+
+def first_line(error: BaseException) -> str:
+    """Returns the first line of an error's text, or the name of its class where the text is empty."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def one_line(error: BaseException) -> str:
+    """Returns an error's whole text on one line, cut where it becomes a report."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

@@ -1,4 +1,4 @@
-"""What an artifact is built from, read and checked before anything long begins."""
+"""Reads and checks the files that an artifact is built from, before anything long begins."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from spanstream.models.text.words import without_invisible
 
 @dataclass(frozen=True, slots=True)
 class LabelledFile:
-    """A SQuAD v2.0 file that was read."""
+    """A SQuAD v2.0 file and its questions."""
 
     path: Path
     examples: Sequence[Example]
 
 
 def read_files(paths: Iterable[Path], tokenizer: Tokenizer) -> list[LabelledFile]:
-    """Read files, and see that the tokenizer finds tokens in every text and answer.
+    """Reads files, and checks that the tokenizer finds tokens in every text and answer.
 
     Raises:
         SquadError: a file is not in the layout.
@@ -32,12 +32,14 @@ def read_files(paths: Iterable[Path], tokenizer: Tokenizer) -> list[LabelledFile
     """
     files = [LabelledFile(path, read_squad(path)) for path in paths]
     for file in files:
-        lost: dict[str, bool] = {}
+        without_tokens: dict[str, bool] = {}
         for example in file.examples:
             for text in (example.context, example.question, *example.answers):
-                if text not in lost:
-                    lost[text] = bool(without_invisible(text)) and tokenizer.tokenize_question(text).ids.size == 0
-                if lost[text]:
+                if text not in without_tokens:
+                    without_tokens[text] = (
+                        bool(without_invisible(text)) and tokenizer.tokenize_question(text).ids.size == 0
+                    )
+                if without_tokens[text]:
                     raise BuildError(
                         f"{file.path}: question {example.id}: the checkpoint's tokenizer makes no token of "
                         f"{text[:40]!r}"
@@ -46,7 +48,7 @@ def read_files(paths: Iterable[Path], tokenizer: Tokenizer) -> list[LabelledFile
 
 
 def first_windows(file: LabelledFile, options: ReadingOptions, *, number: int) -> list[Window]:
-    """The first windows of questions spread evenly over a file.
+    """Returns the first windows of questions spread evenly over a file.
 
     Raises:
         BuildError: a question leaves no room for its document.
@@ -62,8 +64,8 @@ def first_windows(file: LabelledFile, options: ReadingOptions, *, number: int) -
     return windows
 
 
-def samples_of(files: Sequence[LabelledFile], options: ReadingOptions, *, number: int) -> list[Batch]:
-    """Windows spread evenly over the files, each alone in its batch: padding would count as activations."""
+def sample_batches(files: Sequence[LabelledFile], options: ReadingOptions, *, number: int) -> list[Batch]:
+    """Returns windows spread evenly over the files, each alone in its batch: padding would count as activations."""
     return [
         assemble([window], pad_id=options.pad_id)
         for file in files

@@ -1,9 +1,9 @@
-"""Builds an artifact out of a checkpoint, in one go.
+"""Builds an artifact out of a checkpoint.
 
     checkpoint -> export -> fuse, rewrite -> variants, measured beside each other on the validation data -> the fastest
       within the margin -> calibration, golden logits -> manifest, card (and an fp16 variant for a GPU)
 
-All of it happens in a folder beside the output, which takes its place at the end: nothing half-written is left.
+All of it is written into a folder beside the output, which is replaced at the end: nothing half-written is left.
 """
 
 from __future__ import annotations
@@ -14,23 +14,28 @@ from pathlib import Path
 from typing import Final
 
 from spanstream.models.artifact import Golden, Manifest, Variant, sha256_of_file, write_manifest
-from spanstream.models.building.card import CardFigures, card
-from spanstream.models.building.compare import EarlierModel, read_earlier
-from spanstream.models.building.golden import golden, golden_spans
+from spanstream.models.building.build_context import BuildContext, open_context, probes_of
+from spanstream.models.building.card import CardFigures, render_card
+from spanstream.models.building.earlier_model import EarlierModel, read_with_earlier_model
+from spanstream.models.building.golden_logits import compute_golden, golden_spans
 from spanstream.models.building.graph.export import check_export, export
-from spanstream.models.building.inputs import first_windows, read_files, samples_of
+from spanstream.models.building.inputs import first_windows, read_files, sample_batches
 from spanstream.models.building.request import BuildRequest
-from spanstream.models.building.variants.context import BuildContext, open_context, probes_of
-from spanstream.models.building.variants.fp16 import write_fp16
-from spanstream.models.building.variants.recipes import RECIPES, recipes
-from spanstream.models.building.variants.selection import Say, TrialPlan, VariantSelection, select_variant, take_first
-from spanstream.models.building.variants.trials import BuiltVariant
+from spanstream.models.building.variants.fp16 import FP16_FILE, write_fp16
+from spanstream.models.building.variants.recipes import RECIPES, BuiltVariant, select_recipes
+from spanstream.models.building.variants.selection import (
+    MeasurementData,
+    Say,
+    VariantSelection,
+    select_first,
+    select_variant,
+)
 from spanstream.models.calibrating.calibration_record import write_record
-from spanstream.models.calibrating.fit import fit
+from spanstream.models.calibrating.fit import FittedCalibration, fit_calibration
 from spanstream.models.checkpoints.checkpoint import Checkpoint
 from spanstream.models.checkpoints.training_record import read_training
 from spanstream.models.defaults import MAX_ANSWER_TOKENS
-from spanstream.models.errors import BuildError
+from spanstream.models.errors import BuildError, one_line
 from spanstream.models.inference.cpu import available_cpus
 from spanstream.models.metrics.reading import ReadingOptions
 from spanstream.models.staging import staged_folder
@@ -40,66 +45,135 @@ from spanstream.models.text.windowing import WindowShape
 _SAMPLE_WINDOWS: Final = 160
 
 
-def build(order: BuildRequest, output: Path, *, say: Say = print) -> None:
-    """Build an artifact into `output`, which is replaced.
+def build(request: BuildRequest, output: Path, *, say: Say = print) -> None:
+    """Builds an artifact into `output`, which is replaced.
 
     Args:
-        order: what to build.
+        request: what to build.
         output: the artifact's folder.
-        say: told what is being done, one line a step.
+        say: called with one line for each step.
 
     Raises:
         BuildError: an input is not what it should be; nothing is left behind.
     """
     with staged_folder(output) as finished, tempfile.TemporaryDirectory() as work:
-        _Build(order, Path(work), finished, say).run()
+        _Build(request, Path(work), finished, say).run()
     say(f"built {output}")
 
 
 class _Build:
     """One build, from its inputs to the finished folder."""
 
-    def __init__(self, order: BuildRequest, work: Path, finished: Path, say: Say) -> None:
-        self._order = order
+    def __init__(self, request: BuildRequest, work: Path, finished: Path, say: Say) -> None:
+        self._request = request
         self._work = work
         self._finished = finished
         self._say = say
-        self._checkpoint = Checkpoint.open(order.checkpoint)
-        self._recipes = recipes(order.variants)
-        self._about = _read_about(order.about)
+        self._checkpoint = Checkpoint.open(request.checkpoint)
+        self._recipes = select_recipes(request.variants)
+        self._about = _read_about(request.about)
         self._training = read_training(self._checkpoint.folder)
         self._tokenizer = self._checkpoint.write_tokenizer(finished / "tokenizer.json")
-        self._options = _reading_options(order, self._checkpoint, self._tokenizer)
-        paths = dict.fromkeys([order.validation, *order.samples])
+        self._options = _reading_options(request, self._checkpoint, self._tokenizer)
+        paths = dict.fromkeys([request.validation, *request.samples])
         files = {file.path: file for file in read_files(paths, self._tokenizer)}
-        self._validation = files[order.validation]
-        self._samples = [files[path] for path in order.samples] or [self._validation]
+        self._validation = files[request.validation]
+        self._samples = [files[path] for path in request.samples] or [self._validation]
 
     def run(self) -> None:
-        """All steps."""
-        # First, since what is to be compared with may turn out to be nothing.
-        earlier = self._earlier()
-        workshop = self._export()
-        contest = self._choose(workshop)
+        """Takes all steps."""
+        # First, since the earlier model may turn out to be unusable.
+        earlier = self._read_with_earlier_model()
+        context = self._export()
+        selection = self._select(context)
         self._say("calibrate")
-        fitted = fit(contest.winner.reads, f"{self._order.name}-{self._order.version}")
+        fitted = fit_calibration(selection.winner.reads, f"{self._request.name}-{self._request.version}")
         self._say("write golden logits, manifest and card")
-        winner = contest.winner.built
-        variant = winner.variant(contest.winner.session)
-        shutil.copy(winner.path, self._finished / variant.file)
-        session = winner.open(variant.session)
-        arguments = (self._tokenizer, self._options.shape, self._options.pad_id)
-        expected = golden(session, *arguments)
-        (self._finished / "golden.json").write_text(expected.model_dump_json() + "\n", encoding="utf-8")
-        write_record(self._finished, fitted, [self._order.validation])
-        wanted, found = (
-            golden_spans(each, *arguments, MAX_ANSWER_TOKENS)
-            for each in (contest.reference.built.open(contest.reference.session), session)
+        variant, expected, same_spans = self._write_winner(selection)
+        write_record(self._finished, fitted, [self._request.validation])
+        variants, fp16 = self._add_fp16(context, variant, selection.reference.built, expected)
+        manifest = self._write_manifest(variants, fitted)
+        figures = CardFigures(
+            selection=selection,
+            fitted=fitted,
+            checkpoint=self._checkpoint,
+            fused=context.note,
+            samples=[file.path.name for file in self._samples],
+            same_spans=same_spans,
+            fp16=fp16,
+            training=self._training,
+            about=self._about,
+            earlier=earlier,
+            request=self._request,
         )
-        variants, half = self._add_half(workshop, variant, contest.reference.built, expected)
+        (self._finished / "README.md").write_text(render_card(manifest, figures), encoding="utf-8")
+
+    def _read_with_earlier_model(self) -> EarlierModel | None:
+        if self._request.compare is None:
+            return None
+        self._say(f"read with {self._request.compare}")
+        return read_with_earlier_model(self._request.compare, self._validation.examples, self._options)
+
+    def _export(self) -> BuildContext:
+        self._say("load and export")
+        samples = sample_batches(self._samples, self._options, number=_SAMPLE_WINDOWS)
+        model = self._checkpoint.load_model()
+        exported = export(model, self._work / "exported")
+        check_export(exported, model, probes_of(samples, self._options.pad_id))
+        context = open_context(self._checkpoint, exported, self._work, samples)
+        self._say(context.note)
+        return context
+
+    def _select(self, context: BuildContext) -> VariantSelection:
+        windows = first_windows(self._validation, self._options, number=_SAMPLE_WINDOWS)
+        data = MeasurementData(self._validation.examples, windows, self._options)
+        select = select_first if self._request.quick else select_variant
+        selection = select(context, self._recipes, data, say=self._say)
+        for entry in selection.entries:
+            self._say(f"{entry.built.recipe.name}: F1 {entry.f1:.2f}, {selection.reason(entry)}")
+        for refused in selection.refused:
+            self._say(f"{refused.recipe.name}: could not be built: {refused.reason}")
+        return selection
+
+    def _write_winner(self, selection: VariantSelection) -> tuple[Variant, Golden, tuple[int, int]]:
+        """Writes the model file and its golden logits.
+
+        Returns:
+            The manifest's entry, the golden logits, and (golden windows that give fp32's span, golden windows).
+        """
+        winner, reference = selection.winner, selection.reference
+        variant = winner.built.variant(winner.session)
+        shutil.copy(winner.built.path, self._finished / variant.file)
+        session = winner.built.open(variant.session)
+        arguments = (self._tokenizer, self._options.shape, self._options.pad_id)
+        golden = compute_golden(session, *arguments)
+        (self._finished / "golden.json").write_text(golden.model_dump_json() + "\n", encoding="utf-8")
+        expected_spans = golden_spans(reference.built.open(reference.session), *arguments, MAX_ANSWER_TOKENS)
+        spans = golden_spans(session, *arguments, MAX_ANSWER_TOKENS)
+        same = sum(span == expected for span, expected in zip(spans, expected_spans, strict=True))
+        return variant, golden, (same, len(spans))
+
+    def _add_fp16(
+        self, context: BuildContext, variant: Variant, reference: BuiltVariant, expected: Golden
+    ) -> tuple[tuple[Variant, ...], str | None]:
+        """Returns the variants, and what the card says of fp16."""
+        if not self._request.gpu:
+            return (variant,), None
+        self._say("make fp16 for the GPU")
+        try:
+            fp16 = write_fp16(context, self._finished, reference.open(RECIPES[0].sessions[0]), expected, self._options)
+        except Exception as error:  # noqa: BLE001  the converter raises errors of many classes on unknown graphs
+            (self._finished / FP16_FILE).unlink(missing_ok=True)
+            reason = f"could not be made: {one_line(error)}"
+            self._say(f"fp16: {reason}")
+            return (variant,), reason
+        return (variant, fp16.variant), f"gives fp32's spans on {fp16.same_spans} of {fp16.spans} golden windows"
+
+    def _write_manifest(self, variants: tuple[Variant, ...], fitted: FittedCalibration) -> Manifest:
+        """Writes the manifest, which names every file that is there by now."""
         manifest = Manifest(
-            name=self._order.name,
-            version=self._order.version,
+            name=self._request.name,
+            version=self._request.version,
             architecture=self._checkpoint.model_type,
             tokenizer_fingerprint=self._tokenizer.fingerprint,
             pad_id=self._checkpoint.pad_id,
@@ -111,69 +185,13 @@ class _Build:
             files={file.name: sha256_of_file(file) for file in sorted(self._finished.iterdir())},
         )
         write_manifest(self._finished, manifest)
-        evaluation = CardFigures(
-            contest=contest,
-            fitted=fitted,
-            checkpoint=self._checkpoint,
-            fused=workshop.note,
-            samples=[file.path.name for file in self._samples],
-            same_spans=(sum(one == other for one, other in zip(wanted, found, strict=True)), len(wanted)),
-            half=half,
-            training=self._training,
-            about=self._about,
-            earlier=earlier,
-            order=self._order,
-        )
-        (self._finished / "README.md").write_text(card(manifest, evaluation), encoding="utf-8")
-
-    def _export(self) -> BuildContext:
-        self._say("load and export")
-        samples = samples_of(self._samples, self._options, number=_SAMPLE_WINDOWS)
-        model = self._checkpoint.load_model()
-        exported = export(model, self._work / "exported")
-        check_export(exported, model, probes_of(samples, self._options.pad_id))
-        workshop = open_context(self._checkpoint, exported, self._work, samples)
-        self._say(workshop.note)
-        return workshop
-
-    def _choose(self, workshop: BuildContext) -> VariantSelection:
-        windows = first_windows(self._validation, self._options, number=_SAMPLE_WINDOWS)
-        course = TrialPlan(self._validation.examples, windows, self._options)
-        choose = take_first if self._order.quick else select_variant
-        contest = choose(workshop, self._recipes, course, say=self._say)
-        for entry in contest.entries:
-            self._say(f"{entry.built.recipe.name}: F1 {entry.f1:.2f}, {contest.verdict(entry)}")
-        for refused in contest.refused:
-            self._say(f"{refused.recipe.name}: could not be built: {refused.reason}")
-        return contest
-
-    def _add_half(
-        self, workshop: BuildContext, variant: Variant, reference: BuiltVariant, expected: Golden
-    ) -> tuple[tuple[Variant, ...], str | None]:
-        """The variants, and what the card says of fp16."""
-        if not self._order.gpu:
-            return (variant,), None
-        self._say("make fp16 for the GPU")
-        try:
-            half = write_fp16(workshop, self._finished, reference.open(RECIPES[0].sessions[0]), expected, self._options)
-        except Exception as error:  # noqa: BLE001  the converter trips over graphs it does not know in ways of its own
-            (self._finished / "model.fp16.onnx").unlink(missing_ok=True)
-            reason = f"could not be made: {' '.join(str(error).split())[:200]}"
-            self._say(f"fp16: {reason}")
-            return (variant,), reason
-        return (variant, half.variant), f"gives fp32's spans on {half.same_spans} of {half.spans} golden windows"
-
-    def _earlier(self) -> EarlierModel | None:
-        if self._order.compare is None:
-            return None
-        self._say(f"read with {self._order.compare}")
-        return read_earlier(self._order.compare, self._validation.examples, self._options)
+        return manifest
 
 
-def _reading_options(order: BuildRequest, checkpoint: Checkpoint, tokenizer: Tokenizer) -> ReadingOptions:
-    max_length = min(order.max_length, checkpoint.longest)
-    # Windows of a model with few positions would hardly advance.
-    stride = min(order.stride, max_length // 3)
+def _reading_options(request: BuildRequest, checkpoint: Checkpoint, tokenizer: Tokenizer) -> ReadingOptions:
+    max_length = min(request.max_length, checkpoint.max_positions)
+    # With a longer stride, windows of a model with few positions would hardly advance.
+    stride = min(request.stride, max_length // 3)
     shape = WindowShape(max_length, stride, tokenizer.template)
     return ReadingOptions(tokenizer, shape, checkpoint.pad_id, MAX_ANSWER_TOKENS, 512, available_cpus())
 

@@ -1,4 +1,4 @@
-"""What to build, out of what, and how."""
+"""What a build is asked for."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from spanstream.models.defaults import MAX_LENGTH, STRIDE
 
 @dataclass(frozen=True, slots=True)
 class BuildRequest:
-    """What to build, out of what.
+    """What to build, and out of what.
 
     Attributes:
         checkpoint: folder of a fine-tuned checkpoint in Hugging Face layout, or its name on a hub.
         validation: SQuAD v2.0 file for calibration, figures and the choice of the variant.
         name: the model's name.
         version: the artifact's version.
-        samples: SQuAD v2.0 files whose texts show what activations look like; none: the validation file.
+        samples: SQuAD v2.0 files whose texts fix the int8 scales; none: the validation file.
         max_length: tokens of a window; fewer where the model's positions end sooner.
         stride: tokens that neighbouring windows share.
         variants: names of the variants to try; none: all.

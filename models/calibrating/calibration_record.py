@@ -1,4 +1,4 @@
-"""calibration.json: where an artifact's confidence and thresholds come from, beside the manifest that holds them.
+"""Reads and writes calibration.json, which says what an artifact's confidence and thresholds were fitted to.
 
 Serving does not read it. `evaluate` does, to say when figures are measured on what was fitted on.
 """
@@ -9,20 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from spanstream.models.artifact import Sha256, sha256_of_file
-from spanstream.models.calibrating.fit import Fitted
-from spanstream.models.calibrating.guarantee import MISS
+from spanstream.models.artifact import FrozenModel, Sha256, sha256_of_file
+from spanstream.models.calibrating.fit import FittedCalibration
+from spanstream.models.calibrating.guarantee import ALPHA
 
-RECORD: Final = "calibration.json"
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+RECORD_FILE: Final = "calibration.json"
 
 
-class DataFile(_Part):
+class DataFile(FrozenModel):
     """A file of labelled questions."""
 
     file: str
@@ -30,12 +26,12 @@ class DataFile(_Part):
 
     @classmethod
     def of(cls, path: Path) -> DataFile:
-        """The file as it is now."""
+        """Describes the file as it is now."""
         return cls(file=path.name, sha256=sha256_of_file(path))
 
 
-class RecordedThreshold(_Part):
-    """A threshold and what it does to all the questions it was fitted on; shares are 0 to 1, of `questions` if any."""
+class RecordedThreshold(FrozenModel):
+    """A threshold and what it does to the questions it was fitted on; shares are 0 to 1."""
 
     confidence: float
     given: int
@@ -44,8 +40,8 @@ class RecordedThreshold(_Part):
     recall: float | None
 
 
-class RecordedGuarantee(_Part):
-    """A promise that was proved: of `given` answers `wrong` were, on questions the score had not seen."""
+class RecordedGuarantee(FrozenModel):
+    """A guarantee that was proved: of `given` answers `wrong` were wrong, on questions the score had not seen."""
 
     allowed: float
     confidence_level: float
@@ -55,7 +51,7 @@ class RecordedGuarantee(_Part):
     upper_bound: float
 
 
-class CalibrationRecord(_Part):
+class CalibrationRecord(FrozenModel):
     """calibration.json, format 1."""
 
     format: Literal[1] = 1
@@ -70,8 +66,7 @@ class CalibrationRecord(_Part):
     absent: dict[str, str]
 
 
-def record(fitted: Fitted, data: Sequence[Path]) -> CalibrationRecord:
-    """What is to be known of a calibration later on."""
+def _record_of(fitted: FittedCalibration, data: Sequence[Path]) -> CalibrationRecord:
     thresholds = {
         name: RecordedThreshold(
             confidence=choice.threshold,
@@ -85,7 +80,7 @@ def record(fitted: Fitted, data: Sequence[Path]) -> CalibrationRecord:
     guarantees = {
         name: RecordedGuarantee(
             allowed=guarantee.allowed,
-            confidence_level=1 - MISS,
+            confidence_level=1 - ALPHA,
             questions=guarantee.questions,
             given=kept.given,
             wrong=kept.wrong,
@@ -107,15 +102,15 @@ def record(fitted: Fitted, data: Sequence[Path]) -> CalibrationRecord:
     )
 
 
-def write_record(folder: Path, fitted: Fitted, data: Sequence[Path]) -> None:
-    """Write it into an artifact's folder, before the manifest that names its SHA-256."""
-    text = record(fitted, data).model_dump_json(indent=2)
-    (folder / RECORD).write_text(text + "\n", encoding="utf-8")
+def write_record(folder: Path, fitted: FittedCalibration, data: Sequence[Path]) -> None:
+    """Writes the record into an artifact's folder. Comes before the manifest, which names its SHA-256."""
+    text = _record_of(fitted, data).model_dump_json(indent=2)
+    (folder / RECORD_FILE).write_text(text + "\n", encoding="utf-8")
 
 
 def read_record(folder: Path) -> CalibrationRecord | None:
-    """The record of an artifact; None where it has none, or one of another format."""
+    """Reads the record of an artifact; None where it has none, or one of another format."""
     try:
-        return CalibrationRecord.model_validate_json((folder / RECORD).read_bytes())
+        return CalibrationRecord.model_validate_json((folder / RECORD_FILE).read_bytes())
     except (OSError, ValidationError):
         return None

@@ -20,11 +20,17 @@ import numpy as np
 
 from spanstream.models.arrays import BoolArray, Float64Array, Int64Array
 from spanstream.models.calibrating.folds import first_half_of, folds_of, groups_of
-from spanstream.models.calibrating.guarantee import Guarantee, fixed_order, walk
+from spanstream.models.calibrating.guarantee import Guarantee, run_fixed_sequence, threshold_order
 from spanstream.models.calibrating.score import Score, platt
-from spanstream.models.calibrating.thresholds import Sample, ThresholdChoice, ThresholdRequest, choice_at, choose
+from spanstream.models.calibrating.thresholds import (
+    LabelledSample,
+    ThresholdChoice,
+    ThresholdRequest,
+    choice_at,
+    choose_thresholds,
+)
 from spanstream.models.errors import BuildError
-from spanstream.models.metrics.reading import Read
+from spanstream.models.metrics.reading import ReadQuestion
 from spanstream.models.spans.calibration import Calibration
 
 # `probability` first: on SQuAD, held out, it leaves fewer wrong candidates among the surest ones than its logarithm
@@ -48,17 +54,17 @@ _LEAST_OF_A_KIND: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
-    """A calibration, and what it says of questions it was not fitted on.
+class FittedCalibration:
+    """A calibration, and its figures on questions it was not fitted on.
 
     Attributes:
         calibration: fitted on all questions, with its thresholds.
         held_out: (questions,) confidences, each by a fit without the question's group.
         log_losses: held-out log loss of each score that was tried, on the half that chose.
-        score: the one that was chosen.
-        grouped_by: what the halves and the held-out fits keep together: article, text or question.
+        score: the name of the score that was chosen.
+        grouped_by: article, text or question: what the halves and the held-out fits never split.
         choices: what each threshold does to the questions.
-        absent: thresholds that there are not, and why.
+        absent: thresholds that could not be set, and why.
         guarantees: the trials behind each guarantee, kept or not.
     """
 
@@ -77,25 +83,29 @@ class _Questions:
     """Labelled questions that have a candidate; the arrays are (questions,).
 
     Attributes:
-        reads: what the model made of them.
+        reads: the questions as the model read them.
         right: whether the candidate is right.
-        groups: numbers of what belongs together.
-        first_half: which of them may choose; the others prove.
+        groups: the number of each question's group.
+        first_half: which of them choose the score; the others prove the guarantees.
     """
 
-    reads: Sequence[Read]
+    reads: Sequence[ReadQuestion]
     right: BoolArray
     groups: Int64Array
     first_half: BoolArray
 
 
-def fit(
-    reads: Sequence[Read], name: str, *, shipped: Calibration | None = None, wanted: ThresholdRequest | None = None
-) -> Fitted:
-    """Fit a calibration.
+def fit_calibration(
+    reads: Sequence[ReadQuestion],
+    name: str,
+    *,
+    shipped: Calibration | None = None,
+    wanted: ThresholdRequest | None = None,
+) -> FittedCalibration:
+    """Fits a calibration.
 
     Args:
-        reads: labelled questions and what the model made of them.
+        reads: labelled questions as the model read them.
         name: the calibration's name.
         shipped: an earlier calibration of the same model; with few questions its score is kept and only its scale
             fitted anew.
@@ -104,23 +114,15 @@ def fit(
     Raises:
         BuildError: too few candidates are right, or too few wrong; or the model's scores do not tell them apart.
     """
-    answered = [read for read in reads if read.text]
-    right = np.array([read.prediction(0.0).is_right for read in answered], dtype=np.bool_)
-    if min(right.sum(), (~right).sum()) < _LEAST_OF_A_KIND:
-        raise BuildError(
-            f"nothing to calibrate on: {right.sum()} of {len(right)} candidates are right; it takes "
-            f"{_LEAST_OF_A_KIND} right and {_LEAST_OF_A_KIND} wrong ones at the least"
-        )
-    grouped_by, groups = groups_of(answered)
-    questions = _Questions(answered, right, groups, first_half_of(groups))
+    grouped_by, questions = _with_candidates(reads)
     label, score, log_losses = _choose_score(questions, shipped)
-    scale = platt(score.scores(), right)
+    scale = platt(score.scores(), questions.right)
     if scale.slope <= 0:
         raise BuildError("the model's scores do not tell right from wrong on these questions: no confidence fits them")
     weights = {feature: scale.slope * weight for feature, weight in zip(score.names, score.weights, strict=True)}
     calibration = Calibration(name=name, bias=scale.bias, weights=weights, thresholds={"default": 0.0})
-    sample = Sample.of(reads, [calibration.confidence(read.reading) for read in reads])
-    thresholds, absent = choose(sample, wanted or ThresholdRequest())
+    sample = LabelledSample.of(reads, [calibration.confidence(read.reading) for read in reads])
+    thresholds, absent = choose_thresholds(sample, wanted or ThresholdRequest())
     guarantees = _guarantees(questions, score.scores(), (wanted or ThresholdRequest()).guarantees)
     for threshold_name, guarantee in guarantees.items():
         if guarantee.kept:
@@ -128,7 +130,7 @@ def fit(
         else:
             absent[threshold_name] = _why_not(guarantee)
     held_out = iter(_held_out(questions, score).tolist())
-    return Fitted(
+    return FittedCalibration(
         calibration.model_copy(update={"thresholds": thresholds}),
         tuple(next(held_out) if read.text else 0.0 for read in reads),
         log_losses,
@@ -140,8 +142,21 @@ def fit(
     )
 
 
+def _with_candidates(reads: Sequence[ReadQuestion]) -> tuple[str, _Questions]:
+    """Returns the questions that have a candidate, and what they are grouped by."""
+    reads = [read for read in reads if read.text]
+    right = np.array([read.prediction(0.0).is_right for read in reads], dtype=np.bool_)
+    if min(right.sum(), (~right).sum()) < _LEAST_OF_A_KIND:
+        raise BuildError(
+            f"nothing to calibrate on: {right.sum()} of {len(right)} candidates are right; it takes "
+            f"{_LEAST_OF_A_KIND} right and {_LEAST_OF_A_KIND} wrong ones at the least"
+        )
+    grouped_by, groups = groups_of(reads)
+    return grouped_by, _Questions(reads, right, groups, first_half_of(groups))
+
+
 def _choose_score(questions: _Questions, shipped: Calibration | None) -> tuple[str, Score, dict[str, float]]:
-    """The score, by its held-out log loss on the first half; its label, and the losses of all that were tried."""
+    """Chooses the score by its held-out log loss on the first half; returns label, score and the losses of all."""
     reads, right, first_half = questions.reads, questions.right, questions.first_half
     if shipped is not None and shipped.weights:
         chosen, scores = SHIPPED, {SHIPPED: Score.known(reads, shipped.weights)}
@@ -160,7 +175,7 @@ def _choose_score(questions: _Questions, shipped: Calibration | None) -> tuple[s
 
 
 def _losses(questions: _Questions, score: Score) -> Float64Array:
-    """(questions of the first half,) log losses, held out."""
+    """Returns (questions of the first half,) held-out log losses."""
     right = questions.right
     losses = []
     for kept, left_out in folds_of(questions.groups, right, questions.first_half):
@@ -171,9 +186,9 @@ def _losses(questions: _Questions, score: Score) -> Float64Array:
 
 
 def _held_out(questions: _Questions, score: Score) -> Float64Array:
-    """(questions,) confidences by fits like the final one, each without the question's group."""
+    """Returns (questions,) confidences by fits like the final one, each without the question's group."""
     right = questions.right
-    # Where one group holds all that is right, or all that is wrong, the others say nothing of it.
+    # Where one group holds all right candidates, or all wrong ones, no fit without it is possible: the mean stays.
     held_out = np.full(len(right), right.mean())
     for kept, left_out in folds_of(questions.groups, right, np.ones_like(right)):
         scores = score.scores(score.weights_from(right, kept & questions.first_half))
@@ -186,8 +201,8 @@ def _guarantees(questions: _Questions, scores: Float64Array, percents: Sequence[
     guarantees = {}
     for percent in percents:
         allowed = (100 - percent) / 100
-        order = fixed_order(scores[first], wrong[first], allowed, int(second.sum()))
-        guarantees[f"guarantee-{percent}"] = walk(order, scores[second], wrong[second], allowed)
+        order = threshold_order(scores[first], wrong[first], allowed, int(second.sum()))
+        guarantees[f"guarantee-{percent}"] = run_fixed_sequence(order, scores[second], wrong[second], allowed)
     return guarantees
 
 

@@ -1,4 +1,4 @@
-"""Splits questions so that what belongs together stays together: into halves, and into folds."""
+"""Splits questions into halves and folds, and keeps those of one article or text together."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ import numpy as np
 from sklearn.model_selection import GroupKFold
 
 from spanstream.models.arrays import BoolArray, Int64Array
-from spanstream.models.metrics.reading import Read
+from spanstream.models.metrics.reading import ReadQuestion
 
 _FOLDS: Final = 10
 _LEAST_GROUPS: Final = 4
 _SEED: Final = 20
 
 
-def groups_of(reads: Sequence[Read]) -> tuple[str, Int64Array]:
-    """What questions belong together by, the largest kind that there are enough of; (questions,) group numbers."""
+def groups_of(reads: Sequence[ReadQuestion]) -> tuple[str, Int64Array]:
+    """Groups questions by article, text or not at all, the first of which there are enough.
+
+    Returns:
+        The kind of the groups, and (questions,) group numbers.
+    """
     kinds: tuple[tuple[str, list[str]], ...] = (
         ("article", [read.example.article for read in reads]),
         ("text", [read.example.context for read in reads]),
@@ -30,7 +34,7 @@ def groups_of(reads: Sequence[Read]) -> tuple[str, Int64Array]:
 
 
 def first_half_of(groups: Int64Array) -> BoolArray:
-    """Whole groups with about half of the questions, drawn at random (the same ones every time)."""
+    """Returns (questions,) a mask of whole groups with about half of the questions, drawn with a fixed seed."""
     sizes = np.bincount(groups)
     sides = np.zeros(2, dtype=np.int64)
     is_first = np.zeros(len(sizes), dtype=np.bool_)
@@ -42,7 +46,7 @@ def first_half_of(groups: Int64Array) -> BoolArray:
 
 
 def folds_of(groups: Int64Array, right: BoolArray, among: BoolArray) -> Iterator[tuple[BoolArray, BoolArray]]:
-    """(fitted on, held out) masks, whole groups held out; both kinds of candidates are always fitted on."""
+    """Yields (fitted on, held out) masks. Whole groups are held out; right and wrong candidates are fitted on."""
     places = np.flatnonzero(among)
     folds = min(_FOLDS, len(np.unique(groups[places])))
     for kept, left_out in GroupKFold(folds).split(places, groups=groups[places]):

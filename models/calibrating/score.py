@@ -1,6 +1,6 @@
-"""A score for each reading, the higher, the likelier its candidate is right; and the way from score to probability.
+"""Scores readings, the higher the likelier that the candidate is right, and turns scores into probabilities.
 
-[Read] -> features -> Score -> scores -> Scale -> confidences
+[ReadQuestion] -> features -> Score -> scores -> PlattScale -> confidences
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from spanstream.models.arrays import BoolArray, Float64Array
-from spanstream.models.metrics.reading import Read
+from spanstream.models.metrics.reading import ReadQuestion
 from spanstream.models.spans.calibration import FEATURES
 
-# A score so high that the logistic function is 1 for it is as sure as any higher one.
-_LONGEST_LOGIT: Final = 50.0
+# The logistic function is 0 or 1 beyond these limits, up to rounding.
+_LARGEST_LOGIT: Final = 50.0
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
-    """From a score to a probability: 1 / (1 + exp(-(bias + slope x score)))."""
+class PlattScale:
+    """Turns a score into a probability: 1 / (1 + exp(-(bias + slope x score)))."""
 
     slope: float
     bias: float
 
     def confidence(self, score: float) -> float:
-        """The probability of one score."""
-        return 1 / (1 + math.exp(-max(min(self.bias + self.slope * score, _LONGEST_LOGIT), -_LONGEST_LOGIT)))
+        """Returns the probability of one score."""
+        return 1 / (1 + math.exp(-max(min(self.bias + self.slope * score, _LARGEST_LOGIT), -_LARGEST_LOGIT)))
 
     def confidences(self, scores: Float64Array) -> Float64Array:
-        """(questions,) probabilities."""
-        clipped: Float64Array = np.clip(self.bias + self.slope * scores, -_LONGEST_LOGIT, _LONGEST_LOGIT)
+        """Returns (questions,) probabilities."""
+        clipped: Float64Array = np.clip(self.bias + self.slope * scores, -_LARGEST_LOGIT, _LARGEST_LOGIT)
         return 1 / (1 + np.exp(-clipped))
 
 
@@ -46,7 +46,7 @@ class Score:
         names: the features.
         features: (questions, features).
         weights: (features,).
-        is_fitted: whether the weights were fitted to labels of these questions; others were known before.
+        is_fitted: whether the weights were fitted to labels of these questions, not known before.
     """
 
     names: tuple[str, ...]
@@ -55,40 +55,40 @@ class Score:
     is_fitted: bool
 
     @classmethod
-    def known(cls, reads: Sequence[Read], weights: Mapping[str, float]) -> Score:
-        """A score with given weights."""
+    def known(cls, reads: Sequence[ReadQuestion], weights: Mapping[str, float]) -> Score:
+        """Makes a score with given weights."""
         return cls(tuple(weights), _features(reads, tuple(weights)), tuple(weights.values()), is_fitted=False)
 
     @classmethod
-    def fitted(cls, reads: Sequence[Read], names: tuple[str, ...], right: BoolArray, among: BoolArray) -> Score:
-        """A score with weights fitted to some of the questions."""
+    def fitted(cls, reads: Sequence[ReadQuestion], names: tuple[str, ...], right: BoolArray, among: BoolArray) -> Score:
+        """Fits a score's weights to some of the questions."""
         features = _features(reads, names)
         return cls(names, features, _regress(features[among], right[among])[0], is_fitted=True)
 
     def weights_from(self, right: BoolArray, among: BoolArray) -> tuple[float, ...]:
-        """The weights as they come out of these questions alone; the score's own where nothing can come out of them."""
+        """Fits the weights to these questions alone; returns the score's own where that is not possible."""
         if not self.is_fitted or right[among].all() or not right[among].any():
             return self.weights
         return _regress(self.features[among], right[among])[0]
 
     def scores(self, weights: Sequence[float] | None = None) -> Float64Array:
-        """(questions,), by default with the score's own weights."""
+        """Returns (questions,) scores, by default with the score's own weights."""
         product: Float64Array = self.features @ np.array(self.weights if weights is None else weights)
         return product
 
 
-def _features(reads: Sequence[Read], names: tuple[str, ...]) -> Float64Array:
+def _features(reads: Sequence[ReadQuestion], names: tuple[str, ...]) -> Float64Array:
     return np.array([[FEATURES[name](read.reading) for name in names] for read in reads])
 
 
-def platt(scores: Float64Array, right: BoolArray) -> Scale:
-    """The scale that fits best (Platt 1999); both right and wrong are needed."""
+def platt(scores: Float64Array, right: BoolArray) -> PlattScale:
+    """Fits the scale (Platt 1999); both right and wrong candidates are needed."""
     (slope,), bias = _regress(scores[:, None], right)
-    return Scale(slope, bias)
+    return PlattScale(slope, bias)
 
 
 def _regress(features: Float64Array, right: BoolArray) -> tuple[tuple[float, ...], float]:
-    """Weights and bias; lightly regularized on standardized features, and given for the features as they are."""
+    """Returns weights and bias, lightly regularized on standardized features, for the features as they are."""
     mean, spread = features.mean(axis=0), features.std(axis=0) + 1e-9
     model = LogisticRegression(C=10.0, solver="newton-cholesky").fit((features - mean) / spread, right)
     weights = model.coef_[0] / spread

@@ -1,6 +1,6 @@
-"""Named thresholds: confidences from which on a candidate is given as the answer, each chosen for a purpose.
+"""Chooses named thresholds: the least confidence of an answer, for a purpose each.
 
-(confidence, right or not, ...) of labelled questions -> {name: Choice}, {name: why there is none}
+(confidence, right or not, ...) of labelled questions -> {name: threshold}, {name: why there is none}
 
 default          the best F1
 precision-90     the most answers of which 90 % are right
@@ -19,9 +19,9 @@ from typing import Final
 import numpy as np
 
 from spanstream.models.arrays import BoolArray, Float64Array, Int64Array
-from spanstream.models.metrics.reading import Read
+from spanstream.models.metrics.reading import ReadQuestion
 
-# A precision that only a handful of questions reach was reached by luck.
+# A precision that only a few questions reach may be luck.
 LEAST_GIVEN: Final = 20
 NO_ANSWER_PERCENTILE: Final = 95
 
@@ -31,9 +31,9 @@ class ThresholdRequest:
     """What thresholds are wanted for, in percent.
 
     Attributes:
-        precisions: of the answers given, so many are right.
-        recalls: of the right candidates, so many are given.
-        guarantees: as a precision, with 95 % confidence.
+        precisions: the share of the given answers that is right.
+        recalls: the share of the right candidates that is given.
+        guarantees: a precision, with 95 % confidence.
     """
 
     precisions: tuple[int, ...] = (80, 90)
@@ -42,8 +42,8 @@ class ThresholdRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """Labelled questions as read; every array is (questions,).
+class LabelledSample:
+    """Labelled questions as the model read them; every array is (questions,).
 
     Attributes:
         confidence: 0 to 1.
@@ -60,15 +60,15 @@ class Sample:
     has_answer: BoolArray
 
     @classmethod
-    def of(cls, reads: Sequence[Read], confidence: Sequence[float] | Float64Array) -> Sample:
-        """The reads with these confidences."""
+    def of(cls, reads: Sequence[ReadQuestion], confidence: Sequence[float] | Float64Array) -> LabelledSample:
+        """Collects the questions with these confidences."""
         predictions = [read.prediction(0.0) for read in reads]
         return cls(
             np.asarray(confidence, dtype=np.float64),
-            np.array([bool(one.text) for one in predictions]),
-            np.array([one.is_right for one in predictions]),
-            np.array([one.f1 if one.example.has_answer else 0.0 for one in predictions]),
-            np.array([one.example.has_answer for one in predictions]),
+            np.array([bool(prediction.text) for prediction in predictions]),
+            np.array([prediction.is_right for prediction in predictions]),
+            np.array([prediction.f1 if prediction.example.has_answer else 0.0 for prediction in predictions]),
+            np.array([prediction.example.has_answer for prediction in predictions]),
         )
 
 
@@ -101,15 +101,15 @@ class ThresholdChoice:
         return self.right / self.right_candidates if self.right_candidates else None
 
 
-def choice_at(sample: Sample, threshold: float) -> ThresholdChoice:
-    """What a threshold does to the sample."""
+def choice_at(sample: LabelledSample, threshold: float) -> ThresholdChoice:
+    """Counts what a threshold does to the sample."""
     given = sample.candidate & (sample.confidence >= threshold)
     right = int((given & sample.right).sum())
     return ThresholdChoice(threshold, int(given.sum()), right, len(given), int(sample.right.sum()))
 
 
-def choose(sample: Sample, wanted: ThresholdRequest) -> tuple[dict[str, float], dict[str, str]]:
-    """All thresholds but the guarantees, and why some are not there."""
+def choose_thresholds(sample: LabelledSample, wanted: ThresholdRequest) -> tuple[dict[str, float], dict[str, str]]:
+    """Returns all thresholds but the guarantees, and why some could not be set."""
     cuts = _Cuts.of(sample)
     thresholds: dict[str, float] = {"default": cuts.best_f1()}
     absent: dict[str, str] = {}
@@ -128,8 +128,8 @@ def choose(sample: Sample, wanted: ThresholdRequest) -> tuple[dict[str, float], 
     return thresholds, absent
 
 
-def roundest(low: float, high: float) -> float:
-    """The decimal of fewest places above `low` and not above `high`."""
+def roundest_between(low: float, high: float) -> float:
+    """Returns the decimal of fewest places above `low` and not above `high`."""
     for places in range(1, 17):
         scale = 10**places
         value: float = (math.floor(low * scale) + 1) / scale
@@ -140,9 +140,9 @@ def roundest(low: float, high: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Cuts:
-    """Where the confidences, falling, can be cut: after none, and after each run of equal ones.
+    """Where the confidences, sorted to fall, can be cut: before the first, and after each run of equal ones.
 
-    Every array is (cuts,): what is above the cut.
+    Every array but `edges` is (cuts,) and counts what is above the cut.
     """
 
     edges: Float64Array  # (cuts + 1,): cut i lies above edges[i + 1] and not above edges[i]
@@ -152,7 +152,7 @@ class _Cuts:
     gain: Float64Array  # the sum of F1, over that of giving nothing
 
     @classmethod
-    def of(cls, sample: Sample) -> _Cuts:
+    def of(cls, sample: LabelledSample) -> _Cuts:
         places = np.flatnonzero(sample.candidate)
         order = places[np.argsort(-sample.confidence[places], kind="stable")]
         confidence = sample.confidence[order]
@@ -172,23 +172,23 @@ class _Cuts:
             gain=above(np.where(sample.has_answer, sample.f1, -1.0)),
         )
 
-    def at(self, cut: int) -> float:
-        """The threshold of a cut: a round number that survives another machine's rounding of the confidences."""
-        return roundest(float(self.edges[cut + 1]), float(self.edges[cut]))
+    def threshold_of(self, cut: int) -> float:
+        """Returns the threshold of a cut: a round number, so that another machine's rounding does not matter."""
+        return roundest_between(float(self.edges[cut + 1]), float(self.edges[cut]))
 
     def best_f1(self) -> float:
-        """The official script's best F1: the F1 of what is given, 1 for each rightly declined question."""
-        return self.at(int(np.argmax(self.gain)))
+        """Returns the cut of the official script's best F1, in which a rightly declined question counts 1."""
+        return self.threshold_of(int(np.argmax(self.gain)))
 
     def for_precision(self, percent: int) -> float | None:
-        """The most lenient cut of this precision; None where only a handful of questions has it."""
+        """Returns the most lenient cut of this precision; None where only a few questions reach it."""
         reached = np.flatnonzero((self.given >= LEAST_GIVEN) & (100 * self.right >= percent * self.given))
-        return self.at(int(reached[-1])) if len(reached) else None
+        return self.threshold_of(int(reached[-1])) if len(reached) else None
 
     def for_recall(self, percent: int) -> float:
-        """The strictest cut of this recall."""
-        return self.at(int(np.flatnonzero(100 * self.right >= percent * self.right[-1])[0]))
+        """Returns the strictest cut of this recall."""
+        return self.threshold_of(int(np.flatnonzero(100 * self.right >= percent * self.right[-1])[0]))
 
     def for_no_answer(self, most: int) -> float:
-        """The most lenient cut that gives an answer to so many unanswerable questions at most."""
-        return self.at(int(np.flatnonzero(self.unanswerable <= most)[-1]))
+        """Returns the most lenient cut that gives an answer to so many unanswerable questions at most."""
+        return self.threshold_of(int(np.flatnonzero(self.unanswerable <= most)[-1]))

@@ -1,1 +1,1 @@
-"""Fine-tuned checkpoints in Hugging Face layout, as training and building open them."""
+"""Opens fine-tuned checkpoints in Hugging Face layout, for training and building."""

@@ -1,4 +1,4 @@
-"""A fine-tuned checkpoint in Hugging Face layout: a folder, or a name on a hub.
+"""Opens a fine-tuned checkpoint in Hugging Face layout: a folder, or a name on a hub.
 
 name -> folder -> Checkpoint (configuration, tokenizer) -> model with its weights
 """
@@ -13,12 +13,21 @@ from pathlib import Path
 from typing import Any, Final
 
 from spanstream.models.checkpoints.quiet import quiet
-from spanstream.models.errors import BuildError
+from spanstream.models.errors import BuildError, one_line
 from spanstream.models.text.tokenization import Tokenizer
 
 # The architectures that the tests take through the whole build; others are tried and may fail in one line.
-TRIED: Final = ("bert", "distilbert", "albert", "roberta", "electra", "deberta-v2", "longformer", "big_bird")
-# Their positions begin behind the padding token's id, so that the table is longer than any text.
+TESTED_ARCHITECTURES: Final = (
+    "bert",
+    "distilbert",
+    "albert",
+    "roberta",
+    "electra",
+    "deberta-v2",
+    "longformer",
+    "big_bird",
+)
+# Their positions begin behind the padding token's id: the table of positions is longer than any text may be.
 _SHIFTED_POSITIONS: Final = frozenset({"roberta", "xlm-roberta", "camembert", "longformer"})
 
 _HUB_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
@@ -31,7 +40,7 @@ class Checkpoint:
     """A fine-tuned question-answering checkpoint.
 
     Attributes:
-        name: as it was asked for: a folder, or a name on a hub.
+        name: the folder or the name on a hub, as the user gave it.
         folder: where its files are.
         model_type: the architecture, as Hugging Face names it.
         heads: attention heads of a layer.
@@ -39,7 +48,7 @@ class Checkpoint:
         hidden_size: width of a layer.
         vocabulary: rows of the word embeddings.
         pad_id: the padding token.
-        longest: tokens that the position embeddings reach.
+        max_positions: the most tokens that the position embeddings allow.
     """
 
     name: str
@@ -50,23 +59,23 @@ class Checkpoint:
     hidden_size: int
     vocabulary: int
     pad_id: int
-    longest: int
+    max_positions: int
 
     @classmethod
     def open(cls, name: str) -> Checkpoint:
-        """Read a checkpoint's configuration.
+        """Reads a checkpoint's configuration.
 
         Raises:
-            BuildError: it is not there, a file is missing, or the configuration is of no encoder.
+            BuildError: it is not there, a file is missing, or the configuration is not an encoder's.
         """
-        folder = find(name)
+        folder = find_checkpoint(name)
         _check_files(name, folder)
         from transformers import AutoConfig  # noqa: PLC0415  seconds to import
 
         try:
             with quiet():
                 config = AutoConfig.from_pretrained(folder, local_files_only=True)
-            pad_id, longest = config.pad_token_id, config.max_position_embeddings
+            pad_id, positions = config.pad_token_id, config.max_position_embeddings
             if getattr(config, "is_encoder_decoder", False):
                 raise BuildError(f"{name}: {config.model_type} reads and writes; only encoders are built")
             if pad_id is None:
@@ -80,29 +89,29 @@ class Checkpoint:
                 hidden_size=config.hidden_size,
                 vocabulary=config.vocab_size,
                 pad_id=pad_id,
-                longest=longest - pad_id - 1 if config.model_type in _SHIFTED_POSITIONS else longest,
+                max_positions=positions - pad_id - 1 if config.model_type in _SHIFTED_POSITIONS else positions,
             )
         except (AttributeError, KeyError, OSError, ValueError) as error:
-            raise BuildError(f"{name}: config.json is of no encoder that can be read: {_one_line(error)}") from error
+            raise BuildError(f"{name}: config.json is of no encoder that can be read: {one_line(error)}") from error
 
     def load_model(self) -> Any:  # noqa: ANN401  transformers publishes no types for its factories
-        """The model in fp32, for inference.
+        """Loads the model in fp32, for inference.
 
         Raises:
             BuildError: the weights do not fit the configuration, or are not those of a question-answering model.
         """
         import torch  # noqa: PLC0415  seconds to import
-        from transformers import AutoModelForQuestionAnswering  # noqa: PLC0415  as above
+        from transformers import AutoModelForQuestionAnswering  # noqa: PLC0415  seconds to import
 
         try:
             with quiet():
                 # Checkpoints are often stored in fp16; the exporter would keep that.
-                model, found = AutoModelForQuestionAnswering.from_pretrained(
+                model, info = AutoModelForQuestionAnswering.from_pretrained(
                     self.folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
                 )
         except Exception as error:  # every loader (safetensors, pickle, sharded) has errors of its own
-            raise BuildError(f"{self.name}: the weights cannot be loaded: {_one_line(error)}") from error
-        missing = sorted(found["missing_keys"])
+            raise BuildError(f"{self.name}: the weights cannot be loaded: {one_line(error)}") from error
+        missing = sorted(info["missing_keys"])
         if head := [key for key in missing if not key.startswith(f"{model.base_model_prefix}.")]:
             raise BuildError(
                 f"{self.name}: no question-answering head ({head[0]} is missing): fine-tune it first "
@@ -116,7 +125,7 @@ class Checkpoint:
         return model.eval()
 
     def write_tokenizer(self, target: Path) -> Tokenizer:
-        """Write its `tokenizer.json`, without the cutting and filling that training left in it.
+        """Writes its `tokenizer.json`, without the truncation and padding that training left in it.
 
         Raises:
             BuildError: there is none and none can be made, or it has tokens that the model does not know.
@@ -125,7 +134,7 @@ class Checkpoint:
         try:
             definition = json.loads(source.read_text(encoding="utf-8") if source.is_file() else self._convert())
         except (OSError, ValueError) as error:
-            raise BuildError(f"{source}: cannot be read: {_one_line(error)}") from error
+            raise BuildError(f"{source}: cannot be read: {one_line(error)}") from error
         definition |= {"truncation": None, "padding": None}
         target.write_text(json.dumps(definition, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
         tokenizer = Tokenizer.load(target)
@@ -137,7 +146,7 @@ class Checkpoint:
         return tokenizer
 
     def _convert(self) -> str:
-        """`tokenizer.json` made of the vocabulary files of a slow tokenizer."""
+        """Makes `tokenizer.json` out of the vocabulary files of a slow tokenizer."""
         from transformers import AutoTokenizer  # noqa: PLC0415  seconds to import
 
         try:
@@ -146,14 +155,14 @@ class Checkpoint:
             text: str = slow.backend_tokenizer.to_str()
         except Exception as error:  # a missing library, an unknown class, a vocabulary that is not there
             raise BuildError(
-                f"{self.name}: tokenizer.json is missing and cannot be made of the files there ({_one_line(error)}); "
+                f"{self.name}: tokenizer.json is missing and cannot be made of the files there ({one_line(error)}); "
                 "save it where the checkpoint was trained: AutoTokenizer.from_pretrained(...).save_pretrained(...)"
             ) from error
         return text
 
 
-def find(name: str) -> Path:
-    """The folder of a checkpoint; a name like `org/model` is taken from the hub, or from the cache of it.
+def find_checkpoint(name: str) -> Path:
+    """Returns the folder of a checkpoint; a name like `org/model` is taken from the hub, or from its local cache.
 
     Raises:
         BuildError: there is no such folder, and the hub does not have it or was not reached.
@@ -171,12 +180,12 @@ def find(name: str) -> Path:
     except Exception as error:  # no network, no such model, no permission: each has a class of its own
         raise BuildError(
             f"{name}: no such folder, not in the hub's local cache, and the hub did not give it "
-            f"({type(error).__name__}: {_one_line(error)})"
+            f"({type(error).__name__}: {one_line(error)})"
         ) from error
 
 
 def _check_files(name: str, folder: Path) -> None:
-    """See early, and without the libraries that take seconds to import, what is no checkpoint."""
+    """Refuses what is no checkpoint early, without the libraries that take seconds to import."""
     config = folder / "config.json"
     if not config.is_file():
         raise BuildError(f"{name}: no checkpoint: config.json is missing")
@@ -185,16 +194,10 @@ def _check_files(name: str, folder: Path) -> None:
     try:
         content = json.loads(config.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise BuildError(f"{config}: is not JSON: {_one_line(error)}") from error
+        raise BuildError(f"{config}: is not JSON: {one_line(error)}") from error
     if not isinstance(content, dict) or "model_type" not in content:
         raise BuildError(f"{config}: does not say which architecture it is (model_type)")
 
 
 def _either(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} or {names[-1]}"
-
-
-def _one_line(error: Exception) -> str:
-    """The error's text in one line, cut where it becomes a report."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 200 else f"{text[:200]}..."  # noqa: PLR2004  enough to know what it is about

@@ -1,4 +1,4 @@
-"""Keeps the build's libraries quiet: tracers, exporters and progress bars say much that helps nobody."""
+"""Keeps the build's libraries quiet: tracers, exporters and progress bars write much that helps nobody."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """No warnings, log lines or progress bars inside; errors still raise."""
+    """Suppresses warnings, log lines and progress bars inside the block; errors still raise."""
     logging.disable(logging.WARNING)
     try:
-        quiet = io.StringIO()
-        with warnings.catch_warnings(), contextlib.redirect_stderr(quiet), contextlib.redirect_stdout(quiet):
+        discarded = io.StringIO()
+        with warnings.catch_warnings(), contextlib.redirect_stderr(discarded), contextlib.redirect_stdout(discarded):
             warnings.simplefilter("ignore")
             yield
     finally:

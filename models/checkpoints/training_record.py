@@ -1,4 +1,4 @@
-"""`training.json` beside a checkpoint: what it was fine-tuned on, written by `spanstream model train`."""
+"""Reads `training.json` beside a checkpoint: what it was fine-tuned on, as `spanstream model train` writes it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from spanstream.models.artifact import first_problem
 from spanstream.models.errors import BuildError
 
-FILE: Final = "training.json"
+RECORD_FILE: Final = "training.json"
 
 
 class TrainingData(BaseModel):
@@ -24,8 +25,8 @@ class TrainingData(BaseModel):
     weight: float = 1.0
 
 
-class Training(BaseModel):
-    """How a checkpoint was made. What later versions add is left aside; the card shows what is known here."""
+class TrainingRecord(BaseModel):
+    """How a checkpoint was made. Fields that later versions add are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -38,23 +39,21 @@ class Training(BaseModel):
     hours: float | None = None
     precision: str | None = None
     program: str | None = None
-    earlier: Training | None = Field(None, description="How the base was made, where it says.")
+    earlier: TrainingRecord | None = Field(None, description="How the base was made, where it says.")
 
 
-def read_training(folder: Path) -> Training | None:
-    """What stands beside a checkpoint, None where nothing does.
+def read_training(folder: Path) -> TrainingRecord | None:
+    """Reads the record beside a checkpoint; None where there is none.
 
     Raises:
         BuildError: the file is there and is not what it should be.
     """
-    path = folder / FILE
+    path = folder / RECORD_FILE
     try:
-        return Training.model_validate_json(path.read_bytes())
+        return TrainingRecord.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         return None
     except OSError as error:
         raise BuildError(f"{path}: cannot be read: {error.strerror}") from error
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        raise BuildError(f"{path}: {where}: {first['msg']}") from error
+        raise BuildError(f"{path}: {first_problem(error)}") from error

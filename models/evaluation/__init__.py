@@ -1,7 +1,7 @@
-"""An artifact on labelled questions: what it scores (`measure`), and a confidence fitted to them (`recalibrate`).
+"""Evaluates an artifact on labelled questions (`evaluate`), and fits its confidence to them (`recalibrate`).
 
-    SQuAD files x artifact -> observe -> [Observation] -> measure -> Report -> plots
+    SQuAD files x artifact -> observe -> [Observation] -> measure -> EvaluationReport -> plots
                                                        -> recalibrate -> artifact
 
-Needs the evaluate group (requirements/evaluate.txt), and nothing of what an artifact is built with.
+Needs the evaluate group (requirements/evaluate.txt), and none of the tools that an artifact is built with.
 """

@@ -1,4 +1,4 @@
-"""The part of a model's card that says how its confidence was fitted; replaced as a whole when it is fitted anew."""
+"""Renders the section of a model's card on how its confidence was fitted; each new fit replaces the whole section."""
 
 from __future__ import annotations
 
@@ -7,25 +7,18 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from spanstream.models.calibrating.fit import Fitted
+from spanstream.models.calibrating.fit import FittedCalibration
 from spanstream.models.evaluation.kind_figures import kinds_section
 from spanstream.models.evaluation.report import ConfidenceFigures, KindFigures
-from spanstream.models.metrics.reliability import Interval
+from spanstream.models.metrics.reliability import METRIC_LABELS
 
 _BEGIN: Final = "<!-- calibration: written by `spanstream model calibrate` -->"
 _END: Final = "<!-- calibration: end -->"
-_LABELS: Final = {
-    "expected_calibration_error": "Expected calibration error (15 bins of equal mass)",
-    "brier_score": "Brier score",
-    "area_under_risk_coverage": "Area under the risk-coverage curve",
-    "coverage_at_80": "Coverage at 80 % accuracy",
-    "coverage_at_90": "Coverage at 90 % accuracy",
-}
 
 
 def with_section(
     card: str,
-    fitted: Fitted,
+    fitted: FittedCalibration,
     figures: Mapping[str, ConfidenceFigures],
     data: Sequence[str],
     kinds: Mapping[str, Sequence[KindFigures]] = MappingProxyType({}),
@@ -38,7 +31,7 @@ def with_section(
     return f"{card.rstrip()}\n\n{section}"
 
 
-def _section(fitted: Fitted, figures: Mapping[str, ConfidenceFigures], data: Sequence[str]) -> str:
+def _section(fitted: FittedCalibration, figures: Mapping[str, ConfidenceFigures], data: Sequence[str]) -> str:
     weights = ", ".join(f"`{name}`" for name in fitted.calibration.weights)
     return f"""## Calibration `{fitted.calibration.name}`
 
@@ -56,8 +49,8 @@ Counts are of the questions it was fitted on. {_guarantees(fitted)}
 """
 
 
-def thresholds_table(fitted: Fitted) -> str:
-    """The named thresholds in Markdown, and the reasons of those that there are not."""
+def thresholds_table(fitted: FittedCalibration) -> str:
+    """Renders the named thresholds in Markdown, and why some could not be set."""
     lines = [
         "| Threshold | Confidence from | Answers given | Right of them | Of all right candidates |",
         "|---|---|---|---|---|",
@@ -82,13 +75,13 @@ By kind, of the questions that are labelled with one, the lowest F1 first. Answe
 
 def _figures(figures: Mapping[str, ConfidenceFigures]) -> str:
     lines = [f"| | {' | '.join(figures)} |", "|---" * (len(figures) + 1) + "|"]
-    for key, label in _LABELS.items():
-        shown = (_interval(getattr(each, key)) for each in figures.values())
-        lines.append(f"| {label} | {' | '.join(shown)} |")
+    for name, label in METRIC_LABELS.items():
+        intervals = (str(getattr(column, name)) for column in figures.values())
+        lines.append(f"| {label} | {' | '.join(intervals)} |")
     return "\n".join(lines)
 
 
-def _guarantees(fitted: Fitted) -> str:
+def _guarantees(fitted: FittedCalibration) -> str:
     kept = {name: guarantee for name, guarantee in fitted.guarantees.items() if guarantee.kept}
     if not kept:
         return "No guarantee can be given."
@@ -99,10 +92,6 @@ def _guarantees(fitted: Fitted) -> str:
         if (trial := guarantee.kept)
     )
     return f"Guaranteed, each on its own, for questions drawn as these were: {proofs}."
-
-
-def _interval(figure: Interval) -> str:
-    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
 
 
 def _percent(share: float | None) -> str:

@@ -1,6 +1,6 @@
-"""Measures an artifact on labelled questions: all its CPU variants, read as they are when serving.
+"""Evaluates an artifact on labelled questions: all its CPU variants, read as they are when serving.
 
-artifact, SQuAD files -> for each variant: observe, time -> measure -> Report, and the tables that plots are of
+artifact, SQuAD files -> for each variant: observe, time -> measure -> EvaluationReport, and the tables for the plots
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from spanstream.models.calibrating.calibration_record import DataFile, read_reco
 from spanstream.models.defaults import DEFAULT_MAX_WINDOWS
 from spanstream.models.errors import ArtifactError
 from spanstream.models.evaluation.latency import measure_latency
-from spanstream.models.evaluation.measure import Subject, measure
-from spanstream.models.evaluation.observe import Labelled, labelled, observe, reader_of
+from spanstream.models.evaluation.measure import MeasuredVariant, measure
+from spanstream.models.evaluation.observation_table import ObservationTable
+from spanstream.models.evaluation.observe import LabelledQuestion, observe, open_variant_reader, read_labelled_questions
 from spanstream.models.evaluation.report import ArtifactFacts, DataFacts, EvaluationReport
-from spanstream.models.evaluation.table import ObservationTable
 from spanstream.models.inference.cpu import available_cpus
 
-# Told what begins and how many questions that is; gives what is told how many more are done.
+# Called with the name of a piece of work and its number of questions; returns what to call with how many more are done.
 Begin = Callable[[str, int], Callable[[int], None]]
 
 
@@ -50,7 +50,7 @@ class EvaluationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The report, and each variant's questions in the report's order."""
+    """The report, and each variant's observations in the report's order."""
 
     report: EvaluationReport
     tables: tuple[ObservationTable, ...]
@@ -62,11 +62,11 @@ def evaluate(
     begin: Begin = lambda _what, _questions: lambda _done: None,
     say: Callable[[str], None] = print,
 ) -> Evaluation:
-    """Measure an artifact.
+    """Evaluates an artifact.
 
     Args:
         request: what to measure.
-        begin: told of long work.
+        begin: called when long work begins.
         say: called with one line for each session that cannot be used.
 
     Raises:
@@ -78,17 +78,17 @@ def evaluate(
     calibration = artifact.manifest.calibration
     variants = _variants(artifact, request.variants)
     thresholds = {name: calibration.threshold(name) for name in request.thresholds or sorted(calibration.thresholds)}
-    questions = labelled(request.data)
+    questions = read_labelled_questions(request.data)
     threads = request.threads or available_cpus()
     reports, tables = [], []
     for variant in variants:
         most = sys.maxsize if request.max_windows is None else request.max_windows
-        reader = reader_of(artifact, variant, threads=threads, max_windows=most, report=say)
+        reader = open_variant_reader(artifact, variant, threads=threads, max_windows=most, report=say)
         observations = observe(questions, reader, progress=begin(f"read with {variant.file}", len(questions)))
         latency = measure_latency(questions, reader, threads=threads) if request.latency else None
         session = reader.backends.choose(0).name
         reader.close()
-        reports.append(measure(Subject(artifact, variant, session), observations, thresholds, latency))
+        reports.append(measure(MeasuredVariant(artifact, variant, session), observations, thresholds, latency))
         tables.append(ObservationTable.of(observations, calibration))
     report = EvaluationReport(
         artifact=ArtifactFacts(
@@ -103,18 +103,18 @@ def evaluate(
 
 
 def _variants(artifact: Artifact, wanted: Sequence[str]) -> list[Variant]:
-    there = artifact.variants_for("cpu")
-    names = ", ".join(f"{variant.file} ({variant.precision})" for variant in there) or "none"
+    available = artifact.variants_for("cpu")
+    names = ", ".join(f"{variant.file} ({variant.precision})" for variant in available) or "none"
     for name in wanted:
-        if not any(name in {variant.file, variant.precision} for variant in there):
+        if not any(name in {variant.file, variant.precision} for variant in available):
             raise ArtifactError(f"{artifact.folder}: no CPU variant {name!r}; there is: {names}")
-    chosen = [each for each in there if not wanted or each.file in wanted or each.precision in wanted]
+    chosen = [variant for variant in available if not wanted or {variant.file, variant.precision} & set(wanted)]
     if not chosen:
         raise ArtifactError(f"{artifact.folder}: has no variant for the CPU")
     return chosen
 
 
-def _data_facts(files: Sequence[Path], questions: Sequence[Labelled]) -> DataFacts:
+def _data_facts(files: Sequence[Path], questions: Sequence[LabelledQuestion]) -> DataFacts:
     examples = [question.example for question in questions]
     return DataFacts(
         files=tuple(DataFile.of(file) for file in files),
@@ -127,7 +127,7 @@ def _data_facts(files: Sequence[Path], questions: Sequence[Labelled]) -> DataFac
 
 def _notes(request: EvaluationRequest) -> tuple[str, ...]:
     record = read_record(request.artifact)
-    fitted_on = {each.sha256 for each in record.data} if record else set()
+    fitted_on = {file.sha256 for file in record.data} if record else set()
     return tuple(
         f"the confidence and its thresholds were fitted on {file.name}: what depends on them is better here than it "
         "will be elsewhere"

@@ -1,4 +1,4 @@
-"""Figures by kind of text and of question: which kinds the model answers worst."""
+"""Computes figures by kind of text and of question: which kinds the model answers worst."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from spanstream.models.evaluation.observation_table import ObservationTable
 from spanstream.models.evaluation.report import KindFigures
-from spanstream.models.evaluation.table import ObservationTable
 
 
 def kind_figures(table: ObservationTable, threshold: float) -> dict[str, tuple[KindFigures, ...]]:
-    """Figures of each kind at a least confidence, the lowest F1 first; empty where nothing is labelled."""
+    """Computes the figures of each kind at a least confidence, the lowest F1 first; empty where nothing is labelled."""
     labelled = sorted({name for observation in table.observations for name in observation.kinds})
     return {name: _figures_by(name, table, threshold) for name in labelled}
 
@@ -39,7 +39,7 @@ def _figures_by(name: str, table: ObservationTable, threshold: float) -> tuple[K
 
 
 def kinds_section(figures: Mapping[str, Sequence[KindFigures]]) -> str:
-    """The figures as tables in Markdown for a model's card; empty without any."""
+    """Renders the figures as tables in Markdown for a model's card; empty without any."""
     return "".join(f"\n{_kinds_table(name, kinds)}\n" for name, kinds in figures.items())
 
 

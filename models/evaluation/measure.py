@@ -1,6 +1,6 @@
-"""Figures of one variant: official scores, what its confidence is worth, and both by the size of the document.
+"""Computes the figures of one variant: official scores, the worth of its confidence, both by size of the document.
 
-[Observation] x calibration -> Table of arrays -> VariantReport
+[Observation] x calibration -> ObservationTable -> VariantReport
 """
 
 from __future__ import annotations
@@ -15,48 +15,32 @@ import numpy as np
 
 from spanstream.models.arrays import BoolArray, Float64Array, Int64Array
 from spanstream.models.artifact import Artifact, Variant
-from spanstream.models.calibrating.guarantee import two_sided
+from spanstream.models.calibrating.guarantee import two_sided_interval
 from spanstream.models.calibrating.thresholds import choice_at
 from spanstream.models.evaluation.kind_figures import kind_figures
+from spanstream.models.evaluation.observation_table import ObservationTable
 from spanstream.models.evaluation.observe import Observation
 from spanstream.models.evaluation.report import (
-    AtThreshold,
-    Best,
-    Bucket,
+    BestScores,
     ConfidenceFigures,
     Latency,
     ReliabilityBin,
+    SizeBucket,
+    ThresholdFigures,
     VariantReport,
 )
-from spanstream.models.evaluation.table import ObservationTable
-from spanstream.models.metrics.reliability import (
-    BINS,
-    Interval,
-    Metric,
-    area_under_risk_coverage,
-    bootstrapped,
-    brier_score,
-    coverage_at,
-    expected_calibration_error,
-)
+from spanstream.models.metrics.reliability import BINS, CONFIDENCE_METRICS, Interval, Metric, bootstrapped
 from spanstream.models.metrics.squad_metrics import best_exact, best_f1
 from spanstream.models.spans.calibration import Calibration
 
-CONFIDENCE_METRICS: Final[dict[str, Metric]] = {
-    "expected_calibration_error": expected_calibration_error,
-    "brier_score": brier_score,
-    "area_under_risk_coverage": area_under_risk_coverage,
-    "coverage_at_80": coverage_at(0.8),
-    "coverage_at_90": coverage_at(0.9),
-}
 # Upper ends, inclusive: with questions of ordinary length 384 tokens are about one window.
 _TOKENS: Final = (128, 256, 384, 1024, 4096)
 _WINDOWS: Final = (0, 1, 2, 4, 8, 16, 32)
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """What is measured: a variant of an artifact, and how its session calls itself."""
+class MeasuredVariant:
+    """The variant that is measured, with its artifact and the name of its session."""
 
     artifact: Artifact
     variant: Variant
@@ -64,23 +48,23 @@ class Subject:
 
     @property
     def calibration(self) -> Calibration:
-        """The artifact's."""
+        """The artifact's calibration."""
         return self.artifact.manifest.calibration
 
 
 def measure(
-    subject: Subject,
+    subject: MeasuredVariant,
     observations: Sequence[Observation],
     thresholds: Mapping[str, float],
     latency: Latency | None = None,
 ) -> VariantReport:
-    """All figures of a variant.
+    """Computes all figures of a variant.
 
     Args:
-        subject: what made the observations.
+        subject: the variant that made the observations.
         observations: every question as it was read, in any order; at least one.
         thresholds: least confidences, by name, to report scores at.
-        latency: as measured, if it was.
+        latency: None where it was not measured.
     """
     table = ObservationTable.of(observations, subject.calibration)
     default = subject.calibration.thresholds["default"]
@@ -108,7 +92,7 @@ def measure(
 
 
 def confidence_figures(confidence: Float64Array, table: ObservationTable) -> ConfidenceFigures:
-    """What a confidence is worth, with intervals."""
+    """Computes what a confidence is worth, with intervals."""
     right = table.sample.right.astype(np.float64)
 
     def figure(metric: Metric, drawn: Int64Array) -> float:
@@ -119,25 +103,25 @@ def confidence_figures(confidence: Float64Array, table: ObservationTable) -> Con
 
 
 def reliability_bins(confidence: Float64Array, right: BoolArray) -> tuple[ReliabilityBin, ...]:
-    """Bins of equal mass, the least confident first; see `expected_calibration_error`."""
+    """Returns bins of equal mass, the least confident first; see `expected_calibration_error`."""
     bins = []
     for members in np.array_split(np.argsort(confidence, kind="stable"), BINS):
         if len(members):
             rights = int(right[members].sum())
-            accuracy = Interval(rights / len(members), *two_sided(rights, len(members)))
+            accuracy = Interval(rights / len(members), *two_sided_interval(rights, len(members)))
             bins.append(
                 ReliabilityBin(questions=len(members), confidence=float(confidence[members].mean()), accuracy=accuracy)
             )
     return tuple(bins)
 
 
-def _best(table: ObservationTable, no_answer_score: Float64Array) -> Best:
+def _best(table: ObservationTable, no_answer_score: Float64Array) -> BestScores:
     predictions = table.predictions(no_answer_score)
     (exact, exact_threshold), (f1, f1_threshold) = best_exact(predictions), best_f1(predictions)
-    return Best(exact=exact, exact_threshold=exact_threshold, f1=f1, f1_threshold=f1_threshold)
+    return BestScores(exact=exact, exact_threshold=exact_threshold, f1=f1, f1_threshold=f1_threshold)
 
 
-def _at_thresholds(table: ObservationTable, thresholds: Mapping[str, float]) -> dict[str, AtThreshold]:
+def _at_thresholds(table: ObservationTable, thresholds: Mapping[str, float]) -> dict[str, ThresholdFigures]:
     exact = {name: table.scores_at(threshold, table.exact) for name, threshold in thresholds.items()}
     f1 = {name: table.scores_at(threshold, table.f1) for name, threshold in thresholds.items()}
     figures: dict[str, Callable[[Int64Array], float]] = {}
@@ -146,10 +130,10 @@ def _at_thresholds(table: ObservationTable, thresholds: Mapping[str, float]) -> 
         figures[f"f1 {name}"] = partial(_mean, f1[name])
     intervals = bootstrapped(figures, table.texts)
     answerable = table.sample.has_answer
-    found = {}
+    by_name = {}
     for name, threshold in thresholds.items():
         choice = choice_at(table.sample, threshold)
-        found[name] = AtThreshold(
+        by_name[name] = ThresholdFigures(
             threshold=threshold,
             exact=intervals[f"exact {name}"],
             f1=intervals[f"f1 {name}"],
@@ -161,7 +145,7 @@ def _at_thresholds(table: ObservationTable, thresholds: Mapping[str, float]) -> 
             precision=_share(choice.right, choice.given),
             recall=choice.recall,
         )
-    return found
+    return by_name
 
 
 def _mean(scores: Float64Array, drawn: Int64Array) -> float:
@@ -169,17 +153,17 @@ def _mean(scores: Float64Array, drawn: Int64Array) -> float:
 
 
 def _share(count: int, total: int) -> Interval | None:
-    return Interval(count / total, *two_sided(count, total)) if total else None
+    return Interval(count / total, *two_sided_interval(count, total)) if total else None
 
 
 def percent(values: Float64Array | BoolArray, among: BoolArray) -> float | None:
-    """The mean of some of the values, in percent; None where there are none."""
+    """Returns the mean of some of the values, in percent; None where there are none."""
     return 100 * float(values[among].mean()) if among.any() else None
 
 
 def _buckets(
     table: ObservationTable, sizes: Int64Array, upper_ends: Sequence[int], default: float
-) -> tuple[Bucket, ...]:
+) -> tuple[SizeBucket, ...]:
     exact, f1 = table.scores_at(default, table.exact), table.scores_at(default, table.f1)
     answerable, declined = table.sample.has_answer, ~table.given(default)
     buckets = []
@@ -190,7 +174,7 @@ def _buckets(
         first = low + 1
         label = str(first) if first == high else f"{first}+" if high == math.inf else f"{first} to {high:.0f}"
         buckets.append(
-            Bucket(
+            SizeBucket(
                 of=label,
                 questions=int(among.sum()),
                 answerable=int((among & answerable).sum()),

@@ -1,6 +1,6 @@
 """Reads labelled questions as they are read when serving: windows, BM25 among many of them, validated spans.
 
-[file] -> [Labelled] x Reader -> [Observation]
+[file] -> [LabelledQuestion] x Reader -> [Observation]
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from spanstream.models.artifact import Artifact, Variant
 from spanstream.models.errors import BuildError, InferenceFailed, InvalidSpan, QuestionTooLong
 from spanstream.models.evaluation.kinds import read_kinds
 from spanstream.models.inference.backends import open_backends
-from spanstream.models.metrics.reading import Read
+from spanstream.models.metrics.reading import ReadQuestion
 from spanstream.models.metrics.squad_files import Example, read_squad
 from spanstream.models.reader import Reader, ReadPlan
 from spanstream.models.text.tokenization import TokenizedDocument
 
-# Questions read at a time: enough to fill batches, few enough for progress to show.
-_AT_A_TIME: Final = 32
+# Questions read together: enough to fill batches, few enough to show progress.
+_CHUNK_QUESTIONS: Final = 32
 
 Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
-    """A question with its gold answers, the file it stands in, and what kinds it is of, where that is labelled."""
+class LabelledQuestion:
+    """A question with its gold answers, its file, and what kinds it is of, where that is labelled."""
 
     file: Path
     example: Example
@@ -35,47 +35,47 @@ class Labelled:
 
     @property
     def where(self) -> str:
-        """For messages."""
+        """File and question, for messages."""
         return f"{self.file}: question {self.example.id}"
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the model made of a question.
+    """A question as the model read it.
 
     Attributes:
         read: question, reading and candidate.
-        tokens: of the document.
-        windows_read: how many windows of it were read ...
-        windows_total: ... of how many.
+        tokens: how many the document has.
+        windows_read: how many windows of the document were read.
+        windows_total: how many windows the document has.
         kinds: of the text and the question, where they are labelled.
     """
 
-    read: Read
+    read: ReadQuestion
     tokens: int
     windows_read: int
     windows_total: int
     kinds: Mapping[str, str] = field(default_factory=dict)
 
 
-def labelled(files: Sequence[Path]) -> list[Labelled]:
-    """All questions of some SQuAD v2.0 files.
+def read_labelled_questions(files: Sequence[Path]) -> list[LabelledQuestion]:
+    """Reads all questions of some SQuAD v2.0 files.
 
     Raises:
         SquadError: a file is not what it should be; the text names it and the question.
     """
-    questions: list[Labelled] = []
+    questions: list[LabelledQuestion] = []
     for file in files:
         examples = read_squad(file)
         kinds = read_kinds(file, {example.id for example in examples})
-        questions += [Labelled(file, example, kinds.get(example.id, {})) for example in examples]
+        questions += [LabelledQuestion(file, example, kinds.get(example.id, {})) for example in examples]
     return questions
 
 
-def reader_of(
+def open_variant_reader(
     artifact: Artifact, variant: Variant, *, threads: int, max_windows: int, report: Callable[[str], None]
 ) -> Reader:
-    """A reader that uses this variant alone, self-tested.
+    """Opens a reader that uses this variant alone, and tests it.
 
     Raises:
         ArtifactError: the variant does not run here, or computes wrongly.
@@ -89,37 +89,39 @@ def reader_of(
     return Reader(alone, open_backends(alone, threads=threads, report=report), max_windows=max_windows)
 
 
-def observe(questions: Sequence[Labelled], reader: Reader, *, progress: Progress = lambda _: None) -> list[Observation]:
-    """Every question, in order; `progress` is told how many more were read.
+def observe(
+    questions: Sequence[LabelledQuestion], reader: Reader, *, progress: Progress = lambda _: None
+) -> list[Observation]:
+    """Reads every question, in order; calls `progress` with how many more were read.
 
     Raises:
         BuildError: a question cannot be read; the text names its file and id.
     """
     observations: list[Observation] = []
     documents: dict[str, TokenizedDocument] = {}
-    for first in range(0, len(questions), _AT_A_TIME):
-        some = questions[first : first + _AT_A_TIME]
+    for first in range(0, len(questions), _CHUNK_QUESTIONS):
+        chunk = questions[first : first + _CHUNK_QUESTIONS]
         plans = []
-        for question in some:
+        for question in chunk:
             text = question.example.context
             if text not in documents:
                 documents[text] = reader.tokenize(text)
             plans.append(_plan(question, documents[text], reader))
         outcomes = reader.score(plans)
-        for question, plan in zip(some, plans, strict=True):
+        for question, plan in zip(chunk, plans, strict=True):
             try:
                 candidate = reader.conclude(plan, outcomes).candidate
                 reading = reader.raw_answer(plan, outcomes)
             except (InferenceFailed, InvalidSpan) as error:
                 raise BuildError(f"{question.where}: {error}") from error
-            read = Read(question.example, reading, candidate.text if candidate else "")
+            read = ReadQuestion(question.example, reading, candidate.text if candidate else "")
             sizes = (plan.document.size, len(plan.windows), plan.total_windows)
             observations.append(Observation(read, *sizes, kinds=question.kinds))
-        progress(len(some))
+        progress(len(chunk))
     return observations
 
 
-def _plan(question: Labelled, document: TokenizedDocument, reader: Reader) -> ReadPlan:
+def _plan(question: LabelledQuestion, document: TokenizedDocument, reader: Reader) -> ReadPlan:
     try:
         [plan] = reader.plan(question.example.context, document, [question.example.question])
     except QuestionTooLong as error:

@@ -1,6 +1,6 @@
 """Draws an evaluation: reliability, risk over coverage, and the scores of answerable and unanswerable questions.
 
-    (VariantReport, Table) -> NAME-reliability, NAME-risk-coverage, NAME-score-differences as .png and .svg
+    (VariantReport, ObservationTable) -> NAME-reliability, NAME-risk-coverage, NAME-score-differences as .png and .svg
 
 The only file that imports matplotlib.
 """
@@ -17,11 +17,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spanstream.models.arrays import Float64Array
+from spanstream.models.evaluation.observation_table import ObservationTable
 from spanstream.models.evaluation.report import EvaluationReport, VariantReport
-from spanstream.models.evaluation.table import ObservationTable
 from spanstream.models.metrics.reliability import accuracies
 
-# Told apart by lightness too: Okabe and Ito's colours for the colour-blind.
+# Okabe and Ito's colours for the colour-blind, which differ in lightness too.
 _CALIBRATED, _SOFTMAX, _MARK, _FAINT = "#0072B2", "#D55E00", "#333333", "#999999"
 _ANSWERABLE, _UNANSWERABLE = "#009E73", "#CC79A7"
 _LABELS: Final = {"calibrated": "calibrated confidence", "softmax": "plain softmax"}
@@ -38,7 +38,7 @@ _STYLE: Final[Any] = {
     "legend.frameon": False,
     "svg.hashsalt": "spanstream",  # the same figures, the same file
 }
-# Words beside a mark, readable over bars and lines.
+# Text beside a mark, readable over bars and lines.
 _NOTE: Final[dict[str, Any]] = {
     "fontsize": 7,
     "color": _MARK,
@@ -49,8 +49,8 @@ _BINS: Final = 40
 _LEAST: Final = 10
 
 
-def draw(report: EvaluationReport, tables: tuple[ObservationTable, ...], folder: Path) -> list[Path]:
-    """Draw every variant's plots into the folder; gives the files written."""
+def draw_plots(report: EvaluationReport, tables: tuple[ObservationTable, ...], folder: Path) -> list[Path]:
+    """Draws every variant's plots into the folder; returns the files written."""
     kinds: Mapping[str, Callable[[VariantReport, ObservationTable, str], Figure]] = {
         "reliability": _reliability,
         "risk-coverage": _risk_coverage,
@@ -75,13 +75,13 @@ def _reliability(variant: VariantReport, table: ObservationTable, title: str) ->
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
     axes.plot([0, 1], [0, 1], color=_FAINT, linestyle=":", label="comes true exactly")
     for name, bins in variant.reliability.items():
-        said = [each.confidence for each in bins]
-        accuracy = np.array([each.accuracy.value for each in bins])
-        low, high = np.array([(each.accuracy.low, each.accuracy.high) for each in bins]).T
+        mean_confidence = [members.confidence for members in bins]
+        accuracy = np.array([members.accuracy.value for members in bins])
+        low, high = np.array([(members.accuracy.low, members.accuracy.high) for members in bins]).T
         error = variant.confidence[name].expected_calibration_error
         label = f"{_LABELS[name]}: ECE {error.value:.3f} ({error.low:.3f} to {error.high:.3f})"
         axes.errorbar(
-            said,
+            mean_confidence,
             accuracy,
             yerr=(accuracy - low, high - accuracy),
             color=_COLOURS[name],
@@ -112,10 +112,10 @@ def _risk_coverage(variant: VariantReport, table: ObservationTable, title: str) 
         axes.plot(100 * coverage[_LEAST:], risk[_LEAST:], color=_COLOURS[name], label=label)
     best = 100 * (1 - accuracies(right, right))
     axes.plot(100 * coverage, best, color=_FAINT, linestyle=":", label="as good as these candidates allow")
-    shown = {name: at.threshold for name, at in variant.thresholds.items() if at.given}
-    for names in _together(shown).values():
-        at = variant.thresholds[names.split(", ")[0]]
-        place = (100 * at.given / len(right), 100 * (1 - at.right / at.given))
+    shown = {name: figures.threshold for name, figures in variant.thresholds.items() if figures.given}
+    for names in _join_names(shown).values():
+        figures = variant.thresholds[names.split(", ")[0]]
+        place = (100 * figures.given / len(right), 100 * (1 - figures.right / figures.given))
         axes.scatter(*place, color=_MARK, s=16, zorder=3)
         axes.annotate(names, place, xytext=(0, 5), textcoords="offset points", rotation=50, va="bottom", **_NOTE)
     axes.set(
@@ -139,7 +139,7 @@ def _score_differences(variant: VariantReport, table: ObservationTable, title: s
     _mark(raw, {"best F1": best})
     raw.set(xlabel="null score minus span score (the higher, the likelier no answer)", ylabel="questions")
     _histogram(calibrated, table.sample.confidence, table, (0.0, 1.0))
-    _mark(calibrated, {name: at.threshold for name, at in variant.thresholds.items()})
+    _mark(calibrated, {name: figures.threshold for name, figures in variant.thresholds.items()})
     calibrated.set(xlabel="calibrated confidence (an answer from the threshold on)", xlim=(0, 1))
     raw.legend(loc="upper right")
     return figure
@@ -153,8 +153,8 @@ def _histogram(axes: Axes, values: Float64Array, table: ObservationTable, bounds
         axes.hist(values[among], bins=_BINS, range=bounds, color=colour, alpha=0.55, label=label)
 
 
-def _together(thresholds: Mapping[str, float]) -> dict[float, str]:
-    """The names at each threshold, so that none is written over another."""
+def _join_names(thresholds: Mapping[str, float]) -> dict[float, str]:
+    """Joins the names at each threshold, so that none is drawn over another."""
     names: dict[float, str] = {}
     for name, threshold in thresholds.items():
         names[threshold] = f"{names[threshold]}, {name}" if threshold in names else name
@@ -162,7 +162,7 @@ def _together(thresholds: Mapping[str, float]) -> dict[float, str]:
 
 
 def _mark(axes: Axes, thresholds: Mapping[str, float]) -> None:
-    for threshold, names in _together(thresholds).items():
+    for threshold, names in _join_names(thresholds).items():
         axes.axvline(threshold, color=_MARK, linewidth=1, linestyle="--")
         axes.annotate(
             names,

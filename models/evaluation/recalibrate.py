@@ -1,4 +1,4 @@
-"""Fits an artifact's confidence and thresholds anew to labelled questions, and writes it with them.
+"""Fits an artifact's confidence and thresholds to labelled questions, and writes the artifact with them.
 
     artifact, SQuAD files -> observe -> fit -> manifest, calibration.json, a section of the card -> artifact
 
@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from spanstream.models.artifact import Artifact, load_artifact, sha256_of_file, write_manifest
-from spanstream.models.calibrating.calibration_record import RECORD, DataFile, read_record, write_record
-from spanstream.models.calibrating.fit import Fitted, fit
+from spanstream.models.calibrating.calibration_record import RECORD_FILE, DataFile, read_record, write_record
+from spanstream.models.calibrating.fit import FittedCalibration, fit_calibration
 from spanstream.models.calibrating.thresholds import ThresholdRequest
 from spanstream.models.defaults import DEFAULT_MAX_WINDOWS
 from spanstream.models.errors import ArtifactError, BuildError
@@ -24,9 +24,9 @@ from spanstream.models.evaluation.calibration_section import with_section
 from spanstream.models.evaluation.evaluate import Begin
 from spanstream.models.evaluation.kind_figures import kind_figures
 from spanstream.models.evaluation.measure import confidence_figures
-from spanstream.models.evaluation.observe import Labelled, labelled, observe, reader_of
+from spanstream.models.evaluation.observation_table import ObservationTable
+from spanstream.models.evaluation.observe import LabelledQuestion, observe, open_variant_reader, read_labelled_questions
 from spanstream.models.evaluation.report import ConfidenceFigures, KindFigures
-from spanstream.models.evaluation.table import ObservationTable
 from spanstream.models.inference.cpu import available_cpus
 from spanstream.models.staging import staged_folder
 
@@ -39,9 +39,9 @@ class CalibrationRequest:
 
     Attributes:
         artifact: its folder.
-        data: SQuAD v2.0 files, of questions like those the model will be asked.
+        data: SQuAD v2.0 files with questions like those that the model will be asked.
         output: the folder to write; may be the artifact's own.
-        name: the calibration's name; None: made of the model's and the first file's, and different for other data.
+        name: the calibration's name; None: made of the model's name, the first file's and its hash.
         wanted: what thresholds are wanted for.
         max_windows: windows read of one document at most.
         threads: CPU threads; None: those of the cgroup's quota.
@@ -57,17 +57,17 @@ class CalibrationRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Recalibrated:
-    """What came of it.
+class CalibrationResult:
+    """The new calibration, and what it is worth.
 
     Attributes:
         fitted: the new calibration.
-        figures: what confidences are worth on these questions: the new one on questions its fit had not seen, the one
-            so far, plain softmax.
+        figures: what three confidences are worth on these questions: the new one on questions that its fit had not
+            seen, the one so far, and plain softmax.
         kinds: figures by kind at the new `default`, by the confidence on unseen questions; empty without labels.
     """
 
-    fitted: Fitted
+    fitted: FittedCalibration
     figures: dict[str, ConfidenceFigures]
     kinds: dict[str, tuple[KindFigures, ...]]
 
@@ -77,41 +77,41 @@ def recalibrate(
     *,
     begin: Begin = lambda _what, _questions: lambda _done: None,
     say: Callable[[str], None] = print,
-) -> Recalibrated:
-    """Calibrate an artifact.
+) -> CalibrationResult:
+    """Calibrates an artifact.
 
     Args:
         request: what to do.
-        begin: told of long work.
-        say: called with one line for what should be known on the way.
+        begin: called when long work begins.
+        say: called with one line for each session that cannot be used.
 
     Raises:
         ArtifactError: the artifact cannot be used.
         SquadError: a file is not what it should be.
-        BuildError: a question cannot be read, or the questions are none to calibrate on; nothing is left behind.
+        BuildError: a question cannot be read, or the questions do not allow a calibration; nothing is left behind.
     """
     artifact = load_artifact(request.artifact)
-    questions = labelled(request.data)
+    questions = read_labelled_questions(request.data)
     _refuse_one_class(questions)
     with staged_folder(request.output) as folder:
         table = _read(artifact, questions, request, begin, say)
         name = request.name or _name(artifact, request.data)
         shipped = artifact.manifest.calibration
         # A score that has seen these very questions proves nothing about them.
-        is_fresh = not _fitted_on(request)
-        reads = [one.read for one in table.observations]
-        fitted = fit(reads, name, shipped=shipped if is_fresh else None, wanted=request.wanted)
+        is_fresh = not _was_fitted_on_data(request)
+        reads = [observation.read for observation in table.observations]
+        fitted = fit_calibration(reads, name, shipped=shipped if is_fresh else None, wanted=request.wanted)
         figures = {
             "new, on unseen questions": confidence_figures(np.array(fitted.held_out), table),
             "so far": confidence_figures(table.sample.confidence, table),
             "plain softmax": confidence_figures(table.softmax, table),
         }
-        result = Recalibrated(fitted, figures, _kinds(table, fitted))
+        result = CalibrationResult(fitted, figures, _kinds(table, fitted))
         _write(artifact, folder, result, request.data)
     return result
 
 
-def _refuse_one_class(questions: Sequence[Labelled]) -> None:
+def _refuse_one_class(questions: Sequence[LabelledQuestion]) -> None:
     answerable = sum(question.example.has_answer for question in questions)
     if answerable not in {0, len(questions)}:
         return
@@ -125,7 +125,7 @@ def _refuse_one_class(questions: Sequence[Labelled]) -> None:
 
 def _read(
     artifact: Artifact,
-    questions: Sequence[Labelled],
+    questions: Sequence[LabelledQuestion],
     request: CalibrationRequest,
     begin: Begin,
     say: Callable[[str], None],
@@ -134,16 +134,16 @@ def _read(
     if not variants:
         raise ArtifactError(f"{artifact.folder}: has no variant for the CPU")
     threads = request.threads or available_cpus()
-    reader = reader_of(artifact, variants[0], threads=threads, max_windows=request.max_windows, report=say)
+    reader = open_variant_reader(artifact, variants[0], threads=threads, max_windows=request.max_windows, report=say)
     observations = observe(questions, reader, progress=begin(f"read with {variants[0].file}", len(questions)))
     reader.close()
     return ObservationTable.of(observations, artifact.manifest.calibration)
 
 
-def _fitted_on(request: CalibrationRequest) -> bool:
+def _was_fitted_on_data(request: CalibrationRequest) -> bool:
     record = read_record(request.artifact)
     return record is not None and bool(
-        {each.sha256 for each in record.data} & {sha256_of_file(file) for file in request.data}
+        {file.sha256 for file in record.data} & {sha256_of_file(file) for file in request.data}
     )
 
 
@@ -153,15 +153,15 @@ def _name(artifact: Artifact, data: Sequence[Path]) -> str:
     return f"{manifest.name}-{manifest.version}+{stem}.{DataFile.of(data[0]).sha256[:8]}"
 
 
-def _kinds(table: ObservationTable, fitted: Fitted) -> dict[str, tuple[KindFigures, ...]]:
+def _kinds(table: ObservationTable, fitted: FittedCalibration) -> dict[str, tuple[KindFigures, ...]]:
     unseen = replace(table, sample=replace(table.sample, confidence=np.array(fitted.held_out)))
     return kind_figures(unseen, fitted.calibration.thresholds["default"])
 
 
-def _write(artifact: Artifact, folder: Path, result: Recalibrated, data: Sequence[Path]) -> None:
-    shutil.copytree(artifact.folder, folder, dirs_exist_ok=True)  # with what else its owner keeps there
+def _write(artifact: Artifact, folder: Path, result: CalibrationResult, data: Sequence[Path]) -> None:
+    shutil.copytree(artifact.folder, folder, dirs_exist_ok=True)  # with other files that the user keeps there
     write_record(folder, result.fitted, data)
-    files = artifact.manifest.files | {RECORD: sha256_of_file(folder / RECORD)}
+    files = artifact.manifest.files | {RECORD_FILE: sha256_of_file(folder / RECORD_FILE)}
     manifest = artifact.manifest.model_copy(update={"calibration": result.fitted.calibration, "files": files})
     write_manifest(folder, manifest)
     card = artifact.folder / _CARD
@@ -169,4 +169,4 @@ def _write(artifact: Artifact, folder: Path, result: Recalibrated, data: Sequenc
     names = [file.name for file in data]
     text = with_section(text, result.fitted, result.figures, names, result.kinds)
     (folder / _CARD).write_text(text, encoding="utf-8")
-    load_artifact(folder)  # what cannot be loaded takes nobody's place
+    load_artifact(folder)  # before it replaces another one

@@ -1,4 +1,4 @@
-"""The report of an evaluation: what `spanstream model evaluate --json` prints, format 1.
+"""Defines the report of an evaluation: what `spanstream model evaluate --json` prints, format 1.
 
 Shares and probabilities are 0 to 1; exact match and F1 are percentages, as the official SQuAD script has them; times
 are milliseconds. Fields are only ever added to a format.
@@ -8,26 +8,23 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from spanstream.models.artifact import FrozenModel
 from spanstream.models.calibrating.calibration_record import DataFile
 from spanstream.models.metrics.reliability import Interval
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class ArtifactFacts(_Part):
-    """Which artifact was measured."""
+class ArtifactFacts(FrozenModel):
+    """The artifact that was measured."""
 
     name: str
     version: str
     calibration: str
 
 
-class DataFacts(_Part):
-    """What it was measured on."""
+class DataFacts(FrozenModel):
+    """The data that it was measured on."""
 
     files: tuple[DataFile, ...]
     questions: int
@@ -36,8 +33,8 @@ class DataFacts(_Part):
     articles: int
 
 
-class Best(_Part):
-    """The official script's best figures over all thresholds on one score, and where they are."""
+class BestScores(FrozenModel):
+    """The official script's best figures over all thresholds on one score, and those thresholds."""
 
     exact: float
     exact_threshold: float
@@ -45,8 +42,8 @@ class Best(_Part):
     f1_threshold: float
 
 
-class AtThreshold(_Part):
-    """What a least confidence of an answer comes to; exact match and F1 with 95 % bootstrap intervals by text."""
+class ThresholdFigures(FrozenModel):
+    """Figures at a threshold, the least confidence of an answer; exact match and F1 with 95 % intervals by text."""
 
     threshold: float
     exact: Interval
@@ -60,8 +57,8 @@ class AtThreshold(_Part):
     recall: float | None = Field(description="Given among the right candidates.")
 
 
-class Bucket(_Part):
-    """Questions about documents of like size, at the default threshold; the candidate's figures are without one."""
+class SizeBucket(FrozenModel):
+    """Questions about documents of like size, at the default threshold; candidates count whatever their confidence."""
 
     of: str
     questions: int
@@ -74,7 +71,7 @@ class Bucket(_Part):
     declined: float | None = Field(description="Percent of the questions without an answer.")
 
 
-class KindFigures(_Part):
+class KindFigures(FrozenModel):
     """Questions of one kind, or about texts of one kind, at the default threshold; counts but for the F1."""
 
     kind: str
@@ -87,7 +84,7 @@ class KindFigures(_Part):
     declined: int = Field(description="Of the questions without an answer.")
 
 
-class ConfidenceFigures(_Part):
+class ConfidenceFigures(FrozenModel):
     """What a confidence is worth, with 95 % bootstrap intervals by text."""
 
     expected_calibration_error: Interval
@@ -97,7 +94,7 @@ class ConfidenceFigures(_Part):
     coverage_at_90: Interval
 
 
-class ReliabilityBin(_Part):
+class ReliabilityBin(FrozenModel):
     """Questions of like confidence; the accuracy has an exact binomial 95 % interval."""
 
     questions: int
@@ -105,15 +102,15 @@ class ReliabilityBin(_Part):
     accuracy: Interval
 
 
-class LatencyTimes(_Part):
-    """Of one thing done over and over, alone."""
+class LatencyTimes(FrozenModel):
+    """Times of one operation, repeated without other work."""
 
     median: float
     p95: float
 
 
-class Latency(_Part):
-    """Milliseconds on this machine: one question at a time, nothing else to do."""
+class Latency(FrozenModel):
+    """Milliseconds on this machine, one question at a time, without other work."""
 
     cpu: str
     threads: int
@@ -124,17 +121,17 @@ class Latency(_Part):
     question: LatencyTimes = Field(description="From text to validated answer, tokenization included.")
 
 
-class VariantReport(_Part):
+class VariantReport(FrozenModel):
     """One variant of the artifact."""
 
     file: str
     precision: str
     session: str
     size_bytes: int
-    best: dict[Literal["null_score_diff", "confidence"], Best]
-    thresholds: dict[str, AtThreshold]
-    by_tokens: tuple[Bucket, ...]
-    by_windows: tuple[Bucket, ...]
+    best: dict[Literal["null_score_diff", "confidence"], BestScores]
+    thresholds: dict[str, ThresholdFigures]
+    by_tokens: tuple[SizeBucket, ...]
+    by_windows: tuple[SizeBucket, ...]
     by_kind: dict[str, tuple[KindFigures, ...]] = Field(
         default={}, description="By what the data's labels name, such as text and question; empty without labels."
     )
@@ -143,8 +140,8 @@ class VariantReport(_Part):
     latency: Latency | None
 
 
-class EvaluationReport(_Part):
-    """All of it."""
+class EvaluationReport(FrozenModel):
+    """The whole report."""
 
     format: Literal[1] = 1
     artifact: ArtifactFacts

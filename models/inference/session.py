@@ -13,7 +13,7 @@ import onnxruntime as ort
 
 from spanstream.models.arrays import Float32Array
 from spanstream.models.artifact import SessionOptions, Variant
-from spanstream.models.errors import ArtifactError, ModelError
+from spanstream.models.errors import ArtifactError, ModelError, first_line
 from spanstream.models.inference.packing import Batch
 
 _LEVELS = {
@@ -77,7 +77,7 @@ class OnnxSession:
                 disabled_optimizers=list(options.disabled_optimizers),
             )
         except Exception as error:  # onnxruntime raises a class of its own for every status code
-            raise ArtifactError(f"{path}: onnxruntime cannot load it: {_first_line(error)}") from error
+            raise ArtifactError(f"{path}: onnxruntime cannot load it: {first_line(error)}") from error
         self.inputs = [tensor.name for tensor in self._session.get_inputs()]
         self._outputs = self._output_names(path)
 
@@ -86,8 +86,8 @@ class OnnxSession:
         feed: dict[str, Any] = {name: getattr(batch, name) for name in self.inputs}
         try:
             start, end = self._session.run(self._outputs, feed)
-        except Exception as error:  # onnxruntime raises a class of its own for every status code
-            raise SessionError(_first_line(error)) from error
+        except Exception as error:  # as above
+            raise SessionError(first_line(error)) from error
         return Logits(start, end)
 
     def _output_names(self, path: Path) -> list[str]:
@@ -96,10 +96,6 @@ class OnnxSession:
         if unknown or not {"start_logits", "end_logits"} <= names:
             raise ArtifactError(f"{path}: no question-answering model: inputs {self.inputs}, outputs {sorted(names)}")
         return ["start_logits", "end_logits"]
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def cuda_is_available() -> bool:

@@ -1,1 +1,1 @@
-"""What both building and evaluating measure: SQuAD files, readings of their questions, official scores, reliability."""
+"""Measures readings of labelled questions, for building and evaluating: SQuAD files, official scores, reliability."""

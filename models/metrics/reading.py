@@ -1,6 +1,6 @@
-"""Reads every question of a data file with one session: what figures, calibration and the card are made of.
+"""Reads every question of a data file with one session, for figures, calibration and the card.
 
-[Example] x session -> [RawAnswer] -> [Prediction], [Judgement]
+[Example] x session -> [ReadQuestion] -> [Prediction], [Judgement]
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from spanstream.models.text.words import WordMap
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """A question, what the model made of it, and the candidate's text (empty where there is none)."""
+class ReadQuestion:
+    """A labelled question, the model's reading, and the candidate's text (empty where there is none)."""
 
     example: Example
     reading: RawAnswer
     text: str
 
     def prediction(self, no_answer_score: float) -> Prediction:
-        """For the official figures; the higher the score, the likelier that there is no answer."""
+        """Returns the prediction for the official figures; a higher score means no answer is likelier."""
         return Prediction(self.example, self.text, no_answer_score)
 
     def judgement(self, confidence: float) -> Judgement:
-        """For the confidence's figures."""
+        """Returns the judgement for the figures of the confidence."""
         return Judgement(confidence, self.prediction(0.0).is_right, self.example.context)
 
 
 @dataclass(frozen=True, slots=True)
 class ReadingOptions:
-    """How documents are read, the same in the build as when serving."""
+    """How documents are read; the same when building as when serving."""
 
     tokenizer: Tokenizer
     shape: WindowShape
@@ -50,8 +50,8 @@ class ReadingOptions:
     parallel_runs: int
 
 
-def read_all(examples: Sequence[Example], session: Session, options: ReadingOptions) -> list[Read]:
-    """Every example, in order.
+def read_all(examples: Sequence[Example], session: Session, options: ReadingOptions) -> list[ReadQuestion]:
+    """Reads every example, in order.
 
     Raises:
         BuildError: a question is too long for the model, or the session failed on a window.
@@ -68,15 +68,15 @@ def read_all(examples: Sequence[Example], session: Session, options: ReadingOpti
             windows.append(windows_of(question, documents[example.context], options.shape))
         except QuestionTooLong as error:
             raise BuildError(f"question {example.id}: {error}") from error
-    outcomes = inference.run([window for each in windows for window in each])
+    outcomes = inference.run([window for own in windows for window in own])
     inference.close()
     reads = []
     for example, own in zip(examples, windows, strict=True):
-        found = [outcomes[window] for window in own]
-        if failed := [one for one in found if isinstance(one, InferenceFailed)]:
+        own_outcomes = [outcomes[window] for window in own]
+        if failed := [outcome for outcome in own_outcomes if isinstance(outcome, InferenceFailed)]:
             raise BuildError(f"question {example.id}: {failed[0]}")
-        reading = aggregate([one.span for one in found if isinstance(one, ScoredWindow)])
-        reads.append(Read(example, reading, _text(example.context, documents[example.context], reading)))
+        reading = aggregate([outcome.span for outcome in own_outcomes if isinstance(outcome, ScoredWindow)])
+        reads.append(ReadQuestion(example, reading, _text(example.context, documents[example.context], reading)))
     return reads
 
 

@@ -1,4 +1,4 @@
-"""How far a confidence can be trusted: calibration error, Brier score, risk over coverage, with bootstrap intervals.
+"""Measures how far a confidence can be trusted: calibration error, Brier score, risk over coverage, with intervals.
 
 [Judgement(confidence, right or not, paragraph)] -> figures
 """
@@ -37,9 +37,12 @@ class Interval:
     low: float
     high: float
 
+    def __str__(self) -> str:
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
 
 def expected_calibration_error(confidence: Float64Array, right: Float64Array) -> float:
-    """Mean gap between confidence and accuracy over bins of equal mass (Nixon et al. 2019), 0 to 1.
+    """Returns the mean gap between confidence and accuracy over bins of equal mass (Nixon et al. 2019), 0 to 1.
 
     Args:
         confidence: (questions,) probabilities.
@@ -55,17 +58,17 @@ def expected_calibration_error(confidence: Float64Array, right: Float64Array) ->
 
 
 def brier_score(confidence: Float64Array, right: Float64Array) -> float:
-    """Mean squared difference between the probability and what came true (Brier 1950), 0 to 1."""
+    """Returns the mean squared difference between the probability and what came true (Brier 1950), 0 to 1."""
     return float(((confidence - right) ** 2).mean())
 
 
 def area_under_risk_coverage(confidence: Float64Array, right: Float64Array) -> float:
-    """Mean error rate of the most confident 1, 2, ... all candidates (Geifman and El-Yaniv 2017), 0 to 1."""
+    """Returns the mean error rate, 0 to 1, of the most confident 1, 2, ... all candidates (Geifman, El-Yaniv 2017)."""
     return float((1 - accuracies(confidence, right)).mean())
 
 
 def coverage_at(accuracy: float) -> Metric:
-    """A metric: the greatest share of questions, most confident first, whose candidates reach this accuracy."""
+    """Makes a metric: the greatest share of questions, most confident first, whose candidates reach this accuracy."""
 
     def coverage(confidence: Float64Array, right: Float64Array) -> float:
         reached = np.flatnonzero(accuracies(confidence, right) >= accuracy)
@@ -74,18 +77,35 @@ def coverage_at(accuracy: float) -> Metric:
     return coverage
 
 
+CONFIDENCE_METRICS: Final[dict[str, Metric]] = {
+    "expected_calibration_error": expected_calibration_error,
+    "brier_score": brier_score,
+    "area_under_risk_coverage": area_under_risk_coverage,
+    "coverage_at_80": coverage_at(0.8),
+    "coverage_at_90": coverage_at(0.9),
+}
+# As the card calls them.
+METRIC_LABELS: Final = {
+    "expected_calibration_error": f"Expected calibration error ({BINS} bins of equal mass)",
+    "brier_score": "Brier score",
+    "area_under_risk_coverage": "Area under the risk-coverage curve",
+    "coverage_at_80": "Coverage at 80 % accuracy",
+    "coverage_at_90": "Coverage at 90 % accuracy",
+}
+
+
 def with_interval(metric: Metric, judgements: Sequence[Judgement]) -> Interval:
-    """The metric with a 95 % interval; see `bootstrapped`."""
-    confidence = np.array([each.confidence for each in judgements])
-    right = np.array([float(each.right) for each in judgements])
-    clusters = [each.paragraph for each in judgements]
+    """Returns the metric with a 95 % interval; whole paragraphs are drawn (see `bootstrapped`)."""
+    confidence = np.array([judgement.confidence for judgement in judgements])
+    right = np.array([float(judgement.right) for judgement in judgements])
+    clusters = [judgement.paragraph for judgement in judgements]
     return bootstrapped({"": lambda drawn: metric(confidence[drawn], right[drawn])}, clusters)[""]
 
 
 def bootstrapped(
     figures: Mapping[str, Callable[[Int64Array], float]], clusters: Sequence[str], resamples: int = _RESAMPLES
 ) -> dict[str, Interval]:
-    """Figures with 95 % bootstrap intervals (percentiles over resamples, the same ones for all figures).
+    """Returns figures with 95 % bootstrap intervals (percentiles over resamples, the same ones for all figures).
 
     Whole clusters are drawn, not questions: questions of one paragraph are right or wrong together.
 
@@ -113,7 +133,7 @@ def bootstrapped(
 
 
 def accuracies(confidence: Float64Array, right: Float64Array) -> Float64Array:
-    """(questions,): the accuracy of the most confident 1, 2, ... all of them."""
+    """Returns (questions,) the accuracy of the most confident 1, 2, ... all of them."""
     order = np.argsort(-confidence, kind="stable")
-    accuracies: Float64Array = np.cumsum(right[order]) / np.arange(1, len(right) + 1)
-    return accuracies
+    cumulative: Float64Array = np.cumsum(right[order]) / np.arange(1, len(right) + 1)
+    return cumulative

@@ -48,7 +48,7 @@ class Example:
 
 
 def read_squad(path: Path) -> list[Example]:
-    """All questions of a file, in its order.
+    """Reads all questions of a file, in its order.
 
     Raises:
         SquadError: the file cannot be read, is not in this layout, holds no question, names an id twice, or has an
@@ -102,9 +102,9 @@ def _example(path: Path, article: str, context: str, question: object) -> Exampl
         raise SquadError(f"{path}: {where}: is_impossible, and yet has answers")
     if not impossible and not answers:
         raise SquadError(f"{path}: {where}: has no answer, and yet not is_impossible")
-    found = [_answer(path, where, context, each) for each in answers]
+    golds = [_answer(path, where, context, answer) for answer in answers]
     return Example(
-        question_id, article, context, text, tuple(text for text, _ in found), tuple(start for _, start in found)
+        question_id, article, context, text, tuple(text for text, _ in golds), tuple(start for _, start in golds)
     )
 
 

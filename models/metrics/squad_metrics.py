@@ -1,4 +1,4 @@
-"""Exact match and F1 as the official SQuAD v2.0 evaluation script computes them.
+"""Computes exact match and F1 as the official SQuAD v2.0 evaluation script does.
 
     [Prediction] -> Scores, best threshold
 
@@ -23,7 +23,7 @@ _PUNCTUATION: Final = frozenset(string.punctuation)
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a model says to an example.
+    """What a model predicts for an example.
 
     Attributes:
         example: the question with its gold answers.
@@ -47,7 +47,7 @@ class Prediction:
 
     @property
     def is_right(self) -> bool:
-        """What a confidence is the probability of: an exact match; never where there is no answer."""
+        """Whether the candidate is an exact match: what a confidence is the probability of; never without an answer."""
         return self.example.has_answer and bool(self.text) and self.exact == 1.0
 
 
@@ -61,18 +61,18 @@ class Scores:
 
 
 def normalize_answer(text: str) -> str:
-    """Lower case, without punctuation (ASCII), articles and surplus white space, in this order."""
+    """Lower-cases, and removes punctuation (ASCII), articles and surplus white space, in this order."""
     kept = "".join(char for char in text.lower() if char not in _PUNCTUATION)
     return " ".join(_ARTICLES.sub(" ", kept).split())
 
 
 def exact_score(gold: str, predicted: str) -> float:
-    """1.0 if the two are the same after normalization."""
+    """Returns 1.0 if the two are the same after normalization, else 0.0."""
     return float(normalize_answer(gold) == normalize_answer(predicted))
 
 
 def f1_score(gold: str, predicted: str) -> float:
-    """Harmonic mean of precision and recall over words; with an empty side, 1.0 only if both are empty."""
+    """Returns the harmonic mean of precision and recall over words; where one is empty, 1.0 only if both are."""
     gold_words, predicted_words = normalize_answer(gold).split(), normalize_answer(predicted).split()
     if not gold_words or not predicted_words:
         return float(gold_words == predicted_words)
@@ -84,19 +84,19 @@ def f1_score(gold: str, predicted: str) -> float:
 
 
 def scores_at(predictions: Sequence[Prediction], threshold: float) -> Scores:
-    """Scores when no answer is given above the threshold."""
-    exact = [_at(prediction, prediction.exact, threshold) for prediction in predictions]
-    f1 = [_at(prediction, prediction.f1, threshold) for prediction in predictions]
+    """Returns the scores when no answer is given above the threshold."""
+    exact = [_score_at(prediction, prediction.exact, threshold) for prediction in predictions]
+    f1 = [_score_at(prediction, prediction.f1, threshold) for prediction in predictions]
     return Scores(100 * sum(exact) / len(exact), 100 * sum(f1) / len(f1), threshold)
 
 
 def best_exact(predictions: Sequence[Prediction]) -> tuple[float, float]:
-    """(the best exact match over all thresholds, that threshold): the script's `best_exact`."""
+    """Returns the best exact match over all thresholds, and that threshold: the script's `best_exact`."""
     return _best(predictions, lambda prediction: prediction.exact)
 
 
 def best_f1(predictions: Sequence[Prediction]) -> tuple[float, float]:
-    """(the best F1 over all thresholds, that threshold): the script's `best_f1`."""
+    """Returns the best F1 over all thresholds, and that threshold: the script's `best_f1`."""
     return _best(predictions, lambda prediction: prediction.f1)
 
 
@@ -105,14 +105,14 @@ def _golds(example: Example) -> list[str]:
     return [answer for answer in example.answers if normalize_answer(answer)] or [""]
 
 
-def _at(prediction: Prediction, score: float, threshold: float) -> float:
+def _score_at(prediction: Prediction, score: float, threshold: float) -> float:
     if prediction.no_answer_score > threshold:
         return float(not prediction.example.has_answer)
     return score
 
 
 def _best(predictions: Sequence[Prediction], score: Callable[[Prediction], float]) -> tuple[float, float]:
-    """The script's `find_best_thresh`: one sweep from "never an answer" towards "always one"."""
+    """Does what the script's `find_best_thresh` does: one sweep from "never an answer" towards "always one"."""
     current = best = float(sum(not prediction.example.has_answer for prediction in predictions))
     threshold = 0.0
     for prediction in sorted(predictions, key=lambda prediction: prediction.no_answer_score):

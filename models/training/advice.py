@@ -1,4 +1,4 @@
-"""How many epochs, and which learning rate, by the amount of data and what the training begins from.
+"""Recommends epochs and learning rate by the amount of data and by what the training begins from.
 
 Rules of thumb, in one place: 2 to 4 epochs at 2e-5 to 5e-5 for a BERT of 768 (Devlin et al. 2019, appendix A.3), longer
 at the same rate on little data (Mosbach, Andriushchenko and Klakow 2021, "On the Stability of Fine-tuning BERT"), small
@@ -21,7 +21,7 @@ _MOST_EPOCHS: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What to train with, and why, in one line."""
+    """A recommendation, with its reason in one line."""
 
     epochs: int
     learning_rate: float
@@ -29,7 +29,7 @@ class Advice:
 
 
 def advise(questions: float, *, hidden_size: int, has_head: bool, lora: bool) -> Advice:
-    """Epochs and peak learning rate.
+    """Recommends epochs and peak learning rate.
 
     Args:
         questions: read in one epoch.
@@ -45,5 +45,5 @@ def advise(questions: float, *, hidden_size: int, has_head: bool, lora: bool) ->
         rate *= 10
     least = 1 if has_head else 2
     epochs = min(max(round(passes / questions), least), _MOST_EPOCHS)
-    begins = "a model that answers questions already" if has_head else "an encoder without a head for questions"
-    return Advice(epochs, rate, f"{questions:,.0f} questions an epoch, {begins}, {hidden_size} wide")
+    base = "a model that answers questions already" if has_head else "an encoder without a head for questions"
+    return Advice(epochs, rate, f"{questions:,.0f} questions an epoch, {base}, {hidden_size} wide")

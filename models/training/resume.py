@@ -1,8 +1,8 @@
-"""What a killed training left behind, and whether this one may go on from it.
+"""Keeps a training's state beside its output, and decides whether a training may go on from it.
 
 OUTPUT.training/
     plan.json       what is being trained; another training does not go on from it
-    checkpoint-N/   the library's checkpoints; the last one may be half written
+    checkpoint-N/   the library's checkpoints; the last may be incomplete
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class WorkFolder:
 
     Args:
         output: where the trained model will stand.
-        plan: everything that the training's course depends on, as JSON values.
+        plan: everything that the trained weights depend on, as JSON values.
 
     Raises:
         BuildError: another training's state is there, this one is running already, or the folder cannot be written.
@@ -40,7 +40,7 @@ class WorkFolder:
                 (self.path / _PLAN).write_text(json.dumps(planned, indent=2) + "\n", encoding="utf-8")
         except OSError as error:
             raise BuildError(f"{self.path}: cannot be written: {error.strerror}") from error
-        self._only_one()
+        self._lock_plan()
         if differs := _difference(self._known_plan(), planned):
             raise BuildError(
                 f"{self.path}: holds an unfinished training with another {differs}; "
@@ -48,25 +48,25 @@ class WorkFolder:
             )
 
     def checkpoint(self) -> Path | None:
-        """The latest checkpoint that is whole; later ones that are not are removed."""
-        found = sorted(self.path.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
-        for path in reversed(found):
-            if _is_whole(path):
+        """Returns the latest complete checkpoint; removes later ones that are incomplete."""
+        checkpoints = sorted(self.path.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+        for path in reversed(checkpoints):
+            if _is_complete(path):
                 return path
             shutil.rmtree(path)
         return None
 
     def remove(self) -> None:
-        """The training is done."""
+        """Removes the folder when the training is done."""
         shutil.rmtree(self.path)
         self.close()
 
     def close(self) -> None:
-        """Leave the folder to the next one."""
+        """Releases the folder for another process."""
         self._lock.close()
 
-    def _only_one(self) -> None:
-        """Hold the plan's lock until this process ends, however it does."""
+    def _lock_plan(self) -> None:
+        """Locks the plan until this process ends, however it ends."""
         self._lock = (self.path / _PLAN).open("rb")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -81,7 +81,7 @@ class WorkFolder:
         return plan
 
 
-def _is_whole(checkpoint: Path) -> bool:
+def _is_complete(checkpoint: Path) -> bool:
     try:
         json.loads((checkpoint / _LAST_WRITTEN).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -90,5 +90,5 @@ def _is_whole(checkpoint: Path) -> bool:
 
 
 def _difference(known: dict[str, Any], planned: dict[str, Any]) -> str | None:
-    """The name of the first option that is not the same."""
+    """Returns the name of the first option that differs."""
     return next((name for name in planned | known if known.get(name) != planned.get(name)), None)

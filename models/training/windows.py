@@ -1,4 +1,4 @@
-"""Questions as labelled windows: the very windows that serving reads, with the tokens of the answer.
+"""Labels windows, the very windows that serving reads, with the tokens of the answer.
 
 Example -> tokenize -> windows -> [TrainingWindow(first, last)], [CLS] where a window does not hold the answer
 """
@@ -26,7 +26,7 @@ class TrainingWindow:
     """A window and its label.
 
     Attributes:
-        window: what is read.
+        window: the window that is read.
         first: place of the answer's first token in the assembled window; `NO_ANSWER` where it is not in this window.
         last: place of its last token (inclusive).
     """
@@ -37,14 +37,14 @@ class TrainingWindow:
 
     @property
     def has_answer(self) -> bool:
-        """Whether the answer stands in this window."""
+        """Whether the whole answer stands in this window."""
         return self.last != NO_ANSWER
 
 
 def training_windows(
     path: Path, examples: Iterable[Example], tokenizer: Tokenizer, shape: WindowShape
 ) -> Iterator[list[TrainingWindow]]:
-    """The windows of each example, in order. `path` is for messages.
+    """Yields the windows of each example, in order. `path` is for messages.
 
     Raises:
         SquadError: the tokenizer has no token for a question or an answer, or a question leaves no room for its text.
@@ -64,22 +64,22 @@ def training_windows(
         if not example.has_answer:
             yield [TrainingWindow(window, NO_ANSWER, NO_ANSWER) for window in windows]
             continue
-        char_start, char_end = _gold(example)
+        char_start, char_end = _gold_span(example)
         tokens = np.flatnonzero((document.starts < char_end) & (document.ends > char_start))
         if not len(tokens):
             raise SquadError(f"{path}: question {example.id}: the tokenizer has no token for the answer")
-        yield [_labelled(window, int(tokens[0]), int(tokens[-1])) for window in windows]
+        yield [_label(window, int(tokens[0]), int(tokens[-1])) for window in windows]
 
 
-def _gold(example: Example) -> tuple[int, int]:
-    """(start, end) of the answer that most annotators gave; of several such, the first one."""
+def _gold_span(example: Example) -> tuple[int, int]:
+    """Returns start and end of the answer that most annotators gave; of several such, the first."""
     votes = Counter(zip(example.starts, example.answers, strict=True))
-    start, answer = max(votes, key=lambda each: votes[each])
+    start, answer = max(votes, key=lambda span: votes[span])
     return start, start + len(answer)
 
 
-def _labelled(window: Window, first: int, last: int) -> TrainingWindow:
-    """An answer that the window's edge cuts is not in it."""
+def _label(window: Window, first: int, last: int) -> TrainingWindow:
+    """Labels a window; an answer that its edge cuts is not in it."""
     if first < window.token_start or last >= window.token_end:
         return TrainingWindow(window, NO_ANSWER, NO_ANSWER)
     shift = window.context_start - window.token_start

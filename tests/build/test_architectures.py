@@ -12,7 +12,7 @@ from hypothesis import given, settings
 pytest.importorskip("optimum", reason="the build group's tools are not installed (make test-build)")
 
 from spanstream.models.artifact import Artifact, load_artifact
-from spanstream.models.building.golden import golden_spans
+from spanstream.models.building.golden_logits import golden_spans
 from spanstream.models.building.pipeline import build
 from spanstream.models.building.request import BuildRequest
 from spanstream.models.inference.backends import self_test
@@ -46,9 +46,9 @@ def model_type(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def artifact(model_type: str, folder: Path, questions: Path) -> Artifact:
     checkpoint = write_tiny_checkpoint(model_type, folder / f"{model_type}-checkpoint")
-    order = BuildRequest(str(checkpoint), questions, name=f"tiny-{model_type}", gpu=True)
+    request = BuildRequest(str(checkpoint), questions, name=f"tiny-{model_type}", gpu=True)
     lines: list[str] = []
-    build(order, folder / model_type, say=lines.append)
+    build(request, folder / model_type, say=lines.append)
     (folder / f"{model_type}.log").write_text("\n".join(lines))
     return load_artifact(folder / model_type)
 
@@ -134,17 +134,17 @@ def test_a_document_of_many_windows_is_read_to_its_end(reader: Reader) -> None:
 
 
 def test_the_fp16_variant_is_for_a_gpu_and_gives_the_same_spans(artifact: Artifact) -> None:
-    [half] = artifact.variants_for("cuda")
-    assert (half.precision, half.file) == ("fp16", "model.fp16.onnx")
+    [fp16] = artifact.variants_for("cuda")
+    assert (fp16.precision, fp16.file) == ("fp16", "model.fp16.onnx")
     [cpu] = artifact.variants_for("cpu")
-    on_cpu = half.model_copy(update={"device": "cpu"})
+    on_cpu = fp16.model_copy(update={"device": "cpu"})
     manifest = artifact.manifest
-    sessions = (OnnxSession(artifact.path_of(half), on_cpu), OnnxSession(artifact.path_of(cpu), cpu))
+    sessions = (OnnxSession(artifact.path_of(fp16), on_cpu), OnnxSession(artifact.path_of(cpu), cpu))
     spans = [
-        golden_spans(each, artifact.tokenizer, artifact.shape, manifest.pad_id, manifest.max_answer_tokens)
-        for each in sessions
+        golden_spans(session, artifact.tokenizer, artifact.shape, manifest.pad_id, manifest.max_answer_tokens)
+        for session in sessions
     ]
     if cpu.precision == "fp32":
         assert spans[0] == spans[1]
-    assert half.tolerance is not None
-    assert self_test(sessions[0], artifact) <= half.tolerance
+    assert fp16.tolerance is not None
+    assert self_test(sessions[0], artifact) <= fp16.tolerance

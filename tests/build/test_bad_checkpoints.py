@@ -36,13 +36,13 @@ def checkpoint(whole: Path, tmp_path: Path) -> Path:
 
 def _without_head(folder: Path) -> None:
     weights = load_file(folder / "model.safetensors")
-    kept = {name: each for name, each in weights.items() if not name.startswith("qa_outputs")}
+    kept = {name: value for name, value in weights.items() if not name.startswith("qa_outputs")}
     save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
 
 
 def _without_a_layer(folder: Path) -> None:
     weights = load_file(folder / "model.safetensors")
-    kept = {name: each for name, each in weights.items() if "layer.1.output.dense" not in name}
+    kept = {name: value for name, value in weights.items() if "layer.1.output.dense" not in name}
     save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
 
 
@@ -65,7 +65,7 @@ def _larger_tokenizer(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "message"),
     [
         (_without_head, "no question-answering head (qa_outputs.bias is missing): fine-tune it first"),
         (_without_a_layer, "2 of its weights are missing, bert.encoder.layer.1.output.dense.bias first"),
@@ -82,19 +82,19 @@ def _larger_tokenizer(folder: Path) -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_checkpoint_that_is_not_whole_is_one_line(
-    checkpoint: Path, questions: Path, tmp_path: Path, damage: Damage, said: str
+    checkpoint: Path, questions: Path, tmp_path: Path, damage: Damage, message: str
 ) -> None:
     damage(checkpoint)
     line = _refused(BuildRequest(str(checkpoint), questions, name="x"), tmp_path)
-    assert said in line
+    assert message in line
     assert str(checkpoint) in line
 
 
-def _refused(order: BuildRequest, tmp_path: Path) -> str:
+def _refused(request: BuildRequest, tmp_path: Path) -> str:
     """The one line; nothing is left."""
     output = tmp_path / "out" / "artifact"
     with pytest.raises(ModelError) as caught:
-        build(order, output, say=lambda _: None)
+        build(request, output, say=lambda _: None)
     assert list(output.parent.iterdir()) == []
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -104,12 +104,12 @@ def test_an_artifact_that_is_there_already_outlives_a_build_that_fails(
     checkpoint: Path, questions: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "out"
-    order = BuildRequest(str(checkpoint), questions, name="x", quick=True, variants=("int8-static",))
-    build(order, output, say=lambda _: None)
+    request = BuildRequest(str(checkpoint), questions, name="x", quick=True, variants=("int8-static",))
+    build(request, output, say=lambda _: None)
     before = load_artifact(output).manifest
     _without_head(checkpoint)
     with pytest.raises(ModelError):
-        build(order, output, say=lambda _: None)
+        build(request, output, say=lambda _: None)
     assert load_artifact(output).manifest == before
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 

@@ -30,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def order(folder: Path, questions: Path) -> BuildRequest:
+def build_request(folder: Path, questions: Path) -> BuildRequest:
     checkpoint = write_tiny_checkpoint("electra", folder / "checkpoint")
     return BuildRequest(
         str(checkpoint), questions, name="before", quick=True, samples=(questions,), max_length=96, stride=16
@@ -38,17 +38,17 @@ def order(folder: Path, questions: Path) -> BuildRequest:
 
 
 @pytest.fixture(scope="module")
-def bare(order: BuildRequest, folder: Path) -> str:
-    build(order, folder / "before", say=lambda _: None)
+def bare(build_request: BuildRequest, folder: Path) -> str:
+    build(build_request, folder / "before", say=lambda _: None)
     return (folder / "before" / "README.md").read_text()
 
 
 @pytest.fixture(scope="module")
-def full(order: BuildRequest, bare: str, folder: Path) -> str:
+def full(build_request: BuildRequest, bare: str, folder: Path) -> str:
     assert bare
     (folder / "checkpoint" / "training.json").write_text(json.dumps(RECORD))
     (folder / "about.md").write_text("Tickets of Acme, used with their consent.\n")
-    later = replace(order, name="after", compare=str(folder / "before"), about=folder / "about.md", gpu=True)
+    later = replace(build_request, name="after", compare=str(folder / "before"), about=folder / "about.md", gpu=True)
     build(later, folder / "after", say=lambda _: None)
     return (folder / "after" / "README.md").read_text()
 

@@ -19,13 +19,19 @@ pytest.importorskip("peft", reason="the build group's tools are not installed (m
 import tokenizers
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModel, AutoModelForQuestionAnswering, BertConfig, BertModel, PreTrainedTokenizerFast
+from transformers import (
+    AutoModel,
+    AutoModelForQuestionAnswering,
+    BertConfig,
+    BertModel,
+    PreTrainedTokenizerFast,
+)
 
 from spanstream.models.checkpoints.checkpoint import Checkpoint
-from spanstream.models.checkpoints.training_record import FILE, read_training
+from spanstream.models.checkpoints.training_record import RECORD_FILE, read_training
 from spanstream.models.errors import BuildError
-from spanstream.models.training.data import Source
-from spanstream.models.training.plan import TrainingOptions
+from spanstream.models.training.options import TrainingOptions
+from spanstream.models.training.sources import DataSource
 from spanstream.models.training.train import train
 from spanstream.models.training.trainer import TrainingProgress
 from tests.support.model.tiny_checkpoints import MODEL_TYPES, write_tiny_checkpoint
@@ -82,7 +88,7 @@ def tickets(folder: Path, name: str, codes: list[str], *, text: str = "Since tod
 def options(tmp_path: Path, encoder: Path) -> TrainingOptions:
     data = tickets(tmp_path, "train.json", CODES)
     return TrainingOptions(
-        str(encoder), (Source(data),), epochs=8, learning_rate=3e-3, max_length=64, stride=16, max_batch_tokens=512
+        str(encoder), (DataSource(data),), epochs=8, learning_rate=3e-3, max_length=64, stride=16, max_batch_tokens=512
     )
 
 
@@ -93,18 +99,18 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 def test_a_new_head_learns_to_answer_and_to_decline(options: TrainingOptions, tmp_path: Path) -> None:
     unseen = tickets(tmp_path, "unseen.json", [f"E-{number}" for number in range(200, 220)])
-    said: list[str] = []
+    lines: list[str] = []
     watched: list[TrainingProgress] = []
     options = replace(options, validation=unseen, epochs=20)
-    assert train(options, tmp_path / "trained", say=said.append, watch=watched.append)
-    record = json.loads((tmp_path / "trained" / FILE).read_text())
+    assert train(options, tmp_path / "trained", say=lines.append, watch=watched.append)
+    record = json.loads((tmp_path / "trained" / RECORD_FILE).read_text())
     assert read_training(tmp_path / "trained") is not None
     assert record["after"]["f1"] > 90
     assert record["data"][0]["unanswerable"] == len(CODES)
     assert (record["epochs"], record["learning_rate"], record["base"]) == (20, 3e-3, "encoder")
-    assert "20 questions" not in said[0]
-    assert "96 questions an epoch, an encoder without a head" in said[0]
-    assert [each.step for each in watched] == list(range(1, watched[-1].steps + 1))
+    assert "20 questions" not in lines[0]
+    assert "96 questions an epoch, an encoder without a head" in lines[0]
+    assert [progress.step for progress in watched] == list(range(1, watched[-1].steps + 1))
     assert watched[-1].loss < watched[0].loss / 2
     assert watched[-1].seconds_left == 0
     assert not (tmp_path / "trained.training").exists()
@@ -210,14 +216,14 @@ def test_frozen_embeddings_stay_as_they_are(options: TrainingOptions, encoder: P
 
 def test_weighting_the_unanswerable_makes_a_model_more_cautious(options: TrainingOptions, tmp_path: Path) -> None:
     """With one batch of constant data the loss's balance shows in the mean probability of [CLS]."""
-    said: dict[float, float] = {}
+    no_answer: dict[float, float] = {}
     for share in (0.1, 0.9):
         output = tmp_path / f"trained-{share}"
         assert train(replace(options, unanswerable_share=share, epochs=2, learning_rate=1e-3, dropout=0.0), output)
         model = AutoModelForQuestionAnswering.from_pretrained(output).eval()
         ids = torch.tensor([[2, *range(10, 40), 3]])
-        said[share] = model(input_ids=ids).start_logits.softmax(-1)[0, 0].item()
-    assert said[0.9] > said[0.1]
+        no_answer[share] = model(input_ids=ids).start_logits.softmax(-1)[0, 0].item()
+    assert no_answer[0.9] > no_answer[0.1]
 
 
 def damaged(encoder: Path, options: TrainingOptions, tmp_path: Path, how: str) -> TrainingOptions:

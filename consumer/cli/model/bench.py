@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
-from spanstream.consumer.cli.model.options import Folder
+from spanstream.consumer.cli.model.options import ArtifactFolder, Seconds, Threads
 from spanstream.models.defaults import DEFAULT_ARTIFACT
 
 
-def bench(
-    folder: Folder = DEFAULT_ARTIFACT,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; by default the cgroup's quota.")] = None,
-    seconds: Annotated[float, typer.Option(min=0.5, help="How long to run, in seconds.")] = 5.0,
-) -> None:
+def bench(folder: ArtifactFolder = DEFAULT_ARTIFACT, threads: Threads = None, seconds: Seconds = 5.0) -> None:
     """Windows a second of the session on this machine, on the demo's tickets and questions."""
     from spanstream.consumer.operations.model_bench import bench_session  # noqa: PLC0415  only this command needs the demo's tickets
 

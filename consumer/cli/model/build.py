@@ -2,51 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
-from spanstream.consumer.cli.model.options import build_tools
+from spanstream.consumer.cli.model import options
+from spanstream.consumer.cli.model.tool_groups import build_tools
 from spanstream.models.defaults import MAX_LENGTH, STRIDE
 
 
 def build(  # noqa: PLR0913, PLR0917  one option each
-    checkpoint: Annotated[
-        str, typer.Option(help="Folder of a Hugging Face checkpoint with a QA head, or its name on a hub (org/name).")
-    ],
-    validation: Annotated[
-        Path, typer.Option(help="SQuAD v2 file (.json or .json.gz) for the choice, calibration and figures.")
-    ],
-    output: Annotated[Path, typer.Option(help="Artifact folder to write; replaced at the end, in one step.")],
-    sample: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="SQuAD v2 file of texts like yours, to fix int8 scales by (repeatable; default: validation)."
-        ),
-    ] = None,
-    name: Annotated[str | None, typer.Option(help="The model's name; by default the output folder's.")] = None,
-    version: Annotated[str, typer.Option(help="The artifact's version.")] = "1.0.0",
-    variant: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Try only this variant beside fp32 (repeatable): int8-static-tamed, int8-static, int8-dynamic, "
-            "int8-dynamic-skip. Default: all, and the fastest within 0.5 points of F1 is taken."
-        ),
-    ] = None,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Take the first variant within the margin; time nothing, tune nothing.")
-    ] = False,
-    gpu: Annotated[bool, typer.Option(help="Also make the fp16 variant that a GPU runs (2 bytes a weight).")] = False,
-    compare: Annotated[
-        str | None,
-        typer.Option(help="Earlier artifact or checkpoint whose figures the card shows beside the new ones."),
-    ] = None,
-    about: Annotated[Path | None, typer.Option(help="Markdown about data and licences, for the card.")] = None,
-    max_length: Annotated[
-        int, typer.Option(min=32, help="Tokens of a window, if the model has as many positions.")
-    ] = MAX_LENGTH,
-    stride: Annotated[int, typer.Option(min=0, help="Tokens that neighbouring windows share.")] = STRIDE,
+    checkpoint: options.CheckpointName,
+    validation: options.ValidationData,
+    output: options.BuiltFolder,
+    sample: options.Samples = None,
+    name: options.ModelName = None,
+    version: options.ModelVersion = "1.0.0",
+    variant: options.TriedVariants = None,
+    quick: options.Quick = False,
+    gpu: options.Gpu = False,
+    compare: options.Compare = None,
+    about: options.About = None,
+    max_length: options.MaxLength = MAX_LENGTH,
+    stride: options.Stride = STRIDE,
 ) -> None:
     """Export, fuse, quantize to int8, calibrate and measure a checkpoint (needs the build group: `make model`).
 
@@ -56,8 +32,8 @@ def build(  # noqa: PLR0913, PLR0917  one option each
     """
     with build_tools("building"):
         from spanstream.models.building.pipeline import build as build_artifact  # noqa: PLC0415  needs torch and optimum
-        from spanstream.models.building.request import BuildRequest  # noqa: PLC0415  with the rest
-    order = BuildRequest(
+        from spanstream.models.building.request import BuildRequest  # noqa: PLC0415  needs torch and optimum
+    request = BuildRequest(
         checkpoint=checkpoint,
         validation=validation,
         name=name or output.name,
@@ -71,4 +47,4 @@ def build(  # noqa: PLR0913, PLR0917  one option each
         compare=compare,
         about=about,
     )
-    build_artifact(order, output, say=typer.echo)
+    build_artifact(request, output, say=typer.echo)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from spanstream.consumer.cli.model.options import Folder
+from spanstream.consumer.cli.model.options import ArtifactFolder
 from spanstream.models.artifact import load_artifact
 from spanstream.models.defaults import DEFAULT_ARTIFACT
 
 
-def show(folder: Folder = DEFAULT_ARTIFACT) -> None:
+def show(folder: ArtifactFolder = DEFAULT_ARTIFACT) -> None:
     """What an artifact is; its files are verified."""
     artifact = load_artifact(folder)
     manifest = artifact.manifest

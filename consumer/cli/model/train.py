@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from spanstream.consumer.cli.exit_codes import INTERRUPTED
-from spanstream.consumer.cli.model.options import build_tools
+from spanstream.consumer.cli.model import options
+from spanstream.consumer.cli.model.tool_groups import build_tools
 from spanstream.consumer.cli.signals import set_on_signals
 from spanstream.consumer.clock import SystemClock
 from spanstream.consumer.terminal.progress import ProgressStep, at_intervals, show_progress
 from spanstream.models.defaults import MAX_LENGTH, STRIDE
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # importing them needs the build group
+    from spanstream.models.training.options import TrainingOptions
     from spanstream.models.training.trainer import TrainingProgress
 
 # Without a terminal, a line this often.
@@ -23,45 +25,23 @@ _LINE_SECONDS = 60.0
 
 
 def train(  # noqa: PLR0913, PLR0917  one option each
-    model: Annotated[str, typer.Option(help="Model to begin from: a Hugging Face folder, or a name on the hub.")],
-    data: Annotated[
-        list[str],
-        typer.Option(
-            help="SQuAD v2 file to learn from (.json or .json.gz), repeatable. FILE:2 reads it twice an epoch, "
-            "FILE:0.5 every other question."
-        ),
-    ],
-    output: Annotated[Path, typer.Option(help="Folder of the trained checkpoint; must not be there yet.")],
-    validation: Annotated[
-        Path | None, typer.Option(help="SQuAD v2 file to score before and after; never learned from.")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Times the data is read; by default by its amount.")] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(min=1e-8, max=1.0, help="Peak rate; by default by the amount of data and the model.")
-    ] = None,
-    unanswerable_share: Annotated[
-        float | None,
-        typer.Option(
-            min=0.01,
-            max=0.99,
-            help="Share of the loss that windows without an answer make up; by default as they come.",
-        ),
-    ] = None,
-    lora: Annotated[
-        int | None, typer.Option("--lora", min=1, help="Learn low-rank updates of this rank only (8 is usual).")
-    ] = None,
-    freeze_embeddings: Annotated[
-        bool, typer.Option(help="Leave token embeddings as they are: faster, and kinder to rare words.")
-    ] = False,
-    dropout: Annotated[
-        float | None, typer.Option(min=0.0, max=0.9, help="Probability; by default the model's own.")
-    ] = None,
-    max_length: Annotated[int, typer.Option(min=32, help="Tokens of a window, question included.")] = MAX_LENGTH,
-    stride: Annotated[int, typer.Option(min=0, help="Tokens that neighbouring windows share.")] = STRIDE,
-    batch_tokens: Annotated[int, typer.Option(min=64, help="Padded tokens of a batch.")] = 4096,
-    bf16: Annotated[bool | None, typer.Option(help="Compute in bfloat16; by default where the hardware does.")] = None,
-    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 20,
-    save_minutes: Annotated[float, typer.Option(min=0.1, help="Minutes between checkpoints.")] = 10.0,
+    model: options.BaseModelName,
+    data: options.TrainingFiles,
+    output: options.TrainedFolder,
+    validation: options.HeldOutData = None,
+    epochs: options.Epochs = None,
+    learning_rate: options.LearningRate = None,
+    unanswerable_share: options.UnanswerableShare = None,
+    lora: options.LoraRank = None,
+    freeze_embeddings: options.FreezeEmbeddings = False,
+    dropout: options.Dropout = None,
+    attention_dropout: options.AttentionDropout = None,
+    max_length: options.MaxLength = MAX_LENGTH,
+    stride: options.Stride = STRIDE,
+    batch_tokens: options.BatchTokens = 4096,
+    bf16: options.Bf16 = None,
+    seed: options.Seed = 20,
+    save_minutes: options.SaveMinutes = 10.0,
 ) -> None:
     """Fine-tune an encoder for extractive questions (needs the build group: pip install -r requirements/build.txt).
 
@@ -71,13 +51,12 @@ def train(  # noqa: PLR0913, PLR0917  one option each
     Example: spanstream model train --model my-encoder --data train.json.gz --validation dev.json.gz --output my-model
     """
     with build_tools("training"):
-        from spanstream.models.training.data import Source  # noqa: PLC0415  needs torch and transformers
-        from spanstream.models.training.plan import TrainingOptions  # noqa: PLC0415  as above
-        from spanstream.models.training.train import train as run  # noqa: PLC0415  as above
+        from spanstream.models.training.options import TrainingOptions  # noqa: PLC0415  needs torch and transformers
+        from spanstream.models.training.sources import DataSource  # noqa: PLC0415  needs torch and transformers
 
-    options = TrainingOptions(
+    training = TrainingOptions(
         base=model,
-        sources=tuple(Source.parse(each) for each in data),
+        sources=tuple(DataSource.parse(source) for source in data),
         validation=validation,
         epochs=epochs,
         learning_rate=learning_rate,
@@ -86,17 +65,26 @@ def train(  # noqa: PLR0913, PLR0917  one option each
         stride=stride,
         max_batch_tokens=batch_tokens,
         dropout=dropout,
+        attention_dropout=attention_dropout,
         freeze_embeddings=freeze_embeddings,
         lora_rank=lora,
         bf16=bf16,
         seed=seed,
         save_minutes=save_minutes,
     )
+    _run(training, output)
+
+
+def _run(training: TrainingOptions, output: Path) -> None:
+    """Trains until it is done or a signal comes."""
+    with build_tools("training"):
+        from spanstream.models.training.train import train as run  # noqa: PLC0415  needs torch and transformers
+
     stop = threading.Event()
     set_on_signals(stop)
     tell = at_intervals(_print_line, SystemClock(), seconds=_LINE_SECONDS, first_seconds=0.0)
     with show_progress(_step, lambda done: (_print_line if done.step == done.steps else tell)(done)) as watch:
-        finished = run(options, output, say=typer.echo, watch=watch, stop=stop.is_set)
+        finished = run(training, output, say=typer.echo, watch=watch, stop=stop.is_set)
     if not finished:
         raise typer.Exit(INTERRUPTED)
 

@@ -1,1 +1,1 @@
-"""An ONNX graph: exported, fused, rewritten and quantized."""
+"""Exports, fuses, rewrites and quantizes an ONNX graph."""

@@ -1,4 +1,4 @@
-"""Exports a checkpoint with optimum, and sees that the export computes what the checkpoint does.
+"""Exports a checkpoint with optimum, and checks that the export computes what the checkpoint does.
 
 model (torch, fp32) -> optimum -> ONNX: input_ids, attention_mask[, token_type_ids] -> start_logits, end_logits
 """
@@ -16,7 +16,7 @@ from spanstream.models.artifact import Variant
 from spanstream.models.building.graph.longformer import dense_attention, let_question_attend_globally
 from spanstream.models.building.graph.onnx_graph import Graph
 from spanstream.models.checkpoints.quiet import quiet
-from spanstream.models.errors import BuildError
+from spanstream.models.errors import BuildError, one_line
 from spanstream.models.inference.packing import Batch
 from spanstream.models.inference.session import Logits, OnnxSession
 
@@ -26,7 +26,7 @@ _FAITHFUL: Final = 0.01
 
 
 def export(model: Any, folder: Path) -> Path:  # noqa: ANN401  torch publishes no types
-    """Export a model into `folder`; returns the ONNX file's path.
+    """Exports a model into `folder`; returns the ONNX file's path.
 
     Raises:
         BuildError: optimum cannot export this architecture.
@@ -37,9 +37,8 @@ def export(model: Any, folder: Path) -> Path:  # noqa: ANN401  torch publishes n
     try:
         with quiet(), dense_attention(model) if is_longformer else nullcontext():
             onnx_export_from_model(model, output=folder, task="question-answering", opset=_OPSET, do_validation=False)
-    except Exception as error:  # torch's tracer and optimum raise whatever they meet
-        reason = " ".join(str(error).split())[:200]
-        raise BuildError(f"optimum cannot export a {model.config.model_type} model: {reason}") from error
+    except Exception as error:  # torch's tracer and optimum raise errors of many classes
+        raise BuildError(f"optimum cannot export a {model.config.model_type} model: {one_line(error)}") from error
     path = folder / "model.onnx"
     if is_longformer:
         graph = Graph.load(path)
@@ -48,8 +47,8 @@ def export(model: Any, folder: Path) -> Path:  # noqa: ANN401  torch publishes n
     return path
 
 
-def check_export(path: Path, model: Any, batches: Sequence[Batch]) -> None:  # noqa: ANN401  as above
-    """See that the export gives the checkpoint's own logits.
+def check_export(path: Path, model: Any, batches: Sequence[Batch]) -> None:  # noqa: ANN401  torch publishes no types
+    """Checks that the export gives the checkpoint's own logits.
 
     Raises:
         BuildError: it does not.
@@ -60,14 +59,15 @@ def check_export(path: Path, model: Any, batches: Sequence[Batch]) -> None:  # n
     for batch in batches:
         feed = {name: torch.from_numpy(getattr(batch, name)) for name in session.inputs}
         with torch.inference_mode(), quiet():
-            given = model(**feed)
-        worst = difference(session.run(batch), Logits(given.start_logits.numpy(), given.end_logits.numpy()), batch)
+            outputs = model(**feed)
+        expected = Logits(outputs.start_logits.numpy(), outputs.end_logits.numpy())
+        worst = greatest_difference(session.run(batch), expected, batch)
         if not worst < _FAITHFUL:
             raise BuildError(f"the export's logits are {worst:.3f} off the checkpoint's own")
 
 
-def difference(found: Logits, expected: Logits, batch: Batch) -> float:
-    """The greatest difference of the logits of tokens that are no padding; infinite where one is no number."""
-    read = batch.attention_mask == 1
-    gaps = np.abs(np.stack([found.start - expected.start, found.end - expected.end]))[:, read]
+def greatest_difference(computed: Logits, expected: Logits, batch: Batch) -> float:
+    """Returns the greatest difference of a logit, padding left out; infinite where one is not a finite number."""
+    is_token = batch.attention_mask == 1
+    gaps = np.abs(np.stack([computed.start - expected.start, computed.end - expected.end]))[:, is_token]
     return float(gaps.max()) if np.isfinite(gaps).all() else float("inf")

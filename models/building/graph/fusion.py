@@ -2,7 +2,7 @@
 
 The optimizer finds attention, Gelu and layer normalization by the shape of the graph, and all architectures here are
 written like BERT's: where it finds nothing (the relative attention of DeBERTa, Longformer's), the operators stay as
-they were exported and the card says so.
+they were exported, and the card says so.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Fusions:
 
 
 @dataclass(frozen=True, slots=True)
-class Fused:
-    """A fused model, and how many operators of each kind were found."""
+class FusedGraph:
+    """A fused graph, and how many operators of each kind were fused."""
 
     path: Path
     operators: dict[str, int]
@@ -45,10 +45,10 @@ class Fused:
         return self.operators.get("MultiHeadAttention", 0) + self.operators.get("Attention", 0)
 
 
-def fuse(exported: Path, checkpoint: Checkpoint, output: Path, fusions: Fusions, *, half: bool = False) -> Fused:
-    """Fuse an export; `half` also makes fp16 of everything but inputs and outputs."""
+def fuse(exported: Path, checkpoint: Checkpoint, output: Path, fusions: Fusions, *, fp16: bool = False) -> FusedGraph:
+    """Fuses an export; `fp16` also converts everything but inputs and outputs to fp16."""
     from onnxruntime.transformers.fusion_options import FusionOptions  # noqa: PLC0415  seconds to import
-    from onnxruntime.transformers.optimizer import optimize_model  # noqa: PLC0415  as above
+    from onnxruntime.transformers.optimizer import optimize_model  # noqa: PLC0415  seconds to import
 
     options = FusionOptions("bert")
     options.use_multi_head_attention = fusions.attention == "MultiHeadAttention"
@@ -66,7 +66,7 @@ def fuse(exported: Path, checkpoint: Checkpoint, output: Path, fusions: Fusions,
             opt_level=0,
         )
         operators = {name: count for name, count in optimizer.get_fused_operator_statistics().items() if count}
-        if half:
+        if fp16:
             optimizer.convert_float_to_float16(keep_io_types=True)
         optimizer.save_model_to_file(str(output))
-    return Fused(output, operators)
+    return FusedGraph(output, operators)

@@ -1,4 +1,4 @@
-"""Longformer's attention without its blocks, so that it can be exported.
+"""Computes Longformer's attention without its blocks, so that it can be exported.
 
 transformers computes the sliding window (Beltagy, Peters and Cohan 2020) in blocks, in loops over the length: a trace
 of it holds for one length only. Written as full attention under a mask it is the same numbers at every length. Its cost
@@ -23,7 +23,7 @@ GLOBAL_INPUT = "global_attention_mask"
 
 @contextmanager
 def dense_attention(model: Any) -> Iterator[None]:  # noqa: ANN401  torch publishes no types
-    """Let a model compute every layer's attention in full, without padding to whole blocks."""
+    """Lets a model compute every layer's attention in full, without padding to whole blocks, inside the block."""
     encoder = model.base_model
     layers = [layer.attention.self for layer in encoder.encoder.layer]
     encoder._pad_to_window_size = _unpadded  # noqa: SLF001  the library has no other way
@@ -32,13 +32,13 @@ def dense_attention(model: Any) -> Iterator[None]:  # noqa: ANN401  torch publis
     try:
         yield
     finally:
-        del encoder._pad_to_window_size  # noqa: SLF001  as above
+        del encoder._pad_to_window_size  # noqa: SLF001  the library has no other way
         for attention in layers:
             del attention.forward
 
 
 def let_question_attend_globally(graph: Graph, *, separator: int) -> None:
-    """Compute the global attention in the graph: every token before the first separator, that is, the question.
+    """Computes the global attention in the graph: every token before the first separator, that is, the question.
 
     It is an input of the export; transformers computes the same where it is not given.
     """
@@ -51,13 +51,13 @@ def let_question_attend_globally(graph: Graph, *, separator: int) -> None:
     graph.add("Cast", [before], GLOBAL_INPUT, to=TensorProto.INT64)
 
 
-def _unpadded(**inputs: Any) -> tuple[Any, ...]:  # noqa: ANN401  as above
+def _unpadded(**inputs: Any) -> tuple[Any, ...]:  # noqa: ANN401  torch publishes no types
     names = ("input_ids", "attention_mask", "token_type_ids", "position_ids", "inputs_embeds")
     return (0, *(inputs[name] for name in names))
 
 
-def _attend(attention: Any, hidden: Any, attention_mask: Any, **_: object) -> tuple[Any]:  # noqa: ANN401  as above
-    """In place of `LongformerSelfAttention.forward`; the mask is below 0 for padding and above 0 for global tokens."""
+def _attend(attention: Any, hidden: Any, attention_mask: Any, **_: object) -> tuple[Any]:  # noqa: ANN401  torch publishes no types
+    """Replaces `LongformerSelfAttention.forward`; the mask is below 0 for padding and above 0 for global tokens."""
     is_padding, is_global = attention_mask < 0, attention_mask > 0
     places = hidden.new_ones(hidden.shape[:2]).cumsum(1)[0]
     # The setting is the window's width, what a token sees on both sides.
@@ -71,8 +71,8 @@ def _attend(attention: Any, hidden: Any, attention_mask: Any, **_: object) -> tu
     return (far.where(is_global[:, :, None], near),)
 
 
-def _attention(attention: Any, query: Any, key: Any, value: Any, hidden: Any, seen: Any) -> Any:  # noqa: ANN401, PLR0913, PLR0917  as above
-    """softmax(query key / sqrt(head size)) value, (batch, length, width), over the tokens that are seen."""
+def _attention(attention: Any, query: Any, key: Any, value: Any, hidden: Any, seen: Any) -> Any:  # noqa: ANN401, PLR0913, PLR0917  six tensors of a formula
+    """Returns softmax(query key / sqrt(head size)) value, (batch, length, width), over the tokens that are seen."""
     batch, length, width = hidden.shape
     heads, size = attention.num_heads, attention.head_dim
     queries, keys, values = (

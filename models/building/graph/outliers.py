@@ -1,12 +1,12 @@
-"""Takes the few channels with extreme activations out of the int8 products' way, exactly.
+"""Keeps the few channels with extreme activations from spoiling the int8 products, exactly.
 
 One scale quantizes a whole activation tensor, and a BERT's activations hold a few channels an order of magnitude above
-the rest (Dettmers et al. 2022, "LLM.int8()", section 3): they would leave the others a handful of steps. Two remedies,
-neither of which changes what the graph computes in fp32:
+the rest (Dettmers et al. 2022, "LLM.int8()", section 3): they would leave the others a handful of steps. Neither of
+the two remedies changes what the graph computes in fp32:
 
-- `smooth`: a channel is divided by a factor, and the weights it meets are multiplied by it (Xiao et al. 2023,
+- `_smooth`: a channel is divided by a factor, and the weights it meets are multiplied by it (Xiao et al. 2023,
   "SmoothQuant"). For the inputs of the attention and of the feed-forward block; costs one multiplication of a row.
-- `split_neurons`: the feed-forward neurons with the greatest outputs are computed beside the others in fp32. For the
+- `_split_neurons`: the feed-forward neurons with the greatest outputs are computed beside the others in fp32. For the
   inner side of the feed-forward block, which is too wide for `smooth` to be cheap.
 
 Weights that layers share (ALBERT's) stay as they are: each layer would need a copy of its own.
@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from spanstream.models.building.graph.activations import ChannelRange
+from spanstream.models.building.graph.activation_ranges import ChannelRange
 from spanstream.models.building.graph.onnx_graph import MICROSOFT, Graph, Product
 
 Ranges = dict[str, ChannelRange]
@@ -35,12 +35,12 @@ _GELUS: Final = frozenset({"Gelu", "FastGelu"})
 
 
 def is_kept_in_float(product: Product) -> bool:
-    """Whether a product stays fp32: it belongs to neurons that were split off, or it is too narrow to gain."""
+    """Returns whether a product stays fp32: it belongs to neurons that were split off, or is too narrow to gain."""
     return str(product.node.name).startswith(_FLOAT_PREFIX) or product.weight.shape[1] <= _NARROW
 
 
-def tame(graph: Graph, ranges: Ranges) -> Ranges:
-    """Apply both remedies to every layer they fit; returns the ranges as they are then."""
+def tame_outliers(graph: Graph, ranges: Ranges) -> Ranges:
+    """Applies both remedies to every layer they fit; returns the ranges as they are then."""
     ranges = dict(ranges)
     for tensor in list(ranges):
         products = [product for product in graph.products() if product.tensor == tensor]
@@ -60,7 +60,7 @@ def tame(graph: Graph, ranges: Ranges) -> Ranges:
 
 @dataclass(frozen=True, slots=True)
 class _FeedForward:
-    """A feed-forward block: `inner`, its bias, a Gelu, `outer`, whose result the node `outer_add` adds a bias to."""
+    """A feed-forward block: `inner`, its bias, a Gelu, `outer`, and the node `outer_add` that adds a bias to it."""
 
     inner: Product
     inner_bias: str
@@ -70,11 +70,12 @@ class _FeedForward:
 
 
 def _feed_forward(graph: Graph, outer: Product) -> _FeedForward | None:
-    """The block that ends with this product; None where it is no such block, or its weights are shared."""
+    """Returns the block that ends with this product; None where it is no such block, or its weights are shared."""
     activation, outer_bias = graph.producer(outer.tensor), graph.bias_of(outer)
     if activation.op_type not in _GELUS or outer_bias is None or graph.is_shared(outer):
         return None
-    inner = next((one for one in graph.products() if activation.input[0] in _biased(graph, one)), None)
+    products = graph.products()
+    inner = next((product for product in products if activation.input[0] in _biased(graph, product)), None)
     if inner is None or graph.is_shared(inner):
         return None
     _, inner_bias = graph.bias_of(inner) or (None, "")
@@ -82,9 +83,9 @@ def _feed_forward(graph: Graph, outer: Product) -> _FeedForward | None:
 
 
 def _biased(graph: Graph, product: Product) -> list[str]:
-    """The output of the product's bias, if it has one."""
-    found = graph.bias_of(product)
-    return list(found[0].output) if found else []
+    """Returns the output of the product's bias, if it has one."""
+    bias = graph.bias_of(product)
+    return list(bias[0].output) if bias else []
 
 
 def _smooth(graph: Graph, tensor: str, products: list[Product], channels: ChannelRange) -> tuple[str, ChannelRange]:

@@ -1,9 +1,9 @@
-"""Turns the products of a graph into static int8: one scale an activation tensor, one a column of the weights.
+"""Quantizes the products of a graph to static int8: one scale an activation tensor, one a column of the weights.
 
-Static scales make a window's logits its own: they depend neither on the windows it shares a batch with nor on padding,
-as dynamic scales (one for the whole batch) do.
+With static scales a window's logits depend neither on the windows of its batch nor on padding, as they do with dynamic
+scales (one for the whole batch).
 
-How the weights' scales are chosen: `spanstream.models.building.graph.weights`.
+How the weights' scales are chosen: `spanstream.models.building.graph.weight_quantization`.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import Final
 
 import numpy as np
 
-from spanstream.models.building.graph.activations import ChannelRange
+from spanstream.models.building.graph.activation_ranges import ChannelRange
 from spanstream.models.building.graph.onnx_graph import MICROSOFT, Graph, Product
 from spanstream.models.building.graph.outliers import is_kept_in_float
-from spanstream.models.building.graph.weights import quantize_weight
+from spanstream.models.building.graph.weight_quantization import quantize_weight
 
 _UINT8_MOST: Final = 255
 
 
-def quantize(graph: Graph, ranges: dict[str, ChannelRange]) -> None:
-    """Quantize every product of a tensor in `ranges`; one that is not there (no sample reached it) stays fp32."""
+def quantize_products(graph: Graph, ranges: dict[str, ChannelRange]) -> None:
+    """Quantizes every product of a tensor in `ranges`; tensors that no sample reached are missing there: fp32."""
     quantized: dict[str, str] = {}
     for product in graph.products():
         tensor = product.tensor
@@ -44,7 +44,7 @@ def _quantize_activation(graph: Graph, tensor: str, channels: ChannelRange) -> s
 
 
 def _quantize_product(graph: Graph, product: Product, quantized: str) -> None:
-    """Product and the bias behind it, if there is one, become one MatMulIntegerToFloat."""
+    """Replaces a product, and the bias behind it if there is one, by one MatMulIntegerToFloat."""
     name, tensor = product.node.input[1], product.tensor
     weight, scales = quantize_weight(product.weight)
     inputs = [
@@ -57,8 +57,8 @@ def _quantize_product(graph: Graph, product: Product, quantized: str) -> None:
     ]
     output = product.output
     graph.remove(product.node)
-    if found := graph.bias_of(product):
-        add, bias = found
+    if bias_node := graph.bias_of(product):
+        add, bias = bias_node
         graph.remove(add)
         inputs, output = [*inputs, bias], add.output[0]
     graph.add("MatMulIntegerToFloat", inputs, output, domain=MICROSOFT)

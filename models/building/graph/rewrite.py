@@ -1,8 +1,8 @@
-"""Rewrites the fused graph so that it runs fast on a CPU; every rewriting but the embeddings' is exact.
+"""Rewrites the fused graph so that it runs fast on a CPU; every rewriting but that of the embeddings is exact.
 
 - The attention mask becomes one more dimension of each head. The query is 1 there; the key is 0, or far below zero
   where the token is padding. Products of the two are what a mask would have added, and onnxruntime's attention kernel
-  takes its fast way, which has no mask.
+  takes its fast path, which has no mask.
 - The biases of query, key and value move from the attention into the products, where adding them is free.
 - The word embeddings, half of a small model, become int8 with a scale for each word.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
 from spanstream.models.arrays import AnyArray
 from spanstream.models.building.graph.onnx_graph import Graph
@@ -22,8 +22,8 @@ _INT8_MOST: Final = 127
 
 
 def mask_by_dimension(graph: Graph, *, heads: int, head_size: int) -> None:
-    """Give every fused attention its mask as a dimension of its heads, and its biases in the products before it."""
-    # (query, key, value, bias, padding mask); where there is more, it is no attention of this kind.
+    """Moves each fused attention's mask into a dimension of its heads, and its biases into the products before it."""
+    # Inputs: query, key, value, bias, padding mask. A node with more of them is another kind of attention.
     attentions = [node for node in graph.operators("MultiHeadAttention") if node.input[3] and not any(node.input[5:])]
     if attentions:
         _add_key_mask(graph, heads, head_size)
@@ -42,7 +42,7 @@ def mask_by_dimension(graph: Graph, *, heads: int, head_size: int) -> None:
 
 
 def quantize_word_embeddings(graph: Graph, *, words: int) -> None:
-    """Replace lookups in a table of `words` rows by lookups in an int8 table with one scale a word."""
+    """Replaces lookups in a table of `words` rows by lookups in an int8 table with one scale a word."""
     for lookup in graph.operators("Gather"):
         table = graph.constant(lookup.input[0])
         if table is None or table.ndim != 2 or len(table) != words:  # noqa: PLR2004  (words, width)
@@ -59,7 +59,7 @@ def quantize_word_embeddings(graph: Graph, *, words: int) -> None:
 
 
 def _add_key_mask(graph: Graph, heads: int, head_size: int) -> None:
-    """`key_mask`, (batch, length, heads x (head_size + 1)): what padding adds to its keys, 0 for all other tokens."""
+    """Adds `key_mask`, (batch, length, heads x (head_size + 1)): what is added to the keys of padding, 0 elsewhere."""
     pattern = np.zeros((heads, head_size + 1), dtype=np.float32)
     # The kernel multiplies by head_size ** -0.5.
     pattern[:, head_size] = _MASKED * head_size**0.5
@@ -72,7 +72,7 @@ def _add_key_mask(graph: Graph, heads: int, head_size: int) -> None:
 
 
 def _widen(graph: Graph, projection: str, heads: int, head_size: int) -> str:
-    """Let a projection make one more dimension a head, 0 for every token."""
+    """Widens a projection by one dimension a head, 0 for every token."""
     product = graph.producer(projection)
     weight = graph.value(product.input[1])
     product.input[1] = graph.add_constant(f"{product.input[1]}_wide", _widened(weight, heads, head_size))
@@ -80,7 +80,7 @@ def _widen(graph: Graph, projection: str, heads: int, head_size: int) -> str:
 
 
 def _widened(rows: AnyArray, heads: int, head_size: int, fill: float = 0.0) -> AnyArray:
-    """(rows, heads x head_size) -> (rows, heads x (head_size + 1)), the new dimension filled."""
+    """Turns (rows, heads x head_size) into (rows, heads x (head_size + 1)), with the new dimension filled."""
     wide = np.full((rows.shape[0], heads, head_size + 1), fill, dtype=np.float32)
     wide[:, :, :head_size] = rows.reshape(rows.shape[0], heads, head_size)
     return wide.reshape(rows.shape[0], -1)
@@ -90,9 +90,7 @@ def _with_bias(graph: Graph, projection: str, bias: AnyArray) -> str:
     return graph.add("Add", [projection, graph.add_constant(f"{projection}_bias", bias)], f"{projection}_with_bias")
 
 
-def _set_attribute(node: Any, name: str, value: float) -> None:  # noqa: ANN401 - onnx publishes no types
-    from onnx import helper  # noqa: PLC0415
-
+def _set_attribute(node: Any, name: str, value: float) -> None:  # noqa: ANN401  onnx publishes no types
     kept = [attribute for attribute in node.attribute if attribute.name != name]
     del node.attribute[:]
     node.attribute.extend([*kept, helper.make_attribute(name, value)])

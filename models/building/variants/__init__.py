@@ -1,1 +1,1 @@
-"""The variants of a model that a build makes, measures and chooses from."""
+"""Makes, measures and selects the variants of a model."""

@@ -1,6 +1,6 @@
-"""Chooses the variant: the fastest of those that lose at most a margin of F1 against fp32 on the validation data.
+"""Selects the variant: the fastest of those that lose at most a margin of F1 against fp32 on the validation data.
 
-recipes -> built -> tuned (session options) -> read (accuracy) -> raced (speed) -> Contest
+recipes -> built -> tuned (session options) -> read (accuracy) -> timed side by side (speed) -> VariantSelection
 """
 
 from __future__ import annotations
@@ -10,19 +10,18 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from spanstream.models.artifact import SessionOptions
-from spanstream.models.building.variants.context import BuildContext
-from spanstream.models.building.variants.recipes import Recipe
-from spanstream.models.building.variants.trials import (
-    BuiltVariant,
-    Neighbours,
+from spanstream.models.building.build_context import BuildContext
+from spanstream.models.building.variants.batch_invariance import BatchInvariance, measure_batch_invariance
+from spanstream.models.building.variants.recipes import BuiltVariant, Recipe
+from spanstream.models.building.variants.timing import (
+    ONE_WINDOW,
     Speed,
-    neighbours,
-    race,
-    tune,
-    worth_a_round,
+    compare_speeds,
+    tune_session,
+    windows_for_a_round,
 )
-from spanstream.models.errors import ModelError
-from spanstream.models.metrics.reading import Read, ReadingOptions, read_all
+from spanstream.models.errors import ModelError, one_line
+from spanstream.models.metrics.reading import ReadingOptions, ReadQuestion, read_all
 from spanstream.models.metrics.squad_files import Example
 from spanstream.models.metrics.squad_metrics import best_exact, best_f1
 from spanstream.models.text.windowing import Window
@@ -31,7 +30,7 @@ Say = Callable[[str], None]
 
 # Points of F1 at the best threshold that a variant may lose against fp32.
 MARGIN: Final = 0.5
-# A round of the reference's takes about this long.
+# A round of the reference takes about this long.
 _ROUND_SECONDS: Final = 1.5
 
 
@@ -42,7 +41,7 @@ class SelectionEntry:
     Attributes:
         built: its file.
         session: the session options it was measured with.
-        neighbours: what else is in a batch does to a window.
+        batch_invariance: whether a window's logits depend on its batch.
         reads: the validation questions.
         f1: at the best threshold, in percent.
         exact: exact match at the best threshold, in percent.
@@ -51,8 +50,8 @@ class SelectionEntry:
 
     built: BuiltVariant
     session: SessionOptions
-    neighbours: Neighbours
-    reads: Sequence[Read]
+    batch_invariance: BatchInvariance
+    reads: Sequence[ReadQuestion]
     f1: float
     exact: float
     speed: Speed | None = None
@@ -68,13 +67,13 @@ class RefusedVariant:
 
 @dataclass(frozen=True, slots=True)
 class VariantSelection:
-    """What came of it.
+    """The variants, and the one that is taken.
 
     Attributes:
         entries: all variants that were measured, fp32 first.
-        refused: those that could not be.
-        winner: one of the entries.
-        windows: how many windows the times are of.
+        refused: those that could not be measured.
+        winner: the entry that is taken.
+        windows: how many windows were timed.
     """
 
     entries: tuple[SelectionEntry, ...]
@@ -84,16 +83,16 @@ class VariantSelection:
 
     @property
     def reference(self) -> SelectionEntry:
-        """fp32."""
+        """The fp32 variant."""
         return self.entries[0]
 
-    def verdict(self, entry: SelectionEntry) -> str:
-        """Why it was taken or not, for the card."""
+    def reason(self, entry: SelectionEntry) -> str:
+        """Says why an entry was taken or not, for the card."""
         if entry is self.winner:
             return "taken"
-        lost = self.reference.f1 - entry.f1
-        if lost > MARGIN:
-            return f"F1 {lost:.2f} below fp32: more than {MARGIN}"
+        loss = self.reference.f1 - entry.f1
+        if loss > MARGIN:
+            return f"F1 {loss:.2f} below fp32: more than {MARGIN}"
         if not entry.speed or not self.winner.speed:
             return "not needed"
         return (
@@ -102,12 +101,12 @@ class VariantSelection:
 
 
 @dataclass(frozen=True, slots=True)
-class TrialPlan:
+class MeasurementData:
     """What variants are measured on.
 
     Attributes:
-        examples: read by every variant.
-        windows: a sample of their windows, timed.
+        examples: the labelled questions that every variant reads.
+        windows: a sample of their windows, for timing.
         options: how they are read.
     """
 
@@ -117,90 +116,93 @@ class TrialPlan:
 
 
 def select_variant(
-    workshop: BuildContext, recipes: Sequence[Recipe], course: TrialPlan, *, say: Say
+    context: BuildContext, recipes: Sequence[Recipe], data: MeasurementData, *, say: Say
 ) -> VariantSelection:
-    """Build, tune, read and race all recipes; the first is the reference.
+    """Builds, tunes, reads with and times all recipes; the first is the reference.
 
     Raises:
         BuildError: the reference cannot be read with.
     """
-    built, refused = _build(workshop, recipes, say)
-    windows = worth_a_round(course.windows, built[0], course.options, seconds=_ROUND_SECONDS)
+    variants, refused = _build(context, recipes, say)
+    windows = windows_for_a_round(data.windows, variants[0], data.options, seconds=_ROUND_SECONDS)
     entries: list[SelectionEntry] = []
-    for place, one in enumerate(built, start=1):
-        say(f"measure {one.recipe.name} ({place} of {len(built)})")
+    for number, built in enumerate(variants, start=1):
+        say(f"measure {built.recipe.name} ({number} of {len(variants)})")
         try:
-            session, found = tune(one, windows, course.options, checked_on=course.windows)
-            entries.append(_read(one, session, found, course))
+            session, invariance = tune_session(built, windows, data.options, checked_on=data.windows)
+            entries.append(_measure(built, session, invariance, data))
         except ModelError as error:
             if not entries:
                 raise
-            refused.append(RefusedVariant(one.recipe, str(error)))
-    say(f"race {len(entries)} variants over {len(windows)} windows")
-    speeds = race([(entry.built, entry.session) for entry in entries], windows, course.options)
+            refused.append(RefusedVariant(built.recipe, str(error)))
+    say(f"time {len(entries)} variants side by side over {len(windows)} windows")
+    speeds = compare_speeds([(entry.built, entry.session) for entry in entries], windows, data.options)
     entries = [replace(entry, speed=speed) for entry, speed in zip(entries, speeds, strict=True)]
-    return VariantSelection(tuple(entries), tuple(refused), _fastest_good(entries), len(windows))
+    return VariantSelection(tuple(entries), tuple(refused), _fastest_accurate(entries), len(windows))
 
 
-def take_first(workshop: BuildContext, recipes: Sequence[Recipe], course: TrialPlan, *, say: Say) -> VariantSelection:
-    """The first quantized recipe that keeps to the margin, with its usual session options; nothing is timed."""
-    reference, *others = recipes
+def select_first(
+    context: BuildContext, recipes: Sequence[Recipe], data: MeasurementData, *, say: Say
+) -> VariantSelection:
+    """Takes the first quantized recipe within the margin, with its usual session options. Times nothing."""
     entries: list[SelectionEntry] = []
     refused: list[RefusedVariant] = []
-    for recipe in (reference, *others):
-        built, failed = _build(workshop, [recipe], say)
+    for recipe in recipes:
+        variants, failed = _build(context, [recipe], say)
         refused += failed
-        if not built:
+        if not variants:
             continue
         session = recipe.sessions[0]
-        found = neighbours(built[0].open(session), course.windows, course.options)
-        if not found.same_bits:
-            session = session.model_copy(update={"max_batch_tokens": 1})
-        entries.append(_read(built[0], session, found, course))
-        if len(entries) > 1 and entries[-1].f1 >= entries[0].f1 - MARGIN:
+        invariance = measure_batch_invariance(variants[0].open(session), data.windows, data.options)
+        if not invariance.same_bits:
+            session = session.model_copy(update={"max_batch_tokens": ONE_WINDOW})
+        entries.append(_measure(variants[0], session, invariance, data))
+        if len(entries) > 1 and _is_accurate(entries[-1], entries[0]):
             break
-    return VariantSelection(tuple(entries), tuple(refused), _good(entries)[-1], len(course.windows))
+    return VariantSelection(tuple(entries), tuple(refused), _accurate(entries)[-1], len(data.windows))
 
 
-def _good(entries: Sequence[SelectionEntry]) -> list[SelectionEntry]:
-    return [entry for entry in entries if entry.f1 >= entries[0].f1 - MARGIN]
+def _is_accurate(entry: SelectionEntry, reference: SelectionEntry) -> bool:
+    return entry.f1 >= reference.f1 - MARGIN
 
 
-def _fastest_good(entries: Sequence[SelectionEntry]) -> SelectionEntry:
-    """The most accurate of those within the margin that are not slower than the fastest of them."""
-    timed = [(entry, entry.speed) for entry in _good(entries) if entry.speed]
-    _, fastest = max(timed, key=lambda each: each[1].median)
+def _accurate(entries: Sequence[SelectionEntry]) -> list[SelectionEntry]:
+    return [entry for entry in entries if _is_accurate(entry, entries[0])]
+
+
+def _fastest_accurate(entries: Sequence[SelectionEntry]) -> SelectionEntry:
+    """Returns the most accurate of those within the margin that are not slower than the fastest of them."""
+    timed = [(entry, entry.speed) for entry in _accurate(entries) if entry.speed]
+    _, fastest = max(timed, key=lambda pair: pair[1].median)
     return max((entry for entry, speed in timed if not speed.is_slower_than(fastest)), key=lambda entry: entry.f1)
 
 
 def _build(
-    workshop: BuildContext, recipes: Sequence[Recipe], say: Say
+    context: BuildContext, recipes: Sequence[Recipe], say: Say
 ) -> tuple[list[BuiltVariant], list[RefusedVariant]]:
-    built: list[BuiltVariant] = []
+    variants: list[BuiltVariant] = []
     refused: list[RefusedVariant] = []
     for recipe in recipes:
         say(f"make {recipe.name}")
-        path = workshop.folder / f"{recipe.name}.onnx"
+        path = context.folder / f"{recipe.name}.onnx"
         try:
-            recipe.make(workshop, path)
-            one = BuiltVariant(recipe, path)
-            one.open(recipe.sessions[0])
-        except Exception as error:  # quantizers fail on graphs they do not know in ways of their own
+            recipe.make(context, path)
+            built = BuiltVariant(recipe, path)
+            built.open(recipe.sessions[0])
+        except Exception as error:  # quantizers raise errors of many classes on graphs that they do not know
             if recipe is recipes[0] and recipe.precision == "fp32":
                 raise
-            refused.append(RefusedVariant(recipe, _first_line(error)))
+            refused.append(RefusedVariant(recipe, f"{type(error).__name__}: {one_line(error)}"))
         else:
-            built.append(one)
-    return built, refused
+            variants.append(built)
+    return variants, refused
 
 
-def _read(built: BuiltVariant, session: SessionOptions, found: Neighbours, course: TrialPlan) -> SelectionEntry:
-    runs = max(1, course.options.parallel_runs // session.threads_per_run)
-    options = replace(course.options, max_batch_tokens=session.max_batch_tokens, parallel_runs=runs)
-    reads = read_all(course.examples, built.open(session), options)
+def _measure(
+    built: BuiltVariant, session: SessionOptions, invariance: BatchInvariance, data: MeasurementData
+) -> SelectionEntry:
+    runs = max(1, data.options.parallel_runs // session.threads_per_run)
+    options = replace(data.options, max_batch_tokens=session.max_batch_tokens, parallel_runs=runs)
+    reads = read_all(data.examples, built.open(session), options)
     predictions = [read.prediction(read.reading.null_score_diff or 0.0) for read in reads]
-    return SelectionEntry(built, session, found, reads, best_f1(predictions)[0], best_exact(predictions)[0])
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
+    return SelectionEntry(built, session, invariance, reads, best_f1(predictions)[0], best_exact(predictions)[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spanstream.models.metrics.reading import Read
+from spanstream.models.metrics.reading import ReadQuestion
 from spanstream.models.metrics.squad_files import Example
 from spanstream.models.spans.aggregate import RawAnswer
 from spanstream.models.spans.search import TokenSpan, WindowSpan
@@ -15,15 +15,15 @@ _WINDOW = hand_made_window(hand_made_document(range(8)))
 
 def labelled_read(
     number: int, *, score: float, log_probability: float, answer: bool, right: bool, article: str = "", text: str = ""
-) -> Read:
+) -> ReadQuestion:
     """A question whose null score is 0: `score` is that of its span."""
     best = WindowSpan(_WINDOW, 0.0, TokenSpan(1, 2, score), score - 1.0, log_probability)
     gold = ("seven",) if answer else ()
     example = Example(f"q{number}", article or "article", text or f"text {number}", "which?", gold)
-    return Read(example, RawAnswer(best, 0.0, score - 1.0, 1), "seven" if right else "eight")
+    return ReadQuestion(example, RawAnswer(best, 0.0, score - 1.0, 1), "seven" if right else "eight")
 
 
-def labelled_reads(count: int, *, articles: int = 8, seed: int = 3, signal: float = 1.0) -> list[Read]:
+def labelled_reads(count: int, *, articles: int = 8, seed: int = 3, signal: float = 1.0) -> list[ReadQuestion]:
     """Questions whose candidates are right the likelier the higher both scores are; some have no answer."""
     random = np.random.default_rng(seed)
     reads = []

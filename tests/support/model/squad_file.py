@@ -40,8 +40,8 @@ def write_tickets(path: Path) -> Path:
             {"text": gold["text"], "answer_start": gold.get("char_start", text.index(gold["text"]))}
             for gold in golds[asked["question_id"]] or []
         ]
-        labelled = {"id": asked["question_id"], "question": asked["question"]}
-        labelled |= {"is_impossible": not answers, "answers": answers}
-        paragraphs.setdefault(text, []).append(labelled)
+        read_labelled_questions = {"id": asked["question_id"], "question": asked["question"]}
+        read_labelled_questions |= {"is_impossible": not answers, "answers": answers}
+        paragraphs.setdefault(text, []).append(read_labelled_questions)
     path.write_text(json.dumps(squad(paragraphs)), encoding="utf-8")
     return path

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from spanstream.models.arrays import Float32Array, Int8Array
-from spanstream.models.building.graph.weights import quantize_weight
+from spanstream.models.building.graph.weight_quantization import quantize_weight
 
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 5))
 WEIGHTS = npst.arrays(np.float32, SHAPES, elements=st.floats(-50, 50, width=32, allow_subnormal=False))

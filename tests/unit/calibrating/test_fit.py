@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spanstream.models.calibrating.fit import SHIPPED, Fitted, fit
+from spanstream.models.calibrating.fit import SHIPPED, FittedCalibration, fit_calibration
 from spanstream.models.calibrating.folds import first_half_of, folds_of, groups_of
 from spanstream.models.calibrating.thresholds import ThresholdRequest
 from spanstream.models.errors import BuildError
-from spanstream.models.metrics.reading import Read
+from spanstream.models.metrics.reading import ReadQuestion
 from spanstream.models.metrics.reliability import expected_calibration_error
 from spanstream.models.spans.calibration import Calibration
 from tests.support.model.labelled_reads import labelled_read, labelled_reads
@@ -20,16 +20,16 @@ EARLIER = Calibration(
 )
 
 
-def right(reads: list[Read]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def right(reads: list[ReadQuestion]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     return np.array([float(read.prediction(0.0).is_right) for read in reads])
 
 
 @pytest.fixture(scope="module")
-def fitted() -> Fitted:
-    return fit(MANY, "new", wanted=ThresholdRequest((80,), (80,), (70, 80)))
+def fitted() -> FittedCalibration:
+    return fit_calibration(MANY, "new", wanted=ThresholdRequest((80,), (80,), (70, 80)))
 
 
-def test_held_out_the_confidence_comes_true(fitted: Fitted) -> None:
+def test_held_out_the_confidence_comes_true(fitted: FittedCalibration) -> None:
     assert expected_calibration_error(np.array(fitted.held_out), right(MANY)) < 0.04
     assert fitted.score == "null_score_diff + log_probability"
     assert fitted.grouped_by == "article"
@@ -38,28 +38,28 @@ def test_held_out_the_confidence_comes_true(fitted: Fitted) -> None:
 
 def test_a_score_of_more_weights_has_to_be_better_than_chance_makes_it() -> None:
     # The margin of these readings is the same for all of them: it can add nothing.
-    fitted = fit(MANY, "new")
+    fitted = fit_calibration(MANY, "new")
     assert len(fitted.log_losses) == 4
     assert "margin" not in fitted.calibration.weights
 
 
 def test_with_few_questions_the_earlier_confidence_is_kept_and_only_its_scale_fitted() -> None:
     few = labelled_reads(200, seed=5)
-    weights = fit(few, "new", shipped=EARLIER).calibration.weights
-    assert fit(few, "new", shipped=EARLIER).score == SHIPPED
+    weights = fit_calibration(few, "new", shipped=EARLIER).calibration.weights
+    assert fit_calibration(few, "new", shipped=EARLIER).score == SHIPPED
     assert weights["log_probability"] / weights["null_score_diff"] == pytest.approx(0.8 / -0.4)
 
 
 def test_an_overconfident_earlier_confidence_is_brought_back() -> None:
     few = labelled_reads(200, seed=5, signal=0.3)  # on these texts the scores mean much less
-    fitted = fit(few, "new", shipped=EARLIER)
+    fitted = fit_calibration(few, "new", shipped=EARLIER)
     before = np.array([EARLIER.confidence(read.reading) for read in few])
     assert expected_calibration_error(np.array(fitted.held_out), right(few)) < 0.6 * expected_calibration_error(
         before, right(few)
     )
 
 
-def test_the_thresholds_are_on_the_scale_of_the_new_confidence(fitted: Fitted) -> None:
+def test_the_thresholds_are_on_the_scale_of_the_new_confidence(fitted: FittedCalibration) -> None:
     confidence = np.array([fitted.calibration.confidence(read.reading) for read in MANY])
     assert set(fitted.choices) == set(fitted.calibration.thresholds)
     for name, threshold in fitted.calibration.thresholds.items():
@@ -69,7 +69,9 @@ def test_the_thresholds_are_on_the_scale_of_the_new_confidence(fitted: Fitted) -
     assert fitted.choices["precision-80"].right >= 0.8 * fitted.choices["precision-80"].given
 
 
-def test_a_guarantee_gives_exactly_what_it_was_proved_for_among_the_questions_set_apart(fitted: Fitted) -> None:
+def test_a_guarantee_gives_exactly_what_it_was_proved_for_among_the_questions_set_apart(
+    fitted: FittedCalibration,
+) -> None:
     apart = ~first_half_of(groups_of(MANY)[1])
     confidence = np.array([fitted.calibration.confidence(read.reading) for read in MANY])
     kept = fitted.guarantees["guarantee-80"].kept
@@ -79,7 +81,7 @@ def test_a_guarantee_gives_exactly_what_it_was_proved_for_among_the_questions_se
     assert kept.bound <= 0.2
 
 
-def test_what_the_guarantee_is_proved_on_has_no_part_in_the_order_of_the_questions(fitted: Fitted) -> None:
+def test_what_the_guarantee_is_proved_on_has_no_part_in_the_order_of_the_questions(fitted: FittedCalibration) -> None:
     """Other labels for the questions set apart: the scale moves, the score does not."""
     apart = ~first_half_of(groups_of(MANY)[1])
     other = [
@@ -96,13 +98,15 @@ def test_what_the_guarantee_is_proved_on_has_no_part_in_the_order_of_the_questio
         else read
         for number, read in enumerate(MANY)
     ]
-    first, second = (list(each.calibration.weights.values()) for each in (fitted, fit(other, "new")))
+    first, second = (
+        list(calibrated.calibration.weights.values()) for calibrated in (fitted, fit_calibration(other, "new"))
+    )
     assert first != pytest.approx(second)
     assert first[0] / first[1] == pytest.approx(second[0] / second[1])
 
 
 def test_where_a_guarantee_cannot_be_kept_it_is_absent_and_the_reason_is_one_line() -> None:
-    fitted = fit(labelled_reads(200, signal=0.3), "new")
+    fitted = fit_calibration(labelled_reads(200, signal=0.3), "new")
     assert "guarantee-90" not in fitted.calibration.thresholds
     assert "most confident candidates are wrong" in fitted.absent["guarantee-90"]
     assert "\n" not in fitted.absent["guarantee-90"]
@@ -110,10 +114,10 @@ def test_where_a_guarantee_cannot_be_kept_it_is_absent_and_the_reason_is_one_lin
 
 def test_without_a_candidate_there_is_no_confidence_and_nothing_to_fit() -> None:
     reads = labelled_reads(300)
-    blank = [Read(read.example, read.reading, "") for read in reads[:50]]
-    fitted = fit([*blank, *reads], "new")
+    blank = [ReadQuestion(read.example, read.reading, "") for read in reads[:50]]
+    fitted = fit_calibration([*blank, *reads], "new")
     assert fitted.held_out[:50] == (0.0,) * 50
-    assert fitted.calibration.weights == fit(reads, "new").calibration.weights
+    assert fitted.calibration.weights == fit_calibration(reads, "new").calibration.weights
 
 
 @pytest.mark.parametrize("rights", [0, 4, 36, 40])
@@ -123,7 +127,7 @@ def test_candidates_that_are_all_alike_are_refused_with_their_counts(rights: int
         for n in range(40)
     ]
     with pytest.raises(BuildError, match=f"nothing to calibrate on: {rights} of 40 candidates are right"):
-        fit(reads, "new")
+        fit_calibration(reads, "new")
 
 
 def test_scores_that_say_the_opposite_are_refused() -> None:
@@ -132,7 +136,7 @@ def test_scores_that_say_the_opposite_are_refused() -> None:
         for n in range(100)
     ]
     with pytest.raises(BuildError, match="do not tell right from wrong"):
-        fit(reads, "new", shipped=EARLIER.model_copy(update={"weights": {"null_score_diff": -1.0}}))
+        fit_calibration(reads, "new", shipped=EARLIER.model_copy(update={"weights": {"null_score_diff": -1.0}}))
 
 
 @pytest.mark.parametrize(("articles", "kind"), [(4, "article"), (3, "text"), (1, "text")])
@@ -147,9 +151,9 @@ def test_questions_about_one_text_are_groups_of_their_own() -> None:
 
 def test_halves_and_folds_tear_no_group_apart() -> None:
     groups = groups_of(MANY)[1]
-    half, labels = first_half_of(groups), right(MANY) == 1.0
-    assert 0.35 < half.mean() < 0.65
-    assert not set(groups[half]) & set(groups[~half])
+    first_half, labels = first_half_of(groups), right(MANY) == 1.0
+    assert 0.35 < first_half.mean() < 0.65
+    assert not set(groups[first_half]) & set(groups[~first_half])
     seen = np.zeros(len(MANY))
     for kept, left_out in folds_of(groups, labels, np.ones(len(MANY), dtype=np.bool_)):
         assert not set(groups[kept]) & set(groups[left_out])

@@ -9,21 +9,21 @@ from hypothesis import strategies as st
 
 from spanstream.models.calibrating import thresholds as module
 from spanstream.models.calibrating.thresholds import (
-    Sample,
+    LabelledSample,
     ThresholdChoice,
     ThresholdRequest,
     choice_at,
-    choose,
-    roundest,
+    choose_thresholds,
+    roundest_between,
 )
 from spanstream.models.metrics.squad_files import Example
 from spanstream.models.metrics.squad_metrics import Prediction, best_f1
 
 
-def sample(*questions: tuple[float, bool, bool]) -> Sample:
+def sample(*questions: tuple[float, bool, bool]) -> LabelledSample:
     """Questions as (confidence, whether the candidate is right, whether there is an answer)."""
     confidence, right, answer = (np.array(column) for column in zip(*questions, strict=True))
-    return Sample(confidence, np.ones_like(right), right, right.astype(np.float64), answer)
+    return LabelledSample(confidence, np.ones_like(right), right, right.astype(np.float64), answer)
 
 
 RIGHT, WRONG, NO_ANSWER = (True, True), (False, True), (False, False)
@@ -39,7 +39,7 @@ def _few_answers_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_each_threshold_is_the_one_found_by_hand() -> None:
-    thresholds, absent = choose(TEN, ThresholdRequest(precisions=(70, 100), recalls=(50, 75)))
+    thresholds, absent = choose_thresholds(TEN, ThresholdRequest(precisions=(70, 100), recalls=(50, 75)))
     assert thresholds == {
         "default": 0.7,  # gains 1, 2, 2, 3, 2, 3, ...: the first of the two best cuts, as the official script does
         "precision-70": 0.7,  # 3 of 4
@@ -53,19 +53,21 @@ def test_each_threshold_is_the_one_found_by_hand() -> None:
 
 def test_a_precision_that_a_handful_reaches_by_luck_is_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LEAST_GIVEN", 3)
-    thresholds, absent = choose(TEN, ThresholdRequest(precisions=(70, 90), recalls=()))
+    thresholds, absent = choose_thresholds(TEN, ThresholdRequest(precisions=(70, 90), recalls=()))
     assert thresholds["precision-70"] == 0.7
     assert absent == {"precision-90": "no 3 most confident candidates or more are 90 % right"}
 
 
 def test_where_every_question_has_an_answer_there_is_no_no_answer_threshold() -> None:
-    thresholds, absent = choose(sample((0.9, *RIGHT), (0.2, *WRONG)), ThresholdRequest((), ()))
+    thresholds, absent = choose_thresholds(sample((0.9, *RIGHT), (0.2, *WRONG)), ThresholdRequest((), ()))
     assert set(thresholds) == {"default"}
     assert absent == {"no-answer-p95": "every question has an answer"}
 
 
 def test_where_giving_nothing_is_best_the_threshold_is_above_every_confidence() -> None:
-    thresholds, _ = choose(sample((0.62, *NO_ANSWER), (0.2, *NO_ANSWER), (0.1, *RIGHT)), ThresholdRequest((), ()))
+    thresholds, _ = choose_thresholds(
+        sample((0.62, *NO_ANSWER), (0.2, *NO_ANSWER), (0.1, *RIGHT)), ThresholdRequest((), ())
+    )
     assert thresholds["default"] == 0.7
 
 
@@ -78,7 +80,7 @@ def test_what_a_threshold_does_is_told_in_counts() -> None:
 
 
 def test_without_a_candidate_nothing_is_given() -> None:
-    blank = Sample(*(np.array([value]) for value in (1.0, False, False, 0.0, False)))
+    blank = LabelledSample(*(np.array([value]) for value in (1.0, False, False, 0.0, False)))
     assert choice_at(blank, 0.0).given == 0
 
 
@@ -86,7 +88,7 @@ def test_without_a_candidate_nothing_is_given() -> None:
     ("low", "high", "value"), [(0.41, 0.63, 0.5), (0.4112, 0.4118, 0.4113), (0.95, 0.97, 0.96), (0.99, 1.0, 1.0)]
 )
 def test_the_roundest_number_of_a_gap_is_taken(low: float, high: float, value: float) -> None:
-    assert roundest(low, high) == value
+    assert roundest_between(low, high) == value
 
 
 UNIT = st.integers(0, 1000).map(lambda thousandth: thousandth / 1000)
@@ -96,7 +98,7 @@ UNIT = st.integers(0, 1000).map(lambda thousandth: thousandth / 1000)
 def test_a_round_number_lies_above_the_lower_and_not_above_the_higher(one: float, other: float) -> None:
     low, high = sorted((one, other))
     if low < high:
-        assert low < roundest(low, high) <= high
+        assert low < roundest_between(low, high) <= high
 
 
 QUESTIONS = st.lists(
@@ -113,22 +115,28 @@ def test_each_threshold_is_what_trying_every_confidence_finds(
     questions: list[tuple[float, bool, bool]], percent: int
 ) -> None:
     tried = sample(*questions)
-    thresholds, _ = choose(tried, ThresholdRequest((percent,), (percent,)))
+    thresholds, _ = choose_thresholds(tried, ThresholdRequest((percent,), (percent,)))
     every = [1.0, *sorted({confidence for confidence, *_ in questions}, reverse=True)]
-    at = {threshold: choice_at(tried, threshold) for threshold in every}
+    choices = {threshold: choice_at(tried, threshold) for threshold in every}
 
     def same(name: str, threshold: float | None) -> None:
         if threshold is None:
             assert name not in thresholds
         else:
-            assert choice_at(tried, thresholds[name]).given == at[threshold].given
+            assert choice_at(tried, thresholds[name]).given == choices[threshold].given
 
-    precise = [each for each in every if at[each].given and 100 * at[each].right >= percent * at[each].given]
+    precise = [
+        threshold
+        for threshold in every
+        if choices[threshold].given and 100 * choices[threshold].right >= percent * choices[threshold].given
+    ]
     same(f"precision-{percent}", min(precise, default=None))
-    rights = at[every[-1]].right
-    same(f"recall-{percent}", max(each for each in every if 100 * at[each].right >= percent * rights))
+    rights = choices[every[-1]].right
+    same(
+        f"recall-{percent}", max(threshold for threshold in every if 100 * choices[threshold].right >= percent * rights)
+    )
     nothing = [confidence for confidence, _, answer in questions if not answer]
-    few = [each for each in every if 20 * sum(one >= each for one in nothing) <= len(nothing)]
+    few = [threshold for threshold in every if 20 * sum(one >= threshold for one in nothing) <= len(nothing)]
     same("no-answer-p95", min(few) if nothing else None)
 
 
@@ -142,7 +150,7 @@ def test_the_default_threshold_scores_the_official_best_f1(questions: list[tuple
         for (confidence, right, _), gold in zip(questions, golds, strict=True)
     ]
     tried = sample(*questions)
-    threshold = choose(tried, ThresholdRequest((), ()))[0]["default"]
+    threshold = choose_thresholds(tried, ThresholdRequest((), ()))[0]["default"]
     given_ = tried.confidence >= threshold
     f1 = np.where(given_, tried.f1, ~tried.has_answer).mean()
     assert 100 * f1 == pytest.approx(best_f1(predictions)[0])

@@ -8,8 +8,8 @@ from pathlib import Path
 import huggingface_hub.constants
 import pytest
 
-from spanstream.models.checkpoints.checkpoint import Checkpoint, find
-from spanstream.models.checkpoints.training_record import Training, read_training
+from spanstream.models.checkpoints.checkpoint import Checkpoint, find_checkpoint
+from spanstream.models.checkpoints.training_record import TrainingRecord, read_training
 from spanstream.models.errors import BuildError
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -37,29 +37,29 @@ def _cached(cache: Path, name: str) -> Path:
 
 
 def test_a_folder_is_itself(tmp_path: Path) -> None:
-    assert find(str(tmp_path)) == tmp_path
+    assert find_checkpoint(str(tmp_path)) == tmp_path
 
 
 def test_a_hubs_name_is_found_in_the_local_cache(cache: Path) -> None:
     snapshot = _cached(cache, "acme/tickets-qa")
-    assert find("acme/tickets-qa").resolve() == snapshot.resolve()
+    assert find_checkpoint("acme/tickets-qa").resolve() == snapshot.resolve()
 
 
 @pytest.mark.usefixtures("cache")
 def test_a_hub_that_is_not_reached_is_one_line() -> None:
     with pytest.raises(BuildError, match=r"^acme/other-qa: no such folder, not in the hub's local cache") as caught:
-        find("acme/other-qa")
+        find_checkpoint("acme/other-qa")
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["nowhere", "/nowhere/at/all", "acme/a/b", "../x y"])
 def test_what_is_neither_a_folder_nor_a_hubs_name_is_said_to_be_so(name: str) -> None:
     with pytest.raises(BuildError, match="no such folder, and no name of a hub"):
-        find(name)
+        find_checkpoint(name)
 
 
 @pytest.mark.parametrize(
-    ("files", "said"),
+    ("files", "message"),
     [
         ({}, "config.json is missing"),
         ({"config.json": "{}"}, "no weights (model.safetensors, model.safetensors.index.json or pytorch_model.bin)"),
@@ -69,13 +69,13 @@ def test_what_is_neither_a_folder_nor_a_hubs_name_is_said_to_be_so(name: str) ->
     ],
 )
 def test_a_folder_that_is_no_checkpoint_is_one_line_with_its_name(
-    tmp_path: Path, files: dict[str, str], said: str
+    tmp_path: Path, files: dict[str, str], message: str
 ) -> None:
     for name, content in files.items():
         (tmp_path / name).write_text(content)
     with pytest.raises(BuildError) as caught:
         Checkpoint.open(str(tmp_path))
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert str(tmp_path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -89,7 +89,7 @@ def test_what_training_wrote_is_read_and_what_is_new_in_it_is_left_aside(tmp_pat
     record = {"base": "encoder", "data": [data], "epochs": 2, "steps": 5, "learning_rate": 3e-5, "warmup": 0.1}
     (tmp_path / "training.json").write_text(json.dumps(record))
     training = read_training(tmp_path)
-    assert isinstance(training, Training)
+    assert isinstance(training, TrainingRecord)
     assert (training.base, training.epochs, training.seed) == ("encoder", 2, None)
     assert training.data[0].unanswerable == 3
 

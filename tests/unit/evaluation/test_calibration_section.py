@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spanstream.models.calibrating.fit import Fitted, fit
+from spanstream.models.calibrating.fit import FittedCalibration, fit_calibration
 from spanstream.models.calibrating.thresholds import ThresholdRequest
 from spanstream.models.evaluation.calibration_section import with_section
 from spanstream.models.evaluation.report import ConfidenceFigures, KindFigures
@@ -22,8 +22,8 @@ FIGURES = {
 READS = labelled_reads(600)
 
 
-def fitted(name: str) -> Fitted:
-    return fit(READS, name, wanted=ThresholdRequest((80, 99), (), (70, 99)))
+def fitted(name: str) -> FittedCalibration:
+    return fit_calibration(READS, name, wanted=ThresholdRequest((80, 99), (), (70, 99)))
 
 
 def test_a_section_is_put_at_the_end_and_then_replaced_where_it_stands() -> None:

@@ -10,9 +10,9 @@ import pytest
 from spanstream.models.errors import SquadError
 from spanstream.models.evaluation.kind_figures import kind_figures
 from spanstream.models.evaluation.kinds import kinds_path, read_kinds
-from spanstream.models.evaluation.observe import Observation, labelled
+from spanstream.models.evaluation.observation_table import ObservationTable
+from spanstream.models.evaluation.observe import Observation, read_labelled_questions
 from spanstream.models.evaluation.report import KindFigures
-from spanstream.models.evaluation.table import ObservationTable
 from spanstream.models.spans.calibration import Calibration
 from tests.support.model.labelled_reads import labelled_read
 from tests.support.model.squad_file import question, squad
@@ -72,12 +72,15 @@ def write(folder: Path, labels: object | None) -> Path:
 
 def test_the_labels_beside_the_data_reach_its_questions(tmp_path: Path) -> None:
     data = write(tmp_path, {"q1": {"text": "logs"}, "q2": {"text": "logs", "question": "person"}})
-    assert [one.kinds for one in labelled([data])] == [{"text": "logs"}, {"text": "logs", "question": "person"}]
+    assert [labelled.kinds for labelled in read_labelled_questions([data])] == [
+        {"text": "logs"},
+        {"text": "logs", "question": "person"},
+    ]
     assert kinds_path(tmp_path / "mine.json.gz") == kinds_path(data) == tmp_path / "mine.kinds.json"
 
 
 def test_without_a_file_of_labels_questions_have_no_kinds(tmp_path: Path) -> None:
-    assert [one.kinds for one in labelled([write(tmp_path, None)])] == [{}, {}]
+    assert [labelled.kinds for labelled in read_labelled_questions([write(tmp_path, None)])] == [{}, {}]
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanstream.models.calibrating.guarantee import two_sided
+from spanstream.models.calibrating.guarantee import two_sided_interval
 from spanstream.models.evaluation.measure import _at_thresholds, _buckets, reliability_bins
+from spanstream.models.evaluation.observation_table import ObservationTable
 from spanstream.models.evaluation.observe import Observation
-from spanstream.models.evaluation.table import ObservationTable
 from spanstream.models.metrics.squad_metrics import scores_at
 from spanstream.models.spans.calibration import Calibration
 from tests.support.model.labelled_reads import labelled_read, labelled_reads
@@ -41,7 +41,7 @@ def test_at_a_threshold_answerable_and_unanswerable_are_told_apart() -> None:
     assert at.unanswerable_declined == 50
     assert (at.given, at.right, at.recall) == (2, 1, 0.5)
     assert at.precision is not None
-    assert (at.precision.value, at.precision.low, at.precision.high) == (0.5, *two_sided(1, 2))
+    assert (at.precision.value, at.precision.low, at.precision.high) == (0.5, *two_sided_interval(1, 2))
     assert at.exact.low <= 50 <= at.exact.high
 
 

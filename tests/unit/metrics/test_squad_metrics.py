@@ -120,6 +120,6 @@ PREDICTIONS = st.lists(
 def test_no_threshold_beats_the_one_the_sweep_finds(predictions: list[Prediction]) -> None:
     best, threshold = best_f1(predictions)
     everywhere = [-9.0, *(prediction.no_answer_score for prediction in predictions)]
-    assert best == pytest.approx(max(scores_at(predictions, each).f1 for each in everywhere))
+    assert best == pytest.approx(max(scores_at(predictions, threshold).f1 for threshold in everywhere))
     if best > scores_at(predictions, -9.0).f1:  # else the script says 0.0, whatever that declines
         assert scores_at(predictions, threshold).f1 == pytest.approx(best)

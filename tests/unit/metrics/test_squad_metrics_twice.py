@@ -63,13 +63,13 @@ def golds_of(prediction: Prediction) -> list[str]:
 
 def plain_scores(predictions: list[Prediction], threshold: float) -> tuple[float, float]:
     exact = f1 = 0.0
-    for one in predictions:
-        if one.no_answer_score > threshold:
-            exact += not one.example.answers
-            f1 += not one.example.answers
+    for prediction in predictions:
+        if prediction.no_answer_score > threshold:
+            exact += not prediction.example.answers
+            f1 += not prediction.example.answers
         else:
-            exact += plain_exact(one.text, golds_of(one))
-            f1 += plain_f1(one.text, golds_of(one))
+            exact += plain_exact(prediction.text, golds_of(prediction))
+            f1 += plain_f1(prediction.text, golds_of(prediction))
     return 100 * exact / len(predictions), 100 * f1 / len(predictions)
 
 
@@ -93,7 +93,9 @@ def test_the_best_scores_are_those_of_the_best_of_all_thresholds(predictions: li
     The official sweep takes equal scores one by one, and counts any candidate against an unanswerable question.
     """
     kept = {
-        one.no_answer_score: one for one in predictions if one.example.answers or plain_words(one.text) or not one.text
+        prediction.no_answer_score: prediction
+        for prediction in predictions
+        if prediction.example.answers or plain_words(prediction.text) or not prediction.text
     }
     if not kept:
         return

@@ -32,11 +32,11 @@ class Pin:
 def pins(group: str) -> list[Pin]:
     text = (FOLDER / f"{group}.txt").read_text(encoding="utf-8")
     lines = re.sub(r"\\\n", " ", re.sub(r"^\s*#.*\n", "", text, flags=re.MULTILINE)).splitlines()
-    found = []
+    pinned = []
     for line in lines:
         requirement, *options = line.split("--hash=")
-        found.append(Pin(Requirement(requirement.strip()), len(options)))
-    return found
+        pinned.append(Pin(Requirement(requirement.strip()), len(options)))
+    return pinned
 
 
 def asked(group: str) -> list[Requirement]:
@@ -47,9 +47,9 @@ def asked(group: str) -> list[Requirement]:
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_requirement_is_one_version_with_hashes(group: str) -> None:
-    found = pins(group)
-    assert found
-    for pin in found:
+    pinned = pins(group)
+    assert pinned
+    for pin in pinned:
         assert pin.hashes > 0, pin.requirement
         assert [specifier.operator for specifier in pin.requirement.specifier] == ["=="], pin.requirement
         assert pin.requirement.url is None
@@ -81,18 +81,22 @@ def test_a_package_that_serving_has_too_is_the_same_version(group: str) -> None:
 @pytest.mark.parametrize("group", GROUPS)
 def test_what_a_group_asks_for_is_pinned_within_its_range(group: str) -> None:
     for requirement in asked(group):
-        found = [pin for pin in pins(group) if pin.name == canonicalize_name(requirement.name)]
-        assert found, requirement
-        for pin in found:
+        pinned = [pin for pin in pins(group) if pin.name == canonicalize_name(requirement.name)]
+        assert pinned, requirement
+        for pin in pinned:
             version = str(pin.requirement.specifier).removeprefix("==")
             assert requirement.specifier.contains(version, prereleases=True), pin.requirement
 
 
 def test_the_package_and_the_pins_name_the_same_dependencies() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = {canonicalize_name(one.name): one for one in map(Requirement, project["dependencies"])}
+    declared = {
+        canonicalize_name(requirement.name): requirement for requirement in map(Requirement, project["dependencies"])
+    }
     # huggingface-hub is listed to bound it; the program does not import it.
-    assert declared.keys() == {canonicalize_name(one.name) for one in asked("serving")} - {"huggingface-hub"}
+    assert declared.keys() == {canonicalize_name(requirement.name) for requirement in asked("serving")} - {
+        "huggingface-hub"
+    }
     for pin in pins("serving"):
         if pin.name in declared:
             version = str(pin.requirement.specifier).removeprefix("==")

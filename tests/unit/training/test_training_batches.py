@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from spanstream.models.metrics.squad_files import Example
 from spanstream.models.text.windowing import WindowShape
-from spanstream.models.training.batches import Batch, FileWindows, no_answer_weight, plan_batches
+from spanstream.models.training.batches import (
+    LENGTH_STEP,
+    Batch,
+    FileWindows,
+    no_answer_weight,
+    padded_length,
+    plan_batches,
+)
 from spanstream.models.training.windows import TrainingWindow, training_windows
 from tests.support.model.trained_tokenizers import trained
 
@@ -19,16 +26,18 @@ TOKENIZER = trained("wordpiece-uncased")
 SHAPE = WindowShape(384, 128, TOKENIZER.template)
 
 
-def file_of(lengths: list[int], weight: float = 1.0, *, answerable: bool = False) -> FileWindows:
+def file_of(
+    lengths: list[int], weight: float = 1.0, *, answerable: bool = False, shape: WindowShape = SHAPE
+) -> FileWindows:
     """A file of questions about texts of so many words."""
     answer = (("train",), (0,)) if answerable else ((), ())
     examples = [Example(f"q{place}", "a", "train " * words, "when?", *answer) for place, words in enumerate(lengths)]
-    return FileWindows(list(training_windows(Path("f"), examples, TOKENIZER, SHAPE)), weight)
+    return FileWindows(list(training_windows(Path("f"), examples, TOKENIZER, shape)), weight)
 
 
 def read(batches: list[Batch]) -> Counter[int]:
     """How often each window is learned from."""
-    return Counter(id(each) for batch in batches for each in batch)
+    return Counter(id(labelled) for batch in batches for labelled in batch)
 
 
 def windows(*files: FileWindows) -> list[TrainingWindow]:
@@ -43,7 +52,25 @@ def test_every_window_is_read_once_an_epoch_and_no_batch_passes_the_budget(
     batches = plan_batches([file], epochs=epochs, max_batch_tokens=budget, seed=1)
     assert read(batches) == {id(window): epochs for window in windows(file)}
     for batch in batches:
-        assert len(batch) == 1 or len(batch) * max(each.window.length for each in batch) <= budget
+        assert len(batch) == 1 or len(batch) * padded_length(batch) <= budget
+
+
+@given(
+    st.lists(st.integers(1, 300), min_size=1, max_size=60),
+    st.integers(100, 3000),
+    st.sampled_from([384, 100, 64, 33]),
+)
+def test_an_epoch_has_few_shapes_however_its_windows_are_distributed(
+    lengths: list[int], budget: int, max_length: int
+) -> None:
+    file = file_of(lengths, shape=WindowShape(max_length, 8, TOKENIZER.template))
+    batches = plan_batches([file], epochs=1, max_batch_tokens=budget, seed=1)
+    shapes = {(len(batch), padded_length(batch)) for batch in batches}
+    assert len(shapes) <= -(-max_length // LENGTH_STEP) + 1
+    for batch in batches:
+        longest = max(labelled.window.length for labelled in batch)
+        assert longest <= padded_length(batch) <= min(longest + LENGTH_STEP - 1, max_length)
+        assert padded_length(batch) % LENGTH_STEP == 0 or padded_length(batch) == max_length
 
 
 @given(st.integers(1, 60), st.sampled_from([0.25, 0.5, 1.0, 1.5, 2.0, 3.25]))
@@ -67,7 +94,7 @@ def test_epochs_differ_and_a_restart_sees_the_same_batches_in_the_same_order() -
 def test_windows_of_like_length_stand_together() -> None:
     file = file_of([10] * 30 + [200] * 30)
     for batch in plan_batches([file], epochs=1, max_batch_tokens=2000, seed=1):
-        lengths = [each.window.length for each in batch]
+        lengths = [labelled.window.length for labelled in batch]
         assert max(lengths) - min(lengths) in {0, 190}
         assert sum(lengths) >= 0.6 * len(lengths) * max(lengths)
 

@@ -30,11 +30,11 @@ def example(context: str, *answers: tuple[int, int], question: str = "Which plat
     return Example("q1", "Trains", context, question, texts, tuple(start for start, _ in answers))
 
 
-def label_text(each: TrainingWindow, context: str) -> str:
+def label_text(labelled: TrainingWindow, context: str) -> str:
     """What the label points at."""
-    shift = each.window.token_start - each.window.context_start
-    document = each.window.document
-    return context[document.starts[each.first + shift] : document.ends[each.last + shift]]
+    shift = labelled.window.token_start - labelled.window.context_start
+    document = labelled.window.document
+    return context[document.starts[labelled.first + shift] : document.ends[labelled.last + shift]]
 
 
 @given(
@@ -52,14 +52,14 @@ def test_a_label_spells_the_answer_and_the_answer_is_in_the_windows_that_hold_it
     [windows] = training_windows(
         FILE, [example(context, (start, start + len(answer)))], tokenizer, shape_of(tokenizer, max_length, 16)
     )
-    for each in windows:
-        document, window = each.window.document, each.window
+    for labelled in windows:
+        document, window = labelled.window.document, labelled.window
         holds_it = document.starts[window.token_start] <= start and document.ends[window.token_end - 1] >= start + len(
             answer
         )
-        assert each.has_answer == holds_it
-        if each.has_answer:
-            assert label_text(each, context).strip() == answer
+        assert labelled.has_answer == holds_it
+        if labelled.has_answer:
+            assert label_text(labelled, context).strip() == answer
 
 
 def test_a_question_without_an_answer_points_at_the_first_token() -> None:

@@ -1,9 +1,9 @@
-"""What all variants begin with: the export, and the best fp32 graph that still computes what the export does.
+"""Makes what all variants begin with: the export, and the best fp32 graph that still computes what the export does.
 
-    exported -> fused -> rewritten (mask as a dimension) -> Workshop
+    exported -> fused -> rewritten (mask as a dimension) -> BuildContext
 
-Fusions and rewritings know graphs by their shape, so each step is run beside the export before it is built upon; an
-architecture that a step does not fit goes on without it, and `note` tells the card.
+Fusions and rewritings recognise graphs by their shape, so the result of each step is compared with the export before it
+is used. An architecture that a step does not fit goes on without it, and `note` says so in the card.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Final
 
 from spanstream.models.artifact import SessionOptions, Variant
 from spanstream.models.building.graph import rewrite
-from spanstream.models.building.graph.export import difference
-from spanstream.models.building.graph.fusion import Fused, Fusions, fuse
+from spanstream.models.building.graph.export import greatest_difference
+from spanstream.models.building.graph.fusion import FusedGraph, Fusions, fuse
 from spanstream.models.building.graph.onnx_graph import Graph
 from spanstream.models.checkpoints.checkpoint import Checkpoint
-from spanstream.models.errors import BuildError, ModelError
+from spanstream.models.errors import BuildError, ModelError, one_line
 from spanstream.models.inference.packing import Batch, assemble
 from spanstream.models.inference.session import Logits, OnnxSession
 
@@ -48,20 +48,25 @@ class BuildContext:
     folder: Path
     samples: Sequence[Batch]
 
-    def fuse(self, name: str, fusions: Fusions) -> Fused:
-        """A graph fused otherwise."""
+    def fuse(self, name: str, fusions: Fusions) -> FusedGraph:
+        """Fuses the export in another way, into a file of this name."""
         return fuse(self.exported, self.checkpoint, self.folder / f"{name}.onnx", fusions)
 
 
 def open_context(checkpoint: Checkpoint, exported: Path, folder: Path, samples: Sequence[Batch]) -> BuildContext:
-    """Fuse and rewrite as far as it goes."""
+    """Fuses and rewrites the export as far as its logits stay the same.
+
+    Raises:
+        BuildError: the export itself does not give the same logits twice.
+    """
     probes = probes_of(samples, checkpoint.pad_id)
     expected = [_run(exported, probe) for probe in probes]
     failures: list[str] = []
     for path, done in _steps(checkpoint, exported, folder, failures):
         try:
             worst = max(
-                difference(_run(path, probe), wanted, probe) for probe, wanted in zip(probes, expected, strict=True)
+                greatest_difference(_run(path, probe), wanted, probe)
+                for probe, wanted in zip(probes, expected, strict=True)
             )
         except ModelError as error:
             failures.append(f"{done}: {error}")
@@ -74,19 +79,19 @@ def open_context(checkpoint: Checkpoint, exported: Path, folder: Path, samples: 
 
 
 def probes_of(samples: Sequence[Batch], pad_id: int) -> list[Batch]:
-    """A few windows alone, and the same together: with padding."""
+    """Returns a few windows alone, and the same windows in one batch with padding."""
     few = list(samples[:: max(1, len(samples) // 4)][:4])
     return [*few, assemble([batch.windows[0] for batch in few], pad_id=pad_id)]
 
 
 def _steps(checkpoint: Checkpoint, exported: Path, folder: Path, failures: list[str]) -> Iterator[tuple[Path, str]]:
-    """(graph, what was done to it), the best first."""
+    """Yields graphs and what was done to them, the best first; adds to `failures` what could not be done."""
     try:
         fused = fuse(exported, checkpoint, folder / "fused.onnx", Fusions())
-    except Exception as error:  # noqa: BLE001  the optimizer trips over graphs it does not know in ways of its own
-        failures.append(f"fused: {' '.join(str(error).split())[:120]}")
+    except Exception as error:  # noqa: BLE001  the optimizer raises errors of many classes on graphs that it does not know
+        failures.append(f"fused: {one_line(error)}")
     else:
-        done = f"fused: {_listed(fused, checkpoint)}"
+        done = f"fused: {_describe(fused, checkpoint)}"
         if fused.attentions:
             graph = Graph.load(fused.path)
             head_size = checkpoint.hidden_size // checkpoint.heads
@@ -97,7 +102,7 @@ def _steps(checkpoint: Checkpoint, exported: Path, folder: Path, failures: list[
     yield exported, "nothing fused"
 
 
-def _listed(fused: Fused, checkpoint: Checkpoint) -> str:
+def _describe(fused: FusedGraph, checkpoint: Checkpoint) -> str:
     others = sum(count for name, count in fused.operators.items() if "Attention" not in name)
     return f"attention of {fused.attentions} of {checkpoint.layers} layers, {others} other operators"
 

@@ -1,9 +1,9 @@
-"""Golden logits: a few windows of support text, and what the built session makes of them.
+"""Computes golden logits: what the built session gives for a few windows of support text.
 
 At start every session must reproduce them on the CPU at hand. The tolerance lies between what another sound CPU may
 differ by (a rounding of an activation that falls the other way) and what a wrong kernel gives. Measured with MiniLM
 under an emulated Haswell (AVX2, no VNNI) against a CPU with AVX-512 VNNI: eleven of the twelve windows came out the
-same to three places and one 0.06 off; with ordinary int8 weights, whose products saturate there, each was 0.3 to 0.9
+same to three places and one 0.06 off. With ordinary int8 weights, whose products saturate there, each was 0.3 to 0.9
 off.
 """
 
@@ -49,8 +49,8 @@ who also noticed that small exports of a single branch work fine at any time of 
 )
 
 
-def golden(session: Session, tokenizer: Tokenizer, shape: WindowShape, pad_id: int) -> Golden:
-    """The golden windows' logits, each window run alone."""
+def compute_golden(session: Session, tokenizer: Tokenizer, shape: WindowShape, pad_id: int) -> Golden:
+    """Computes the golden windows' logits, each window alone."""
     cases = []
     for question, context, window in _windows(tokenizer, shape):
         logits = session.run(assemble([window], pad_id=pad_id))
@@ -62,18 +62,18 @@ def golden(session: Session, tokenizer: Tokenizer, shape: WindowShape, pad_id: i
 def golden_spans(
     session: Session, tokenizer: Tokenizer, shape: WindowShape, pad_id: int, max_answer_tokens: int
 ) -> list[tuple[int, int] | None]:
-    """What the session answers to each golden window: the span's first and last token, None for "no answer"."""
+    """Returns each golden window's answer: the span's first and last token, None for "no answer"."""
     spans = []
     for _, _, window in _windows(tokenizer, shape):
         logits = session.run(assemble([window], pad_id=pad_id))
-        found = best_span(window, logits.start[0], logits.end[0], max_answer_tokens)
-        answered = found.span is not None and found.span.score > found.null_score
-        spans.append((found.span.first, found.span.last) if answered and found.span else None)
+        best = best_span(window, logits.start[0], logits.end[0], max_answer_tokens)
+        is_answered = best.span is not None and best.span.score > best.null_score
+        spans.append((best.span.first, best.span.last) if is_answered and best.span else None)
     return spans
 
 
 def _windows(tokenizer: Tokenizer, shape: WindowShape) -> Iterator[tuple[str, str, Window]]:
-    """(question, context, the first window of the two) of every pair."""
+    """Yields question, context and their first window, for every pair."""
     for context, question in product(_CONTEXTS, _QUESTIONS):
         windows = windows_of(tokenizer.tokenize_question(question), tokenizer.tokenize_document(context), shape)
         yield question, context, windows[0]

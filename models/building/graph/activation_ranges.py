@@ -1,4 +1,4 @@
-"""Measures what the products of a graph are fed: the least and greatest value of each channel over sample windows."""
+"""Measures the inputs of a graph's products: the least and greatest value of each channel over sample windows."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class ChannelRange:
         return np.maximum(np.abs(self.low), np.abs(self.high))
 
     def scaled(self, factors: Float32Array) -> ChannelRange:
-        """The ranges when channel i is multiplied by `factors[i]`, which is not negative."""
+        """Returns the ranges when channel i is multiplied by `factors[i]`, which is not negative."""
         return ChannelRange(self.low * factors, self.high * factors)
 
 
-def measure(graph: Graph, batches: Iterable[Batch]) -> dict[str, ChannelRange]:
-    """The range of every tensor that a product takes, by the tensor's name. The batches must have no padding."""
+def measure_ranges(graph: Graph, batches: Iterable[Batch]) -> dict[str, ChannelRange]:
+    """Returns the range of every tensor that a product takes, by the tensor's name; batches must have no padding."""
     tensors = list(dict.fromkeys(product.tensor for product in graph.products()))
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL

@@ -1,4 +1,4 @@
-"""An evaluation's figures and a calibration's, as tables on the screen."""
+"""Prints the figures of an evaluation or a calibration as tables."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-if TYPE_CHECKING:  # whoever calls has the evaluate group; importing this does not need it
-    from spanstream.models.evaluation.recalibrate import Recalibrated
+if TYPE_CHECKING:  # importing them needs the evaluate group
+    from spanstream.models.evaluation.recalibrate import CalibrationResult
     from spanstream.models.evaluation.report import (
-        AtThreshold,
-        Bucket,
         ConfidenceFigures,
         EvaluationReport,
         KindFigures,
         Latency,
+        SizeBucket,
+        ThresholdFigures,
         VariantReport,
     )
     from spanstream.models.metrics.reliability import Interval
@@ -32,9 +32,9 @@ _CONFIDENCE = {
 
 
 def show_report(report: EvaluationReport, console: Console) -> None:
-    """All tables."""
+    """Prints all tables of a report."""
     data, artifact = report.data, report.artifact
-    files = escape(", ".join(each.file for each in data.files))
+    files = escape(", ".join(file.file for file in data.files))
     unanswerable = data.questions - data.answerable
     console.print(f"[bold]{escape(artifact.name)} {escape(artifact.version)}[/], {escape(artifact.calibration)}")
     console.print(
@@ -78,26 +78,27 @@ def _show_variant(variant: VariantReport, console: Console) -> None:
 
 def _scores(variant: VariantReport) -> Table:
     table = _table("threshold", "EM", "F1", "EM, F1 answerable", "declined rightly")
-    for name, at in _by_threshold(variant):
-        answerable = f"{_number(at.answerable_exact)}, {_number(at.answerable_f1)}"
-        table.add_row(name, interval(at.exact, 1), interval(at.f1, 1), answerable, _number(at.unanswerable_declined))
+    for name, figures in _by_threshold(variant):
+        answerable = f"{_number(figures.answerable_exact)}, {_number(figures.answerable_f1)}"
+        declined = _number(figures.unanswerable_declined)
+        table.add_row(name, interval(figures.exact, 1), interval(figures.f1, 1), answerable, declined)
     return table
 
 
 def _answers(variant: VariantReport) -> Table:
     table = _table("threshold", "confidence", "given", "right of them, %", "of all right ones, %")
-    for name, at in _by_threshold(variant):
+    for name, figures in _by_threshold(variant):
         table.add_row(
             name,
-            f"{at.threshold:.4f}",
-            str(at.given),
-            "" if at.precision is None else interval(at.precision, 1, 100),
-            _number(None if at.recall is None else 100 * at.recall),
+            f"{figures.threshold:.4f}",
+            str(figures.given),
+            "" if figures.precision is None else interval(figures.precision, 1, 100),
+            _number(None if figures.recall is None else 100 * figures.recall),
         )
     return table
 
 
-def _by_threshold(variant: VariantReport) -> list[tuple[str, AtThreshold]]:
+def _by_threshold(variant: VariantReport) -> list[tuple[str, ThresholdFigures]]:
     return sorted(variant.thresholds.items(), key=lambda item: item[1].threshold)
 
 
@@ -108,8 +109,8 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def show_calibration(result: Recalibrated, console: Console) -> None:
-    """What a calibration came to."""
+def show_calibration(result: CalibrationResult, console: Console) -> None:
+    """Prints the figures of a calibration."""
     fitted = result.fitted
     console.print(
         f"[bold]{escape(fitted.calibration.name)}[/], {len(fitted.held_out)} questions; score: {fitted.score}"
@@ -132,14 +133,14 @@ def show_calibration(result: Recalibrated, console: Console) -> None:
 
 
 def confidence_table(figures: dict[str, ConfidenceFigures]) -> Table:
-    """What confidences are worth, side by side."""
+    """Makes a table of what confidences are worth, side by side."""
     table = Table("confidence", *figures)
     for key, label in _CONFIDENCE.items():
-        table.add_row(label, *(interval(getattr(each, key), 3) for each in figures.values()))
+        table.add_row(label, *(interval(getattr(column, key), 3) for column in figures.values()))
     return table
 
 
-def _sizes(of: str, buckets: Sequence[Bucket]) -> Table:
+def _sizes(of: str, buckets: Sequence[SizeBucket]) -> Table:
     table = _table(of, "questions", "read", "EM", "F1", "EM, F1 candidates", "declined rightly")
     for bucket in buckets:
         table.add_row(
@@ -172,7 +173,7 @@ def _latency(latency: Latency) -> str:
 
 
 def interval(figure: Interval, places: int, scale: float = 1.0) -> str:
-    """A figure with its interval."""
+    """Formats a figure with its interval."""
     value, low, high = (f"{scale * part:.{places}f}" for part in (figure.value, figure.low, figure.high))
     return f"{value} [dim]({low}-{high})[/]"
 

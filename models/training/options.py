@@ -1,4 +1,4 @@
-"""What a training takes, and what is settled by the data and the machine where nothing is said."""
+"""Says what to train and how, and decides by data and machine what was left open."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from typing import Any
 
 from spanstream.models.defaults import MAX_LENGTH, STRIDE
 from spanstream.models.training.advice import advise
-from spanstream.models.training.base import Base
-from spanstream.models.training.data import Loaded, Source
+from spanstream.models.training.pretrained import PretrainedModel
+from spanstream.models.training.sources import DataSource, LoadedSource
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingOptions:
-    """What to train, and how. None: as the amount of data, or the machine, suggests.
+    """What to train, and how. What is None is decided by the amount of data, or by the machine.
 
     Attributes:
         base: a checkpoint's folder, or a name on the hub.
-        sources: what to learn from.
+        sources: the files to learn from.
         validation: a SQuAD v2.0 file to score before and after; never learned from.
         epochs: times that the data is read.
         learning_rate: at its peak.
         unanswerable_share: of the loss, that windows without an answer make up; None: as they come.
-        max_length: tokens of a window, at most what the model reaches.
+        max_length: tokens of a window; fewer where the model's positions end sooner.
         stride: tokens that neighbouring windows share.
         max_batch_tokens: padded tokens of a batch.
         dropout: probability; None: the model's own.
+        attention_dropout: the same for the attention's weights; None: as `dropout`. 0 is a good deal faster on a CPU.
         freeze_embeddings: leave the token embeddings as they are.
         lora_rank: of low-rank updates to every linear layer; None: all weights are learned.
         bf16: products in bfloat16.
@@ -38,7 +39,7 @@ class TrainingOptions:
     """
 
     base: str
-    sources: tuple[Source, ...]
+    sources: tuple[DataSource, ...]
     validation: Path | None = None
     epochs: int | None = None
     learning_rate: float | None = None
@@ -47,6 +48,7 @@ class TrainingOptions:
     stride: int = STRIDE
     max_batch_tokens: int = 4096
     dropout: float | None = None
+    attention_dropout: float | None = None
     freeze_embeddings: bool = False
     lora_rank: int | None = None
     bf16: bool | None = None
@@ -55,26 +57,28 @@ class TrainingOptions:
     weight_decay: float = 0.01
     save_minutes: float = 10.0
 
-    def plan(self, data: Sequence[Loaded]) -> dict[str, Any]:
-        """Everything that the trained weights depend on, as JSON values."""
+    def plan(self, data: Sequence[LoadedSource]) -> dict[str, Any]:
+        """Returns everything that the trained weights depend on, as JSON values."""
         names = {field.name for field in fields(self)} - {"sources", "validation", "save_minutes"}
         base = Path(self.base)
         return {
             **{name: getattr(self, name) for name in sorted(names)},
             "base": base.name if base.exists() else self.base,
-            "data": [each.describe() for each in data],
+            "data": [loaded.describe() for loaded in data],
         }
 
 
-def settle(options: TrainingOptions, base: Base, data: Sequence[Loaded], *, bf16: bool) -> tuple[TrainingOptions, str]:
-    """(the options with epochs, learning rate and precision filled in, what is recommended and why, in one line)."""
-    questions = sum(each.source.weight * len(each.examples) for each in data)
+def resolve_options(
+    options: TrainingOptions, base: PretrainedModel, data: Sequence[LoadedSource], *, bf16: bool
+) -> tuple[TrainingOptions, str]:
+    """Fills in epochs, learning rate and precision; returns the options and a line on what is recommended and why."""
+    questions = sum(loaded.source.weight * len(loaded.examples) for loaded in data)
     lora = options.lora_rank is not None
     advice = advise(questions, hidden_size=base.checkpoint.hidden_size, has_head=base.has_head, lora=lora)
-    settled = replace(
+    resolved = replace(
         options,
         epochs=options.epochs or advice.epochs,
         learning_rate=options.learning_rate or advice.learning_rate,
         bf16=bf16 if options.bf16 is None else options.bf16,
     )
-    return settled, f"{advice.reason}: {advice.epochs} epochs at {advice.learning_rate:.1e} are recommended"
+    return resolved, f"{advice.reason}: {advice.epochs} epochs at {advice.learning_rate:.1e} are recommended"

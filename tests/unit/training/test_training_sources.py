@@ -9,8 +9,8 @@ import pytest
 
 from spanstream.models.errors import BuildError
 from spanstream.models.training.advice import advise
-from spanstream.models.training.data import Source, load
 from spanstream.models.training.resume import WorkFolder
+from spanstream.models.training.sources import DataSource, load_sources
 
 
 def squad_file(folder: Path, name: str = "data.json") -> Path:
@@ -25,37 +25,37 @@ def squad_file(folder: Path, name: str = "data.json") -> Path:
 @pytest.mark.parametrize(
     ("text", "source"),
     [
-        ("a.json", Source(Path("a.json"))),
-        ("a.json:2", Source(Path("a.json"), 2.0)),
-        ("a.json:0.5", Source(Path("a.json"), 0.5)),
-        ("c:/a.json", Source(Path("c:/a.json"))),
+        ("a.json", DataSource(Path("a.json"))),
+        ("a.json:2", DataSource(Path("a.json"), 2.0)),
+        ("a.json:0.5", DataSource(Path("a.json"), 0.5)),
+        ("c:/a.json", DataSource(Path("c:/a.json"))),
     ],
 )
-def test_a_file_may_say_how_often_it_is_read(text: str, source: Source) -> None:
-    assert Source.parse(text) == source
+def test_a_file_may_say_how_often_it_is_read(text: str, source: DataSource) -> None:
+    assert DataSource.parse(text) == source
 
 
 def test_a_file_whose_name_ends_like_a_weight_is_that_file(tmp_path: Path) -> None:
     path = squad_file(tmp_path, "data:2")
-    assert Source.parse(str(path)) == Source(path)
+    assert DataSource.parse(str(path)) == DataSource(path)
 
 
 @pytest.mark.parametrize("weight", ["0", "-1", "inf", "nan"])
 def test_a_weight_that_is_none_is_refused(weight: str) -> None:
     with pytest.raises(BuildError, match="above 0"):
-        Source.parse(f"a.json:{weight}")
+        DataSource.parse(f"a.json:{weight}")
 
 
 def test_a_file_named_twice_is_refused(tmp_path: Path) -> None:
     path = squad_file(tmp_path)
     with pytest.raises(BuildError, match="named twice"):
-        load([Source(path), Source(path, 2.0)])
+        load_sources([DataSource(path), DataSource(path, 2.0)])
     with pytest.raises(BuildError, match="no data"):
-        load([])
+        load_sources([])
 
 
 def test_a_file_is_described_by_what_it_holds(tmp_path: Path) -> None:
-    [loaded] = load([Source(squad_file(tmp_path), 0.5)])
+    [loaded] = load_sources([DataSource(squad_file(tmp_path), 0.5)])
     described = loaded.describe()
     assert len(described.pop("sha256")) == 64
     assert described == {"file": "data.json", "questions": 1, "unanswerable": 0, "weight": 0.5}

@@ -1,4 +1,4 @@
-"""The files to train on, and how often an epoch reads each.
+"""Reads the files to train on, and says how often an epoch reads each.
 
 `FILE` is read once, `FILE:2` twice, of `FILE:0.5` every other question.
 """
@@ -18,7 +18,7 @@ from spanstream.models.metrics.squad_files import Example, read_squad
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class DataSource:
     """A SQuAD v2.0 file.
 
     Attributes:
@@ -30,8 +30,8 @@ class Source:
     weight: float = 1.0
 
     @classmethod
-    def parse(cls, text: str) -> Source:
-        """`FILE` or `FILE:WEIGHT`.
+    def parse(cls, text: str) -> DataSource:
+        """Parses `FILE` or `FILE:WEIGHT`.
 
         Raises:
             BuildError: the weight is no number above 0.
@@ -49,10 +49,10 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedSource:
     """A source and its questions."""
 
-    source: Source
+    source: DataSource
     examples: tuple[Example, ...]
 
     @property
@@ -61,7 +61,7 @@ class Loaded:
         return sum(not example.has_answer for example in self.examples)
 
     def describe(self) -> dict[str, Any]:
-        """What `training.json` says of it."""
+        """Returns the entry of `training.json`."""
         return {
             "file": self.source.path.name,
             "sha256": sha256_of_file(self.source.path),
@@ -71,11 +71,11 @@ class Loaded:
         }
 
 
-def load(sources: Sequence[Source]) -> list[Loaded]:
-    """Read all files.
+def load_sources(sources: Sequence[DataSource]) -> list[LoadedSource]:
+    """Reads all files.
 
     Raises:
-        BuildError: there is none, or one is there twice.
+        BuildError: there is none, or one is named twice.
         SquadError: one of them is not what it should be.
     """
     if not sources:
@@ -83,11 +83,11 @@ def load(sources: Sequence[Source]) -> list[Loaded]:
     paths = [source.path.resolve() for source in sources]
     if twice := next((path for place, path in enumerate(paths) if path in paths[:place]), None):
         raise BuildError(f"{twice}: is named twice; to read it twice as often say {twice.name}:2")
-    return [Loaded(source, tuple(read_squad(source.path))) for source in sources]
+    return [LoadedSource(source, tuple(read_squad(source.path))) for source in sources]
 
 
 def times_read(count: int, weight: float, random: np.random.Generator) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """(count,) how often each of a file's questions is read in one epoch; on average `weight`."""
+    """Returns (count,) how often each of a file's questions is read in one epoch; on average `weight`."""
     whole = int(weight)
     times = np.full(count, whole, dtype=np.int64)
     more = round((weight - whole) * count)

@@ -20,7 +20,7 @@ _SCALE_STEP: Final = 1.004
 
 
 def quantize_weight(weight: AnyArray) -> tuple[Int8Array, Float32Array]:
-    """(inputs, outputs) fp32 -> the same in int8, and (outputs,) scales; no pair can overflow 16 bits."""
+    """Returns (inputs, outputs) weights in int8 and (outputs,) scales, so that no pair can overflow 16 bits."""
     scales = np.maximum(np.abs(weight).max(axis=0) / _INT8_MOST, _greatest_pair(weight) / _PAIR_MOST)
     scales[scales == 0] = 1
     while True:
@@ -33,7 +33,7 @@ def quantize_weight(weight: AnyArray) -> tuple[Int8Array, Float32Array]:
 
 
 def _greatest_pair(weight: AnyArray) -> AnyArray:
-    """(outputs,): the greatest sum, in magnitude, of the weights of one sign in a pair of neighbouring inputs."""
+    """Returns (outputs,) the greatest sum, in magnitude, of weights of one sign in a pair of neighbouring inputs."""
     even = np.vstack([weight, np.zeros_like(weight[: len(weight) % 2])])
     positive, negative = np.maximum(even, 0), np.maximum(-even, 0)
     sums: AnyArray = np.maximum(positive[0::2] + positive[1::2], negative[0::2] + negative[1::2])

@@ -10,14 +10,15 @@ import pytest
 pytest.importorskip("optimum", reason="the build group's tools are not installed (make test-build)")
 
 from spanstream.models.artifact import SessionOptions
+from spanstream.models.building.build_context import open_context, probes_of
 from spanstream.models.building.graph import rewrite
 from spanstream.models.building.graph.export import check_export, export
 from spanstream.models.building.graph.onnx_graph import Graph
 from spanstream.models.building.graph.rewrite import mask_by_dimension
-from spanstream.models.building.variants.context import open_context, probes_of
-from spanstream.models.building.variants.recipes import NAMES, RECIPES, recipes
-from spanstream.models.building.variants.selection import SelectionEntry, VariantSelection, _fastest_good
-from spanstream.models.building.variants.trials import BuiltVariant, Neighbours, Speed, neighbours
+from spanstream.models.building.variants.batch_invariance import BatchInvariance, measure_batch_invariance
+from spanstream.models.building.variants.recipes import RECIPE_NAMES, RECIPES, BuiltVariant, select_recipes
+from spanstream.models.building.variants.selection import SelectionEntry, VariantSelection, _fastest_accurate
+from spanstream.models.building.variants.timing import Speed
 from spanstream.models.checkpoints.checkpoint import Checkpoint
 from spanstream.models.errors import BuildError
 from spanstream.models.inference.packing import Batch, assemble
@@ -36,7 +37,9 @@ OPTIONS = ReadingOptions(TOKENIZER, SHAPE, 0, 8, 512, 1)
 def _entry(name: str, f1: float, *rounds: float) -> SelectionEntry:
     built = BuiltVariant(next(recipe for recipe in RECIPES if recipe.name == name), Path(f"{name}.onnx"))
     speed = Speed(rounds) if rounds else None
-    return SelectionEntry(built, SessionOptions(), Neighbours(same_bits=True, changed_spans=0.0), (), f1, f1, speed)
+    return SelectionEntry(
+        built, SessionOptions(), BatchInvariance(same_bits=True, changed_spans=0.0), (), f1, f1, speed
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,8 +55,8 @@ def _entry(name: str, f1: float, *rounds: float) -> SelectionEntry:
 def test_the_fastest_within_the_margin_is_taken_and_of_equals_the_most_accurate(
     entries: list[tuple[str, float, float]], taken: str
 ) -> None:
-    found = _fastest_good([_entry(name, f1, *[speed] * 7) for name, f1, speed in entries])
-    assert found.built.recipe.name == taken
+    selected = _fastest_accurate([_entry(name, f1, *[speed] * 7) for name, f1, speed in entries])
+    assert selected.built.recipe.name == taken
 
 
 def test_rounds_that_disagree_are_noise() -> None:
@@ -63,15 +66,15 @@ def test_rounds_that_disagree_are_noise() -> None:
     assert not steady.is_slower_than(Speed((2.04,) * 7))
 
 
-def test_every_variant_has_a_verdict() -> None:
+def test_every_variant_is_told_why_it_was_taken_or_not() -> None:
     entries = (
         _entry("fp32", 64.0, 1.0),
         _entry("int8-static-tamed", 63.9, 2.0),
         _entry("int8-static", 63.4, 3.0),
         _entry("int8-dynamic", 63.9, 1.5),
     )
-    contest = VariantSelection(entries, (), entries[1], windows=16)
-    assert [contest.verdict(entry) for entry in entries] == [
+    selection = VariantSelection(entries, (), entries[1], windows=16)
+    assert [selection.reason(entry) for entry in entries] == [
         "slower",
         "taken",
         "F1 0.60 below fp32: more than 0.5",
@@ -80,10 +83,10 @@ def test_every_variant_has_a_verdict() -> None:
 
 
 def test_the_reference_is_always_among_the_recipes() -> None:
-    assert [recipe.name for recipe in recipes(["int8-dynamic"])] == ["fp32", "int8-dynamic"]
-    assert [recipe.name for recipe in recipes([])] == list(NAMES)
+    assert [recipe.name for recipe in select_recipes(["int8-dynamic"])] == ["fp32", "int8-dynamic"]
+    assert [recipe.name for recipe in select_recipes([])] == list(RECIPE_NAMES)
     with pytest.raises(BuildError, match="no variant is called 'int9'"):
-        recipes(["int9"])
+        select_recipes(["int9"])
 
 
 class _Session:
@@ -106,14 +109,14 @@ def _windows() -> list[Window]:
 
 @pytest.mark.parametrize("leaks", [1e-4, 50.0])
 def test_neighbours_that_change_a_windows_logits_are_noticed(leaks: float) -> None:
-    found = neighbours(_Session(leaks=leaks), _windows(), OPTIONS)
-    assert not found.same_bits
-    assert found.changed_spans > 0
+    invariance = measure_batch_invariance(_Session(leaks=leaks), _windows(), OPTIONS)
+    assert not invariance.same_bits
+    assert invariance.changed_spans > 0
 
 
 def test_logits_of_a_windows_own_are_seen_to_be_so() -> None:
-    found = neighbours(_Session(leaks=0.0), _windows(), OPTIONS)
-    assert found == Neighbours(same_bits=True, changed_spans=0.0)
+    invariance = measure_batch_invariance(_Session(leaks=0.0), _windows(), OPTIONS)
+    assert invariance == BatchInvariance(same_bits=True, changed_spans=0.0)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Reads the validation questions with another model, an artifact or a checkpoint, to show before and after."""
+"""Reads the validation questions with an earlier model, an artifact or a checkpoint, so that the card can compare."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from spanstream.models.building.graph.fusion import Fusions, fuse
 from spanstream.models.checkpoints.checkpoint import Checkpoint
 from spanstream.models.errors import BuildError
 from spanstream.models.inference.session import OnnxSession
-from spanstream.models.metrics.reading import Read, ReadingOptions, read_all
+from spanstream.models.metrics.reading import ReadingOptions, ReadQuestion, read_all
 from spanstream.models.metrics.squad_files import Example
 from spanstream.models.text.windowing import WindowShape
 
 
 @dataclass(frozen=True, slots=True)
 class EarlierModel:
-    """Another model on the same questions."""
+    """An earlier model's readings of the same questions."""
 
     name: str
     precision: str
-    reads: Sequence[Read]
+    reads: Sequence[ReadQuestion]
 
 
-def read_earlier(other: str, examples: Sequence[Example], options: ReadingOptions) -> EarlierModel:
-    """Read with the CPU variant of an artifact, or with a checkpoint in fp32.
+def read_with_earlier_model(other: str, examples: Sequence[Example], options: ReadingOptions) -> EarlierModel:
+    """Reads with the CPU variant of an artifact, or with a checkpoint in fp32.
 
     Raises:
-        ModelError: it is neither, or cannot be run.
+        ModelError: the name is neither an artifact's nor a checkpoint's, or the model cannot be run.
     """
     if (Path(other) / MANIFEST).is_file():
         return _read_artifact(Path(other), examples, options)
@@ -41,7 +41,7 @@ def read_earlier(other: str, examples: Sequence[Example], options: ReadingOption
         exported = export(checkpoint.load_model(), Path(folder) / "exported")
         fused = fuse(exported, checkpoint, Path(folder) / "fused.onnx", Fusions())
         session = OnnxSession(fused.path, Variant(file="fused.onnx", precision="fp32", device="cpu"))
-    max_length = min(options.shape.max_length, checkpoint.longest)
+    max_length = min(options.shape.max_length, checkpoint.max_positions)
     shape = WindowShape(max_length, options.shape.stride, tokenizer.template)
     own = replace(options, tokenizer=tokenizer, shape=shape, pad_id=checkpoint.pad_id)
     return EarlierModel(Path(other).name, "fp32", read_all(examples, session, own))
