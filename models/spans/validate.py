@@ -86,16 +86,28 @@ class Validator:
     ) -> str | None:
         """Returns how the predicted tokens and the text differ."""
         around = self._widened(document, span)
-        for first, last in {(span.first, span.last), around}:
+        for first, last in ((span.first, span.last), around):
             tokens = slice(first, last + 1)
             char_start, char_end = word_map.char_span(document.starts[tokens], document.ends[tokens])
             if char_start >= char_end or not self._surface.agrees(
                 document.ids[tokens].tolist(), text[char_start:char_end]
             ):
                 return "the text at the span does not read as the predicted tokens do"
+        if self._has_dropped_edge(text, word_map, document, span):
+            return "the span begins or ends with a character that no token stands for"
         if self._is_ambiguous(document, around) and not self._is_made_from(document, text):
             return "the tokens are not those of the text"
         return None
+
+    def _has_dropped_edge(self, text: str, word_map: WordMap, document: TokenizedDocument, span: TokenSpan) -> bool:
+        """Whether the tokens' own places begin or end with what the tokenizer drops, though it could be cut off there.
+
+        Such a character (for private use, say) leaves no trace in the spelling. An accent cannot be cut off.
+        """
+        tokens = slice(span.first, span.last + 1)
+        char_start, char_end = word_map.char_span(document.starts[tokens], document.ends[tokens])
+        edges = ((char_start, char_start + 1), (char_end - 1, char_end - 1))
+        return any(not word_map.inside[cut] and self._surface.drops(text[place]) for place, cut in edges)
 
     @staticmethod
     def _widened(document: TokenizedDocument, span: TokenSpan) -> tuple[int, int]:

@@ -32,6 +32,10 @@ class Surface:
         """Whether the token is the one for what the vocabulary cannot spell, which says nothing about the text."""
         return token_id == self._unknown_id
 
+    def drops(self, char: str) -> bool:
+        """Whether the tokenizer's normalizer leaves nothing of the character, so that no token stands for it."""
+        return not without_invisible(self._tokenizer.normalize(char))
+
     def agrees(self, token_ids: Iterable[int], text: str) -> bool:
         """Whether the tokens spell the text, after the tokenizer's own normalizer; an unknown token is any text."""
         expected = _condensed(self._tokenizer.normalize(text))

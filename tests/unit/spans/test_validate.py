@@ -77,6 +77,16 @@ def test_shifted_offsets_are_noticed_by_the_checksum(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("text", ["café\ufffd", "café\ue000", "\ue0007 seven\ufffd", "M\ufffdller"])
+def test_no_shift_takes_in_what_a_tokenizer_dropped(kind: str, text: str) -> None:
+    document = trained(kind).tokenize_document(text)
+    for span in _whole_spans(document, most=3):
+        right = _quote(text, document, span, kind)
+        for damaged in all_shifts(document):
+            assert _quote(text, resealed(damaged), span, kind) in {right, None}
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "text",
     [
