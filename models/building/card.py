@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from itertools import accumulate
 from typing import Final
 
 from spanstream.models.artifact import Manifest
@@ -14,8 +15,10 @@ from spanstream.models.building.golden_logits import TOLERANCE
 from spanstream.models.building.request import BuildRequest
 from spanstream.models.building.variants.selection import MARGIN, VariantSelection
 from spanstream.models.calibrating.fit import FittedCalibration
+from spanstream.models.calibrating.thresholds import LabelledSample
 from spanstream.models.checkpoints.checkpoint import TESTED_ARCHITECTURES, Checkpoint
 from spanstream.models.checkpoints.training_record import TrainingRecord
+from spanstream.models.evaluation.kind_figures import kind_figures, kinds_section
 from spanstream.models.inference.cpu import available_cpus, cpu_name, has_int8_dot_product
 
 _QUICK: Final = f"""A quick build: the first variant that loses at most {MARGIN} points of F1 against fp32 was taken,
@@ -29,6 +32,7 @@ class CardFigures:
 
     Attributes:
         selection: the variants, each with the validation questions as it reads them.
+        kinds: of each validation file, by question id; empty where it has no labels.
         fitted: the calibration.
         checkpoint: what was built.
         fused: how far fusing went.
@@ -42,6 +46,7 @@ class CardFigures:
     """
 
     selection: VariantSelection
+    kinds: Sequence[Mapping[str, Mapping[str, str]]]
     fitted: FittedCalibration
     checkpoint: Checkpoint
     fused: str
@@ -60,12 +65,13 @@ def render_card(manifest: Manifest, figures: CardFigures) -> str:
         _introduction(manifest, figures),
         _accuracy(figures),
         _thresholds(manifest, figures),
+        _kinds(manifest, figures),
         _confidence(manifest, figures),
         _building(figures),
         _data(figures),
         _rebuild(figures),
     )
-    return "\n\n".join(sections) + "\n"
+    return "\n\n".join(filter(None, sections)) + "\n"
 
 
 def _introduction(manifest: Manifest, figures: CardFigures) -> str:
@@ -86,23 +92,58 @@ Windows of {manifest.max_length} tokens overlap by {manifest.stride}; an answer 
 
 
 def _thresholds(manifest: Manifest, figures: CardFigures) -> str:
-    reads = figures.selection.winner.reads
+    first, *others = zip(figures.request.validation, figures.selection.winner.reads, strict=True)
+    path, reads = first
+    elsewhere = "".join(
+        f"\n\nThe same thresholds on `{path.name}`, where none was chosen:\n\n"
+        f"{tables.thresholds(manifest.calibration, reads, {})}"
+        for path, reads in others
+    )
     return f"""### Thresholds
 
 {tables.thresholds(manifest.calibration, reads, figures.fitted.absent)}
 
 The consumer's setting `SPANSTREAM_MODEL__THRESHOLD` takes one of these names, or a number. They are chosen on these
-same questions, so all figures at a threshold are a little too good."""
+same questions (`{path.name}`), so all figures at a threshold are a little too good.{elsewhere}"""
+
+
+def _kinds(manifest: Manifest, figures: CardFigures) -> str:
+    """Renders the figures by kind of the files that have labels; empty without any."""
+    threshold = manifest.calibration.thresholds["default"]
+    sections = []
+    for path, reads, confidences, kinds in zip(
+        figures.request.validation, figures.selection.winner.reads, _held_out(figures), figures.kinds, strict=True
+    ):
+        if kinds:
+            labels = [kinds[read.example.id] for read in reads]
+            by_kind = kind_figures(labels, LabelledSample.of(reads, confidences), threshold)
+            sections.append(f"""### By kind
+
+On `{path.name}`, the lowest F1 first. Answers are given from the threshold `default` on, by the confidence of a fit
+that had not seen the question.
+{kinds_section(by_kind)}""")
+    return "\n\n".join(sections).rstrip()
+
+
+def _held_out(figures: CardFigures) -> list[Sequence[float]]:
+    """Returns the held-out confidences file by file."""
+    sizes = [len(reads) for reads in figures.selection.winner.reads]
+    ends = list(accumulate(sizes))
+    return [figures.fitted.held_out[end - size : end] for size, end in zip(sizes, ends, strict=True)]
 
 
 def _confidence(manifest: Manifest, figures: CardFigures) -> str:
     fitted = figures.fitted
+    files = zip(figures.request.validation, figures.selection.winner.reads, _held_out(figures), strict=True)
+    tables_of_files = [
+        f"On `{path.name}`:\n\n{tables.confidence(reads, held_out)}\n\n" for path, reads, held_out in files
+    ]
     return f"""### Confidence
 
 Each confidence below was given by a fit that had not seen the question's article; plain softmax is the probability of
 the span in its window. (Bootstrapping inflates a calibration error a little, so its value lies at the low end.)
 
-{tables.confidence(figures.selection.winner.reads, fitted)}
+{"".join(tables_of_files).strip()}
 
 The confidence weighs {", ".join(f"`{name}`" for name in manifest.calibration.weights)}. Held-out log loss of what was
 tried: {"; ".join(f"{names} {loss:.4f}" for names, loss in fitted.log_losses.items())}.
@@ -110,26 +151,35 @@ Other texts will score differently: `spanstream model calibrate` fits it to a la
 
 
 def _accuracy(figures: CardFigures) -> str:
+    same, total = figures.same_spans
+    files = "\n\n".join(_accuracy_on(figures, number) for number in range(len(figures.request.validation)))
+    return f"""## Figures
+
+Exact match (EM) and F1 are the official SQuAD 2.0 script's, in percent, with 95 % intervals by bootstrap over
+paragraphs.
+
+{files}
+
+The built model gives fp32's answer to {same} of {total} golden windows."""
+
+
+def _accuracy_on(figures: CardFigures, number: int) -> str:
+    """Renders the figures on one of the validation files."""
     selection, earlier = figures.selection, figures.earlier
-    reads = selection.winner.reads
+    reads = selection.winner.reads[number]
     unanswerable = sum(not read.example.has_answer for read in reads)
-    models = {"fp32": selection.reference.reads}
+    models = {"fp32": selection.reference.reads[number]}
     if selection.winner is not selection.reference:
         models[selection.winner.built.recipe.precision] = reads
     gain = ""
     if earlier:
-        models = {f"before: {earlier.name}, {earlier.precision}": earlier.reads} | models
-        gain = f"\n\nF1 against before, question by question: {tables.gain(reads, earlier.reads)}."
-    same, total = figures.same_spans
+        before = earlier.reads[number]
+        models = {f"before: {earlier.name}, {earlier.precision}": before} | models
+        gain = f"\n\nF1 against before, question by question: {tables.gain(reads, before)}."
     asked = f"{len(reads)} questions, {unanswerable} of them without an answer"
-    return f"""## Figures
+    return f"""On `{figures.request.validation[number].name}`: {asked}.
 
-On `{figures.request.validation.name}`: {asked}. Exact match (EM) and F1 are the official SQuAD
-2.0 script's, in percent, with 95 % intervals by bootstrap over paragraphs.
-
-{tables.accuracy(models)}{gain}
-
-The built model gives fp32's answer to {same} of {total} golden windows."""
+{tables.accuracy(models)}{gain}"""
 
 
 def _building(figures: CardFigures) -> str:
@@ -226,10 +276,11 @@ def _command(figures: CardFigures) -> str:
         *([("--compare", f"path/to/{figures.earlier.name}")] if figures.earlier else []),
         *([("--about", f"path/to/{request.about.name}")] if request.about else []),
     ]
+    first, *others = request.validation
+    options += [("--validation", f"path/to/{path.name}") for path in others]
     arguments = " ".join(f"{name} {value}".strip() for name, value in options)
-    validation = f"path/to/{request.validation.name}"
     return (
-        f"make model CHECKPOINT=path/to/checkpoint VALIDATION={validation} OUTPUT={request.name} \\\n"
+        f"make model CHECKPOINT=path/to/checkpoint VALIDATION=path/to/{first.name} OUTPUT={request.name} \\\n"
         f'    ARGS="{arguments}"'
     )
 

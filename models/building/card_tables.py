@@ -12,7 +12,6 @@ import numpy as np
 
 from spanstream.models.arrays import Int64Array
 from spanstream.models.building.variants.selection import SelectionEntry, VariantSelection
-from spanstream.models.calibrating.fit import FittedCalibration
 from spanstream.models.metrics.reading import ReadQuestion
 from spanstream.models.metrics.reliability import (
     CONFIDENCE_METRICS,
@@ -53,9 +52,9 @@ def variants(selection: VariantSelection) -> str:
         "|---|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| `{entry.built.recipe.name}` | {entry.f1:.2f} | {entry.exact:.2f} | {entry.built.megabytes:.1f} "
-        f"| {_speed(entry)} | {_batching(entry)} | {100 * entry.batch_invariance.changed_spans:.1f} % "
-        f"| {selection.reason(entry)} |"
+        f"| `{entry.built.recipe.name}` | {_of_files(entry.f1)} | {_of_files(entry.exact)} "
+        f"| {entry.built.megabytes:.1f} | {_speed(entry)} | {_batching(entry)} "
+        f"| {100 * entry.batch_invariance.changed_spans:.1f} % | {selection.reason(entry)} |"
         for entry in selection.entries
     ]
     lines += [
@@ -87,9 +86,9 @@ def thresholds(calibration: Calibration, reads: Sequence[ReadQuestion], absent: 
     return "\n".join(lines)
 
 
-def confidence(reads: Sequence[ReadQuestion], fitted: FittedCalibration) -> str:
+def confidence(reads: Sequence[ReadQuestion], held_out: Sequence[float]) -> str:
     """Renders what the held-out confidences are worth, beside plain softmax."""
-    calibrated = [read.judgement(held_out) for read, held_out in zip(reads, fitted.held_out, strict=True)]
+    calibrated = [read.judgement(confidence) for read, confidence in zip(reads, held_out, strict=True)]
     softmax = [read.judgement(_softmax(read)) for read in reads]
     lines = ["| | calibrated confidence | plain softmax |", "|---|---|---|"]
     lines += [
@@ -107,6 +106,10 @@ def gain(after: Sequence[ReadQuestion], before: Sequence[ReadQuestion]) -> str:
     differences = [own - other for own, other in zip(ours, theirs, strict=True)]
     interval = _mean_in_percent(differences, [read.example.context for read in after])
     return f"{interval.value:+.2f} ({interval.low:+.2f} to {interval.high:+.2f})"
+
+
+def _of_files(percents: Sequence[float]) -> str:
+    return " / ".join(f"{percent:.2f}" for percent in percents)
 
 
 def _predictions(reads: Sequence[ReadQuestion]) -> list[Prediction]:

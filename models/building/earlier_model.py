@@ -10,31 +10,31 @@ from pathlib import Path
 from spanstream.models.artifact import MANIFEST, Variant, load_artifact
 from spanstream.models.building.graph.export import export
 from spanstream.models.building.graph.fusion import Fusions, fuse
+from spanstream.models.building.inputs import LabelledFile
 from spanstream.models.checkpoints.checkpoint import Checkpoint
 from spanstream.models.errors import BuildError
 from spanstream.models.inference.session import OnnxSession
 from spanstream.models.metrics.reading import ReadingOptions, ReadQuestion, read_all
-from spanstream.models.metrics.squad_files import Example
 from spanstream.models.text.windowing import WindowShape
 
 
 @dataclass(frozen=True, slots=True)
 class EarlierModel:
-    """An earlier model's readings of the same questions."""
+    """An earlier model's readings of the same questions, file by file."""
 
     name: str
     precision: str
-    reads: Sequence[ReadQuestion]
+    reads: Sequence[Sequence[ReadQuestion]]
 
 
-def read_with_earlier_model(other: str, examples: Sequence[Example], options: ReadingOptions) -> EarlierModel:
+def read_with_earlier_model(other: str, files: Sequence[LabelledFile], options: ReadingOptions) -> EarlierModel:
     """Reads with the CPU variant of an artifact, or with a checkpoint in fp32.
 
     Raises:
         ModelError: the name is neither an artifact's nor a checkpoint's, or the model cannot be run.
     """
     if (Path(other) / MANIFEST).is_file():
-        return _read_artifact(Path(other), examples, options)
+        return _read_artifact(Path(other), files, options)
     checkpoint = Checkpoint.open(other)
     with tempfile.TemporaryDirectory() as folder:
         tokenizer = checkpoint.write_tokenizer(Path(folder) / "tokenizer.json")
@@ -44,10 +44,10 @@ def read_with_earlier_model(other: str, examples: Sequence[Example], options: Re
     max_length = min(options.shape.max_length, checkpoint.max_positions)
     shape = WindowShape(max_length, options.shape.stride, tokenizer.template)
     own = replace(options, tokenizer=tokenizer, shape=shape, pad_id=checkpoint.pad_id)
-    return EarlierModel(Path(other).name, "fp32", read_all(examples, session, own))
+    return EarlierModel(Path(other).name, "fp32", [read_all(file.examples, session, own) for file in files])
 
 
-def _read_artifact(folder: Path, examples: Sequence[Example], options: ReadingOptions) -> EarlierModel:
+def _read_artifact(folder: Path, files: Sequence[LabelledFile], options: ReadingOptions) -> EarlierModel:
     artifact = load_artifact(folder)
     variants = artifact.variants_for("cpu")
     if not variants:
@@ -62,4 +62,8 @@ def _read_artifact(folder: Path, examples: Sequence[Example], options: ReadingOp
         options.parallel_runs,
     )
     session = OnnxSession(artifact.path_of(variant), variant)
-    return EarlierModel(f"{manifest.name} {manifest.version}", variant.precision, read_all(examples, session, own))
+    return EarlierModel(
+        f"{manifest.name} {manifest.version}",
+        variant.precision,
+        [read_all(file.examples, session, own) for file in files],
+    )

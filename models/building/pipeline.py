@@ -36,6 +36,7 @@ from spanstream.models.checkpoints.checkpoint import Checkpoint
 from spanstream.models.checkpoints.training_record import read_training
 from spanstream.models.defaults import MAX_ANSWER_TOKENS
 from spanstream.models.errors import BuildError, one_line
+from spanstream.models.evaluation.kinds import read_kinds
 from spanstream.models.inference.cpu import available_cpus
 from spanstream.models.metrics.reading import ReadingOptions
 from spanstream.models.staging import staged_folder
@@ -75,10 +76,11 @@ class _Build:
         self._training = read_training(self._checkpoint.folder)
         self._tokenizer = self._checkpoint.write_tokenizer(finished / "tokenizer.json")
         self._options = _reading_options(request, self._checkpoint, self._tokenizer)
-        paths = dict.fromkeys([request.validation, *request.samples])
+        paths = dict.fromkeys([*request.validation, *request.samples])
         files = {file.path: file for file in read_files(paths, self._tokenizer)}
-        self._validation = files[request.validation]
-        self._samples = [files[path] for path in request.samples] or [self._validation]
+        self._validation = [files[path] for path in request.validation]
+        self._kinds = [read_kinds(file.path, [example.id for example in file.examples]) for file in self._validation]
+        self._samples = [files[path] for path in request.samples] or self._validation
 
     def run(self) -> None:
         """Takes all steps."""
@@ -87,14 +89,17 @@ class _Build:
         context = self._export()
         selection = self._select(context)
         self._say("calibrate")
-        fitted = fit_calibration(selection.winner.reads, f"{self._request.name}-{self._request.version}")
+        first, *others = selection.winner.reads
+        name = f"{self._request.name}-{self._request.version}"
+        fitted = fit_calibration(first, name, also=[read for reads in others for read in reads])
         self._say("write golden logits, manifest and card")
         variant, expected, same_spans = self._write_winner(selection)
-        write_record(self._finished, fitted, [self._request.validation])
+        write_record(self._finished, fitted, self._request.validation)
         variants, fp16 = self._add_fp16(context, variant, selection.reference.built, expected)
         manifest = self._write_manifest(variants, fitted)
         figures = CardFigures(
             selection=selection,
+            kinds=self._kinds,
             fitted=fitted,
             checkpoint=self._checkpoint,
             fused=context.note,
@@ -112,7 +117,7 @@ class _Build:
         if self._request.compare is None:
             return None
         self._say(f"read with {self._request.compare}")
-        return read_with_earlier_model(self._request.compare, self._validation.examples, self._options)
+        return read_with_earlier_model(self._request.compare, self._validation, self._options)
 
     def _export(self) -> BuildContext:
         self._say("load and export")
@@ -125,12 +130,13 @@ class _Build:
         return context
 
     def _select(self, context: BuildContext) -> VariantSelection:
-        windows = first_windows(self._validation, self._options, number=_SAMPLE_WINDOWS)
-        data = MeasurementData(self._validation.examples, windows, self._options)
+        windows = first_windows(self._validation[0], self._options, number=_SAMPLE_WINDOWS)
+        data = MeasurementData([file.examples for file in self._validation], windows, self._options)
         select = select_first if self._request.quick else select_variant
         selection = select(context, self._recipes, data, say=self._say)
         for entry in selection.entries:
-            self._say(f"{entry.built.recipe.name}: F1 {entry.f1:.2f}, {selection.reason(entry)}")
+            f1 = " and ".join(f"{f1:.2f}" for f1 in entry.f1)
+            self._say(f"{entry.built.recipe.name}: F1 {f1}, {selection.reason(entry)}")
         for refused in selection.refused:
             self._say(f"{refused.recipe.name}: could not be built: {refused.reason}")
         return selection

@@ -14,10 +14,11 @@ class BuildRequest:
 
     Attributes:
         checkpoint: folder of a fine-tuned checkpoint in Hugging Face layout, or its name on a hub.
-        validation: SQuAD v2.0 file for calibration, figures and the choice of the variant.
+        validation: SQuAD v2.0 files for calibration, figures and the choice of the variant. Thresholds are chosen on
+            the first, which should be most like the use.
         name: the model's name.
         version: the artifact's version.
-        samples: SQuAD v2.0 files whose texts fix the int8 scales; none: the validation file.
+        samples: SQuAD v2.0 files whose texts fix the int8 scales; none: the validation files.
         max_length: tokens of a window; fewer where the model's positions end sooner.
         stride: tokens that neighbouring windows share.
         variants: names of the variants to try; none: all.
@@ -28,7 +29,7 @@ class BuildRequest:
     """
 
     checkpoint: str
-    validation: Path
+    validation: tuple[Path, ...]
     name: str
     version: str = "1.0.0"
     samples: tuple[Path, ...] = ()

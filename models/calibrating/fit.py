@@ -59,7 +59,7 @@ class FittedCalibration:
 
     Attributes:
         calibration: fitted on all questions, with its thresholds.
-        held_out: (questions,) confidences, each by a fit without the question's group.
+        held_out: (questions,) confidences, each by a fit without the question's group; those of `also` come last.
         log_losses: held-out log loss of each score that was tried, on the half that chose.
         score: the name of the score that was chosen.
         grouped_by: article, text or question: what the halves and the held-out fits never split.
@@ -82,16 +82,20 @@ class FittedCalibration:
 class _Questions:
     """Labelled questions that have a candidate; the arrays are (questions,).
 
+    The halves are drawn for either kind apart: of few questions among many, both halves get their share.
+
     Attributes:
         reads: the questions as the model read them.
         right: whether the candidate is right.
         groups: the number of each question's group.
+        decides: which of them thresholds and guarantees are about.
         first_half: which of them choose the score; the others prove the guarantees.
     """
 
     reads: Sequence[ReadQuestion]
     right: BoolArray
     groups: Int64Array
+    decides: BoolArray
     first_half: BoolArray
 
 
@@ -99,6 +103,7 @@ def fit_calibration(
     reads: Sequence[ReadQuestion],
     name: str,
     *,
+    also: Sequence[ReadQuestion] = (),
     shipped: Calibration | None = None,
     wanted: ThresholdRequest | None = None,
 ) -> FittedCalibration:
@@ -107,6 +112,7 @@ def fit_calibration(
     Args:
         reads: labelled questions as the model read them.
         name: the calibration's name.
+        also: questions of another kind, that the confidence is fitted to as well; no threshold is about them.
         shipped: an earlier calibration of the same model; with few questions its score is kept and only its scale
             fitted anew.
         wanted: what thresholds are wanted for.
@@ -114,7 +120,7 @@ def fit_calibration(
     Raises:
         BuildError: too few candidates are right, or too few wrong; or the model's scores do not tell them apart.
     """
-    grouped_by, questions = _with_candidates(reads)
+    grouped_by, questions = _with_candidates(reads, also)
     label, score, log_losses = _choose_score(questions, shipped)
     scale = platt(score.scores(), questions.right)
     if scale.slope <= 0:
@@ -132,7 +138,7 @@ def fit_calibration(
     held_out = iter(_held_out(questions, score).tolist())
     return FittedCalibration(
         calibration.model_copy(update={"thresholds": thresholds}),
-        tuple(next(held_out) if read.text else 0.0 for read in reads),
+        tuple(next(held_out) if read.text else 0.0 for read in (*reads, *also)),
         log_losses,
         label,
         grouped_by,
@@ -142,9 +148,10 @@ def fit_calibration(
     )
 
 
-def _with_candidates(reads: Sequence[ReadQuestion]) -> tuple[str, _Questions]:
+def _with_candidates(deciding: Sequence[ReadQuestion], also: Sequence[ReadQuestion]) -> tuple[str, _Questions]:
     """Returns the questions that have a candidate, and what they are grouped by."""
-    reads = [read for read in reads if read.text]
+    reads = [read for read in (*deciding, *also) if read.text]
+    decides = np.arange(len(reads)) < sum(bool(read.text) for read in deciding)
     right = np.array([read.prediction(0.0).is_right for read in reads], dtype=np.bool_)
     if min(right.sum(), (~right).sum()) < _LEAST_OF_A_KIND:
         raise BuildError(
@@ -152,7 +159,11 @@ def _with_candidates(reads: Sequence[ReadQuestion]) -> tuple[str, _Questions]:
             f"{_LEAST_OF_A_KIND} right and {_LEAST_OF_A_KIND} wrong ones at the least"
         )
     grouped_by, groups = groups_of(reads)
-    return grouped_by, _Questions(reads, right, groups, first_half_of(groups))
+    first_half = np.zeros(len(reads), dtype=np.bool_)
+    for kind in (decides, ~decides):
+        if kind.any():
+            first_half[kind] = first_half_of(np.unique(groups[kind], return_inverse=True)[1])
+    return grouped_by, _Questions(reads, right, groups, decides, first_half)
 
 
 def _choose_score(questions: _Questions, shipped: Calibration | None) -> tuple[str, Score, dict[str, float]]:
@@ -197,7 +208,8 @@ def _held_out(questions: _Questions, score: Score) -> Float64Array:
 
 
 def _guarantees(questions: _Questions, scores: Float64Array, percents: Sequence[int]) -> dict[str, Guarantee]:
-    first, second, wrong = questions.first_half, ~questions.first_half, ~questions.right
+    wrong = ~questions.right
+    first, second = questions.decides & questions.first_half, questions.decides & ~questions.first_half
     guarantees = {}
     for percent in percents:
         allowed = (100 - percent) / 100

@@ -6,19 +6,30 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from spanstream.models.evaluation.observation_table import ObservationTable
+from spanstream.models.calibrating.thresholds import LabelledSample
 from spanstream.models.evaluation.report import KindFigures
 
 
-def kind_figures(table: ObservationTable, threshold: float) -> dict[str, tuple[KindFigures, ...]]:
-    """Computes the figures of each kind at a least confidence, the lowest F1 first; empty where nothing is labelled."""
-    labelled = sorted({name for observation in table.observations for name in observation.kinds})
-    return {name: _figures_by(name, table, threshold) for name in labelled}
+def kind_figures(
+    kinds: Sequence[Mapping[str, str]], sample: LabelledSample, threshold: float
+) -> dict[str, tuple[KindFigures, ...]]:
+    """Computes the figures of each kind, the lowest F1 first; empty where nothing is labelled.
+
+    Args:
+        kinds: of each question, by the name of the labelling (`text`, `question`).
+        sample: the questions, with confidences.
+        threshold: the least confidence of an answer.
+    """
+    labellings = sorted({name for labels in kinds for name in labels})
+    return {name: _figures_by(name, kinds, sample, threshold) for name in labellings}
 
 
-def _figures_by(name: str, table: ObservationTable, threshold: float) -> tuple[KindFigures, ...]:
-    kinds = np.array([observation.kinds.get(name, "") for observation in table.observations])
-    f1, given, answerable = table.scores_at(threshold, table.f1), table.given(threshold), table.sample.has_answer
+def _figures_by(
+    name: str, labels: Sequence[Mapping[str, str]], sample: LabelledSample, threshold: float
+) -> tuple[KindFigures, ...]:
+    kinds = np.array([question.get(name, "") for question in labels])
+    given, answerable = sample.candidate & (sample.confidence >= threshold), sample.has_answer
+    f1 = np.where(given, sample.f1, ~answerable)
     figures = []
     for kind in sorted(set(kinds.tolist()) - {""}):
         among = kinds == kind
@@ -28,8 +39,8 @@ def _figures_by(name: str, table: ObservationTable, threshold: float) -> tuple[K
                 kind=kind,
                 f1=100 * float(f1[among].mean()),
                 answerable=int(with_answer.sum()),
-                right=int((with_answer & given & table.sample.right).sum()),
-                wrong=int((with_answer & given & ~table.sample.right).sum()),
+                right=int((with_answer & given & sample.right).sum()),
+                wrong=int((with_answer & given & ~sample.right).sum()),
                 missed=int((with_answer & ~given).sum()),
                 unanswerable=int(without_answer.sum()),
                 declined=int((without_answer & ~given).sum()),

@@ -84,7 +84,7 @@ def measure(
         thresholds=_at_thresholds(table, thresholds),
         by_tokens=_buckets(table, table.tokens, _TOKENS, default),
         by_windows=_buckets(table, table.windows_total, _WINDOWS, default),
-        by_kind=kind_figures(table, default),
+        by_kind=kind_figures([observation.kinds for observation in table.observations], table.sample, default),
         confidence={name: confidence_figures(confidence, table) for name, confidence in sources},
         reliability={name: reliability_bins(confidence, table.sample.right) for name, confidence in sources},
         latency=latency,

@@ -154,8 +154,9 @@ def _name(artifact: Artifact, data: Sequence[Path]) -> str:
 
 
 def _kinds(table: ObservationTable, fitted: FittedCalibration) -> dict[str, tuple[KindFigures, ...]]:
-    unseen = replace(table, sample=replace(table.sample, confidence=np.array(fitted.held_out)))
-    return kind_figures(unseen, fitted.calibration.thresholds["default"])
+    unseen = replace(table.sample, confidence=np.array(fitted.held_out))
+    kinds = [observation.kinds for observation in table.observations]
+    return kind_figures(kinds, unseen, fitted.calibration.thresholds["default"])
 
 
 def _write(artifact: Artifact, folder: Path, result: CalibrationResult, data: Sequence[Path]) -> None:

@@ -85,7 +85,7 @@ def test_a_checkpoint_that_is_not_whole_is_one_line(
     checkpoint: Path, questions: Path, tmp_path: Path, damage: Damage, message: str
 ) -> None:
     damage(checkpoint)
-    line = _refused(BuildRequest(str(checkpoint), questions, name="x"), tmp_path)
+    line = _refused(BuildRequest(str(checkpoint), (questions,), name="x"), tmp_path)
     assert message in line
     assert str(checkpoint) in line
 
@@ -104,7 +104,7 @@ def test_an_artifact_that_is_there_already_outlives_a_build_that_fails(
     checkpoint: Path, questions: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "out"
-    request = BuildRequest(str(checkpoint), questions, name="x", quick=True, variants=("int8-static",))
+    request = BuildRequest(str(checkpoint), (questions,), name="x", quick=True, variants=("int8-static",))
     build(request, output, say=lambda _: None)
     before = load_artifact(output).manifest
     _without_head(checkpoint)
@@ -121,7 +121,7 @@ def test_a_slow_tokenizers_vocabulary_is_made_a_tokenizer_json(
     (checkpoint / "tokenizer.json").unlink()
     (checkpoint / "vocab.txt").write_text("\n".join(sorted(vocabulary, key=vocabulary.__getitem__)), encoding="utf-8")
     (checkpoint / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer", "do_lower_case": true}')
-    build(BuildRequest(str(checkpoint), questions, name="x", quick=True), tmp_path / "out", say=lambda _: None)
+    build(BuildRequest(str(checkpoint), (questions,), name="x", quick=True), tmp_path / "out", say=lambda _: None)
     made = load_artifact(tmp_path / "out").tokenizer
     assert {token: made.token_id(token) for token in vocabulary} == vocabulary
 
@@ -136,7 +136,9 @@ def test_a_checkpoint_is_built_by_its_hubs_name(
     shutil.copytree(checkpoint, model / "snapshots" / commit)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    build(BuildRequest("acme/tickets-qa", questions, name="tickets", quick=True), tmp_path / "out", say=lambda _: None)
+    build(
+        BuildRequest("acme/tickets-qa", (questions,), name="tickets", quick=True), tmp_path / "out", say=lambda _: None
+    )
     assert load_artifact(tmp_path / "out").manifest.name == "tickets"
 
 
@@ -146,29 +148,29 @@ def test_a_text_that_the_tokenizer_loses_is_named_with_its_file_and_question(
     tokenizer = json.loads((checkpoint / "tokenizer.json").read_text())
     tokenizer["normalizer"] = {"type": "Replace", "pattern": {"String": "Zürich"}, "content": ""}
     (checkpoint / "tokenizer.json").write_text(json.dumps(tokenizer))
-    line = _refused(BuildRequest(str(checkpoint), questions, name="x"), tmp_path)
+    line = _refused(BuildRequest(str(checkpoint), (questions,), name="x"), tmp_path)
     assert f"{questions}: question 0-yes: the checkpoint's tokenizer makes no token of 'Zürich'" in line
 
 
 def test_a_shifted_answer_and_an_empty_file_are_named(checkpoint: Path, questions: Path, tmp_path: Path) -> None:
     shifted = tmp_path / "shifted.json"
     shifted.write_text(questions.read_text().replace('"answer_start": 0', '"answer_start": 1', 1))
-    assert f"{shifted}: question 0-yes: " in _refused(BuildRequest(str(checkpoint), shifted, name="x"), tmp_path)
+    assert f"{shifted}: question 0-yes: " in _refused(BuildRequest(str(checkpoint), (shifted,), name="x"), tmp_path)
     empty = tmp_path / "empty.json"
     empty.touch()
-    line = _refused(BuildRequest(str(checkpoint), questions, name="x", samples=(empty,)), tmp_path)
+    line = _refused(BuildRequest(str(checkpoint), (questions,), name="x", samples=(empty,)), tmp_path)
     assert line == f"{empty}: is empty"
 
 
 def test_a_variant_that_is_not_known_is_named_with_those_that_are(
     checkpoint: Path, questions: Path, tmp_path: Path
 ) -> None:
-    line = _refused(BuildRequest(str(checkpoint), questions, name="x", variants=("int4",)), tmp_path)
+    line = _refused(BuildRequest(str(checkpoint), (questions,), name="x", variants=("int4",)), tmp_path)
     assert line.startswith("no variant is called 'int4': there are fp32, int8-static-tamed, ")
 
 
 @pytest.mark.parametrize("other", ["nowhere", "empty"])
 def test_nothing_to_compare_with_is_named(checkpoint: Path, questions: Path, tmp_path: Path, other: str) -> None:
     (tmp_path / "empty").mkdir()
-    line = _refused(BuildRequest(str(checkpoint), questions, name="x", compare=str(tmp_path / other)), tmp_path)
+    line = _refused(BuildRequest(str(checkpoint), (questions,), name="x", compare=str(tmp_path / other)), tmp_path)
     assert line.startswith(str(tmp_path / other))

@@ -33,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def build_request(folder: Path, questions: Path) -> BuildRequest:
     checkpoint = write_tiny_checkpoint("electra", folder / "checkpoint")
     return BuildRequest(
-        str(checkpoint), questions, name="before", quick=True, samples=(questions,), max_length=96, stride=16
+        str(checkpoint), (questions,), name="before", quick=True, samples=(questions,), max_length=96, stride=16
     )
 
 

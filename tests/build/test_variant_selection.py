@@ -38,7 +38,7 @@ def _entry(name: str, f1: float, *rounds: float) -> SelectionEntry:
     built = BuiltVariant(next(recipe for recipe in RECIPES if recipe.name == name), Path(f"{name}.onnx"))
     speed = Speed(rounds) if rounds else None
     return SelectionEntry(
-        built, SessionOptions(), BatchInvariance(same_bits=True, changed_spans=0.0), (), f1, f1, speed
+        built, SessionOptions(), BatchInvariance(same_bits=True, changed_spans=0.0), (), (f1,), (f1,), speed
     )
 
 

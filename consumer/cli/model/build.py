@@ -11,7 +11,7 @@ from spanstream.models.defaults import MAX_LENGTH, STRIDE
 
 def build(  # noqa: PLR0913, PLR0917  one option each
     checkpoint: options.CheckpointName,
-    validation: options.ValidationData,
+    validation: options.ValidationFiles,
     output: options.BuiltFolder,
     sample: options.Samples = None,
     name: options.ModelName = None,
@@ -35,7 +35,7 @@ def build(  # noqa: PLR0913, PLR0917  one option each
         from spanstream.models.building.request import BuildRequest  # noqa: PLC0415  needs torch and optimum
     request = BuildRequest(
         checkpoint=checkpoint,
-        validation=validation,
+        validation=tuple(validation),
         name=name or output.name,
         version=version,
         samples=tuple(sample or ()),

@@ -55,8 +55,12 @@ SaveMinutes = Annotated[float, Option(min=0.1, help="Minutes between checkpoints
 CheckpointName = Annotated[
     str, Option(help="Folder of a Hugging Face checkpoint with a QA head, or its name on a hub (org/name).")
 ]
-ValidationData = Annotated[
-    Path, Option(help="SQuAD v2 file (.json or .json.gz) for the choice, calibration and figures.")
+ValidationFiles = Annotated[
+    list[Path],
+    Option(
+        help="SQuAD v2 file (.json or .json.gz) for the choice, calibration and figures, repeatable. Thresholds are "
+        "chosen on the first."
+    ),
 ]
 BuiltFolder = Annotated[Path, Option(help="Artifact folder to write; replaced at the end, in one step.")]
 Samples = Annotated[

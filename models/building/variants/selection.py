@@ -42,19 +42,23 @@ class SelectionEntry:
         built: its file.
         session: the session options it was measured with.
         batch_invariance: whether a window's logits depend on its batch.
-        reads: the validation questions.
-        f1: at the best threshold, in percent.
-        exact: exact match at the best threshold, in percent.
+        reads: the validation questions, file by file.
+        f1: of each file at its best threshold, in percent.
+        exact: exact match of each file at its best threshold, in percent.
         speed: beside fp32; None where nothing was timed.
     """
 
     built: BuiltVariant
     session: SessionOptions
     batch_invariance: BatchInvariance
-    reads: Sequence[ReadQuestion]
-    f1: float
-    exact: float
+    reads: tuple[Sequence[ReadQuestion], ...]
+    f1: tuple[float, ...]
+    exact: tuple[float, ...]
     speed: Speed | None = None
+
+    def loss(self, reference: SelectionEntry) -> float:
+        """Returns the points of F1 that it loses against another one, on the file where that is most."""
+        return max(expected - f1 for expected, f1 in zip(reference.f1, self.f1, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ class VariantSelection:
         """Says why an entry was taken or not, for the card."""
         if entry is self.winner:
             return "taken"
-        loss = self.reference.f1 - entry.f1
+        loss = entry.loss(self.reference)
         if loss > MARGIN:
             return f"F1 {loss:.2f} below fp32: more than {MARGIN}"
         if not entry.speed or not self.winner.speed:
@@ -105,12 +109,12 @@ class MeasurementData:
     """What variants are measured on.
 
     Attributes:
-        examples: the labelled questions that every variant reads.
+        files: the labelled questions that every variant reads, file by file.
         windows: a sample of their windows, for timing.
         options: how they are read.
     """
 
-    examples: Sequence[Example]
+    files: Sequence[Sequence[Example]]
     windows: Sequence[Window]
     options: ReadingOptions
 
@@ -163,7 +167,7 @@ def select_first(
 
 
 def _is_accurate(entry: SelectionEntry, reference: SelectionEntry) -> bool:
-    return entry.f1 >= reference.f1 - MARGIN
+    return entry.loss(reference) <= MARGIN
 
 
 def _accurate(entries: Sequence[SelectionEntry]) -> list[SelectionEntry]:
@@ -174,7 +178,7 @@ def _fastest_accurate(entries: Sequence[SelectionEntry]) -> SelectionEntry:
     """Returns the most accurate of those within the margin that are not slower than the fastest of them."""
     timed = [(entry, entry.speed) for entry in _accurate(entries) if entry.speed]
     _, fastest = max(timed, key=lambda pair: pair[1].median)
-    return max((entry for entry, speed in timed if not speed.is_slower_than(fastest)), key=lambda entry: entry.f1)
+    return max((entry for entry, speed in timed if not speed.is_slower_than(fastest)), key=lambda entry: sum(entry.f1))
 
 
 def _build(
@@ -203,6 +207,8 @@ def _measure(
 ) -> SelectionEntry:
     runs = max(1, data.options.parallel_runs // session.threads_per_run)
     options = replace(data.options, max_batch_tokens=session.max_batch_tokens, parallel_runs=runs)
-    reads = read_all(data.examples, built.open(session), options)
-    predictions = [read.prediction(read.reading.null_score_diff or 0.0) for read in reads]
-    return SelectionEntry(built, session, invariance, reads, best_f1(predictions)[0], best_exact(predictions)[0])
+    opened = built.open(session)
+    reads = tuple(read_all(examples, opened, options) for examples in data.files)
+    predictions = [[read.prediction(read.reading.null_score_diff or 0.0) for read in file] for file in reads]
+    f1 = tuple(best_f1(file)[0] for file in predictions)
+    return SelectionEntry(built, session, invariance, reads, f1, tuple(best_exact(file)[0] for file in predictions))

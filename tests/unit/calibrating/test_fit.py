@@ -159,3 +159,19 @@ def test_halves_and_folds_tear_no_group_apart() -> None:
         assert not set(groups[kept]) & set(groups[left_out])
         seen += left_out
     assert (seen == 1).all()
+
+
+def test_questions_of_another_kind_shape_the_confidence_but_no_threshold() -> None:
+    tickets, others = labelled_reads(400, articles=40, seed=7), labelled_reads(2000, seed=8, signal=0.3)
+    alone = fit_calibration(tickets, "new")
+    together = fit_calibration(tickets, "new", also=others)
+    assert together.calibration.weights != alone.calibration.weights
+    assert len(together.held_out) == len(tickets) + len(others)
+    assert {choice.questions for choice in together.choices.values()} == {len(tickets)}
+    assert together.guarantees["guarantee-80"].questions < len(tickets)
+
+
+def test_few_questions_beside_many_of_another_kind_stand_in_both_halves() -> None:
+    tickets, others = labelled_reads(90, articles=10, seed=7), labelled_reads(2000, articles=4, seed=8)
+    guarantee = fit_calibration(tickets, "new", also=others).guarantees["guarantee-80"]
+    assert 36 <= guarantee.questions <= 54

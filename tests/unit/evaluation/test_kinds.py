@@ -44,8 +44,12 @@ def table(asked: list[tuple[float, bool, bool, str, str]], *, labels: bool = Tru
     return ObservationTable.of(observations, CALIBRATION)
 
 
+def figures_of(asked: ObservationTable) -> dict[str, tuple[KindFigures, ...]]:
+    return kind_figures([observation.kinds for observation in asked.observations], asked.sample, 0.5)
+
+
 def test_each_kind_counts_right_wrong_missed_and_declined_the_worst_first() -> None:
-    figures = kind_figures(table(ASKED), 0.5)
+    figures = figures_of(table(ASKED))
     assert figures["text"] == (
         KindFigures(kind="logs", f1=25, answerable=4, right=1, wrong=1, missed=2, unanswerable=0, declined=0),
         KindFigures(kind="chats", f1=50, answerable=0, right=0, wrong=0, missed=0, unanswerable=2, declined=1),
@@ -57,7 +61,7 @@ def test_each_kind_counts_right_wrong_missed_and_declined_the_worst_first() -> N
 
 
 def test_without_labels_there_are_no_kinds() -> None:
-    assert kind_figures(table(ASKED, labels=False), 0.5) == {}
+    assert figures_of(table(ASKED, labels=False)) == {}
 
 
 def write(folder: Path, labels: object | None) -> Path:
