@@ -36,6 +36,7 @@ class TrainingOptions:
         warmup_share: of the steps, in which the rate rises.
         weight_decay: as AdamW takes it.
         save_minutes: between checkpoints.
+        save_fp16: write the trained weights in fp16, half the size.
     """
 
     base: str
@@ -56,10 +57,11 @@ class TrainingOptions:
     warmup_share: float = 0.06
     weight_decay: float = 0.01
     save_minutes: float = 10.0
+    save_fp16: bool = False
 
     def plan(self, data: Sequence[LoadedSource]) -> dict[str, Any]:
         """Returns everything that the trained weights depend on, as JSON values."""
-        names = {field.name for field in fields(self)} - {"sources", "validation", "save_minutes"}
+        names = {field.name for field in fields(self)} - {"sources", "validation", "save_minutes", "save_fp16"}
         base = Path(self.base)
         return {
             **{name: getattr(self, name) for name in sorted(names)},

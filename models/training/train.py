@@ -83,7 +83,7 @@ def train(
         base.model = model.merge_and_unload()
     after = _score(base, shape, validation, "after", say)
     results = {"steps": len(dataset), "hours": round(seconds / 3600, 2), "before": before, "after": after}
-    _save(base, {**plan, **results}, output)
+    _save(base, {**plan, **results}, output, in_fp16=options.save_fp16)
     work.remove()
     say(f"trained {output}")
     return True
@@ -186,14 +186,14 @@ def _program() -> str:
         return "spanstream, out of a checkout"
 
 
-def _save(base: PretrainedModel, record: dict[str, Any], output: Path) -> None:
+def _save(base: PretrainedModel, record: dict[str, Any], output: Path, *, in_fp16: bool) -> None:
     """Writes the checkpoint and the record of its training, with that of the base in it."""
     earlier = read_training(base.checkpoint.folder)
     history = {} if earlier is None else {"earlier": earlier.model_dump(mode="json")}
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as folder:
         finished = Path(folder) / "checkpoint"
-        base.model.save_pretrained(finished)
+        (base.model.half() if in_fp16 else base.model).save_pretrained(finished)
         base.library_tokenizer.save_pretrained(finished)
         text = json.dumps({**record, "program": _program(), **history}, indent=2)
         (finished / RECORD_FILE).write_text(text + "\n", encoding="utf-8")

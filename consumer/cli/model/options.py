@@ -41,6 +41,7 @@ UnanswerableShare = Annotated[
 ]
 LoraRank = Annotated[int | None, Option("--lora", min=1, help="Learn low-rank updates of this rank only (8 is usual).")]
 FreezeEmbeddings = Annotated[bool, Option(help="Leave token embeddings as they are: faster, and kinder to rare words.")]
+SaveFp16 = Annotated[bool, Option(help="Write the weights in fp16: half the size, the same answers but for rounding.")]
 Dropout = Annotated[float | None, Option(min=0.0, max=0.9, help="Probability; by default the model's own.")]
 AttentionDropout = Annotated[
     float | None,

@@ -42,11 +42,11 @@ def train(  # noqa: PLR0913, PLR0917  one option each
     bf16: options.Bf16 = None,
     seed: options.Seed = 20,
     save_minutes: options.SaveMinutes = 10.0,
+    save_fp16: options.SaveFp16 = False,
 ) -> None:
     """Fine-tune an encoder for extractive questions (needs the build group: pip install -r requirements/build.txt).
 
-    A killed training goes on with the same command. It also adapts a model that was trained already to a few hundred
-    examples of yours; the recommended epochs and rate are then lower.
+    A killed training goes on with the same command. To adapt a trained model, a few hundred examples are enough.
 
     Example: spanstream model train --model my-encoder --data train.json.gz --validation dev.json.gz --output my-model
     """
@@ -71,6 +71,7 @@ def train(  # noqa: PLR0913, PLR0917  one option each
         bf16=bf16,
         seed=seed,
         save_minutes=save_minutes,
+        save_fp16=save_fp16,
     )
     _run(training, output)
 
