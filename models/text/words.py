@@ -202,7 +202,9 @@ def _inside_with_marks(kinds: UInt8Array) -> BoolArray:
     right = _last_kept(kinds[::-1], looked_through[::-1])[::-1][1:]
     is_word = (right == _WORD) | (right == _DIGIT)
     words = is_word & ((base == _WORD) | (base == _DIGIT))
-    attached = ((right == _MARK) | (right == _JOINER)) & (left != _SPACE)
+    # A control or format character is no base that a mark could attach to (UAX #29, GB4); any other character is one.
+    carrier = _last_kept(kinds, kinds == _INVISIBLE)[:-1]
+    attached = ((right == _MARK) | (right == _JOINER)) & (carrier != _SPACE)
     joined = (left == _JOINER) & (is_word | (right == _UNSPACED))
     result: BoolArray = words | attached | joined
     return result

@@ -28,6 +28,8 @@ _UNSPACED = (
     "KHITAN",
     "VERTICAL ",
     "HANGZHOU",
+    "MASU MARK",
+    "OLD CHINESE ",
 )
 
 
@@ -43,8 +45,21 @@ def cuts_word(text: str, place: int) -> bool:
         return False
     before, after = text[place - 1], text[place]
     if unicodedata.combining(after) or after == _ZERO_WIDTH_JOINER or "\ufe00" <= after <= "\ufe0f":
-        return not before.isspace()
+        return _has_base(text[:place])
     if before == _ZERO_WIDTH_JOINER and unicodedata.category(after) == "So":
         return True
     in_word = re.match(r"\w\w", before + after) is not None
     return in_word and not is_unspaced(before) and not is_unspaced(after)
+
+
+def _has_base(text: str) -> bool:
+    """Whether a mark behind the text belongs to something in it: not to a space, nor to nothing.
+
+    A control or format character is no base: a mark does not attach to it (UAX #29, GB4). One that stands between a
+    base and its mark is looked through, for tokenizers drop it.
+    """
+    while text and unicodedata.category(text[-1]) in {"Cc", "Cf"} and not text[-1].isspace():
+        if text[-1] == _ZERO_WIDTH_JOINER:
+            return True
+        text = text[:-1]
+    return bool(text) and not text[-1].isspace()

@@ -5,7 +5,7 @@ import unicodedata
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from spanstream.models.errors import ArtifactError
@@ -72,6 +72,8 @@ def test_a_word_can_be_quoted_to_its_last_character(kind: str, word: str) -> Non
 
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=80, deadline=None)
+@example(text="\x00\u0301x")
+@example(text="\ue000\u0301x")
 @given(text=TEXTS)
 def test_no_whole_word_begins_or_ends_inside_of_one(kind: str, text: str) -> None:
     for place in {place for span in _spans(trained(kind), text) for place in span}:

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from spanstream.models.text.words import WordMap, without_invisible
@@ -102,6 +102,13 @@ def test_a_word_is_not_cut(word: str) -> None:
         ("กำลัง", ["ก", "ำ", "ลั", "ง"]),
         ("ありがとう", ["あ", "り", "が", "と", "う"]),
         (" \u0301x", [" ", "\u0301", "x"]),
+        # A mark behind a control or format character has no base.
+        ("\x00\u0301x", ["\x00", "\u0301", "x"]),
+        (" \ufeff\u0301x", [" ", "\ufeff", "\u0301", "x"]),
+        # What no table of this Python names can be a base: a private character, one not assigned, a lost one.
+        ("\ue000\u0301x", ["\ue000\u0301", "x"]),
+        (" \u0378\u0301x", [" ", "\u0378\u0301", "x"]),
+        ("\ufffd\u0301x", ["\ufffd\u0301", "x"]),
         ("word\u200b next", ["word", "\u200b", " ", "next"]),
         ("\ufeffword", ["\ufeff", "word"]),
     ],
@@ -110,6 +117,8 @@ def test_where_a_text_may_be_cut(text: str, pieces: list[str]) -> None:
     assert _pieces(text) == pieces
 
 
+@example("\x00\u0301x")
+@example("\ue000\u0301x")
 @given(TEXTS)
 def test_no_cut_is_one_that_nobody_would_make(text: str) -> None:
     inside = WordMap(text).inside
