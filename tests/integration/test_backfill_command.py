@@ -11,7 +11,7 @@ import pytest
 
 from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.cache.redis_store import RedisOptions, RedisStore
-from spanstream.consumer.cache.token_cache import Counts, TokenCache
+from spanstream.consumer.cache.token_cache import CacheCounts, TokenCache
 from spanstream.models.artifact import load_artifact
 from spanstream.models.text import token_codec
 from spanstream.models.text.tokenization import sha256_of
@@ -46,7 +46,7 @@ def record(stream: Stream, name: str, text: str) -> Outgoing:
     return Outgoing(stream.topics.documents, name.encode(), json.dumps({"document_id": name, "text": text}).encode())
 
 
-def counts_of_a_consumer(server: RedisServer, namespace: str, texts: list[str]) -> Counts:
+def counts_of_a_consumer(server: RedisServer, namespace: str, texts: list[str]) -> CacheCounts:
     """Where a consumer that begins now finds these texts."""
     tokenizer = load_artifact(artifact_folder()).tokenizer
     store = RedisStore(server.url, RedisOptions(timeout_seconds=10, connect_timeout_seconds=10, call_seconds=20))
