@@ -234,7 +234,7 @@ def test_a_topic_emptied_by_retention_on_the_way_is_one_line(
 
 def empty(program: ReplayProgram) -> None:
     from confluent_kafka import TopicPartition  # noqa: PLC0415  a test's own way to a broker
-    from confluent_kafka.admin import AdminClient  # noqa: PLC0415
+    from confluent_kafka.admin import AdminClient  # noqa: PLC0415  only this test needs it
 
     client = AdminClient({"bootstrap.servers": program.topics.bootstrap})
     everything = [TopicPartition(program.names.dead_letters, number, -1) for number in range(2)]

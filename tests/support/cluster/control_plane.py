@@ -27,7 +27,7 @@ from tests.support.cluster.daemon import Daemon
 from tests.support.cluster.tools import tool
 from tests.support.kafka.kafka_broker import free_port
 
-_TOKEN = "tests-only-admin"  # noqa: S105 - of an API server that lives as long as the tests
+_TOKEN = "tests-only-admin"  # noqa: S105  of an API server that lives as long as the tests
 # Those that have work without nodes: replicas, what scales them, what a budget counts, what an owner leaves behind.
 _CONTROLLERS = (
     "deployment-controller",
@@ -207,9 +207,9 @@ def answers(url: str) -> bool:
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {_TOKEN}"})  # noqa: S310
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {_TOKEN}"})  # noqa: S310  an address of ours
     try:
-        with urllib.request.urlopen(request, timeout=5, context=context if url.startswith("https") else None) as reply:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=5, context=context if url.startswith("https") else None) as reply:  # noqa: S310  an address of ours
             return bool(reply.status == 200)
     except (urllib.error.URLError, OSError):
         return False

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from spanstream.schemas.errors import DETAIL_CHARS, InvalidRecord, one_line
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def document(**fields: Any) -> bytes:

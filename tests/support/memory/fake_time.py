@@ -78,7 +78,7 @@ class HandPool(Executor):
         for task in self._tasks[:tasks]:
             task.carry_out()
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002  the executor's signature
         self.is_shut_down = True
         for task in self._tasks:
             task.cancel()

@@ -23,7 +23,7 @@ class MemberLoop(Protocol):
     def close(self) -> None: ...
 
 
-class GroupMember(Protocol):
+class RunningMember(Protocol):
     """One running member."""
 
     consumer: MemoryConsumer
@@ -32,7 +32,7 @@ class GroupMember(Protocol):
     def service(self) -> MemberLoop: ...
 
 
-MemberT = TypeVar("MemberT", bound=GroupMember)
+MemberT = TypeVar("MemberT", bound=RunningMember)
 
 
 class FakeTimePoller:

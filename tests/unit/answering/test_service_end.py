@@ -131,11 +131,11 @@ class StoppingClock(FakeClock):
     def __init__(self) -> None:
         super().__init__()
         self.stop = threading.Event()
-        self.at = self.now + 5.0
+        self.stop_at = self.now + 5.0
 
     def sleep(self, seconds: float) -> None:
         super().sleep(seconds)
-        if self.now >= self.at:
+        if self.now >= self.stop_at:
             self.stop.set()
 
 

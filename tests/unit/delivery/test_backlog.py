@@ -161,8 +161,8 @@ def test_per_partition_nothing_is_taken_twice_left_out_or_out_of_order(
     for action, one, other in actions:
         if action == "add":
             partition = Partition(TOPICS.retries if one else TOPICS.questions, int(bool(other)))
-            at = (partition.number, ends[partition])
-            backlog.add([retried(clock.now_ms() + 5000, at=at) if one else asked(at=at)])
+            position = (partition.number, ends[partition])
+            backlog.add([retried(clock.now_ms() + 5000, at=position) if one else asked(at=position)])
             ends[partition] += 1
         elif action == "take":
             records = backlog.take(int(str(one)))

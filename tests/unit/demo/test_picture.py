@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import io
 import re
 from pathlib import Path
@@ -73,7 +75,7 @@ def test_the_svg_is_well_formed_in_colour_and_loads_nothing(tmp_path: Path, monk
     view = TicketView("ticket-1", "a & b", evil, (AnswerView("Which?", span, span, 0.9),))
     save_picture(path, picture([view], [LETTER], SUMMARY))
     svg = path.read_text(encoding="utf-8")
-    root = ET.fromstring(svg)  # noqa: S314 - our own file, just written
+    root = ET.fromstring(svg)  # noqa: S314  our own file, just written
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     assert not list(root.iter("{http://www.w3.org/2000/svg}script"))
     assert "#ffd166" in svg
@@ -83,7 +85,7 @@ def test_the_svg_is_well_formed_in_colour_and_loads_nothing(tmp_path: Path, monk
 def test_wide_characters_are_as_wide_as_their_cells_in_the_svg(tmp_path: Path) -> None:
     path = tmp_path / "demo.svg"
     save_picture(path, [Text("竹音"), Text("e\u0301e\u0301"), Text("abcd")], width=20)
-    texts = ET.fromstring(path.read_text(encoding="utf-8")).iter("{http://www.w3.org/2000/svg}text")  # noqa: S314 - ours
+    texts = ET.fromstring(path.read_text(encoding="utf-8")).iter("{http://www.w3.org/2000/svg}text")  # noqa: S314  ours
     widths = {
         node.text.strip("\xa0\n"): float(node.attrib["textLength"])
         for node in texts
@@ -96,7 +98,7 @@ def test_wide_characters_are_as_wide_as_their_cells_in_the_svg(tmp_path: Path) -
 def test_leading_spaces_are_part_of_the_place_in_the_svg(tmp_path: Path) -> None:
     path = tmp_path / "demo.svg"
     save_picture(path, [Text("abcd"), Text("  abcd")], width=20)
-    texts = ET.fromstring(path.read_text(encoding="utf-8")).iter("{http://www.w3.org/2000/svg}text")  # noqa: S314 - ours
+    texts = ET.fromstring(path.read_text(encoding="utf-8")).iter("{http://www.w3.org/2000/svg}text")  # noqa: S314  ours
     places = [float(node.attrib["x"]) for node in texts if node.text == "abcd"]
     assert places == [0, 24]
 

@@ -226,9 +226,9 @@ def test_several_callers_share_the_parallel_runs() -> None:
     backends = Backends(_backend(IdSession(before=count), runs=2, max_batch_tokens=1))
     chunks = [[_window(20 + 10 * number + place) for place in range(4)] for number in range(3)]
     with _inference(backends) as inference, ThreadPoolExecutor(3) as callers:
-        found = list(callers.map(inference.run, chunks))
+        results = list(callers.map(inference.run, chunks))
     assert most[0] == 2
-    for chunk, outcomes in zip(chunks, found, strict=True):
+    for chunk, outcomes in zip(chunks, results, strict=True):
         assert outcomes == {window: _alone(window) for window in chunk}
 
 

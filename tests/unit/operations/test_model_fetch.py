@@ -43,7 +43,7 @@ def shelf() -> Iterator[Shelf]:
             self.end_headers()
             self.wfile.write(content or b"")
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the library's name
             pass
 
     server = HTTPServer(("127.0.0.1", 0), ArchiveHandler)
