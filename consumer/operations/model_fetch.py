@@ -69,7 +69,7 @@ def _download(url: str, file: Path, on_block: OnBlock) -> str:
     """Writes the file and returns its SHA-256, hexadecimal."""
     digest, done = hashlib.sha256(), 0
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as reply, file.open("wb") as out:  # noqa: S310  checked above
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as reply, file.open("wb") as out:  # noqa: S310  `_is_web` has checked it
             length = reply.headers.get("Content-Length")
             while block := reply.read(_BLOCK_BYTES):
                 digest.update(block)

@@ -39,7 +39,7 @@ def release(cluster: ControlPlane, namespace: str) -> Release:
 
 
 def makers(release: Release) -> list[dict[str, Any]]:
-    """What makes pods for ever, that is asked for some."""
+    """Returns what makes pods for ever, that is asked for some."""
     controllers = release.get("deployments,statefulsets")["items"]
     return [controller for controller in controllers if controller["spec"]["replicas"]]
 

@@ -29,7 +29,7 @@ def text_of(number: int) -> str:
 
 @pytest.fixture
 def stream(kafka: KafkaBroker, redis_server: RedisServer, redis_namespace: str, tmp_path: Path) -> Iterator[Stream]:
-    """A documents topic with superseded and deleted documents and a bad record in it."""
+    """Yields a documents topic with superseded and deleted documents and a bad record in it."""
     settings = {"REDIS__URL": redis_server.url, "REDIS__NAMESPACE": redis_namespace}
     made = Stream(kafka.bootstrap, tmp_path, settings=settings)
     made.create_topics()
@@ -47,7 +47,7 @@ def record(stream: Stream, name: str, text: str) -> Outgoing:
 
 
 def counts_of_a_consumer(server: RedisServer, namespace: str, texts: list[str]) -> CacheCounts:
-    """Where a consumer that begins now finds these texts."""
+    """Returns where a consumer that begins now finds these texts."""
     tokenizer = load_artifact(artifact_folder()).tokenizer
     store = RedisStore(server.url, RedisOptions(timeout_seconds=10, connect_timeout_seconds=10, call_seconds=20))
     cache = TokenCache(

@@ -64,7 +64,7 @@ def examined(settings: Settings, seconds: float = PATIENCE, **parts: Path) -> li
 
 
 def wrong(findings: list[Finding]) -> dict[str, Finding]:
-    """What is not as it should be; each subject once, and each says what to do."""
+    """Returns what is not as it should be; each subject once, and each says what to do."""
     sick = [finding for finding in findings if finding.level in {Level.WARNING, Level.FAILED}]
     assert len({finding.subject for finding in sick}) == len(sick)
     assert all(finding.advice for finding in sick)
@@ -164,7 +164,7 @@ def test_what_waits_for_the_group_is_told(stream: Stream) -> None:
 
 
 @pytest.mark.parametrize(
-    ("client", "said"),
+    ("client", "expected_text"),
     [
         (
             {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN", "sasl.username": SASL_USER},
@@ -175,13 +175,13 @@ def test_what_waits_for_the_group_is_told(stream: Stream) -> None:
     ids=["a wrong password", "no password"],
 )
 def test_a_kafka_that_refuses_the_login_points_to_the_client_properties(
-    kafka: KafkaBroker, client: dict[str, str], said: str
+    kafka: KafkaBroker, client: dict[str, str], expected_text: str
 ) -> None:
     passwords = {"sasl.password": SECRET} if client else {}
     access = KafkaSettings(bootstrap_servers=kafka.sasl_bootstrap, client={**client, **passwords})
     sick = wrong(examined(settings_for(kafka.sasl_bootstrap, kafka=access), HASTE))
     assert sick.keys() == {"Kafka"}
-    assert said in sick["Kafka"].detail
+    assert expected_text in sick["Kafka"].detail
     assert "SPANSTREAM_KAFKA__CLIENT" in sick["Kafka"].advice
 
 
@@ -223,7 +223,7 @@ def make_replica(server: RedisServer) -> str:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said", "advised"),
+    ("spoil", "expected_text", "expected_advice"),
     [
         (spoil_password, "credentials", "password"),
         (flood, "full", "maxmemory"),
@@ -232,15 +232,15 @@ def make_replica(server: RedisServer) -> str:
     ids=["a wrong password", "a full one", "a replica"],
 )
 def test_a_redis_that_cannot_be_used_is_a_warning_with_the_reason(
-    own_redis: RedisServer, spoil: Callable[[RedisServer], str], said: str, advised: str
+    own_redis: RedisServer, spoil: Callable[[RedisServer], str], expected_text: str, expected_advice: str
 ) -> None:
     url = spoil(own_redis)
     findings = examined(settings_for(f"127.0.0.1:{free_port()}", redis=redis_at(url)), HASTE)
     finding = wrong(findings)["Redis"]
     assert finding.level is Level.WARNING
-    assert said in finding.detail
+    assert expected_text in finding.detail
     assert "everything works without it" in finding.detail
-    assert advised in finding.advice
+    assert expected_advice in finding.advice
 
 
 def test_the_command_prints_a_line_each_and_exits_with_1_only_where_something_failed(stream: Stream) -> None:

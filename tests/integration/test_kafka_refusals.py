@@ -56,7 +56,7 @@ def grant(kafka: KafkaBroker) -> Callable[[ResourceType, str, AclOperation], Non
 
 
 def stops(*turns: Callable[[], object], saying: str) -> None:
-    """Take turns until one raises `Stop`, which names what it is about."""
+    """Takes turns until one raises `Stop`, which names what it is about."""
     with pytest.raises(Stop, match=saying):
         until(lambda: False, *turns)
 

@@ -54,13 +54,13 @@ class ReplayProgram:
         return CliRunner().invoke(app, ["replay", *arguments], env=environment)
 
     def out(self, *arguments: str, **settings: str) -> str:
-        """What a command that succeeds prints."""
+        """Returns what a command that succeeds prints."""
         result = self.run(*arguments, **settings)
         assert result.exit_code == 0, (result.output, result.exception)
         return result.stdout
 
     def stopped(self, *arguments: str, **settings: str) -> str:
-        """The one line of a command that fails."""
+        """Returns the one line of a command that fails."""
         error = self.run(*arguments, **settings).exception
         assert isinstance(error, Stop), error
         assert "\n" not in str(error)

@@ -44,7 +44,7 @@ def tickets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def calibrated(tickets: Path) -> Path:
-    """An artifact calibrated on the tickets."""
+    """Returns an artifact calibrated on the tickets."""
     output = tickets.parent / "mine"
     done = spanstream("calibrate", "--data", tickets, "--output", output, "--precision", "75", "--guarantee", "60")
     assert done.returncode == 0, done.stderr
@@ -55,7 +55,7 @@ def calibrated(tickets: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def report(tickets: Path, calibrated: Path) -> EvaluationReport:
-    """The calibrated artifact's figures on the tickets, with plots beside it."""
+    """Returns the calibrated artifact's figures on the tickets, with plots beside it."""
     arguments = ("--artifact", calibrated, "--data", tickets, "--output", tickets.parent / "mine" / "figures", "--json")
     done = spanstream("evaluate", *arguments, "--max-windows", "4")
     assert done.returncode == 0, done.stderr

@@ -40,7 +40,7 @@ class AnsweredExample:
 
 @pytest.fixture(scope="module", params=VALIDATION_SETS)
 def answered(request: pytest.FixtureRequest) -> list[AnsweredExample]:
-    """Every question of a validation set, through all of the reader: validation included."""
+    """Returns every question of a validation set, through all of the reader: validation included."""
     examples = validation_examples(request.param)
     reader = Reader.load()
     documents = {example.context: reader.tokenize(example.context) for example in examples}

@@ -86,7 +86,7 @@ class KafkaPublisher:
         self._producer: DeadlineProducer | None = None
         self._unsettled: OutgoingChunk | None = None  # its outcome is not known
         self._committing: DeadlineProducer | None = None  # the producer that can still finish it
-        self._decided = Deadline(_CLOCK, 0)  # by then the broker has aborted what it did not hear of
+        self._decided = Deadline(_CLOCK, 0)  # by then the broker has aborted what no commit reached
         self._fenced_in_a_row = 0
 
     def prepare(self) -> None:

@@ -21,7 +21,7 @@ Values = Mapping[str, Any]
 
 
 def helm(*arguments: str | Path, values: Values | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run helm; `values` are given as a file on its standard input.
+    """Runs helm; `values` are given as a file on its standard input.
 
     Raises:
         subprocess.CalledProcessError: it fails, and `check` is set.
@@ -41,7 +41,7 @@ class Refused(Exception):
 
 
 def render(values: Values | None = None, *files: Path, has: tuple[str, ...] = ()) -> list[Object]:
-    """The objects of `helm template`.
+    """Returns the objects of `helm template`.
 
     Args:
         values: over those of the files.
@@ -62,7 +62,7 @@ def render(values: Values | None = None, *files: Path, has: tuple[str, ...] = ()
 
 
 def only(objects: list[Object], kind: str, name: str | None = None) -> Object:
-    """The one object of a kind, or of a kind and a name."""
+    """Returns the one object of a kind, or of a kind and a name."""
     matching = [item for item in objects if item["kind"] == kind and name in (None, item["metadata"]["name"])]
     assert len(matching) == 1, f"{len(matching)} of {kind} {name or ''}"
     return matching[0]
@@ -74,7 +74,7 @@ def kinds(objects: list[Object]) -> list[tuple[str, str]]:
 
 
 def pod_specs(objects: list[Object]) -> dict[str, Object]:
-    """The pods that these objects make, by the name of the object."""
+    """Returns the pods that these objects make, by the name of the object."""
     specs: dict[str, Object] = {}
     for item in objects:
         spec = item.get("spec", {})

@@ -74,7 +74,7 @@ def _whole(schema: Any, definitions: Schema, depth: int = 0) -> Any:
 
 
 def _strict(schema: Any) -> Any:
-    """A CRD's schema, with unknown fields refused as the API server prunes them."""
+    """Returns a CRD's schema, with unknown fields refused as the API server prunes them."""
     if isinstance(schema, list):
         return [_strict(item) for item in schema]
     if not isinstance(schema, dict):

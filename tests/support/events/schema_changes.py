@@ -16,7 +16,7 @@ _AT_LEAST = {"minLength", "minimum", "minProperties", "minItems"}
 
 
 def breaking_changes(old: Json, new: Json, *, may_grow: bool) -> list[str]:
-    """The changes that break the other side, one line each, with the path of the place.
+    """Returns the changes that break the other side, one line each, with the path of the place.
 
     Where we read (`may_grow`), all that was valid must stay valid; more may become valid. Where others read what we
     write, the contract must be the same: readers are as closed as ours, so even a new field would break them.
@@ -30,7 +30,7 @@ def breaking_changes(old: Json, new: Json, *, may_grow: bool) -> list[str]:
 
 
 def _resolved(node: Any, root: Json) -> Any:
-    """The node with every reference replaced by what it names."""
+    """Returns the node with every reference replaced by what it names."""
     if isinstance(node, list):
         return [_resolved(item, root) for item in node]
     if not isinstance(node, dict):
@@ -42,7 +42,7 @@ def _resolved(node: Any, root: Json) -> Any:
 
 
 def _compare(path: str, old: Json, new: Json) -> list[str]:
-    """Where something that the old schema takes is refused by the new one."""
+    """Returns where something that the old schema takes is refused by the new one."""
     if "anyOf" in old or "anyOf" in new:
         return _options(path, old, new)
     changes: list[str] = []

@@ -27,7 +27,7 @@ def key_of(namespace: str, sha256: str) -> str:
 
 
 def read_all(store: ByteStore | None, namespace: str = "test") -> CacheCounts:
-    """Read all documents with a fresh cache (nothing in memory); they must be what the tokenizer alone makes."""
+    """Reads all documents with a fresh cache (nothing in memory); they must be what the tokenizer alone makes."""
     cache = TokenCache(
         TOKENIZER.tokenize_document,
         token_codec,

@@ -73,7 +73,7 @@ class HandPool(Executor):
         return task
 
     def work(self, tasks: int = 1) -> None:
-        """Do the oldest tasks that are not done."""
+        """Does the oldest tasks that are not done."""
         self._tasks = [task for task in self._tasks if not task.done()]
         for task in self._tasks[:tasks]:
             task.carry_out()

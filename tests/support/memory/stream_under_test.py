@@ -90,7 +90,7 @@ class StreamUnderTest(Generic[MemberT]):
         member.service.turn()
 
     def until(self, done: Callable[[], bool], *, turns: int = 3000) -> None:
-        """Let all members take turns until it is so; time passes with every idle poll."""
+        """Lets all members take turns until it is so; time passes with every idle poll."""
         for _ in range(turns):
             if done():
                 return

@@ -103,7 +103,7 @@ def rising(scores: Float64Array) -> Float64Array:
 
 
 def risk_above(threshold: float, rate: Callable[[Float64Array], Float64Array]) -> float:
-    """The true share of wrong answers among scores, uniform from 0 to 1, that are not below the threshold."""
+    """Returns the true share of wrong answers among scores, uniform from 0 to 1, that are not below the threshold."""
     return float(rate(np.linspace(max(threshold, 0.0), 1.0, 2001)).mean())
 
 

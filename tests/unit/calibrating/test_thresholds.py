@@ -95,8 +95,8 @@ UNIT = st.integers(0, 1000).map(lambda thousandth: thousandth / 1000)
 
 
 @given(UNIT, UNIT)
-def test_a_round_number_lies_above_the_lower_and_not_above_the_higher(one: float, other: float) -> None:
-    low, high = sorted((one, other))
+def test_a_round_number_lies_above_the_lower_and_not_above_the_higher(first: float, second: float) -> None:
+    low, high = sorted((first, second))
     if low < high:
         assert low < roundest_between(low, high) <= high
 

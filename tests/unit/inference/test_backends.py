@@ -46,7 +46,7 @@ def _artifact(*variants: Variant) -> Artifact:
 
 
 def _sessions(monkeypatch: pytest.MonkeyPatch, *, cuda: bool = False, **off: float | str) -> list[str]:
-    """Make every variant's session this far off (by precision), or refuse to load; what was opened, in order."""
+    """Makes every variant's session this far off (by precision), or refuse to load; what was opened, in order."""
     opened: list[str] = []
 
     def open_session(_path: Path, variant: Variant, options: SessionOptions) -> _ScriptedSession:

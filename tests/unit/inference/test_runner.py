@@ -63,7 +63,7 @@ def _inference(backends: Backends) -> Iterator[InferenceRunner]:
 
 
 def _alone(window: Window) -> ScoredWindow:
-    """What the window comes to when nothing is beside it."""
+    """Returns what the window comes to when nothing is beside it."""
     with _inference(Backends(_backend(IdSession(), max_batch_tokens=1))) as inference:
         outcome = inference.run([window])[window]
     assert isinstance(outcome, ScoredWindow)
@@ -147,11 +147,11 @@ def test_what_is_beside_a_window_does_not_change_it() -> None:
             return Logits(row, row * 2)
 
     windows = [_window(10 * number, number) for number in range(1, 14)]
-    found: list[dict[Window, WindowOutcome]] = []
+    results: list[dict[Window, WindowOutcome]] = []
     for max_batch_tokens in (1, 40, 1000):
         with _inference(Backends(_backend(_Causal(), max_batch_tokens=max_batch_tokens))) as inference:
-            found.append(dict(inference.run(windows)))
-    assert found[0] == found[1] == found[2]
+            results.append(dict(inference.run(windows)))
+    assert results[0] == results[1] == results[2]
 
 
 def test_a_gpu_takes_what_spills_and_says_so() -> None:

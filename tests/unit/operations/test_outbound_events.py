@@ -43,8 +43,8 @@ def nothing_is_refused(refused: RefusedLine) -> None:
     pytest.fail(str(refused))
 
 
-def as_document(one: bytes) -> Outgoing:
-    return document_record(one, "docs", LIMITS)
+def as_document(event_line: bytes) -> Outgoing:
+    return document_record(event_line, "docs", LIMITS)
 
 
 @given(documents)

@@ -30,7 +30,7 @@ class Instruction:
 
 
 def stages() -> list[list[Instruction]]:
-    """The Dockerfile's instructions by stage; what stands before the first FROM is a stage of its own."""
+    """Returns the Dockerfile's instructions by stage; what stands before the first FROM is a stage of its own."""
     text = re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(encoding="utf-8"), flags=re.MULTILINE)
     stages_found: list[list[Instruction]] = [[]]
     for line in re.sub(r"\\\n", " ", text).splitlines():
@@ -44,7 +44,7 @@ def stages() -> list[list[Instruction]]:
 
 
 def last(name: str) -> str:
-    """The arguments that count of an instruction in the final stage."""
+    """Returns the arguments that count of an instruction in the final stage."""
     return [instruction.arguments for instruction in stages()[-1] if instruction.name == name][-1]
 
 

@@ -41,7 +41,7 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 def _all_spans(case: Case) -> list[TokenSpan]:
-    """Every span of whole words, in the order in which equal ones are preferred."""
+    """Returns every span of whole words, in the order in which equal ones are preferred."""
     words = case.window.document.words.tolist()
     first, last, shift = case.window.token_start, case.window.token_end, case.window.context_start
     spans = []

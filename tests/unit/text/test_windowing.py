@@ -19,7 +19,7 @@ LONG = "The train leaves at 10:42 from platform 7; naïve café owners in Züric
 
 
 def _without_forgotten_trims(rows: list[WindowRow], context: str) -> list[list[tuple[int, int] | None]]:
-    """The rows' offsets, with no white space at the first token of a window; None where it is nothing else.
+    """Returns the rows' offsets, with no white space at the first token of a window; None where it is nothing else.
 
     With `add_prefix_space` the library takes a window's first token for the text's, and leaves its white space on.
     """
