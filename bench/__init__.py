@@ -1,1 +1,1 @@
-"""Benchmarks: speed is claimed by what stands here, as ratios measured side by side in one run."""
+"""Measures speed, as ratios of what is measured side by side in one run."""

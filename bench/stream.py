@@ -45,6 +45,7 @@ from spanstream.consumer.settings import (
     Settings,
     TopicSettings,
 )
+from spanstream.models.inference.backends import Backend
 from spanstream.models.inference.cpu import cpu_name
 from spanstream.models.inference.packing import Batch, pack
 from spanstream.models.reader import Reader
@@ -76,7 +77,7 @@ class EndToEnd:
 
 
 def main() -> None:
-    """Runs the benchmark and print its table."""
+    """Runs the benchmark and prints its table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3, help="pairs of measurements (default 3)")
     parser.add_argument("--copies", type=int, default=12, help="copies of the sample tickets, each a text of its own")
@@ -141,19 +142,19 @@ def _packed(reader: Reader, work: Workload) -> tuple[list[Batch], int]:
     for question in work.questions:
         name = question.document_id or ""
         windows += reader.plan(texts[name], tokens[name], [question.question])[0].windows
-    backend = reader.backends.cpu
-    if backend is None:
+    max_batch_tokens = _cpu_backend(reader).max_batch_tokens
+    return pack(windows, max_batch_tokens=max_batch_tokens, pad_id=reader.artifact.manifest.pad_id), len(windows)
+
+
+def _cpu_backend(reader: Reader) -> Backend:
+    if reader.backends.cpu is None:
         raise SystemExit("there is no CPU session to compare with")
-    return pack(windows, max_batch_tokens=backend.max_batch_tokens, pad_id=reader.artifact.manifest.pad_id), len(
-        windows
-    )
+    return reader.backends.cpu
 
 
 def _bare(reader: Reader, batches: list[Batch], windows: int) -> float:
     """Measures windows a second of the session alone: `session.run`, on as many threads as it runs in parallel."""
-    backend = reader.backends.cpu
-    if backend is None:
-        raise SystemExit("there is no CPU session to compare with")
+    backend = _cpu_backend(reader)
     waiting = iter(batches)
     lock = threading.Lock()
 

@@ -46,7 +46,7 @@ _PATIENCE_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class LoadRun:
     """One run: tickets a second from the first record to the last, and seconds from each ticket to its record."""
 
     name: str
@@ -56,7 +56,7 @@ class Measured:
 
 
 def main() -> None:
-    """Runs the benchmark and print its table."""
+    """Runs the benchmark and prints its table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--tickets", type=int, default=120, help="tickets of each run (default 120)")
     parser.add_argument("--seed", type=int, default=1, help="of the tickets' texts")
@@ -119,7 +119,7 @@ def _running(bootstrap_servers: str) -> Iterator[tuple[Settings, int]]:
             process.wait()
 
 
-def _publish_all(settings: Settings, tickets: list[Ticket], name: str, rate: float | None) -> Measured:
+def _publish_all(settings: Settings, tickets: list[Ticket], name: str, rate: float | None) -> LoadRun:
     """Publishes at a rate (None: all at once), waits for the records, and measures."""
     named = {f"{name}-{ticket.ticket_id}": ticket for ticket in tickets}
     records = [
@@ -137,7 +137,7 @@ def _publish_all(settings: Settings, tickets: list[Ticket], name: str, rate: flo
     publisher.close()
     measured = _await(settings, set(named))
     times = sorted(time_seconds for _, time_seconds in measured.values())
-    return Measured(name, rate, (len(times) - 1) / (times[-1] - times[0]), [age for age, _ in measured.values()])
+    return LoadRun(name, rate, (len(times) - 1) / (times[-1] - times[0]), [age for age, _ in measured.values()])
 
 
 def _await(settings: Settings, wanted: set[str]) -> dict[str, tuple[float, float]]:
@@ -163,7 +163,7 @@ def _await(settings: Settings, wanted: set[str]) -> dict[str, tuple[float, float
 
 
 def _cache_counts(port: int) -> dict[str, float]:
-    """Returns how many tokenizations the consumer found, by place."""
+    """Returns the consumer's counts of tokenizations, by where they were found."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
         lines = answer.read().decode().splitlines()
     sources = ("memory", "redis", "tokenized")
@@ -171,7 +171,7 @@ def _cache_counts(port: int) -> dict[str, float]:
     return {wanted[name]: float(value) for name, _, value in (line.rpartition(" ") for line in lines) if name in wanted}
 
 
-def _print(runs: list[Measured], cache: dict[str, float]) -> None:
+def _print(runs: list[LoadRun], cache: dict[str, float]) -> None:
     playbook = load_playbook(None)
     questions = sum(len(field.questions) for field in playbook.fields.values())
     title = f"{len(runs[0].seconds)} tickets a run, {questions} questions each, on {cpu_name()}"

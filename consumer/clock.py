@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, overload
 
 
 class Clock(Protocol):
@@ -37,7 +37,7 @@ class SystemClock:
 
 
 class Deadline:
-    """A moment until which several steps together may take."""
+    """A moment by which several steps together have to be done."""
 
     def __init__(self, clock: Clock, seconds: float) -> None:
         self._clock = clock
@@ -57,3 +57,18 @@ class Deadline:
 def to_datetime(milliseconds: int) -> datetime:
     """Converts milliseconds since the epoch to a UTC time."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+@overload
+def iso(milliseconds: int) -> str: ...
+
+
+@overload
+def iso(milliseconds: int | None) -> str | None: ...
+
+
+def iso(milliseconds: int | None) -> str | None:
+    """Formats milliseconds since the epoch as ISO 8601, UTC; None stays None."""
+    if milliseconds is None:
+        return None
+    return to_datetime(milliseconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -15,7 +15,7 @@ class Health:
         self._waiting_for = "the group"
 
     def turned(self, waiting_for: str = "") -> None:
-        """Takes in that the loop went round; `waiting_for`: what it waits for before it can work, empty: nothing."""
+        """Notes that the loop has turned; `waiting_for`: what it waits for before it can work, empty: nothing."""
         self._last_turn = self._clock.monotonic()
         self._waiting_for = waiting_for
 

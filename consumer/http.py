@@ -69,7 +69,7 @@ def _handler(health: Health, registry: CollectorRegistry) -> type[BaseHTTPReques
 
     pages = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}
 
-    class Handler(BaseHTTPRequestHandler):
+    class ProbeHandler(BaseHTTPRequestHandler):
         timeout = 10  # seconds; a client that sends nothing does not hold a thread for ever
 
         def do_GET(self) -> None:
@@ -84,4 +84,4 @@ def _handler(health: Health, registry: CollectorRegistry) -> type[BaseHTTPReques
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the library's name
             """Probes come every few seconds: nothing is logged."""
 
-    return Handler
+    return ProbeHandler

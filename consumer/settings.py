@@ -32,7 +32,9 @@ class _Group(BaseModel):
 class KafkaSettings(_Group):
     """Where Kafka is and how this consumer takes part."""
 
-    bootstrap_servers: str = Field("localhost:9092", description="Brokers to begin with, host:port, comma-separated.")
+    bootstrap_servers: str = Field(
+        "localhost:9092", description="Brokers to connect to first, host:port, comma-separated."
+    )
     group_id: str = Field("spanstream", min_length=1, description="Consumer group.")
     group_protocol: GroupProtocol = Field("classic", description="classic, or consumer (KIP-848, brokers from 4.0).")
     client_id: str = Field("spanstream", description="Shown in the brokers' logs and quotas.")
@@ -45,7 +47,8 @@ class KafkaSettings(_Group):
         30.0, description="The broker aborts what a dead consumer left open after this; readers wait as long."
     )
     session_timeout_seconds: Seconds | None = Field(
-        None, description="A silent member is dead after this (classic protocol; librdkafka's default is 45)."
+        None,
+        description="A member that sends no heartbeat for this long is out (classic; librdkafka's default: 45).",
     )
     client: dict[str, str | int | float | bool] = Field(
         default_factory=dict,
@@ -64,7 +67,9 @@ class TopicSettings(_Group):
     retries: str = Field("qa.retries", description="Questions whose document has not arrived yet.")
     tickets: str = Field("support.tickets", description="Support tickets, keyed by ticket_id.")
     triage: str = Field("support.triage", description="Triage records, keyed by ticket_id.")
-    triage_state: str = Field("support.triage-state", description="What the triage stream knows, compacted.")
+    triage_state: str = Field(
+        "support.triage-state", description="The triage stream's state of each ticket, compacted."
+    )
 
     @property
     def consumed(self) -> tuple[str, str, str]:
@@ -86,7 +91,7 @@ class RedisSettings(_Group):
     max_value_bytes: Count = Field(8 << 20, description="Bytes of the largest value kept.")
     breaker_failures: Count = Field(3, description="Failures in a row after which Redis is left alone ...")
     breaker_reset_seconds: Seconds = Field(10.0, description="... for this long.")
-    namespace: str = Field("spanstream:tokens", description="In front of every key.")
+    namespace: str = Field("spanstream:tokens", description="Prefix of every key.")
     client: dict[str, str | int | float | bool] = Field(
         default_factory=dict, repr=False, description="redis-py connection options, for example ssl_ca_certs."
     )
@@ -101,7 +106,9 @@ class ModelSettings(_Group):
     threshold: Annotated[float, Field(ge=0, le=1)] | str = Field(
         "default", description="Least confidence to answer: a threshold's name in the artifact, or 0 to 1."
     )
-    gpu_spill_seconds: Seconds = Field(10.0, description="A GPU helps while the CPU has longer than this to work.")
+    gpu_spill_seconds: Seconds = Field(
+        10.0, description="A GPU helps while the CPU's waiting work takes longer than this."
+    )
     gpu_rest_seconds: Seconds = Field(60.0, description="A GPU that failed is left alone for this long.")
 
 
@@ -228,8 +235,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],  # noqa: ARG003  the signature is pydantic-settings'
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the signature is pydantic-settings'
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the signature is pydantic-settings'
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Puts the environment over the file, whose values come as arguments."""
         return (env_settings, init_settings)

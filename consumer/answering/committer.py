@@ -15,7 +15,7 @@ from spanstream.consumer.answering.report import Reporter
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Publisher, Record
 from spanstream.consumer.clock import Clock
 from spanstream.consumer.delivery.circuit import Circuit
-from spanstream.consumer.delivery.committed_offsets import CommittedOffsets
+from spanstream.consumer.delivery.committed_offsets import CommittedOffsets, offsets_behind
 from spanstream.consumer.delivery.paced_publisher import PacedPublisher
 from spanstream.consumer.errors import Fenced
 
@@ -97,10 +97,7 @@ class Committer:
             CircuitOpen: too many of the latest questions are poison.
         """
         self._circuit.observe(outcome.reason for outcome in outcomes)
-        offsets: dict[Partition, int] = {}
-        for record in records:
-            offsets[record.partition] = max(record.next_offset, offsets.get(record.partition, 0))
-        return self._with_documents(outcomes, offsets)
+        return self._with_documents(outcomes, offsets_behind(records))
 
     def publish(self, commit: ChunkCommit) -> bool:
         """Publishes a chunk's outcomes and its offsets in one transaction.

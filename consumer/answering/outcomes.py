@@ -20,8 +20,8 @@ from spanstream.schemas.errors import InvalidRecord, one_line
 from spanstream.schemas.events import ModelInfo, Question, Span, WindowsRead
 
 _MAX_ATTEMPT = 2**31 - 1
-# Just below what a broker takes by default (1 MiB with headers). Only a word of hundreds of thousands of characters,
-# which is nobody's answer, makes an answer as large; refused by the broker it would stop the consumer again and again.
+# Just below what a broker takes by default (1 MiB with headers). Only a word of hundreds of thousands of characters
+# makes an answer as large. The broker would refuse it, and the consumer would stop at it again and again.
 _MAX_ANSWER_BYTES = 1_000_000
 
 
@@ -192,6 +192,6 @@ def _origin(record: Record, retry: Retry | None) -> dict[str, Any]:
         "topic": record.partition.topic,
         "partition": record.partition.number,
         "offset": record.offset,
-        # A client of its own make may have sent a negative one.
+        # Some clients send negative timestamps.
         "timestamp_ms": None if record.timestamp_ms is None or record.timestamp_ms < 0 else record.timestamp_ms,
     }

@@ -12,7 +12,7 @@ from spanstream.consumer.answering.outcomes import RecordOutcome
 from spanstream.consumer.answering.prepare import PreparedChunk
 from spanstream.consumer.answering.work_estimate import WorkEstimate
 from spanstream.consumer.broker.protocols import Outgoing
-from spanstream.consumer.cache.token_cache import Counts
+from spanstream.consumer.cache.token_cache import CacheCounts
 from spanstream.consumer.clock import Clock
 from spanstream.consumer.metrics import Metrics
 from spanstream.schemas.dead_letters import DLQ_REASON
@@ -24,7 +24,7 @@ class LiveFigures(Protocol):
     """Figures that are looked up when metrics are brought up to date."""
 
     @property
-    def tokenizations(self) -> Counts:
+    def tokenizations(self) -> CacheCounts:
         """Counts of tokenizations by where they were found."""
 
     @property

@@ -23,7 +23,7 @@ from spanstream.consumer.broker.kafka.publisher import open_publisher
 from spanstream.consumer.broker.protocols import GroupConsumer, PartitionReader, Publisher
 from spanstream.consumer.cache.byte_store import ByteStore
 from spanstream.consumer.cache.opening import open_cache, open_store
-from spanstream.consumer.cache.token_cache import Counts, TokenCache
+from spanstream.consumer.cache.token_cache import CacheCounts, TokenCache
 from spanstream.consumer.clock import Clock, SystemClock
 from spanstream.consumer.delivery.circuit import Circuit
 from spanstream.consumer.health import Health
@@ -50,7 +50,7 @@ class _LiveFigures:
     documents: Documents
 
     @property
-    def tokenizations(self) -> Counts:
+    def tokenizations(self) -> CacheCounts:
         return self.cache.counts
 
     @property
@@ -85,8 +85,8 @@ class Application:
             self.store.close()
 
 
-def kafka_clients(settings: Settings) -> BrokerClients:
-    """Makes the clients of a consumer at Kafka."""
+def open_kafka_clients(settings: Settings) -> BrokerClients:
+    """Opens the Kafka clients of a group member."""
     kafka = settings.kafka
     consumer = KafkaGroupConsumer(kafka)
     return BrokerClients(consumer, KafkaPartitionReader(kafka), open_publisher(kafka, consumer))
@@ -95,7 +95,7 @@ def kafka_clients(settings: Settings) -> BrokerClients:
 def build(  # noqa: PLR0913  tests and the demo replace these parts
     settings: Settings,
     *,
-    connect: Callable[[Settings], BrokerClients] = kafka_clients,
+    connect: Callable[[Settings], BrokerClients] = open_kafka_clients,
     reader: Reader | None = None,
     cache: TokenCache[TokenizedDocument] | None = None,
     clock: Clock | None = None,

@@ -6,7 +6,7 @@ _MASK = 0xFFFFFFFF
 
 
 def murmur2(data: bytes) -> int:
-    """MurmurHash2 as Kafka's Java clients compute it (`org.apache.kafka.common.utils.Utils.murmur2`), unsigned."""
+    """Computes MurmurHash2 as Kafka's Java clients do (`org.apache.kafka.common.utils.Utils.murmur2`), unsigned."""
     multiplier = 0x5BD1E995
     hashed = 0x9747B28C ^ len(data)
     whole = len(data) & ~3

@@ -15,6 +15,10 @@ UNREADABLE_HEADERS: Final[Headers] = (("headers.unreadable", b"a name is not UTF
 """In the place of headers that the client cannot give out; it travels on, and so says what was lost."""
 
 
+# Kafka's own default of max.message.bytes.
+_DEFAULT_MAX_MESSAGE_BYTES: Final = 1_048_588
+
+
 class Partition(NamedTuple):
     """One partition of one topic."""
 
@@ -70,6 +74,11 @@ class TopicSpec:
     partitions: int
     replication_factor: int = 1
     config: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def max_message_bytes(self) -> int:
+        """Bytes of the largest batch that the topic takes."""
+        return int(self.config.get("max.message.bytes", _DEFAULT_MAX_MESSAGE_BYTES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +166,8 @@ class PartitionReader(Protocol):
     def written_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Tells where each partition ends now with what open transactions wrote; at least `end_offsets`.
 
-        A transaction that is decided may show in one partition before it does in another: who waits until he has read
-        so far has read everything that was decided before. Raises `Retryable` on no answer.
+        A transaction that is decided may show in one partition before it does in another. A reader that has read up
+        to these offsets has read everything that was decided before. Raises `Retryable` on no answer.
         """
 
     def read_at(self, partition: Partition, offset: int, timeout_seconds: float) -> Record | None:

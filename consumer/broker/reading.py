@@ -46,7 +46,7 @@ def read_batches(
 ) -> Iterator[list[Record]]:
     """Reads one partition after the other, from its start up to its end (exclusive).
 
-    The order is the same every time. What retention takes away on the way is not there; the reading goes on behind it.
+    The order is the same every time. Records that retention removes meanwhile are skipped.
     A batch is what one poll brought, and may be empty.
 
     Args:

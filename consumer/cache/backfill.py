@@ -8,7 +8,7 @@ Two passes, because only the end of a partition tells which record of a key is i
 superseded is not worth tokenizing. Memory holds the keys of one partition and a number for each distinct text: about
 200 bytes a document of the largest partition, and 100 bytes a text; never the texts themselves.
 
-What is written is content-addressed: to do it twice, or half, or beside running consumers, harms nothing.
+What is written is content-addressed, so running it twice, stopping it, or running it beside consumers harms nothing.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Backfill:
         store: that store.
         limits: what a document may be.
         clock: for the rate, and for when to give Kafka up.
-        watch: told now and then how far it is.
+        watch: called now and then with the counts so far.
         patience_seconds: how long Kafka may be silent.
     """
 

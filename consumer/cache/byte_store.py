@@ -1,6 +1,6 @@
 """Describes a store of bytes, as a small protocol; `redis_store` is the real one, `memory_store` is for tests.
 
-A store may forget anything at any time and may be away at any time: nobody's answer depends on it.
+A store may forget anything and be away at any time: no answer depends on it.
 """
 
 from __future__ import annotations

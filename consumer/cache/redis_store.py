@@ -1,4 +1,4 @@
-"""Keeps bytes in Redis. It may be dead, slow, full or lying, and costs a few timeouts before it is left alone.
+"""Keeps bytes in Redis. One that is dead, slow, full or answers wrongly is left alone after a few timeouts.
 
     get_many -> breaker "read"  -> deadline -> MGET
     set_many -> breaker "write" -> deadline -> SET ... EX, pipelined
@@ -25,9 +25,9 @@ from spanstream.consumer.cache.byte_store import StoreFailure, StoreUnavailable
 from spanstream.consumer.cache.store_breaker import BreakerOptions, StoreBreaker, StoreChange
 from spanstream.consumer.errors import Stop
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
-# The first that fits; subclasses stand before their bases.
+# The first kind that matches counts, so subclasses stand before their bases.
 _REASONS: tuple[tuple[type[Exception], StoreFailure], ...] = (
     (redis.exceptions.OutOfMemoryError, StoreFailure.FULL),
     (redis.exceptions.ReadOnlyError, StoreFailure.READ_ONLY),
@@ -144,7 +144,7 @@ class RedisStore:
                 raise reply
             _expect(reply is True)
 
-    def _call(self, ask: Callable[[], T]) -> T:
+    def _call(self, ask: Callable[[], _T]) -> _T:
         cut = threading.Event()
         try:
             with self._deadline(cut):
@@ -157,7 +157,7 @@ class RedisStore:
 
     @contextmanager
     def _deadline(self, cut: threading.Event) -> Iterator[None]:
-        """Close the connection under a call that takes too long: a socket timeout starts anew with every byte."""
+        """Closes the connection under a call that takes too long: a socket timeout starts anew with every byte."""
         done = threading.Event()
 
         def watch() -> None:

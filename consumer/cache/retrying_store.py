@@ -14,8 +14,8 @@ _T = TypeVar("_T")
 
 _FIRST_WAIT_SECONDS = 0.2
 _LONGEST_WAIT_SECONDS = 5.0
-# Time does not mend these.
-_HOPELESS = frozenset({StoreFailure.CREDENTIALS, StoreFailure.READ_ONLY})
+# Waiting does not help with these.
+_PERMANENT = frozenset({StoreFailure.CREDENTIALS, StoreFailure.READ_ONLY})
 
 
 class RetryingStore:
@@ -25,7 +25,7 @@ class RetryingStore:
         store: the store.
         patience_seconds: how long one call is tried.
         max_value_bytes: larger values are left out by `store`; they are counted.
-        force: find nothing, so that everything is written anew.
+        force: return nothing, so that everything is written anew.
 
     Raises:
         Stop: by every call, where the store stayed away; the text is the store's own.
@@ -45,11 +45,11 @@ class RetryingStore:
 
     def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
         """Returns the values that are there; none where they are to be written anew."""
-        return {} if self._force else self._insist(lambda: self._store.get_many(keys))
+        return {} if self._force else self._retry(lambda: self._store.get_many(keys))
 
     def set_many(self, items: Mapping[str, bytes]) -> None:
         """Keeps these."""
-        self._insist(lambda: self._store.set_many(items))
+        self._retry(lambda: self._store.set_many(items))
         self.too_large += sum(len(value) > self._max_value_bytes for value in items.values())
 
     def ping(self) -> None:
@@ -63,7 +63,7 @@ class RetryingStore:
         """Lets go of the store."""
         self._store.close()
 
-    def _insist(self, ask: Callable[[], _T]) -> _T:
+    def _retry(self, ask: Callable[[], _T]) -> _T:
         try:
             return self._retrying(ask)
         except StoreUnavailable as error:
@@ -71,4 +71,4 @@ class RetryingStore:
 
 
 def _may_mend(error: BaseException) -> bool:
-    return isinstance(error, StoreUnavailable) and error.reason not in _HOPELESS
+    return isinstance(error, StoreUnavailable) and error.reason not in _PERMANENT

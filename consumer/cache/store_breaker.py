@@ -14,7 +14,7 @@ import pybreaker
 
 from spanstream.consumer.cache.byte_store import StoreFailure, StoreUnavailable
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 Operation = Literal["read", "write"]
 
 
@@ -53,12 +53,12 @@ class StoreBreaker:
         self._breaker = pybreaker.CircuitBreaker(
             fail_max=options.fail_max,
             reset_timeout=options.reset_seconds,
-            listeners=[_Reporter(store, operation, options.on_change)],
+            listeners=[_ChangeListener(store, operation, options.on_change)],
             state_storage=_MonotonicStorage(options.clock),
             throw_new_error_on_trip=False,  # the call that trips it still says why it failed
         )
 
-    def call(self, ask: Callable[[], T]) -> T:
+    def call(self, ask: Callable[[], _T]) -> _T:
         """Asks, unless it failed too often lately.
 
         Raises:
@@ -88,7 +88,7 @@ class _MonotonicStorage(pybreaker.CircuitMemoryStorage):
         self._opened = self._clock()
 
 
-class _Reporter(pybreaker.CircuitBreakerListener):
+class _ChangeListener(pybreaker.CircuitBreakerListener):
     """Turns a breaker's states into `StoreChange`s; a probe that fails has changed nothing."""
 
     def __init__(self, store: str, operation: Operation, on_change: Callable[[StoreChange], None]) -> None:

@@ -2,8 +2,8 @@
 
     texts by SHA-256 -> in-process LRU -> one read of the store -> tokenize the rest -> one write to the store
 
-Keys name the tokenizer and the text's content, so an entry cannot be stale. The store is a help, never a need: what
-it does not give, cannot give, or gives damaged is tokenized again, with the same result.
+Keys name the tokenizer and the text's content, so an entry cannot be stale. Nothing depends on the store: what it
+does not give, or gives damaged, is tokenized again, with the same result.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ class Sized(Protocol):
         """Bytes held in memory."""
 
 
-T = TypeVar("T", bound=Sized)
+_T = TypeVar("_T", bound=Sized)
 
 # A key of 64 digits, the cache's own bookkeeping and the value's object, beside the value's arrays.
 _ENTRY_BYTES = 512
 
 
-class Codec(Protocol[T]):
+class Codec(Protocol[_T]):
     """A value as bytes for a store that others can reach; the module `models.text.token_codec` is one."""
 
-    def encode(self, value: T, /) -> bytes:
+    def encode(self, value: _T, /) -> bytes:
         """Returns the value as bytes."""
 
-    def decode(self, value: bytes, /, *, fingerprint: str, text_sha256: str) -> T:
+    def decode(self, value: bytes, /, *, fingerprint: str, text_sha256: str) -> _T:
         """Returns the value, of exactly this tokenizer and this text.
 
         Raises:
@@ -48,7 +48,7 @@ class Codec(Protocol[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class CacheCounts:
     """Where texts were found; each is counted in one of `hits_memory`, `hits_store` and `misses`.
 
     Attributes:
@@ -65,8 +65,8 @@ class Counts:
     bad_entries: int = 0
     tokenize_seconds: float = 0.0
 
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(
+    def __add__(self, other: CacheCounts) -> CacheCounts:
+        return CacheCounts(
             self.hits_memory + other.hits_memory,
             self.hits_store + other.hits_store,
             self.misses + other.misses,
@@ -76,15 +76,15 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class _FromStore(Generic[T]):
+class _FromStore(Generic[_T]):
     """What one read of the store gave."""
 
-    values: dict[str, T]
+    values: dict[str, _T]
     bad_entries: int
     answered: bool
 
 
-class TokenCache(Generic[T]):
+class TokenCache(Generic[_T]):
     """Two tiers in front of a tokenizer. For one thread: the one that prepares chunks.
 
     Args:
@@ -99,8 +99,8 @@ class TokenCache(Generic[T]):
 
     def __init__(  # noqa: PLR0913  wired in one place, by name
         self,
-        tokenize: Callable[[str], T],
-        codec: Codec[T],
+        tokenize: Callable[[str], _T],
+        codec: Codec[_T],
         *,
         fingerprint: str,
         store: ByteStore | None = None,
@@ -111,11 +111,11 @@ class TokenCache(Generic[T]):
         self._tokenize, self._codec, self._store, self._clock = tokenize, codec, store, clock
         self._fingerprint = fingerprint
         self._prefix = f"{namespace}:{fingerprint}:"
-        self._memory: LRUCache[str, T] = LRUCache(max_bytes, getsizeof=lambda value: value.nbytes + _ENTRY_BYTES)
-        self._counts = Counts()
+        self._memory: LRUCache[str, _T] = LRUCache(max_bytes, getsizeof=lambda value: value.nbytes + _ENTRY_BYTES)
+        self._counts = CacheCounts()
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> CacheCounts:
         """Since the cache was made."""
         return self._counts
 
@@ -124,14 +124,14 @@ class TokenCache(Generic[T]):
         """Held in this process now."""
         return int(self._memory.currsize)
 
-    def get_many(self, texts: Mapping[str, str]) -> dict[str, T]:
+    def get_many(self, texts: Mapping[str, str]) -> dict[str, _T]:
         """Returns the value of every text, in the texts' order.
 
         Args:
             texts: each text under its SHA-256 (64 hexadecimal digits).
         """
         values = {sha256: self._memory[sha256] for sha256 in texts if sha256 in self._memory}
-        counts = Counts(hits_memory=len(values))
+        counts = CacheCounts(hits_memory=len(values))
         absent = {sha256: text for sha256, text in texts.items() if sha256 not in values}
         try:
             if absent:
@@ -140,7 +140,7 @@ class TokenCache(Generic[T]):
             self._counts += counts
         return {sha256: values[sha256] for sha256 in texts}
 
-    def _fill(self, values: dict[str, T], absent: Mapping[str, str]) -> Counts:
+    def _fill(self, values: dict[str, _T], absent: Mapping[str, str]) -> CacheCounts:
         stored = self._read(absent)
         values.update(stored.values)
         started = self._clock()
@@ -149,22 +149,22 @@ class TokenCache(Generic[T]):
         values.update(made)
         for sha256 in absent:
             self._keep(sha256, values[sha256])
-        if made and stored.answered:  # one that did not answer the read is not troubled with a write
+        if made and stored.answered:  # a store that did not answer the read is not asked to write
             self._write(made)
-        return Counts(0, len(stored.values), len(made), stored.bad_entries, seconds)
+        return CacheCounts(0, len(stored.values), len(made), stored.bad_entries, seconds)
 
-    def _keep(self, sha256: str, value: T) -> None:
+    def _keep(self, sha256: str, value: _T) -> None:
         if value.nbytes + _ENTRY_BYTES <= self._memory.maxsize:
             self._memory[sha256] = value
 
-    def _read(self, absent: Mapping[str, str]) -> _FromStore[T]:
+    def _read(self, absent: Mapping[str, str]) -> _FromStore[_T]:
         if self._store is None:
             return _FromStore({}, 0, answered=False)
         try:
             entries = self._store.get_many([self._prefix + sha256 for sha256 in absent])
         except StoreUnavailable:  # the store reports its own state, once
             return _FromStore({}, 0, answered=False)
-        values: dict[str, T] = {}
+        values: dict[str, _T] = {}
         bad_entries = 0
         for sha256 in absent:
             entry = entries.get(self._prefix + sha256)
@@ -176,10 +176,10 @@ class TokenCache(Generic[T]):
                 bad_entries += 1
         return _FromStore(values, bad_entries, answered=True)
 
-    def _write(self, made: Mapping[str, T]) -> None:
+    def _write(self, made: Mapping[str, _T]) -> None:
         if self._store is None:
             return
         try:
             self._store.set_many({self._prefix + sha256: self._codec.encode(value) for sha256, value in made.items()})
-        except StoreUnavailable:  # forgotten: the next one tokenizes it again
+        except StoreUnavailable:  # the next consumer tokenizes it again
             return

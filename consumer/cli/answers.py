@@ -12,7 +12,7 @@ from rich.text import Text
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
 from spanstream.consumer.broker.protocols import Record
 from spanstream.consumer.broker.reading import tail
-from spanstream.consumer.cli.options import ConfigFile, open_settings
+from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.schemas.codec import decode_answer
 from spanstream.schemas.errors import InvalidRecord
 

@@ -12,7 +12,7 @@ from spanstream.consumer.broker.kafka import KafkaPartitionReader
 from spanstream.consumer.cache.backfill import Backfill, BackfillCounts
 from spanstream.consumer.cache.retrying_store import RetryingStore
 from spanstream.consumer.cache.token_cache import TokenCache
-from spanstream.consumer.cli.options import ConfigFile, open_settings
+from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.clock import SystemClock
 from spanstream.consumer.errors import Retryable, Stop
 from spanstream.consumer.settings import RedisSettings, Settings

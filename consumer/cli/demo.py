@@ -23,10 +23,10 @@ def demo(
 ) -> None:
     """Show what the stream does, with nothing installed but this program: ends by itself in well under a minute."""
     from spanstream.consumer.demo.picture import picture as choose  # noqa: PLC0415  only the demo needs its pictures
-    from spanstream.consumer.demo.picture import save_picture  # noqa: PLC0415
-    from spanstream.consumer.demo.stream import run_stream  # noqa: PLC0415
-    from spanstream.consumer.terminal.panels import DeadLetterPanel, SummaryPanel, TicketPanel  # noqa: PLC0415
-    from spanstream.consumer.terminal.triage_panel import TriagePanel  # noqa: PLC0415
+    from spanstream.consumer.demo.picture import save_picture  # noqa: PLC0415  only the demo needs its pictures
+    from spanstream.consumer.demo.stream import run_stream  # noqa: PLC0415  loads the runtime
+    from spanstream.consumer.terminal.panels import DeadLetterPanel, SummaryPanel, TicketPanel  # noqa: PLC0415  only the demo draws them
+    from spanstream.consumer.terminal.triage_panel import TriagePanel  # noqa: PLC0415  only the demo draws it
 
     configure_logs(LogSettings(level="error"))
     console = Console()

@@ -13,8 +13,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from spanstream.consumer.cli.config_file import ConfigFile
 from spanstream.consumer.cli.exit_codes import FAILED
-from spanstream.consumer.cli.options import ConfigFile
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.logs import configure_logs
 from spanstream.consumer.operations.doctor import Finding, Level, checks_of, examine

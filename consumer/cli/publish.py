@@ -12,7 +12,7 @@ import typer
 
 from spanstream.consumer.broker.kafka.at_least_once import AtLeastOncePublisher
 from spanstream.consumer.broker.protocols import Outgoing
-from spanstream.consumer.cli.options import ConfigFile, open_settings
+from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.operations.publishing import (
     RefusedLine,
@@ -82,7 +82,7 @@ def _lines(file: str) -> Iterator[BinaryIO]:
         yield sys.stdin.buffer
         return
     try:
-        opened = Path(file).open("rb")  # noqa: SIM115  closed below; only opening it is explained, not a read that fails
+        opened = Path(file).open("rb")  # noqa: SIM115  the last statement closes it; only opening it is explained, not a read that fails
     except OSError as error:
         raise Stop(f"{file}: cannot be read: {error.strerror}") from error
     with opened:

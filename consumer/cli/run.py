@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 from spanstream.consumer.answering.wiring import build
-from spanstream.consumer.cli.options import ConfigFile, open_settings
+from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.cli.signals import set_on_signals
 from spanstream.consumer.settings_table import rows
 

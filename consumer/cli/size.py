@@ -10,13 +10,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from spanstream.consumer.cli.options import ConfigFile
+from spanstream.consumer.cli.config_file import ConfigFile
 from spanstream.consumer.operations.sizing import Load, Machine, Size, chart_values, size_of
 from spanstream.consumer.settings import Settings, load_settings
 from spanstream.models.inference.cpu import available_cpus
 
 
-def size(  # noqa: PLR0913, PLR0917  each is an option
+def size(  # noqa: PLR0913, PLR0917  one option each
     questions_per_second: Annotated[
         float, typer.Option("--questions-per-second", "-q", min=0.001, help="At the busiest time, of the whole stream.")
     ],
@@ -37,7 +37,7 @@ def size(  # noqa: PLR0913, PLR0917  each is an option
     ] = False,
     config: ConfigFile = None,
 ) -> None:
-    """How many partitions and pods a load needs, and which threads and memory a pod; docs/sizing.md explains.
+    """Say how many partitions and pods a load needs, and which threads and memory a pod; docs/sizing.md explains.
 
     Run it on a machine like the pods': the rate is the machine's. Caches and backlogs are taken from the settings.
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from spanstream.consumer.broker.kafka.topic_admin import TopicAdmin
-from spanstream.consumer.cli.options import ConfigFile, open_settings
+from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.operations.topics import topic_specs, triage_topic_specs
 
@@ -48,7 +48,7 @@ def create(
 
 @app.command()
 def describe(config: ConfigFile = None) -> None:
-    """Partitions, settings and the group's lag."""
+    """Show partitions, settings and the group's lag."""
     settings = open_settings(config)
     admin = TopicAdmin(settings.kafka)
     names = [spec.name for spec in topic_specs(settings.topics, partitions=1)]

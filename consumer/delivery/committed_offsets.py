@@ -8,11 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from spanstream.consumer.broker.protocols import Partition
+from spanstream.consumer.broker.protocols import Partition, Record
 from spanstream.consumer.clock import Clock
 
 # Seconds.
 _PROGRESS_EVERY = 1.0
+
+
+def offsets_behind(records: Iterable[Record]) -> dict[Partition, int]:
+    """Returns the offset behind the last of these records in each of their partitions: what to commit for them."""
+    offsets: dict[Partition, int] = {}
+    for record in records:
+        offsets[record.partition] = max(record.next_offset, offsets.get(record.partition, 0))
+    return offsets
 
 
 class CommittedOffsets:

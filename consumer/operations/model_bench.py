@@ -44,7 +44,7 @@ def bench_session(folder: Path, *, threads: int | None, seconds: float) -> Bench
     backends = open_backends(
         artifact,
         threads=threads or available_cpus(),
-        report=lambda line: print(line, file=sys.stderr),  # noqa: T201
+        report=lambda line: print(line, file=sys.stderr),  # noqa: T201  a warning of the command
     )
     if backends.cpu is None:
         raise ArtifactError("there is no CPU session to time")

@@ -2,7 +2,7 @@
 
     https://... ──> file beside the target ──> SHA-256 ──> unpack ──> verify every file ──> rename
 
-Whatever goes wrong, the target is as it was.
+Whatever goes wrong, the target stays as it was.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ _BLOCK_BYTES = 1 << 20
 # The longest wait for the next bytes.
 _TIMEOUT_SECONDS = 30.0
 
-# Called with the bytes so far and the bytes in all; None where the server does not say how many those are.
-Progress = Callable[[int, int | None], None]
+# Called with the bytes so far and the bytes in all, None where the server does not say how many.
+OnBlock = Callable[[int, int | None], None]
 
 
-def fetch_artifact(url: str, sha256: str, output: Path, *, progress: Progress = lambda _, __: None) -> Artifact:
+def fetch_artifact(url: str, sha256: str, output: Path, *, on_block: OnBlock = lambda _, __: None) -> Artifact:
     """Fetches a .tar.gz of an artifact folder (or of its files) and unpacks it as `output`.
 
     Args:
         url: http:// or https://; never repeated in a message, as it may be a secret.
         sha256: of the file, hexadecimal.
         output: folder to make; an artifact that is there is replaced.
-        progress: called with the bytes so far and the bytes in all.
+        on_block: called with the bytes so far and the bytes in all.
 
     Raises:
         Stop: it cannot be fetched, or it is not what the SHA-256 says, or not an archive of an artifact.
@@ -48,7 +48,7 @@ def fetch_artifact(url: str, sha256: str, output: Path, *, progress: Progress = 
     # The scratch folder lies beside the staged one, on the same file system.
     with staged_folder(output) as staged, tempfile.TemporaryDirectory(dir=staged.parent) as scratch:
         archive = Path(scratch) / "archive"
-        downloaded = _download(url, archive, progress)
+        downloaded = _download(url, archive, on_block)
         if downloaded != sha256.lower():
             raise Stop(f"the model's file has SHA-256 {downloaded}, not {sha256.lower()}; nothing was unpacked")
         folder = _unpack(archive, Path(scratch) / "unpacked")
@@ -65,17 +65,17 @@ def _is_web(url: str) -> bool:
     return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
-def _download(url: str, file: Path, progress: Progress) -> str:
+def _download(url: str, file: Path, on_block: OnBlock) -> str:
     """Writes the file and returns its SHA-256, hexadecimal."""
     digest, done = hashlib.sha256(), 0
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as reply, file.open("wb") as out:  # noqa: S310  checked above
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as reply, file.open("wb") as out:  # noqa: S310  `_is_web` has checked it
             length = reply.headers.get("Content-Length")
             while block := reply.read(_BLOCK_BYTES):
                 digest.update(block)
                 out.write(block)
                 done += len(block)
-                progress(done, int(length) if length else None)
+                on_block(done, int(length) if length else None)
     except urllib.error.HTTPError as error:
         raise Stop(f"the model's server answered {error.code} {error.reason}") from error
     except (OSError, http.client.HTTPException, ValueError) as error:

@@ -42,8 +42,8 @@ def replay_specs(ledger: str, parking: str, *, replication_factor: int = -1) -> 
     """Returns the ledger of a dead-letter topic, which forgets nothing, and its parking topic, which keeps everything.
 
     Args:
-        ledger: name of the one.
-        parking: name of the other.
+        ledger: the ledger's name.
+        parking: the parking topic's name.
         replication_factor: copies of each partition; -1 leaves it to the broker.
     """
     configs = {

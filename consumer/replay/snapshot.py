@@ -13,7 +13,7 @@ from spanstream.consumer.replay.letters.formats import read_letter
 from spanstream.consumer.replay.letters.letter import SeenLetter
 from spanstream.consumer.replay.letters.selection import Selection
 
-CommittedOffsets = Callable[[Iterable[Partition]], Mapping[Partition, int | None]]
+ReadCommitted = Callable[[Iterable[Partition]], Mapping[Partition, int | None]]
 """Returns the replay group's committed offsets."""
 
 
@@ -74,7 +74,7 @@ class SnapshotOpener:
     topic: str
     topic_id: str
     ledger: str | None
-    committed: CommittedOffsets
+    committed: ReadCommitted
     clock: Clock
     patience_seconds: float
 

@@ -24,12 +24,12 @@ _MARKER = Style(dim=True)
 
 
 def number_style(number: int) -> Style:
-    """Returns how the number of a question is written; `number` counts from 1."""
+    """Returns the style of a question's number; `number` counts from 1."""
     return Style(color=_COLOURS[(number - 1) % len(_COLOURS)], bold=True)
 
 
 def mark_style(number: int) -> Style:
-    """Returns how the answer to that question is marked in the text."""
+    """Returns the style that marks the answer to that question in the text."""
     return Style(color=_ON_COLOUR, bgcolor=_COLOURS[(number - 1) % len(_COLOURS)])
 
 

@@ -16,7 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from spanstream.consumer.terminal.highlight import LEFT_OUT, highlighted, number_style
-from spanstream.consumer.terminal.sanitizing import sanitized_line
+from spanstream.consumer.terminal.sanitizing import sanitized_line, shortened
+from spanstream.consumer.terminal.styles import BOLD, BORDER, DECLINED, DIM, FAIR, GOOD, POOR
 from spanstream.consumer.terminal.views import AnswerView, DeadLetterView, DemoSummary, TicketView
 
 MAX_ROWS = 14  # of a ticket's text, before it is abbreviated
@@ -27,13 +28,8 @@ _SURE, _LIKELY = 0.8, 0.5
 _DUMP_BYTES, _DUMP_ROWS = 16, 2
 _PRINTABLE = range(0x20, 0x7F)
 
-_BORDER = Style(color="#5b6b84")
-_TITLE = Style(bold=True)
 _NAME = Style(color="#9fb3d1")
 _PLAIN = Style(color="default")  # in a title: not the colour of the border
-_DIM = Style(dim=True)
-_GOOD, _FAIR, _POOR = Style(color="#7ee0a1"), Style(color="#ffd166"), Style(color="#ff8a80")
-_DECLINED = Style(color="#ffb86b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +54,7 @@ class TicketPanel:
             title_align="left",
             subtitle=_windows(view.answers),
             subtitle_align="right",
-            border_style=_BORDER,
+            border_style=BORDER,
             padding=(0, 1),
         )
 
@@ -73,18 +69,18 @@ class DeadLetterPanel:
         del console, options
         view = self.view
         grid = _grid()
-        grid.add_row(Text("reason", _DIM), Text(sanitized_line(view.reason), _POOR + _TITLE))
-        grid.add_row(Text("detail", _DIM), Text(sanitized_line(view.detail)))
-        grid.add_row(Text("stage", _DIM), Text(sanitized_line(view.stage)))
+        grid.add_row(Text("reason", DIM), Text(sanitized_line(view.reason), POOR + BOLD))
+        grid.add_row(Text("detail", DIM), Text(sanitized_line(view.detail)))
+        grid.add_row(Text("stage", DIM), Text(sanitized_line(view.stage)))
         origin = f"{sanitized_line(view.topic)}, partition {view.partition}, offset {view.offset}"
-        grid.add_row(Text("came from", _DIM), Text(origin))
-        grid.add_row(Text("key", _DIM), _key(view.key))
-        grid.add_row(Text("begins", _DIM), _dump(view.value))
+        grid.add_row(Text("came from", DIM), Text(origin))
+        grid.add_row(Text("key", DIM), _key(view.key))
+        grid.add_row(Text("begins", DIM), _dump(view.value))
         yield Panel(
             grid,
-            title=_title("dead letter", view.reason, _POOR),
+            title=_title("dead letter", view.reason, POOR),
             title_align="left",
-            border_style=_POOR,
+            border_style=POOR,
             padding=(0, 1),
         )
 
@@ -100,9 +96,9 @@ class SummaryPanel:
         s = self.summary
         counts, work, model = _grid(), _grid(), _grid()
         _figure(counts, "questions", f"{s.questions:,}")
-        _figure(counts, "answered", f"{s.answered:,}", _GOOD)
-        _figure(counts, "declined", f"{s.declined:,}", _DECLINED)
-        _figure(counts, "dead letters", f"{s.dead_lettered:,}", _POOR)
+        _figure(counts, "answered", f"{s.answered:,}", GOOD)
+        _figure(counts, "declined", f"{s.declined:,}", DECLINED)
+        _figure(counts, "dead letters", f"{s.dead_lettered:,}", POOR)
         _figure(work, "questions/s", f"{s.questions_per_second:,.0f}")
         _figure(work, "windows read", f"{s.windows_read:,}")
         _figure(work, "found in memory", f"{s.memory_hits:,}")
@@ -115,7 +111,7 @@ class SummaryPanel:
         for ratio in (2, 2, 3):
             columns.add_column(ratio=ratio)
         columns.add_row(counts, work, model)
-        yield Panel(columns, title=_title("summary", "", _GOOD), title_align="left", border_style=_GOOD, padding=(0, 1))
+        yield Panel(columns, title=_title("summary", "", GOOD), title_align="left", border_style=GOOD, padding=(0, 1))
 
 
 def _colourless(console: Console) -> bool:
@@ -123,7 +119,7 @@ def _colourless(console: Console) -> bool:
 
 
 def _title(name: str, rest: str, style: Style = _NAME) -> Text:
-    title = Text.assemble((sanitized_line(name), style + _TITLE), overflow="ellipsis", no_wrap=True)
+    title = Text.assemble((sanitized_line(name), style + BOLD), overflow="ellipsis", no_wrap=True)
     if rest:
         title.append(f" · {sanitized_line(rest)}", _PLAIN)
     return title
@@ -137,7 +133,7 @@ def _grid() -> Table:
 
 
 def _figure(grid: Table, name: str, value: str, style: Style | None = None) -> None:
-    grid.add_row(Text(name, _DIM), Text(value, (style or Style.null()) + _TITLE))
+    grid.add_row(Text(name, DIM), Text(value, (style or Style.null()) + BOLD))
 
 
 def _windows(answers: tuple[AnswerView, ...]) -> Text | None:
@@ -149,7 +145,7 @@ def _windows(answers: tuple[AnswerView, ...]) -> Text | None:
 
 
 def _answers(view: TicketView, *, plain: bool) -> Table:
-    table = Table(box=None, expand=True, padding=(0, 1), pad_edge=False, header_style=_DIM)
+    table = Table(box=None, expand=True, padding=(0, 1), pad_edge=False, header_style=DIM)
     table.add_column("", no_wrap=True)
     table.add_column("question", ratio=3)
     table.add_column("answer", ratio=2, overflow="fold")
@@ -167,18 +163,17 @@ def _answers(view: TicketView, *, plain: bool) -> Table:
 def _answer(view: AnswerView) -> Text:
     """Returns the answer, verbatim but on one line; or that there is none, and what came closest."""
     if view.answer:
-        return Text(sanitized_line(view.answer.text), _TITLE)
-    declined = Text.assemble(("declined", _DECLINED))
+        return Text(sanitized_line(view.answer.text), BOLD)
+    declined = Text.assemble(("declined", DECLINED))
     if view.candidate:
         candidate = sanitized_line(view.candidate.text)
-        short = candidate if len(candidate) <= _CANDIDATE_CHARS else f"{candidate[: _CANDIDATE_CHARS - 1]}…"
-        declined.append(f"  “{short}”?", _DIM)
+        declined.append(f"  “{shortened(candidate, _CANDIDATE_CHARS)}”?", DIM)
     return declined
 
 
 def _confidence(confidence: float, *, declined: bool, plain: bool) -> Text:
     """Returns a bar and the number; halves of a cell are told apart."""
-    style = _DIM if declined else _GOOD if confidence >= _SURE else _FAIR if confidence >= _LIKELY else _POOR
+    style = DIM if declined else GOOD if confidence >= _SURE else FAIR if confidence >= _LIKELY else POOR
     halves = round(min(max(confidence, 0.0), 1.0) * _BAR_CELLS * 2)
     bar = "━" * (halves // 2) + "╸" * (halves % 2)
     track = ("╌" if plain else "━") * (_BAR_CELLS - len(bar))
@@ -187,20 +182,20 @@ def _confidence(confidence: float, *, declined: bool, plain: bool) -> Text:
 
 def _key(key: bytes | None) -> Text:
     if key is None:
-        return Text("none", _DIM)
+        return Text("none", DIM)
     return Text(sanitized_line(key[: _DUMP_BYTES * _DUMP_ROWS].decode(errors="backslashreplace")))
 
 
 def _dump(value: bytes | None) -> Text:
     """Returns the first bytes, in hexadecimal and as ASCII, and how many there are besides."""
     if value is None:
-        return Text("no value", _DIM)
+        return Text("no value", DIM)
     dump = Text(overflow="fold")
     for start in range(0, min(len(value), _DUMP_BYTES * _DUMP_ROWS), _DUMP_BYTES):
         row = value[start : start + _DUMP_BYTES]
         dump.append(f"{row.hex(' '):<{_DUMP_BYTES * 3 - 1}}  ")
-        dump.append("".join(chr(byte) if byte in _PRINTABLE else "·" for byte in row), _DIM)
+        dump.append("".join(chr(byte) if byte in _PRINTABLE else "·" for byte in row), DIM)
         dump.append("\n")
     rest = len(value) - _DUMP_BYTES * _DUMP_ROWS
-    dump.append(f"{LEFT_OUT} {rest:,} more bytes {LEFT_OUT}" if rest > 0 else f"{len(value)} bytes in all", _DIM)
+    dump.append(f"{LEFT_OUT} {rest:,} more bytes {LEFT_OUT}" if rest > 0 else f"{len(value)} bytes in all", DIM)
     return dump

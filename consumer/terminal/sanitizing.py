@@ -1,7 +1,8 @@
-"""Makes text from outside harmless for a terminal and for an SVG: nothing in it is carried out, everything is seen.
+"""Makes text from outside harmless for a terminal and for an SVG: nothing in it acts as a command or is hidden.
 
-Control characters (an ESC begins a terminal's commands) become their pictures, what would turn the direction of the
-rest of the line, or break an XML file, becomes its number. Letters, marks, emoji and line ends stay as they are.
+Control characters (an ESC begins a terminal's commands) become their pictures. A character that would turn the
+direction of the rest of the line, or break an XML file, becomes its number.
+Letters, marks, emoji and line ends stay as they are.
 """
 
 from __future__ import annotations
@@ -23,13 +24,18 @@ _UNSAFE = re.compile(
 
 
 def sanitized(text: str) -> str:
-    """Returns `text` as it can be shown: tabs as spaces, no character that a terminal obeys."""
+    """Returns `text` as it can be shown: tabs as spaces, without characters that a terminal takes as commands."""
     return _UNSAFE.sub(_picture, text.replace("\r\n", "\n")).replace("\t", " " * _TAB_CELLS)
 
 
 def sanitized_line(text: str) -> str:
     """Sanitizes text for one line: a cell or a title."""
     return " ".join(sanitized(text).split())
+
+
+def shortened(text: str, max_chars: int) -> str:
+    """Returns the text, its end replaced by "…" where it has more characters."""
+    return text if len(text) <= max_chars else f"{text[: max_chars - 1]}…"
 
 
 def _picture(match: re.Match[str]) -> str:

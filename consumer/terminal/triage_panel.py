@@ -8,16 +8,13 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.padding import Padding
 from rich.panel import Panel
-from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from spanstream.consumer.terminal.sanitizing import sanitized_line
+from spanstream.consumer.terminal.sanitizing import sanitized_line, shortened
+from spanstream.consumer.terminal.styles import BOLD, BORDER, DECLINED, DIM, GOOD
 from spanstream.schemas.triage import FieldResult, FieldStatus, Triage
 
-_BORDER = Style(color="#5b6b84")
-_BOLD, _DIM = Style(bold=True), Style(dim=True)
-_GOOD, _DECLINED = Style(color="#7ee0a1"), Style(color="#ffb86b")
 _CANDIDATE_CHARS = 50
 
 
@@ -31,23 +28,23 @@ class TriagePanel:
         del console, options
         triage = self.triage
         decided = Table.grid(padding=(0, 2))
-        decided.add_row(Text("route", _DIM), Text(triage.route, _GOOD + _BOLD), Text(triage.reason.route))
-        decided.add_row(Text("priority", _DIM), Text(triage.priority, _GOOD + _BOLD), Text(triage.reason.priority))
+        decided.add_row(Text("route", DIM), Text(triage.route, GOOD + BOLD), Text(triage.reason.route))
+        decided.add_row(Text("priority", DIM), Text(triage.priority, GOOD + BOLD), Text(triage.reason.priority))
         parts: list[RenderableType] = [decided, Padding(_fields(triage), (1, 0, 0, 0))]
-        parts += [Text.assemble(("ask  ", _DIM), sanitized_line(question)) for question in triage.ask_customer]
+        parts += [Text.assemble(("ask  ", DIM), sanitized_line(question)) for question in triage.ask_customer]
         yield Panel(
             Group(*parts),
-            title=Text.assemble((sanitized_line(triage.ticket_id), _BOLD), f" · revision {triage.revision}"),
+            title=Text.assemble((sanitized_line(triage.ticket_id), BOLD), f" · revision {triage.revision}"),
             title_align="left",
-            subtitle=Text(f"{triage.playbook.name} {triage.playbook.version}{_cut(triage)}", _DIM),
+            subtitle=Text(f"{triage.playbook.name} {triage.playbook.version}{_cut(triage)}", DIM),
             subtitle_align="right",
-            border_style=_BORDER,
+            border_style=BORDER,
             padding=(0, 1),
         )
 
 
 def _fields(triage: Triage) -> Table:
-    table = Table(box=None, expand=True, padding=(0, 1), pad_edge=False, header_style=_DIM)
+    table = Table(box=None, expand=True, padding=(0, 1), pad_edge=False, header_style=DIM)
     table.add_column("field", no_wrap=True)
     table.add_column("answer", ratio=3, overflow="fold")
     table.add_column("confidence", no_wrap=True)
@@ -55,25 +52,24 @@ def _fields(triage: Triage) -> Table:
     for name, result in triage.fields.items():
         confidence = "" if result.confidence is None else f"{result.confidence:.2f}"
         place = "" if result.answer is None else f"{result.answer.char_start}:{result.answer.char_end}"
-        table.add_row(Text(name), _answer(result), Text(confidence), Text(place, _DIM))
+        table.add_row(Text(name), _answer(result), Text(confidence), Text(place, DIM))
     return table
 
 
 def _answer(result: FieldResult) -> Text:
     if result.status is FieldStatus.ANSWERED and result.answer is not None:
-        text = Text(sanitized_line(result.answer.text), _BOLD)
+        text = Text(sanitized_line(result.answer.text), BOLD)
         if result.value is not None and result.value != " ".join(result.answer.text.split()):
-            text.append(f"  = {sanitized_line(result.value)}", _GOOD)
+            text.append(f"  = {sanitized_line(result.value)}", GOOD)
         return text
-    text = Text.assemble((result.status.value.replace("_", " "), _DECLINED))
+    text = Text.assemble((result.status.value.replace("_", " "), DECLINED))
     if result.is_default:
         text.append(f"  = {sanitized_line(result.value or '')}")
     if result.detail is not None:
-        text.append(f"  {sanitized_line(result.detail)}", _DIM)
+        text.append(f"  {sanitized_line(result.detail)}", DIM)
     if result.candidate is not None:
         candidate = sanitized_line(result.candidate.text)
-        short = candidate if len(candidate) <= _CANDIDATE_CHARS else f"{candidate[: _CANDIDATE_CHARS - 1]}…"
-        text.append(f"  “{short}”?", _DIM)
+        text.append(f"  “{shortened(candidate, _CANDIDATE_CHARS)}”?", DIM)
     return text
 
 

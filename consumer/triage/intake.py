@@ -14,6 +14,7 @@ from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
 from spanstream.consumer.clock import Clock
 from spanstream.consumer.delivery.backlog import Backlog
 from spanstream.consumer.delivery.circuit import Circuit
+from spanstream.consumer.delivery.committed_offsets import offsets_behind
 from spanstream.consumer.settings import Settings
 from spanstream.consumer.triage.processor import TicketProcessor
 from spanstream.consumer.triage.state.state_store import StateStore
@@ -79,7 +80,7 @@ class TriageIntake:
 
     @property
     def full_topics(self) -> frozenset[str]:
-        """Topics that nothing more should be fetched of."""
+        """Topics to fetch nothing more of."""
         return self._tickets.full_topics | self._outcomes.full_topics
 
     @property
@@ -142,7 +143,7 @@ class TriageIntake:
             self._processor.apply_record(record, transaction)
         self._processor.decide_tickets_with_news(transaction)
         self._circuit.observe(transaction.ticket_reasons)
-        offsets = _next_offsets((*outcomes, *tickets))
+        offsets = offsets_behind((*outcomes, *tickets))
         return TriageCommit(transaction, self._states(transaction), offsets, tickets, outcomes)
 
     def commit_of_offsets(self, offsets: Mapping[Partition, int]) -> TriageCommit:
@@ -155,10 +156,3 @@ class TriageIntake:
 
     def _states(self, transaction: TriageTransaction) -> tuple[Outgoing, ...]:
         return tuple(transaction.state_records(self._topics.triage_state))
-
-
-def _next_offsets(records: Sequence[Record]) -> dict[Partition, int]:
-    offsets: dict[Partition, int] = {}
-    for record in records:
-        offsets[record.partition] = max(record.next_offset, offsets.get(record.partition, 0))
-    return offsets

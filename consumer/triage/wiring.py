@@ -6,10 +6,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from spanstream.consumer.answering.wiring import BrokerClients
-from spanstream.consumer.broker.kafka.group_consumer import KafkaGroupConsumer
-from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
-from spanstream.consumer.broker.kafka.publisher import open_publisher
+from spanstream.consumer.answering.wiring import BrokerClients, open_kafka_clients
 from spanstream.consumer.broker.protocols import PartitionReader
 from spanstream.consumer.clock import Clock, SystemClock
 from spanstream.consumer.delivery.circuit import Circuit
@@ -44,8 +41,7 @@ class TriageApplication:
 def open_triage_clients(settings: Settings) -> BrokerClients:
     """Opens Kafka clients in the triage group."""
     kafka = settings.kafka.model_copy(update={"group_id": settings.triage.group_id})
-    consumer = KafkaGroupConsumer(kafka)
-    return BrokerClients(consumer, KafkaPartitionReader(kafka), open_publisher(kafka, consumer))
+    return open_kafka_clients(settings.model_copy(update={"kafka": kafka}))
 
 
 def build_triage(

@@ -91,7 +91,7 @@ def test_a_checkpoint_that_is_not_whole_is_one_line(
 
 
 def _refused(request: BuildRequest, tmp_path: Path) -> str:
-    """The one line; nothing is left."""
+    """Returns the one line; nothing is left."""
     output = tmp_path / "out" / "artifact"
     with pytest.raises(ModelError) as caught:
         build(request, output, say=lambda _: None)

@@ -48,7 +48,7 @@ def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def encoder(tmp_path: Path) -> Path:
-    """A BERT of two layers with random weights and no head."""
+    """Returns a BERT of two layers with random weights and no head."""
     torch.manual_seed(7)
     folder = tmp_path / "encoder"
     special = {"pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
@@ -69,7 +69,7 @@ def encoder(tmp_path: Path) -> Path:
 
 
 def tickets(folder: Path, name: str, codes: list[str], *, text: str = "Since today the train shows {} again.") -> Path:
-    """A question about each code, and one that its text does not answer."""
+    """Returns a question about each code, and one that its text does not answer."""
     paragraphs = []
     for code in codes:
         context = text.format(code)

@@ -89,7 +89,7 @@ def test_the_reference_is_always_among_the_recipes() -> None:
         select_recipes(["int9"])
 
 
-class _Session:
+class _LeakingSession:
     """Logits that are the token ids, and, where it `leaks`, something of the batch's length."""
 
     def __init__(self, *, leaks: float) -> None:
@@ -109,13 +109,13 @@ def _windows() -> list[Window]:
 
 @pytest.mark.parametrize("leaks", [1e-4, 50.0])
 def test_neighbours_that_change_a_windows_logits_are_noticed(leaks: float) -> None:
-    invariance = measure_batch_invariance(_Session(leaks=leaks), _windows(), OPTIONS)
+    invariance = measure_batch_invariance(_LeakingSession(leaks=leaks), _windows(), OPTIONS)
     assert not invariance.same_bits
     assert invariance.changed_spans > 0
 
 
 def test_logits_of_a_windows_own_are_seen_to_be_so() -> None:
-    invariance = measure_batch_invariance(_Session(leaks=0.0), _windows(), OPTIONS)
+    invariance = measure_batch_invariance(_LeakingSession(leaks=0.0), _windows(), OPTIONS)
     assert invariance == BatchInvariance(same_bits=True, changed_spans=0.0)
 
 

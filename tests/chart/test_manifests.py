@@ -131,7 +131,7 @@ def test_every_pod_is_as_restricted_as_pods_can_be(manifests: list[Object]) -> N
 
 
 def environment(manifests: list[Object], pod: Object) -> dict[str, str]:
-    """The environment of the program in the pod; secrets and fields of the pod have stand-ins."""
+    """Returns the environment of the program in the pod; secrets and fields of the pod have stand-ins."""
     variables: dict[str, str] = {}
     (container,) = pod["containers"]
     for source in container["envFrom"]:
@@ -143,7 +143,7 @@ def environment(manifests: list[Object], pod: Object) -> dict[str, str]:
 
 @pytest.fixture
 def settings(manifests: list[Object], monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """The settings that the program reads out of the consumer's environment."""
+    """Returns the settings that the program reads out of the consumer's environment."""
     for name, value in environment(manifests, pod_specs(manifests)[f"{RELEASE}-spanstream"]).items():
         monkeypatch.setenv(name, value)
     return load_settings()

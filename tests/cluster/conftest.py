@@ -23,14 +23,14 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 
 @pytest.fixture(scope="session")
 def cluster(plane: ControlPlane) -> ControlPlane:
-    """The control plane with KEDA, and the custom resources of Prometheus' operator."""
+    """Returns the control plane with KEDA, and the custom resources of Prometheus' operator."""
     start_keda(plane)
     return plane
 
 
 @pytest.fixture
 def namespace(cluster: ControlPlane, request: pytest.FixtureRequest) -> str:
-    """A namespace of the test's own, where Pod Security admits nothing that is not restricted."""
+    """Returns a namespace of the test's own, where Pod Security admits nothing that is not restricted."""
     name = f"t{abs(hash(request.node.nodeid)):x}"[:20]
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})

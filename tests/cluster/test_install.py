@@ -39,14 +39,14 @@ def release(cluster: ControlPlane, namespace: str) -> Release:
 
 
 def makers(release: Release) -> list[dict[str, Any]]:
-    """What makes pods for ever, that is asked for some."""
-    found = release.get("deployments,statefulsets")["items"]
-    return [one for one in found if one["spec"]["replicas"]]
+    """Returns what makes pods for ever, that is asked for some."""
+    controllers = release.get("deployments,statefulsets")["items"]
+    return [controller for controller in controllers if controller["spec"]["replicas"]]
 
 
 def pods(release: Release, component: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = release.get("pods", f"--selector=app.kubernetes.io/component={component}")["items"]
-    return found
+    items: list[dict[str, Any]] = release.get("pods", f"--selector=app.kubernetes.io/component={component}")["items"]
+    return items
 
 
 @pytest.mark.parametrize("install", INSTALLS)
@@ -61,7 +61,7 @@ def test_every_object_is_taken_and_every_pod_is_admitted_as_restricted(release: 
         name = job["metadata"]["name"]
         release.cluster.kubectl("create", "job", "now", f"--from=cronjob/{name}", f"--namespace={release.namespace}")
         until(lambda: bool(pods(release, "replay")), "a pod of the replay job", every=0.5)
-    failed = [one for one in release.get("events")["items"] if one["reason"] == "FailedCreate"]
+    failed = [event for event in release.get("events")["items"] if event["reason"] == "FailedCreate"]
     assert not failed, failed[0]["message"]
     assert release.helm("uninstall", RELEASE, "--wait", "--timeout=60s")
 
@@ -73,8 +73,8 @@ def test_a_pod_that_is_not_restricted_is_not_admitted_there(release: Release) ->
 
 
 def template(release: Release) -> dict[str, Any]:
-    found: dict[str, Any] = release.get("deployment", CONSUMER)["spec"]["template"]
-    return found
+    pod_template: dict[str, Any] = release.get("deployment", CONSUMER)["spec"]["template"]
+    return pod_template
 
 
 def test_an_upgrade_to_another_version_goes_there_and_back(release: Release, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_lag_takes_the_pods_from_zero_to_one_to_all_and_its_end_takes_them_back(
         assert replicas.now == 0
         steps = replicas.steps
     assert len(stream.answers()) == 81
-    print(f"pods asked for: {steps}")  # noqa: T201
+    print(f"pods asked for: {steps}")  # noqa: T201  shown with the measurement
     zero, most = steps.index(0), steps.index(PARTITIONS)
     assert steps[zero : zero + 2] == [0, 1]
     assert steps[-2:] == [1, 0]
@@ -151,7 +151,7 @@ def test_seconds_of_work_scale_it_where_the_lag_is_low(
         send(stream, questions(stream, range(48)))
         until(lambda: replicas.now == PARTITIONS, "more pods for seconds of work", SECONDS, every=0.5)
         until(lambda: replicas.now == 1, "one pod once it is done", 2 * SECONDS, every=0.5)
-        print(f"pods asked for: {replicas.steps}")  # noqa: T201
+        print(f"pods asked for: {replicas.steps}")  # noqa: T201  shown with the measurement
     assert len(stream.answers()) == 48
 
 

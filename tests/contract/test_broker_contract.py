@@ -164,21 +164,21 @@ class TestReadingPartitions:
         publisher = broker.publisher()
         publisher.publish([*numbered(topic, range(20), 0), *numbered(topic, range(20, 40), 1)], {})
         reader = broker.reader()
-        zero, one = Partition(topic, 0), Partition(topic, 1)
+        first_partition, second_partition = Partition(topic, 0), Partition(topic, 1)
         await_markers(reader, reader.partitions(topic))
-        reader.follow(dict.fromkeys((zero, one)))
+        reader.follow(dict.fromkeys((first_partition, second_partition)))
         records = []
 
         def turn() -> None:
             records.extend(reader.poll(3, 0.05))
 
         for offset in (0, 19, 7, 7):
-            record = reader.read_at(one, offset, 20)
+            record = reader.read_at(second_partition, offset, 20)
             assert record is not None
             assert (record.offset, record.value) == (offset, b"%d" % (offset + 20))
             turn()
-        until(lambda: reader.position(zero) == 21 and reader.position(one) == 21, turn)
-        for partition, first in ((zero, 0), (one, 20)):
+        until(lambda: reader.position(first_partition) == 21 and reader.position(second_partition) == 21, turn)
+        for partition, first in ((first_partition, 0), (second_partition, 20)):
             values = [record.value for record in records if record.partition == partition]
             assert values == [b"%d" % number for number in range(first, first + 20)]
 
@@ -189,8 +189,8 @@ class TestReadingPartitions:
         publisher.publish(numbered(topic, range(1)), {})  # offset 3, a marker at 4
         reader = broker.reader()
         await_markers(reader, reader.partitions(topic))
-        at = [reader.read_at(Partition(topic, 0), offset, 20) for offset in (2, 3, 4, 5, 1000)]
-        assert [None if record is None else record.offset for record in at] == [None, 3, None, None, None]
+        records = [reader.read_at(Partition(topic, 0), offset, 20) for offset in (2, 3, 4, 5, 1000)]
+        assert [None if record is None else record.offset for record in records] == [None, 3, None, None, None]
 
     def test_a_record_that_was_compacted_away_is_not_there(self, broker: Harness) -> None:
         topic = broker.compacted_topic()

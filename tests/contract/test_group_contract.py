@@ -165,7 +165,7 @@ class TestReadingAsAMember:
             on_assigned(partitions)
             member.consumer.pause([Partition(topic, 0)])
 
-        member.ownership.on_assigned = pausing  # type: ignore[method-assign,assignment] # a listener of this test's own
+        member.ownership.on_assigned = pausing  # type: ignore[method-assign,assignment]  # a listener of this test's own
         member.consumer.subscribe([topic], member.ownership)
         until(lambda: len(member.records) == 5, member.turn)
         for _ in range(5):

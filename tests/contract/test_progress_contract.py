@@ -26,31 +26,31 @@ def test_records_and_progress_arrive_together(broker: Harness) -> None:
 
 def test_who_takes_over_fences_who_was_there(broker: Harness) -> None:
     source, target, group = broker.topic(), broker.topic(), group_name()
-    at = Partition(source, 0)
+    partition = Partition(source, 0)
     first = broker.progress_publisher(group, f"{group}.id")
     first.take_over()
-    first.publish(numbered(target, range(1)), {at: 1})
+    first.publish(numbered(target, range(1)), {partition: 1})
     second = broker.progress_publisher(group, f"{group}.id")
     second.take_over()
     with pytest.raises(Fenced):
-        first.publish(numbered(target, range(1, 2)), {at: 2})
-    second.publish(numbered(target, range(2, 3)), {at: 3})
+        first.publish(numbered(target, range(1, 2)), {partition: 2})
+    second.publish(numbered(target, range(2, 3)), {partition: 3})
     assert [record.value for record in read_all(broker.reader(), target)] == [b"0", b"2"]
-    assert second.committed([at]) == {at: 3}
+    assert second.committed([partition]) == {partition: 3}
 
 
 def test_a_refused_publish_leaves_nothing_and_its_successor_goes_on(broker: Harness) -> None:
     source, target, group = broker.topic(), broker.topic(), group_name()
-    small, at = broker.small_topic(1000), Partition(source, 0)
+    small, partition = broker.small_topic(1000), Partition(source, 0)
     publisher = broker.progress_publisher(group, f"{group}.id")
     publisher.take_over()
     with pytest.raises(Stop, match=small):
-        publisher.publish([*numbered(target, range(5)), Outgoing(small, None, os.urandom(5000))], {at: 5})
+        publisher.publish([*numbered(target, range(5)), Outgoing(small, None, os.urandom(5000))], {partition: 5})
     assert read_all(broker.reader(), target) == []
     successor = broker.progress_publisher(group, f"{group}.id")
     successor.take_over()
-    assert successor.committed([at]) == {at: None}
-    successor.publish(numbered(target, range(2)), {at: 2})
+    assert successor.committed([partition]) == {partition: None}
+    successor.publish(numbered(target, range(2)), {partition: 2})
     assert [record.value for record in read_all(broker.reader(), target)] == [b"0", b"1"]
 
 

@@ -38,7 +38,7 @@ QUICK_CLASSIC = {
 
 @pytest.fixture
 def stream(kafka: KafkaBroker, streams: MakeStream) -> Stream:
-    """A stream in the session's broker, quick to retry and to notice what is gone."""
+    """Returns a stream in the session's broker, quick to retry and to notice what is gone."""
     return streams(kafka.bootstrap, **QUICK)
 
 

@@ -175,7 +175,7 @@ class BadRecordsRun:
 
 @pytest.fixture(scope="module")
 def finished(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BadRecordsRun]:
-    """All of them at once, in one run of the program."""
+    """Yields all of them at once, in one run of the program."""
     stream = Stream(kafka.bootstrap, tmp_path_factory.mktemp("bad"), 2, QUICK | {"RETRIES__DELAY_SECONDS": "1"})
     stream.create_topics()
     try:

@@ -38,7 +38,7 @@ class Input:
 
     @property
     def names(self) -> list[str]:
-        return [dict(record.headers)["test-name"].decode() for record in self.asked]  # type: ignore[union-attr] # ours
+        return [dict(record.headers)["test-name"].decode() for record in self.asked]  # type: ignore[union-attr]  # ours
 
 
 def make_input(stream: Stream, count: int = QUESTIONS) -> Input:

@@ -67,18 +67,18 @@ def test_sigterm_finishes_what_was_begun_and_the_next_one_goes_on_from_there(str
 
 def test_a_member_that_hung_past_its_session_is_fenced_and_goes_on(kafka: KafkaBroker, streams: MakeStream) -> None:
     stream = streams(kafka.bootstrap, 4, **QUICK, **QUICK_CLASSIC_ONLY)
-    hung, other = stream.start(), stream.start()
+    hung, healthy = stream.start(), stream.start()
     asked = publish(stream)
     with stream.watch() as watched:
         hung.await_event("chunk_published")
-        other.await_event("chunk_published")
+        healthy.await_event("chunk_published")
         hung.send(signal.SIGSTOP)
-        owned = len(other.events("partitions_assigned"))
-        other.await_event("partitions_assigned", owned + 1)
+        owned = len(healthy.events("partitions_assigned"))
+        healthy.await_event("partitions_assigned", owned + 1)
         hung.send(signal.SIGCONT)
         watched.await_count(QUESTIONS)
         assert hung.stop() == 0
-        assert other.stop() == 0
+        assert healthy.stop() == 0
         watched.poll()
     assert Counter(watched.names) == Counter(asked)
 

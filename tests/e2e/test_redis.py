@@ -28,7 +28,7 @@ def publish(stream: Stream, part: list[tuple[str, SmallDocument, str]]) -> None:
 
 @pytest.fixture(scope="module")
 def plain(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
-    """The answers of a consumer without Redis, in large chunks and on two threads."""
+    """Returns the answers of a consumer without Redis, in large chunks and on two threads."""
     settings = QUICK | {"CHUNK__MAX_QUESTIONS": "64", "MODEL__THREADS": "2"}
     stream = Stream(kafka.bootstrap, tmp_path_factory.mktemp("plain"), 3, settings)
     stream.create_topics()

@@ -68,6 +68,18 @@ def fill(stream: Stream) -> list[str]:
     return wanted
 
 
+def assert_sent_as_they_were(arrived: list[Record], letters: list[Record], wanted: list[str]) -> None:
+    assert Counter(name_of(record.headers) for record in arrived) == Counter(wanted)
+    by_name = {name_of(record.headers): record for record in letters}
+    for record in arrived:
+        letter = by_name[name_of(record.headers)]
+        assert as_it_was(record) == as_it_was(letter)
+        assert record.partition.number == int(letter.header("dlq.partition") or b"")
+        assert record.header("\xfc") == b"\xff\x00"
+        assert record.header("replay.link") == letter.header("traceparent")
+        assert not [name for name, _ in record.headers if name.startswith(("dlq.", "retry.", "trace"))]
+
+
 def test_killed_on_the_way_every_selected_record_is_at_its_origin_once_and_every_other_untouched(
     stream: Stream,
 ) -> None:
@@ -89,23 +101,14 @@ def test_killed_on_the_way_every_selected_record_is_at_its_origin_once_and_every
         written = ("--manifest", str(stream.folder / f"killed-{kill}.jsonl"))
         program = stream.start("replay", "run", *selection, "--yes", *written, *slowly)
         before = len(sent())
-        until(lambda before=before: len(sent()) > before, "something sent", every=0.05)  # type: ignore[misc]
+        until(lambda before=before: len(sent()) > before, "something sent", every=0.05)  # type: ignore[misc]  # mypy on a lambda's default
         time.sleep(random.uniform(0, 0.3))  # noqa: S311  anywhere in a batch
         assert program.is_running, program.log
         program.kill()
     manifest = stream.folder / "last.jsonl"
     last = stream.command("replay", "run", *selection, "--yes", "--json", "--manifest", str(manifest))
     assert last.returncode == 0, last.stderr.decode()
-    arrived = sent()
-    assert Counter(name_of(record.headers) for record in arrived) == Counter(wanted)
-    by_name = {name_of(record.headers): record for record in letters}
-    for record in arrived:
-        letter = by_name[name_of(record.headers)]
-        assert as_it_was(record) == as_it_was(letter)
-        assert record.partition.number == int(letter.header("dlq.partition") or b"")
-        assert record.header("\xfc") == b"\xff\x00"
-        assert record.header("replay.link") == letter.header("traceparent")
-        assert not [name for name, _ in record.headers if name.startswith(("dlq.", "retry.", "trace"))]
+    assert_sent_as_they_were(sent(), letters, wanted)
     assert whole(stream.read(stream.topics.dead_letters)) == whole(letters)
     again = stream.command("replay", "run", *selection, "--yes")
     assert again.returncode == 0
@@ -116,7 +119,7 @@ def test_killed_on_the_way_every_selected_record_is_at_its_origin_once_and_every
         assert verified.returncode == 0, verified.stdout.decode()
         assert totals(verified.stdout)["holds"] is True
     summary = totals(stream.command("replay", "summary", "--json").stdout)
-    assert summary["dead_letters"]["count"] == LETTERS - len(wanted)  # type: ignore[index]
+    assert summary["dead_letters"]["count"] == LETTERS - len(wanted)  # type: ignore[index]  # JSON
     rest = ("--manifest", str(stream.folder / "rest.jsonl"))
     assert stream.command("replay", "run", "--yes", *rest).returncode == 0
     assert not any(TopicAdmin(stream.config).lag(f"{stream.name}.replay", [stream.topics.dead_letters]).values())

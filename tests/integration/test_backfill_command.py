@@ -11,7 +11,7 @@ import pytest
 
 from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.cache.redis_store import RedisOptions, RedisStore
-from spanstream.consumer.cache.token_cache import Counts, TokenCache
+from spanstream.consumer.cache.token_cache import CacheCounts, TokenCache
 from spanstream.models.artifact import load_artifact
 from spanstream.models.text import token_codec
 from spanstream.models.text.tokenization import sha256_of
@@ -29,7 +29,7 @@ def text_of(number: int) -> str:
 
 @pytest.fixture
 def stream(kafka: KafkaBroker, redis_server: RedisServer, redis_namespace: str, tmp_path: Path) -> Iterator[Stream]:
-    """A documents topic with superseded and deleted documents and a bad record in it."""
+    """Yields a documents topic with superseded and deleted documents and a bad record in it."""
     settings = {"REDIS__URL": redis_server.url, "REDIS__NAMESPACE": redis_namespace}
     made = Stream(kafka.bootstrap, tmp_path, settings=settings)
     made.create_topics()
@@ -46,8 +46,8 @@ def record(stream: Stream, name: str, text: str) -> Outgoing:
     return Outgoing(stream.topics.documents, name.encode(), json.dumps({"document_id": name, "text": text}).encode())
 
 
-def counts_of_a_consumer(server: RedisServer, namespace: str, texts: list[str]) -> Counts:
-    """Where a consumer that begins now finds these texts."""
+def counts_of_a_consumer(server: RedisServer, namespace: str, texts: list[str]) -> CacheCounts:
+    """Returns where a consumer that begins now finds these texts."""
     tokenizer = load_artifact(artifact_folder()).tokenizer
     store = RedisStore(server.url, RedisOptions(timeout_seconds=10, connect_timeout_seconds=10, call_seconds=20))
     cache = TokenCache(

@@ -56,16 +56,16 @@ def settings_for(bootstrap: str, topics: TopicSettings | None = None, **changed:
 
 
 def examined(settings: Settings, seconds: float = PATIENCE, **parts: Path) -> list[Finding]:
-    found = list(examine(checks_of(settings, timeout_seconds=seconds, **parts), secrets_of(settings)))
-    for finding in found:
+    findings = list(examine(checks_of(settings, timeout_seconds=seconds, **parts), secrets_of(settings)))
+    for finding in findings:
         assert len(line_of(finding).plain.splitlines()) == 1
         assert SECRET not in line_of(finding).plain
-    return found
+    return findings
 
 
-def wrong(found: list[Finding]) -> dict[str, Finding]:
-    """What is not as it should be; each subject once, and each says what to do."""
-    sick = [finding for finding in found if finding.level in {Level.WARNING, Level.FAILED}]
+def wrong(findings: list[Finding]) -> dict[str, Finding]:
+    """Returns what is not as it should be; each subject once, and each says what to do."""
+    sick = [finding for finding in findings if finding.level in {Level.WARNING, Level.FAILED}]
     assert len({finding.subject for finding in sick}) == len(sick)
     assert all(finding.advice for finding in sick)
     return {finding.subject: finding for finding in sick}
@@ -85,14 +85,14 @@ def test_a_stream_as_it_should_be_has_nothing_wrong(stream: Stream, redis_server
 def test_a_machine_with_no_kafka_and_no_redis_gets_one_line_for_each() -> None:
     nowhere = f"127.0.0.1:{free_port()}"
     settings = settings_for(nowhere, redis=redis_at(f"redis://127.0.0.1:{free_port()}/0"))
-    found = examined(settings, HASTE)
-    sick = wrong(found)
+    findings = examined(settings, HASTE)
+    sick = wrong(findings)
     assert sick.keys() == {"Kafka", "Redis"}
     assert (sick["Kafka"].level, sick["Redis"].level) == (Level.FAILED, Level.WARNING)
     assert "refused" in sick["Kafka"].detail
     assert "SPANSTREAM_KAFKA__BOOTSTRAP_SERVERS" in sick["Kafka"].advice
     assert "SPANSTREAM_REDIS__URL" in sick["Redis"].advice
-    (skipped,) = [finding for finding in found if finding.level is Level.SKIPPED]
+    (skipped,) = [finding for finding in findings if finding.level is Level.SKIPPED]
     assert {"topics", "partitions", "transactions", "group"} <= set(skipped.subject.split(", "))
 
 
@@ -104,19 +104,19 @@ def test_a_damaged_artifact_is_a_failure_that_names_the_file(tmp_path: Path) -> 
     content[len(content) // 2] ^= 1
     model.chmod(0o644)
     model.write_bytes(content)
-    found = examined(settings_for(f"127.0.0.1:{free_port()}", model=ModelSettings(path=folder)), HASTE)
-    finding = wrong(found)["model"]
+    findings = examined(settings_for(f"127.0.0.1:{free_port()}", model=ModelSettings(path=folder)), HASTE)
+    finding = wrong(findings)["model"]
     assert finding.level is Level.FAILED
     assert str(model) in finding.detail
     assert "damaged" in finding.detail
-    assert Finding(Level.SKIPPED, "threshold, self-test", "model first") in found
+    assert Finding(Level.SKIPPED, "threshold, self-test", "model first") in findings
 
 
 def test_a_cpu_without_int8_dot_products_is_a_warning_and_the_self_test_still_decides(tmp_path: Path) -> None:
     (tmp_path / "cpuinfo").write_text("model name : Old CPU\nflags : fpu sse2 avx2\n")
-    found = examined(settings_for(f"127.0.0.1:{free_port()}"), HASTE, cpuinfo=tmp_path / "cpuinfo")
-    assert wrong(found)["int8"].level is Level.WARNING
-    (self_test,) = [finding for finding in found if finding.subject == "self-test"]
+    findings = examined(settings_for(f"127.0.0.1:{free_port()}"), HASTE, cpuinfo=tmp_path / "cpuinfo")
+    assert wrong(findings)["int8"].level is Level.WARNING
+    (self_test,) = [finding for finding in findings if finding.subject == "self-test"]
     assert self_test.level is Level.OK
     assert "int8 on cpu" in self_test.detail
 
@@ -136,11 +136,11 @@ def test_unequal_partitions_and_an_uncompacted_documents_topic_are_one_failure_e
 
 def test_missing_topics_are_named(stream: Stream) -> None:
     TopicAdmin(stream.config).delete([stream.topics.answers])
-    found = examined(settings_for(stream.bootstrap, stream.topics))
-    sick = wrong(found)
+    findings = examined(settings_for(stream.bootstrap, stream.topics))
+    sick = wrong(findings)
     assert sick.keys() == {"topics"}
     assert stream.topics.answers in sick["topics"].detail
-    assert Finding(Level.SKIPPED, "partitions, compaction, record sizes, triage", "topics first") in found
+    assert Finding(Level.SKIPPED, "partitions, compaction, record sizes, triage", "topics first") in findings
 
 
 def test_a_documents_topic_that_takes_larger_records_than_the_dead_letters_is_a_warning(
@@ -156,15 +156,15 @@ def test_a_documents_topic_that_takes_larger_records_than_the_dead_letters_is_a_
 
 def test_what_waits_for_the_group_is_told(stream: Stream) -> None:
     stream.publish([Outgoing(stream.topics.questions, b"k", b"{}") for _ in range(5)])
-    found = examined(settings_for(stream.bootstrap, stream.topics))
-    (group,) = [finding for finding in found if finding.subject == "group"]
+    findings = examined(settings_for(stream.bootstrap, stream.topics))
+    (group,) = [finding for finding in findings if finding.subject == "group"]
     assert group.level is Level.OK
     assert "nobody is running" in group.detail
     assert f"{stream.topics.questions} 5" in group.detail
 
 
 @pytest.mark.parametrize(
-    ("client", "said"),
+    ("client", "expected_text"),
     [
         (
             {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN", "sasl.username": SASL_USER},
@@ -175,13 +175,13 @@ def test_what_waits_for_the_group_is_told(stream: Stream) -> None:
     ids=["a wrong password", "no password"],
 )
 def test_a_kafka_that_refuses_the_login_points_to_the_client_properties(
-    kafka: KafkaBroker, client: dict[str, str], said: str
+    kafka: KafkaBroker, client: dict[str, str], expected_text: str
 ) -> None:
     passwords = {"sasl.password": SECRET} if client else {}
     access = KafkaSettings(bootstrap_servers=kafka.sasl_bootstrap, client={**client, **passwords})
     sick = wrong(examined(settings_for(kafka.sasl_bootstrap, kafka=access), HASTE))
     assert sick.keys() == {"Kafka"}
-    assert said in sick["Kafka"].detail
+    assert expected_text in sick["Kafka"].detail
     assert "SPANSTREAM_KAFKA__CLIENT" in sick["Kafka"].advice
 
 
@@ -223,7 +223,7 @@ def make_replica(server: RedisServer) -> str:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said", "advised"),
+    ("spoil", "expected_text", "expected_advice"),
     [
         (spoil_password, "credentials", "password"),
         (flood, "full", "maxmemory"),
@@ -232,15 +232,15 @@ def make_replica(server: RedisServer) -> str:
     ids=["a wrong password", "a full one", "a replica"],
 )
 def test_a_redis_that_cannot_be_used_is_a_warning_with_the_reason(
-    own_redis: RedisServer, spoil: Callable[[RedisServer], str], said: str, advised: str
+    own_redis: RedisServer, spoil: Callable[[RedisServer], str], expected_text: str, expected_advice: str
 ) -> None:
     url = spoil(own_redis)
-    found = examined(settings_for(f"127.0.0.1:{free_port()}", redis=redis_at(url)), HASTE)
-    finding = wrong(found)["Redis"]
+    findings = examined(settings_for(f"127.0.0.1:{free_port()}", redis=redis_at(url)), HASTE)
+    finding = wrong(findings)["Redis"]
     assert finding.level is Level.WARNING
-    assert said in finding.detail
+    assert expected_text in finding.detail
     assert "everything works without it" in finding.detail
-    assert advised in finding.advice
+    assert expected_advice in finding.advice
 
 
 def test_the_command_prints_a_line_each_and_exits_with_1_only_where_something_failed(stream: Stream) -> None:
@@ -253,7 +253,7 @@ def test_the_command_prints_a_line_each_and_exits_with_1_only_where_something_fa
     nowhere = f"127.0.0.1:{free_port()}"
     ill = stream.command("doctor", "--json", "--timeout", "1", KAFKA__BOOTSTRAP_SERVERS=nowhere)
     assert ill.returncode == 1
-    told = json.loads(ill.stdout)
-    assert told["ok"] is False
-    assert [finding["subject"] for finding in told["findings"] if finding["level"] == "failed"] == ["Kafka"]
+    report = json.loads(ill.stdout)
+    assert report["ok"] is False
+    assert [finding["subject"] for finding in report["findings"] if finding["level"] == "failed"] == ["Kafka"]
     assert not ill.stderr

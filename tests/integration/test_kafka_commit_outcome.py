@@ -37,7 +37,7 @@ class Scene:
         return [Outgoing(self.answers, None, value), Outgoing(self.answers, None, value)]
 
     def lose_the_commit(self, what: Loss, *, offset: int = 2) -> None:
-        """Publish a first chunk, and do not hear what became of it."""
+        """Publishes a first chunk, and does not hear what became of it."""
         self.proxy.lose(END_TXN, what)
         with pytest.raises(Retryable):
             self.publisher.publish(self.chunk(b"first"), {self.partition: offset})

@@ -40,7 +40,7 @@ def reader(config: KafkaSettings) -> Iterator[KafkaPartitionReader]:
 
 
 def persist(call: Callable[[], object], otherwise: Callable[[], object] = lambda: None) -> None:
-    """Call until it is not `Retryable`."""
+    """Calls until it is not `Retryable`."""
     for _ in range(30):
         try:
             call()

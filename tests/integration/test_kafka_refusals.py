@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from confluent_kafka.admin import (  # type: ignore[attr-defined] # the stubs do not re-export them all
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the stubs do not re-export them all
     AclBinding,
     AclOperation,
     AclPermissionType,
@@ -56,7 +56,7 @@ def grant(kafka: KafkaBroker) -> Callable[[ResourceType, str, AclOperation], Non
 
 
 def stops(*turns: Callable[[], object], saying: str) -> None:
-    """Take turns until one raises `Stop`, which names what it is about."""
+    """Takes turns until one raises `Stop`, which names what it is about."""
     with pytest.raises(Stop, match=saying):
         until(lambda: False, *turns)
 
@@ -71,7 +71,7 @@ def test_a_wrong_password_stops_everybody(stranger: KafkaSettings, topics: Topic
     stops(lambda: reader.poll(10, 0.05), saying="password")
     for transactions in (True, False):
         publisher = open_publisher(stranger.model_copy(update={"transactions": transactions}))
-        stops(lambda publisher=publisher: publisher.publish(numbered(topic, range(3)), {}), saying="password")  # type: ignore[misc] # mypy on a lambda's default
+        stops(lambda publisher=publisher: publisher.publish(numbered(topic, range(3)), {}), saying="password")  # type: ignore[misc]  # mypy on a lambda's default
         publisher.close()
     stops(lambda: TopicAdmin(stranger).describe([topic]), saying="password")
     reader.close()

@@ -228,7 +228,7 @@ def test_a_server_without_tls_is_a_miss_for_a_client_that_wants_it(own_redis: Re
 
 
 def everything_shown(error: BaseException) -> str:
-    """The error as a log would show it, with the errors behind it."""
+    """Returns the error as a log would show it, with the errors behind it."""
     shown = [repr(error), *traceback.format_exception(error)]
     while (behind := error.__cause__ or error.__context__) is not None:
         shown.append(repr(behind) + str(behind))

@@ -54,13 +54,13 @@ class ReplayProgram:
         return CliRunner().invoke(app, ["replay", *arguments], env=environment)
 
     def out(self, *arguments: str, **settings: str) -> str:
-        """What a command that succeeds prints."""
+        """Returns what a command that succeeds prints."""
         result = self.run(*arguments, **settings)
         assert result.exit_code == 0, (result.output, result.exception)
         return result.stdout
 
     def stopped(self, *arguments: str, **settings: str) -> str:
-        """The one line of a command that fails."""
+        """Returns the one line of a command that fails."""
         error = self.run(*arguments, **settings).exception
         assert isinstance(error, Stop), error
         assert "\n" not in str(error)
@@ -234,7 +234,7 @@ def test_a_topic_emptied_by_retention_on_the_way_is_one_line(
 
 def empty(program: ReplayProgram) -> None:
     from confluent_kafka import TopicPartition  # noqa: PLC0415  a test's own way to a broker
-    from confluent_kafka.admin import AdminClient  # noqa: PLC0415
+    from confluent_kafka.admin import AdminClient  # noqa: PLC0415  only this test needs it
 
     client = AdminClient({"bootstrap.servers": program.topics.bootstrap})
     everything = [TopicPartition(program.names.dead_letters, number, -1) for number in range(2)]

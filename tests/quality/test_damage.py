@@ -49,7 +49,7 @@ def cases(reader: Reader, request: pytest.FixtureRequest) -> list[Case]:
 
 
 def published(validator: Validator, text: str, document: TokenizedDocument, span: TokenSpan) -> str | None:
-    """What would be published; None for a dead letter."""
+    """Returns what would be published; None for a dead letter."""
     try:
         char_start, char_end = validator.char_span(text, document, span)
     except InvalidSpan:

@@ -30,7 +30,7 @@ PLAYBOOK = load_playbook(None)
 
 @pytest.fixture(scope="module")
 def trials() -> list[tuple[dict[str, Any], TicketTrial]]:
-    """What is expected of each ticket, and what came of it."""
+    """Returns what is expected of each ticket, and what came of it."""
     reader = Reader.load()
     done = []
     for example in EXAMPLES:

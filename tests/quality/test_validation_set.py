@@ -15,7 +15,7 @@ from tests.support.model.shared_data import VALIDATION_SETS, validation_examples
 
 
 @dataclass(frozen=True)
-class CardFigures:
+class StatedFigures:
     """F1 in int8 at the best threshold of the raw score, and at the default case; most of the calibration error."""
 
     f1: float
@@ -23,7 +23,7 @@ class CardFigures:
     calibration_error: float
 
 
-CARD = {"squad": CardFigures(66.5, 66.2, 0.06), "tickets": CardFigures(48.9, 48.0, 0.12)}
+CARD = {"squad": StatedFigures(66.5, 66.2, 0.06), "tickets": StatedFigures(48.9, 48.0, 0.12)}
 WORD = re.compile(r"\w\w")
 
 
@@ -40,7 +40,7 @@ class AnsweredExample:
 
 @pytest.fixture(scope="module", params=VALIDATION_SETS)
 def answered(request: pytest.FixtureRequest) -> list[AnsweredExample]:
-    """Every question of a validation set, through all of the reader: validation included."""
+    """Returns every question of a validation set, through all of the reader: validation included."""
     examples = validation_examples(request.param)
     reader = Reader.load()
     documents = {example.context: reader.tokenize(example.context) for example in examples}

@@ -1,12 +1,12 @@
 """Runs librdkafka's own mock cluster, a broker to try things out: a socket on the loopback, everything in memory.
 
-It does groups (both protocols), transactions, offsets and compression well enough for one consumer. What it does not
-(seen with librdkafka 2.16):
+It does groups (both protocols), transactions, offsets and compression well enough for one consumer. What it does
+otherwise than Kafka (seen with librdkafka 2.16):
 
 - it shows records of open and aborted transactions to everybody;
 - offsets committed in a transaction are accepted and forgotten;
 - it creates a topic when a producer asks for it, with 4 partitions, and answers no admin request about topics;
-- it keeps the newest 5 MiB of a partition; compaction there is none;
+- it keeps the newest 5 MiB of a partition, and compacts nothing;
 - a classic group's first assignment takes 3 s, a KIP-848 group's no time: prefer `group_protocol="consumer"`.
 """
 

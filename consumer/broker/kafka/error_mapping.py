@@ -88,14 +88,14 @@ class ClientErrors:
         self.fatal: KafkaError | None = None  # why the client is beyond use
 
     def __call__(self, error: KafkaError) -> None:
-        """Called by librdkafka from inside a poll or a flush."""
+        """Keeps an error; librdkafka calls it from inside a poll or a flush."""
         self._latest = error.str()
         mapped = map_error(error, f"the connection to {self._servers}")
         if isinstance(mapped, Stop):
             self._refusal = mapped
 
     def log(self, level: int, line: str, *arguments: object) -> None:
-        """Called by librdkafka in the place of a logger's `log`.
+        """Passes a line on to the log; librdkafka calls it in the place of a logger's `log`.
 
         A fatal error is reported there first, as "Fatal error: WHAT: why"; what confluent-kafka raises for it does not
         always say (see `handles.checked_call`).

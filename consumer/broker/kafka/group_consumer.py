@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from spanstream.consumer.broker.kafka.error_mapping import UNKNOWN_TOPIC, ClientErrors, map_error
 from spanstream.consumer.broker.kafka.handles import checked_call, new_consumer
 from spanstream.consumer.broker.kafka.properties import REQUEST_TIMEOUT_SECONDS, member_properties
-from spanstream.consumer.broker.kafka.queries import LATEST, edge_offsets, partitions_of, to_record
+from spanstream.consumer.broker.kafka.queries import LATEST, committed_offsets, edge_offsets, partitions_of, to_record
 from spanstream.consumer.broker.protocols import Partition, RebalanceListener, Record
 from spanstream.consumer.errors import Fenced, Retryable, SpanstreamError, Stop
 from spanstream.consumer.settings import KafkaSettings
@@ -113,20 +113,10 @@ class KafkaGroupConsumer:
             Retryable: no answer, or not settled, in time.
             Stop: the broker refuses for good.
         """
-        asked = [TopicPartition(topic, number) for topic, number in partitions]
         doing = "a question about committed offsets"
         if self._closed:
             raise Retryable(f"{doing} needs a member of the group {self._group_id}, and this one has left")
-        if not asked:
-            return {}
-        try:
-            answers = self._consumer.committed(asked, timeout_seconds)
-        except KafkaException as error:
-            raise _not_fenced(map_error(error.args[0], doing)) from error
-        for answer in answers:
-            if answer.error is not None:
-                raise _not_fenced(map_error(answer.error, f"{doing} of {answer.topic}[{answer.partition}]"))
-        return {Partition(a.topic, a.partition): a.offset if a.offset >= 0 else None for a in answers}
+        return committed_offsets(self._consumer, partitions, timeout_seconds, doing, _map_question_error)
 
     # What a publisher needs of the member whose offsets it commits.
 
@@ -208,7 +198,7 @@ class KafkaGroupConsumer:
         _log.warning("kafka_consumer_error", code=error.name(), detail=error.str())
 
     def _look_for_topics(self, timeout_seconds: float) -> None:
-        """Asks for one of the topics that were not seen yet: under KIP-848 nobody says that a topic does not exist.
+        """Asks for one of the topics that were not seen yet, because under KIP-848 a missing topic is not reported.
 
         A broker that has just started, or a topic that was just created, gets a moment.
         """
@@ -262,6 +252,7 @@ class KafkaGroupConsumer:
                 consumer.unassign()
 
 
-def _not_fenced(error: SpanstreamError) -> SpanstreamError:
-    """Makes `Fenced` retryable for a mere question: the next poll tells an expelled member what it lost."""
+def _map_question_error(kafka_error: KafkaError, doing: str) -> SpanstreamError:
+    """Maps `Fenced` to `Retryable`, as nothing was published: the next poll tells an expelled member what it lost."""
+    error = map_error(kafka_error, doing)
     return Retryable(str(error)) if isinstance(error, Fenced) else error

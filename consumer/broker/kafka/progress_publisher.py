@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException
 
 from spanstream.consumer.broker.kafka.error_mapping import FENCED_PRODUCER, ClientErrors, map_error
 from spanstream.consumer.broker.kafka.handles import new_consumer
@@ -24,6 +24,8 @@ from spanstream.consumer.broker.kafka.properties import (
     make_transactional_id,
     transactional_producer_properties,
 )
+from spanstream.consumer.broker.kafka.queries import committed_offsets
+from spanstream.consumer.broker.outgoing_chunk import OutgoingChunk
 from spanstream.consumer.broker.protocols import Outgoing, Partition
 from spanstream.consumer.clock import Deadline, SystemClock
 from spanstream.consumer.errors import Fenced, SpanstreamError, Stop
@@ -72,18 +74,8 @@ class KafkaProgressPublisher:
             Retryable: no answer, or not settled, in time.
             Stop: the broker refuses for good.
         """
-        asked = [TopicPartition(topic, number) for topic, number in partitions]
-        if not asked:
-            return {}
         doing = f"a question about the offsets of {self._group_id}"
-        try:
-            answers = self._group.committed(asked, REQUEST_TIMEOUT_SECONDS)
-        except KafkaException as error:
-            raise self._map_error(error.args[0], doing) from error
-        for answer in answers:
-            if answer.error is not None:
-                raise self._map_error(answer.error, doing)
-        return {Partition(a.topic, a.partition): a.offset if a.offset >= 0 else None for a in answers}
+        return committed_offsets(self._group, partitions, REQUEST_TIMEOUT_SECONDS, doing, self._map_error)
 
     def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
         """Publishes all records and commits all offsets in one transaction.
@@ -96,7 +88,7 @@ class KafkaProgressPublisher:
         producer, deadline = self._producer, _publish_deadline()
         if producer is None:
             raise Stop("publishing begins with taking over the transactional id")
-        doing = "publishing to " + ", ".join(sorted({record.topic for record in records}) or ["no topic"])
+        doing = OutgoingChunk(tuple(records), offsets).doing
         committing = False
         try:
             producer.client.begin_transaction()

@@ -35,10 +35,10 @@ _PREFERRED_CONSUMER: Properties = {
     "fetch.wait.max.ms": 100,
     # With the prefetch full, look again this soon (milliseconds): the default second would be a speed limit.
     "fetch.queue.backoff.ms": 20,
-    # The same for a fetch that failed, as one of a partition that was just created or moved may.
+    # The same after a fetch that failed, as it may where a partition was just created or moved.
     "fetch.error.backoff.ms": 50,
 }
-# One record at a time is asked of this one: do not fetch the rest of the partition with it.
+# A lookup reads one record at a time: do not fetch the rest of the partition with it.
 _PREFERRED_LOOKUP: Properties = {
     "queued.min.messages": 1,
     "queued.max.messages.kbytes": 1024,
@@ -80,9 +80,7 @@ _NAMED_BY_SETTINGS = frozenset(
         "transaction.timeout.ms", "auto.offset.reset", "message.timeout.ms",
     }
 )  # fmt: skip
-
-
-_OWNED = _NAMED_BY_SETTINGS | _READING.keys() | _WRITING.keys()
+_NOT_PASSED_THROUGH = _NAMED_BY_SETTINGS | _READING.keys() | _WRITING.keys()
 
 
 def member_properties(settings: KafkaSettings) -> Properties:
@@ -172,7 +170,7 @@ def _passed_through(settings: KafkaSettings) -> Properties:
     Raises:
         Stop: one of them belongs to a setting of ours, or delivery depends on it.
     """
-    refused = sorted(_OWNED & settings.client.keys())
+    refused = sorted(_NOT_PASSED_THROUGH & settings.client.keys())
     if refused:
         raise Stop(f"these Kafka client properties are not passed through, take them out: {', '.join(refused)}")
     return dict(settings.client)

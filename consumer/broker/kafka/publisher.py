@@ -22,7 +22,6 @@ committed offsets.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException
@@ -36,6 +35,7 @@ from spanstream.consumer.broker.kafka.properties import (
     make_transactional_id,
     transactional_producer_properties,
 )
+from spanstream.consumer.broker.outgoing_chunk import OutgoingChunk
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Publisher
 from spanstream.consumer.clock import Deadline, SystemClock
 from spanstream.consumer.errors import Fenced, Retryable, SpanstreamError, Stop
@@ -43,29 +43,11 @@ from spanstream.consumer.settings import KafkaSettings
 
 _log = structlog.get_logger(__name__)
 
-_CLOCK = SystemClock()  # librdkafka waits by it, whatever a test would like
+_CLOCK = SystemClock()  # librdkafka waits by the machine's clock, so a test cannot replace it
 _ABORT_SECONDS = 5.0
 _CLOSE_SECONDS = 5.0
 # A producer fenced once is bad luck; so many times without a commit in between is two processes with the same id.
 _FENCED_PRODUCER_LIMIT = 5
-
-
-@dataclass(frozen=True, slots=True)
-class _Chunk:
-    """What one call of `publish` was given."""
-
-    records: tuple[Outgoing, ...]
-    offsets: Mapping[Partition, int]
-
-    @property
-    def doing(self) -> str:
-        """For a message to a person."""
-        topics = ", ".join(sorted({record.topic for record in self.records}))
-        return f"publishing to {topics}" if topics else "a commit of offsets"
-
-    def repeats(self, other: _Chunk) -> bool:
-        """Tells whether it is the same input, by its offsets; without any, the same output."""
-        return self.offsets == other.offsets if self.offsets or other.offsets else self.records == other.records
 
 
 def open_publisher(
@@ -102,9 +84,9 @@ class KafkaPublisher:
             settings, make_transactional_id(settings), publish_timeout_seconds
         )
         self._producer: DeadlineProducer | None = None
-        self._unsettled: _Chunk | None = None  # its outcome is not known
+        self._unsettled: OutgoingChunk | None = None  # its outcome is not known
         self._committing: DeadlineProducer | None = None  # the producer that can still finish it
-        self._decided = Deadline(_CLOCK, 0)  # by then the broker has aborted what it did not hear of
+        self._decided = Deadline(_CLOCK, 0)  # by then the broker has aborted what no commit reached
         self._fenced_in_a_row = 0
 
     def prepare(self) -> None:
@@ -128,7 +110,7 @@ class KafkaPublisher:
             Stop: the broker refuses for good.
         """
         deadline = Deadline(_CLOCK, self._publish_timeout_seconds)
-        chunk = _Chunk(tuple(records), dict(offsets))
+        chunk = OutgoingChunk(tuple(records), dict(offsets))
         unsettled = self._unsettled
         if unsettled is not None and self._settle(unsettled, deadline) and chunk.repeats(unsettled):
             return
@@ -174,7 +156,7 @@ class KafkaPublisher:
             raise Stop("offsets were to be committed by a publisher that belongs to no group member")
         producer.send_offsets(offsets, self._member.group_metadata(offsets), deadline)
 
-    def _settle(self, chunk: _Chunk, deadline: Deadline) -> bool:
+    def _settle(self, chunk: OutgoingChunk, deadline: Deadline) -> bool:
         """Brings the chunk's commit to its end: True where it is committed, False where it is aborted.
 
         Raises:
@@ -189,8 +171,8 @@ class KafkaPublisher:
             self._fenced_in_a_row = 0
         return committed
 
-    def _commit(self, chunk: _Chunk, deadline: Deadline) -> bool | None:
-        """Commits. True: done. None: the producer failed for good, and the broker may have done either."""
+    def _commit(self, chunk: OutgoingChunk, deadline: Deadline) -> bool | None:
+        """Commits; returns True once done, None where the producer failed for good: the outcome is not known then."""
         producer = self._ready_producer(deadline)
         try:
             producer.retry_until_done(producer.client.commit_transaction, "the commit of a transaction", deadline)
@@ -213,8 +195,8 @@ class KafkaPublisher:
         self._committing = None
         return True
 
-    def _was_committed(self, chunk: _Chunk, deadline: Deadline) -> bool:
-        """Asks the group. A new producer comes first: it makes the broker decide what the old one left."""
+    def _was_committed(self, chunk: OutgoingChunk, deadline: Deadline) -> bool:
+        """Asks the group for the chunk's offsets; a new producer first makes the broker end the old transaction."""
         self._ready_producer(deadline)
         if self._member is None or not chunk.offsets:
             self._unsettled = None
@@ -227,7 +209,7 @@ class KafkaPublisher:
         return all(done)
 
     def _abort_failed(
-        self, producer: DeadlineProducer, chunk: _Chunk, error: KafkaException | SpanstreamError
+        self, producer: DeadlineProducer, chunk: OutgoingChunk, error: KafkaException | SpanstreamError
     ) -> SpanstreamError:
         """Aborts the chunk's transaction; returns the shell's error for what went wrong."""
         refused_record = producer.first_failure  # before the abort adds its own
@@ -244,7 +226,7 @@ class KafkaPublisher:
     def _map_first_cause(
         self,
         error: KafkaException,
-        chunk: _Chunk,
+        chunk: OutgoingChunk,
         refused_record: tuple[KafkaError, str] | None,
         fatal: KafkaError | None,
     ) -> SpanstreamError:
@@ -258,7 +240,7 @@ class KafkaPublisher:
         return next(refusals, None) or self._map_error(*failures[-1 if fatal is not None else 0])
 
     def _abort(self, producer: DeadlineProducer) -> KafkaError | None:
-        """Aborts; a producer that cannot is discarded, and where it is beyond use, the reason returned."""
+        """Aborts; discards a producer that cannot, and returns the reason where that is a fatal error."""
         deadline = Deadline(_CLOCK, min(_ABORT_SECONDS, self._publish_timeout_seconds))
         try:
             producer.retry_until_done(producer.client.abort_transaction, "the abort of a transaction", deadline)

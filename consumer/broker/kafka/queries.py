@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from operator import methodcaller
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -10,7 +10,7 @@ from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, Kafka
 from spanstream.consumer.broker.kafka.error_mapping import ClientErrors, map_error
 from spanstream.consumer.broker.protocols import UNREADABLE_HEADERS, Headers, Partition, Record
 from spanstream.consumer.clock import Deadline, SystemClock
-from spanstream.consumer.errors import Retryable, Stop
+from spanstream.consumer.errors import Retryable, SpanstreamError, Stop
 
 # ListOffsets takes these in the place of a timestamp (Kafka protocol). At "latest" the broker honours the consumer's
 # isolation level: a read_committed one is told the last stable offset, before any open transaction.
@@ -87,6 +87,37 @@ def edge_offsets(
             raise Retryable(f"the offsets of {answer.topic}[{answer.partition}] are not known: {answer.error.str()}")
         edges[Partition(answer.topic, answer.partition)] = answer.offset
     return edges
+
+
+def committed_offsets(
+    client: Consumer,
+    partitions: Iterable[Partition],
+    timeout_seconds: float,
+    doing: str,
+    map_failure: Callable[[KafkaError, str], SpanstreamError],
+) -> dict[Partition, int | None]:
+    """Returns the committed offsets of the client's group; None where nothing was committed yet.
+
+    Args:
+        client: of the group; it need not be a member.
+        partitions: asked about in one request.
+        timeout_seconds: how long the answer may take; transactions on their way are waited for.
+        doing: names the question in the text of an error.
+        map_failure: makes the error to raise.
+    """
+    asked = [TopicPartition(topic, number) for topic, number in partitions]
+    if not asked:
+        return {}
+    try:
+        answers = client.committed(asked, timeout_seconds)
+    except KafkaException as error:
+        raise map_failure(error.args[0], doing) from error
+    for answer in answers:
+        if answer.error is not None:
+            raise map_failure(answer.error, f"{doing} of {answer.topic}[{answer.partition}]")
+    return {
+        Partition(answer.topic, answer.partition): answer.offset if answer.offset >= 0 else None for answer in answers
+    }
 
 
 def _offsets(

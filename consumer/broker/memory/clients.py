@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from spanstream.consumer.broker.memory.group import MemoryGroup
 from spanstream.consumer.broker.memory.state import BrokerState
+from spanstream.consumer.broker.outgoing_chunk import OutgoingChunk
 from spanstream.consumer.broker.protocols import Outgoing, Partition, RebalanceListener, Record
 from spanstream.consumer.errors import Fenced, Retryable, Stop
 
@@ -17,7 +17,7 @@ class _Cursor:
 
     def __init__(self, broker: BrokerState) -> None:
         self._broker = broker
-        self.positions: dict[Partition, int | None] = {}  # next offset as far as the outside knows
+        self.positions: dict[Partition, int | None] = {}  # what `position` returns
         self._fetch_from: dict[Partition, int] = {}
 
     def start(self, partition: Partition, offset: int | None) -> None:
@@ -209,16 +209,6 @@ class MemoryReader:
         """Does nothing: nothing is held."""
 
 
-@dataclass(frozen=True, slots=True)
-class _MemoryChunk:
-    records: tuple[Outgoing, ...]
-    offsets: Mapping[Partition, int]
-
-    def repeats(self, other: _MemoryChunk) -> bool:
-        """Tells whether it is the same call again, as the real publisher does."""
-        return self.offsets == other.offsets if self.offsets or other.offsets else self.records == other.records
-
-
 class MemoryPublisher:
     """Implements `spanstream.consumer.broker.protocols.Publisher`."""
 
@@ -226,12 +216,12 @@ class MemoryPublisher:
         self._broker = broker
         self._member = member
         self._transactional = transactional
-        self._unconfirmed: _MemoryChunk | None = None  # committed, but its caller was told to try again
+        self._unconfirmed: OutgoingChunk | None = None  # committed, but its caller was told to try again
 
     def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
         """Publishes all records and commits all offsets, in one step."""
         self._broker.faults.raise_next("publish")
-        chunk = _MemoryChunk(tuple(records), dict(offsets))
+        chunk = OutgoingChunk(tuple(records), dict(offsets))
         unconfirmed, self._unconfirmed = self._unconfirmed, None
         if unconfirmed is not None and chunk.repeats(unconfirmed):
             return

@@ -14,16 +14,16 @@ def assign_ranges(
     """Assigns as Kafka's range assignor: of every topic, each member (by id) gets one run of partitions.
 
     Args:
-        members: the topics each member is subscribed to.
+        members: the topics that each member is subscribed to.
         partitions: the partitions of each topic, in order.
     """
     assigned: dict[str, set[Partition]] = {member: set() for member in members}
-    for topic, all_of_it in partitions.items():
+    for topic, topic_partitions in partitions.items():
         subscribed = sorted(member for member, topics in members.items() if topic in topics)
-        for place, member in enumerate(subscribed):
-            share, more = divmod(len(all_of_it), len(subscribed))
-            start = place * share + min(place, more)
-            assigned[member].update(all_of_it[start : start + share + (place < more)])
+        for index, member in enumerate(subscribed):
+            share, remainder = divmod(len(topic_partitions), len(subscribed))
+            start = index * share + min(index, remainder)
+            assigned[member].update(topic_partitions[start : start + share + (index < remainder)])
     return assigned
 
 

@@ -35,7 +35,7 @@ class MemoryProgressPublisher:
         """Publishes all records and commits all offsets, in one step."""
         if self._epoch is None:
             raise Stop("publishing begins with taking over the transactional id")
-        epoch, self._epoch = self._epoch, None  # as the real one, beyond use after an error
+        epoch, self._epoch = self._epoch, None  # like the Kafka publisher, it cannot be used again after an error
         self._broker.faults.raise_next("publish")
         with self._broker.changed:
             if epoch != self._broker.epochs[self._transactional_id]:

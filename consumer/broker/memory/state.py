@@ -1,6 +1,6 @@
-"""Holds what a broker in memory knows: topics, groups, and the faults that tests have ordered.
+"""Holds the state of a broker in memory: topics, groups, and the faults that tests have ordered.
 
-Its clients work on this; whoever calls a method of it holds `changed`, but for `leave`.
+The clients work on it. A caller holds `changed` around every method but `leave`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class BrokerState:
         return self.topics[name]
 
     def log(self, partition: Partition) -> Log:
-        """The log of a partition. Raises `Stop` where there is none."""
+        """Returns the log of a partition. Raises `Stop` where there is none."""
         logs = self.topic(partition.topic).logs
         if partition.number >= len(logs):
             raise Stop(f"there is no partition {partition}")

@@ -9,7 +9,7 @@ from spanstream.models.defaults import DEFAULT_ARTIFACT
 
 
 def bench(folder: ArtifactFolder = DEFAULT_ARTIFACT, threads: Threads = None, seconds: Seconds = 5.0) -> None:
-    """Windows a second of the session on this machine, on the demo's tickets and questions."""
+    """Measure windows a second of the session on this machine, on the demo's tickets and questions."""
     from spanstream.consumer.operations.model_bench import bench_session  # noqa: PLC0415  only this command needs the demo's tickets
 
     figures = bench_session(folder, threads=threads, seconds=seconds)

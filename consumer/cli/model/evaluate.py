@@ -26,7 +26,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  one option each
     latency: options.TakeTimes = True,
     as_json: options.AsJson = False,
 ) -> None:
-    """Exact match, F1, what the confidence is worth, and times, on labelled questions, read as they are when serving.
+    """Measure exact match, F1, confidence and times on labelled questions, which are read as they are when serving.
 
     Example: spanstream model evaluate --data tickets.json --output figures
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
+
+from spanstream.consumer.terminal.progress import ProgressStep, show_progress
 
 
 def fetch(
@@ -21,10 +21,12 @@ def fetch(
     """
     from spanstream.consumer.operations.model_fetch import fetch_artifact  # noqa: PLC0415  only this command speaks HTTP
 
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("fetch", total=None)
-        artifact = fetch_artifact(
-            url, sha256, output, progress=lambda done, total: bar.update(task, completed=done, total=total)
-        )
+    with show_progress(_step, lambda _: None) as show:
+        artifact = fetch_artifact(url, sha256, output, on_block=lambda done, total: show((done, total)))
     typer.echo(f"{output}: {artifact.manifest.name} {artifact.manifest.version}")
+
+
+def _step(bytes_done: tuple[int, int | None]) -> ProgressStep:
+    done, total = bytes_done
+    size = "" if total is None else f" of {total / 1e6:,.1f}"
+    return ProgressStep(done, total, f"{done / 1e6:,.1f}{size} MB")

@@ -11,7 +11,7 @@ from spanstream.models.defaults import DEFAULT_ARTIFACT
 
 
 def show(folder: ArtifactFolder = DEFAULT_ARTIFACT) -> None:
-    """What an artifact is; its files are verified."""
+    """Show what an artifact is; its files are verified."""
     artifact = load_artifact(folder)
     manifest = artifact.manifest
     table = Table(show_header=False)

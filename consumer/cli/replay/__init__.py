@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import typer
 
-from spanstream.consumer.cli.replay import check, list, manifest, prepare, run, show, summary  # noqa: A004  the verb is `list`
+from spanstream.consumer.cli.replay.check_letters import check
+from spanstream.consumer.cli.replay.list_letters import list_letters
+from spanstream.consumer.cli.replay.prepare_topics import prepare
+from spanstream.consumer.cli.replay.run_replay import run
+from spanstream.consumer.cli.replay.show_letters import show
+from spanstream.consumer.cli.replay.summarize_letters import summary
+from spanstream.consumer.cli.replay.verify_manifest import manifest
 
 app = typer.Typer(
     help="Look at dead letters, ours and those of Kafka Connect, Kafka Streams and Spring, and send them again.",
     no_args_is_help=True,
 )
-app.command("summary")(summary.summary)
-app.command("list")(list.list_letters)
-app.command("show")(show.show)
-app.command("check")(check.check)
-app.command("run")(run.run)
-app.command("manifest")(manifest.manifest)
-app.command("prepare")(prepare.prepare)
-
-__all__ = ["app"]
+app.command()(summary)
+app.command("list")(list_letters)
+app.command()(show)
+app.command()(check)
+app.command()(run)
+app.command()(manifest)
+app.command()(prepare)

@@ -9,7 +9,7 @@ from typing import Annotated
 import structlog
 import typer
 
-from spanstream.consumer.cli.options import ConfigFile, open_settings
+from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.cli.signals import set_on_signals
 
 _log = structlog.get_logger(__name__)
@@ -28,7 +28,7 @@ def run(
 
     Example: SPANSTREAM_HTTP__PORT=8081 spanstream triage run --playbook playbook.yaml
     """
-    from spanstream.consumer.triage.playbook.load import load_playbook  # noqa: PLC0415
+    from spanstream.consumer.triage.playbook.load import load_playbook  # noqa: PLC0415  for those who use it
     from spanstream.consumer.triage.wiring import build_triage  # noqa: PLC0415  half a second, for those who use it
 
     settings = open_settings(config)

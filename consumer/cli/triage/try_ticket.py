@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from spanstream.consumer.cli.options import ConfigFile, open_settings
+from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.errors import Stop
 from spanstream.schemas.codec import decode_ticket, encode
 from spanstream.schemas.errors import InvalidRecord
@@ -27,11 +27,11 @@ def try_(
     Example: spanstream triage try playbook.yaml ticket.json
     """
     from spanstream.consumer.answering.open_reader import open_reader  # noqa: PLC0415  the model, for those who use it
-    from spanstream.consumer.clock import SystemClock  # noqa: PLC0415
-    from spanstream.consumer.terminal.sanitizing import sanitized  # noqa: PLC0415
-    from spanstream.consumer.terminal.triage_panel import TriagePanel  # noqa: PLC0415
-    from spanstream.consumer.triage.playbook.load import load_playbook  # noqa: PLC0415
-    from spanstream.consumer.triage.trial import try_ticket  # noqa: PLC0415
+    from spanstream.consumer.clock import SystemClock  # noqa: PLC0415  for those who use it
+    from spanstream.consumer.terminal.sanitizing import sanitized  # noqa: PLC0415  for those who use it
+    from spanstream.consumer.terminal.triage_panel import TriagePanel  # noqa: PLC0415  for those who use it
+    from spanstream.consumer.triage.playbook.load import load_playbook  # noqa: PLC0415  for those who use it
+    from spanstream.consumer.triage.trial import try_ticket  # noqa: PLC0415  for those who use it
 
     settings = open_settings(config)
     loaded = load_playbook(None if str(playbook) == "-" else playbook)

@@ -73,7 +73,7 @@ class BrokerChecks:
     access: BrokerAccess
     settings: Settings
     _brokers: ClusterInfo | None = None
-    _found: Mapping[str, TopicSpec] = field(default_factory=dict)
+    _specs: Mapping[str, TopicSpec] = field(default_factory=dict)
 
     def checks(self) -> list[Check]:
         """Returns the checks in their order; all but the first depend on the first."""
@@ -91,8 +91,8 @@ class BrokerChecks:
             Check("transactions", partial(transactions, self.access.announce, kafka), _COORDINATOR, KAFKA, seconds),
             Check(TOPICS, self.topics, _LISTENERS, KAFKA, seconds),
             *(
-                Check(subject, partial(self._on_topics, judge), _LISTENERS, TOPICS)
-                for subject, judge in on_topics.items()
+                Check(subject, partial(self._on_topics, check_topics), _LISTENERS, TOPICS)
+                for subject, check_topics in on_topics.items()
             ),
             Check("group", self.group, f"this user needs Read on the group {kafka.group_id}", KAFKA, seconds),
         ]
@@ -102,11 +102,11 @@ class BrokerChecks:
         servers = self.settings.kafka.bootstrap_servers
         try:
             self._brokers = self.access.brokers()
-            found = self._brokers.brokers()
+            brokers = self._brokers.brokers()
         except Stop as error:
             return failed(KAFKA, error.detail, "correct SPANSTREAM_KAFKA__CLIENT (user, password, mechanism, TLS)")
-        addresses = ", ".join(broker.address for broker in found)
-        return ok(KAFKA, f"{len(found)} broker{'s' * (len(found) != 1)} by {servers}: {addresses}")
+        addresses = ", ".join(broker.address for broker in brokers)
+        return ok(KAFKA, f"{len(brokers)} broker{'s' * (len(brokers) != 1)} by {servers}: {addresses}")
 
     def group_protocol(self) -> Finding:
         """Tells whether the brokers speak the protocol of the settings."""
@@ -122,32 +122,36 @@ class BrokerChecks:
         return consumer_protocol(config)
 
     def topics(self) -> Finding:
-        """Tells whether they are there; what is heard of them is kept for the checks that follow."""
+        """Tells whether the topics exist; their descriptions are kept for the checks that follow."""
         try:
             topics = self.settings.topics
-            self._found = self.access.admin().describe(
+            self._specs = self.access.admin().describe(
                 [*topic_checks.all_names(topics), *topic_checks.triage_names(topics)]
             )
         except Stop as error:
             return failed(TOPICS, error.detail, f"{error.hint}; the doctor itself needs Describe and DescribeConfigs")
-        return topic_checks.existence(self._found, self.settings.topics)
+        return topic_checks.existence(self._specs, self.settings.topics)
 
     def group(self) -> Finding:
-        """Tells members and lag; neither is right or wrong."""
+        """Tells the group's members and lag; neither can be wrong."""
         group_id = self.settings.kafka.group_id
         admin = self.access.admin()
         try:
             members = admin.members(group_id)
-            lag = admin.lag(group_id, [name for name in self.settings.topics.consumed if name in self._found])
+            lag = admin.lag(group_id, [name for name in self.settings.topics.consumed if name in self._specs])
         except Retryable as error:
             return warning("group", f"{group_id}: {error}", "look again in a moment")
         count = f"{len(members)} member{'s' * (len(members) != 1)}" if members else "nobody is running"
-        behind = {name: sum(records for at, records in lag.items() if at.topic == name) for name in self._found}
-        said = ", ".join(f"{name} {records:,}" for name, records in behind.items() if records)
-        return ok("group", f"{group_id}: {count}, " + (f"records behind: {said}" if said else "nothing is waiting"))
+        behind = {
+            name: sum(records for partition, records in lag.items() if partition.topic == name) for name in self._specs
+        }
+        waiting = ", ".join(f"{name} {records:,}" for name, records in behind.items() if records)
+        return ok(
+            "group", f"{group_id}: {count}, " + (f"records behind: {waiting}" if waiting else "nothing is waiting")
+        )
 
-    def _on_topics(self, judge: Callable[..., Finding]) -> Finding:
-        return judge(self._found, self.settings.topics)
+    def _on_topics(self, check_topics: Callable[..., Finding]) -> Finding:
+        return check_topics(self._specs, self.settings.topics)
 
 
 def consumer_protocol(config: Mapping[str, str]) -> Finding:

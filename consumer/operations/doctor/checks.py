@@ -20,7 +20,7 @@ from spanstream.models.inference.cpu import available_cpus
 
 _PROBE_SECONDS = 60
 _PROTECTED = ("password", "secret", "token", "jaas", "key.pem", "oauthbearer.config")
-_SHORTEST_SECRET = 3  # characters; to blot out "a" everywhere would protect nothing
+_SHORTEST_SECRET = 3  # characters; hiding every "a" would protect nothing
 
 
 def checks_of(settings: Settings, *, timeout_seconds: float, cpuinfo: Path = machine.CPUINFO) -> list[Check]:
@@ -59,10 +59,10 @@ def broker_access(settings: Settings, timeout_seconds: float) -> BrokerAccess:
     kafka = settings.kafka
 
     def announce() -> None:
-        # Beside the consumers' ids: taking one of theirs would end its transaction.
-        beside = f"{kafka.transactional_id or kafka.group_id}.doctor"
+        # An id of the doctor's own: taking a consumer's id would end that consumer's transaction.
+        transactional_id = f"{kafka.transactional_id or kafka.group_id}.doctor"
         publisher = KafkaPublisher(
-            kafka.model_copy(update={"transactional_id": beside}), publish_timeout_seconds=timeout_seconds
+            kafka.model_copy(update={"transactional_id": transactional_id}), publish_timeout_seconds=timeout_seconds
         )
         try:
             publisher.prepare()

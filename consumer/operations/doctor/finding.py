@@ -102,12 +102,12 @@ def examine(checks: Sequence[Check], secrets: Collection[str] = ()) -> Iterator[
             gone[check.subject] = check.subject
         if not answered and check.depends_on is not None:
             gone[check.depends_on] = check.subject
-        yield _without(secrets, finding)
+        yield _redacted(secrets, finding)
     for reason, subjects in left_out.items():
         yield skipped(", ".join(subjects), f"{reason} first")
 
 
-def _without(secrets: Collection[str], finding: Finding) -> Finding:
+def _redacted(secrets: Collection[str], finding: Finding) -> Finding:
     detail = finding.detail
     for secret in sorted(secrets, key=len, reverse=True):
         detail = detail.replace(secret, "***")
@@ -117,15 +117,15 @@ def _without(secrets: Collection[str], finding: Finding) -> Finding:
 def _look(check: Check) -> tuple[Finding, bool]:
     """Returns the finding, and whether whatever was asked has answered."""
     try:
-        return (check.look() if check.seconds is None else _within(check.seconds, check.look)), True
+        return (check.look() if check.seconds is None else _in_time(check.seconds, check.look)), True
     except SpanstreamError as error:
         return failed(check.subject, error.detail, error.hint or check.advice), not isinstance(error, Retryable)
     except ModelError as error:
         return failed(check.subject, str(error), check.advice), True
 
 
-def _within(seconds: float, look: Callable[[], _T]) -> _T:
-    """Returns what `look` gives; some waits (a name lookup, above all) know no timeout of their own.
+def _in_time(seconds: float, look: Callable[[], _T]) -> _T:
+    """Returns what `look` gives, within a time limit: some waits, such as a name lookup, have none of their own.
 
     Raises:
         Retryable: it takes longer; it goes on in a thread that does not keep the process alive.
@@ -136,7 +136,7 @@ def _within(seconds: float, look: Callable[[], _T]) -> _T:
     def run() -> None:
         try:
             results.append(look())
-        except Exception as error:  # noqa: BLE001  raised again below, by the thread that asked
+        except Exception as error:  # noqa: BLE001  the calling thread raises it again
             errors.append(error)
 
     thread = threading.Thread(target=run, name="doctor", daemon=True)

@@ -22,7 +22,7 @@ class ModelChecks:
         self._settings = settings
 
     def checks(self) -> list[Check]:
-        """The checks, in their order."""
+        """Returns the checks, in their order."""
         return [
             Check(ARTIFACT, self.artifact, _REPAIR),
             Check("threshold", self.threshold, "correct SPANSTREAM_MODEL__THRESHOLD", depends_on=ARTIFACT),

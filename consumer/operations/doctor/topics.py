@@ -11,50 +11,48 @@ from spanstream.consumer.broker.protocols import TopicSpec
 from spanstream.consumer.operations.doctor.finding import Finding, failed, ok, warning
 from spanstream.consumer.settings import TopicSettings
 
-Found = Mapping[str, TopicSpec]
+TopicSpecs = Mapping[str, TopicSpec]
 
 # Of headers and candidate, above the record that a dead letter or a retry carries on.
 HEADROOM_BYTES = 64 << 10
-_BROKER_DEFAULT_BYTES = 1_048_588  # Kafka's own default of max.message.bytes
 
 
 def all_names(topics: TopicSettings) -> tuple[str, ...]:
-    """Returns the five topics."""
+    """Returns the names of the five topics that answering needs."""
     return (topics.documents, topics.questions, topics.answers, topics.retries, topics.dead_letters)
 
 
 def triage_names(topics: TopicSettings) -> tuple[str, ...]:
-    """Returns the three that only the ticket stream has."""
+    """Returns the names of the three topics that only the ticket stream needs."""
     return (topics.tickets, topics.triage, topics.triage_state)
 
 
-def existence(found: Found, topics: TopicSettings) -> Finding:
+def existence(specs: TopicSpecs, topics: TopicSettings) -> Finding:
     """Tells whether all five are there."""
-    missing = [name for name in all_names(topics) if name not in found]
+    missing = [name for name in all_names(topics) if name not in specs]
     if missing:
         advice = "`spanstream topics create`, or correct SPANSTREAM_TOPICS__*"
         return failed("topics", f"missing: {', '.join(missing)}", advice)
     return ok("topics", ", ".join(all_names(topics)))
 
 
-def partitions(found: Found, topics: TopicSettings) -> Finding:
+def partitions(specs: TopicSpecs, topics: TopicSettings) -> Finding:
     """Tells whether a question's partition has the same number, and owner, as its document's."""
     subject = "partitions"
-    counts = {name: found[name].partitions for name in topics.consumed}
-    said = ", ".join(f"{name} {count}" for name, count in counts.items())
+    counts = {name: specs[name].partitions for name in topics.consumed}
     most = max(counts.values())
     fewer = [name for name, count in counts.items() if count < most]
     if not fewer:
         return ok(subject, f"{most} each: {', '.join(counts)}")
     again = "; then publish the documents again, for their keys move" if topics.documents in fewer else ""
     advice = f"give {' and '.join(fewer)} {most} partitions (`kafka-topics.sh --alter --topic ... --partitions {most}`)"
-    return failed(subject, f"{said}: a question would not meet its document", advice + again)
+    return failed(subject, f"{_listed(counts)}: a question would not meet its document", advice + again)
 
 
-def compaction(found: Found, topics: TopicSettings) -> Finding:
+def compaction(specs: TopicSpecs, topics: TopicSettings) -> Finding:
     """Tells whether documents stay, and whether nothing else is thinned out by key."""
     subject = "compaction"
-    policies = {name: spec.config.get("cleanup.policy", "").split(",") for name, spec in found.items()}
+    policies = {name: spec.config.get("cleanup.policy", "").split(",") for name, spec in specs.items()}
     documents = policies[topics.documents]
     alter = "`kafka-configs.sh --alter --topic {} --add-config cleanup.policy={}`"
     if documents != ["compact"]:
@@ -67,40 +65,40 @@ def compaction(found: Found, topics: TopicSettings) -> Finding:
     return ok(subject, f"{topics.documents} is compacted")
 
 
-def triage(found: Found, topics: TopicSettings) -> Finding:
+def triage(specs: TopicSpecs, topics: TopicSettings) -> Finding:
     """Tells whether the ticket stream, where it is set up, gets back what it asked, and keeps what it knows."""
     subject = "triage"
-    missing = [name for name in triage_names(topics) if name not in found]
+    missing = [name for name in triage_names(topics) if name not in specs]
     if len(missing) == len(triage_names(topics)):
         return ok(subject, "not set up (`spanstream topics create --triage` would)")
     if missing:
         return failed(subject, f"missing: {', '.join(missing)}", "`spanstream topics create --triage`")
-    counts = {name: found[name].partitions for name in (*topics.consumed, *topics.consumed_by_triage)}
+    counts = {name: specs[name].partitions for name in (*topics.consumed, *topics.consumed_by_triage)}
     if len(set(counts.values())) > 1:
-        said = ", ".join(f"{name} {count}" for name, count in counts.items())
-        most = max(counts.values())
-        return failed(subject, f"{said}: answers would not meet their tickets", f"give each of them {most} partitions")
-    if found[topics.triage_state].config.get("cleanup.policy") != "compact":
+        advice = f"give each of them {max(counts.values())} partitions"
+        return failed(subject, f"{_listed(counts)}: answers would not meet their tickets", advice)
+    if specs[topics.triage_state].config.get("cleanup.policy") != "compact":
         advice = f"`kafka-configs.sh --alter --topic {topics.triage_state} --add-config cleanup.policy=compact`"
         return failed(subject, f"{topics.triage_state} is not compacted: open tickets vanish when they are old", advice)
     return ok(subject, f"{', '.join(triage_names(topics))}: {max(counts.values())} partitions each")
 
 
-def record_sizes(found: Found, topics: TopicSettings) -> Finding:
+def record_sizes(specs: TopicSpecs, topics: TopicSettings) -> Finding:
     """Tells whether what can be read can be put aside: a record that fits nowhere stops the consumer."""
     subject = "record sizes"
-    needed = max(_max_bytes(found[name]) for name in (topics.questions, topics.documents)) + HEADROOM_BYTES
-    small = {name: _max_bytes(found[name]) for name in (topics.retries, topics.dead_letters)}
+    needed = max(specs[name].max_message_bytes for name in (topics.questions, topics.documents)) + HEADROOM_BYTES
+    small = {name: specs[name].max_message_bytes for name in (topics.retries, topics.dead_letters)}
     small = {name: size for name, size in small.items() if size < needed}
     if not small:
         return ok(subject, f"{topics.retries} and {topics.dead_letters} take whatever can be read, and its headers")
-    said = ", ".join(f"{name} {size:,}" for name, size in small.items())
-    detail = f"max.message.bytes of {said} is less than the {needed:,} of the largest record read, and its headers"
+    detail = (
+        f"max.message.bytes of {_listed(small)} is less than the {needed:,} of the largest record read, and its headers"
+    )
     advice = (
         f"raise it to {needed} at least (`kafka-configs.sh --alter --topic ... --add-config max.message.bytes=...`)"
     )
     return warning(subject, detail, advice)
 
 
-def _max_bytes(spec: TopicSpec) -> int:
-    return int(spec.config.get("max.message.bytes", _BROKER_DEFAULT_BYTES))
+def _listed(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {number:,}" for name, number in numbers.items())

@@ -14,10 +14,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from spanstream.consumer.clock import iso
 from spanstream.consumer.replay.letters.letter import Letter, SeenLetter
-from spanstream.consumer.replay.letters.summary import iso
 from spanstream.consumer.terminal.highlight import highlighted
-from spanstream.consumer.terminal.sanitizing import sanitized, sanitized_line
+from spanstream.consumer.terminal.sanitizing import sanitized, sanitized_line, shortened
 from spanstream.consumer.terminal.views import AnswerView, SpanView
 
 _KEY_CHARS = 40
@@ -29,8 +29,7 @@ def printable(data: bytes | None, limit: int = _KEY_CHARS) -> str:
     """Shows bytes on one line: as text where they are UTF-8, other bytes as hexadecimal escapes."""
     if data is None:
         return "(null)"
-    text = sanitized_line(data.decode(errors="backslashreplace"))
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return shortened(sanitized_line(data.decode(errors="backslashreplace")), limit)
 
 
 def letter_json(seen: SeenLetter, *, whole: bool = False) -> dict[str, Any]:

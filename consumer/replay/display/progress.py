@@ -17,7 +17,7 @@ _LOG_SECONDS = 10.0
 
 
 def show_replay(total: int, clock: Clock) -> AbstractContextManager[Callable[[ReplayCounts], None]]:
-    """What to call with the counts after every batch of a replay of `total` records."""
+    """Gives a function to call with the counts after every batch of a replay of `total` records."""
     started = clock.monotonic()
 
     def log(counts: ReplayCounts) -> None:

@@ -177,7 +177,7 @@ def _holder(value: JsonObject, parents: list[str]) -> JsonObject | None:
         holder = holder.get(parent, _MISSING)
         if not isinstance(holder, dict):
             return None
-    return holder  # type: ignore[no-any-return]  # checked above
+    return holder  # type: ignore[no-any-return]  # the loop has checked it
 
 
 def _on_object(change: Callable[[JsonObject], None]) -> Callable[[RecordDraft], RecordDraft]:

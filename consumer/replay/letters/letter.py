@@ -87,7 +87,7 @@ class SeenLetter(NamedTuple):
 
 
 def place_of(partition: Partition, offset: int) -> str:
-    """Returns a record's position as one word, as it is written in headers, manifests and on the screen."""
+    """Returns a record's position as one word, the way it is written in headers, manifests and on the screen."""
     return f"{partition.topic}/{partition.number}/{offset}"
 
 

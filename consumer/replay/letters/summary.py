@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from spanstream.consumer.clock import to_datetime
+from spanstream.consumer.clock import iso, to_datetime
 from spanstream.consumer.replay.letters.letter import Letter, SeenLetter
 
 DIMENSIONS: Final = ("reason", "origin topic", "day", "model")
@@ -75,13 +75,6 @@ class LetterSummary:
                 for dimension in DIMENSIONS
             },
         }
-
-
-def iso(milliseconds: int | None) -> str | None:
-    """Formats milliseconds since the epoch as ISO 8601, UTC."""
-    if milliseconds is None:
-        return None
-    return to_datetime(milliseconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _names(letter: Letter) -> Mapping[str, str]:

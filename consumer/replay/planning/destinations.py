@@ -13,7 +13,6 @@ DescribeTopic = Callable[[str], TopicSpec | None]
 """Returns the topic of this name as Kafka describes it; None where it does not exist."""
 
 _INTERNAL: Final = "__"
-_BROKER_DEFAULT_BYTES: Final = 1_048_588  # Kafka's own default of max.message.bytes
 # Overhead of a batch of one record: its header, lengths and timestamps, without compression.
 _FRAME_BYTES: Final = 200
 _HEADER_BYTES: Final = 10
@@ -57,7 +56,7 @@ class Destinations:
             return self.problem(record.topic)
         if record.key is None and self.is_compacted(record.topic):
             return f"{record.topic} is compacted, and the record has no key"
-        max_bytes = int(spec.config.get("max.message.bytes", _BROKER_DEFAULT_BYTES))
+        max_bytes = spec.max_message_bytes
         if (size := size_of(record)) > max_bytes:
             return f"the record has {size:,} bytes, and {record.topic} takes {max_bytes:,}"
         return None

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from spanstream.consumer.clock import iso
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.replay.ledger import LedgerEntries
 from spanstream.consumer.replay.letters.letter import sha256_of_bytes
@@ -106,9 +107,9 @@ class ReplayJob:
                 totals = self._totals(replay.run(), interrupted=interrupted())
             except Stop as error:
                 replayed = replay.counts.outcomes[ReplayOutcome.REPLAYED]
-                manifest.end({"replayed": replayed, "error": str(error), "ended_at": _now()})
+                manifest.end({"replayed": replayed, "error": str(error), "ended_at": iso(context.clock.now_ms())})
                 raise
-            manifest.end({**totals, "ended_at": _now()})
+            manifest.end({**totals, "ended_at": iso(context.clock.now_ms())})
         return {"run": planner.run, "manifest": str(path), **totals}
 
     def lost_to_retention(self) -> bool:
@@ -130,7 +131,7 @@ class ReplayJob:
         context, planner = self.context, self.planner
         return {
             "run": planner.run,
-            "began_at": _now(),
+            "began_at": iso(context.clock.now_ms()),
             "topic": context.topic,
             "ledger": context.ledger,
             "group": context.group,
@@ -195,7 +196,3 @@ def _model_version(folder: Path) -> str | None:
         return f"{manifest['name']} {manifest['version']}"
     except (OSError, ValueError, KeyError):
         return None
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -148,7 +148,7 @@ class ReplayRun:
                 self._earlier_runs = snapshot.ledger.runs
             self._resolve_in_flight(snapshot.ledger)
             if not self._is_done:
-                _Session(self, publisher, snapshot).run()
+                _SendingSession(self, publisher, snapshot).run()
         finally:
             publisher.close()
 
@@ -197,7 +197,7 @@ class ReplayRun:
             self.run_log.refuse(step)
 
 
-class _Session:
+class _SendingSession:
     """Reads dead letters and sends them with one publisher, until something fails."""
 
     def __init__(self, replay: ReplayRun, publisher: ProgressPublisher, snapshot: TopicSnapshot) -> None:

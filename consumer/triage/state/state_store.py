@@ -33,7 +33,7 @@ class _Entry:
 
 
 @dataclass(slots=True)
-class _Partition:
+class _PartitionState:
     """The state of one partition; values are bytes, as the topic has them."""
 
     values: dict[bytes, bytes] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class StateStore:
     def __init__(self, reader: PartitionReader, topic: str) -> None:
         self._reader = reader
         self._topic = topic
-        self._partitions: dict[int, _Partition] = {}
+        self._partitions: dict[int, _PartitionState] = {}
         self._loading: set[Partition] = set()
 
     @property
@@ -82,7 +82,7 @@ class StateStore:
         self.release(to_load)
         ends = self._reader.written_offsets(to_load)
         for partition in to_load:
-            self._partitions[partition.number] = _Partition()
+            self._partitions[partition.number] = _PartitionState()
         self._loading |= to_load
         self._follow()
         return ends

@@ -21,7 +21,7 @@ Values = Mapping[str, Any]
 
 
 def helm(*arguments: str | Path, values: Values | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run helm; `values` are given as a file on its standard input.
+    """Runs helm; `values` are given as a file on its standard input.
 
     Raises:
         subprocess.CalledProcessError: it fails, and `check` is set.
@@ -41,7 +41,7 @@ class Refused(Exception):
 
 
 def render(values: Values | None = None, *files: Path, has: tuple[str, ...] = ()) -> list[Object]:
-    """The objects of `helm template`.
+    """Returns the objects of `helm template`.
 
     Args:
         values: over those of the files.
@@ -58,28 +58,28 @@ def render(values: Values | None = None, *files: Path, has: tuple[str, ...] = ()
     done = helm("template", RELEASE, CHART, "--namespace=qa", *options, values=given, check=False)
     if done.returncode != 0:
         raise Refused(done.stderr)
-    return [one for one in yaml.safe_load_all(done.stdout) if one]
+    return [document for document in yaml.safe_load_all(done.stdout) if document]
 
 
 def only(objects: list[Object], kind: str, name: str | None = None) -> Object:
-    """The one object of a kind, or of a kind and a name."""
-    found = [one for one in objects if one["kind"] == kind and name in (None, one["metadata"]["name"])]
-    assert len(found) == 1, f"{len(found)} of {kind} {name or ''}"
-    return found[0]
+    """Returns the one object of a kind, or of a kind and a name."""
+    matching = [item for item in objects if item["kind"] == kind and name in (None, item["metadata"]["name"])]
+    assert len(matching) == 1, f"{len(matching)} of {kind} {name or ''}"
+    return matching[0]
 
 
 def kinds(objects: list[Object]) -> list[tuple[str, str]]:
     """Kind and name of each."""
-    return [(one["kind"], one["metadata"]["name"]) for one in objects]
+    return [(item["kind"], item["metadata"]["name"]) for item in objects]
 
 
 def pod_specs(objects: list[Object]) -> dict[str, Object]:
-    """The pods that these objects make, by the name of the object."""
-    found: dict[str, Object] = {}
-    for one in objects:
-        spec = one.get("spec", {})
-        if one["kind"] == "CronJob":
+    """Returns the pods that these objects make, by the name of the object."""
+    specs: dict[str, Object] = {}
+    for item in objects:
+        spec = item.get("spec", {})
+        if item["kind"] == "CronJob":
             spec = spec["jobTemplate"]["spec"]
         if "template" in spec:
-            found[one["metadata"]["name"]] = spec["template"]["spec"]
-    return found
+            specs[item["metadata"]["name"]] = spec["template"]["spec"]
+    return specs

@@ -27,7 +27,7 @@ from tests.support.cluster.daemon import Daemon
 from tests.support.cluster.tools import tool
 from tests.support.kafka.kafka_broker import free_port
 
-_TOKEN = "tests-only-admin"  # noqa: S105 - of an API server that lives as long as the tests
+_TOKEN = "tests-only-admin"  # noqa: S105  of an API server that lives as long as the tests
 # Those that have work without nodes: replicas, what scales them, what a budget counts, what an owner leaves behind.
 _CONTROLLERS = (
     "deployment-controller",
@@ -54,7 +54,7 @@ class ControlPlane:
 
     @classmethod
     def start(cls, folder: Path) -> ControlPlane:
-        """Build it where it is not in the cache (skips where it cannot be), and start it."""
+        """Builds it where it is not in the cache (skips where it cannot be), and starts it."""
         plane = cls(folder, tool("kubernetes"))
         try:
             plane._certify()
@@ -67,7 +67,7 @@ class ControlPlane:
         return plane
 
     def stop(self) -> None:
-        """Stop everything, what was started last first."""
+        """Stops everything, what was started last first."""
         for daemon in reversed(self.daemons):
             daemon.stop()
         self.daemons.clear()
@@ -81,7 +81,7 @@ class ControlPlane:
         return f"https://127.0.0.1:{self.port}"
 
     def kubectl(self, *arguments: str | Path, stdin: str | None = None) -> str:
-        """What kubectl prints.
+        """Returns what kubectl prints.
 
         Raises:
             subprocess.CalledProcessError: the API server refuses; `stderr` says why.
@@ -91,15 +91,15 @@ class ControlPlane:
         return done.stdout
 
     def get(self, *arguments: str) -> Any:
-        """An object, or a list of them under `items`."""
+        """Returns an object, or a list of them under `items`."""
         return json.loads(self.kubectl("get", *arguments, "--output=json"))
 
     def apply(self, *objects: dict[str, Any]) -> None:
-        """Create these, or bring them up to date."""
+        """Creates these, or brings them up to date."""
         self.kubectl("apply", "--server-side", "--filename=-", stdin=yaml.safe_dump_all(objects))
 
     def certificate(self, name: str, hosts: Sequence[str]) -> Path:
-        """A folder of a program's own with `tls.crt`, `tls.key` and `ca.crt`, for these hosts."""
+        """Returns a folder of a program's own with `tls.crt`, `tls.key` and `ca.crt`, for these hosts."""
         folder = self.folder / name
         folder.mkdir()
         issued = self._authority.issue_cert(*hosts, common_name=name)
@@ -109,7 +109,7 @@ class ControlPlane:
         return folder
 
     def run(self, name: str, command: Sequence[str | Path], *, ready: str, **environment: str) -> Daemon:
-        """Start a program of the cluster; `ready` is the URL that answers once it is."""
+        """Starts a program of the cluster; `ready` is the URL that answers once it is."""
         daemon = Daemon.start(
             command, self.folder / f"{name}.log", ready=lambda: answers(ready), environment=environment
         )
@@ -203,13 +203,13 @@ class ControlPlane:
 
 
 def answers(url: str) -> bool:
-    """Whether it answers with 200; whose certificate it is does not matter here."""
+    """Tells whether it answers with 200; whose certificate it is does not matter here."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {_TOKEN}"})  # noqa: S310
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {_TOKEN}"})  # noqa: S310  an address of ours
     try:
-        with urllib.request.urlopen(request, timeout=5, context=context if url.startswith("https") else None) as reply:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=5, context=context if url.startswith("https") else None) as reply:  # noqa: S310  an address of ours
             return bool(reply.status == 200)
     except (urllib.error.URLError, OSError):
         return False

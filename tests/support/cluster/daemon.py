@@ -30,7 +30,7 @@ class Daemon:
         ready: Callable[[], bool],
         environment: Mapping[str, str] | None = None,
     ) -> Daemon:
-        """Start it and wait until it is ready.
+        """Starts it and waits until it is ready.
 
         Raises:
             RuntimeError: it ended, or was not ready in time; with the end of its log.
@@ -55,7 +55,7 @@ class Daemon:
         return self.log_file.read_text(errors="replace")
 
     def stop(self) -> None:
-        """Ask it to end, and end it where it does not."""
+        """Asks it to end, and ends it where it does not."""
         self.process.terminate()
         try:
             self.process.wait(20)

@@ -59,7 +59,7 @@ _KINDS = frozenset(
 def _whole(schema: Any, definitions: Schema, depth: int = 0) -> Any:
     """With every `$ref` replaced by what it stands for."""
     if isinstance(schema, list):
-        return [_whole(one, definitions, depth) for one in schema]
+        return [_whole(item, definitions, depth) for item in schema]
     if not isinstance(schema, dict) or depth > _DEPTH:
         return schema if not isinstance(schema, dict) else {}
     if "$ref" in schema:
@@ -67,21 +67,21 @@ def _whole(schema: Any, definitions: Schema, depth: int = 0) -> Any:
         if name.endswith(("IntOrString", "Quantity")):
             return {"type": ["string", "integer", "number"]}
         return _whole(definitions[name], definitions, depth + 1)
-    found = {key: _whole(value, definitions, depth + 1) for key, value in schema.items() if not key.startswith("x-")}
-    if "properties" in found:
-        found["additionalProperties"] = False
-    return found
+    result = {key: _whole(value, definitions, depth + 1) for key, value in schema.items() if not key.startswith("x-")}
+    if "properties" in result:
+        result["additionalProperties"] = False
+    return result
 
 
 def _strict(schema: Any) -> Any:
-    """A CRD's schema, with unknown fields refused as the API server prunes them."""
+    """Returns a CRD's schema, with unknown fields refused as the API server prunes them."""
     if isinstance(schema, list):
-        return [_strict(one) for one in schema]
+        return [_strict(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    found = {key: _strict(value) for key, value in schema.items() if not key.startswith("x-")}
+    result = {key: _strict(value) for key, value in schema.items() if not key.startswith("x-")}
     if schema.get("x-kubernetes-int-or-string"):
-        found["type"] = ["string", "integer"]
-    if isinstance(found.get("properties"), dict) and found.get("type") == "object":
-        found.setdefault("additionalProperties", bool(schema.get("x-kubernetes-preserve-unknown-fields")))
-    return found
+        result["type"] = ["string", "integer"]
+    if isinstance(result.get("properties"), dict) and result.get("type") == "object":
+        result.setdefault("additionalProperties", bool(schema.get("x-kubernetes-preserve-unknown-fields")))
+    return result

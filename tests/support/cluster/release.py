@@ -25,7 +25,7 @@ class Release:
     namespace: str
 
     def helm(self, *arguments: str | Path, values: Values | None = None) -> str:
-        """What helm prints; it asks this cluster, in this namespace.
+        """Returns what helm prints; it asks this cluster, in this namespace.
 
         Raises:
             subprocess.CalledProcessError: it is refused.
@@ -34,7 +34,7 @@ class Release:
         return helm(*arguments, *where, values=values).stdout
 
     def install(self, values: Values, *files: Path) -> str:
-        """Install it, or upgrade to other values."""
+        """Installs it, or upgrades to other values."""
         options = [f"--values={file}" for file in files]
         return self.helm("upgrade", "--install", RELEASE, CHART, *options, values=values)
 
@@ -48,7 +48,7 @@ class Release:
 
     @contextmanager
     def watched(self, file: Path) -> Iterator[Replicas]:
-        """Every number of pods that the Deployment is asked to have, from now on."""
+        """Yields every number of pods that the Deployment is asked to have, from now on."""
         command = [
             str(self.cluster.programs / "kubectl"),
             f"--kubeconfig={self.cluster.kubeconfig}",

@@ -13,12 +13,12 @@ _BUILD = Path(__file__).with_name("build")
 
 
 def cache_folder() -> Path:
-    """Where tools lie, each in a folder of its own that its version is part of."""
+    """Returns where tools lie, each in a folder of its own that its version is part of."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spanstream"
 
 
 def tool(name: str) -> Path:
-    """The folder of a tool, built if it is not there; skips where it cannot be.
+    """Returns the folder of a tool, built if it is not there; skips where it cannot be.
 
     Minutes for the large ones. What Go says while it builds goes to the terminal.
     """

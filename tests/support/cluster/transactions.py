@@ -33,7 +33,7 @@ def send(stream: Stream, records: Sequence[Outgoing], *, abort: bool = False) ->
 
 
 def log_ends(stream: Stream, topic: str) -> dict[int, int]:
-    """Where each partition ends, markers counted, as KEDA counts."""
+    """Returns where each partition ends, markers counted, as KEDA counts."""
     reader = Consumer({"bootstrap.servers": stream.bootstrap, "group.id": "unused"})
     try:
         return {
@@ -45,7 +45,7 @@ def log_ends(stream: Stream, topic: str) -> dict[int, int]:
 
 
 def committed(stream: Stream, topic: str) -> dict[int, int | None]:
-    """What the group has committed of the topic."""
+    """Returns what the group has committed of the topic."""
     reader = Consumer({"bootstrap.servers": stream.bootstrap, "group.id": stream.name})
     try:
         asked = [TopicPartition(topic, number) for number in range(stream.partitions)]
@@ -55,7 +55,7 @@ def committed(stream: Stream, topic: str) -> dict[int, int | None]:
 
 
 def rewind(stream: Stream, topic: str, *, by: int) -> None:
-    """Set the group's committed offsets so many back; it has no members now."""
+    """Sets the group's committed offsets so many back; it has no members now."""
     offsets = committed(stream, topic).items()
     wanted = [TopicPartition(topic, number, offset - by) for number, offset in offsets if offset is not None]
     admin = AdminClient({"bootstrap.servers": stream.bootstrap})

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from spanstream.schemas.errors import DETAIL_CHARS, InvalidRecord, one_line
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 
 def document(**fields: Any) -> bytes:
-    """A document's value with these fields changed or added."""
+    """Returns a document's value with these fields changed or added."""
     return json.dumps({"document_id": "d", "text": "t", **fields}).encode()
 
 
 def question(**fields: Any) -> bytes:
-    """A question's value with these fields changed or added."""
+    """Returns a question's value with these fields changed or added."""
     return json.dumps({"question_id": "q", "question": "who?", "document_id": "d", **fields}).encode()
 
 
 def refusal(decode: Callable[[], object]) -> InvalidRecord:
-    """The refusal, once it is seen to hold one bounded line."""
+    """Returns the refusal, once it is seen to hold one bounded line."""
     with pytest.raises(InvalidRecord) as caught:
         decode()
     error = caught.value

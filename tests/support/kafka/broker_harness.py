@@ -52,17 +52,17 @@ class Harness(Protocol):
     def progress_publisher(self, group: str, transactional_id: str) -> ProgressPublisher: ...
 
     def expel(self, member: GroupConsumer, group: str) -> None:
-        """Make the group give the member's partitions away, without the member's knowing."""
+        """Makes the group give the member's partitions away, without the member's knowing."""
 
     def small_topic(self, max_record_bytes: int) -> str: ...
 
     def compacted_topic(self) -> str: ...
 
     def compact(self, topic: str) -> None:
-        """Let the topic's log cleaner run; called until it has."""
+        """Lets the topic's log cleaner run; called until it has."""
 
     def cut_before(self, partition: Partition, offset: int) -> None:
-        """Drop what lies before the offset."""
+        """Drops what lies before the offset."""
 
     def close(self) -> None: ...
 
@@ -228,13 +228,13 @@ def join(broker: Harness, group: str, *topics: str) -> GroupMember:
 
 
 def settle(members: list[GroupMember], partitions: int) -> None:
-    """Until the members own all partitions, the same number each."""
+    """Waits until the members own all partitions, the same number each."""
     share = partitions // len(members)
     until(lambda: all(len(m.ownership.owned) == share for m in members), *(m.turn for m in members))
 
 
 def until(done: Callable[[], bool], *turns: Callable[[], object]) -> None:
-    """Take turns until it is done; a test that waits in vain fails here."""
+    """Takes turns until it is done; a test that waits in vain fails here."""
     deadline = time.monotonic() + PATIENCE
     while not done():
         assert time.monotonic() < deadline, "it did not happen"

@@ -65,7 +65,7 @@ def free_port() -> int:
 
 
 def kafka_jars() -> Path:
-    """The folder of Kafka's jars, fetched when it is not there."""
+    """Returns the folder of Kafka's jars, fetched when it is not there."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spanstream"
     jars = cache / f"kafka-{KAFKA_VERSION}"
     if jars.is_dir():
@@ -94,7 +94,7 @@ def kafka_jars() -> Path:
 
 
 def _with_us() -> list[str]:
-    """A prefix that ends the broker with the thread that starts it: no broker outlives a test run that was killed.
+    """Returns a prefix that ends the broker with the thread that starts it, so none outlives a killed test run.
 
     Linux; elsewhere there is none.
     """
@@ -150,7 +150,7 @@ class KafkaBroker:
 
     @classmethod
     def start(cls, data_dir: Path) -> KafkaBroker:
-        """Format a new broker in the folder and wait until it answers."""
+        """Formats a new broker in the folder and waits until it answers."""
         if shutil.which("java") is None:
             raise BrokerUnavailableError("Java (17 or later) is not on PATH")
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -182,7 +182,7 @@ class KafkaBroker:
         return f"127.0.0.1:{self.ports['SASL']}"
 
     def restart(self) -> None:
-        """Start the process (again), on the same ports and data."""
+        """Starts the process (again), on the same ports and data."""
         with (self.folder / "broker.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*_with_us(), *self._java(), "kafka.Kafka", self.folder / "server.properties"], stdout=log, stderr=log
@@ -196,19 +196,19 @@ class KafkaBroker:
             time.sleep(0.05)
 
     def ensure_running(self) -> None:
-        """Start the process where it has been stopped or killed."""
+        """Starts the process where it has been stopped or killed."""
         if self._process is None:
             self.restart()
 
     def stop(self) -> None:
-        """Ask the process to end, as an operator does."""
+        """Asks the process to end, as an operator does."""
         if self._process is not None:
             self._process.terminate()
             self._process.wait(30)
             self._process = None
 
     def kill(self) -> None:
-        """End the process as a power cut does."""
+        """Ends the process as a power cut does."""
         if self._process is not None:
             self._process.kill()
             self._process.wait(30)

@@ -37,7 +37,7 @@ def _start(folder: Path) -> KafkaBroker:
 
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
-    """The session's broker. Tests that stop one use `own_kafka`."""
+    """Yields the session's broker. Tests that stop one use `own_kafka`."""
     external = os.environ.get("SPANSTREAM_TEST_KAFKA")
     broker = ExternalBroker(external) if external else _start(tmp_path_factory.mktemp("kafka"))
     yield broker
@@ -46,7 +46,7 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
 
 @pytest.fixture(scope="module")
 def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
-    """A broker that the tests of one module may kill, if they restart it."""
+    """Yields a broker that the tests of one module may kill, if they restart it."""
     if os.environ.get("SPANSTREAM_TEST_KAFKA"):
         pytest.skip("SPANSTREAM_TEST_KAFKA names a broker that is not the tests' to disturb")
     broker = _start(tmp_path_factory.mktemp("own-kafka"))

@@ -40,17 +40,17 @@ class KafkaProxy:
         return f"127.0.0.1:{self._listener.getsockname()[1]}"
 
     def lose(self, api_key: int, what: Loss, *, then_away: bool = True) -> None:
-        """Lose the next such request, or the reply to it (the broker has done it then); after that stay away."""
+        """Loses the next such request, or the reply to it (the broker has done it then); after that stays away."""
         self.lost.clear()
         self._losing, self._away_after = (api_key, what), then_away
 
     def name_no_brokers(self) -> None:
-        """Take the brokers out of Metadata replies until `heal`; `named_none` is set by the first one."""
+        """Takes the brokers out of Metadata replies until `heal`; `named_none` is set by the first one."""
         self.named_none.clear()
         self._names_no_brokers = True
 
     def heal(self) -> None:
-        """Let everything through again."""
+        """Lets everything through again."""
         self._losing, self._away, self._names_no_brokers = None, False, False
 
     def close(self) -> None:
@@ -117,7 +117,7 @@ def _frame(connection: socket.socket) -> bytes:
 
 
 def _without_brokers(reply: bytes) -> bytes:
-    """A Metadata reply (version 9 or later) with an empty list of brokers; lengths are varints of one byte here."""
+    """Returns a Metadata reply (version 9 or later) without brokers; lengths are varints of one byte here."""
     begin = place = 4 + 4 + 1 + 4  # size, correlation id, header tags, throttle time
     brokers, place = reply[place] - 1, place + 1
     for _ in range(brokers):

@@ -18,7 +18,7 @@ PATIENCE = 60.0
 
 
 def until(done: Callable[[], bool], what: str, seconds: float = PATIENCE, *, every: float = 0.02) -> None:
-    """Wait for a condition; a test that waits in vain fails here and says for what."""
+    """Waits for a condition; a test that waits in vain fails here and says for what."""
     deadline = time.monotonic() + seconds
     while not done():
         if time.monotonic() > deadline:
@@ -47,7 +47,7 @@ class Program:
         return self.process.poll() is None
 
     def await_event(self, name: str, count: int = 1) -> dict[str, Any]:
-        """The event, once the program has logged so many of it."""
+        """Returns the event, once the program has logged so many of it."""
         until(lambda: len(self.events(name)) >= count or not self.is_running, f"{name} in the log")
         events = self.events(name)
         assert len(events) >= count, f"the program ended ({self.process.returncode}) without {name}: {self.log[-2000:]}"
@@ -70,6 +70,6 @@ class Program:
         return self.process.wait(seconds)
 
     def stop(self) -> int:
-        """SIGTERM; its exit code."""
+        """Sends SIGTERM; returns its exit code."""
         self.send(signal.SIGTERM)
         return self.wait()

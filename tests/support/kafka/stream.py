@@ -35,7 +35,7 @@ NAME = "test-name"
 
 
 def artifact_folder() -> Path:
-    """The artifact to run; skips where there is none."""
+    """Returns the artifact to run; skips where there is none."""
     folder = Path(os.environ.get("SPANSTREAM_TEST_MODEL") or DEFAULT_ARTIFACT)
     if not (folder / MANIFEST).exists():
         pytest.skip(f"no model artifact at {folder}")
@@ -84,7 +84,7 @@ class Stream:
         TopicAdmin(self.config).create(topic_specs(self.topics, partitions=self.partitions))
 
     def start(self, *arguments: str, **settings: str) -> Program:
-        """Start the program (by default `run`); `settings` are more of its environment: `KAFKA__GROUP_PROTOCOL=...`."""
+        """Starts the program (by default `run`); `settings` go into its environment: `KAFKA__GROUP_PROTOCOL=...`."""
         number = len(self.programs)
         log_file = self.folder / f"{self.name}-{number}.log"
         environment = self.environment | {f"SPANSTREAM_{name}": value for name, value in settings.items()}
@@ -103,7 +103,7 @@ class Stream:
     def command(
         self, *arguments: str, stdin: bytes = b"", seconds: float = PATIENCE, **settings: str
     ) -> subprocess.CompletedProcess[bytes]:
-        """Run a command of the program to its end."""
+        """Runs a command of the program to its end."""
         return subprocess.run(
             [sys.executable, "-m", "spanstream.consumer", *arguments],
             cwd=self.folder,  # what a command writes where it stands is not the repository's
@@ -122,7 +122,7 @@ class Stream:
             publisher.close()
 
     def read(self, topic: str) -> list[Record]:
-        """What a read_committed reader sees in the topic now."""
+        """Returns what a read_committed reader sees in the topic now."""
         reader = KafkaPartitionReader(self.config)
         try:
             return list(tail(reader, topic))
@@ -148,12 +148,12 @@ class Stream:
         until(lambda: not self.lag(), f"no lag (it is {self.lag()})", seconds, every=0.2)
 
     def await_retries(self, count: int) -> None:
-        """Until so many records stand in the retries topic."""
+        """Waits until so many records stand in the retries topic."""
         until(lambda: len(self.read(self.topics.retries)) >= count, f"{count} retries", every=0.2)
 
     @contextmanager
     def watch(self) -> Iterator[StreamOutcomes]:
-        """What comes out, read as it comes."""
+        """Yields what comes out, read as it comes."""
         reader = KafkaPartitionReader(self.config)
         try:
             topics = (self.topics.answers, self.topics.dead_letters)
@@ -163,7 +163,7 @@ class Stream:
             reader.close()
 
     def check_programs(self) -> None:
-        """Fail if one ended by itself with an error."""
+        """Fails if one ended by itself with an error."""
         for program in self.programs:
             code = program.process.poll()
             if code is not None and code > 0:
@@ -201,7 +201,7 @@ class StreamOutcomes:
         return len(self)
 
     def await_count(self, count: int, seconds: float = PATIENCE) -> None:
-        """Wait for so many outcomes of different names; that none comes twice is for the test to say."""
+        """Waits for so many outcomes of different names; that none comes twice is for the test to say."""
 
         def enough() -> bool:
             self.stream.check_programs()
@@ -219,7 +219,7 @@ def name_of(record: Record) -> str:
 
 
 def named(name: str, topic: str, key: str | bytes | None, value: bytes | None, **fields: Any) -> Outgoing:
-    """A record with a name of the test's own in its headers."""
+    """Returns a record with a name of the test's own in its headers."""
     headers = ((NAME, name.encode()), *fields.pop("headers", ()))
     return Outgoing(topic, key.encode() if isinstance(key, str) else key, value, headers, **fields)
 
@@ -230,7 +230,7 @@ def document(topic: str, document_id: str, text: str, **fields: Any) -> Outgoing
 
 
 def question(topic: str, question_id: str, asked: str, document_id: str, **fields: Any) -> Outgoing:
-    """A question about a document; `fields` are more of the event's, and `headers`."""
+    """Returns a question about a document; `fields` are more of the event's, and `headers`."""
     ours = {name: fields.pop(name) for name in ("headers", "partition") if name in fields}
     event = {"question_id": question_id, "question": asked, "document_id": document_id, **fields}
     return named(question_id, topic, document_id, json.dumps(event).encode(), **ours)

@@ -60,13 +60,13 @@ class TriageStream(Stream):
         return ticket_record(encode(ticket), self.topics.tickets, Limits())
 
     def triage_lag(self) -> dict[str, int]:
-        """The lag of the triage group, for each partition that has any."""
+        """Returns the lag of the triage group, for each partition that has any."""
         topics = (self.topics.tickets, self.topics.answers, self.topics.dead_letters)
         lag = TopicAdmin(self.config).lag(f"{self.name}.triage", topics)
         return {str(partition): records for partition, records in lag.items() if records}
 
     def documents(self) -> dict[str, str]:
-        """The texts of the documents by id."""
+        """Returns the texts of the documents by id."""
         texts: dict[str, str] = {}
         for record in self.read(self.topics.documents):
             if record.value is None:
@@ -114,7 +114,7 @@ class TriageRecords:
         return len(self.by_ticket)
 
     def await_tickets(self, count: int, seconds: float = PATIENCE) -> None:
-        """Until so many tickets have a record."""
+        """Waits until so many tickets have a record."""
 
         def enough() -> bool:
             self.stream.check_programs()
@@ -123,7 +123,7 @@ class TriageRecords:
         until(enough, f"records of {count} tickets", seconds, every=0)
 
     def await_revision(self, ticket_id: str, revision: int, seconds: float = PATIENCE) -> Triage:
-        """Until a ticket has this revision."""
+        """Waits until a ticket has this revision."""
         until(
             lambda: self.poll() >= 0 and any(record.revision == revision for record in self.by_ticket[ticket_id]),
             f"revision {revision} of {ticket_id}",
@@ -133,7 +133,7 @@ class TriageRecords:
         return next(record for record in self.by_ticket[ticket_id] if record.revision == revision)
 
     def await_complete(self, ticket_id: str, seconds: float = PATIENCE) -> None:
-        """Until a ticket's latest record is complete."""
+        """Waits until a ticket's latest record is complete."""
         until(
             lambda: self.poll() >= 0 and bool(self.by_ticket[ticket_id]) and self.by_ticket[ticket_id][-1].complete,
             f"a complete record of {ticket_id}",

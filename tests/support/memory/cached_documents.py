@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from spanstream.consumer.cache.byte_store import ByteStore
-from spanstream.consumer.cache.token_cache import Counts, TokenCache
+from spanstream.consumer.cache.token_cache import CacheCounts, TokenCache
 from spanstream.models.text import token_codec
 from spanstream.models.text.tokenization import TokenizedDocument, sha256_of
 from tests.support.model.small_tokenizer import small_tokenizer
@@ -26,8 +26,8 @@ def key_of(namespace: str, sha256: str) -> str:
     return f"{namespace}:{TOKENIZER.fingerprint}:{sha256}"
 
 
-def read_all(store: ByteStore | None, namespace: str = "test") -> Counts:
-    """Read all documents with a fresh cache (nothing in memory); they must be what the tokenizer alone makes."""
+def read_all(store: ByteStore | None, namespace: str = "test") -> CacheCounts:
+    """Reads all documents with a fresh cache (nothing in memory); they must be what the tokenizer alone makes."""
     cache = TokenCache(
         TOKENIZER.tokenize_document,
         token_codec,
@@ -40,8 +40,8 @@ def read_all(store: ByteStore | None, namespace: str = "test") -> Counts:
     return cache.counts
 
 
-ALL_MISSED = Counts(misses=len(TEXTS))
-ALL_HIT = Counts(hits_store=len(TEXTS))
+ALL_MISSED = CacheCounts(misses=len(TEXTS))
+ALL_HIT = CacheCounts(hits_store=len(TEXTS))
 
 
 @dataclass(slots=True)

@@ -73,12 +73,12 @@ class HandPool(Executor):
         return task
 
     def work(self, tasks: int = 1) -> None:
-        """Do the oldest tasks that are not done."""
+        """Does the oldest tasks that are not done."""
         self._tasks = [task for task in self._tasks if not task.done()]
         for task in self._tasks[:tasks]:
             task.carry_out()
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002  the executor's signature
         self.is_shut_down = True
         for task in self._tasks:
             task.cancel()

@@ -117,8 +117,8 @@ class MemoryReplay:
         """Adds dead letters over all partitions, and returns their names."""
         names = [f"q{number}" for number in range(count)]
         for number, name in enumerate(names):
-            at = number % self.partitions
-            self.send(dead_letter(DEAD, name, origin=ORIGIN, origin_partition=at, partition=at, **fields))
+            partition = number % self.partitions
+            self.send(dead_letter(DEAD, name, origin=ORIGIN, origin_partition=partition, partition=partition, **fields))
         return names
 
     def publisher(self) -> ProgressPublisher:

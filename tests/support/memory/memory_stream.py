@@ -70,7 +70,7 @@ class MemoryStream(StreamUnderTest[StreamMember]):
     all_topics = (*TOPICS.consumed, TOPICS.answers, TOPICS.dead_letters)
 
     def start(self, *, at_once: bool = True, reader: Reader | None = None, **settings: Any) -> StreamMember:
-        """A new member; `at_once`: its inference takes no time."""
+        """Returns a new member; `at_once`: its inference takes no time."""
         consumer = self.broker.consumer(GROUP, group_protocol=self.group_protocol)
         publisher = self.broker.publisher(consumer, transactions=self.transactions)
         clients: Any = BrokerClients(
@@ -122,7 +122,7 @@ class MemoryStream(StreamUnderTest[StreamMember]):
         return letters
 
     def outcomes(self) -> Counter[str]:
-        """How often each name came out, as an answer or as a dead letter."""
+        """Returns how often each name came out, as an answer or as a dead letter."""
         letters = [name_of(record) for record in self.broker.records(TOPICS.dead_letters)]
         return Counter([*(answer.question_id for answer in self.answers()), *letters])
 
@@ -142,7 +142,7 @@ class MemoryStream(StreamUnderTest[StreamMember]):
         super().turn(member)
 
     def settle(self, names: Iterable[str]) -> None:
-        """Until all of these came out."""
+        """Waits until all of these came out."""
         wanted = set(names)
         self.until(lambda: wanted <= set(self.outcomes()))
 

@@ -164,7 +164,7 @@ class MemoryTriage(StreamUnderTest[TriageMember]):
         return decode_question(record.value or b"", Limits())
 
     def text_of(self, question: Record) -> str:
-        """The latest text of a question's document, in the partition where its consumer looks for it."""
+        """Returns the latest text of a question's document, in the partition where its consumer looks for it."""
         place = (Partition(TOPICS.documents, question.partition.number), question.key)
         records = self.broker.records(TOPICS.documents)
         values = [record.value for record in records if (record.partition, record.key) == place]

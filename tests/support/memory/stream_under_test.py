@@ -23,7 +23,7 @@ class MemberLoop(Protocol):
     def close(self) -> None: ...
 
 
-class GroupMember(Protocol):
+class RunningMember(Protocol):
     """One running member."""
 
     consumer: MemoryConsumer
@@ -32,7 +32,7 @@ class GroupMember(Protocol):
     def service(self) -> MemberLoop: ...
 
 
-MemberT = TypeVar("MemberT", bound=GroupMember)
+MemberT = TypeVar("MemberT", bound=RunningMember)
 
 
 class FakeTimePoller:
@@ -90,7 +90,7 @@ class StreamUnderTest(Generic[MemberT]):
         member.service.turn()
 
     def until(self, done: Callable[[], bool], *, turns: int = 3000) -> None:
-        """Let all members take turns until it is so; time passes with every idle poll."""
+        """Lets all members take turns until it is so; time passes with every idle poll."""
         for _ in range(turns):
             if done():
                 return

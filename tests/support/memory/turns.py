@@ -11,7 +11,7 @@ ZERO, ONE = (next(f"d{n}" for n in range(99) if partition_of(b"d%d" % n, 2) == n
 
 
 def two_documents(group_protocol: str = "classic") -> MemoryStream:
-    """A stream with a document in each partition."""
+    """Returns a stream with a document in each partition."""
     stream = MemoryStream(group_protocol=group_protocol)
     stream.document(ZERO, TEXT)
     stream.document(ONE, TEXT)
@@ -33,14 +33,14 @@ def forget_faults(stream: MemoryStream) -> None:
 
 
 def join(stream: MemoryStream) -> StreamMember:
-    """A new member of the group; the others hear of it in their next turn."""
+    """Returns a new member of the group; the others hear of it in their next turn."""
     member = stream.start()
     member.turn()
     return member
 
 
 def turns_in(stream: MemoryStream, member: StreamMember, seconds: float) -> int:
-    """How often the loop goes round in so much time; fails where it does not let time pass."""
+    """Returns how often the loop goes round in so much time; fails where it does not let time pass."""
     end, turns = stream.clock.now + seconds, 0
     while stream.clock.now < end:
         member.turn()

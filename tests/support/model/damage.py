@@ -16,7 +16,7 @@ Shifted = Literal["starts", "ends", "both"]
 
 
 def resealed(document: TokenizedDocument) -> TokenizedDocument:
-    """The same with a checksum that fits: the damage was done before the checksum was."""
+    """Returns the same with a checksum that fits: the damage was done before the checksum was."""
     checksum = checksum_of(document.ids, document.starts, document.ends, document.words)
     return replace(document, checksum=checksum)
 
@@ -28,8 +28,8 @@ def shifted(document: TokenizedDocument, by: int, which: Shifted, *, in_tokens: 
         if not in_tokens:
             return array + np.int32(by)
         places = np.clip(np.arange(len(array)) + by, 0, max(len(array) - 1, 0))
-        found: Int32Array = array[places]
-        return found
+        moved_offsets: Int32Array = array[places]
+        return moved_offsets
 
     starts = moved(document.starts) if which in {"starts", "both"} else document.starts
     ends = moved(document.ends) if which in {"ends", "both"} else document.ends
@@ -37,7 +37,7 @@ def shifted(document: TokenizedDocument, by: int, which: Shifted, *, in_tokens: 
 
 
 def all_shifts(document: TokenizedDocument) -> Iterator[TokenizedDocument]:
-    """Every shift by up to five characters or tokens; the checksum is left alone."""
+    """Yields every shift by up to five characters or tokens; the checksum is left alone."""
     sides: tuple[Shifted, ...] = ("starts", "ends", "both")
     for by in SHIFTS:
         for which in sides:
@@ -46,7 +46,7 @@ def all_shifts(document: TokenizedDocument) -> Iterator[TokenizedDocument]:
 
 
 def cut(document: TokenizedDocument, tokens: int) -> TokenizedDocument:
-    """The first tokens only; the checksum is left alone."""
+    """Returns the first tokens only; the checksum is left alone."""
     return replace(
         document,
         ids=document.ids[:tokens],

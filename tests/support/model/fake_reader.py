@@ -60,7 +60,7 @@ class LetterSession:
 
 
 def fake_reader(session: LetterSession | None = None, *, max_windows: int = 32) -> Reader:
-    """A reader of one thread; `tokenize`, `plan` and `conclude` are the real ones."""
+    """Returns a reader of one thread; `tokenize`, `plan` and `conclude` are the real ones."""
     golden = Golden(
         tolerance=0.1, cases=(GoldenCase(question="q", context="c", start_logits=(0.0,), end_logits=(0.0,)),)
     )

@@ -74,14 +74,14 @@ MODEL_TYPES: Final = tuple(tiny.model_type for tiny in TINY)
 
 
 def tiny(model_type: str) -> TinyCheckpoint:
-    """The description of this architecture."""
+    """Returns the description of this architecture."""
     return next(checkpoint for checkpoint in TINY if checkpoint.model_type == model_type)
 
 
 def write_tiny_checkpoint(model_type: str, folder: Path, *, seed: int = 7) -> Path:
-    """Write the checkpoint, and give the folder back."""
+    """Writes the checkpoint, and gives the folder back."""
     import torch  # noqa: PLC0415  of the build group
-    from transformers import AutoConfig, AutoModelForQuestionAnswering  # noqa: PLC0415  as above
+    from transformers import AutoConfig, AutoModelForQuestionAnswering  # noqa: PLC0415  needs transformers
 
     kind = tiny(model_type)
     tokenizer = definition(kind.tokenizer)

@@ -34,13 +34,13 @@ _UNSPACED = (
 
 
 def is_unspaced(char: str) -> bool:
-    """Whether the character's script is written without spaces between words."""
+    """Tells whether the character's script is written without spaces between words."""
     # Not every Python names the Tangut ideographs.
     return unicodedata.name(char, "").startswith(_UNSPACED) or "\U00017000" <= char <= "\U00018dff"
 
 
 def cuts_word(text: str, place: int) -> bool:
-    """Whether nobody would cut the text there: in a word, before a mark, in a joined emoji."""
+    """Tells whether nobody would cut the text there: in a word, before a mark, in a joined emoji."""
     if not 0 < place < len(text):
         return False
     before, after = text[place - 1], text[place]

@@ -27,7 +27,7 @@ _STOP_SECONDS = 5.0
 
 
 def redis_binary() -> Path | None:
-    """The redis-server to run, None where there is none."""
+    """Returns the redis-server to run, None where there is none."""
     on_path = shutil.which("redis-server")
     if on_path is not None:
         return Path(on_path)
@@ -82,7 +82,7 @@ class RedisServer:
             time.sleep(0.01)
 
     def stop(self) -> None:
-        """SIGTERM, and wait until it is gone."""
+        """Sends SIGTERM, and waits until it is gone."""
         if self.process is not None:
             self.process.send_signal(signal.SIGCONT)
             self.process.terminate()
@@ -93,7 +93,7 @@ class RedisServer:
             self.process = None
 
     def kill(self) -> None:
-        """SIGKILL, and wait until it is gone."""
+        """Sends SIGKILL, and waits until it is gone."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
@@ -111,13 +111,13 @@ class RedisServer:
         self._signal(signal.SIGCONT)
 
     def flood(self) -> None:
-        """Put the server past its memory limit under `noeviction`: from now on every write is refused with OOM."""
+        """Puts the server past its memory limit under `noeviction`: from now on every write is refused with OOM."""
         with self.client() as client:
             client.config_set("maxmemory-policy", "noeviction")
             client.config_set("maxmemory", 1)  # byte; filling a larger one leaves room again when buffers are freed
 
     def drain(self) -> None:
-        """Undo `flood`."""
+        """Undoes `flood`."""
         with self.client() as client:
             client.config_set("maxmemory", 0)
 
@@ -164,7 +164,7 @@ def redis_binary_path() -> Path:
 
 @pytest.fixture(scope="session")
 def redis_server(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
-    """The session's server. A test that stops or slows it puts it right again; `own_redis` is for the rough ones."""
+    """Yields the session's server. A test that stops or slows it puts it right again; others take `own_redis`."""
     external = os.environ.get("SPANSTREAM_TEST_REDIS")
     if external:
         yield ExternalRedis(external)
@@ -175,13 +175,13 @@ def redis_server(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
 
 @pytest.fixture
 def own_redis(redis_binary_path: Path) -> Iterator[RedisServer]:
-    """A server of this test's own."""
+    """Yields a server of this test's own."""
     yield from _running(redis_binary_path)
 
 
 @pytest.fixture
 def redis_namespace(redis_server: RedisServer) -> Iterator[str]:
-    """A prefix for this test's keys in the session's server; they are deleted after it."""
+    """Yields a prefix for this test's keys in the session's server; they are deleted after it."""
     namespace = f"spanstream-test-{uuid.uuid4().hex}"
     yield namespace
     client = redis.Redis.from_url(redis_server.url)

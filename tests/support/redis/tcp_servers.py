@@ -79,7 +79,7 @@ def self_signed(folder: Path, openssl: str) -> Certificate:
 
 @contextlib.contextmanager
 def tls_front(port: int, certificate: Certificate) -> Iterator[int]:
-    """Take TLS connections and pass what they say to a plain port; yields the port to connect to."""
+    """Takes TLS connections and passes what they say to a plain port; yields the port to connect to."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate.certificate, certificate.key)
     listener = socket.create_server(("127.0.0.1", 0))

@@ -25,7 +25,7 @@ def pool(clock: FakeClock) -> HandPool:
 
 @pytest.fixture
 def pipeline(pool: HandPool) -> Pipeline:
-    return Pipeline(lambda prepared, waiting: [(prepared, waiting)], pool)  # type: ignore[list-item] # not looked into
+    return Pipeline(lambda prepared, waiting: [(prepared, waiting)], pool)  # type: ignore[list-item]  # not looked into
 
 
 def chunk(number: int, *, offset: int = 0) -> PreparedChunk:
@@ -100,7 +100,7 @@ def test_all_are_given_back_where_no_partition_is_named(pipeline: Pipeline) -> N
 
 def test_its_own_threads_run_the_work_when_no_pool_is_given() -> None:
     first = chunk(0)
-    pipeline = Pipeline(lambda prepared, _: [prepared])  # type: ignore[list-item] # not looked into
+    pipeline = Pipeline(lambda prepared, _: [prepared])  # type: ignore[list-item]  # not looked into
     pipeline.launch(first, 0, 0.0)
     assert pipeline.await_head(30.0)
     result: Any = pipeline.pop().future.result()

@@ -67,7 +67,7 @@ class PrepareRig:
         return self.reader.tokenize(text)
 
     def outcome(self, record: QuestionRecord, **options: Any) -> RecordOutcome:
-        """What a record leads to that is not planned."""
+        """Returns what a record leads to that is not planned."""
         prepared, left = self.preparer.prepare([record], **options)
         assert (prepared.records, prepared.planned, left) == ((record,), (), [])
         return prepared.outcomes[0]

@@ -149,7 +149,7 @@ def test_a_broker_that_refuses_to_say_is_asked_at_intervals(stream: MemoryStream
     member = stream.start()
     ask(stream, "a")
     for _ in range(30):
-        stream.broker.fail_next(operation, Retryable("no answer"))  # type: ignore[arg-type] # one of the names
+        stream.broker.fail_next(operation, Retryable("no answer"))  # type: ignore[arg-type]  # one of the names
     assert turns_in(stream, member, 2.0) < 60
     assert stream.outcomes() == {}
     stream.settle("a")
@@ -186,7 +186,9 @@ def test_records_are_counted_by_what_became_of_them(stream: MemoryStream) -> Non
     member = stream.start(retries=quick_retries(max_attempts=2))
     stream.settle("abcd")
     member.turn()
-    counted = {one: member.metric("records_total", outcome=one) for one in ("no_answer", "retried", "dead_letter")}
+    counted = {
+        outcome: member.metric("records_total", outcome=outcome) for outcome in ("no_answer", "retried", "dead_letter")
+    }
     assert counted == {"no_answer": 1, "retried": 1, "dead_letter": 2}
     assert member.metric("records_total", outcome="answered") == 1
     assert member.metric("documents_known") == 2

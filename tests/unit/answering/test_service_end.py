@@ -110,16 +110,16 @@ def test_once_dead_letters_bad_documents_before_it_ends(stream: MemoryStream) ->
 def test_once_leaves_what_came_later_to_the_next(stream: MemoryStream) -> None:
     ask(stream, "a")
     member = stream.start()
-    told: list[Callable[[], None]] = [lambda: ask(stream, *(f"late{number}" for number in range(50)))]
+    late_questions: list[Callable[[], None]] = [lambda: ask(stream, *(f"late{number}" for number in range(50)))]
     publisher: Any = member.publisher
     publish = publisher.publish
 
-    def publish_and_tell(records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
+    def publish_and_ask_more(records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
         publish(records, offsets)
-        while told and records:
-            told.pop()()
+        while late_questions and records:
+            late_questions.pop()()
 
-    publisher.publish = publish_and_tell
+    publisher.publish = publish_and_ask_more
     run(stream, member)
     assert "a" in stream.outcomes()
     assert len(stream.outcomes()) < 51
@@ -131,11 +131,11 @@ class StoppingClock(FakeClock):
     def __init__(self) -> None:
         super().__init__()
         self.stop = threading.Event()
-        self.at = self.now + 5.0
+        self.stop_at = self.now + 5.0
 
     def sleep(self, seconds: float) -> None:
         super().sleep(seconds)
-        if self.now >= self.at:
+        if self.now >= self.stop_at:
             self.stop.set()
 
 

@@ -16,7 +16,7 @@ WEIGHTS = npst.arrays(np.float32, SHAPES, elements=st.floats(-50, 50, width=32, 
 
 
 def greatest_sums(int8: Int8Array) -> tuple[int, int]:
-    """What vpmaddubsw can come to at most and at least: pairs of neighbouring inputs times activations of 0 to 255."""
+    """Returns the most and the least that vpmaddubsw can give: pairs of inputs times activations of 0 to 255."""
     rows = np.vstack([int8, np.zeros((len(int8) % 2, int8.shape[1]), dtype=np.int8)]).astype(np.int64)
     pairs = rows.reshape(-1, 2, rows.shape[1])
     return int((255 * np.maximum(pairs, 0)).sum(axis=1).max()), int((255 * np.minimum(pairs, 0)).sum(axis=1).min())

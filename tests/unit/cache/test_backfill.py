@@ -91,7 +91,7 @@ class World:
         )
 
     def held(self, text: str) -> TokenizedDocument | None:
-        """What a consumer would find in the store."""
+        """Returns what a consumer would find in the store."""
         key = f"spanstream:tokens:{TOKENIZER.fingerprint}:{sha256_of(text)}"
         value = MemoryStore.get_many(self.store, [key]).get(key)
         if value is None:

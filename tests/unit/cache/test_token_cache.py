@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from spanstream.consumer.cache.byte_store import StoreFailure, StoreUnavailable
 from spanstream.consumer.cache.memory_store import MemoryStore
-from spanstream.consumer.cache.token_cache import Counts, TokenCache
+from spanstream.consumer.cache.token_cache import CacheCounts, TokenCache
 from spanstream.models.errors import BadCacheEntry
 from spanstream.models.text import token_codec
 from spanstream.models.text.tokenization import TokenizedDocument, sha256_of
@@ -108,7 +108,7 @@ def test_what_one_process_tokenized_another_finds_in_the_store() -> None:
     other = cache_of(idle, store)
     assert texts_of(other.get_many(named("a", "b"))) == ["A", "B"]
     assert idle.texts == []
-    assert other.counts == Counts(hits_store=2)
+    assert other.counts == CacheCounts(hits_store=2)
 
 
 def test_a_store_hit_is_kept_in_memory() -> None:
@@ -119,7 +119,7 @@ def test_a_store_hit_is_kept_in_memory() -> None:
     asked = store.reads
     other.get_many(named("a"))
     assert store.reads == asked
-    assert other.counts == Counts(hits_memory=1, hits_store=1)
+    assert other.counts == CacheCounts(hits_memory=1, hits_store=1)
 
 
 def test_memory_is_bounded_in_bytes_and_forgets_the_least_recently_used() -> None:
@@ -199,7 +199,7 @@ def test_a_bad_entry_is_a_miss_and_is_overwritten() -> None:
     assert (cache.counts.misses, cache.counts.bad_entries, cache.counts.hits_store) == (1, 1, 0)
     again = cache_of(CountingTokenizer(), store)
     again.get_many(named("a"))
-    assert again.counts == Counts(hits_store=1)
+    assert again.counts == CacheCounts(hits_store=1)
 
 
 def test_another_texts_entry_under_our_key_is_a_miss() -> None:

@@ -103,7 +103,7 @@ def rising(scores: Float64Array) -> Float64Array:
 
 
 def risk_above(threshold: float, rate: Callable[[Float64Array], Float64Array]) -> float:
-    """The true share of wrong answers among scores, uniform from 0 to 1, that are not below the threshold."""
+    """Returns the true share of wrong answers among scores, uniform from 0 to 1, that are not below the threshold."""
     return float(rate(np.linspace(max(threshold, 0.0), 1.0, 2001)).mean())
 
 
@@ -143,14 +143,14 @@ def test_over_many_samples_the_promise_is_broken_in_at_most_one_of_twenty(
     rate: Callable[[Float64Array], Float64Array],
 ) -> None:
     misses, kept = miss_rate(fixed_sequence, rate)
-    print(f"{rate.__name__}: broken in {misses:.1%} of samples, made in {kept:.1%}")  # noqa: T201
+    print(f"{rate.__name__}: broken in {misses:.1%} of samples, made in {kept:.1%}")  # noqa: T201  shown with the measurement
     assert misses <= ALPHA + SLACK
     assert (kept > 0.5) == (rate is rising)  # it is not kept by never promising anything
 
 
 def test_taking_the_best_of_all_thresholds_breaks_the_promise() -> None:
     misses, _ = miss_rate(best_of_all, flat, SAMPLES // 3)
-    print(f"best of all: broken in {misses:.1%} of samples")  # noqa: T201
+    print(f"best of all: broken in {misses:.1%} of samples")  # noqa: T201  shown with the measurement
     assert misses > ALPHA + 2 * SLACK
 
 

@@ -158,24 +158,24 @@ def test_per_partition_nothing_is_taken_twice_left_out_or_out_of_order(
     backlog = make(clock, max_records=5)
     ends: dict[Partition, int] = defaultdict(int)
     taken: dict[Partition, list[int]] = defaultdict(list)
-    for action, one, other in actions:
+    for action, argument, option in actions:
         if action == "add":
-            partition = Partition(TOPICS.retries if one else TOPICS.questions, int(bool(other)))
-            at = (partition.number, ends[partition])
-            backlog.add([retried(clock.now_ms() + 5000, at=at) if one else asked(at=at)])
+            partition = Partition(TOPICS.retries if argument else TOPICS.questions, int(bool(option)))
+            position = (partition.number, ends[partition])
+            backlog.add([retried(clock.now_ms() + 5000, at=position) if argument else asked(at=position)])
             ends[partition] += 1
         elif action == "take":
-            records = backlog.take(int(str(one)))
-            if other:
+            records = backlog.take(int(str(argument)))
+            if option:
                 backlog.give_back(records)
-            for record in () if other else records:
+            for record in () if option else records:
                 taken[record.partition].append(record.offset)
         elif action == "drop":
-            partition = Partition(TOPICS.retries if one else TOPICS.questions, int(bool(other)))
+            partition = Partition(TOPICS.retries if argument else TOPICS.questions, int(bool(option)))
             backlog.drop(frozenset({partition}))
             taken[partition] = list(range(ends[partition]))
         else:
-            clock.sleep(float(str(one)))
+            clock.sleep(float(str(argument)))
     clock.sleep(10.0)
     for record in backlog.take(1000):
         taken[record.partition].append(record.offset)

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import io
 import re
 from pathlib import Path
@@ -16,10 +18,10 @@ SUMMARY = DemoSummary(5, 3, 2, 1, 1.0, 1.0, 9, 4, 3, "m", "1", "int8")
 LETTER = DeadLetterView("undecodable", "not UTF-8", "decode", "qa.questions", 0, 7, None, b"\xff\xfe")
 
 
-def _ticket(name: str, *, lines: int = 3, found: int = 2, declined: int = 1) -> TicketView:
-    text = "a line of a log\n" * lines + " ".join(f"answer-{number}" for number in range(found))
+def _ticket(name: str, *, lines: int = 3, answered: int = 2, declined: int = 1) -> TicketView:
+    text = "a line of a log\n" * lines + " ".join(f"answer-{number}" for number in range(answered))
     answers = []
-    for number in range(found):
+    for number in range(answered):
         start = text.index(f"answer-{number}")
         span = SpanView(text[start : start + 8], start, start + 8)
         answers.append(AnswerView(f"Which answer is number {number}?", span, span, 0.9))
@@ -42,19 +44,19 @@ def test_the_picture_has_tickets_a_dead_letter_and_the_totals() -> None:
 
 
 def test_the_ticket_with_the_deepest_answer_is_always_in_the_picture() -> None:
-    tickets = [_ticket("a"), _ticket("b"), _ticket("c"), _ticket("deep", lines=150, found=1, declined=0)]
+    tickets = [_ticket("a"), _ticket("b"), _ticket("c"), _ticket("deep", lines=150, answered=1, declined=0)]
     assert "deep" in _names(picture(tickets, [], SUMMARY))
 
 
 def test_tickets_with_answers_and_a_declined_question_come_first() -> None:
-    tickets = [_ticket("all", declined=0), _ticket("none", found=0), *(_ticket(name) for name in "abc")]
+    tickets = [_ticket("all", declined=0), _ticket("none", answered=0), *(_ticket(name) for name in "abc")]
     assert _names(picture(tickets, [], SUMMARY)) == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize("max_rows", [40, 55, 70])
 @pytest.mark.parametrize("width", [80, 100, 140])
 def test_the_picture_is_never_taller_than_asked(max_rows: int, width: int) -> None:
-    tickets = [_ticket(f"ticket-{n}", lines=n * 7, found=n) for n in range(1, 9)]
+    tickets = [_ticket(f"ticket-{n}", lines=n * 7, answered=n) for n in range(1, 9)]
     chosen = picture(tickets, [LETTER], SUMMARY, width=width, max_rows=max_rows)
     assert _rows(chosen, width) <= max_rows
     assert _names(chosen)
@@ -73,7 +75,7 @@ def test_the_svg_is_well_formed_in_colour_and_loads_nothing(tmp_path: Path, monk
     view = TicketView("ticket-1", "a & b", evil, (AnswerView("Which?", span, span, 0.9),))
     save_picture(path, picture([view], [LETTER], SUMMARY))
     svg = path.read_text(encoding="utf-8")
-    root = ET.fromstring(svg)  # noqa: S314 - our own file, just written
+    root = ET.fromstring(svg)  # noqa: S314  our own file, just written
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     assert not list(root.iter("{http://www.w3.org/2000/svg}script"))
     assert "#ffd166" in svg
@@ -83,7 +85,7 @@ def test_the_svg_is_well_formed_in_colour_and_loads_nothing(tmp_path: Path, monk
 def test_wide_characters_are_as_wide_as_their_cells_in_the_svg(tmp_path: Path) -> None:
     path = tmp_path / "demo.svg"
     save_picture(path, [Text("竹音"), Text("e\u0301e\u0301"), Text("abcd")], width=20)
-    texts = ET.fromstring(path.read_text(encoding="utf-8")).iter("{http://www.w3.org/2000/svg}text")  # noqa: S314 - ours
+    texts = ET.fromstring(path.read_text(encoding="utf-8")).iter("{http://www.w3.org/2000/svg}text")  # noqa: S314  ours
     widths = {
         node.text.strip("\xa0\n"): float(node.attrib["textLength"])
         for node in texts
@@ -96,12 +98,12 @@ def test_wide_characters_are_as_wide_as_their_cells_in_the_svg(tmp_path: Path) -
 def test_leading_spaces_are_part_of_the_place_in_the_svg(tmp_path: Path) -> None:
     path = tmp_path / "demo.svg"
     save_picture(path, [Text("abcd"), Text("  abcd")], width=20)
-    texts = ET.fromstring(path.read_text(encoding="utf-8")).iter("{http://www.w3.org/2000/svg}text")  # noqa: S314 - ours
+    texts = ET.fromstring(path.read_text(encoding="utf-8")).iter("{http://www.w3.org/2000/svg}text")  # noqa: S314  ours
     places = [float(node.attrib["x"]) for node in texts if node.text == "abcd"]
     assert places == [0, 24]
 
 
 def test_a_tall_ticket_does_not_take_the_place_of_two_short_ones() -> None:
-    tall = [_ticket(f"tall-{number}", lines=8, found=5, declined=9) for number in range(2)]
+    tall = [_ticket(f"tall-{number}", lines=8, answered=5, declined=9) for number in range(2)]
     chosen = picture([*tall, _ticket("a"), _ticket("b")], [LETTER], SUMMARY)
     assert _names(chosen) == ["tall-0", "a", "b"]

@@ -10,7 +10,7 @@ from spanstream.models.inference import cpu
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine of 64 CPUs without a cgroup; tests add its files."""
+    """Returns a machine of 64 CPUs without a cgroup; tests add its files."""
     for name in ("_CGROUP_V2", "_CGROUP_V1_QUOTA", "_CGROUP_V1_PERIOD"):
         monkeypatch.setattr(cpu, name, tmp_path / name)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)), raising=False)

@@ -35,7 +35,7 @@ class Shelf:
 
 @pytest.fixture
 def shelf() -> Iterator[Shelf]:
-    class Handler(BaseHTTPRequestHandler):
+    class ArchiveHandler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             content = files.files.get(self.path)
             self.send_response(404 if content is None else 200)
@@ -43,10 +43,10 @@ def shelf() -> Iterator[Shelf]:
             self.end_headers()
             self.wfile.write(content or b"")
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the library's name
             pass
 
-    server = HTTPServer(("127.0.0.1", 0), Handler)
+    server = HTTPServer(("127.0.0.1", 0), ArchiveHandler)
     files = Shelf(f"http://127.0.0.1:{server.server_port}")
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield files
@@ -73,7 +73,7 @@ def test_an_artifact_is_unpacked_from_the_archives_root_or_from_its_one_folder(
 ) -> None:
     url, sha256 = shelf.put(packed(artifact, inside))
     steps: list[tuple[int, int | None]] = []
-    fetch_artifact(url, sha256.upper(), tmp_path / "out" / "model", progress=lambda *step: steps.append(step))
+    fetch_artifact(url, sha256.upper(), tmp_path / "out" / "model", on_block=lambda *step: steps.append(step))
     assert load_artifact(tmp_path / "out" / "model").manifest == load_artifact(artifact).manifest
     assert steps[-1] == (len(shelf.files["/model.tar.gz"]),) * 2
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["model"]

@@ -43,8 +43,8 @@ def nothing_is_refused(refused: RefusedLine) -> None:
     pytest.fail(str(refused))
 
 
-def as_document(one: bytes) -> Outgoing:
-    return document_record(one, "docs", LIMITS)
+def as_document(event_line: bytes) -> Outgoing:
+    return document_record(event_line, "docs", LIMITS)
 
 
 @given(documents)
@@ -63,8 +63,8 @@ def test_a_question_is_keyed_by_its_document_or_by_itself(question: Any) -> None
 
 
 def test_the_same_event_sent_again_has_the_same_id_and_another_text_another() -> None:
-    one, same, other = (as_document(line(document_id="d", text=text)) for text in ("a", "a", "b"))
-    ids = [dict(record.headers)["ce_id"] for record in (one, same, other)]
+    first, repeated, changed = (as_document(line(document_id="d", text=text)) for text in ("a", "a", "b"))
+    ids = [dict(record.headers)["ce_id"] for record in (first, repeated, changed)]
     assert ids[0] == ids[1] != ids[2]
 
 

@@ -40,9 +40,9 @@ def test_the_documents_own_example() -> None:
 def test_the_pods_keep_up_and_one_less_would_not(load: Load, machine: Machine) -> None:
     size = size_of(load, machine, SETTINGS)
     windows = load.questions_per_second * load.windows_per_question
-    each = machine.windows_per_second * machine.utilisation
-    assert size.pods * each >= windows * (1 - 1e-9)
-    assert size.pods == 1 or (size.pods - 1) * each < windows * (1 + 1e-9)
+    pod_rate = machine.windows_per_second * machine.utilisation
+    assert size.pods * pod_rate >= windows * (1 - 1e-9)
+    assert size.pods == 1 or (size.pods - 1) * pod_rate < windows * (1 + 1e-9)
 
 
 @given(load=loads, machine=machines)

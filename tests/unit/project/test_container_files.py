@@ -30,33 +30,35 @@ class Instruction:
 
 
 def stages() -> list[list[Instruction]]:
-    """The Dockerfile's instructions by stage; what stands before the first FROM is a stage of its own."""
+    """Returns the Dockerfile's instructions by stage; what stands before the first FROM is a stage of its own."""
     text = re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(encoding="utf-8"), flags=re.MULTILINE)
-    found: list[list[Instruction]] = [[]]
+    stages_found: list[list[Instruction]] = [[]]
     for line in re.sub(r"\\\n", " ", text).splitlines():
         if not line.strip():
             continue
         name, _, arguments = line.strip().partition(" ")
         if name == "FROM":
-            found.append([])
-        found[-1].append(Instruction(name, arguments.strip()))
-    return found
+            stages_found.append([])
+        stages_found[-1].append(Instruction(name, arguments.strip()))
+    return stages_found
 
 
 def last(name: str) -> str:
-    """The arguments that count of an instruction in the final stage."""
-    return [one.arguments for one in stages()[-1] if one.name == name][-1]
+    """Returns the arguments that count of an instruction in the final stage."""
+    return [instruction.arguments for instruction in stages()[-1] if instruction.name == name][-1]
 
 
 def images() -> list[str]:
-    defaults = dict(one.arguments.split("=", 1) for one in stages()[0] if one.name == "ARG")
-    built_from = [one.arguments.split()[0] for stage in stages() for one in stage if one.name == "FROM"]
+    defaults = dict(instruction.arguments.split("=", 1) for instruction in stages()[0] if instruction.name == "ARG")
+    built_from = [
+        instruction.arguments.split()[0] for stage in stages() for instruction in stage if instruction.name == "FROM"
+    ]
     named = [re.sub(r"\$\{(\w+)\}", lambda match: defaults[match[1]], image) for image in built_from]
     return [*named, *(service["image"] for service in SERVICES.values())]
 
 
 def installs() -> list[str]:
-    commands = [one.arguments for stage in stages() for one in stage if one.name == "RUN"]
+    commands = [instruction.arguments for stage in stages() for instruction in stage if instruction.name == "RUN"]
     return [part for command in commands for part in command.split("&&") if " install " in part]
 
 
@@ -103,7 +105,7 @@ def test_what_is_copied_exists_and_is_let_through() -> None:
     let_through = [
         line[1:] for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines() if line.startswith("!")
     ]
-    copies = [one.arguments for stage in stages() for one in stage if one.name == "COPY"]
+    copies = [instruction.arguments for stage in stages() for instruction in stage if instruction.name == "COPY"]
     sources = [source for copy in copies if "--from" not in copy for source in copy.split()[:-1]]
     assert sources
     for source in sources:
@@ -143,7 +145,7 @@ def test_the_containers_may_do_little(service: str) -> None:
 
 
 def test_the_consumer_waits_for_its_topics_and_not_for_redis() -> None:
-    conditions = {name: one["condition"] for name, one in SERVICES["consumer"]["depends_on"].items()}
+    conditions = {name: instruction["condition"] for name, instruction in SERVICES["consumer"]["depends_on"].items()}
     assert conditions == {
         "kafka": "service_healthy",
         "topics": "service_completed_successfully",

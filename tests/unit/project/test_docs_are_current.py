@@ -33,7 +33,7 @@ def read(page: Path) -> str:
 
 
 def tables_first_cells(page: Path, heading: str) -> list[str]:
-    """What stands in code marks in the first column of the first table below a heading of the page."""
+    """Returns what stands in code marks in the first column of the first table below a heading of the page."""
     below = read(page).partition(f"\n{heading}\n")[2]
     rows_of_table = below[below.index("|---") :].partition("\n\n")[0].splitlines()[1:]
     return [row.split("|")[1].strip().strip("`") for row in rows_of_table]
@@ -51,7 +51,7 @@ def test_every_setting_says_what_it_is() -> None:
 
 
 def outcome() -> object:
-    """The settings as they are, or the line that refuses them."""
+    """Returns the settings as they are, or the line that refuses them."""
     try:
         return load_settings()
     except Stop as refusal:

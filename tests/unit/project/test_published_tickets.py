@@ -21,7 +21,7 @@ RUN_WORDS, MOST_SHARED_RUNS = 8, 2
 
 @cache
 def examples(path: Path) -> list[Example]:
-    """A file's questions; reading it proves that every answer stands at its answer_start and no id comes twice."""
+    """Returns a file's questions; reading proves that every answer stands at its answer_start and no id comes twice."""
     return read_squad(path)
 
 

@@ -58,18 +58,18 @@ def test_what_is_not_written_down_is_open() -> None:
 
 
 def test_the_entries_of_another_topic_are_not_this_ones() -> None:
-    other = LedgerEntries("ledger", "other", "r")
-    ledger = written(Ledger("ledger", TOPIC), other.settled(letter_at(3).record, LetterState.REPLAYED))
+    other_topic = LedgerEntries("ledger", "other", "r")
+    ledger = written(Ledger("ledger", TOPIC), other_topic.settled(letter_at(3).record, LetterState.REPLAYED))
     assert ledger.state_of(letter_at(3).record) is LetterState.OPEN
 
 
 def test_a_record_that_comes_back_has_been_sent_once_more_each_time() -> None:
     ledger = Ledger("ledger", TOPIC)
-    at = Partition(TOPIC, 0)
+    partition = Partition(TOPIC, 0)
     for number in range(4):
         letter = letter_at(number * 10)  # without any header of ours: stripped by another tool
         assert ledger.attempts_of(letter) == number
-        replayed(ledger, letter, f"run-{number}", {at: number * 10 + 5})
+        replayed(ledger, letter, f"run-{number}", {partition: number * 10 + 5})
 
 
 def test_records_that_are_alike_do_not_use_up_each_others_attempts() -> None:
@@ -109,17 +109,17 @@ def test_what_retention_took_is_forgotten() -> None:
 
 
 def test_runs_before_everything_that_is_left_are_forgotten_with_their_attempts() -> None:
-    ledger, at, other = Ledger("ledger", TOPIC), Partition(TOPIC, 0), Partition(TOPIC, 1)
-    replayed(ledger, letter_at(1), "old", {at: 5, other: 0})
-    begins = {at: 5, other: 0}
-    assert list(ledger.tombstones({at: 4, other: 0}))[1:] == []  # a dead letter of that time may still be there
+    ledger, first, second = Ledger("ledger", TOPIC), Partition(TOPIC, 0), Partition(TOPIC, 1)
+    replayed(ledger, letter_at(1), "old", {first: 5, second: 0})
+    begins = {first: 5, second: 0}
+    assert list(ledger.tombstones({first: 4, second: 0}))[1:] == []  # a dead letter of that time may still be there
     assert ledger.attempts_of(letter_at(7)) == 1
     tombstones = list(ledger.tombstones(begins))
     assert len(tombstones) == 3
     ledger.apply_entries(tombstones)
     assert ledger.attempts_of(letter_at(7)) == 0
     assert list(ledger.tombstones(begins)) == []
-    replayed(ledger, letter_at(7), "new", {at: 9, other: 0})
+    replayed(ledger, letter_at(7), "new", {first: 9, second: 0})
     assert list(ledger.tombstones(begins)) == []
 
 

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from spanstream.consumer.cli.program import app
-from spanstream.consumer.cli.replay.options import parse_selection
+from spanstream.consumer.cli.replay.shared_options import parse_selection
 from spanstream.consumer.replay.letters.selection import NumberRange, Selection
 
 

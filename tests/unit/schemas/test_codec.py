@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,9 +14,6 @@ from spanstream.schemas.events import Answer, Document, Question
 from spanstream.schemas.limits import Limits
 from tests.support.events import event_strategies
 from tests.support.events.record_values import document, question, refusal
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 LIMITS = Limits()
 UNDECODABLE, INVALID_EVENT, TOO_LARGE = Reason.UNDECODABLE, Reason.INVALID_EVENT, Reason.TOO_LARGE

@@ -54,7 +54,7 @@ def test_having_hashed_a_document_does_not_change_what_it_equals() -> None:
 def test_an_event_cannot_be_changed() -> None:
     document = Document(document_id="d", text="one")
     with pytest.raises(ValidationError):
-        document.text = "two"  # type: ignore[misc] # that is the point
+        document.text = "two"  # type: ignore[misc]  # that is the point
 
 
 @pytest.mark.parametrize("text", ["", " \n\t", "\u200b\ufeff"])
@@ -93,7 +93,7 @@ def test_one_visible_character_makes_a_question(seen: str) -> None:
 @pytest.mark.parametrize("source", [{}, {"document_id": "d", "context": "c"}, {"document_id": None, "context": None}])
 def test_a_question_has_exactly_one_source(source: dict[str, str | None]) -> None:
     with pytest.raises(ValidationError, match="exactly one of document_id and context"):
-        Question(question_id="q", question="who?", **source)  # type: ignore[arg-type] # built on purpose
+        Question(question_id="q", question="who?", **source)  # type: ignore[arg-type]  # built on purpose
 
 
 def test_an_empty_context_is_a_context() -> None:

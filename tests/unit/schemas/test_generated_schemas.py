@@ -2,16 +2,14 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from spanstream.schemas import generate
 from tests.support.events.schema_changes import breaking_changes
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 Json = dict[str, Any]
 FROZEN = Path(__file__).parent / "records" / "schemas"

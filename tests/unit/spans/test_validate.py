@@ -22,7 +22,7 @@ TEXT = "The train to Zürich leaves at 10:42 from platform 7; the café at platf
 
 
 def _whole_spans(document: TokenizedDocument, most: int) -> Iterator[TokenSpan]:
-    """Every span of whole words that is no longer than `most` tokens."""
+    """Yields every span of whole words that is no longer than `most` tokens."""
     words = document.words.tolist()
     begins = [place for place in range(len(words)) if place == 0 or words[place - 1] != words[place]]
     ends = [place for place in range(len(words)) if place + 1 == len(words) or words[place + 1] != words[place]]
@@ -31,7 +31,7 @@ def _whole_spans(document: TokenizedDocument, most: int) -> Iterator[TokenSpan]:
 
 
 def _quote(text: str, document: TokenizedDocument, span: TokenSpan, kind: str) -> str | None:
-    """What would be published: the text at the span, None where validation refuses."""
+    """Returns what would be published: the text at the span, None where validation refuses."""
     try:
         char_start, char_end = Validator(trained(kind)).char_span(text, document, span)
     except InvalidSpan:

@@ -30,38 +30,38 @@ def step_of(count: int) -> ProgressStep:
 
 
 def test_without_a_terminal_every_change_is_passed_to_the_line() -> None:
-    told: list[int] = []
-    with show_progress(step_of, told.append) as show:
+    lines: list[int] = []
+    with show_progress(step_of, lines.append) as show:
         for count in (1, 2, 3):
             show(count)
-    assert told == [1, 2, 3]
+    assert lines == [1, 2, 3]
 
 
 def test_a_line_is_told_at_most_once_in_an_interval() -> None:
-    clock, told = FakeClock(), list[int]()
-    tell = at_intervals(told.append, clock, seconds=10.0)
+    clock, lines = FakeClock(), list[int]()
+    tell = at_intervals(lines.append, clock, seconds=10.0)
     for count in range(25):
         tell(count)
         clock.sleep(1)
-    assert told == [10, 20]
+    assert lines == [10, 20]
 
 
 def test_the_first_line_may_come_earlier() -> None:
-    clock, told = FakeClock(), list[int]()
-    tell = at_intervals(told.append, clock, seconds=10.0, first_seconds=0.0)
+    clock, lines = FakeClock(), list[int]()
+    tell = at_intervals(lines.append, clock, seconds=10.0, first_seconds=0.0)
     for count in range(15):
         tell(count)
         clock.sleep(1)
-    assert told == [0, 10]
+    assert lines == [0, 10]
 
 
 def test_a_terminal_shows_a_bar_with_its_text_and_no_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = become_a_terminal(monkeypatch)
-    told: list[int] = []
-    with show_progress(step_of, told.append) as show:
+    lines: list[int] = []
+    with show_progress(step_of, lines.append) as show:
         show(250)
     assert "250 documents" in terminal.getvalue()
-    assert told == []
+    assert lines == []
 
 
 def test_each_stage_has_a_bar_that_counts_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from tests.support.model.word_cuts import cuts_word
 
 
 def _pieces(text: str) -> list[str]:
-    """The text, cut wherever it may be cut."""
+    """Returns the text, cut wherever it may be cut."""
     inside = WordMap(text).inside
     cuts = [place for place in range(len(text) + 1) if not inside[place]]
     return [text[start:end] for start, end in pairwise(cuts)]

@@ -29,14 +29,14 @@ SHAPE = WindowShape(384, 128, TOKENIZER.template)
 def file_of(
     lengths: list[int], weight: float = 1.0, *, answerable: bool = False, shape: WindowShape = SHAPE
 ) -> FileWindows:
-    """A file of questions about texts of so many words."""
+    """Returns a file of questions about texts of so many words."""
     answer = (("train",), (0,)) if answerable else ((), ())
     examples = [Example(f"q{place}", "a", "train " * words, "when?", *answer) for place, words in enumerate(lengths)]
     return FileWindows(list(training_windows(Path("f"), examples, TOKENIZER, shape)), weight)
 
 
 def read(batches: list[Batch]) -> Counter[int]:
-    """How often each window is learned from."""
+    """Returns how often each window is learned from."""
     return Counter(id(labelled) for batch in batches for labelled in batch)
 
 

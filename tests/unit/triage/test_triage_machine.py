@@ -114,7 +114,7 @@ class Triaging(GroupMachine[TriageMember]):
         self.nothing_committed_is_taken_back()
 
     def answer_the_rest(self) -> bool:
-        """Answer what was not answered here; whether nothing more is to come."""
+        """Answers what was not answered here; whether nothing more is to come."""
         for record in self.stream.questions():
             if (record.partition, record.offset) not in self.answered:
                 self.stream.answer(record)
@@ -139,7 +139,7 @@ class Triaging(GroupMachine[TriageMember]):
         return sum(record.value == b"\xff" for record in self.stream.broker.records(TOPICS.dead_letters))
 
     def is_settled(self, ticket_id: str, text: str) -> bool:
-        """The highest revision is about the latest text, with every question answered."""
+        """Tells whether the highest revision is about the latest text, with every question answered."""
         records = self.stream.triages()[ticket_id]
         if not records or not records[-1].complete:
             return False

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from spanstream.consumer.cli.options import ConfigFile, open_settings
-from spanstream.consumer.cli.replay import options
+from spanstream.consumer.cli.config_file import ConfigFile, open_settings
+from spanstream.consumer.cli.replay import shared_options
 from spanstream.consumer.operations.topics import replay_specs
 from spanstream.consumer.replay.wiring import TopicNames, open_replay
 
@@ -15,9 +15,9 @@ from spanstream.consumer.replay.wiring import TopicNames, open_replay
 def prepare(
     replication_factor: Annotated[int, typer.Option(help="Copies of each partition; -1: the broker's default.")] = -1,
     config: ConfigFile = None,
-    topic: options.DeadLetterTopic = None,
-    ledger: options.LedgerTopic = None,
-    group: options.ReplayGroup = None,
+    topic: shared_options.DeadLetterTopic = None,
+    ledger: shared_options.LedgerTopic = None,
+    group: shared_options.ReplayGroup = None,
 ) -> None:
     """Create the ledger (compacted) and the parking topic of a dead-letter topic; what is there stays as it is.
 

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from spanstream.consumer.cli.options import ConfigFile, open_settings
-from spanstream.consumer.cli.replay import options
+from spanstream.consumer.cli.config_file import ConfigFile, open_settings
+from spanstream.consumer.cli.replay import shared_options
 from spanstream.consumer.replay.checker import NOT_CHECKED, PASSED, CheckResult
 from spanstream.consumer.replay.display.letters import line_table
 from spanstream.consumer.replay.letters.selection import Selection
@@ -33,27 +33,27 @@ def check(  # noqa: PLR0913  one parameter an option
         bool, typer.Option("--json", help="One JSON object; with --each, one a line before it.")
     ] = False,
     config: ConfigFile = None,
-    topic: options.DeadLetterTopic = None,
-    ledger: options.LedgerTopic = None,
-    group: options.ReplayGroup = None,
-    reason: options.ReasonPatterns = None,
-    origin: options.OriginTopics = None,
-    origin_partition: options.OriginPartition = None,
-    origin_offset: options.OriginOffsets = None,
-    since: options.Since = None,
-    until: options.Until = None,
-    key: options.RecordKeys = None,
-    attempts: options.Attempts = None,
-    header: options.HeaderPatterns = None,
-    detail: options.DetailText = None,
-    state: options.State = options.OPEN,
-    fix: options.FixNames = None,
-    fix_file: options.FixFiles = None,
-    to: options.Destination = None,
-    by_key: options.ByKey = False,
-    keep_header: options.KeepHeaders = None,
-    drop_header: options.DropHeaders = None,
-    rename_header: options.RenameHeaders = None,
+    topic: shared_options.DeadLetterTopic = None,
+    ledger: shared_options.LedgerTopic = None,
+    group: shared_options.ReplayGroup = None,
+    reason: shared_options.ReasonPatterns = None,
+    origin: shared_options.OriginTopics = None,
+    origin_partition: shared_options.OriginPartition = None,
+    origin_offset: shared_options.OriginOffsets = None,
+    since: shared_options.Since = None,
+    until: shared_options.Until = None,
+    key: shared_options.RecordKeys = None,
+    attempts: shared_options.Attempts = None,
+    header: shared_options.HeaderPatterns = None,
+    detail: shared_options.DetailText = None,
+    state: shared_options.State = shared_options.OPEN,
+    fix: shared_options.FixNames = None,
+    fix_file: shared_options.FixFiles = None,
+    to: shared_options.Destination = None,
+    by_key: shared_options.ByKey = False,
+    keep_header: shared_options.KeepHeaders = None,
+    drop_header: shared_options.DropHeaders = None,
+    rename_header: shared_options.RenameHeaders = None,
 ) -> None:
     """Run dead letters through today's decoder, validator and model, and say how many would be answered, and why not.
 
@@ -61,10 +61,10 @@ def check(  # noqa: PLR0913  one parameter an option
 
     Example: spanstream replay check --reason invalid_event --fix drop-field=priority
     """
-    selection = options.parse_selection(
+    selection = shared_options.parse_selection(
         reason, origin, origin_partition, origin_offset, since, until, key, attempts, header, detail, state
     )
-    sending = options.parse_sending(fix, fix_file, to, keep_header, drop_header, rename_header, by_key=by_key)
+    sending = shared_options.parse_sending(fix, fix_file, to, keep_header, drop_header, rename_header, by_key=by_key)
     counts: Counter[str] = Counter()
     samples: dict[str, CheckResult] = {}
     with open_replay(open_settings(config), TopicNames(topic, ledger, group)) as context:

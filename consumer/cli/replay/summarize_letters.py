@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from spanstream.consumer.cli.options import ConfigFile, open_settings
-from spanstream.consumer.cli.replay import options
+from spanstream.consumer.cli.config_file import ConfigFile, open_settings
+from spanstream.consumer.cli.replay import shared_options
+from spanstream.consumer.clock import iso
 from spanstream.consumer.replay.display.letters import line_table
-from spanstream.consumer.replay.letters.summary import DIMENSIONS, LetterSummary, iso
+from spanstream.consumer.replay.letters.summary import DIMENSIONS, LetterSummary
 from spanstream.consumer.replay.wiring import TopicNames, open_replay
 from spanstream.consumer.terminal.sanitizing import sanitized_line
 
@@ -22,26 +23,26 @@ def summary(  # noqa: PLR0913  one parameter an option
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     config: ConfigFile = None,
-    topic: options.DeadLetterTopic = None,
-    ledger: options.LedgerTopic = None,
-    group: options.ReplayGroup = None,
-    reason: options.ReasonPatterns = None,
-    origin: options.OriginTopics = None,
-    origin_partition: options.OriginPartition = None,
-    origin_offset: options.OriginOffsets = None,
-    since: options.Since = None,
-    until: options.Until = None,
-    key: options.RecordKeys = None,
-    attempts: options.Attempts = None,
-    header: options.HeaderPatterns = None,
-    detail: options.DetailText = None,
-    state: options.State = options.OPEN,
+    topic: shared_options.DeadLetterTopic = None,
+    ledger: shared_options.LedgerTopic = None,
+    group: shared_options.ReplayGroup = None,
+    reason: shared_options.ReasonPatterns = None,
+    origin: shared_options.OriginTopics = None,
+    origin_partition: shared_options.OriginPartition = None,
+    origin_offset: shared_options.OriginOffsets = None,
+    since: shared_options.Since = None,
+    until: shared_options.Until = None,
+    key: shared_options.RecordKeys = None,
+    attempts: shared_options.Attempts = None,
+    header: shared_options.HeaderPatterns = None,
+    detail: shared_options.DetailText = None,
+    state: shared_options.State = shared_options.OPEN,
 ) -> None:
     """Count dead letters by reason, origin topic, day and model version. Reads only; nothing is committed.
 
     Example: spanstream replay summary --since 7d
     """
-    selection = options.parse_selection(
+    selection = shared_options.parse_selection(
         reason, origin, origin_partition, origin_offset, since, until, key, attempts, header, detail, state
     )
     counts = LetterSummary()

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from spanstream.consumer.cli.options import ConfigFile, open_settings
-from spanstream.consumer.cli.replay import options
+from spanstream.consumer.cli.config_file import ConfigFile, open_settings
+from spanstream.consumer.cli.replay import shared_options
 from spanstream.consumer.replay.display.letters import letter_json, letters_table
 from spanstream.consumer.replay.wiring import TopicNames, open_replay
 
@@ -22,26 +22,26 @@ def list_letters(  # noqa: PLR0913  one parameter an option
     limit: Annotated[int, typer.Option(min=0, help="Dead letters to show at most; 0: all of them.")] = _DEFAULT_LINES,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     config: ConfigFile = None,
-    topic: options.DeadLetterTopic = None,
-    ledger: options.LedgerTopic = None,
-    group: options.ReplayGroup = None,
-    reason: options.ReasonPatterns = None,
-    origin: options.OriginTopics = None,
-    origin_partition: options.OriginPartition = None,
-    origin_offset: options.OriginOffsets = None,
-    since: options.Since = None,
-    until: options.Until = None,
-    key: options.RecordKeys = None,
-    attempts: options.Attempts = None,
-    header: options.HeaderPatterns = None,
-    detail: options.DetailText = None,
-    state: options.State = options.OPEN,
+    topic: shared_options.DeadLetterTopic = None,
+    ledger: shared_options.LedgerTopic = None,
+    group: shared_options.ReplayGroup = None,
+    reason: shared_options.ReasonPatterns = None,
+    origin: shared_options.OriginTopics = None,
+    origin_partition: shared_options.OriginPartition = None,
+    origin_offset: shared_options.OriginOffsets = None,
+    since: shared_options.Since = None,
+    until: shared_options.Until = None,
+    key: shared_options.RecordKeys = None,
+    attempts: shared_options.Attempts = None,
+    header: shared_options.HeaderPatterns = None,
+    detail: shared_options.DetailText = None,
+    state: shared_options.State = shared_options.OPEN,
 ) -> None:
     """List dead letters, partition by partition. Reads only; nothing is committed.
 
     Example: spanstream replay list --reason document_missing --since 2h
     """
-    selection = options.parse_selection(
+    selection = shared_options.parse_selection(
         reason, origin, origin_partition, origin_offset, since, until, key, attempts, header, detail, state
     )
     with open_replay(open_settings(config), TopicNames(topic, ledger, group)) as context:

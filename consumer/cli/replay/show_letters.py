@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from spanstream.consumer.cli.options import ConfigFile, open_settings
-from spanstream.consumer.cli.replay import options
+from spanstream.consumer.cli.config_file import ConfigFile, open_settings
+from spanstream.consumer.cli.replay import shared_options
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.replay.display.letters import letter_json, letter_panel
 from spanstream.consumer.replay.wiring import TopicNames, open_replay
@@ -25,20 +25,20 @@ def show(  # noqa: PLR0913  one parameter an option
     limit: Annotated[int, typer.Option(min=1, help="Dead letters to show at most.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, with value and headers.")] = False,
     config: ConfigFile = None,
-    topic: options.DeadLetterTopic = None,
-    ledger: options.LedgerTopic = None,
-    group: options.ReplayGroup = None,
-    reason: options.ReasonPatterns = None,
-    origin: options.OriginTopics = None,
-    origin_partition: options.OriginPartition = None,
-    origin_offset: options.OriginOffsets = None,
-    since: options.Since = None,
-    until: options.Until = None,
-    key: options.RecordKeys = None,
-    attempts: options.Attempts = None,
-    header: options.HeaderPatterns = None,
-    detail: options.DetailText = None,
-    state: options.State = options.OPEN,
+    topic: shared_options.DeadLetterTopic = None,
+    ledger: shared_options.LedgerTopic = None,
+    group: shared_options.ReplayGroup = None,
+    reason: shared_options.ReasonPatterns = None,
+    origin: shared_options.OriginTopics = None,
+    origin_partition: shared_options.OriginPartition = None,
+    origin_offset: shared_options.OriginOffsets = None,
+    since: shared_options.Since = None,
+    until: shared_options.Until = None,
+    key: shared_options.RecordKeys = None,
+    attempts: shared_options.Attempts = None,
+    header: shared_options.HeaderPatterns = None,
+    detail: shared_options.DetailText = None,
+    state: shared_options.State = shared_options.OPEN,
 ) -> None:
     """Show a dead letter whole: why it failed, its headers, its value, and its candidate marked in the document.
 
@@ -46,7 +46,7 @@ def show(  # noqa: PLR0913  one parameter an option
 
     Example: spanstream replay show 3/1234
     """
-    selection = options.parse_selection(
+    selection = shared_options.parse_selection(
         reason, origin, origin_partition, origin_offset, since, until, key, attempts, header, detail, state
     )
     if place is not None:

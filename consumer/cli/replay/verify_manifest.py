@@ -12,7 +12,7 @@ import typer
 
 from spanstream.consumer.broker.protocols import Partition, Record
 from spanstream.consumer.broker.reading import read_records
-from spanstream.consumer.cli.options import ConfigFile, open_settings
+from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.replay.manifests.manifest import RunManifest, read_manifest
 from spanstream.consumer.replay.manifests.verify import Comparison, VerificationReport, verify

@@ -11,9 +11,9 @@ from typing import Annotated
 
 import typer
 
+from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.cli.exit_codes import INTERRUPTED
-from spanstream.consumer.cli.options import ConfigFile, open_settings
-from spanstream.consumer.cli.replay import options
+from spanstream.consumer.cli.replay import shared_options
 from spanstream.consumer.cli.signals import set_on_signals
 from spanstream.consumer.replay.display.progress import show_replay
 from spanstream.consumer.replay.display.steps import step_lines
@@ -57,27 +57,27 @@ def run(  # noqa: PLR0913  one parameter an option
     manifest: ManifestFile = None,
     as_json: AsJson = False,
     config: ConfigFile = None,
-    topic: options.DeadLetterTopic = None,
-    ledger: options.LedgerTopic = None,
-    group: options.ReplayGroup = None,
-    reason: options.ReasonPatterns = None,
-    origin: options.OriginTopics = None,
-    origin_partition: options.OriginPartition = None,
-    origin_offset: options.OriginOffsets = None,
-    since: options.Since = None,
-    until: options.Until = None,
-    key: options.RecordKeys = None,
-    attempts: options.Attempts = None,
-    header: options.HeaderPatterns = None,
-    detail: options.DetailText = None,
-    state: options.State = options.OPEN,
-    fix: options.FixNames = None,
-    fix_file: options.FixFiles = None,
-    to: options.Destination = None,
-    by_key: options.ByKey = False,
-    keep_header: options.KeepHeaders = None,
-    drop_header: options.DropHeaders = None,
-    rename_header: options.RenameHeaders = None,
+    topic: shared_options.DeadLetterTopic = None,
+    ledger: shared_options.LedgerTopic = None,
+    group: shared_options.ReplayGroup = None,
+    reason: shared_options.ReasonPatterns = None,
+    origin: shared_options.OriginTopics = None,
+    origin_partition: shared_options.OriginPartition = None,
+    origin_offset: shared_options.OriginOffsets = None,
+    since: shared_options.Since = None,
+    until: shared_options.Until = None,
+    key: shared_options.RecordKeys = None,
+    attempts: shared_options.Attempts = None,
+    header: shared_options.HeaderPatterns = None,
+    detail: shared_options.DetailText = None,
+    state: shared_options.State = shared_options.OPEN,
+    fix: shared_options.FixNames = None,
+    fix_file: shared_options.FixFiles = None,
+    to: shared_options.Destination = None,
+    by_key: shared_options.ByKey = False,
+    keep_header: shared_options.KeepHeaders = None,
+    drop_header: shared_options.DropHeaders = None,
+    rename_header: shared_options.RenameHeaders = None,
 ) -> None:
     """Send the selected dead letters to where they came from, as they were, each exactly once.
 
@@ -86,10 +86,10 @@ def run(  # noqa: PLR0913  one parameter an option
 
     Example: spanstream replay run --reason document_missing --since 2h --max-attempts 3 --yes
     """
-    selection = options.parse_selection(
+    selection = shared_options.parse_selection(
         reason, origin, origin_partition, origin_offset, since, until, key, attempts, header, detail, state
     )
-    sending = options.parse_sending(fix, fix_file, to, keep_header, drop_header, rename_header, by_key=by_key)
+    sending = shared_options.parse_sending(fix, fix_file, to, keep_header, drop_header, rename_header, by_key=by_key)
     _check_selection(selection)
     run_options = RunOptions(limit, max_attempts, parking, rate, batch, manifest, dry_run)
     with open_replay(open_settings(config), TopicNames(topic, ledger, group)) as context:
