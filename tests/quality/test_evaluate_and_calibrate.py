@@ -139,18 +139,18 @@ def test_figures_by_kind_add_up_to_those_of_all_questions() -> None:
     request = EvaluationRequest(DEFAULT_ARTIFACT, [VALIDATION_TICKETS], thresholds=["default"], latency=False)
     report = evaluate(request).report
     [variant] = report.variants
-    at = variant.thresholds["default"]
+    figures = variant.thresholds["default"]
     assert variant.by_kind.keys() == {"text", "question"}
     for kinds in variant.by_kind.values():
         sizes = [kind.answerable + kind.unanswerable for kind in kinds]
         assert sum(sizes) == report.data.questions
         assert sum(kind.answerable for kind in kinds) == report.data.answerable
         assert all(kind.right + kind.wrong + kind.missed == kind.answerable for kind in kinds)
-        assert sum(kind.right for kind in kinds) == at.right
+        assert sum(kind.right for kind in kinds) == figures.right
         given = sum(kind.right + kind.wrong + kind.unanswerable - kind.declined for kind in kinds)
-        assert given == at.given
+        assert given == figures.given
         mean = sum(kind.f1 * size for kind, size in zip(kinds, sizes, strict=True)) / report.data.questions
-        assert mean == pytest.approx(at.f1.value)
+        assert mean == pytest.approx(figures.f1.value)
         assert [kind.f1 for kind in kinds] == sorted(kind.f1 for kind in kinds)
 
 

@@ -35,9 +35,9 @@ def test_reading_eight_windows_of_a_whole_article_costs_few_points() -> None:
         reader.close()
         assert all(answer.windows_read == min(answer.windows_total, most) for answer in answers)
         predictions = [
-            Prediction(one, answer.candidate.text if answer.candidate else "", 0.0)
-            for one, answer in zip(asked, answers, strict=True)
+            Prediction(example, answer.candidate.text if answer.candidate else "", 0.0)
+            for example, answer in zip(asked, answers, strict=True)
         ]
         scores[most] = scores_at(predictions, float("inf")).f1
-    print(f"F1 of {len(asked)} questions about whole articles by windows read at most: {scores}")  # noqa: T201
+    print(f"F1 of {len(asked)} questions about whole articles by windows read at most: {scores}")  # noqa: T201  the score, for people
     assert scores[MOST_WINDOWS] > scores[10_000] - MARGIN

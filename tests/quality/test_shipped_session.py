@@ -64,8 +64,10 @@ def test_what_stands_in_the_padding_changes_nothing(
 ) -> None:
     clean = assemble(windows, pad_id=artifact.manifest.pad_id)
     dirty = assemble(windows, pad_id=1_000)
-    for (window, *expected), (_, *found) in zip(rows(session, [clean]), rows(session, [dirty]), strict=True):
-        assert all(np.array_equal(one, other) for one, other in zip(expected, found, strict=True)), window.length
+    for (window, *expected), (_, *computed) in zip(rows(session, [clean]), rows(session, [dirty]), strict=True):
+        assert all(np.array_equal(logits, golden) for logits, golden in zip(expected, computed, strict=True)), (
+            window.length
+        )
 
 
 def test_the_golden_logits_come_out_and_a_session_that_computes_wrongly_is_noticed(

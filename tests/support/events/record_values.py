@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 def document(**fields: Any) -> bytes:
-    """A document's value with these fields changed or added."""
+    """Returns a document's value with these fields changed or added."""
     return json.dumps({"document_id": "d", "text": "t", **fields}).encode()
 
 
 def question(**fields: Any) -> bytes:
-    """A question's value with these fields changed or added."""
+    """Returns a question's value with these fields changed or added."""
     return json.dumps({"question_id": "q", "question": "who?", "document_id": "d", **fields}).encode()
 
 
 def refusal(decode: Callable[[], object]) -> InvalidRecord:
-    """The refusal, once it is seen to hold one bounded line."""
+    """Returns the refusal, after checking that it is one line of bounded length."""
     with pytest.raises(InvalidRecord) as caught:
         decode()
     error = caught.value

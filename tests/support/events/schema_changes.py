@@ -16,19 +16,21 @@ _AT_LEAST = {"minLength", "minimum", "minProperties", "minItems"}
 
 
 def breaking_changes(old: Json, new: Json, *, may_grow: bool) -> list[str]:
-    """The changes that break the other side, one line each, with the path of the place.
+    """Returns the changes that break the other side, one line each, with the path of the place.
 
     Where we read (`may_grow`), all that was valid must stay valid; more may become valid. Where others read what we
     write, the contract must be the same: readers are as closed as ours, so even a new field would break them.
     """
-    found = _compare("", _resolved(old, old), _resolved(new, new))
+    changes = _compare("", _resolved(old, old), _resolved(new, new))
     if not may_grow:
-        found += [f"the other way round: {change}" for change in _compare("", _resolved(new, new), _resolved(old, old))]
-    return found
+        changes += [
+            f"the other way round: {change}" for change in _compare("", _resolved(new, new), _resolved(old, old))
+        ]
+    return changes
 
 
 def _resolved(node: Any, root: Json) -> Any:
-    """The node with every reference replaced by what it names."""
+    """Returns the node with every reference replaced by what it names."""
     if isinstance(node, list):
         return [_resolved(item, root) for item in node]
     if not isinstance(node, dict):
@@ -40,44 +42,44 @@ def _resolved(node: Any, root: Json) -> Any:
 
 
 def _compare(path: str, old: Json, new: Json) -> list[str]:
-    """Where something that the old schema takes is refused by the new one."""
+    """Returns the places where the new schema refuses what the old one takes."""
     if "anyOf" in old or "anyOf" in new:
         return _options(path, old, new)
-    found: list[str] = []
+    changes: list[str] = []
     for keyword in sorted((old.keys() | new.keys()) - _FOR_PEOPLE):
         before, after = old.get(keyword), new.get(keyword)
         place = f"{path}/{keyword}"
         if keyword == "properties":
-            found += _properties(place, before or {}, after or {})
+            changes += _properties(place, before or {}, after or {})
         elif keyword == "required":
-            found += [f"{place}: {name} is required now" for name in sorted(set(after or []) - set(before or []))]
+            changes += [f"{place}: {name} is required now" for name in sorted(set(after or []) - set(before or []))]
         elif keyword == "enum" and before and after:
-            found += [f"{place}: {value} is gone" for value in before if value not in after]
+            changes += [f"{place}: {value} is gone" for value in before if value not in after]
         elif keyword in _AT_MOST | _AT_LEAST:
-            found += _bound(place, before, after)
+            changes += _bound(place, before, after)
         elif isinstance(before, dict) and isinstance(after, dict):
-            found += _compare(place, before, after)
+            changes += _compare(place, before, after)
         elif after is not None and before != after:
-            found.append(f"{place}: {before} is {after} now")
+            changes.append(f"{place}: {before} is {after} now")
         elif after is None and keyword in {"additionalProperties", "oneOf", "type"}:
-            found.append(f"{place}: {before} is gone")
-    return found
+            changes.append(f"{place}: {before} is gone")
+    return changes
 
 
 def _properties(place: str, old: Json, new: Json) -> list[str]:
-    found = [f"{place}: {name} is gone" for name in old if name not in new]
+    changes = [f"{place}: {name} is gone" for name in old if name not in new]
     for name in old.keys() & new.keys():
-        found += _compare(f"{place}/{name}", old[name], new[name])
-    return found
+        changes += _compare(f"{place}/{name}", old[name], new[name])
+    return changes
 
 
 def _options(path: str, old: Json, new: Json) -> list[str]:
-    """Each old option must be taken by one of the new ones."""
+    """Returns the old options that none of the new ones takes."""
     after = new.get("anyOf", [new])
     return [
         f"{path}/anyOf: {option} is not taken any more"
         for option in old.get("anyOf", [old])
-        if all(_compare(path, option, other) for other in after)
+        if all(_compare(path, option, candidate) for candidate in after)
     ]
 
 

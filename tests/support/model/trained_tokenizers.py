@@ -86,7 +86,7 @@ def _albert() -> Any:
 
 
 def _deberta() -> Any:
-    """As DeBERTa-v2's: composed by NFKC and cased, with white space at both ends taken off."""
+    """Makes a tokenizer like DeBERTa-v2's: composed by NFKC and cased, with white space at both ends taken off."""
     fast = tokenizers.Tokenizer(models.Unigram())
     fast.normalizer = normalizers.Sequence([normalizers.Strip(), normalizers.NFKC()])
     fast.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Punctuation(), pre_tokenizers.Metaspace()])
@@ -124,17 +124,17 @@ KINDS = tuple(_MAKERS)
 
 @cache
 def definition(kind: str) -> str:
-    """The `tokenizer.json` of this kind."""
+    """Returns the `tokenizer.json` of this kind."""
     text: str = _MAKERS[kind]().to_str()
     return text
 
 
 @cache
 def trained(kind: str) -> Tokenizer:
-    """Our tokenizer of this kind."""
+    """Returns our tokenizer of this kind."""
     return Tokenizer(definition(kind), source=f"a {kind} tokenizer made by a test")
 
 
 def fast(kind: str) -> Any:
-    """The library's tokenizer of this kind, a fresh one (truncation is a state of it)."""
+    """Returns the library's tokenizer of this kind, a fresh one (truncation is a state of it)."""
     return tokenizers.Tokenizer.from_str(definition(kind))

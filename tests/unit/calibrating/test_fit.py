@@ -84,7 +84,7 @@ def test_a_guarantee_gives_exactly_what_it_was_proved_for_among_the_questions_se
 def test_what_the_guarantee_is_proved_on_has_no_part_in_the_order_of_the_questions(fitted: FittedCalibration) -> None:
     """Other labels for the questions set apart: the scale moves, the score does not."""
     apart = ~first_half_of(groups_of(MANY)[1])
-    other = [
+    relabelled = [
         labelled_read(
             number,
             score=-(read.reading.null_score_diff or 0.0),
@@ -99,7 +99,7 @@ def test_what_the_guarantee_is_proved_on_has_no_part_in_the_order_of_the_questio
         for number, read in enumerate(MANY)
     ]
     first, second = (
-        list(calibrated.calibration.weights.values()) for calibrated in (fitted, fit_calibration(other, "new"))
+        list(calibrated.calibration.weights.values()) for calibrated in (fitted, fit_calibration(relabelled, "new"))
     )
     assert first != pytest.approx(second)
     assert first[0] / first[1] == pytest.approx(second[0] / second[1])

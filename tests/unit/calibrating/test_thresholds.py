@@ -95,8 +95,8 @@ UNIT = st.integers(0, 1000).map(lambda thousandth: thousandth / 1000)
 
 
 @given(UNIT, UNIT)
-def test_a_round_number_lies_above_the_lower_and_not_above_the_higher(one: float, other: float) -> None:
-    low, high = sorted((one, other))
+def test_a_round_number_lies_above_the_lower_and_not_above_the_higher(first: float, second: float) -> None:
+    low, high = sorted((first, second))
     if low < high:
         assert low < roundest_between(low, high) <= high
 
@@ -136,7 +136,9 @@ def test_each_threshold_is_what_trying_every_confidence_finds(
         f"recall-{percent}", max(threshold for threshold in every if 100 * choices[threshold].right >= percent * rights)
     )
     nothing = [confidence for confidence, _, answer in questions if not answer]
-    few = [threshold for threshold in every if 20 * sum(one >= threshold for one in nothing) <= len(nothing)]
+    few = [
+        threshold for threshold in every if 20 * sum(confidence >= threshold for confidence in nothing) <= len(nothing)
+    ]
     same("no-answer-p95", min(few) if nothing else None)
 
 

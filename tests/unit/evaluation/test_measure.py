@@ -35,19 +35,19 @@ FOUR = ObservationTable.of(
 
 
 def test_at_a_threshold_answerable_and_unanswerable_are_told_apart() -> None:
-    at = _at_thresholds(FOUR, {"default": 0.5})["default"]
-    assert (at.exact.value, at.f1.value) == (50, 50)  # one given rightly, one declined rightly
-    assert (at.answerable_exact, at.answerable_f1) == (50, 50)
-    assert at.unanswerable_declined == 50
-    assert (at.given, at.right, at.recall) == (2, 1, 0.5)
-    assert at.precision is not None
-    assert (at.precision.value, at.precision.low, at.precision.high) == (0.5, *two_sided_interval(1, 2))
-    assert at.exact.low <= 50 <= at.exact.high
+    figures = _at_thresholds(FOUR, {"default": 0.5})["default"]
+    assert (figures.exact.value, figures.f1.value) == (50, 50)  # one given rightly, one declined rightly
+    assert (figures.answerable_exact, figures.answerable_f1) == (50, 50)
+    assert figures.unanswerable_declined == 50
+    assert (figures.given, figures.right, figures.recall) == (2, 1, 0.5)
+    assert figures.precision is not None
+    assert (figures.precision.value, figures.precision.low, figures.precision.high) == (0.5, *two_sided_interval(1, 2))
+    assert figures.exact.low <= 50 <= figures.exact.high
 
 
 def test_a_threshold_that_gives_nothing_has_no_precision() -> None:
-    at = _at_thresholds(FOUR, {"never": 1.0})["never"]
-    assert (at.given, at.precision, at.unanswerable_declined) == (0, None, 100)
+    figures = _at_thresholds(FOUR, {"never": 1.0})["never"]
+    assert (figures.given, figures.precision, figures.unanswerable_declined) == (0, None, 100)
 
 
 def test_questions_are_sorted_by_the_size_of_their_text_and_empty_sizes_left_out() -> None:
@@ -63,9 +63,9 @@ def test_questions_are_sorted_by_the_size_of_their_text_and_empty_sizes_left_out
 def test_reliability_bins_hold_equally_many_and_their_intervals_the_accuracy() -> None:
     confidence, right = np.linspace(0, 1, 150), np.arange(150) % 2 == 0
     bins = reliability_bins(confidence, right)
-    assert [each.questions for each in bins] == [10] * 15
-    assert [each.confidence for each in bins] == sorted(each.confidence for each in bins)
-    assert all(each.accuracy.low < each.accuracy.value == 0.5 < each.accuracy.high for each in bins)
+    assert [members.questions for members in bins] == [10] * 15
+    assert [members.confidence for members in bins] == sorted(members.confidence for members in bins)
+    assert all(members.accuracy.low < members.accuracy.value == 0.5 < members.accuracy.high for members in bins)
 
 
 TABLE = ObservationTable.of([Observation(read, 10, 1, 1) for read in labelled_reads(150)], CALIBRATION)

@@ -28,7 +28,7 @@ FP16 = Variant(file="model.fp16.onnx", precision="fp16", device="cuda")
 
 @dataclass
 class _Session:
-    """The golden logits, so far off; or none at all."""
+    """Returns the golden logits, so far off, or fails."""
 
     off: float
 
@@ -46,7 +46,7 @@ def _artifact(*variants: Variant) -> Artifact:
 
 
 def _sessions(monkeypatch: pytest.MonkeyPatch, *, cuda: bool = False, **off: float | str) -> list[str]:
-    """Make every variant's session this far off (by precision), or refuse to load; what was opened, in order."""
+    """Makes every variant's session this far off (by precision), or unable to load; returns what was opened."""
     opened: list[str] = []
 
     def open_session(_path: Path, variant: Variant, options: SessionOptions) -> _Session:

@@ -171,7 +171,7 @@ def test_an_answer_tells_the_precision_that_found_it() -> None:
 
 def test_of_mixed_precisions_the_candidates_is_told() -> None:
     reader = fake_reader()
-    told = set()
+    precisions = set()
     for plan in reader.plan(LONG, reader.tokenize(LONG), [f"train {number}?" for number in range(5)]):
         outcomes = dict(reader.score([plan]))
         candidate = reader.conclude(plan, outcomes).candidate
@@ -187,8 +187,8 @@ def test_of_mixed_precisions_the_candidates_is_told() -> None:
         )
         assert scored.span.span is not None
         assert plan.document.starts[scored.span.span.first] == candidate.char_start
-        told.add(precision)
-    assert len(told) > 1
+        precisions.add(precision)
+    assert len(precisions) > 1
 
 
 @pytest.mark.parametrize("kind", ["byte-level", "unigram-nfkc"])

@@ -23,29 +23,29 @@ def _window_span(
 
 @st.composite
 def window_spans(draw: st.DrawFn) -> list[WindowSpan]:
-    """Of all windows of a document, as they overlap by half."""
-    found = []
+    """Draws a span for each window of a document; windows overlap by half."""
+    spans = []
     for token_start in range(0, 8 * draw(st.integers(0, 5)), 8):
         window = hand_made_window(DOCUMENT, token_start, token_start + 16)
         first = draw(st.integers(token_start, token_start + 14))
         span = TokenSpan(first, first + 1, draw(SCORES)) if draw(st.booleans()) else None
-        found.append(WindowSpan(window, draw(SCORES), span, draw(SCORES), -1.0))
-    return found
+        spans.append(WindowSpan(window, draw(SCORES), span, draw(SCORES), -1.0))
+    return spans
 
 
 @given(window_spans(), st.randoms(use_true_random=False))
-def test_the_order_of_windows_changes_nothing(found: list[WindowSpan], chance: random.Random) -> None:
-    shuffled = list(found)
+def test_the_order_of_windows_changes_nothing(spans: list[WindowSpan], chance: random.Random) -> None:
+    shuffled = list(spans)
     chance.shuffle(shuffled)
-    assert aggregate(shuffled) == aggregate(found)
+    assert aggregate(shuffled) == aggregate(spans)
 
 
 @given(window_spans())
-def test_a_reading_is_the_best_span_and_the_least_null_score(found: list[WindowSpan]) -> None:
-    raw = aggregate(found)
-    assert raw.windows == len(found)
-    assert raw.null_score == min((window_span.null_score for window_span in found), default=0.0)
-    scores = [window_span.span.score for window_span in found if window_span.span]
+def test_a_reading_is_the_best_span_and_the_least_null_score(spans: list[WindowSpan]) -> None:
+    raw = aggregate(spans)
+    assert raw.windows == len(spans)
+    assert raw.null_score == min((window_span.null_score for window_span in spans), default=0.0)
+    scores = [window_span.span.score for window_span in spans if window_span.span]
     if not scores:
         assert raw.best is None
         assert raw.null_score_diff is None

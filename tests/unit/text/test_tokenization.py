@@ -47,7 +47,7 @@ WORDS = (
 
 
 def _spans(tokenizer: Tokenizer, text: str) -> list[tuple[int, int]]:
-    """The characters of every whole word of the text, as an answer would quote them."""
+    """Returns the characters of every whole word of the text, as an answer would quote them."""
     document = tokenizer.tokenize_document(text)
     word_map = WordMap(text)
     numbers = document.words
