@@ -1,4 +1,4 @@
-"""The question-answering model, a functional core: text in, verbatim answers with a calibrated confidence out.
+"""Answers questions by quoting a text: text in, verbatim answers with a calibrated confidence out.
 
     from spanstream.models import Reader
 

@@ -1,4 +1,4 @@
-"""Names for arrays of each kind of number, so that a signature says what it holds."""
+"""Names arrays by their kind of number, so that a signature says what it holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Defaults of the model's settings. Imports nothing of the project, so that reading a setting loads no runtime."""
+"""Holds the defaults of the model's settings. Imports nothing of the project, so that a setting loads no runtime."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Final
 DEFAULT_ARTIFACT: Final = Path(__file__).parent / "artifacts" / "minilm-l6-qa"
 # Windows read of one document at most: 32 x 384 tokens are about 30 pages. BM25 picks among more.
 DEFAULT_MAX_WINDOWS: Final = 32
-# Tokens of a window, question and special tokens included ...
+# Tokens of a window, question and special tokens included.
 MAX_LENGTH: Final = 384
-# ... and those of the document that it shares with the next one.
+# Tokens of the document that a window shares with the next one.
 STRIDE: Final = 128
 # Tokens of the longest answer. Error messages are longer than SQuAD's answers; 30 and 48 score the same there.
 MAX_ANSWER_TOKENS: Final = 48

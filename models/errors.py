@@ -1,4 +1,4 @@
-"""The model's errors, named by what happens next.
+"""Defines the model's errors, named by what happens next.
 
 ModelError
 ├── ArtifactError      stop: the artifact's folder is damaged, incomplete, not for this program, or cannot be written

@@ -1,4 +1,4 @@
-"""The AsyncAPI 3.0 document: topics, messages, and what the consumer reads and writes.
+"""Builds the AsyncAPI 3.0 document: topics, messages, and what the consumer reads and writes.
 
 Format: the AsyncAPI 3.0.0 specification with version 0.5.0 of the Kafka bindings. Addresses are the default names of
 the topics; they are settings. Operations are seen from this program: the consumer receives questions and

@@ -1,4 +1,4 @@
-"""CloudEvents 1.0 attributes as Kafka headers (binary content mode).
+"""Writes CloudEvents 1.0 attributes as Kafka headers (binary content mode).
 
     event ──> ce_specversion, ce_id, ce_type, ce_source, ce_time, content-type (, traceparent)
 
@@ -28,8 +28,8 @@ TICKET_TYPE: Final = "spanstream.ticket.v1"
 TRIAGE_TYPE: Final = "spanstream.triage.v1"
 
 ANSWER_NAMESPACE: Final = uuid.UUID("f3ab0c7b-f698-4522-b046-d64ea0f5ab9d")
-"""The namespace of answer ids (RFC 9562, version 5). A constant of its own, drawn once: it must never change, or a
-redelivered question would give its answer a second id; and no other system's ids for the same question collide."""
+"""The namespace of answer ids (RFC 9562, version 5). Drawn once, for this program alone. It must never change: a
+redelivered question would give its answer a second id. No other system uses it, so no other system's ids collide."""
 
 
 def answer_id(question_id: str) -> str:

@@ -125,8 +125,8 @@ def check_key(key: bytes | None, document_id: str | None, name: str = "document_
     """
     if document_id is None or key == document_id.encode():
         return
-    was = "there is none" if key is None else f"it is another one, of {len(key)} bytes"
-    raise InvalidRecord(Reason.INVALID_EVENT, f"record key: should be the {name}, {was}")
+    problem = "there is none" if key is None else f"it is another one, of {len(key)} bytes"
+    raise InvalidRecord(Reason.INVALID_EVENT, f"record key: should be the {name}, {problem}")
 
 
 def _decode(model: type[_E], value: bytes) -> _E:
@@ -148,8 +148,8 @@ def _decode_within(model: type[_E], value: bytes, limits: Limits) -> _E:
     for field, limit in _LIMITED_FIELDS[model].items():
         content: str | dict[str, str] | None = getattr(event, field)
         if isinstance(content, dict):
-            _check(field, len(content), limits.metadata_entries, "entries")
-        _check(field, _chars_in(content), getattr(limits, limit), "characters")
+            _check_size(field, len(content), limits.metadata_entries, "entries")
+        _check_size(field, _chars_in(content), getattr(limits, limit), "characters")
     return event
 
 
@@ -190,6 +190,6 @@ def _chars_in(content: str | dict[str, str] | None) -> int:
     return len(content or "")
 
 
-def _check(field: str, size: int, limit: int, unit: str) -> None:
+def _check_size(field: str, size: int, limit: int, unit: str) -> None:
     if size > limit:
         raise InvalidRecord(Reason.TOO_LARGE, f"{field}: {size} {unit}, at most {limit} are allowed")

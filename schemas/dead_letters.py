@@ -1,4 +1,4 @@
-"""Headers that travel with a record that failed (`dlq.*`) or that will be tried again (`retry.*`).
+"""Reads and writes the headers of a record that failed (`dlq.*`) or that will be tried again (`retry.*`).
 
     failed record ── to_headers(DeadLetter, its headers) ──> dead-letter topic ── from_headers ──> DeadLetter
     early question ── Retry.to_headers(its headers) ──────> retry topic ──── Retry.from_headers ──> Retry
@@ -39,7 +39,7 @@ DLQ_ATTEMPT: Final = "dlq.attempt"
 DLQ_FAILED_AT: Final = "dlq.failed_at"
 DLQ_CANDIDATE: Final = "dlq.candidate"
 DLQ_MODEL: Final = "dlq.model"
-"""Name and version of the model that was there; beside version 1, whose readers leave alone what they do not know."""
+"""Name and version of the model. No field of `DeadLetter`: readers of version 1 ignore headers they do not know."""
 
 RETRY_PREFIX: Final = "retry."
 RETRY_ATTEMPT: Final = "retry.attempt"
@@ -155,7 +155,7 @@ class Retry(Closed):
 
     def to_headers(self, original_headers: Iterable[tuple[str, bytes | None]]) -> Headers:
         """Returns the record's own headers in their order, then these; earlier `dlq.*` and `retry.*` are gone."""
-        return own_headers(original_headers) + _written(self, RETRY_HEADERS)
+        return own_headers(original_headers) + _header_pairs(self, RETRY_HEADERS)
 
     @staticmethod
     def from_headers(headers: Iterable[tuple[str, bytes | None]]) -> Retry | None:
@@ -175,7 +175,7 @@ def own_headers(headers: Iterable[tuple[str, bytes | None]]) -> Headers:
 
 def to_headers(letter: DeadLetter, original_headers: Iterable[tuple[str, bytes | None]]) -> Headers:
     """Returns the record's own headers in their order, then the letter's; earlier `dlq.*` and `retry.*` are gone."""
-    return own_headers(original_headers) + _written(letter, DLQ_HEADERS)
+    return own_headers(original_headers) + _header_pairs(letter, DLQ_HEADERS)
 
 
 def from_headers(headers: Iterable[tuple[str, bytes | None]]) -> DeadLetter:
@@ -191,7 +191,7 @@ def from_headers(headers: Iterable[tuple[str, bytes | None]]) -> DeadLetter:
 _M = TypeVar("_M", DeadLetter, Retry)
 
 
-def _written(model: DeadLetter | Retry, names: Mapping[str, str]) -> Headers:
+def _header_pairs(model: DeadLetter | Retry, names: Mapping[str, str]) -> Headers:
     fields = model.model_dump(mode="json", exclude_none=True)
     return tuple((names[field], _text(fields[field]).encode()) for field in names if field in fields)
 

@@ -1,4 +1,4 @@
-"""Why a record is refused: the closed set of reasons, and the only error of this package.
+"""Defines why a record is refused: the closed set of reasons, and the only error of this package.
 
 Exception
 └── InvalidRecord   these bytes will never be a valid event: the record becomes a dead letter

@@ -1,4 +1,4 @@
-"""The events of version 1: documents and questions come in, answers go out.
+"""Defines the events of version 1: documents and questions come in, answers go out.
 
     Document ─┐
               ├─> Answer (quotes the document: text[char_start:char_end])
@@ -66,7 +66,7 @@ class Question(Closed):
     question: Text = Field(
         repr=False,
         description="What is asked; at least one character of it can be seen.",
-        # Looser than the check below, as far as a pattern can say it.
+        # Looser than `_can_be_seen`: as much of it as a pattern can say.
         json_schema_extra={"pattern": r"\S"},
     )
     document_id: Identifier | None = Field(

@@ -1,4 +1,4 @@
-"""The kinds of field that events and headers are made of: what is allowed in each, in Python and in JSON Schema."""
+"""Defines the kinds of field of events and headers: what is allowed in each, in Python and in JSON Schema."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Closed(BaseModel):
     )
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:  # noqa: ARG002  pydantic's signature; frozen values need no deep copy
-        """A validated copy: pydantic's own checks nothing, and takes cached properties of the old values along.
+        """Returns a validated copy. pydantic's own method validates nothing, and keeps cached properties of old values.
 
         Raises:
             pydantic.ValidationError: the updated fields do not make a valid model.

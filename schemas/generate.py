@@ -19,13 +19,11 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import CoreSchema
 
-from spanstream.schemas.asyncapi import asyncapi
+from spanstream.schemas.asyncapi import Json, asyncapi
 from spanstream.schemas.dead_letters import DLQ_HEADERS, RETRY_HEADERS, DeadLetter, Retry
 from spanstream.schemas.events import Answer, Document, Question
 from spanstream.schemas.playbook import Playbook
 from spanstream.schemas.triage import Ticket, Triage
-
-Json = dict[str, Any]
 
 FOLDER: Final = Path(__file__).parent
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"

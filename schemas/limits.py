@@ -1,4 +1,4 @@
-"""How large a record and its parts may be; each is a setting of the consumer."""
+"""Limits how large a record and its parts may be; each limit is a setting of the consumer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The triage playbook, version 1: what to ask about a ticket, and which route and priority follow from the answers.
+"""Defines the triage playbook, version 1: what to ask about a ticket, and which route and priority the answers give.
 
     fields (questions, confidence, format, what if missing) -> routes, priorities (the first rule that matches wins)
 
@@ -78,7 +78,7 @@ class FieldSpec(Closed):
 
 
 class _Test(Closed):
-    """What a value is held against; exactly one of these."""
+    """Tests a value; exactly one of these is given."""
 
     equals: Line | None = Field(default=None, description="It is this; case does not matter here and below.")
     one_of: list[Line] | None = Field(default=None, min_length=1, description="It is one of these.")

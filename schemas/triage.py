@@ -1,4 +1,4 @@
-"""The events of the ticket stream, version 1: tickets come in, triage records go out.
+"""Defines the events of the ticket stream, version 1: tickets come in, triage records go out.
 
     Ticket -> its text as a Document, the playbook's questions as Questions -> Answers -> Triage
 

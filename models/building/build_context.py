@@ -62,19 +62,19 @@ def open_context(checkpoint: Checkpoint, exported: Path, folder: Path, samples: 
     probes = probes_of(samples, checkpoint.pad_id)
     expected = [_run(exported, probe) for probe in probes]
     failures: list[str] = []
-    for path, done in _steps(checkpoint, exported, folder, failures):
+    for path, description in _steps(checkpoint, exported, folder, failures):
         try:
             worst = max(
                 greatest_difference(_run(path, probe), wanted, probe)
                 for probe, wanted in zip(probes, expected, strict=True)
             )
         except ModelError as error:
-            failures.append(f"{done}: {error}")
+            failures.append(f"{description}: {error}")
             continue
         if worst < _EXACT:
-            note = "; ".join([done, *(f"not {failure}" for failure in failures)])
+            note = "; ".join([description, *(f"not {failure}" for failure in failures)])
             return BuildContext(checkpoint, exported, path, note, folder, samples)
-        failures.append(f"{done}: its logits were {worst:.2f} off")
+        failures.append(f"{description}: its logits were {worst:.2f} off")
     raise BuildError(f"{checkpoint.name}: the export does not give the same logits twice: {'; '.join(failures)}")
 
 
@@ -91,14 +91,14 @@ def _steps(checkpoint: Checkpoint, exported: Path, folder: Path, failures: list[
     except Exception as error:  # noqa: BLE001  the optimizer raises errors of many classes on graphs that it does not know
         failures.append(f"fused: {one_line(error)}")
     else:
-        done = f"fused: {_describe(fused, checkpoint)}"
+        description = f"fused: {_describe(fused, checkpoint)}"
         if fused.attentions:
             graph = Graph.load(fused.path)
             head_size = checkpoint.hidden_size // checkpoint.heads
             rewrite.mask_by_dimension(graph, heads=checkpoint.heads, head_size=head_size)
             graph.save(folder / "rewritten.onnx")
-            yield folder / "rewritten.onnx", f"{done}; the mask made a dimension of each head"
-        yield fused.path, done
+            yield folder / "rewritten.onnx", f"{description}; the mask made a dimension of each head"
+        yield fused.path, description
     yield exported, "nothing fused"
 
 

@@ -23,7 +23,7 @@ def with_section(
     data: Sequence[str],
     kinds: Mapping[str, Sequence[KindFigures]] = MappingProxyType({}),
 ) -> str:
-    """The card with this calibration's section, in the place of an earlier one or at the end."""
+    """Returns the card with this calibration's section, in the place of an earlier one or at the end."""
     section = f"{_BEGIN}\n{_section(fitted, figures, data)}{_by_kind(kinds)}{_END}\n"
     earlier = re.compile(f"{re.escape(_BEGIN)}.*?{re.escape(_END)}\n?", re.DOTALL)
     if earlier.search(card):

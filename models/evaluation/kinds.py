@@ -1,4 +1,4 @@
-"""Reads of what kinds labelled questions are: a file of labels beside the data.
+"""Reads the kinds of labelled questions from a file of labels beside the data.
 
     NAME.json(.gz) -> NAME.kinds.json -> {question id: {"text": "logs", "question": "time"}}
 
@@ -24,12 +24,12 @@ class _KindsFile(BaseModel):
 
 
 def kinds_path(data: Path) -> Path:
-    """Where the labels of a data file lie, if it has any."""
+    """Returns where the labels of a data file lie, if it has any."""
     return data.with_name(data.name.removesuffix(".gz").removesuffix(".json") + ".kinds.json")
 
 
 def read_kinds(data: Path, ids: Collection[str]) -> dict[str, dict[str, str]]:
-    """The kinds of each question of a data file; empty without a file of labels.
+    """Returns the kinds of each question of a data file; empty without a file of labels.
 
     Args:
         data: the file with the questions.

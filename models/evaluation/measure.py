@@ -107,8 +107,8 @@ def reliability_bins(confidence: Float64Array, right: BoolArray) -> tuple[Reliab
     bins = []
     for members in np.array_split(np.argsort(confidence, kind="stable"), BINS):
         if len(members):
-            rights = int(right[members].sum())
-            accuracy = Interval(rights / len(members), *two_sided_interval(rights, len(members)))
+            right_count = int(right[members].sum())
+            accuracy = Interval(right_count / len(members), *two_sided_interval(right_count, len(members)))
             bins.append(
                 ReliabilityBin(questions=len(members), confidence=float(confidence[members].mean()), accuracy=accuracy)
             )

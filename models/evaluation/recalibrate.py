@@ -116,10 +116,10 @@ def _refuse_one_class(questions: Sequence[LabelledQuestion]) -> None:
     if answerable not in {0, len(questions)}:
         return
     files = ", ".join(sorted({str(question.file) for question in questions}))
-    kind, other = ("an answer", "without one") if answerable else ("no answer", "with one")
+    present, absent = ("an answer", "without one") if answerable else ("no answer", "with one")
     raise BuildError(
-        f"{files}: all {len(questions)} questions ({questions[0].example.id}, ...) have {kind}: "
-        f"a confidence needs questions {other} too"
+        f"{files}: all {len(questions)} questions ({questions[0].example.id}, ...) have {present}: "
+        f"a confidence needs questions {absent} too"
     )
 
 

@@ -1,4 +1,4 @@
-"""Runs batches through onnxruntime; the only file that imports it.
+"""Runs batches through onnxruntime. Of what serves, only this file imports it.
 
 Batch -> Logits
 """
@@ -42,7 +42,11 @@ class Session(Protocol):
     """What inference needs of a session; safe to call from several threads."""
 
     def run(self, batch: Batch) -> Logits:
-        """Returns the logits of a batch. Raises `SessionError`."""
+        """Returns the logits of a batch.
+
+        Raises:
+            SessionError: the session cannot run it.
+        """
 
 
 class OnnxSession:
@@ -82,11 +86,15 @@ class OnnxSession:
         self._outputs = self._output_names(path)
 
     def run(self, batch: Batch) -> Logits:
-        """Returns the logits of a batch."""
+        """Returns the logits of a batch.
+
+        Raises:
+            SessionError: onnxruntime cannot run it.
+        """
         feed: dict[str, Any] = {name: getattr(batch, name) for name in self.inputs}
         try:
             start, end = self._session.run(self._outputs, feed)
-        except Exception as error:  # as above
+        except Exception as error:  # onnxruntime raises a class of its own for every status code
             raise SessionError(first_line(error)) from error
         return Logits(start, end)
 

@@ -59,23 +59,23 @@ def read_all(examples: Sequence[Example], session: Session, options: ReadingOpti
     backend = Backend("build", "build", session, options.parallel_runs, options.max_batch_tokens)
     inference = InferenceRunner(Backends(backend), pad_id=options.pad_id, max_answer_tokens=options.max_answer_tokens)
     documents: dict[str, TokenizedDocument] = {}
-    windows: list[list[Window]] = []
+    windows_of_questions: list[list[Window]] = []
     for example in examples:
         if example.context not in documents:
             documents[example.context] = options.tokenizer.tokenize_document(example.context)
         question = options.tokenizer.tokenize_question(example.question)
         try:
-            windows.append(windows_of(question, documents[example.context], options.shape))
+            windows_of_questions.append(windows_of(question, documents[example.context], options.shape))
         except QuestionTooLong as error:
             raise BuildError(f"question {example.id}: {error}") from error
-    outcomes = inference.run([window for own in windows for window in own])
+    outcomes = inference.run([window for windows in windows_of_questions for window in windows])
     inference.close()
     reads = []
-    for example, own in zip(examples, windows, strict=True):
-        own_outcomes = [outcomes[window] for window in own]
-        if failed := [outcome for outcome in own_outcomes if isinstance(outcome, InferenceFailed)]:
+    for example, windows in zip(examples, windows_of_questions, strict=True):
+        window_outcomes = [outcomes[window] for window in windows]
+        if failed := [outcome for outcome in window_outcomes if isinstance(outcome, InferenceFailed)]:
             raise BuildError(f"question {example.id}: {failed[0]}")
-        reading = aggregate([outcome.span for outcome in own_outcomes if isinstance(outcome, ScoredWindow)])
+        reading = aggregate([outcome.span for outcome in window_outcomes if isinstance(outcome, ScoredWindow)])
         reads.append(ReadQuestion(example, reading, _text(example.context, documents[example.context], reading)))
     return reads
 

@@ -124,11 +124,11 @@ def bootstrapped(
         drawn = np.concatenate([groups[place] for place in random.integers(len(groups), size=len(groups))])
         for name, figure in figures.items():
             resampled[name].append(figure(drawn))
-    every = np.arange(len(clusters))
+    all_questions = np.arange(len(clusters))
     intervals = {}
     for name, figure in figures.items():
         low, high = np.percentile(resampled[name], [2.5, 97.5])
-        intervals[name] = Interval(figure(every), float(low), float(high))
+        intervals[name] = Interval(figure(all_questions), float(low), float(high))
     return intervals
 
 

@@ -44,8 +44,8 @@ def aggregate(window_spans: Sequence[WindowSpan]) -> RawAnswer:
     if not with_span:
         return RawAnswer(None, null_score, null_score, len(window_spans))
     best = min(with_span, key=lambda window_span: (-_score(window_span), window_span.window.token_start))
-    others = [_score(other) for other in with_span if not _overlap(best, other)]
-    runner_up = max([best.runner_up, *others])
+    disjoint = [_score(window_span) for window_span in with_span if not _overlap(best, window_span)]
+    runner_up = max([best.runner_up, *disjoint])
     return RawAnswer(best, null_score, runner_up, len(window_spans))
 
 

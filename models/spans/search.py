@@ -74,12 +74,12 @@ def best_span(
     log_probability = _log_softmax(start_logits, context, token) + _log_softmax(end_logits, context, token + more)
     # Spans before the best one: those that start near to it are scored again without the ends they must not reach.
     near = max(token - max_answer_tokens, 0)
-    others = (
+    disjoint_scores = (
         scores[:near],
         _span_scores(start[near:token], end[near:token], max_answer_tokens),
         scores[token + more + 1 :],
     )
-    runner_up = max(float(other.max(initial=_NEVER)) for other in others)
+    runner_up = max(float(part.max(initial=_NEVER)) for part in disjoint_scores)
     return WindowSpan(window, null_score, span, null_score if runner_up == _NEVER else runner_up, log_probability)
 
 

@@ -44,7 +44,7 @@ _UNSPACED_BLOCKS: Final = (
     (0x1AFF0, 0x1B2FF),  # Kana supplements, Nushu
 )
 _CODE_POINTS = 0x110000
-# What lies outside of these is ideographs (above), for private use or not assigned.
+# Code points outside of these are ideographs (planes 2 and 3), for private use, or not assigned.
 _LOOKED_UP: Final = (range(0x20000), range(0xE0000, 0xE0200))
 
 _KIND_OF_CATEGORY: Final = {"Mn": _MARK, "Me": _MARK, "Mc": _MARK, "Nd": _DIGIT, "Cc": _INVISIBLE, "Cf": _INVISIBLE}

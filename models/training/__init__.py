@@ -13,5 +13,5 @@ hardware.py       what torch can do on this machine
 trainer.py        the library's trainer with this project's loss
 torch_session.py  the model as a session, to score it before and after
 resume.py         the state of a training, from which a restart goes on
-train.py          all of it
+train.py          the whole training, step by step
 """

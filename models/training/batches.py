@@ -19,7 +19,7 @@ from spanstream.models.inference import packing
 from spanstream.models.training.sources import times_read
 from spanstream.models.training.windows import TrainingWindow
 
-Batch = tuple[TrainingWindow, ...]
+TrainingBatch = tuple[TrainingWindow, ...]
 
 # Tokens. Measured on SQuAD and on tickets: 4 % of the tokens are padding.
 LENGTH_STEP: Final = 32
@@ -33,7 +33,7 @@ class FileWindows:
     weight: float
 
 
-def plan_batches(files: Sequence[FileWindows], *, epochs: int, max_batch_tokens: int, seed: int) -> list[Batch]:
+def plan_batches(files: Sequence[FileWindows], *, epochs: int, max_batch_tokens: int, seed: int) -> list[TrainingBatch]:
     """Returns the batches of all epochs, in the order in which they are learned from.
 
     Args:
@@ -43,7 +43,7 @@ def plan_batches(files: Sequence[FileWindows], *, epochs: int, max_batch_tokens:
         seed: decides everything that is drawn.
     """
     random = np.random.default_rng(seed)
-    batches: list[Batch] = []
+    batches: list[TrainingBatch] = []
     for _ in range(epochs):
         drawn = [window for file in files for window in _draw(file, random)]
         cut = _cut([drawn[place] for place in random.permutation(len(drawn))], max_batch_tokens)
@@ -51,7 +51,7 @@ def plan_batches(files: Sequence[FileWindows], *, epochs: int, max_batch_tokens:
     return batches
 
 
-def padded_length(batch: Batch) -> int:
+def padded_length(batch: TrainingBatch) -> int:
     """Returns the tokens to which a batch's windows are padded: at most the longest window that the model takes."""
     return max(_padded_length(labelled) for labelled in batch)
 
@@ -60,7 +60,7 @@ def _padded_length(labelled: TrainingWindow) -> int:
     return packing.padded_length(labelled.window, LENGTH_STEP)
 
 
-def no_answer_weight(batches: Sequence[Batch], share: float | None) -> float:
+def no_answer_weight(batches: Sequence[TrainingBatch], share: float | None) -> float:
     """Returns the weight of a window without an answer with which such windows make up `share` of the loss.
 
     A window with an answer has weight 1. `share` None gives all windows weight 1; so does data of one kind only.
@@ -82,7 +82,7 @@ def _draw(file: FileWindows, random: np.random.Generator) -> list[TrainingWindow
     ]
 
 
-def _cut(windows: Sequence[TrainingWindow], max_batch_tokens: int) -> list[Batch]:
+def _cut(windows: Sequence[TrainingWindow], max_batch_tokens: int) -> list[TrainingBatch]:
     # The sort is stable: windows of one length stay shuffled.
     longest_first = sorted(windows, key=lambda labelled: labelled.window.length, reverse=True)
     groups = packing.split_by_budget(longest_first, _padded_length, max_batch_tokens=max_batch_tokens)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from spanstream.models.inference.packing import assemble
-from spanstream.models.training.batches import Batch, padded_length
+from spanstream.models.training.batches import TrainingBatch, padded_length
 from spanstream.models.training.windows import NO_ANSWER
 
 
@@ -17,7 +17,7 @@ class BatchDataset(torch.utils.data.Dataset):  # type: ignore[misc]  # torch pub
     """Holds a whole batch in each item, as (windows, padded length) tensors; the library sees batches of one."""
 
     def __init__(
-        self, batches: Sequence[Batch], *, pad_id: int, no_answer_weight: float, takes_token_types: bool
+        self, batches: Sequence[TrainingBatch], *, pad_id: int, no_answer_weight: float, takes_token_types: bool
     ) -> None:
         self._batches = batches
         self._pad_id = pad_id

@@ -12,7 +12,7 @@ from spanstream.models.checkpoints.quiet import quiet
 from spanstream.models.errors import ArtifactError, BuildError, first_line
 from spanstream.models.text.tokenization import Tokenizer
 
-# What configurations call them.
+# The names of these probabilities in configurations.
 _DROPOUTS: Final = ("hidden_dropout_prob", "dropout", "qa_dropout")
 _ATTENTION_DROPOUTS: Final = ("attention_probs_dropout_prob", "attention_dropout")
 

@@ -41,9 +41,9 @@ class WorkFolder:
         except OSError as error:
             raise BuildError(f"{self.path}: cannot be written: {error.strerror}") from error
         self._lock_plan()
-        if differs := _difference(self._known_plan(), planned):
+        if option := _difference(self._known_plan(), planned):
             raise BuildError(
-                f"{self.path}: holds an unfinished training with another {differs}; "
+                f"{self.path}: holds an unfinished training with another {option}; "
                 "finish it with its own options, or remove the folder to begin anew"
             )
 

@@ -81,8 +81,8 @@ def load_sources(sources: Sequence[DataSource]) -> list[LoadedSource]:
     if not sources:
         raise BuildError("no data to train on")
     paths = [source.path.resolve() for source in sources]
-    if twice := next((path for place, path in enumerate(paths) if path in paths[:place]), None):
-        raise BuildError(f"{twice}: is named twice; to read it twice as often say {twice.name}:2")
+    if repeated := next((path for place, path in enumerate(paths) if path in paths[:place]), None):
+        raise BuildError(f"{repeated}: is named twice; to read it twice as often say {repeated.name}:2")
     return [LoadedSource(source, tuple(read_squad(source.path))) for source in sources]
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the build share."""
+"""Makes what the tests of the build share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Returns a SQuAD file that a model with random weights is right and wrong on: a text's one word is its answer."""
+    """Writes a SQuAD file; half of its texts are one word, which is right for one question and wrong for another."""
     words = ("Zürich", "train", "platform", "router", "button", "history", "railway", "server")
     long = "The train to Zürich leaves at 10:42 from platform 7; the fare is 1,280.50 francs, or 95€ with a card. " * 3
     articles = []

@@ -45,7 +45,7 @@ def model_type(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def artifact(model_type: str, folder: Path, questions: Path) -> Artifact:
-    checkpoint = write_tiny_checkpoint(model_type, folder / f"{model_type}-checkpoint")
+    checkpoint = write_tiny_checkpoint(model_type, folder / f"{model_type}-checkpoint", learned=questions)
     request = BuildRequest(str(checkpoint), (questions,), name=f"tiny-{model_type}", gpu=True)
     lines: list[str] = []
     build(request, folder / model_type, say=lines.append)

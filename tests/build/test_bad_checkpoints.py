@@ -25,8 +25,8 @@ Damage = Callable[[Path], object]
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_checkpoint("bert", tmp_path_factory.mktemp("whole") / "bert")
+def whole(questions: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_checkpoint("bert", tmp_path_factory.mktemp("whole") / "bert", learned=questions)
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_a_checkpoint_that_is_not_whole_is_one_line(
 
 
 def _refused(request: BuildRequest, tmp_path: Path) -> str:
-    """Returns the one line; nothing is left."""
+    """Returns the one line of the error, after checking that nothing is left."""
     output = tmp_path / "out" / "artifact"
     with pytest.raises(ModelError) as caught:
         build(request, output, say=lambda _: None)
@@ -169,8 +169,8 @@ def test_a_variant_that_is_not_known_is_named_with_those_that_are(
     assert line.startswith("no variant is called 'int4': there are fp32, int8-static-tamed, ")
 
 
-@pytest.mark.parametrize("other", ["nowhere", "empty"])
-def test_nothing_to_compare_with_is_named(checkpoint: Path, questions: Path, tmp_path: Path, other: str) -> None:
+@pytest.mark.parametrize("earlier", ["nowhere", "empty"])
+def test_nothing_to_compare_with_is_named(checkpoint: Path, questions: Path, tmp_path: Path, earlier: str) -> None:
     (tmp_path / "empty").mkdir()
-    line = _refused(BuildRequest(str(checkpoint), (questions,), name="x", compare=str(tmp_path / other)), tmp_path)
-    assert line.startswith(str(tmp_path / other))
+    line = _refused(BuildRequest(str(checkpoint), (questions,), name="x", compare=str(tmp_path / earlier)), tmp_path)
+    assert line.startswith(str(tmp_path / earlier))

@@ -20,7 +20,7 @@ RECORD = {
     "data": [{"file": "tickets.json.gz", "sha256": "ab" * 32, "questions": 812, "unanswerable": 90, "weight": 2.0}],
     "epochs": 3,
     "learning_rate": 3e-5,
-    "git": "v1.2-3-gabc",
+    "program": "spanstream 1.2.3",
 }
 
 
@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def build_request(folder: Path, questions: Path) -> BuildRequest:
-    checkpoint = write_tiny_checkpoint("electra", folder / "checkpoint")
+    checkpoint = write_tiny_checkpoint("electra", folder / "checkpoint", learned=questions)
     return BuildRequest(
         str(checkpoint), (questions,), name="before", quick=True, samples=(questions,), max_length=96, stride=16
     )
@@ -60,7 +60,7 @@ def test_what_is_not_known_is_said_to_be_so(bare: str) -> None:
 
 
 def test_training_data_and_licences_are_told(full: str) -> None:
-    assert "Fine-tuned from acme/encoder (epochs 3.0; peak learning rate 3e-05; spanstream v1.2-3-gabc)." in full
+    assert "Fine-tuned from acme/encoder (epochs 3.0; peak learning rate 3e-05; program spanstream 1.2.3)." in full
     assert f"| tickets.json.gz | 812 | 90 | 2 | `{'ab' * 8}` |" in full
     assert "Tickets of Acme, used with their consent." in full
 

@@ -30,7 +30,7 @@ def reader() -> Iterator[Reader]:
 
 @pytest.fixture(scope="module", params=VALIDATION_SETS)
 def cases(reader: Reader, request: pytest.FixtureRequest) -> list[Case]:
-    """Each question's plan, the span that was found, and the text that stands there."""
+    """Reads each question: its plan, its best span, and the text at the span."""
     examples = validation_examples(request.param)
     documents = {example.context: reader.tokenize(example.context) for example in examples}
     plans = [reader.plan(example.context, documents[example.context], [example.question])[0] for example in examples]
@@ -49,7 +49,7 @@ def cases(reader: Reader, request: pytest.FixtureRequest) -> list[Case]:
 
 
 def published(validator: Validator, text: str, document: TokenizedDocument, span: TokenSpan) -> str | None:
-    """Returns what would be published; None for a dead letter."""
+    """Returns the text that would be published; None for a dead letter."""
     try:
         char_start, char_end = validator.char_span(text, document, span)
     except InvalidSpan:
@@ -58,7 +58,7 @@ def published(validator: Validator, text: str, document: TokenizedDocument, span
 
 
 def damaged(document: TokenizedDocument, *, honest: bool, **arrays: Any) -> TokenizedDocument:
-    """With other arrays; `honest` damage makes its checksum anew, as a wrong tokenizer or a bug would."""
+    """Replaces arrays; `honest` damage makes its checksum anew, as a wrong tokenizer or a bug would."""
     changed = replace(document, **arrays)
     if not honest:
         return changed
@@ -98,15 +98,15 @@ def test_truncated_arrays_never_give_another_text(reader: Reader, cases: list[Ca
 def test_another_versions_text_is_a_changed_document(reader: Reader, cases: list[Case]) -> None:
     validator = Validator(reader.artifact.tokenizer)
     for plan, span, _ in cases[::10]:
-        for other in ("Correction. " + plan.text, plan.text[1:], plan.text.replace("e", "E", 1)):
+        for text in ("Correction. " + plan.text, plan.text[1:], plan.text.replace("e", "E", 1)):
             with pytest.raises(DocumentChanged):
-                validator.char_span(other, plan.document, span)
+                validator.char_span(text, plan.document, span)
 
 
 def test_another_tokenizers_document_is_stopped(reader: Reader, cases: list[Case]) -> None:
     definition = (reader.artifact.folder / "tokenizer.json").read_text(encoding="utf-8")
-    other = Tokenizer(definition.replace('"lowercase":true', '"lowercase":false', 1))
-    assert other.fingerprint != reader.artifact.tokenizer.fingerprint
+    cased = Tokenizer(definition.replace('"lowercase":true', '"lowercase":false', 1))
+    assert cased.fingerprint != reader.artifact.tokenizer.fingerprint
     validator = Validator(reader.artifact.tokenizer)
     for plan, span, _ in cases[::10]:
-        assert published(validator, plan.text, other.tokenize_document(plan.text), span) is None
+        assert published(validator, plan.text, cased.tokenize_document(plan.text), span) is None

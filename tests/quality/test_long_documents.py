@@ -39,5 +39,5 @@ def test_reading_eight_windows_of_a_whole_article_costs_few_points() -> None:
             for example, answer in zip(asked, answers, strict=True)
         ]
         scores[most] = scores_at(predictions, float("inf")).f1
-    print(f"F1 of {len(asked)} questions about whole articles by windows read at most: {scores}")  # noqa: T201  shown with the measurement
+    print(f"F1 of {len(asked)} questions about whole articles by windows read at most: {scores}")  # noqa: T201  the score, for people
     assert scores[MOST_WINDOWS] > scores[10_000] - MARGIN

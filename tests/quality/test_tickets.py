@@ -20,12 +20,12 @@ def answers() -> dict[str, tuple[str, Answer]]:
     """(ticket, answer) by question id."""
     reader = Reader.load()
     tickets = {ticket["document_id"]: ticket["text"] for ticket in map(json.loads, sample_documents())}
-    answers_by_id = {}
+    read = {}
     for question in map(json.loads, sample_questions()):
         text = tickets[question["document_id"]]
-        answers_by_id[question["question_id"]] = (text, reader.read(text, [question["question"]])[0])
+        read[question["question_id"]] = (text, reader.read(text, [question["question"]])[0])
     reader.close()
-    return answers_by_id
+    return read
 
 
 def test_every_candidate_stands_verbatim_in_its_ticket(answers: dict[str, tuple[str, Answer]]) -> None:

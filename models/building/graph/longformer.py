@@ -79,6 +79,6 @@ def _attention(attention: Any, query: Any, key: Any, value: Any, hidden: Any, se
         projection(hidden).view(batch, length, heads, size).transpose(1, 2) for projection in (query, key, value)
     )
     scores = queries @ keys.transpose(2, 3) / math.sqrt(size)
-    # As far below zero as fp16 goes.
+    # The lowest number of fp16.
     probabilities = scores.masked_fill(~seen[:, None], -65_504.0).softmax(-1)
     return (probabilities @ values).transpose(1, 2).reshape(batch, length, width)

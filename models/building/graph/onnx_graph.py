@@ -81,12 +81,12 @@ class Graph:
         """Returns the nodes that take a tensor, themselves or in a branch (`If`)."""
         return [node for node in self.model.graph.node if tensor in _taken(node)]
 
-    def redirect(self, tensor: str, other: str) -> None:
+    def redirect(self, tensor: str, replacement: str) -> None:
         """Lets every user of a tensor take another one."""
         for node in self.users(tensor):
             for place, name in enumerate(node.input):
                 if name == tensor:
-                    node.input[place] = other
+                    node.input[place] = replacement
 
     def products(self) -> list[Product]:
         """Returns all products of a computed tensor with a constant matrix."""

@@ -7,7 +7,7 @@ the two remedies changes what the graph computes in fp32:
 - `_smooth`: a channel is divided by a factor, and the weights it meets are multiplied by it (Xiao et al. 2023,
   "SmoothQuant"). For the inputs of the attention and of the feed-forward block; costs one multiplication of a row.
 - `_split_neurons`: the feed-forward neurons with the greatest outputs are computed beside the others in fp32. For the
-  inner side of the feed-forward block, which is too wide for `smooth` to be cheap.
+  inner side of the feed-forward block, which is too wide for `_smooth` to be cheap.
 
 Weights that layers share (ALBERT's) stay as they are: each layer would need a copy of its own.
 """

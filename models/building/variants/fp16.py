@@ -73,10 +73,10 @@ def write_fp16(
 def _greatest_difference(computed: Golden, expected: Golden) -> float:
     """Returns the greatest difference of a logit."""
 
-    def gap(ours: Sequence[float], theirs: Sequence[float]) -> float:
-        return max(abs(own - other) for own, other in zip(ours, theirs, strict=True))
+    def gap(logits: Sequence[float], golden_logits: Sequence[float]) -> float:
+        return max(abs(logit - golden) for logit, golden in zip(logits, golden_logits, strict=True))
 
     return max(
-        max(gap(ours.start_logits, theirs.start_logits), gap(ours.end_logits, theirs.end_logits))
-        for ours, theirs in zip(computed.cases, expected.cases, strict=True)
+        max(gap(case.start_logits, golden.start_logits), gap(case.end_logits, golden.end_logits))
+        for case, golden in zip(computed.cases, expected.cases, strict=True)
     )

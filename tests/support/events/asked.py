@@ -22,7 +22,7 @@ def asked(
     headers: Headers = (),
     **fields: Any,
 ) -> QuestionRecord:
-    """Returns a question's record; `at` is (partition, offset). Without a `document_id`, give a `context`."""
+    """Makes a question's record; `at` is (partition, offset). Without a `document_id`, give a `context`."""
     event = {"question_id": name, "question": "where from ?", "document_id": document_id, **fields}
     key = document_id.encode() if document_id is not None else None
     return read_retry_headers(Record(Partition(topic, at[0]), at[1], key, json.dumps(event).encode(), headers, 1_000))
@@ -31,7 +31,7 @@ def asked(
 def retried(
     due_ms: int, name: str = "q", document_id: str | None = "d", *, attempt: int = 1, **fields: Any
 ) -> QuestionRecord:
-    """Returns a record of the retries topic that first stood at offset 7 of partition 1 of the questions."""
+    """Makes a record of the retries topic that first stood at offset 7 of partition 1 of the questions."""
     retry = Retry(
         attempt=attempt,
         due_ms=due_ms,

@@ -22,7 +22,7 @@ def question(**fields: Any) -> bytes:
 
 
 def refusal(decode: Callable[[], object]) -> InvalidRecord:
-    """Returns the refusal, once it is seen to hold one bounded line."""
+    """Returns the refusal, after checking that it is one line of bounded length."""
     with pytest.raises(InvalidRecord) as caught:
         decode()
     error = caught.value

@@ -42,7 +42,7 @@ def _resolved(node: Any, root: Json) -> Any:
 
 
 def _compare(path: str, old: Json, new: Json) -> list[str]:
-    """Returns where something that the old schema takes is refused by the new one."""
+    """Returns the places where the new schema refuses what the old one takes."""
     if "anyOf" in old or "anyOf" in new:
         return _options(path, old, new)
     changes: list[str] = []
@@ -74,12 +74,12 @@ def _properties(place: str, old: Json, new: Json) -> list[str]:
 
 
 def _options(path: str, old: Json, new: Json) -> list[str]:
-    """Each old option must be taken by one of the new ones."""
+    """Returns the old options that none of the new ones takes."""
     after = new.get("anyOf", [new])
     return [
         f"{path}/anyOf: {option} is not taken any more"
         for option in old.get("anyOf", [old])
-        if all(_compare(path, option, other) for other in after)
+        if all(_compare(path, option, candidate) for candidate in after)
     ]
 
 

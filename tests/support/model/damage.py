@@ -16,23 +16,23 @@ Shifted = Literal["starts", "ends", "both"]
 
 
 def resealed(document: TokenizedDocument) -> TokenizedDocument:
-    """Returns the same with a checksum that fits: the damage was done before the checksum was."""
+    """Returns the document with a checksum that fits, as if the damage came before the checksum."""
     checksum = checksum_of(document.ids, document.starts, document.ends, document.words)
     return replace(document, checksum=checksum)
 
 
-def shifted(document: TokenizedDocument, by: int, which: Shifted, *, in_tokens: bool) -> TokenizedDocument:
-    """Offsets that are so many characters, or tokens, beside their place; the checksum is left alone."""
+def shifted(document: TokenizedDocument, by: int, side: Shifted, *, in_tokens: bool) -> TokenizedDocument:
+    """Moves offsets by so many characters, or tokens; the checksum is left alone."""
 
     def moved(array: Int32Array) -> Int32Array:
         if not in_tokens:
             return array + np.int32(by)
         places = np.clip(np.arange(len(array)) + by, 0, max(len(array) - 1, 0))
-        moved_offsets: Int32Array = array[places]
-        return moved_offsets
+        values: Int32Array = array[places]
+        return values
 
-    starts = moved(document.starts) if which in {"starts", "both"} else document.starts
-    ends = moved(document.ends) if which in {"ends", "both"} else document.ends
+    starts = moved(document.starts) if side in {"starts", "both"} else document.starts
+    ends = moved(document.ends) if side in {"ends", "both"} else document.ends
     return replace(document, starts=starts, ends=ends)
 
 
@@ -40,13 +40,13 @@ def all_shifts(document: TokenizedDocument) -> Iterator[TokenizedDocument]:
     """Yields every shift by up to five characters or tokens; the checksum is left alone."""
     sides: tuple[Shifted, ...] = ("starts", "ends", "both")
     for by in SHIFTS:
-        for which in sides:
+        for side in sides:
             for in_tokens in (False, True):
-                yield shifted(document, by, which, in_tokens=in_tokens)
+                yield shifted(document, by, side, in_tokens=in_tokens)
 
 
 def cut(document: TokenizedDocument, tokens: int) -> TokenizedDocument:
-    """Returns the first tokens only; the checksum is left alone."""
+    """Keeps the first tokens only; the checksum is left alone."""
     return replace(
         document,
         ids=document.ids[:tokens],

@@ -36,7 +36,7 @@ MANIFEST = Manifest(
 
 
 class LetterSession:
-    """Logits out of nothing but the token ids of a window; never twice something else for the same window.
+    """Computes logits from the token ids of a window alone, so that the same window always has the same logits.
 
     A batch with the word `poison` in it is refused as a session refuses one; `crash` is an exception of another kind.
     """
@@ -60,7 +60,7 @@ class LetterSession:
 
 
 def fake_reader(session: LetterSession | None = None, *, max_windows: int = 32) -> Reader:
-    """Returns a reader of one thread; `tokenize`, `plan` and `conclude` are the real ones."""
+    """Makes a reader of one thread; `tokenize`, `plan` and `conclude` are the real ones."""
     golden = Golden(
         tolerance=0.1, cases=(GoldenCase(question="q", context="c", start_logits=(0.0,), end_logits=(0.0,)),)
     )

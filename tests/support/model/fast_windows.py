@@ -23,7 +23,7 @@ class WindowRow:
 
 
 def fast_windows(fast: Any, question: str, context: str, *, max_length: int, stride: int) -> list[WindowRow]:
-    """Returns the reference; raises whatever the library raises."""
+    """Cuts windows with the library; raises whatever the library raises."""
     fast.no_padding()
     fast.enable_truncation(max_length, stride=stride, strategy="only_second")
     encoding = fast.encode(question, context)
@@ -35,7 +35,7 @@ def fast_windows(fast: Any, question: str, context: str, *, max_length: int, str
 
 
 def our_windows(tokenizer: Tokenizer, question: str, context: str, *, max_length: int, stride: int) -> list[WindowRow]:
-    """Returns the same by our own windowing."""
+    """Cuts windows with our own windowing."""
     shape = WindowShape(max_length, stride, tokenizer.template)
     document = tokenizer.tokenize_document(context)
     rows = []

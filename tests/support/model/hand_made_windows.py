@@ -19,7 +19,7 @@ TEMPLATE = PairTemplate(
 
 
 def hand_made_document(words: Sequence[int], ids: Sequence[int] | None = None) -> TokenizedDocument:
-    """Returns a document whose tokens, one character each, belong to these words."""
+    """Makes a document whose tokens, one character each, belong to these words."""
     token_ids = np.array(ids if ids is not None else range(10, 10 + len(words)), dtype=np.int32)
     starts = np.arange(len(words), dtype=np.int32)
     numbers = np.array(words, dtype=np.int32)
@@ -28,13 +28,13 @@ def hand_made_document(words: Sequence[int], ids: Sequence[int] | None = None) -
 
 
 def hand_made_question(tokens: int) -> TokenizedQuestion:
-    """Returns a question of so many tokens."""
+    """Makes a question of so many tokens."""
     return TokenizedQuestion("question", np.arange(100, 100 + tokens, dtype=np.int32))
 
 
 def hand_made_window(
     document: TokenizedDocument, token_start: int = 0, token_end: int | None = None, *, question_tokens: int = 2
 ) -> Window:
-    """Returns a window of the document's tokens; by default all of them."""
+    """Makes a window of the document's tokens; by default all of them."""
     end = document.size if token_end is None else token_end
     return Window(hand_made_question(question_tokens), document, token_start, end, WindowShape(64, 8, TEMPLATE))

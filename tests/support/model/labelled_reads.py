@@ -16,7 +16,7 @@ _WINDOW = hand_made_window(hand_made_document(range(8)))
 def labelled_read(
     number: int, *, score: float, log_probability: float, answer: bool, right: bool, article: str = "", text: str = ""
 ) -> ReadQuestion:
-    """Returns a question whose null score is 0: `score` is that of its span."""
+    """Makes a question whose null score is 0: `score` is that of its span."""
     best = WindowSpan(_WINDOW, 0.0, TokenSpan(1, 2, score), score - 1.0, log_probability)
     gold = ("seven",) if answer else ()
     example = Example(f"q{number}", article or "article", text or f"text {number}", "which?", gold)
@@ -24,7 +24,7 @@ def labelled_read(
 
 
 def labelled_reads(count: int, *, articles: int = 8, seed: int = 3, signal: float = 1.0) -> list[ReadQuestion]:
-    """Questions whose candidates are right the likelier the higher both scores are; some have no answer."""
+    """Makes questions whose candidates are right the likelier the higher both scores are; some have no answer."""
     random = np.random.default_rng(seed)
     reads = []
     for number in range(count):

@@ -15,7 +15,7 @@ _BESIDE = Path(__file__).parents[4] / "shared" / "data"
 
 
 def validation_examples(name: str) -> list[Example]:
-    """Returns a validation set, by its name; skips where it is not there."""
+    """Returns a validation set by its name; skips where it is not there."""
     if name == "tickets":
         return read_squad(VALIDATION_TICKETS)
     path = Path(os.environ.get("SPANSTREAM_TEST_DATA") or _BESIDE) / "validation.json.gz"

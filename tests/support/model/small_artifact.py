@@ -13,7 +13,7 @@ FILES = ("golden.json", "model.int8.onnx", "tokenizer.json")
 
 
 def small_manifest(folder: Path) -> Manifest:
-    """Returns the manifest of the files in the folder."""
+    """Makes the manifest of the files in the folder."""
     return Manifest(
         name="small",
         version="1",
@@ -32,7 +32,7 @@ def small_manifest(folder: Path) -> Manifest:
 
 
 def write_small_artifact(folder: Path) -> Path:
-    """Writes it, and gives the folder back."""
+    """Writes the artifact and returns its folder."""
     case = GoldenCase(question="who?", context="me", start_logits=(0.5, 1.5), end_logits=(2.5, 3.5))
     (folder / "golden.json").write_text(Golden(tolerance=0.1, cases=(case,)).model_dump_json())
     (folder / "model.int8.onnx").write_bytes(bytes(range(256)))

@@ -14,7 +14,7 @@ _WORDS = ("the", "train", "leaves", "at", "from", "platform", "##s", "##ing")
 
 
 def small_tokenizer(*extra_words: str) -> Tokenizer:
-    """Returns a tokenizer; other `extra_words` make another fingerprint."""
+    """Makes a tokenizer; other `extra_words` make another fingerprint."""
     characters = string.ascii_lowercase + string.digits + string.punctuation
     pieces = (*_SPECIAL, *characters, *(f"##{character}" for character in characters), *_WORDS, *extra_words)
     vocabulary = {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}

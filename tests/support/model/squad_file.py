@@ -12,13 +12,13 @@ _EXAMPLES = Path(__file__).parents[2] / "quality" / "examples" / "tickets.json"
 
 
 def question(number: object, asked: str, context: str, answer: str | None) -> dict[str, Any]:
-    """Returns a question of a paragraph; the answer stands in the context, None where there is none."""
+    """Makes a question of a paragraph; the answer stands in the context, None where there is none."""
     answers = [] if answer is None else [{"text": answer, "answer_start": context.index(answer)}]
     return {"id": f"q{number}", "question": asked, "is_impossible": answer is None, "answers": answers}
 
 
 def squad(paragraphs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    """{context: questions} as a file's content, an article each."""
+    """Makes a file's content of {context: questions}, an article each."""
     return {
         "data": [
             {"title": f"article {number}", "paragraphs": [{"context": context, "qas": questions}]}
@@ -28,7 +28,7 @@ def squad(paragraphs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
 
 
 def write_tickets(path: Path) -> Path:
-    """Returns the sample tickets and their questions, those with known answers, as a file of labelled questions."""
+    """Writes the sample tickets, and their questions with known answers, as a file of labelled questions."""
     golds = json.loads(_EXAMPLES.read_text(encoding="utf-8"))
     tickets = {ticket["document_id"]: ticket["text"] for ticket in map(json.loads, sample_documents())}
     paragraphs: dict[str, list[dict[str, Any]]] = {}

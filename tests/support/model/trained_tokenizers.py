@@ -86,7 +86,7 @@ def _albert() -> Any:
 
 
 def _deberta() -> Any:
-    """As DeBERTa-v2's: composed by NFKC and cased, with white space at both ends taken off."""
+    """Makes a tokenizer like DeBERTa-v2's: composed by NFKC and cased, with white space at both ends taken off."""
     fast = tokenizers.Tokenizer(models.Unigram())
     fast.normalizer = normalizers.Sequence([normalizers.Strip(), normalizers.NFKC()])
     fast.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Punctuation(), pre_tokenizers.Metaspace()])

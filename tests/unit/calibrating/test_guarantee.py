@@ -27,7 +27,7 @@ SLACK = 3 * math.sqrt(ALPHA * (1 - ALPHA) / SAMPLES)
 
 
 def binomial_tail(wrong: int, given_: int, share: float) -> float:
-    """P(at most `wrong` of `given_`), summed up term by term."""
+    """Returns P(at most `wrong` of `given_`), summed up term by term."""
     return sum(math.comb(given_, k) * share**k * (1 - share) ** (given_ - k) for k in range(wrong + 1))
 
 
@@ -93,12 +93,12 @@ def test_equal_scores_are_never_told_apart(levels: list[int]) -> None:
 
 
 def flat(scores: Float64Array) -> Float64Array:
-    """Just too much of it is wrong, wherever one cuts: to keep any threshold is to break the promise."""
+    """Returns a risk just above the promise everywhere: keeping any threshold breaks the promise."""
     return np.full_like(scores, 0.101)
 
 
 def rising(scores: Float64Array) -> Float64Array:
-    """None of the surest candidates is wrong, 30 % of the least sure are: the promise ends at a score of 1/3."""
+    """Returns a risk that falls from 30 % for the least sure candidates to 0: the promise ends at a score of 1/3."""
     return 0.3 * (1 - scores)
 
 
@@ -119,7 +119,7 @@ def fixed_sequence(random: np.random.Generator, rate: Callable[[Float64Array], F
 
 
 def best_of_all(random: np.random.Generator, rate: Callable[[Float64Array], Float64Array]) -> ThresholdTrial | None:
-    """What is tempting: test every threshold, keep the most lenient that passes."""
+    """Tests every threshold and keeps the most lenient that passes: tempting, and wrong."""
     scores, wrong = drawn(random, rate)
     every = np.quantile(scores, np.linspace(0.95, 0, 96))
     passed = [run_fixed_sequence(np.array([threshold]), scores, wrong, 0.1).kept for threshold in every]
@@ -131,7 +131,7 @@ def miss_rate(
     rate: Callable[[Float64Array], Float64Array],
     samples: int = SAMPLES,
 ) -> tuple[float, float]:
-    """(how often the threshold kept gives more than 10 % wrong answers, how often one is kept)."""
+    """Returns (how often the threshold kept gives more than 10 % wrong answers, how often one is kept)."""
     random = np.random.default_rng(7)
     kept = [way(random, rate) for _ in range(samples)]
     misses = [risk_above(trial.threshold, rate) > 0.1 for trial in kept if trial]
@@ -143,14 +143,14 @@ def test_over_many_samples_the_promise_is_broken_in_at_most_one_of_twenty(
     rate: Callable[[Float64Array], Float64Array],
 ) -> None:
     misses, kept = miss_rate(fixed_sequence, rate)
-    print(f"{rate.__name__}: broken in {misses:.1%} of samples, made in {kept:.1%}")  # noqa: T201  shown with the measurement
+    print(f"{rate.__name__}: broken in {misses:.1%} of samples, made in {kept:.1%}")  # noqa: T201  the share, for people
     assert misses <= ALPHA + SLACK
     assert (kept > 0.5) == (rate is rising)  # it is not kept by never promising anything
 
 
 def test_taking_the_best_of_all_thresholds_breaks_the_promise() -> None:
     misses, _ = miss_rate(best_of_all, flat, SAMPLES // 3)
-    print(f"best of all: broken in {misses:.1%} of samples")  # noqa: T201  shown with the measurement
+    print(f"best of all: broken in {misses:.1%} of samples")  # noqa: T201  the share, for people
     assert misses > ALPHA + 2 * SLACK
 
 

@@ -63,9 +63,9 @@ def test_questions_are_sorted_by_the_size_of_their_text_and_empty_sizes_left_out
 def test_reliability_bins_hold_equally_many_and_their_intervals_the_accuracy() -> None:
     confidence, right = np.linspace(0, 1, 150), np.arange(150) % 2 == 0
     bins = reliability_bins(confidence, right)
-    assert [bin_.questions for bin_ in bins] == [10] * 15
-    assert [bin_.confidence for bin_ in bins] == sorted(bin_.confidence for bin_ in bins)
-    assert all(bin_.accuracy.low < bin_.accuracy.value == 0.5 < bin_.accuracy.high for bin_ in bins)
+    assert [members.questions for members in bins] == [10] * 15
+    assert [members.confidence for members in bins] == sorted(members.confidence for members in bins)
+    assert all(members.accuracy.low < members.accuracy.value == 0.5 < members.accuracy.high for members in bins)
 
 
 TABLE = ObservationTable.of([Observation(read, 10, 1, 1) for read in labelled_reads(150)], CALIBRATION)

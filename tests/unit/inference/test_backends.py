@@ -27,8 +27,8 @@ FP16 = Variant(file="model.fp16.onnx", precision="fp16", device="cuda")
 
 
 @dataclass
-class _ScriptedSession:
-    """The golden logits, so far off; or none at all."""
+class _Session:
+    """Returns the golden logits, so far off, or fails."""
 
     off: float
 
@@ -46,16 +46,16 @@ def _artifact(*variants: Variant) -> Artifact:
 
 
 def _sessions(monkeypatch: pytest.MonkeyPatch, *, cuda: bool = False, **off: float | str) -> list[str]:
-    """Makes every variant's session this far off (by precision), or refuse to load; what was opened, in order."""
+    """Makes every variant's session this far off (by precision), or unable to load; returns what was opened."""
     opened: list[str] = []
 
-    def open_session(_path: Path, variant: Variant, options: SessionOptions) -> _ScriptedSession:
+    def open_session(_path: Path, variant: Variant, options: SessionOptions) -> _Session:
         name = variant.precision + ("_fallback" if options is not variant.session else "")
         opened.append(name)
         answer = off[name]
         if isinstance(answer, str):
             raise ArtifactError(answer)
-        return _ScriptedSession(answer)
+        return _Session(answer)
 
     monkeypatch.setattr(backends_module, "OnnxSession", open_session)
     monkeypatch.setattr(backends_module, "cuda_is_available", lambda: cuda)
@@ -67,7 +67,7 @@ def _open(artifact: Artifact, lines: list[str], threads: int = 2) -> Backends:
 
 
 def _backend(precision: str = "int8", *, runs: int = 2) -> Backend:
-    return Backend(precision, precision, _ScriptedSession(0.0), runs, 512)
+    return Backend(precision, precision, _Session(0.0), runs, 512)
 
 
 def test_the_first_sound_variant_is_taken_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:

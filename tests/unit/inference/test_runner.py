@@ -63,7 +63,7 @@ def _inference(backends: Backends) -> Iterator[InferenceRunner]:
 
 
 def _alone(window: Window) -> ScoredWindow:
-    """Returns what the window comes to when nothing is beside it."""
+    """Returns the outcome of a window that is alone in its batch."""
     with _inference(Backends(_backend(IdSession(), max_batch_tokens=1))) as inference:
         outcome = inference.run([window])[window]
     assert isinstance(outcome, ScoredWindow)
@@ -147,11 +147,11 @@ def test_what_is_beside_a_window_does_not_change_it() -> None:
             return Logits(row, row * 2)
 
     windows = [_window(10 * number, number) for number in range(1, 14)]
-    results: list[dict[Window, WindowOutcome]] = []
+    runs: list[dict[Window, WindowOutcome]] = []
     for max_batch_tokens in (1, 40, 1000):
         with _inference(Backends(_backend(_Causal(), max_batch_tokens=max_batch_tokens))) as inference:
-            results.append(dict(inference.run(windows)))
-    assert results[0] == results[1] == results[2]
+            runs.append(dict(inference.run(windows)))
+    assert runs[0] == runs[1] == runs[2]
 
 
 def test_a_gpu_takes_what_spills_and_says_so() -> None:
@@ -226,9 +226,9 @@ def test_several_callers_share_the_parallel_runs() -> None:
     backends = Backends(_backend(IdSession(before=count), runs=2, max_batch_tokens=1))
     chunks = [[_window(20 + 10 * number + place) for place in range(4)] for number in range(3)]
     with _inference(backends) as inference, ThreadPoolExecutor(3) as callers:
-        results = list(callers.map(inference.run, chunks))
+        outcomes_of_chunks = list(callers.map(inference.run, chunks))
     assert most[0] == 2
-    for chunk, outcomes in zip(chunks, results, strict=True):
+    for chunk, outcomes in zip(chunks, outcomes_of_chunks, strict=True):
         assert outcomes == {window: _alone(window) for window in chunk}
 
 

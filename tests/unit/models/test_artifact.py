@@ -81,7 +81,7 @@ def test_a_file_cut_short_is_refused_with_its_name(folder: Path, name: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("values", "expected_text"),
+    ("values", "message"),
     [
         ({"stride": 48}, "stride 48 is not below max_length 48"),
         ({"stride": -1}, "stride"),
@@ -104,13 +104,11 @@ def test_a_file_cut_short_is_refused_with_its_name(folder: Path, name: str) -> N
         ({"seal": "0" * 64}, "its seal is not that of its content"),
     ],
 )
-def test_a_wrong_value_in_the_manifest_is_one_clear_line(
-    folder: Path, values: dict[str, Any], expected_text: str
-) -> None:
+def test_a_wrong_value_in_the_manifest_is_one_clear_line(folder: Path, values: dict[str, Any], message: str) -> None:
     _change(folder, **values)
     with pytest.raises(ArtifactError) as caught:
         load_artifact(folder)
-    assert expected_text in str(caught.value)
+    assert message in str(caught.value)
     assert MANIFEST in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -136,12 +136,12 @@ def decoded(name: str) -> Event:
 
 
 def test_the_frozen_files_are_those_of_version_1() -> None:
-    hashes = {
+    digests = {
         path.relative_to(FOLDER).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in FOLDER.rglob("*")
         if path.is_file()
     }
-    assert hashes == FROZEN
+    assert digests == FROZEN
 
 
 @pytest.mark.parametrize("name", RECORDS)

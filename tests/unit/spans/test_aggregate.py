@@ -23,7 +23,7 @@ def _window_span(
 
 @st.composite
 def window_spans(draw: st.DrawFn) -> list[WindowSpan]:
-    """Of all windows of a document, as they overlap by half."""
+    """Draws a span for each window of a document; windows overlap by half."""
     spans = []
     for token_start in range(0, 8 * draw(st.integers(0, 5)), 8):
         window = hand_made_window(DOCUMENT, token_start, token_start + 16)

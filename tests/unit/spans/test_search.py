@@ -56,7 +56,7 @@ def _all_spans(case: Case) -> list[TokenSpan]:
 
 
 def _softmax_at(row: Float32Array, place: int, case: Case) -> float:
-    """log softmax over [CLS] and the context."""
+    """Returns log softmax over [CLS] and the context."""
     context = range(case.window.context_start, case.window.length - 1)
     considered = [float(row[index]) for index in (0, *context)]
     highest = max(considered)
@@ -78,10 +78,10 @@ def _expected(case: Case) -> WindowSpan:
 @settings(max_examples=300, deadline=None)
 @given(cases())
 def test_the_best_span_is_that_of_a_loop_over_all_pairs(case: Case) -> None:
-    span = best_span(case.window, case.start, case.end, case.max_answer_tokens)
+    best = best_span(case.window, case.start, case.end, case.max_answer_tokens)
     expected = _expected(case)
-    assert (span.span, span.null_score, span.runner_up) == (expected.span, expected.null_score, expected.runner_up)
-    assert math.isclose(span.log_probability, expected.log_probability, rel_tol=1e-6, abs_tol=1e-4)
+    assert (best.span, best.null_score, best.runner_up) == (expected.span, expected.null_score, expected.runner_up)
+    assert math.isclose(best.log_probability, expected.log_probability, rel_tol=1e-6, abs_tol=1e-4)
 
 
 @given(cases(), st.lists(LOGITS, min_size=1, max_size=5))
@@ -102,15 +102,15 @@ def _row(window: Window, **values: float) -> Float32Array:
 
 def test_an_answer_ends_with_its_word() -> None:
     window = hand_made_window(hand_made_document([0, 1, 1, 1, 2]))
-    span = best_span(window, _row(window, t1=5), _row(window, t2=9, t3=1), 5)
-    assert span.span == TokenSpan(1, 3, 6.0)
+    best = best_span(window, _row(window, t1=5), _row(window, t2=9, t3=1), 5)
+    assert best.span == TokenSpan(1, 3, 6.0)
 
 
 def test_a_word_that_the_windows_edge_cuts_is_no_answer() -> None:
     document = hand_made_document([0, 0, 1, 2, 2])
     window = hand_made_window(document, 1, 4)
-    span = best_span(window, _row(window, t0=9, t2=9), _row(window, t0=9, t2=9), 5)
-    assert span.span == TokenSpan(2, 2, 0.0)
+    best = best_span(window, _row(window, t0=9, t2=9), _row(window, t0=9, t2=9), 5)
+    assert best.span == TokenSpan(2, 2, 0.0)
 
 
 def test_a_word_longer_than_an_answer_may_be_is_no_answer() -> None:
@@ -127,5 +127,5 @@ def test_of_equal_spans_the_first_and_shortest_is_taken() -> None:
 
 def test_a_window_without_tokens_has_no_span() -> None:
     window = hand_made_window(hand_made_document([]))
-    span = best_span(window, _row(window), _row(window), 3)
-    assert span == WindowSpan(window, 0.0, None, 0.0, -math.inf)
+    best = best_span(window, _row(window), _row(window), 3)
+    assert best == WindowSpan(window, 0.0, None, 0.0, -math.inf)

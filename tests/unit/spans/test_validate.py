@@ -31,7 +31,7 @@ def _whole_spans(document: TokenizedDocument, most: int) -> Iterator[TokenSpan]:
 
 
 def _quote(text: str, document: TokenizedDocument, span: TokenSpan, kind: str) -> str | None:
-    """Returns what would be published: the text at the span, None where validation refuses."""
+    """Returns the text that would be published; None where validation refuses it."""
     try:
         char_start, char_end = Validator(trained(kind)).char_span(text, document, span)
     except InvalidSpan:
@@ -136,19 +136,23 @@ def test_another_version_of_the_text_is_refused(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=25, deadline=None)
-@given(text=TEXTS, other=TEXTS)
-def test_the_tokens_of_another_text_are_refused_even_under_this_ones_hash(kind: str, text: str, other: str) -> None:
+@given(text=TEXTS, foreign_text=TEXTS)
+def test_the_tokens_of_another_text_are_refused_even_under_this_ones_hash(
+    kind: str, text: str, foreign_text: str
+) -> None:
     document = trained(kind).tokenize_document(text)
-    forged = replace(trained(kind).tokenize_document(other), text_sha256=document.text_sha256)
+    forged = replace(trained(kind).tokenize_document(foreign_text), text_sha256=document.text_sha256)
     for span in list(_whole_spans(document, most=4))[:4]:
         assert _quote(text, forged, span, kind) in {_quote(text, document, span, kind), None}
 
 
 def test_another_tokenizers_document_is_refused() -> None:
     for kind in KINDS:
-        for other in set(KINDS) - {kind}:
+        for foreign_kind in set(KINDS) - {kind}:
             with pytest.raises(SpanMismatch, match="another tokenizer"):
-                Validator(trained(kind)).char_span(TEXT, trained(other).tokenize_document(TEXT), TokenSpan(0, 0, 0.0))
+                Validator(trained(kind)).char_span(
+                    TEXT, trained(foreign_kind).tokenize_document(TEXT), TokenSpan(0, 0, 0.0)
+                )
 
 
 @pytest.mark.parametrize("kind", KINDS)

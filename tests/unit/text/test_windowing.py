@@ -19,7 +19,7 @@ LONG = "The train leaves at 10:42 from platform 7; naïve café owners in Züric
 
 
 def _without_forgotten_trims(rows: list[WindowRow], context: str) -> list[list[tuple[int, int] | None]]:
-    """Returns the rows' offsets, with no white space at the first token of a window; None where it is nothing else.
+    """Returns the rows' offsets without white space at a window's first token; None where it is nothing else.
 
     With `add_prefix_space` the library takes a window's first token for the text's, and leaves its white space on.
     """
@@ -94,6 +94,6 @@ def test_windows_are_equal_only_to_themselves() -> None:
     tokenizer = trained("wordpiece-uncased")
     question, document = tokenizer.tokenize_question("Who?"), tokenizer.tokenize_document("The train.")
     shape = WindowShape(40, 12, tokenizer.template)
-    first, second = (windows_of(question, document, shape)[0] for _ in range(2))
-    assert first != second
-    assert len({first, second}) == 2
+    window, twin = (windows_of(question, document, shape)[0] for _ in range(2))
+    assert window != twin
+    assert len({window, twin}) == 2

@@ -13,7 +13,7 @@ from tests.support.model.word_cuts import cuts_word
 
 
 def _pieces(text: str) -> list[str]:
-    """Returns the text, cut wherever it may be cut."""
+    """Cuts the text wherever it may be cut."""
     inside = WordMap(text).inside
     cuts = [place for place in range(len(text) + 1) if not inside[place]]
     return [text[start:end] for start, end in pairwise(cuts)]
@@ -141,7 +141,7 @@ def test_latin_text_is_cut_everywhere_but_in_words_and_numbers(text: str) -> Non
             or "\x00" <= min(before, after) < " "
             or "\x7f" <= before < "\xa0"
         ):
-            continue  # points and invisible characters have their examples above
+            continue  # points and invisible characters have examples of their own
         if "\x7f" <= after < "\xa0":
             continue
         assert inside[place] == (is_word(before) and is_word(after)), (before, after)

@@ -13,8 +13,8 @@ from spanstream.models.metrics.squad_files import Example
 from spanstream.models.text.windowing import WindowShape
 from spanstream.models.training.batches import (
     LENGTH_STEP,
-    Batch,
     FileWindows,
+    TrainingBatch,
     no_answer_weight,
     padded_length,
     plan_batches,
@@ -29,14 +29,14 @@ SHAPE = WindowShape(384, 128, TOKENIZER.template)
 def file_of(
     lengths: list[int], weight: float = 1.0, *, answerable: bool = False, shape: WindowShape = SHAPE
 ) -> FileWindows:
-    """Returns a file of questions about texts of so many words."""
+    """Makes a file of questions about texts of so many words."""
     answer = (("train",), (0,)) if answerable else ((), ())
     examples = [Example(f"q{place}", "a", "train " * words, "when?", *answer) for place, words in enumerate(lengths)]
     return FileWindows(list(training_windows(Path("f"), examples, TOKENIZER, shape)), weight)
 
 
-def read(batches: list[Batch]) -> Counter[int]:
-    """Returns how often each window is learned from."""
+def read(batches: list[TrainingBatch]) -> Counter[int]:
+    """Counts how often each window is learned from."""
     return Counter(id(labelled) for batch in batches for labelled in batch)
 
 
@@ -87,8 +87,8 @@ def test_epochs_differ_and_a_restart_sees_the_same_batches_in_the_same_order() -
     assert [list(map(id, batch)) for batch in first] == [list(map(id, batch)) for batch in again]
     half = len(first) // 2
     assert [list(map(id, batch)) for batch in first[:half]] != [list(map(id, batch)) for batch in first[half:]]
-    other = plan_batches([file], epochs=2, max_batch_tokens=200, seed=4)
-    assert [list(map(id, batch)) for batch in first] != [list(map(id, batch)) for batch in other]
+    reseeded = plan_batches([file], epochs=2, max_batch_tokens=200, seed=4)
+    assert [list(map(id, batch)) for batch in first] != [list(map(id, batch)) for batch in reseeded]
 
 
 def test_windows_of_like_length_stand_together() -> None:

@@ -31,7 +31,7 @@ def example(context: str, *answers: tuple[int, int], question: str = "Which plat
 
 
 def label_text(labelled: TrainingWindow, context: str) -> str:
-    """Returns what the label points at."""
+    """Returns the text that the label points at."""
     shift = labelled.window.token_start - labelled.window.context_start
     document = labelled.window.document
     return context[document.starts[labelled.first + shift] : document.ends[labelled.last + shift]]
