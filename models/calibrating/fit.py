@@ -158,11 +158,12 @@ def _with_candidates(deciding: Sequence[ReadQuestion], also: Sequence[ReadQuesti
             f"nothing to calibrate on: {right.sum()} of {len(right)} candidates are right; it takes "
             f"{_LEAST_OF_A_KIND} right and {_LEAST_OF_A_KIND} wrong ones at the least"
         )
-    grouped_by, groups = groups_of(reads)
-    first_half = np.zeros(len(reads), dtype=np.bool_)
-    for kind in (decides, ~decides):
-        if kind.any():
-            first_half[kind] = first_half_of(np.unique(groups[kind], return_inverse=True)[1])
+    grouped_by, groups = groups_of(reads[: decides.sum()])
+    first_half = first_half_of(groups)
+    if also := reads[len(groups) :]:
+        _, others = groups_of(also)
+        first_half = np.concatenate([first_half, first_half_of(others)])
+        groups = np.concatenate([groups, others + groups.max() + 1])
     return grouped_by, _Questions(reads, right, groups, decides, first_half)
 
 

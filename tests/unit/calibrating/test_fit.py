@@ -175,3 +175,10 @@ def test_few_questions_beside_many_of_another_kind_stand_in_both_halves() -> Non
     tickets, others = labelled_reads(90, articles=10, seed=7), labelled_reads(2000, articles=4, seed=8)
     guarantee = fit_calibration(tickets, "new", also=others).guarantees["guarantee-80"]
     assert 36 <= guarantee.questions <= 54
+
+
+def test_questions_of_one_article_are_halved_by_text_whatever_the_others_are_grouped_by() -> None:
+    tickets, others = labelled_reads(90, articles=1, seed=7), labelled_reads(2000, articles=8, seed=8)
+    fitted = fit_calibration(tickets, "new", also=others)
+    assert fitted.grouped_by == "text"
+    assert 36 <= fitted.guarantees["guarantee-80"].questions <= 54
