@@ -68,6 +68,9 @@ def test_sigterm_finishes_what_was_begun_and_the_next_one_goes_on_from_there(str
 def test_a_member_that_hung_past_its_session_is_fenced_and_goes_on(kafka: KafkaBroker, streams: MakeStream) -> None:
     stream = streams(kafka.bootstrap, 4, **QUICK, **QUICK_CLASSIC_ONLY)
     hung, healthy = stream.start(), stream.start()
+    # Both have partitions before there is anything to do: on a busy machine the first could be done before the second.
+    hung.await_event("partitions_assigned")
+    healthy.await_event("partitions_assigned")
     asked = publish(stream)
     with stream.watch() as watched:
         hung.await_event("chunk_published")

@@ -8,6 +8,8 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from spanstream.models.evaluation.kinds import kinds_path, read_kinds
 from spanstream.models.metrics.squad_files import Example, read_squad
 
@@ -77,9 +79,11 @@ def test_every_validation_question_and_its_text_have_one_kind_each() -> None:
     assert len(text_kinds) == len(texts(VALIDATION))
 
 
-def test_neither_wheel_nor_image_holds_the_data() -> None:
+@pytest.mark.parametrize("folder", ["models/data", "models/artifacts/minilm-l6-qa-checkpoint"])
+def test_neither_wheel_nor_image_holds_data_or_checkpoint(folder: str) -> None:
     build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
-    assert build["exclude"] == ["models/data"]  # of wheel and sdist alike ...
+    assert (ROOT / folder).is_dir()
+    assert folder in build["exclude"]  # of wheel and sdist alike ...
     assert all("exclude" not in target and "artifacts" not in target for target in build["targets"].values())
     ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
-    assert ignored.index("models/data") > ignored.index("!models")
+    assert ignored.index(folder) > ignored.index("!models")
