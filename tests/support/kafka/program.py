@@ -28,7 +28,7 @@ def until(done: Callable[[], bool], what: str, seconds: float = PATIENCE, *, eve
 
 @dataclass
 class Program:
-    """One running `python -m consumer ...`; its standard error is a file that can be read while it runs."""
+    """One running `python -m spanstream.consumer ...`; its standard error is a file that can be read while it runs."""
 
     process: subprocess.Popen[bytes]
     log_file: Path
