@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-DEFAULT_ARTIFACT: Final = Path(__file__).parent / "artifacts" / "minilm-l6-qa"
+# Resolved: in a checkout the package is reached over a link.
+DEFAULT_ARTIFACT: Final = Path(__file__).resolve().parent / "artifacts" / "minilm-l6-qa"
 # Windows read of one document at most: 32 x 384 tokens are about 30 pages. BM25 picks among more.
 DEFAULT_MAX_WINDOWS: Final = 32
 # Tokens of a window, question and special tokens included.
