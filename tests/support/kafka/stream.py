@@ -1,4 +1,4 @@
-"""The program against a real broker: topics of one test's own, `python -m spanstream.consumer` as a process, and what came out.
+"""The program against a real broker: a test's own topics, the program as a process, and what came out.
 
 `SPANSTREAM_TEST_MODEL` names another artifact folder than the repository's.
 """
