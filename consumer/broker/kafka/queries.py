@@ -18,7 +18,15 @@ LATEST = -1
 EARLIEST = -2
 
 _CLOCK = SystemClock()  # librdkafka waits by it
-_NO_LEADER = frozenset({KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE})
+_NO_LEADER = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        # The client knows of the new leader before the broker that it asks.
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.FENCED_LEADER_EPOCH,
+    }
+)
 _RETRY_SECONDS = 0.1
 _get_headers = methodcaller("headers")
 
@@ -126,9 +134,11 @@ def _offsets(
     """Asks, and asks again while a partition has no leader: the topic was just created, or a broker moves."""
     while True:
         try:
-            return client.offsets_for_times(asked, deadline.seconds_left)
+            answers = client.offsets_for_times(asked, deadline.seconds_left)
+            if deadline.has_passed or not any(answer.error and answer.error.code() in _NO_LEADER for answer in answers):
+                return answers
         except KafkaException as error:
             client_errors.raise_refusal()
             if error.args[0].code() not in _NO_LEADER or deadline.has_passed:
                 raise client_errors.no_answer(f"a question about the offsets of {asked[0].topic}") from error
-            _CLOCK.sleep(_RETRY_SECONDS)
+        _CLOCK.sleep(_RETRY_SECONDS)
