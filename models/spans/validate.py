@@ -86,7 +86,7 @@ class Validator:
     ) -> str | None:
         """Returns how the predicted tokens and the text differ."""
         around = self._widened(document, span)
-        for first, last in ((span.first, span.last), around):
+        for first, last in {(span.first, span.last), around}:
             tokens = slice(first, last + 1)
             char_start, char_end = word_map.char_span(document.starts[tokens], document.ends[tokens])
             if char_start >= char_end or not self._surface.agrees(

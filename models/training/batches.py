@@ -21,7 +21,7 @@ from spanstream.models.training.windows import TrainingWindow
 
 TrainingBatch = tuple[TrainingWindow, ...]
 
-# Tokens. Measured on SQuAD and on tickets: 4 % of the tokens are padding.
+# Tokens. Measured: 5 % of the tokens of tickets_it3 are padding then, 8 % of those of squad2, whose texts are shorter.
 LENGTH_STEP: Final = 32
 
 
