@@ -43,6 +43,9 @@ _FEATURE_SETS: Final[tuple[tuple[str, ...], ...]] = (
     ("null_score_diff", "log_probability"),
     ("null_score_diff", "log_probability", "margin"),
 )
+# Added to each of them where two kinds of questions are fitted together: it tells logs from prose, and the same scores
+# are right more often in tickets. On tickets and SQuAD, held out, it lowers the calibration error of both.
+_TELLS_KINDS_APART: Final = "characters_per_token"
 # Always there to fall back on: nothing is fitted to get these scores.
 _RAW_SCORE: Final = {"null_score_diff": -1.0}
 SHIPPED: Final = "the confidence so far"
@@ -90,6 +93,7 @@ class _Questions:
         groups: the number of each question's group.
         decides: which of them thresholds and guarantees are about.
         first_half: which of them choose the score; the others prove the guarantees.
+        counts: as how many each counts, so that either kind counts as much as the other.
     """
 
     reads: Sequence[ReadQuestion]
@@ -97,6 +101,7 @@ class _Questions:
     groups: Int64Array
     decides: BoolArray
     first_half: BoolArray
+    counts: Float64Array
 
 
 def fit_calibration(
@@ -112,7 +117,8 @@ def fit_calibration(
     Args:
         reads: labelled questions as the model read them.
         name: the calibration's name.
-        also: questions of another kind, that the confidence is fitted to as well; no threshold is about them.
+        also: questions of another kind, that the confidence is fitted to as well, with the same weight in all; no
+            threshold is about them.
         shipped: an earlier calibration of the same model; with few questions its score is kept and only its scale
             fitted anew.
         wanted: what thresholds are wanted for.
@@ -122,7 +128,7 @@ def fit_calibration(
     """
     grouped_by, questions = _with_candidates(reads, also)
     label, score, log_losses = _choose_score(questions, shipped)
-    scale = platt(score.scores(), questions.right)
+    scale = platt(score.scores(), questions.right, questions.counts)
     if scale.slope <= 0:
         raise BuildError("the model's scores do not tell right from wrong on these questions: no confidence fits them")
     weights = {feature: scale.slope * weight for feature, weight in zip(score.names, score.weights, strict=True)}
@@ -164,7 +170,9 @@ def _with_candidates(deciding: Sequence[ReadQuestion], also: Sequence[ReadQuesti
         _, others = groups_of(also)
         first_half = np.concatenate([first_half, first_half_of(others)])
         groups = np.concatenate([groups, others + groups.max() + 1])
-    return grouped_by, _Questions(reads, right, groups, decides, first_half)
+    counts = np.ones(len(reads))
+    counts[~decides] = decides.sum() / max(len(also), 1)
+    return grouped_by, _Questions(reads, right, groups, decides, first_half, counts)
 
 
 def _choose_score(questions: _Questions, shipped: Calibration | None) -> tuple[str, Score, dict[str, float]]:
@@ -176,8 +184,10 @@ def _choose_score(questions: _Questions, shipped: Calibration | None) -> tuple[s
         chosen, scores = "null_score_diff", {"null_score_diff": Score.known(reads, _RAW_SCORE)}
     if min(right[first_half].sum(), (~right[first_half]).sum()) < _LEAST_OF_A_KIND:
         return chosen, scores[chosen], {}
-    for names in _FEATURE_SETS:
-        scores[" + ".join(names)] = Score.fitted(reads, names, right, first_half)
+    kinds = () if questions.decides.all() else (_TELLS_KINDS_APART,)
+    for feature_set in _FEATURE_SETS:
+        names = feature_set + kinds
+        scores[" + ".join(names)] = Score.fitted(reads, names, right, questions.counts, first_half)
     losses = {label: _losses(questions, score) for label, score in scores.items()}
     for label in list(scores)[1:]:
         gain = losses[chosen] - losses[label]
@@ -187,24 +197,24 @@ def _choose_score(questions: _Questions, shipped: Calibration | None) -> tuple[s
 
 
 def _losses(questions: _Questions, score: Score) -> Float64Array:
-    """Returns (questions of the first half,) held-out log losses."""
-    right = questions.right
+    """Returns (questions of the first half,) held-out log losses, scaled so that their mean is that of both kinds."""
+    right, counts = questions.right, questions.counts / questions.counts[questions.first_half].mean()
     losses = []
     for kept, left_out in folds_of(questions.groups, right, questions.first_half):
-        scores = score.scores(score.weights_from(right, kept))
-        confidence = platt(scores[kept], right[kept]).confidences(scores[left_out])
-        losses.append(-np.log(np.where(right[left_out], confidence, 1 - confidence)))
+        scores = score.scores(score.weights_from(right, counts, kept))
+        confidence = platt(scores[kept], right[kept], counts[kept]).confidences(scores[left_out])
+        losses.append(-counts[left_out] * np.log(np.where(right[left_out], confidence, 1 - confidence)))
     return np.concatenate(losses) if losses else np.zeros(1)
 
 
 def _held_out(questions: _Questions, score: Score) -> Float64Array:
     """Returns (questions,) confidences by fits like the final one, each without the question's group."""
-    right = questions.right
+    right, counts = questions.right, questions.counts
     # Where one group holds all right candidates, or all wrong ones, no fit without it is possible: the mean stays.
     held_out = np.full(len(right), right.mean())
     for kept, left_out in folds_of(questions.groups, right, np.ones_like(right)):
-        scores = score.scores(score.weights_from(right, kept & questions.first_half))
-        held_out[left_out] = platt(scores[kept], right[kept]).confidences(scores[left_out])
+        scores = score.scores(score.weights_from(right, counts, kept & questions.first_half))
+        held_out[left_out] = platt(scores[kept], right[kept], counts[kept]).confidences(scores[left_out])
     return held_out
 
 

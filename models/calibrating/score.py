@@ -60,16 +60,23 @@ class Score:
         return cls(tuple(weights), _features(reads, tuple(weights)), tuple(weights.values()), is_fitted=False)
 
     @classmethod
-    def fitted(cls, reads: Sequence[ReadQuestion], names: tuple[str, ...], right: BoolArray, among: BoolArray) -> Score:
-        """Fits a score's weights to some of the questions."""
+    def fitted(
+        cls,
+        reads: Sequence[ReadQuestion],
+        names: tuple[str, ...],
+        right: BoolArray,
+        counts: Float64Array,
+        among: BoolArray,
+    ) -> Score:
+        """Fits a score's weights to some of the questions, each of which counts as so many."""
         features = _features(reads, names)
-        return cls(names, features, _regress(features[among], right[among])[0], is_fitted=True)
+        return cls(names, features, _regress(features[among], right[among], counts[among])[0], is_fitted=True)
 
-    def weights_from(self, right: BoolArray, among: BoolArray) -> tuple[float, ...]:
+    def weights_from(self, right: BoolArray, counts: Float64Array, among: BoolArray) -> tuple[float, ...]:
         """Fits the weights to these questions alone; returns the score's own where that is not possible."""
         if not self.is_fitted or right[among].all() or not right[among].any():
             return self.weights
-        return _regress(self.features[among], right[among])[0]
+        return _regress(self.features[among], right[among], counts[among])[0]
 
     def scores(self, weights: Sequence[float] | None = None) -> Float64Array:
         """Returns (questions,) scores, by default with the score's own weights."""
@@ -81,15 +88,15 @@ def _features(reads: Sequence[ReadQuestion], names: tuple[str, ...]) -> Float64A
     return np.array([[FEATURES[name](read.reading) for name in names] for read in reads])
 
 
-def platt(scores: Float64Array, right: BoolArray) -> PlattScale:
-    """Fits the scale (Platt 1999); both right and wrong candidates are needed."""
-    (slope,), bias = _regress(scores[:, None], right)
+def platt(scores: Float64Array, right: BoolArray, counts: Float64Array) -> PlattScale:
+    """Fits the scale (Platt 1999) to questions that count as so many; both right and wrong candidates are needed."""
+    (slope,), bias = _regress(scores[:, None], right, counts)
     return PlattScale(slope, bias)
 
 
-def _regress(features: Float64Array, right: BoolArray) -> tuple[tuple[float, ...], float]:
+def _regress(features: Float64Array, right: BoolArray, counts: Float64Array) -> tuple[tuple[float, ...], float]:
     """Returns weights and bias, lightly regularized on standardized features, for the features as they are."""
     mean, spread = features.mean(axis=0), features.std(axis=0) + 1e-9
-    model = LogisticRegression(C=10.0, solver="newton-cholesky").fit((features - mean) / spread, right)
+    model = LogisticRegression(C=10.0, solver="newton-cholesky").fit((features - mean) / spread, right, counts)
     weights = model.coef_[0] / spread
     return tuple(weights.tolist()), float(model.intercept_[0] - weights @ mean)

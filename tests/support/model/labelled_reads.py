@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from spanstream.models.metrics.reading import ReadQuestion
@@ -10,20 +12,33 @@ from spanstream.models.spans.aggregate import RawAnswer
 from spanstream.models.spans.search import TokenSpan, WindowSpan
 from tests.support.model.hand_made_windows import hand_made_document, hand_made_window
 
-_WINDOW = hand_made_window(hand_made_document(range(8)))
+_DOCUMENT = hand_made_document(range(8))
 
 
 def labelled_read(
-    number: int, *, score: float, log_probability: float, answer: bool, right: bool, article: str = "", text: str = ""
+    number: int,
+    *,
+    score: float,
+    log_probability: float,
+    answer: bool,
+    right: bool,
+    article: str = "",
+    text: str = "",
+    characters_per_token: int = 1,
 ) -> ReadQuestion:
     """Makes a question whose null score is 0: `score` is that of its span."""
-    best = WindowSpan(_WINDOW, 0.0, TokenSpan(1, 2, score), score - 1.0, log_probability)
+    document = replace(
+        _DOCUMENT, starts=_DOCUMENT.starts * characters_per_token, ends=_DOCUMENT.ends * characters_per_token
+    )
+    best = WindowSpan(hand_made_window(document), 0.0, TokenSpan(1, 2, score), score - 1.0, log_probability)
     gold = ("seven",) if answer else ()
     example = Example(f"q{number}", article or "article", text or f"text {number}", "which?", gold)
     return ReadQuestion(example, RawAnswer(best, 0.0, score - 1.0, 1), "seven" if right else "eight")
 
 
-def labelled_reads(count: int, *, articles: int = 8, seed: int = 3, signal: float = 1.0) -> list[ReadQuestion]:
+def labelled_reads(
+    count: int, *, articles: int = 8, seed: int = 3, signal: float = 1.0, characters_per_token: int = 1
+) -> list[ReadQuestion]:
     """Makes questions whose candidates are right the likelier the higher both scores are; some have no answer."""
     random = np.random.default_rng(seed)
     reads = []
@@ -40,6 +55,7 @@ def labelled_reads(count: int, *, articles: int = 8, seed: int = 3, signal: floa
                 right=right,
                 article=f"article {number % articles}",
                 text=f"text {number // 3}",
+                characters_per_token=characters_per_token,
             )
         )
     return reads

@@ -171,6 +171,24 @@ def test_questions_of_another_kind_shape_the_confidence_but_no_threshold() -> No
     assert together.guarantees["guarantee-80"].questions < len(tickets)
 
 
+def test_few_questions_of_a_kind_count_as_much_as_many_of_another() -> None:
+    tickets, others = labelled_reads(400, articles=40, seed=7), labelled_reads(4000, seed=8, signal=0.2)
+    many = fit_calibration(tickets, "new", also=others).calibration.weights["null_score_diff"]
+    few = fit_calibration(tickets, "new", also=others[:400]).calibration.weights["null_score_diff"]
+    assert many == pytest.approx(few, rel=0.25)
+    assert many < 2 * fit_calibration(others, "new").calibration.weights["null_score_diff"] < 0
+
+
+def test_the_same_scores_are_worth_less_in_texts_of_another_kind_and_the_confidence_knows() -> None:
+    tickets = labelled_reads(600, articles=40, seed=7, characters_per_token=2)
+    others = labelled_reads(4000, seed=8, signal=0.2, characters_per_token=5)
+    fitted = fit_calibration(tickets, "new", also=others)
+    assert "characters_per_token" in fitted.calibration.weights
+    assert "characters_per_token" not in fit_calibration(tickets, "new").calibration.weights
+    for reads, held_out in ((tickets, fitted.held_out[:600]), (others, fitted.held_out[600:])):
+        assert np.mean(held_out) == pytest.approx(right(reads).mean(), abs=0.02)
+
+
 def test_few_questions_beside_many_of_another_kind_stand_in_both_halves() -> None:
     tickets, others = labelled_reads(90, articles=10, seed=7), labelled_reads(2000, articles=4, seed=8)
     guarantee = fit_calibration(tickets, "new", also=others).guarantees["guarantee-80"]

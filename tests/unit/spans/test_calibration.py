@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,6 +53,14 @@ def test_a_better_score_is_never_less_confident() -> None:
     assert confidences == sorted(confidences)
     assert confidences[0] < 0.01
     assert confidences[-1] > 0.99
+
+
+def test_the_window_tells_what_kind_of_text_it_is_by_how_short_its_tokens_are() -> None:
+    document = hand_made_document(range(8))
+    lengths = np.array([1, 1, 4, 4, 4, 1, 1, 1], dtype=np.int32)
+    longer = replace(document, starts=document.starts * 4, ends=document.starts * 4 + lengths)
+    best = WindowSpan(hand_made_window(longer, 2, 6), 0.0, TokenSpan(3, 3, 1.0), 0.0, -3.0)
+    assert FEATURES["characters_per_token"](RawAnswer(best, 0.0, 0.0, 1)) == (4 + 4 + 4 + 1) / 4
 
 
 def test_unknown_features_are_refused() -> None:
