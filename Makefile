@@ -18,7 +18,7 @@ KINDS := unit contract integration e2e quality chart
 
 .PHONY: help
 help: ## This list
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Environments. Each stamp is newer than the requirement files it was made of.
 
@@ -59,6 +59,10 @@ bench: .venv/.test ## Measure the whole stream beside the bare model, on a real 
 .PHONY: bench-triage
 bench-triage: .venv/.test ## Measure the ticket stream at half and at full load, on a real broker (Java and Maven)
 	$(BIN)/python -m bench.triage $(ARGS)
+
+.PHONY: bench-training
+bench-training: .venv-build/.stamp ## Measure `model train` with few shapes of batches and with many (5 GB of tools)
+	.venv-build/bin/python -m bench.training $(ARGS)
 
 # Develop.
 
