@@ -11,5 +11,6 @@
 `decision/`    turns outcomes into field results, checks their formats, applies the rules, builds the record
 `processor`    says what a record or a deadline changes
 `intake`       holds records that are not processed yet, and builds the next transaction
-`service`      is the loop; `wiring` builds it; `trial` runs one ticket without Kafka
+`service`      is the loop; `wiring` builds it
+`trial`        runs one ticket without Kafka; `measuring` runs labelled ones, to see how each field is best asked
 """

@@ -36,7 +36,7 @@ def try_ticket(ticket: Ticket, playbook: Playbook, reader: Reader, limits: Limit
     questions = list(field_questions(ticket.ticket_id, text.sha256, playbook))
     answers = reader.read(text.text, [question.text for question in questions])
     outcomes = {
-        question.question_id: _outcome(answer, reader) for question, answer in zip(questions, answers, strict=True)
+        question.question_id: outcome_of(answer, reader) for question, answer in zip(questions, answers, strict=True)
     }
     state = TicketState(
         ticket_id=ticket.ticket_id,
@@ -57,7 +57,8 @@ def try_ticket(ticket: Ticket, playbook: Playbook, reader: Reader, limits: Limit
     return TicketTrial(text.text, make_record(state, playbook, revision=1, now_ms=clock.now_ms()))
 
 
-def _outcome(answer: Answer, reader: Reader) -> QuestionOutcome:
+def outcome_of(answer: Answer, reader: Reader) -> QuestionOutcome:
+    """Makes of a reader's answer what the stream keeps of an answer event."""
     manifest, span = reader.artifact.manifest, answer.candidate
     return QuestionOutcome.of(
         None if span is None else Span(text=span.text, char_start=span.char_start, char_end=span.char_end),

@@ -1,4 +1,4 @@
-"""The tickets in models/data: exact, apart from each other, and not in what is installed."""
+"""The texts in models/data: exact, apart from each other, and not in what is installed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from spanstream.consumer.triage.measuring import read_labelled_tickets
+from spanstream.consumer.triage.playbook.load import load_playbook
+from spanstream.consumer.triage.text.ticket_text import document_text
 from spanstream.models.evaluation.kinds import kinds_path, read_kinds
 from spanstream.models.metrics.squad_files import Example, read_squad
+from spanstream.schemas.limits import Limits
 
 ROOT = Path(__file__).parents[3]
 TICKETS = ROOT / "models" / "data" / "tickets"
 VALIDATION = TICKETS / "validation_tickets.json.gz"
+VALIDATION_TRIAGE = TICKETS / "validation_triage.yaml"
+WORK_ORDERS = ROOT / "models" / "data" / "work-orders"
 TRAINING = sorted((TICKETS / "train").glob("*.json.gz"))
 # Runs of eight words that two texts may share: lines that programs print are the same everywhere.
 RUN_WORDS, MOST_SHARED_RUNS = 8, 2
@@ -52,8 +58,29 @@ def test_no_validation_text_nor_a_near_copy_is_in_the_training_data() -> None:
                 assert most <= MOST_SHARED_RUNS, (path.name, text[:80], sorted(shared)[:3])
 
 
+def test_what_is_expected_of_a_labelled_ticket_stands_in_its_text_and_nothing_learns_from_it() -> None:
+    playbook = load_playbook(None)
+    learned = set().union(*(runs(text) for path in TRAINING for text in texts(path)))
+    labelled = read_labelled_tickets(VALIDATION_TRIAGE, playbook)
+    assert len({each.ticket.ticket_id for each in labelled}) == len(labelled) >= 80
+    for each in labelled:
+        text = document_text(each.ticket, Limits(), playbook.keep).text
+        assert each.expect.fields.keys() == playbook.fields.keys()
+        assert all(answer in text for accepted in each.expect.fields.values() for answer in accepted or ())
+        assert len(runs(text) & learned) <= MOST_SHARED_RUNS, each.ticket.ticket_id
+
+
+def test_the_work_orders_are_exact_and_their_card_counts_right() -> None:
+    card = (WORK_ORDERS / "README.md").read_text(encoding="utf-8")
+    train, validation = (WORK_ORDERS / f"{name}.json.gz" for name in ("train", "validation"))
+    assert not texts(train) & texts(validation)
+    for path in (train, validation):
+        unanswerable = sum(not example.has_answer for example in examples(path))
+        assert f"| `{path.name}` | {len(texts(path))} | {len(examples(path))} | {unanswerable} |" in card
+
+
 def test_files_differ_only_where_their_questions_do() -> None:
-    for path in [VALIDATION, *TRAINING]:
+    for path in [VALIDATION, *TRAINING, *WORK_ORDERS.glob("*.gz")]:
         assert path.read_bytes()[4:8] == bytes(4), f"{path.name}: a time of writing in the gzip header"
 
 

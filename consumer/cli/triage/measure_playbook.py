@@ -1,0 +1,60 @@
+"""`spanstream triage measure`: how each field of a playbook is best asked, measured on labelled tickets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from spanstream.consumer.cli.config_file import ConfigFile, open_settings
+from spanstream.consumer.errors import Stop
+from spanstream.schemas.errors import InvalidRecord
+
+
+def measure(
+    playbook: Annotated[Path, typer.Argument(metavar="PLAYBOOK", help="YAML file; - is the bundled playbook.")],
+    tickets: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TICKETS",
+            help="YAML list of {ticket: {...}, expect: {fields: {name: [accepted answers] or null}}}.",
+        ),
+    ],
+    config: ConfigFile = None,
+    rows: Annotated[int, typer.Option(min=1, help="Ways to ask that are shown of each field, the best first.")] = 3,
+) -> None:
+    """Measure each phrasing of each field alone and in pairs on labelled tickets, and the least confidence to set.
+
+    Write the phrasings to be tried into the playbook, up to eight a field, and keep the best.
+
+    Example: spanstream triage measure playbook.yaml labelled.yaml
+    """
+    from spanstream.consumer.answering.open_reader import open_reader  # noqa: PLC0415  the model, for those who use it
+    from spanstream.consumer.terminal.progress import show_stages  # noqa: PLC0415  for those who use it
+    from spanstream.consumer.triage.measuring import measure_fields, read_labelled_tickets  # noqa: PLC0415  for those who use it
+    from spanstream.consumer.triage.playbook.load import load_playbook  # noqa: PLC0415  for those who use it
+
+    settings = open_settings(config)
+    loaded = load_playbook(None if str(playbook) == "-" else playbook)
+    labelled = read_labelled_tickets(tickets, loaded)
+    reader = open_reader(settings)
+    try:
+        with show_stages() as begin:
+            fields = measure_fields(loaded, labelled, reader, settings.limits, begin("tickets", len(labelled)))
+    except InvalidRecord as error:
+        raise Stop(f"{tickets}: {error}") from None
+    finally:
+        reader.close()
+    table = Table("Field", "Asked as", "Least confidence", title=f"{len(labelled)} tickets")
+    for column in ("right", "wrong", "missed", "rightly empty", "wrongly filled"):
+        table.add_column(column, justify="right")
+    for name, ways in fields.items():
+        for number, way in enumerate(ways[:rows]):
+            counts = (way.right, way.wrong, way.missed, way.declined, way.unasked_for)
+            label = name if number == 0 else ""
+            table.add_row(label, "\n".join(way.questions), f"{way.min_confidence:.2f}", *map(str, counts))
+        table.add_section()
+    Console(highlight=False).print(table)

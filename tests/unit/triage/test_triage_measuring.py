@@ -1,0 +1,122 @@
+"""Measuring a playbook: which phrasing is best on labelled tickets, and from which confidence on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from spanstream.consumer.errors import Stop
+from spanstream.consumer.triage.measuring import FieldFigures, LabelledTicket, measure_fields, read_labelled_tickets
+from spanstream.consumer.triage.playbook.load import parse_playbook
+from spanstream.models.reader import Answer, Quote, Reader
+from spanstream.schemas.limits import Limits
+from tests.support.model.fake_reader import fake_reader
+
+PLAYBOOK = parse_playbook(
+    """\
+playbook: p
+version: "1"
+fields:
+  version:
+    questions: [Version?, Which release?]
+    min_confidence: 0.9
+    format: version
+routes:
+  - {route: general, because: nothing else}
+priorities:
+  - {priority: normal, because: nothing else}
+""",
+    "p.yaml",
+)
+
+LABELS = """\
+- ticket: {ticket_id: A, subject: "4.1 fails", body: "4.1 fails since 4.2 is out"}
+  expect: {fields: {version: ["4.1"]}}
+- ticket: {ticket_id: B, subject: "it fails", body: "it fails, 4.3 did not"}
+  expect: {fields: {version: null}}
+- ticket: {ticket_id: C, subject: "5.0 fails", body: "5.0 fails, soon"}
+  expect: {fields: {version: ["5.0", "v5.0"]}}
+"""
+
+# What is found in a text that begins so, for each phrasing, and how surely.
+FOUND = {
+    ("4.1", "Version?"): ("4.1", 0.6),
+    ("4.1", "Which release?"): ("4.2", 0.7),
+    ("it ", "Version?"): ("4.3", 0.3),
+    ("it ", "Which release?"): ("4.3", 0.8),
+    ("5.0", "Version?"): ("5.0", 0.2),
+    ("5.0", "Which release?"): ("soon", 0.9),
+}
+
+
+class ScriptedReader(Reader):
+    def read(self, text: str, questions: Sequence[str]) -> list[Answer]:
+        answers = []
+        for question in questions:
+            found, confidence = FOUND[text[:3], question]
+            start = text.rindex(found)
+            quote = Quote(found, start, start + len(found))
+            answers.append(Answer(question, quote, confidence, 0.5, -1.0, 1, 1, "int8"))
+        return answers
+
+
+def labelled(tmp_path: Path, text: str = LABELS) -> list[LabelledTicket]:
+    file = tmp_path / "labelled.yaml"
+    file.write_text(text, encoding="utf-8")
+    return read_labelled_tickets(file, PLAYBOOK)
+
+
+def ways(tmp_path: Path) -> list[FieldFigures]:
+    reader = fake_reader()
+    return measure_fields(
+        PLAYBOOK, labelled(tmp_path), ScriptedReader(reader.artifact, reader.backends, max_windows=32), Limits()
+    )["version"]
+
+
+def test_the_phrasing_that_brings_most_tickets_out_right_is_first(tmp_path: Path) -> None:
+    best = ways(tmp_path)[0]
+    assert best.questions == ("Version?",)
+    # From 0.31 to 0.60 the first ticket is right, the second rightly empty, and the third missed: 0.2 would fill both.
+    assert (best.right, best.declined, best.wrong, best.unasked_for, best.missed) == (1, 1, 0, 0, 1)
+    assert 0.3 < best.min_confidence <= 0.6
+
+
+def test_each_phrasing_is_measured_alone_and_with_the_others(tmp_path: Path) -> None:
+    assert {way.questions for way in ways(tmp_path)} == {
+        ("Version?",),
+        ("Which release?",),
+        ("Version?", "Which release?"),
+    }
+
+
+def test_an_answer_in_another_format_is_none_and_every_ticket_is_counted_once(tmp_path: Path) -> None:
+    for way in ways(tmp_path):
+        assert way.right + way.declined + way.wrong + way.unasked_for + way.missed == 3
+    alone = next(way for way in ways(tmp_path) if way.questions == ("Which release?",))
+    assert alone.right == 0
+    assert alone.missed >= 1  # "soon" is no version, however sure the model is
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("- ticket: [", "is no YAML"),
+        ("{}", "should be a valid list"),
+        ("- ticket: {ticket_id: A, subject: s}\n  expect: {fields: {}}", "0.ticket.body"),
+        (LABELS.replace("version:", "realease:"), "has no field 'realease'"),
+        (LABELS.replace("fields: {", "fields: {}, route: {"), "0.expect.route"),
+        ("[]", "no ticket says what is expected"),
+    ],
+)
+def test_labels_that_cannot_be_used_are_refused_in_one_line(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(Stop, match=r"labelled\.yaml") as refused:
+        labelled(tmp_path, text)
+    assert says in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Stop, match="cannot be read"):
+        read_labelled_tickets(tmp_path / "nothing.yaml", PLAYBOOK)
