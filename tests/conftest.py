@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
+
+# A shell makes what it runs in the background ignore Ctrl-C, and so does all that is started from there: here programs
+# are ended by it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["tests.support.kafka.kafka_fixtures", "tests.support.redis.redis_server"]
 
