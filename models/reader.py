@@ -14,8 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
+from threading import Lock
+from typing import Any, Final
+
+from cachetools import LRUCache, cached
 
 from spanstream.models.artifact import Artifact, load_artifact
 from spanstream.models.defaults import DEFAULT_ARTIFACT, DEFAULT_MAX_WINDOWS
@@ -30,8 +33,8 @@ from spanstream.models.text.tokenization import TokenizedDocument, TokenizedQues
 from spanstream.models.text.windowing import Window, windows_of
 from spanstream.models.text.words import without_invisible
 
-# Long documents whose BM25 index is kept, for their next question.
-_KEPT_INDEXES = 8
+# Bytes of the long documents, with their BM25 indexes, that are kept for their next question.
+_KEPT_INDEX_BYTES: Final = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,8 @@ class Reader:
         self._max_windows = max_windows
         self._threshold = manifest.calibration.thresholds["default"] if threshold is None else threshold
         self._validator = Validator(artifact.tokenizer)
-        self._index = lru_cache(maxsize=_KEPT_INDEXES)(BlockIndex)
+        indexes: LRUCache[tuple[Any, ...], BlockIndex] = LRUCache(_KEPT_INDEX_BYTES, lambda index: index.nbytes)
+        self._index = cached(indexes, lock=Lock())(BlockIndex)
         self._inference = InferenceRunner(
             backends, pad_id=manifest.pad_id, max_answer_tokens=manifest.max_answer_tokens
         )

@@ -15,6 +15,8 @@ from spanstream.models.text.tokenization import TokenizedDocument, TokenizedQues
 from spanstream.models.text.windowing import Window
 
 _BLOCK_TOKENS = 64
+# Of the dictionary from a term to its number, and of the library's set of these numbers.
+_TERM_BYTES = 200
 
 
 class BlockIndex:
@@ -23,17 +25,22 @@ class BlockIndex:
     def __init__(self, document: TokenizedDocument) -> None:
         import bm25s  # noqa: PLC0415  a tenth of a second to import, and only long documents need it
 
-        self._known = {str(token_id) for token_id in np.unique(document.ids)}
-        blocks = [
-            [str(token_id) for token_id in document.ids[start : start + _BLOCK_TOKENS].tolist()]
-            for start in range(0, document.size, _BLOCK_TOKENS)
-        ]
+        known, ids = np.unique(document.ids, return_inverse=True)
+        self._terms: dict[int | str, int] = {token_id: number for number, token_id in enumerate(known.tolist())}
+        blocks = [ids[start : start + _BLOCK_TOKENS] for start in range(0, document.size, _BLOCK_TOKENS)]
+        self._document_bytes = document.nbytes
         self._index = bm25s.BM25(method="lucene")
-        self._index.index(blocks, show_progress=False)
+        self._index.index((blocks, self._terms), show_progress=False)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held, and those of the document, for the bound of a cache whose keys are documents."""
+        arrays = sum(array.nbytes for array in self._index.scores.values() if isinstance(array, np.ndarray))
+        return self._document_bytes + arrays + _TERM_BYTES * len(self._terms)
 
     def choose(self, windows: Sequence[Window], question: TokenizedQuestion, most: int) -> list[Window]:
         """Returns the `most` windows whose blocks score highest, in the document's order; the earlier one of equals."""
-        terms = [str(token_id) for token_id in question.ids.tolist() if str(token_id) in self._known]
+        terms = [self._terms[token_id] for token_id in question.ids.tolist() if token_id in self._terms]
         if not terms:
             return sorted(windows, key=lambda window: window.token_start)[:most]
         scores: Float32Array = self._index.get_scores(terms)

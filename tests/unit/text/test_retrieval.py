@@ -81,3 +81,10 @@ def test_one_index_serves_questions_of_every_length() -> None:
         windows, index, question = _windows(_with_rare_at(640), [RARE] * tokens)
         chosen = index.choose(windows, question, 1)
         assert chosen[0].token_start <= 640 < chosen[0].token_end
+
+
+def test_an_index_says_how_many_bytes_it_holds_with_its_document() -> None:
+    _, short, _ = _windows(FILLER[:200], [RARE])
+    _, long, _ = _windows(FILLER, [RARE])
+    assert hand_made_document(range(1000), ids=FILLER).nbytes < long.nbytes < 100_000
+    assert short.nbytes < long.nbytes
