@@ -62,6 +62,7 @@ class TextLayout:
         self._bullet = ""
         # Blocks at the beginning of a cell do not break the row's line.
         self._is_at_cell = False
+        self._is_at_block = False
 
     @property
     def open_tags(self) -> list[str]:
@@ -103,6 +104,8 @@ class TextLayout:
             self._breaks = 1
         elif tag in {"ul", "ol"} and self._lists:
             self._lists.pop()
+        elif tag == "li":
+            self._bullet = ""
         if tag in html_tags.BLOCKS:
             self._break_block(tag)
 
@@ -113,7 +116,8 @@ class TextLayout:
         if self._open[-1].is_preformatted:
             for number, line in enumerate(text.split("\n")):
                 if number:
-                    self._break_line()
+                    # A block breaks the line already: the line break right behind its tag adds none.
+                    self._break_line(0 if self._is_at_block else 1)
                 self._write(line.rstrip(), line)
             return
         words = text.split()
@@ -146,16 +150,18 @@ class TextLayout:
                 self._pieces.append("\n" * self._breaks)
                 self._line += 1
             self._pieces += [self._bullet, *self._gap, text]
-            self._gap, self._breaks, self._bullet, self._is_at_cell = [], 0, "", False
+            self._gap, self._breaks, self._bullet = [], 0, ""
+            self._is_at_cell = self._is_at_block = False
         if len(padded) > len(text):
             self._gap.append(padded[len(text) :])
 
-    def _break_line(self) -> None:
-        self._gap = []
+    def _break_line(self, breaks: int = 1) -> None:
+        self._gap, self._is_at_block = [], False
         if not self._is_at_cell:
-            self._breaks = min(self._breaks + 1, _MAX_BREAKS)
+            self._breaks = min(self._breaks + breaks, _MAX_BREAKS)
 
     def _break_block(self, tag: str) -> None:
+        self._is_at_block = True
         self._gap = self._gap if self._is_at_cell else []
         if not self._is_at_cell:
             self._breaks = max(self._breaks, 2 if tag in html_tags.PARAGRAPHS and len(self._lists) == 0 else 1)
