@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
-from typing import Protocol, overload
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol, overload
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 class Clock(Protocol):
@@ -55,8 +58,21 @@ class Deadline:
 
 
 def to_datetime(milliseconds: int) -> datetime:
-    """Converts milliseconds since the epoch to a UTC time."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    """Converts milliseconds since the epoch to a UTC time; raises OverflowError before year 1 and after year 9999."""
+    return _EPOCH + milliseconds * _MILLISECOND
+
+
+def to_milliseconds(time: datetime) -> int:
+    """Converts a time with a zone to milliseconds since the epoch: cut, not rounded, so the year stays the same."""
+    return (time - _EPOCH) // _MILLISECOND
+
+
+def calendar_time(milliseconds: int | None) -> datetime | None:
+    """Converts as `to_datetime` does; None where there is no time, or none of the calendar (a clock in nanoseconds)."""
+    try:
+        return None if milliseconds is None else to_datetime(milliseconds)
+    except OverflowError:
+        return None
 
 
 @overload

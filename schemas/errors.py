@@ -34,7 +34,7 @@ class Reason(StrEnum):
     SPAN_MISMATCH = "span_mismatch"
     """The predicted tokens and the text at the span's place are not the same."""
     INFERENCE_FAILED = "inference_failed"
-    """The model failed on this very record."""
+    """The model, or another step after decoding, failed on this very record."""
 
 
 def one_line(text: str, limit: int = DETAIL_CHARS) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Mapping, Sequence
 
 import structlog
 
 from spanstream.consumer.answering.outcomes import Outcomes, RecordOutcome
 from spanstream.consumer.answering.prepare import PlannedQuestion, PreparedChunk
+from spanstream.consumer.logs import exception_facts
 from spanstream.models.errors import DocumentChanged, InferenceFailed, SpanMismatch
 from spanstream.models.inference.runner import WindowOutcome
 from spanstream.models.reader import Reader
@@ -44,11 +44,8 @@ class Answerer:
             return [self._conclude(planned, scores) for planned in chunk]
         except Exception as error:  # noqa: BLE001  whatever it is, it must not stop the stream
             if len(chunk) == 1:
-                # The message of the error is not logged: it may quote the text.
-                frame = traceback.extract_tb(error.__traceback__)[-1]
-                name, place = type(error).__name__, f"{frame.filename}:{frame.lineno}"
-                _log.error("reading_failed", question_id=chunk[0].question.question_id, error=name, at=place)
-                detail = f"reading raised {name}"
+                _log.error("reading_failed", question_id=chunk[0].question.question_id, **exception_facts(error))
+                detail = f"reading raised {type(error).__name__}"
                 return [self._outcomes.dead_letter(chunk[0].record, Reason.INFERENCE_FAILED, detail, Stage.INFER)]
             middle = len(chunk) // 2
             return [*self._read(chunk[:middle], waiting_windows), *self._read(chunk[middle:], waiting_windows)]

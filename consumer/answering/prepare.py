@@ -17,7 +17,8 @@ from spanstream.consumer.answering.outcomes import Outcomes, RecordOutcome
 from spanstream.consumer.answering.question_record import QuestionRecord
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.clock import Clock, Deadline
-from spanstream.consumer.errors import Retryable
+from spanstream.consumer.errors import Retryable, SpanstreamError
+from spanstream.consumer.logs import exception_facts
 from spanstream.models.errors import QuestionTooLong
 from spanstream.models.reader import Reader, ReadPlan
 from spanstream.models.text.tokenization import TokenizedDocument, sha256_of
@@ -149,11 +150,26 @@ class Preparer:
         for record in records:
             if resolved and (deadline.has_passed or sum(text_chars.values()) > _CHUNK_CHARS):
                 break
-            question = self._resolve(record, behind)
+            question = self._resolve_safely(record, behind)
             if isinstance(question, _ResolvedQuestion):
                 text_chars[question.text_sha256] = len(question.text)
             resolved.append(question)
         return resolved
+
+    def _resolve_safely(self, record: QuestionRecord, behind: frozenset[int]) -> _ResolvedQuestion | RecordOutcome:
+        """Resolves one record; whatever its content makes raise, it is this record's dead letter."""
+        try:
+            return self._resolve(record, behind)
+        except SpanstreamError:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever it is, it must not stop the stream
+            return self._failed(record, "resolving", error)
+
+    def _failed(self, record: QuestionRecord, step: str, error: Exception) -> RecordOutcome:
+        """Makes the dead letter of a record on which a step raised what nobody foresaw."""
+        _log.error("preparing_failed", partition=str(record.partition), offset=record.offset, **exception_facts(error))
+        detail = f"{step} raised {type(error).__name__}"
+        return self._outcomes.dead_letter(record, Reason.INFERENCE_FAILED, detail, Stage.PREPARE)
 
     def _resolve(self, record: QuestionRecord, behind: frozenset[int]) -> _ResolvedQuestion | RecordOutcome:
         """Decodes one record and finds its text."""
@@ -229,4 +245,6 @@ class Preparer:
             plan = self._reader.plan(question.text, document, [question.question.question])[0]
         except QuestionTooLong as error:
             return self._outcomes.dead_letter(question.record, Reason.TOO_LARGE, str(error), Stage.PREPARE)
+        except Exception as error:  # noqa: BLE001  whatever it is, it must not stop the stream
+            return self._failed(question.record, "planning", error)
         return PlannedQuestion(question.record, question.question, plan)

@@ -17,16 +17,22 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+import structlog
+
 from spanstream.consumer.broker.protocols import Partition, PartitionReader, Record
 from spanstream.consumer.broker.reading import read_batches
 from spanstream.consumer.cache.retrying_store import RetryingStore
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.clock import Clock
+from spanstream.consumer.errors import SpanstreamError
+from spanstream.consumer.logs import exception_facts
 from spanstream.models.text.tokenization import TokenizedDocument
 from spanstream.schemas.codec import check_key, decode_document
-from spanstream.schemas.errors import InvalidRecord
+from spanstream.schemas.errors import InvalidRecord, Reason
 from spanstream.schemas.events import Document
 from spanstream.schemas.limits import Limits
+
+_log = structlog.get_logger(__name__)
 
 # One round trip of each; at a few KiB a tokenization that is about a megabyte.
 _BATCH_TEXTS = 128
@@ -45,7 +51,7 @@ class BackfillCounts:
         already_there: of these, what the store had.
         written: of these, what was tokenized and handed to the store.
         too_large: of these, what was larger than the store takes.
-        bad: latest records that are no documents, by reason.
+        bad: latest records that are no documents, or whose text the tokenizer fails on, by reason.
         offsets_done: how far the second pass is, in offsets, gaps and transaction markers among them ...
         offsets_total: ... of how many.
         seconds: since the start.
@@ -188,8 +194,20 @@ class Backfill:
         return True
 
     def _write(self, batch: Mapping[str, str]) -> None:
+        """Tokenizes and writes a batch; where a text makes that fail, halves it until that text is alone."""
         if batch:
-            self.cache.get_many(batch)
+            try:
+                self.cache.get_many(batch)
+            except SpanstreamError:
+                raise
+            except Exception as error:  # noqa: BLE001  whatever it is, it is one text's fault
+                if len(batch) == 1:
+                    _log.warning("tokenizing_failed", text_sha256=next(iter(batch)), **exception_facts(error))
+                    self._bad[Reason.INFERENCE_FAILED] += 1
+                else:
+                    texts = list(batch.items())
+                    for half in (texts[: len(texts) // 2], texts[len(texts) // 2 :]):
+                        self._write(dict(half))
         self.watch(self.counts)
 
     def _read(self, partition: Partition, begin: int, end: int) -> Iterator[Record]:

@@ -21,9 +21,11 @@ class TriageMetrics:
             registry=registry,
         )
         self.records = Counter(
-            "spanstream_triage_records", "Triage records by kind: complete, timed_out, corrected.", ["kind"],
+            "spanstream_triage_records",
+            "Triage records by kind: complete, timed_out, corrected; failed: none could be made.",
+            ["kind"],
             registry=registry,
-        )  # fmt: skip
+        )
         self.fields = Counter(
             "spanstream_triage_fields", "Fields of all records by status.", ["status"], registry=registry
         )

@@ -5,18 +5,24 @@
     deadline ─────────────> a record of what there is; long after it the ticket is forgotten, its document deleted
 
 Everything may come twice. A ticket with the same content changes nothing, nor does an answer that is known.
+
+Whatever a record holds, nothing is raised but the errors that the program raises on purpose. What a record changes is
+made first and handed to the transaction last, so a record on which something fails has changed nothing.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+
+import structlog
 
 from spanstream.consumer.answering.outcomes import dead_letter_of
 from spanstream.consumer.broker.protocols import Outgoing, Record
-from spanstream.consumer.clock import Clock, to_datetime
+from spanstream.consumer.clock import Clock, calendar_time, to_datetime, to_milliseconds
+from spanstream.consumer.errors import SpanstreamError
+from spanstream.consumer.logs import exception_facts
 from spanstream.consumer.settings import TopicSettings
-from spanstream.consumer.triage.decision.record import is_complete, make_record, record_id
+from spanstream.consumer.triage.decision.record import is_complete, make_best_record, make_record, record_id
 from spanstream.consumer.triage.questions import (
     document_id_of,
     field_questions,
@@ -30,11 +36,13 @@ from spanstream.consumer.triage.text.ticket_text import TicketText, document_tex
 from spanstream.schemas.cloudevents import event_headers
 from spanstream.schemas.codec import check_key, decode_answer, decode_question, decode_ticket, encode
 from spanstream.schemas.dead_letters import Stage, from_headers
-from spanstream.schemas.errors import InvalidRecord
+from spanstream.schemas.errors import InvalidRecord, Reason
 from spanstream.schemas.events import Document
 from spanstream.schemas.limits import Limits
 from spanstream.schemas.playbook import Playbook
 from spanstream.schemas.triage import DocumentRead, Ticket
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +71,29 @@ class TicketProcessor:
         self._clock = clock
 
     def apply_record(self, record: Record, transaction: TriageTransaction) -> None:
-        """Applies a record of one of the consumed topics; another program's records change nothing."""
+        """Applies a record of one of the consumed topics; another program's records change nothing.
+
+        Where it raises because of what the record holds, a ticket becomes a dead letter, and an outcome is passed over:
+        its ticket is decided without it.
+        """
         topics = self._settings.topics
-        if record.partition.topic == topics.tickets:
-            self._apply_ticket(record, transaction)
-        elif mentions_ticket(record.value):
-            if record.partition.topic == topics.answers:
-                self._apply_answer(record, transaction)
-            else:
-                self._apply_dead_letter(record, transaction)
+        is_ticket = record.partition.topic == topics.tickets
+        try:
+            if is_ticket:
+                self._apply_ticket(record, transaction)
+            elif mentions_ticket(record.value):
+                if record.partition.topic == topics.answers:
+                    self._apply_answer(record, transaction)
+                else:
+                    self._apply_dead_letter(record, transaction)
+        except SpanstreamError:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever it is, it must not stop the stream
+            event = "ticket_failed" if is_ticket else "outcome_failed"
+            _log.error(event, partition=str(record.partition), offset=record.offset, **exception_facts(error))
+            if is_ticket:
+                detail = f"reading the ticket raised {type(error).__name__}"
+                self._refuse(record, InvalidRecord(Reason.INFERENCE_FAILED, detail), Stage.PREPARE, transaction)
 
     def apply_deadline(self, number: int, ticket_id: str, transaction: TriageTransaction) -> None:
         """Makes the record of a ticket that is due, or forgets the ticket if it has its record."""
@@ -104,19 +126,15 @@ class TicketProcessor:
             check_key(record.key, ticket.ticket_id, "ticket_id")
             text = document_text(ticket, limits, self._playbook.keep)
         except InvalidRecord as error:
-            topic, now_ms = self._settings.topics.dead_letters, self._clock.now_ms()
-            letter = dead_letter_of(record, error.reason, error.detail, Stage.DECODE, topic=topic, now_ms=now_ms)
-            transaction.outgoing.append(letter)
-            transaction.ticket_reasons.append(error.reason)
-            transaction.counts["tickets", "dead_letter"] += 1
+            self._refuse(record, error, Stage.DECODE, transaction)
             return
-        transaction.ticket_reasons.append(None)
         number = record.partition.number
         before = transaction.ticket(number, ticket.ticket_id)
         state = self._opened(record, ticket, text, before.revision if before else 0)
         if before is None or (before.document.sha256, before.playbook) != (text.sha256, state.playbook):
             replaced = [*before.replaced, before.document.document_id] if before else []
             self._ask(number, state.model_copy(update={"replaced": replaced}), ticket, text, transaction)
+            transaction.ticket_reasons.append(None)
             return
         # The same text: its outcomes stand, but rules may decide otherwise by the new facts.
         changes = {"facts": state.facts, "created_ms": state.created_ms, "document": state.document}
@@ -124,8 +142,22 @@ class TicketProcessor:
         if updated == before:
             transaction.counts["tickets", "repeated"] += 1
         else:
+            self._check_record_can_be_made(updated, transaction.playbook(number, updated.playbook))
             transaction.put(number, updated, is_news=True)
             transaction.counts["tickets", "updated"] += 1
+        transaction.ticket_reasons.append(None)
+
+    def _refuse(self, record: Record, error: InvalidRecord, stage: Stage, transaction: TriageTransaction) -> None:
+        """Publishes a ticket's dead letter."""
+        topic, now_ms = self._settings.topics.dead_letters, self._clock.now_ms()
+        letter = dead_letter_of(record, error.reason, error.detail, stage, topic=topic, now_ms=now_ms)
+        transaction.outgoing.append(letter)
+        transaction.ticket_reasons.append(error.reason)
+        transaction.counts["tickets", "dead_letter"] += 1
+
+    def _check_record_can_be_made(self, state: TicketState, playbook: Playbook) -> None:
+        """Makes a ticket's record as a rehearsal: if that raises, its bytes are still here for a dead letter."""
+        make_record(state, playbook, revision=state.revision + 1, now_ms=self._clock.now_ms())
 
     def _opened(self, record: Record, ticket: Ticket, text: TicketText, revision: int) -> TicketState:
         now_ms = self._clock.now_ms()
@@ -133,8 +165,11 @@ class TicketProcessor:
         return TicketState(
             ticket_id=ticket.ticket_id,
             facts=TicketFacts.of(ticket),
-            created_ms=None if ticket.created_at is None else _milliseconds(ticket.created_at),
-            received_ms=record.timestamp_ms if (record.timestamp_ms or -1) >= 0 else None,
+            created_ms=None if ticket.created_at is None else to_milliseconds(ticket.created_at),
+            # Some clients send negative timestamps, or microseconds.
+            received_ms=record.timestamp_ms
+            if (record.timestamp_ms or -1) >= 0 and calendar_time(record.timestamp_ms)
+            else None,
             asked_ms=now_ms,
             document=DocumentRead(
                 document_id=document_id, sha256=text.sha256, from_html=text.from_html, cut=list(text.cut)
@@ -157,7 +192,7 @@ class TicketProcessor:
         key = document_id.encode()
         asked_at = to_datetime(state.asked_ms)
         headers = event_headers(document, document_id, self._settings.source, asked_at)
-        transaction.outgoing.append(Outgoing(topics.documents, key, encode(document), headers, number))
+        outgoing = [Outgoing(topics.documents, key, encode(document), headers, number)]
         for question in field_questions(state.ticket_id, text.sha256, self._playbook):
             event = question_event(
                 question,
@@ -167,9 +202,11 @@ class TicketProcessor:
                 text_sha256=text.sha256,
             )
             headers = event_headers(event, question.question_id, self._settings.source, asked_at)
-            transaction.outgoing.append(Outgoing(topics.questions, key, encode(event), headers, number))
-        transaction.keep_playbook(number)
+            outgoing.append(Outgoing(topics.questions, key, encode(event), headers, number))
+        self._check_record_can_be_made(state, self._playbook)
         transaction.put(number, state)
+        transaction.keep_playbook(number)
+        transaction.outgoing.extend(outgoing)
         transaction.counts["tickets", "asked"] += 1
 
     def _apply_answer(self, record: Record, transaction: TriageTransaction) -> None:
@@ -220,24 +257,21 @@ class TicketProcessor:
         transaction.put(number, state.model_copy(update={"outcomes": outcomes}), is_news=True)
 
     def _decide(self, number: int, state: TicketState, transaction: TriageTransaction) -> None:
-        """Publishes the next revision of a ticket's record."""
+        """Closes a ticket with the next revision of its record; without one where none can be made any more."""
         now_ms = self._clock.now_ms()
-        revision = state.revision + 1
-        playbook = transaction.playbook(number, state.playbook)
-        triage = make_record(state, playbook, revision=revision, now_ms=now_ms)
-        event_id = record_id(state.ticket_id, revision)
-        headers = event_headers(triage, event_id, self._settings.source, triage.times.decided_at)
-        topic = self._settings.topics.triage
-        transaction.outgoing.append(Outgoing(topic, state.ticket_id.encode(), encode(triage), headers))
-        kind = "corrected" if not state.is_open else "complete" if triage.complete else "timed_out"
-        transaction.counts["records", kind] += 1
-        for result in triage.fields.values():
-            transaction.counts["fields", result.status] += 1
-        if state.is_open and state.received_ms is not None:
-            transaction.ages_ms.append(max(0, now_ms - state.received_ms))
         due_ms = now_ms + round(self._settings.keep_seconds * 1000)
-        transaction.put(number, state.model_copy(update={"revision": revision, "is_open": False, "due_ms": due_ms}))
-
-
-def _milliseconds(time: datetime) -> int:
-    return round(time.timestamp() * 1000)
+        read, triage = make_best_record(state, transaction.playbook(number, state.playbook), now_ms=now_ms)
+        revision = state.revision if triage is None else triage.revision
+        kind = "failed"
+        if triage is not None:
+            headers = event_headers(
+                triage, record_id(state.ticket_id, revision), self._settings.source, triage.times.decided_at
+            )
+            outgoing = Outgoing(self._settings.topics.triage, state.ticket_id.encode(), encode(triage), headers)
+            transaction.outgoing.append(outgoing)
+            kind = "corrected" if not state.is_open else "complete" if triage.complete else "timed_out"
+            transaction.counts.update(("fields", result.status) for result in triage.fields.values())
+            if state.is_open and state.received_ms is not None:
+                transaction.ages_ms.append(max(0, now_ms - state.received_ms))
+        transaction.counts["records", kind] += 1
+        transaction.put(number, read.model_copy(update={"revision": revision, "is_open": False, "due_ms": due_ms}))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spanstream.consumer.clock import Clock
+from spanstream.consumer.clock import Clock, to_milliseconds
 from spanstream.consumer.triage.decision.record import make_record
 from spanstream.consumer.triage.questions import field_questions
 from spanstream.consumer.triage.state.ticket_state import QuestionOutcome, TicketFacts, TicketState
@@ -41,7 +41,7 @@ def try_ticket(ticket: Ticket, playbook: Playbook, reader: Reader, limits: Limit
     state = TicketState(
         ticket_id=ticket.ticket_id,
         facts=TicketFacts.of(ticket),
-        created_ms=None if ticket.created_at is None else round(ticket.created_at.timestamp() * 1000),
+        created_ms=None if ticket.created_at is None else to_milliseconds(ticket.created_at),
         received_ms=None,
         asked_ms=now_ms,
         document=DocumentRead(

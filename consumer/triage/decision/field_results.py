@@ -10,10 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
+
+from spanstream.consumer.logs import exception_facts
 from spanstream.consumer.triage.decision.formats import BadFormat, formatted_value
 from spanstream.consumer.triage.state.ticket_state import MAX_ANSWER_CHARS, QuestionOutcome
 from spanstream.schemas.playbook import FieldSpec
 from spanstream.schemas.triage import FieldResult, FieldStatus
+
+_log = structlog.get_logger(__name__)
 
 _RANK = (
     FieldStatus.ANSWERED,
@@ -92,4 +97,8 @@ def _answer_result(field: FieldSpec, question: str, outcome: QuestionOutcome, wr
         value = formatted_value(candidate.text, field.format, written_at)
     except BadFormat as error:
         return _PhrasingResult(FieldStatus.BAD_FORMAT, question, detail=str(error), outcome=outcome)
+    except Exception as error:  # noqa: BLE001  whatever it is, it must not cost the ticket its record
+        _log.error("formatting_failed", **exception_facts(error))
+        detail = f"its format's check raised {type(error).__name__}"
+        return _PhrasingResult(FieldStatus.BAD_FORMAT, question, detail=detail, outcome=outcome)
     return _PhrasingResult(FieldStatus.ANSWERED, question, value=value, outcome=outcome)

@@ -89,7 +89,10 @@ def _date(answer: str, written_at: datetime) -> str:
 
     base = written_at.astimezone(UTC).replace(tzinfo=None)
     settings: Any = {"RELATIVE_BASE": base, "PREFER_DATES_FROM": "past", "RETURN_AS_TIMEZONE_AWARE": False}
-    dates = search_dates(answer[:_DATE_CHARS], languages=["en"], settings=settings)
+    try:
+        dates = search_dates(answer[:_DATE_CHARS], languages=["en"], settings=settings)
+    except OverflowError:  # a day before the first year, or after the last one
+        dates = None
     if not dates:
         raise BadFormat("should be a date")
     first: datetime = dates[0][1]

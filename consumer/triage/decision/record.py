@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import uuid
 
-from spanstream.consumer.clock import to_datetime
+import structlog
+
+from spanstream.consumer.clock import calendar_time, to_datetime
+from spanstream.consumer.logs import exception_facts
 from spanstream.consumer.triage.decision.field_results import field_result
 from spanstream.consumer.triage.decision.rules import first_matching_rule
 from spanstream.consumer.triage.questions import field_questions
@@ -12,6 +15,8 @@ from spanstream.consumer.triage.state.ticket_state import QuestionOutcome, Ticke
 from spanstream.schemas.events import ModelInfo
 from spanstream.schemas.playbook import Playbook
 from spanstream.schemas.triage import FieldResult, FieldStatus, PlaybookInfo, Reasons, Times, Triage
+
+_log = structlog.get_logger(__name__)
 
 # Drawn once: a record that is published again has the same id.
 _NAMESPACE = uuid.UUID("b0d8f2c4-3f0c-4e6e-8a39-5e7c3a1f9d42")
@@ -36,12 +41,26 @@ def make_record(state: TicketState, playbook: Playbook, *, revision: int, now_ms
         playbook=PlaybookInfo(name=playbook.playbook, version=playbook.version, sha256=playbook.sha256),
         models=_models(state),
         times=Times(
-            created_at=None if state.created_ms is None else to_datetime(state.created_ms),
-            received_at=None if state.received_ms is None else to_datetime(state.received_ms),
+            created_at=calendar_time(state.created_ms),
+            received_at=calendar_time(state.received_ms),
             asked_at=to_datetime(state.asked_ms),
             decided_at=to_datetime(now_ms),
         ),
     )
+
+
+def make_best_record(state: TicketState, playbook: Playbook, *, now_ms: int) -> tuple[TicketState, Triage | None]:
+    """Makes a ticket's next record; if that raises because of an answer, the one without answers.
+
+    Returns:
+        The state that the record was made of, and the record; None where none can be made.
+    """
+    for read in (state, state.without_answers()):
+        try:
+            return read, make_record(read, playbook, revision=state.revision + 1, now_ms=now_ms)
+        except Exception as error:  # noqa: BLE001  whatever it is, it must not stop the stream
+            _log.error("deciding_failed", ticket_id=state.ticket_id, **exception_facts(error))
+    return state, None
 
 
 def is_complete(state: TicketState, playbook: Playbook) -> bool:

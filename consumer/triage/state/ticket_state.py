@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from spanstream.consumer.clock import to_datetime
+from spanstream.consumer.clock import calendar_time, to_datetime
+from spanstream.schemas.errors import Reason
 from spanstream.schemas.events import ModelInfo, Span
 from spanstream.schemas.fields import Closed, Count, Metadata, Probability, Text
 from spanstream.schemas.playbook import Playbook
@@ -112,8 +113,12 @@ class TicketState(Closed):
     @property
     def written_at(self) -> datetime:
         """When the ticket was written, or the earliest later time that is known."""
-        known_ms = (self.created_ms, self.received_ms, self.asked_ms)
-        return to_datetime(next(time_ms for time_ms in known_ms if time_ms is not None))
+        return calendar_time(self.created_ms) or calendar_time(self.received_ms) or to_datetime(self.asked_ms)
+
+    def without_answers(self) -> TicketState:
+        """Returns the state in which everything that came back for it is a dead letter."""
+        failed = QuestionOutcome(dead_letter=Reason.INFERENCE_FAILED)
+        return self.model_copy(update={"outcomes": dict.fromkeys(self.outcomes, failed)})
 
     def encode(self) -> bytes:
         """Returns the value of its record."""

@@ -146,16 +146,16 @@ def _heading_subject(lines: list[str], number: int) -> str | None:
 def _signature(lines: list[str], begin: int, end: int) -> int | None:
     """Returns the first line of the signature that ends at `end`; None if there is none."""
     first = None
+    lines_below = 0
     for number in range(end - 1, begin - 1, -1):
-        below = [line.strip() for line in lines[number + 1 : end] if line.strip()]
-        if len(below) > _SIGNATURE_LINES:
-            break
         stripped = lines[number].strip()
         if not stripped:
             continue
-        is_mark = _DELIMITER.fullmatch(stripped) or _CLOSING.fullmatch(stripped) or _SENT_FROM.fullmatch(stripped)
-        if is_mark and all(_could_be_signature(line) for line in below):
+        if _DELIMITER.fullmatch(stripped) or _CLOSING.fullmatch(stripped) or _SENT_FROM.fullmatch(stripped):
             first = number
+        lines_below += 1
+        if lines_below > _SIGNATURE_LINES or not _could_be_signature(stripped):
+            break
     return first
 
 

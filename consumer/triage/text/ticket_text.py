@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from spanstream.consumer.triage.text.html import html_to_text, is_html
+from spanstream.consumer.triage.text.html import html_to_text
+from spanstream.consumer.triage.text.html_detection import is_html
 from spanstream.consumer.triage.text.removable_parts import removable_parts
 from spanstream.models.text.tokenization import sha256_of
 from spanstream.schemas.errors import InvalidRecord, Reason

@@ -108,6 +108,28 @@ def test_a_question_with_a_context_needs_no_document(rig: PrepareRig) -> None:
     assert prepared.planned[0].plan.text == "because of the train."
 
 
+def test_a_question_on_which_the_program_fails_is_a_dead_letter_and_its_neighbours_are_planned(
+    rig: PrepareRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.documents.texts[0, "poison"] = ZeroDivisionError("the text")
+    plan = rig.reader.plan
+
+    def failing_plan(text: str, *args: Any) -> Any:
+        if text == "unplannable":
+            raise ZeroDivisionError(text)
+        return plan(text, *args)
+
+    monkeypatch.setattr(type(rig.reader), "plan", lambda _, *args: failing_plan(*args))
+    records = [asked("a"), asked("b", "poison"), asked("c", None, context="unplannable"), asked("d")]
+    prepared, left = rig.preparer.prepare(records)
+    assert (names(prepared), left) == (["a", "d"], [])
+    letters = [from_headers(outcome.outgoing.headers) for outcome in prepared.outcomes]
+    assert [(letter.reason, letter.detail) for letter in letters] == [
+        (Reason.INFERENCE_FAILED, "resolving raised ZeroDivisionError"),
+        (Reason.INFERENCE_FAILED, "planning raised ZeroDivisionError"),
+    ]
+
+
 def test_a_text_is_tokenized_once_for_all_its_questions(rig: PrepareRig) -> None:
     rig.preparer.prepare([asked("a"), asked("b"), asked("c", None, context=TEXT)])
     assert rig.tokenized == [TEXT]

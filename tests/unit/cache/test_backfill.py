@@ -79,7 +79,7 @@ class World:
     def backfill(self, *, force: bool = False, patience: float = 0.0, max_value_bytes: int = 1 << 20) -> Backfill:
         store = RetryingStore(self.store, patience_seconds=patience, max_value_bytes=max_value_bytes, force=force)
         cache = TokenCache(
-            TOKENIZER.tokenize_document,
+            self.tokenize,
             token_codec,
             fingerprint=TOKENIZER.fingerprint,
             store=store,
@@ -89,6 +89,11 @@ class World:
         return Backfill(
             reader, TOPIC, cache, store, self.limits, self.clock, self.progress.append, patience_seconds=5.0
         )
+
+    def tokenize(self, text: str) -> TokenizedDocument:
+        if "unbearable" in text:
+            raise RuntimeError(text)
+        return TOKENIZER.tokenize_document(text)
 
     def held(self, text: str) -> TokenizedDocument | None:
         """Returns what a consumer would find in the store."""
@@ -113,6 +118,14 @@ def test_every_document_is_found_in_the_store_afterwards(world: World) -> None:
         held, expected = world.held(text_of(number)), TOKENIZER.tokenize_document(text_of(number))
         assert held is not None
         assert token_codec.encode(held) == token_codec.encode(expected)
+
+
+def test_a_text_that_the_tokenizer_fails_on_is_counted_and_all_others_are_written(world: World) -> None:
+    texts = [text_of(number) for number in range(20)]
+    world.publish(*((f"d{number}", text) for number, text in enumerate([*texts[:7], "unbearable", *texts[7:]])))
+    tally = world.backfill().run()
+    assert (tally.written, tally.bad) == (20, {"inference_failed": 1})
+    assert all(world.held(text) for text in texts)
 
 
 def test_only_the_latest_text_of_a_document_is_tokenized(world: World) -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanstream.consumer.triage.text.html import html_to_text, is_html
+from spanstream.consumer.triage.text.html import html_to_text
+from spanstream.consumer.triage.text.html_detection import is_html
 from spanstream.consumer.triage.text.removable_parts import removable_parts
 from spanstream.consumer.triage.text.ticket_text import TicketText, document_text
 from spanstream.schemas.errors import InvalidRecord
@@ -148,6 +149,30 @@ def test_html_is_made_text_with_its_tables_lists_and_logs() -> None:
         ("<event><id>7</id></event>", False),
         ("our page has <p>text</p> that is cut off", False),
         ("The template:\n\n  a<br>\n  b\n\nis wrong", False),
+        ("<style>p.MsoNormal {margin: 0}</style><p>It stops.", True),
+        ("Export <style>p.MsoNormal {margin: 0}</style>\n\nIt stops.", True),
+        ('<meta charset="utf-8"><p>It stops.</p>', True),
+        ("<!-- from our form -->\n<p>It stops.</p>", True),
+        ("<b>Export</b> stops.\nSince Tuesday.", True),
+        ('<a href="https://example.org">The export</a> stops.', True),
+        ('<img src="logo.png"> It stops.', True),
+        ("<hr>It stops.", True),
+        ('<?xml version="1.0"?>\n<html><body>It stops.</body></html>', True),
+        ("\ufeff<p>It stops.</p>", True),
+        ("Hello <b>team</b>, it stops.\nSince Tuesday.", True),
+        ("Hello,<p>It stops.", True),
+        ("Hello team,<p>It stops.</p><p>Bye</p>", True),
+        ("It stops.<br>\nSince Tuesday.<br>\nBye", True),
+        ('<?xml version="1.0"?>\n<event><id>7</id></event>', False),
+        ("<!DOCTYPE html> is missing at the top of the page.", False),
+        ("<div> overlaps the menu.", False),
+        ("`<div>` overlaps the menu.", False),
+        ("<p> and </p> are shown in the mail.", False),
+        ("The <br> in the notes (<b>) is shown as text.", False),
+        ('The <div class="menu"> overlaps the list.', False),
+        ("List<String> x = new ArrayList<>();", False),
+        ("Write to Ann <ann@example.org> or <https://example.org>.", False),
+        ("It stops:\n<div>\n  <p>Hello</p>\n</div>\n", False),
     ],
 )
 def test_html_is_told_from_a_text_that_quotes_some(body: str, expected: bool) -> None:
@@ -159,10 +184,55 @@ def test_the_content_type_settles_it() -> None:
     assert document_of("<event>7</event>", content_type="text/html; charset=utf-8").text == "7"
 
 
-def test_html_that_the_parser_loses_stays_as_it_is() -> None:
-    body = "<div>" * 20_000 + "x" + "</div>" * 20_000
+@pytest.mark.parametrize("depth", [250, 260, 1_000, 20_000])
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [("<div>", "</div>"), ("<b>", "</b>"), ("<table><tr><td>", "</td></tr></table>"), ("<ul><li>", "")],
+)
+def test_text_in_tags_nested_however_deep_is_read(start: str, end: str, depth: int) -> None:
+    text = html_to_text("<p>above</p>" + start * depth + "inside" + end * depth + "<p>below</p>")
+    assert text is not None
+    assert [line.strip(" *+") for line in text.split("\n") if line] == ["above", "inside", "below"]
+
+
+def test_html_of_which_no_word_is_shown_stays_as_it_is() -> None:
+    body = "<p><!-- It stops."
     assert html_to_text(body) is None
     assert document_of(body).text == body
+
+
+def test_what_is_in_angle_brackets_and_is_no_tag_is_text() -> None:
+    body = "<p>List&lt;String&gt; and List<String>, Ann <ann@example.org>, <https://example.org/>, a < b, <o:p></o:p>7"
+    assert document_of(body).text == (
+        "List<String> and List<String>, Ann <ann@example.org>, <https://example.org/>, a < b, 7"
+    )
+
+
+def test_the_line_breaks_of_a_body_count_where_no_tag_makes_lines() -> None:
+    assert (
+        document_of("<b>Export</b> stops:\n\n  FXP-4107\n  <i>disk</i>\n").text == "Export stops:\n\n  FXP-4107\n  disk"
+    )
+    assert document_of("<p>It\nstops.</p>").text == "It stops."
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("<table><tr><td>a</td><td>b</td></tr><tr><td><p>c</p></td><td><p>d</p></td></tr></table>", "a  b\nc  d"),
+        ("<table><tr><td>a<br>b</td><td>c</td></tr><tr><td></td><td>d</td></tr></table>e", "a\nb\nc\nd\ne"),
+        ("<table><tr><td><table><tr><td>a</td><td>b</td></tr></table></td><td>c</td></tr></table>", "a  b  c"),
+        ("<p>a<ul><li>b<li>c<ol><li>d<li>e</ol></ul>f", "a\n\n  * b\n  * c\n     1. d\n     2. e\n\nf"),
+        ("<div>a</div><div><br></div><div>b</div><br><br><br><br>c", "a\n\nb\n\n\nc"),
+        ("<pre>a  b \n\n  c</pre>", "a  b\n\n  c"),
+        ("<p>a</p><pre>\nb\n</pre><p>c</p>", "a\n\nb\n\nc"),
+        ("<p>a</p><pre><code>\n  b\n</code></pre>c", "a\n\n  b\n\nc"),
+        ("<ul><li></li></ul><p>a</p>", "a"),
+        ("<p>a <b> b</b>\n\tc&nbsp; d</p>", "a b c d"),
+        ("<head><title>t</title></head><style>s</style><p style='display: none'>p</p><script>j</script><p>a", "a"),
+    ],
+)
+def test_html_is_laid_out_in_lines(body: str, text: str) -> None:
+    assert html_to_text(body) == text
 
 
 @given(st.text(alphabet="<>&;/ apbrdiv=\"'\x00\n#x", max_size=80))
