@@ -8,7 +8,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # No test judges a time: on a busy machine a generated example takes seconds.
-settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "any machine", parent=settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("any machine")
 
 # A shell makes what it runs in the background ignore Ctrl-C, and so does all that is started from there: here programs
