@@ -20,8 +20,9 @@ from spanstream.consumer.replay.manifests.manifest import ManifestWriter
 from spanstream.consumer.replay.planning.destinations import check_ledger
 from spanstream.consumer.replay.planning.planner import Planner, ReplayOutcome, Step
 from spanstream.consumer.replay.planning.survey import Survey, take_survey
+from spanstream.consumer.replay.sending.counts import ReplayCounts
 from spanstream.consumer.replay.sending.rate_limiter import RateLimiter
-from spanstream.consumer.replay.sending.sender import Interrupted, ReplayCounts, ReplayRun
+from spanstream.consumer.replay.sending.sender import Interrupted, ReplayRun
 from spanstream.consumer.replay.snapshot import TopicSnapshot
 from spanstream.consumer.replay.wiring import PATIENCE_SECONDS, ReplayContext, SendingOptions
 from spanstream.models.artifact import MANIFEST

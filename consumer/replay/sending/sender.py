@@ -12,8 +12,8 @@ and does not take over again.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol
@@ -29,6 +29,7 @@ from spanstream.consumer.replay.letters.selection import Selection
 from spanstream.consumer.replay.manifests.manifest import BatchState
 from spanstream.consumer.replay.planning.destinations import size_of
 from spanstream.consumer.replay.planning.planner import Planner, ReplayOutcome, Step
+from spanstream.consumer.replay.sending.counts import ReplayCounts
 from spanstream.consumer.replay.sending.progress import ReplayProgress
 from spanstream.consumer.replay.sending.rate_limiter import RateLimiter
 from spanstream.consumer.replay.snapshot import SnapshotOpener, TopicSnapshot
@@ -56,19 +57,6 @@ class RunLog(Protocol):
 
     def refuse(self, step: Step) -> None:
         """Writes down a dead letter that is not sent."""
-
-
-@dataclass(slots=True)
-class ReplayCounts:
-    """The counts of a run: records whose transaction is committed, and dead letters that were refused."""
-
-    outcomes: Counter[ReplayOutcome] = field(default_factory=Counter)
-    refusals: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def sent(self) -> int:
-        """Records that were replayed or parked."""
-        return self.outcomes[ReplayOutcome.REPLAYED] + self.outcomes[ReplayOutcome.PARKED]
 
 
 @dataclass(slots=True)
@@ -123,6 +111,7 @@ class ReplayRun:
             try:
                 self._session()
             except Fenced as error:
+                self._resolve_after_takeover()
                 raise Stop(
                     f"another replay of this topic took over after {self.counts.sent} records of this one"
                 ) from error
@@ -162,6 +151,15 @@ class ReplayRun:
         if ledger.runs - earlier_runs - {self.entries.run}:
             self._resolve_in_flight(ledger)  # the takeover committed or aborted the batch
             raise Fenced("a later run is in the ledger")
+
+    def _resolve_after_takeover(self) -> None:
+        """Finds out whether the batch was committed in which this run was fenced: the reply may just have been lost.
+
+        Where Kafka does not answer, the manifest leaves it undecided, and the topics decide it.
+        """
+        if self._in_flight:
+            with suppress(Retryable, Stop):
+                self._resolve_in_flight(self.opener.open(ends=self.ends).ledger)
 
     def _resolve_in_flight(self, ledger: Ledger) -> None:
         """Finds out from the ledger whether the batch in flight was committed."""
@@ -256,7 +254,7 @@ class _SendingSession:
         self._replay.begin_batch(steps)
         try:
             self._publisher.publish([*(step.outgoing for step in steps if step.outgoing), *entries], offsets)
-        except (Fenced, Stop):
+        except Stop:
             self._replay.end_batch(BatchState.ABORTED)
             raise
         self._snapshot.ledger.apply_entries(entries)

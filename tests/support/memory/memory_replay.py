@@ -16,8 +16,9 @@ from spanstream.consumer.replay.manifests.manifest import BatchState
 from spanstream.consumer.replay.planning.destinations import DescribeTopic, Destinations
 from spanstream.consumer.replay.planning.planner import Planner, Step
 from spanstream.consumer.replay.planning.survey import Survey, take_survey
+from spanstream.consumer.replay.sending.counts import ReplayCounts
 from spanstream.consumer.replay.sending.rate_limiter import RateLimiter
-from spanstream.consumer.replay.sending.sender import ReplayCounts, ReplayRun
+from spanstream.consumer.replay.sending.sender import ReplayRun
 from spanstream.consumer.replay.snapshot import SnapshotOpener, TopicSnapshot
 from tests.support.events.dead_letters import dead_letter, name_of
 from tests.support.memory.fake_time import FakeClock
