@@ -106,6 +106,8 @@ def record_line(step: Step) -> dict[str, Any]:
         line["fixes"] = list(step.fixes)
     if step.why:
         line["why"] = step.why
+    if step.superseded is not None:
+        line["superseded_by"] = step.superseded.by
     return line
 
 

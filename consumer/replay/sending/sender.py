@@ -209,6 +209,7 @@ class _SendingSession:
 
     def run(self) -> None:
         self._announce()
+        self._replay.planner.refresh()
         for seen in self._snapshot.letters():
             if self._replay.interrupted():
                 break
@@ -229,12 +230,15 @@ class _SendingSession:
         else:
             step = self._replay.planner.plan(seen.letter, seen.attempts)
             if step.outgoing is None:
-                self._replay.refuse(step)
-                self._progress.left_open(record)
+                self._refuse(step)
             else:
                 self._steps.append(step)
                 self._bytes += size_of(step.outgoing)
                 self._progress.settled(record)
+
+    def _refuse(self, step: Step) -> None:
+        self._replay.refuse(step)
+        self._progress.left_open(step.letter.record)
 
     @property
     def _is_limit_reached(self) -> bool:
@@ -243,13 +247,12 @@ class _SendingSession:
 
     def _send(self) -> None:
         """Sends one transaction; without steps, it commits only the offsets."""
-        steps, self._steps, self._bytes = self._steps, [], 0
+        steps = self._take_steps()
         offsets = self._progress.offsets
         if not steps:
             if offsets != self._snapshot.starts:
                 self._publisher.publish([], offsets)
             return
-        self._replay.rate_limiter.wait(len(steps), self._replay.interrupted)
         entries = list(self._ledger_entries(steps))
         self._replay.begin_batch(steps)
         try:
@@ -259,6 +262,18 @@ class _SendingSession:
             raise
         self._snapshot.ledger.apply_entries(entries)
         self._replay.end_batch(BatchState.COMMITTED)
+
+    def _take_steps(self) -> list[Step]:
+        """Takes what is to be sent now; what was superseded since it was planned is refused."""
+        planned, self._steps, self._bytes = self._steps, [], 0
+        if planned:
+            self._replay.rate_limiter.wait(len(planned), self._replay.interrupted)
+            self._replay.planner.refresh()
+        steps = [self._replay.planner.judge_again(step) for step in planned]
+        for step in steps:
+            if step.outgoing is None:
+                self._refuse(step)
+        return [step for step in steps if step.outgoing is not None]
 
     def _announce(self) -> None:
         """Writes the run's own ledger entry, and tombstones for obsolete entries."""
