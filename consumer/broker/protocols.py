@@ -227,7 +227,7 @@ class ProgressPublisher(Protocol):
 
         Raises:
             Retryable: whether it was committed is not known; close this publisher and begin with a new one.
-            Fenced: another process took over; nothing is visible, and nothing will be.
+            Fenced: another process took over, and settled this transaction: whether it was committed is not known.
             Stop: the broker refuses for good; nothing is visible.
         """
 

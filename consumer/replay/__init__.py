@@ -14,6 +14,7 @@ commits are derived from it.
 | question | file |
 |---|---|
 | may this dead letter be sent again, and where to? | `planning/planner.py`, `planning/destinations.py` |
+| does its destination hold something newer? | `planning/superseding.py`, `planning/latest_records.py` |
 | what does the ledger say, and what is written to it? | `ledger.py` (written by `sending/sender.py`) |
 | is a manifest true? | `manifests/verify.py` |
 | would a dead letter pass now? | `checker.py` |

@@ -28,6 +28,8 @@ VALID: Final = "valid"
 """A document that would be accepted."""
 REFUSED: Final = "refused"
 """The record would not be sent; the detail says why."""
+SUPERSEDED: Final = "superseded"
+"""The record would not be sent, because its destination holds something newer of its key."""
 NOT_CHECKED: Final = "not_checked"
 """The record would be sent to a topic that is not this deployment's."""
 PASSED: Final = frozenset({"answered", "no_answer", VALID})
@@ -37,7 +39,7 @@ _CHUNK = 64
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What would become of a record now: one of `PASSED`, `refused`, `not_checked`, or the reason of its failure.
+    """What would become of a record now: one of the outcomes above, or the reason of its failure.
 
     `detail` is one line; empty where it would pass.
     """
@@ -67,7 +69,10 @@ class Checker:
         questions: list[Step] = []
         for step in steps:
             outgoing = step.outgoing
-            if outgoing is None or step.identity is None:
+            if step.superseded is not None:
+                by = f" ({step.superseded.by})" if step.superseded.by else ""
+                yield CheckResult(step.letter, SUPERSEDED, f"{step.why}{by}")
+            elif outgoing is None or step.identity is None:
                 yield CheckResult(step.letter, REFUSED, step.why)
             elif outgoing.topic == self.topics.documents:
                 yield self._check_document(step.letter, outgoing)

@@ -62,7 +62,7 @@ class Ledger:
             key = json.loads(record.key or b"")
             value = None if record.value is None else json.loads(record.value)
             self._apply(key, value)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             where = f"{record.partition} offset {record.offset}"
             raise Stop(f"{where} is no entry of a ledger: is {self.name} the right topic?") from error
 

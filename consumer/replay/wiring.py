@@ -28,7 +28,9 @@ from spanstream.consumer.replay.letters.letter import LetterState, SeenLetter
 from spanstream.consumer.replay.letters.selection import Selection
 from spanstream.consumer.replay.planning.destinations import Destinations
 from spanstream.consumer.replay.planning.headers import HeaderPolicy
+from spanstream.consumer.replay.planning.latest_records import LatestRecords
 from spanstream.consumer.replay.planning.planner import Planner
+from spanstream.consumer.replay.planning.superseding import Superseding
 from spanstream.consumer.replay.snapshot import SnapshotOpener
 from spanstream.consumer.settings import KafkaSettings, Settings
 
@@ -53,6 +55,7 @@ class SendingOptions:
         fix_files: Python files with a user's own fixes.
         to: the destination of all records; None: the topic that each came from.
         by_key: let the key choose the partition, instead of the origin's partition number.
+        over_newer: send to compacted topics even what is superseded there.
         policy: which headers are carried.
     """
 
@@ -60,6 +63,7 @@ class SendingOptions:
     fix_files: tuple[Path, ...]
     to: str | None
     by_key: bool
+    over_newer: bool
     policy: HeaderPolicy
 
 
@@ -73,6 +77,8 @@ class ReplayContext:
         parking: its parking topic.
         group: the replay group.
         opener: opens snapshots of the topic; without a ledger topic, nothing was replayed yet.
+        documents: the documents of the consumer's own topic, for fixes and checks.
+        latest: the latest records of compacted destinations.
     """
 
     settings: Settings
@@ -85,6 +91,7 @@ class ReplayContext:
     reader: PartitionReader
     opener: SnapshotOpener
     documents: CurrentDocuments
+    latest: LatestRecords
     clock: Clock
 
     def matching(self, selection: Selection) -> Iterator[SeenLetter]:
@@ -127,6 +134,7 @@ class ReplayContext:
             by_key=sending.by_key,
             fixes=choose_fixes(sending.fixes, [load_fix_file(path) for path in sending.fix_files], self.documents.text),
             policy=sending.policy,
+            superseding=None if sending.over_newer else Superseding(self.latest),
         )
 
 
@@ -161,16 +169,18 @@ def open_replay(settings: Settings, names: TopicNames) -> Iterator[ReplayContext
     has_ledger = ledger in admin.describe([ledger])
     reader, offsets = KafkaPartitionReader(kafka), KafkaProgressPublisher(kafka)
     documents = CurrentDocuments(KafkaPartitionReader(kafka), settings, clock, PATIENCE_SECONDS)
+    latest = LatestRecords(KafkaPartitionReader(kafka), clock, PATIENCE_SECONDS)
     topic_id = admin.topic_id(topic)
     opener = SnapshotOpener(
         reader, topic, topic_id, ledger if has_ledger else None, offsets.committed, clock, PATIENCE_SECONDS
     )
     try:
         yield ReplayContext(
-            settings, topic, ledger, parking_of(topic), group, kafka, admin, reader, opener, documents, clock
+            settings, topic, ledger, parking_of(topic), group, kafka, admin, reader, opener, documents, latest, clock
         )
     finally:
         offsets.close()
+        latest.close()
         documents.close()
         reader.close()
 

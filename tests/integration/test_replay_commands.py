@@ -175,7 +175,8 @@ def test_another_teams_dead_letters_go_back_to_their_own_topic(program: ReplayPr
     assert program.replay("--topic", dead, "--reason", "IllegalArgumentException")["replayed"] == 1
     (record,) = program.read(orders)
     assert (record.partition.number, record.key, record.value) == (3, b"o-1", b"\x00\x01")
-    assert [name for name, _ in record.headers] == ["own", "replay.attempt", "replay.run", "replay.source"]
+    names = ["own", "replay.attempt", "replay.run", "replay.source", "replay.timestamp"]
+    assert [name for name, _ in record.headers] == names
 
 
 def test_what_is_wrong_is_one_line_and_nothing_is_sent(program: ReplayProgram) -> None:

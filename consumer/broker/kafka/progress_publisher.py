@@ -28,7 +28,7 @@ from spanstream.consumer.broker.kafka.queries import committed_offsets
 from spanstream.consumer.broker.outgoing_chunk import OutgoingChunk
 from spanstream.consumer.broker.protocols import Outgoing, Partition
 from spanstream.consumer.clock import Deadline, SystemClock
-from spanstream.consumer.errors import Fenced, SpanstreamError, Stop
+from spanstream.consumer.errors import Fenced, Retryable, SpanstreamError, Stop
 from spanstream.consumer.settings import KafkaSettings
 
 _log = structlog.get_logger(__name__)
@@ -82,7 +82,7 @@ class KafkaProgressPublisher:
 
         Raises:
             Retryable: whether it was committed is not known.
-            Fenced: another process took over; nothing is visible, and nothing will be.
+            Fenced: another process took over: it may have done so before the commit, or after one whose reply was lost.
             Stop: the broker refuses for good; nothing is visible.
         """
         producer, deadline = self._producer, _publish_deadline()
@@ -103,8 +103,12 @@ class KafkaProgressPublisher:
             if not committing:
                 _abort(producer)
             self._discard_producer()
-            if isinstance(error, KafkaException):
-                raise self._map_error(kafka_error, failed) from error
+            mapped = self._map_error(kafka_error, failed) if isinstance(error, KafkaException) else error
+            if committing and isinstance(mapped, Stop):
+                # The commit may have been made, and its reply lost: the next holder's `take_over` finds the refusal.
+                raise Retryable(mapped.detail) from error
+            if mapped is not error:
+                raise mapped from error
             raise
 
     def close(self) -> None:

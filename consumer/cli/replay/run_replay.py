@@ -75,6 +75,7 @@ def run(  # noqa: PLR0913  one parameter an option
     fix_file: shared_options.FixFiles = None,
     to: shared_options.Destination = None,
     by_key: shared_options.ByKey = False,
+    over_newer: shared_options.OverNewer = False,
     keep_header: shared_options.KeepHeaders = None,
     drop_header: shared_options.DropHeaders = None,
     rename_header: shared_options.RenameHeaders = None,
@@ -89,7 +90,9 @@ def run(  # noqa: PLR0913  one parameter an option
     selection = shared_options.parse_selection(
         reason, origin, origin_partition, origin_offset, since, until, key, attempts, header, detail, state
     )
-    sending = shared_options.parse_sending(fix, fix_file, to, keep_header, drop_header, rename_header, by_key=by_key)
+    sending = shared_options.parse_sending(
+        fix, fix_file, to, keep_header, drop_header, rename_header, by_key=by_key, over_newer=over_newer
+    )
     _check_selection(selection)
     run_options = RunOptions(limit, max_attempts, parking, rate, batch, manifest, dry_run)
     with open_replay(open_settings(config), TopicNames(topic, ledger, group)) as context:

@@ -80,6 +80,9 @@ Destination = Annotated[
 ByKey = Annotated[
     bool, _change("--by-key", help="Let the key choose the partition (murmur2), not the origin's number.")
 ]
+OverNewer = Annotated[
+    bool, _change("--over-newer", help="Send to a compacted topic even where it holds something newer of the key.")
+]
 KeepHeaders = Annotated[
     list[str] | None, _change(metavar="PATTERN", help="Carry headers that would be dropped; again for more.")
 ]
@@ -133,6 +136,7 @@ def parse_sending(  # noqa: PLR0913, PLR0917  one parameter an option
     rename_header: list[str] | None,
     *,
     by_key: bool,
+    over_newer: bool,
 ) -> SendingOptions:
     """Makes sending options of the options that say what happens to the records.
 
@@ -141,7 +145,7 @@ def parse_sending(  # noqa: PLR0913, PLR0917  one parameter an option
     """
     renamed = tuple(_pair("--rename-header", text) for text in rename_header or ())
     policy = HeaderPolicy(tuple(drop_header or ()), tuple(keep_header or ()), renamed)
-    return SendingOptions(tuple(fix or ()), tuple(fix_file or ()), to, by_key, policy)
+    return SendingOptions(tuple(fix or ()), tuple(fix_file or ()), to, by_key, over_newer, policy)
 
 
 def _range(option: str, text: str | None) -> NumberRange:

@@ -59,7 +59,8 @@ def summary(  # noqa: PLR0913  one parameter an option
     for dimension in DIMENSIONS:
         console.print(_table(counts, dimension))
     oldest, newest = iso(counts.total.oldest_ms), iso(counts.total.newest_ms)
-    typer.echo(f"{counts.total.count:,} dead letters in {context.topic} ({selection}), from {oldest} to {newest}")
+    between = f", from {oldest} to {newest}" if oldest else ""
+    typer.echo(f"{counts.total.count:,} dead letters in {context.topic} ({selection}){between}")
 
 
 def _table(counts: LetterSummary, dimension: str) -> Table:

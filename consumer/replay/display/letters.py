@@ -43,6 +43,7 @@ def letter_json(seen: SeenLetter, *, whole: bool = False) -> dict[str, Any]:
         "stage": letter.stage,
         "origin": {"topic": letter.topic, "partition": letter.partition, "offset": letter.offset},
         "failed_at": iso(letter.failed_at_ms),
+        "timestamp_ms": letter.record.timestamp_ms,
         "model": letter.model,
         "attempts": attempts,
         "state": state,
@@ -72,7 +73,7 @@ def letters_table(letters: Sequence[SeenLetter]) -> Table:
     table = line_table("place", "failed", "reason", "origin", "key", "tries", "state", "detail")
     for letter, attempts, state in letters:
         place = f"{letter.record.partition.number}/{letter.record.offset}"
-        cells = (place, (iso(letter.failed_at_ms) or "")[:19], _short(letter.reason), letter.origin or "(not said)")
+        cells = (place, _failed_at(letter)[:19], _short(letter.reason), letter.origin or "(not said)")
         row = (*cells, printable(letter.record.key, 24), str(attempts), state, letter.detail)
         table.add_row(*(Text(sanitized_line(cell)) for cell in row))
     return table
@@ -87,7 +88,7 @@ def letter_panel(seen: SeenLetter, document: str | None, *, width: int, plain: b
         ("detail", letter.detail),
         ("stage", letter.stage or "(not said)"),
         ("came from", letter.origin or "(not said)"),
-        ("failed", iso(letter.failed_at_ms) or "(not said)"),
+        ("failed", _failed_at(letter) or "(not said)"),
         ("written by", letter.format),
         ("model", letter.model or "(not said)"),
         ("sent again", f"{attempts} times, now {state}"),
@@ -130,6 +131,12 @@ def _candidate(letter: Letter, document: str | None, *, width: int, plain: bool)
     span = SpanView(document[start:end], start, end)
     answer = AnswerView("", span, span, 0.0)
     return fields + "\n" + highlighted(document, [answer], width=width, max_rows=_DOCUMENT_ROWS, brackets=plain)
+
+
+def _failed_at(letter: Letter) -> str:
+    """Returns the time of the failure; the bare timestamp where that is no time; empty where there is none."""
+    stamp = letter.record.timestamp_ms
+    return iso(letter.failed_at_ms) or ("" if stamp is None else str(stamp))
 
 
 def _short(reason: str) -> str:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 import structlog
 
 from spanstream.consumer.clock import Clock
-from spanstream.consumer.replay.sending.sender import ReplayCounts
+from spanstream.consumer.replay.sending.counts import ReplayCounts
 from spanstream.consumer.terminal.progress import ProgressStep, at_intervals, show_progress
 
 _log = structlog.get_logger(__name__)

@@ -21,7 +21,8 @@ def step_lines(step: Step) -> str:
     """Shows a step in one line, and what would change in indented ones."""
     letter, sent = step.letter, step.outgoing
     if sent is None:
-        return f"{letter.place}  {sanitized_line(letter.reason)}: stays: {step.why}"
+        by = f" ({step.superseded.by})" if step.superseded is not None and step.superseded.by else ""
+        return f"{letter.place}  {sanitized_line(letter.reason)}: stays: {step.why}{by}"
     partition = "" if sent.partition is None else f"/{sent.partition}"
     head = f"{letter.place}  {sanitized_line(letter.reason)} -> {sent.topic}{partition}  {step.outcome}"
     why = f" ({step.why})" if step.why else f", attempt {step.attempt}"

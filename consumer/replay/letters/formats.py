@@ -7,16 +7,20 @@
 | Kafka Streams | `__streams.errors.` | decimal | 4.2.0, errors.internals.ExceptionHandlerUtils (KIP-1034) |
 | Spring | `kafka_dlt-` | big-endian, 4 and 8 bytes | spring-kafka 3.3, listener.DeadLetterPublishingRecoverer |
 
+Spring gives the dead letter a new timestamp, Connect and Streams that of the record that failed.
+
 All text is UTF-8. Every product appends its headers to those of the record, so the last header is the latest.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from spanstream.consumer.broker.protocols import UNREADABLE_HEADERS, Record
-from spanstream.consumer.replay.letters.letter import UNKNOWN, UNREADABLE, Letter, LetterFormat
+from spanstream.consumer.replay.letters.letter import UNKNOWN, UNREADABLE, Letter, LetterFormat, as_time
 from spanstream.schemas.dead_letters import DLQ_MODEL, DLQ_PREFIX, from_headers
 from spanstream.schemas.errors import InvalidRecord, one_line
 
@@ -31,6 +35,7 @@ _PREFIXES: Final = {
     SPRING_PREFIX: LetterFormat.SPRING,
 }
 _INT32, _INT64 = 4, 8
+_TOPIC_NAME: Final = re.compile(r"(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}")
 
 
 class _BadHeader(ValueError):
@@ -39,19 +44,34 @@ class _BadHeader(ValueError):
 
 def read_letter(record: Record) -> Letter:
     """Reads a dead letter; where the headers cannot be read, `problem` says why."""
+    letter, own_time = _read(record), as_time(record.timestamp_ms)
+    failed_at_ms, written_ms = as_time(letter.failed_at_ms), as_time(letter.written_ms)
+    return replace(
+        letter,
+        failed_at_ms=own_time if letter.failed_at_ms is None else failed_at_ms,
+        written_ms=own_time if letter.written_ms is None else written_ms,
+    )
+
+
+def _read(record: Record) -> Letter:
+    """Reads what the headers say; times that they do not give are None."""
     letter_format = _format_of(record)
     if record.headers == UNREADABLE_HEADERS:
         problem = "its headers cannot be read: a name is not UTF-8"
-        return Letter(record, letter_format, UNREADABLE, problem, failed_at_ms=record.timestamp_ms, problem=problem)
+        return Letter(record, letter_format, UNREADABLE, problem, problem=problem)
     if letter_format is LetterFormat.NONE:
-        return Letter(record, letter_format, UNKNOWN, failed_at_ms=record.timestamp_ms)
+        return Letter(record, letter_format, UNKNOWN)
     try:
-        return _READERS[letter_format](record)
+        letter = _READERS[letter_format](record)
     except InvalidRecord as error:
         problem = error.detail
     except _BadHeader as error:
         problem = str(error)
-    return Letter(record, letter_format, UNREADABLE, detail=problem, failed_at_ms=record.timestamp_ms, problem=problem)
+    else:
+        if letter.topic is None or _TOPIC_NAME.fullmatch(letter.topic):
+            return letter
+        problem = "its headers name a topic that cannot be one"
+    return Letter(record, letter_format, UNREADABLE, problem, problem=problem)
 
 
 def _format_of(record: Record) -> LetterFormat:
@@ -74,6 +94,7 @@ def _spanstream(record: Record) -> Letter:
         partition=letter.partition,
         offset=letter.offset,
         failed_at_ms=round(letter.failed_at.timestamp() * 1000),
+        written_ms=letter.timestamp_ms,
         model=_text(record, DLQ_MODEL),
         candidate=letter.candidate,
     )
@@ -89,7 +110,6 @@ def _connect(record: Record) -> Letter:
         topic=_text(record, CONNECT_PREFIX + "topic"),
         partition=_decimal(record, CONNECT_PREFIX + "partition"),
         offset=_decimal(record, CONNECT_PREFIX + "offset"),
-        failed_at_ms=record.timestamp_ms,
     )
 
 
@@ -102,8 +122,6 @@ def _streams(record: Record) -> Letter:
         topic=_text(record, STREAMS_PREFIX + "topic"),
         partition=_decimal(record, STREAMS_PREFIX + "partition"),
         offset=_decimal(record, STREAMS_PREFIX + "offset"),
-        # Kafka Streams copies the failed record's timestamp, so this is not the time of the failure.
-        failed_at_ms=record.timestamp_ms,
     )
 
 
@@ -120,8 +138,16 @@ def _spring(record: Record) -> Letter:
         topic=_text(record, SPRING_PREFIX + "original-topic"),
         partition=_binary(record, SPRING_PREFIX + "original-partition", _INT32),
         offset=_binary(record, SPRING_PREFIX + "original-offset", _INT64),
-        failed_at_ms=record.timestamp_ms,
+        written_ms=_spring_time(record),
     )
+
+
+def _spring_time(record: Record) -> int | None:
+    """Returns the failed record's timestamp; None where it had none (-1), and for any other value that is no number."""
+    try:
+        return _binary(record, SPRING_PREFIX + "original-timestamp", _INT64)
+    except _BadHeader:
+        return None
 
 
 _READERS: Final[Mapping[LetterFormat, Callable[[Record], Letter]]] = {

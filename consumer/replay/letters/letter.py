@@ -10,6 +10,9 @@ from typing import Any, Final, NamedTuple
 
 from spanstream.consumer.broker.protocols import Partition, Record
 
+_YEAR_1: Final = -62_135_596_800_000
+_YEAR_10000: Final = 253_402_300_800_000
+
 UNREADABLE: Final = "(unreadable)"
 """The reason of a dead letter whose headers cannot be read."""
 UNKNOWN: Final = "(no reason)"
@@ -47,7 +50,9 @@ class Letter:
         topic: where the record was read from; None where the headers do not say.
         partition: its partition there.
         offset: its offset there.
-        failed_at_ms: milliseconds since the epoch; the dead letter's own timestamp where no header gives a time.
+        failed_at_ms: milliseconds since the epoch; the dead letter's own timestamp where no header gives a time; None
+            where that is no time.
+        written_ms: the same of when the record was written that failed.
         model: name and version of the model that ran, ours only.
         candidate: the span that failed validation, ours only.
         problem: why the headers cannot be read; None where they can.
@@ -62,6 +67,7 @@ class Letter:
     partition: int | None = None
     offset: int | None = None
     failed_at_ms: int | None = None
+    written_ms: int | None = None
     model: str | None = None
     candidate: Mapping[str, Any] | None = None
     problem: str | None = None
@@ -84,6 +90,14 @@ class SeenLetter(NamedTuple):
     letter: Letter
     attempts: int
     state: LetterState
+
+
+def as_time(milliseconds: int | None) -> int | None:
+    """Returns milliseconds since the epoch if they are a time of the years 1 to 9999.
+
+    None for any other number: some producers write microseconds, or what comes to their mind.
+    """
+    return None if milliseconds is None or not _YEAR_1 <= milliseconds < _YEAR_10000 else milliseconds
 
 
 def place_of(partition: Partition, offset: int) -> str:

@@ -106,6 +106,8 @@ def record_line(step: Step) -> dict[str, Any]:
         line["fixes"] = list(step.fixes)
     if step.why:
         line["why"] = step.why
+    if step.superseded is not None:
+        line["superseded_by"] = step.superseded.by
     return line
 
 
@@ -141,7 +143,7 @@ def read_manifest(path: Path) -> RunManifest:
         try:
             entry = json.loads(line)
             by_kind[entry["kind"]].append(entry)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise Stop(f"{path}:{number}: no line of a manifest") from error
     if len(by_kind["run"]) != 1 or by_kind["run"][0].get("version") != VERSION:
         raise Stop(f"{path}: no manifest of version {VERSION}: it does not begin with its run")

@@ -30,6 +30,7 @@ class Destinations:
     describe: DescribeTopic
     forbidden: Mapping[str, str]
     _known: dict[str, TopicSpec | None] = field(default_factory=dict)
+    _problems: dict[str, str] = field(default_factory=dict)
 
     def is_compacted(self, topic: str) -> bool:
         """Returns whether the topic keeps only the last record of a key."""
@@ -42,7 +43,7 @@ class Destinations:
             return f"{topic} is Kafka's own topic"
         if topic in self.forbidden:
             return f"{topic} is {self.forbidden[topic]}"
-        return None if self._spec(topic) is not None else f"the topic {topic} does not exist"
+        return None if self._spec(topic) is not None else self._problems[topic]
 
     def partition(self, topic: str, number: int | None) -> int | None:
         """Returns the partition number where the topic has that partition; None: the key decides."""
@@ -63,7 +64,11 @@ class Destinations:
 
     def _spec(self, topic: str) -> TopicSpec | None:
         if topic not in self._known:
-            self._known[topic] = self.describe(topic)
+            try:
+                self._known[topic] = self.describe(topic)
+                self._problems[topic] = f"the topic {topic} does not exist"
+            except Stop as error:  # only the records for this topic have to stay
+                self._known[topic], self._problems[topic] = None, str(error)
         return self._known[topic]
 
 

@@ -1,7 +1,7 @@
 """Decides which headers a record that is sent again carries.
 
 the dead letter's headers ── error headers, replicator, tracing: dropped ── the rest, in order, byte for byte
-                             traceparent ──> replay.link                    + replay.attempt, .run, .source
+                             traceparent ──> replay.link                    + replay.attempt, .run, .source, .timestamp
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Final
 
 from spanstream.consumer.broker.protocols import Headers
 from spanstream.consumer.replay.ledger import REPLAY_ATTEMPT
+from spanstream.consumer.replay.letters.letter import as_time
 from spanstream.schemas.cloudevents import TRACEPARENT
 
 REPLAY_PREFIX: Final = "replay."
@@ -20,8 +21,12 @@ REPLAY_RUN: Final = "replay.run"
 """The run that sent the record."""
 REPLAY_SOURCE: Final = "replay.source"
 """The dead letter that was sent again: `TOPIC/PARTITION/OFFSET`."""
+REPLAY_TIMESTAMP: Final = "replay.timestamp"
+"""When the record was first written, milliseconds since the epoch, decimal: its new timestamp is that of the replay."""
 REPLAY_LINK: Final = "replay.link"
 """The record's former `traceparent`: the new processing is a trace of its own that can link to the old one."""
+
+_MOST_DIGITS: Final = len(str(2**63))
 
 DROPPED: Final = (
     # The error is past, and retry counters must begin again.
@@ -52,10 +57,12 @@ class HeaderPolicy:
     keep: tuple[str, ...] = ()
     rename: tuple[tuple[str, str], ...] = ()
 
-    def apply(self, headers: Headers, *, attempt: int, run: str, source: str) -> Headers:
+    def apply(self, headers: Headers, *, attempt: int, run: str, source: str, written_ms: int | None = None) -> Headers:
         """Returns the headers to send: the carried ones in their order, and those that this replay adds."""
         link = next((value for name, value in reversed(headers) if name == TRACEPARENT), None)
         ours = {REPLAY_ATTEMPT: str(attempt).encode(), REPLAY_RUN: run.encode(), REPLAY_SOURCE: source.encode()}
+        if written_ms is not None:
+            ours[REPLAY_TIMESTAMP] = str(written_ms).encode()
         if link is not None:
             ours[REPLAY_LINK] = link
         return (*self.carried(headers), *ours.items())
@@ -72,6 +79,13 @@ class HeaderPolicy:
         if any(name == old for old, _ in self.rename) or _matches(name, self.keep):
             return True
         return not (_matches(name, self.drop) or _matches(name, DROPPED))
+
+
+def written_at_origin(headers: Headers, timestamp_ms: int | None) -> int | None:
+    """Returns when a record was first written: by its `replay.timestamp`, else this timestamp, if it is a time."""
+    value = next((value for name, value in reversed(headers) if name == REPLAY_TIMESTAMP), None) or b""
+    own = int(value) if value.isdigit() and len(value) <= _MOST_DIGITS else timestamp_ms
+    return as_time(own)
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:

@@ -1,14 +1,14 @@
 """Decides what is done with a selected dead letter: sent again, parked, or refused with a reason.
 
-Letter ── max attempts reached? ── fixes ── headers ── destination ──> Step(replayed, outgoing)
-                │                    │                     │
+Letter ── max attempts reached? ── fixes ── headers ── destination ── superseded? ──> Step(replayed, outgoing)
+                │                    │                     │              │
              Step(parked)         Step(refused): it stays in the dead-letter topic
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -17,7 +17,14 @@ from spanstream.consumer.replay.fixes.built_in import CannotFix, Fix, RecordDraf
 from spanstream.consumer.replay.ledger import REPLAY_ATTEMPT
 from spanstream.consumer.replay.letters.letter import Letter, identity_of
 from spanstream.consumer.replay.planning.destinations import Destinations
-from spanstream.consumer.replay.planning.headers import REPLAY_PREFIX, REPLAY_RUN, REPLAY_SOURCE, HeaderPolicy
+from spanstream.consumer.replay.planning.headers import (
+    REPLAY_PREFIX,
+    REPLAY_RUN,
+    REPLAY_SOURCE,
+    HeaderPolicy,
+    written_at_origin,
+)
+from spanstream.consumer.replay.planning.superseding import Superseded, Superseding
 
 REPLAY_PARKED: Final = "replay.parked"
 """The header that says why a record was parked; its error headers are kept."""
@@ -43,6 +50,7 @@ class Step:
         why: the reason in one line; empty for a replayed dead letter.
         fixes: the fixes that changed something.
         unreachable: the topic that nothing can be sent to, where that is the reason.
+        superseded: what its compacted destination holds, where that is the reason.
     """
 
     letter: Letter
@@ -52,6 +60,7 @@ class Step:
     why: str = ""
     fixes: tuple[str, ...] = ()
     unreachable: str | None = None
+    superseded: Superseded | None = None
 
     @property
     def identity(self) -> str | None:
@@ -74,6 +83,7 @@ class Planner:
         by_key: let the key choose the partition, instead of the origin's partition number.
         fixes: applied in this order.
         policy: which headers are carried.
+        superseding: judges records for compacted topics; None: they are sent over whatever is there.
     """
 
     run: str
@@ -84,6 +94,7 @@ class Planner:
     by_key: bool = False
     fixes: Sequence[Fix] = ()
     policy: HeaderPolicy = field(default_factory=HeaderPolicy)
+    superseding: Superseding | None = None
 
     def plan(self, letter: Letter, attempts: int) -> Step:
         """Decides about a dead letter that was sent again `attempts` times before."""
@@ -100,8 +111,31 @@ class Planner:
             return Step(letter, ReplayOutcome.REFUSED, attempt, why=problem, unreachable=topic)
         return self._replay(letter, attempt, topic)
 
+    def refresh(self) -> None:
+        """Looks anew at what the compacted destinations hold; to be called before the steps are sent.
+
+        Raises:
+            Retryable: Kafka did not answer in time, or a transaction stayed open in a destination.
+        """
+        if self.superseding is not None:
+            self.superseding.refresh()
+
+    def judge_again(self, step: Step) -> Step:
+        """Returns the step as it is, or refused if its record is superseded by now."""
+        if self.superseding is None or step.outgoing is None or step.outcome is not ReplayOutcome.REPLAYED:
+            return step
+        if not self.destinations.is_compacted(step.outgoing.topic):
+            return step
+        superseded = self.superseding.judge(step.letter, step.outgoing)
+        if superseded is None:
+            return step
+        return replace(step, outcome=ReplayOutcome.REFUSED, outgoing=None, why=superseded.why, superseded=superseded)
+
     def _replay(self, letter: Letter, attempt: int, topic: str) -> Step:
-        headers = self.policy.apply(letter.record.headers, attempt=attempt, run=self.run, source=letter.place)
+        written_ms = written_at_origin(letter.record.headers, letter.written_ms)
+        headers = self.policy.apply(
+            letter.record.headers, attempt=attempt, run=self.run, source=letter.place, written_ms=written_ms
+        )
         draft, changed = RecordDraft(letter.record.key, letter.record.value, headers), list[str]()
         for fix in self.fixes:
             try:
@@ -119,7 +153,7 @@ class Planner:
         refusal = self.destinations.refusal(outgoing)
         if refusal is not None:
             return Step(letter, ReplayOutcome.REFUSED, attempt, why=refusal)
-        return Step(letter, ReplayOutcome.REPLAYED, attempt, outgoing, fixes=tuple(changed))
+        return self.judge_again(Step(letter, ReplayOutcome.REPLAYED, attempt, outgoing, fixes=tuple(changed)))
 
     def _park(self, letter: Letter, attempts: int) -> Step:
         """Keeps the error headers, so that the parking topic can be read as a dead-letter topic."""

@@ -20,8 +20,9 @@ from spanstream.consumer.replay.manifests.manifest import ManifestWriter
 from spanstream.consumer.replay.planning.destinations import check_ledger
 from spanstream.consumer.replay.planning.planner import Planner, ReplayOutcome, Step
 from spanstream.consumer.replay.planning.survey import Survey, take_survey
+from spanstream.consumer.replay.sending.counts import ReplayCounts
 from spanstream.consumer.replay.sending.rate_limiter import RateLimiter
-from spanstream.consumer.replay.sending.sender import Interrupted, ReplayCounts, ReplayRun
+from spanstream.consumer.replay.sending.sender import Interrupted, ReplayRun
 from spanstream.consumer.replay.snapshot import TopicSnapshot
 from spanstream.consumer.replay.wiring import PATIENCE_SECONDS, ReplayContext, SendingOptions
 from spanstream.models.artifact import MANIFEST
@@ -122,9 +123,14 @@ class ReplayJob:
             "parked": counts.outcomes[ReplayOutcome.PARKED],
             "refused": counts.outcomes[ReplayOutcome.REFUSED],
             "refusals": dict(counts.refusals.most_common(_REFUSALS)),
-            "vanished": 0 if interrupted else max(0, self.survey.to_send - counts.sent),
+            "vanished": 0 if interrupted else max(0, self._vanished(counts)),
             "interrupted": interrupted,
         }
+
+    def _vanished(self, counts: ReplayCounts) -> int:
+        """Returns how many of the selected dead letters were neither sent nor refused."""
+        refused = counts.outcomes[ReplayOutcome.REFUSED] - self.survey.outcomes[ReplayOutcome.REFUSED]
+        return self.survey.to_send - counts.sent - refused
 
     def _manifest_facts(self) -> dict[str, Any]:
         """Returns the first line of the manifest."""
@@ -138,6 +144,7 @@ class ReplayJob:
             "selection": str(self.selection),
             "max_attempts": planner.max_attempts,
             "to": planner.to,
+            "over_newer": planner.superseding is None,
             "fixes": list(self.sending.fixes),
             "fix_files": {str(path): sha256_of_bytes(path.read_bytes()) for path in self.sending.fix_files},
             "headers": dataclasses.asdict(planner.policy),

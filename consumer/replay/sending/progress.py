@@ -31,8 +31,10 @@ class ReplayProgress:
             self._offsets[record.partition] = record.next_offset
 
     def left_open(self, record: Record) -> None:
-        """Notes that this record stays open."""
-        if record.partition not in self._stopped:
+        """Notes that this record stays open; later ones of its partition may have been noted before."""
+        offset = self._offsets.get(record.partition, record.offset)
+        is_earlier = record.partition not in self._stopped or record.offset < offset
+        if is_earlier:
             self._stopped.add(record.partition)
             self._offsets[record.partition] = record.offset
 

@@ -12,8 +12,8 @@ and does not take over again.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol
@@ -29,6 +29,7 @@ from spanstream.consumer.replay.letters.selection import Selection
 from spanstream.consumer.replay.manifests.manifest import BatchState
 from spanstream.consumer.replay.planning.destinations import size_of
 from spanstream.consumer.replay.planning.planner import Planner, ReplayOutcome, Step
+from spanstream.consumer.replay.sending.counts import ReplayCounts
 from spanstream.consumer.replay.sending.progress import ReplayProgress
 from spanstream.consumer.replay.sending.rate_limiter import RateLimiter
 from spanstream.consumer.replay.snapshot import SnapshotOpener, TopicSnapshot
@@ -56,19 +57,6 @@ class RunLog(Protocol):
 
     def refuse(self, step: Step) -> None:
         """Writes down a dead letter that is not sent."""
-
-
-@dataclass(slots=True)
-class ReplayCounts:
-    """The counts of a run: records whose transaction is committed, and dead letters that were refused."""
-
-    outcomes: Counter[ReplayOutcome] = field(default_factory=Counter)
-    refusals: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def sent(self) -> int:
-        """Records that were replayed or parked."""
-        return self.outcomes[ReplayOutcome.REPLAYED] + self.outcomes[ReplayOutcome.PARKED]
 
 
 @dataclass(slots=True)
@@ -123,6 +111,7 @@ class ReplayRun:
             try:
                 self._session()
             except Fenced as error:
+                self._resolve_after_takeover()
                 raise Stop(
                     f"another replay of this topic took over after {self.counts.sent} records of this one"
                 ) from error
@@ -162,6 +151,15 @@ class ReplayRun:
         if ledger.runs - earlier_runs - {self.entries.run}:
             self._resolve_in_flight(ledger)  # the takeover committed or aborted the batch
             raise Fenced("a later run is in the ledger")
+
+    def _resolve_after_takeover(self) -> None:
+        """Finds out whether the batch was committed in which this run was fenced: the reply may just have been lost.
+
+        Where Kafka does not answer, the manifest leaves it undecided, and the topics decide it.
+        """
+        if self._in_flight:
+            with suppress(Retryable, Stop):
+                self._resolve_in_flight(self.opener.open(ends=self.ends).ledger)
 
     def _resolve_in_flight(self, ledger: Ledger) -> None:
         """Finds out from the ledger whether the batch in flight was committed."""
@@ -211,6 +209,7 @@ class _SendingSession:
 
     def run(self) -> None:
         self._announce()
+        self._replay.planner.refresh()
         for seen in self._snapshot.letters():
             if self._replay.interrupted():
                 break
@@ -231,12 +230,15 @@ class _SendingSession:
         else:
             step = self._replay.planner.plan(seen.letter, seen.attempts)
             if step.outgoing is None:
-                self._replay.refuse(step)
-                self._progress.left_open(record)
+                self._refuse(step)
             else:
                 self._steps.append(step)
                 self._bytes += size_of(step.outgoing)
                 self._progress.settled(record)
+
+    def _refuse(self, step: Step) -> None:
+        self._replay.refuse(step)
+        self._progress.left_open(step.letter.record)
 
     @property
     def _is_limit_reached(self) -> bool:
@@ -245,22 +247,33 @@ class _SendingSession:
 
     def _send(self) -> None:
         """Sends one transaction; without steps, it commits only the offsets."""
-        steps, self._steps, self._bytes = self._steps, [], 0
+        steps = self._take_steps()
         offsets = self._progress.offsets
         if not steps:
             if offsets != self._snapshot.starts:
                 self._publisher.publish([], offsets)
             return
-        self._replay.rate_limiter.wait(len(steps), self._replay.interrupted)
         entries = list(self._ledger_entries(steps))
         self._replay.begin_batch(steps)
         try:
             self._publisher.publish([*(step.outgoing for step in steps if step.outgoing), *entries], offsets)
-        except (Fenced, Stop):
+        except Stop:
             self._replay.end_batch(BatchState.ABORTED)
             raise
         self._snapshot.ledger.apply_entries(entries)
         self._replay.end_batch(BatchState.COMMITTED)
+
+    def _take_steps(self) -> list[Step]:
+        """Takes what is to be sent now; what was superseded since it was planned is refused."""
+        planned, self._steps, self._bytes = self._steps, [], 0
+        if planned:
+            self._replay.rate_limiter.wait(len(planned), self._replay.interrupted)
+            self._replay.planner.refresh()
+        steps = [self._replay.planner.judge_again(step) for step in planned]
+        for step in steps:
+            if step.outgoing is None:
+                self._refuse(step)
+        return [step for step in steps if step.outgoing is not None]
 
     def _announce(self) -> None:
         """Writes the run's own ledger entry, and tombstones for obsolete entries."""

@@ -39,7 +39,7 @@ def dead_letter(
         topic=origin,
         partition=origin_partition,
         offset=origin_offset,
-        timestamp_ms=1_767_312_000_123,
+        timestamp_ms=fields.pop("timestamp_ms", 1_767_312_000_123),
         attempt=1,
         failed_at=EPOCH + timedelta(minutes=minutes),
         candidate=fields.pop("candidate", None),

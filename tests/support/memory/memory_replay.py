@@ -14,10 +14,13 @@ from spanstream.consumer.replay.ledger import LedgerEntries, ledger_of, parking_
 from spanstream.consumer.replay.letters.selection import Selection
 from spanstream.consumer.replay.manifests.manifest import BatchState
 from spanstream.consumer.replay.planning.destinations import DescribeTopic, Destinations
+from spanstream.consumer.replay.planning.latest_records import LatestRecords
 from spanstream.consumer.replay.planning.planner import Planner, Step
+from spanstream.consumer.replay.planning.superseding import Superseding
 from spanstream.consumer.replay.planning.survey import Survey, take_survey
+from spanstream.consumer.replay.sending.counts import ReplayCounts
 from spanstream.consumer.replay.sending.rate_limiter import RateLimiter
-from spanstream.consumer.replay.sending.sender import ReplayCounts, ReplayRun
+from spanstream.consumer.replay.sending.sender import ReplayRun
 from spanstream.consumer.replay.snapshot import SnapshotOpener, TopicSnapshot
 from tests.support.events.dead_letters import dead_letter, name_of
 from tests.support.memory.fake_time import FakeClock
@@ -26,6 +29,7 @@ from tests.support.memory.stream_under_test import FakeTimePoller
 DEAD, ORIGIN, GROUP = "dead", "questions", "consumers.replay"
 _CONFIGS: dict[str, dict[str, str]] = {
     "documents": {"cleanup.policy": "compact"},
+    "qa.documents": {"cleanup.policy": "compact"},
     "small": {"max.message.bytes": "400"},
 }
 
@@ -128,6 +132,10 @@ class MemoryReplay:
         reader: Any = FakeTimePoller(self.broker.reader(), self.clock)
         return SnapshotOpener(reader, DEAD, self.topic_id, ledger_of(DEAD), self.publisher().committed, self.clock, 5.0)
 
+    def superseding(self) -> Superseding:
+        reader: Any = FakeTimePoller(self.broker.reader(), self.clock)
+        return Superseding(LatestRecords(reader, self.clock, 5.0))
+
     def planner(self, **fields: Any) -> Planner:
         self.runs += 1
         forbidden = dict.fromkeys((DEAD, ledger_of(DEAD), parking_of(DEAD)), "its own")
@@ -136,6 +144,7 @@ class MemoryReplay:
             "destinations": Destinations(describe_in(self.broker), forbidden),
             "parking": parking_of(DEAD),
             "max_attempts": 3,
+            "superseding": self.superseding(),
         }
         return Planner(**(defaults | fields))
 

@@ -18,7 +18,9 @@ from spanstream.consumer.replay.checker import Checker, CheckResult
 from spanstream.consumer.replay.current_documents import CurrentDocuments
 from spanstream.consumer.replay.fixes.user_files import choose_fixes
 from spanstream.consumer.replay.planning.destinations import Destinations
+from spanstream.consumer.replay.planning.latest_records import LatestRecords
 from spanstream.consumer.replay.planning.planner import Planner
+from spanstream.consumer.replay.planning.superseding import Superseding
 from spanstream.consumer.replay.snapshot import SnapshotOpener
 from spanstream.consumer.settings import Settings
 from spanstream.models.text import token_codec
@@ -40,8 +42,7 @@ class CheckedTopics:
         self.broker, self.clock = MemoryBroker(), FakeClock()
         for topic in (TOPICS.documents, TOPICS.questions, TOPICS.dead_letters, "orders"):
             self.broker.create_topic(topic, 3)
-        reader: Any = FakeTimePoller(self.broker.reader(), self.clock)
-        self.documents = CurrentDocuments(reader, SETTINGS, self.clock, 5.0)
+        self.documents = CurrentDocuments(self._reader(), SETTINGS, self.clock, 5.0)
 
     def send(self, *records: Outgoing) -> None:
         with self.broker.changed:
@@ -68,11 +69,14 @@ class CheckedTopics:
             parking="parked",
             max_attempts=10,
             fixes=choose_fixes(fixes, [], self.documents.text),
+            superseding=Superseding(LatestRecords(self._reader(), self.clock, 5.0)),
         )
-        reader: Any = FakeTimePoller(self.broker.reader(), self.clock)
-        snapshot = SnapshotOpener(reader, TOPICS.dead_letters, "id", None, lambda _: {}, self.clock, 5.0).open()
+        snapshot = SnapshotOpener(self._reader(), TOPICS.dead_letters, "id", None, lambda _: {}, self.clock, 5.0).open()
         steps = [planner.plan(letter, attempts) for letter, attempts, _ in snapshot.letters()]
         return self._checker().check(steps)
+
+    def _reader(self) -> Any:
+        return FakeTimePoller(self.broker.reader(), self.clock)
 
     def _checker(self) -> Checker:
         model = fake_reader()
@@ -143,6 +147,21 @@ def test_documents_are_checked_too(topics: CheckedTopics) -> None:
     topics.letter("tombstone", origin=TOPICS.documents, value=None)
     topics.letter("bad", origin=TOPICS.documents, value=b"{}")
     assert topics.outcomes() == {"good": "valid", "tombstone": "valid", "bad": "invalid_event"}
+
+
+def test_a_document_that_would_replace_a_newer_one_does_not_pass(topics: CheckedTopics) -> None:
+    good = json.dumps({"document_id": "d", "text": "t"}).encode()
+    for text in ("the one that failed", "a newer one"):
+        topics.document("d", text)
+    topics.letter("replaced", origin=TOPICS.documents, value=good)
+    topics.document("gone", "the one that failed")
+    topics.document("gone", None)
+    topics.letter("deleted", origin=TOPICS.documents, key=b"gone", value=good, origin_offset=4)
+    results = topics.results()
+    assert {name: result.outcome for name, result in results.items()} == dict.fromkeys(results, "superseded")
+    assert not any(result.passes for result in results.values())
+    assert f"({TOPICS.documents}/0/2)" in results["replaced"].detail
+    assert "was deleted" in results["deleted"].detail
 
 
 def test_another_teams_record_is_not_checked(topics: CheckedTopics) -> None:

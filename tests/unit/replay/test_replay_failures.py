@@ -14,7 +14,7 @@ from spanstream.consumer.broker.protocols import Outgoing, Partition
 from spanstream.consumer.errors import Fenced, Retryable, Stop
 from spanstream.consumer.replay.letters.selection import Selection
 from spanstream.consumer.replay.manifests.manifest import BatchState
-from spanstream.consumer.replay.sending.sender import ReplayCounts
+from spanstream.consumer.replay.sending.counts import ReplayCounts
 from spanstream.schemas.dead_letters import Reason
 from tests.support.events.dead_letters import dead_letter, name_of
 from tests.support.memory.memory_replay import DEAD, ORIGIN, FaultyPublisher, Killed, MemoryReplay
@@ -109,6 +109,45 @@ def test_who_is_taken_over_and_told_something_vague_does_not_take_it_back() -> N
     assert [state for _, state in log.batches] == [BatchState.COMMITTED, BatchState.COMMITTED, BatchState.ABORTED]
     replay.run()
     assert Counter(replay.names_at(ORIGIN)) == Counter(names)
+
+
+def test_a_batch_that_was_committed_before_the_takeover_is_not_written_down_as_aborted() -> None:
+    replay = MemoryReplay()
+    names = replay.fill(8)
+    later: list[int] = []
+
+    class LostReply(FaultyPublisher):
+        """The commit is made and its reply lost; asked again, the broker says that another run took over meanwhile."""
+
+        def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
+            super().publish(records, offsets)
+            if len(replay.at(ORIGIN)) >= 4 and not later:
+                later.append(replay.run(batch=2)[0].sent)
+                raise Fenced("another process took over")
+
+    run, log = replay.replay(batch=2, open_publisher=lambda: LostReply(replay.publisher(), []))
+    with pytest.raises(Stop, match="took over after 4 records"):
+        run.run()
+    assert later == [4]
+    assert [state for _, state in log.batches] == [BatchState.COMMITTED, BatchState.COMMITTED]
+    assert Counter(replay.names_at(ORIGIN)) == Counter(names)
+
+
+def test_a_takeover_of_which_the_ledger_cannot_be_read_leaves_the_batch_undecided() -> None:
+    replay = MemoryReplay()
+    replay.fill(4)
+
+    class FencedWithoutABroker(FaultyPublisher):
+        def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
+            if offsets:  # not the run's own entry
+                replay.broker.fail_next("end_offsets", Retryable("no answer"))
+                raise Fenced("another process took over")
+            super().publish(records, offsets)
+
+    run, log = replay.replay(open_publisher=lambda: FencedWithoutABroker(replay.publisher(), []))
+    with pytest.raises(Stop, match="took over after 0 records"):
+        run.run()
+    assert [state for _, state in log.batches] == [None]
 
 
 def test_interrupted_it_finishes_its_batch_and_goes_on_when_started_again() -> None:

@@ -18,6 +18,7 @@ from spanstream.consumer.replay.fixes.built_in import (
     rename_field,
     set_field,
 )
+from spanstream.consumer.replay.fixes.json_text import check_json, read_object, with_value
 from spanstream.consumer.replay.fixes.user_files import choose_fixes, load_fix_file
 
 names = st.text(st.characters(exclude_characters=".=", exclude_categories=["Cs"]), min_size=1, max_size=8)
@@ -95,8 +96,88 @@ def test_dots_lead_into_objects() -> None:
 
 
 def test_key_and_headers_stay() -> None:
-    after = drop_field("x").apply(draft({"x": 1, "ü": "é"}))
-    assert after == RecordDraft(b"k", '{"ü":"é"}'.encode(), (("h", b"1"),))
+    after = drop_field("x").apply(draft('{"x": 1, "ü": "é"}'.encode()))
+    assert after == RecordDraft(b"k", '{"ü": "é"}'.encode(), (("h", b"1"),))
+
+
+AROUND = r"""{ "a":12345678901234567.89,"big": 1e400 , "twice":1, "twice" : 2,
+  "escaped":"\u00e9\/\ud800", "exact": 100000000000000000000000000000000000001, "zero":-0.0%s}"""
+
+
+@pytest.mark.parametrize(
+    ("spec", "before", "after"),
+    [("drop-field=x", ', "x" : [1, {"x": "}"}]', ""),
+     ("drop-field=x", ', "x": 1, "m": {"x": 1},"\\u0078":2', ', "m": {"x": 1}'),
+     ("drop-field=m.x", ', "m" : { "x" : 1 , "y" : 1e400 }\n', ', "m" : { "y" : 1e400 }\n'),
+     ("set-field=x=0.10", ', "x" : {"y":[1]} ,"z":[ ]', ', "x" : 0.10 ,"z":[ ]'),
+     ("set-field=x=0.10", "", ',"x":0.10'),
+     ("set-field=m.n.x=1e400", ', "m":{ "y": 1 }', ', "m":{ "y": 1,"n":{"x":1e400} }'),
+     ("rename-field=x=ü", ', "x" : 1e400', ', "ü" : 1e400'),
+     ("current-document", ',"document_id" : "d", "document_sha256": "old" ',
+      ',"document_id" : "d", "document_sha256": "new" ')],
+)  # fmt: skip
+def test_only_what_a_fix_is_asked_to_change_is_changed(spec: str, before: str, after: str) -> None:
+    (fix,) = choose_fixes([spec], [], {"d": DocumentText("text", "new")}.get)
+    value = fix.apply(draft((AROUND % before).encode())).value
+    assert (value or b"").decode() == AROUND % after
+    assert fix.apply(RecordDraft(b"k", value)).value == value
+
+
+def test_the_first_and_the_only_field_go_with_their_comma() -> None:
+    for value, after in (
+        (b'{"x":1}', b"{}"),
+        (b'{ "x" : 1 }', b"{  }"),
+        (b'{"x":1,"y":2}', b'{"y":2}'),
+        (b'{"y":2, "x":1}', b'{"y":2}'),
+        (b'{"x":1,"x":2,"y":3,"x":4,"z":5}', b'{"y":3,"z":5}'),
+    ):
+        assert drop_field("x").apply(draft(value)).value == after
+
+
+@pytest.mark.parametrize(
+    "spec", ["set-field=x=3", "rename-field=x=y", "drop-field=x.y", "set-field=x.y=1", "current-document"]
+)
+def test_a_repeated_field_cannot_be_told_apart(spec: str) -> None:
+    (fix,) = choose_fixes([spec], [], no_documents)
+    with pytest.raises(CannotFix, match="there are 2 fields"):
+        fix.apply(draft(b'{"x": {}, "document_id": "a", "x": {}, "document_id": "b"}'))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"", b"{", b"{}}", b'{"x":}', b'{"x":1,}', b"{,}", b'{"x" 1}', b'{"x":01}', b'{"x":+1}', b'{"x":.5}', b'{"x":1.}',
+     b'{"x":NaN}', b'{"x":-Infinity}', b'{"x":"\n"}', b'{"x":"\\x"}', b'{"x":"', b'{"x":[1 2]}', b"{'x':1}", b"{x:1}",
+     b'\xef\xbb\xbf{"x":1}', '{"x":1}'.encode("utf-16"), b'{"x":1} {}', b'{"x":1]', b'{"x":tru}', b'{"x":"\xff"}',
+     '{"x":\N{ARABIC-INDIC DIGIT ONE}}'.encode()],
+)  # fmt: skip
+def test_what_is_not_json_is_not_edited(value: bytes) -> None:
+    with pytest.raises(CannotFix, match="not JSON"):
+        drop_field("x").apply(draft(value))
+
+
+def test_a_value_is_edited_however_deep_it_is_and_however_often_a_field_is_repeated() -> None:
+    deep = b"[" * 100_000 + b"]" * 100_000
+    assert drop_field("x").apply(draft(b'{"deep":%b,"x":1}' % deep)).value == b'{"deep":%b}' % deep
+    assert set_field("deep=1").apply(draft(b'{"deep":%b}' % deep)).value == b'{"deep":1}'
+    repeated = b",".join([b'"x":1'] * 100_000)
+    assert drop_field("x").apply(draft(b"{%b}" % repeated)).value == b"{}"
+
+
+def test_an_id_that_is_no_text_names_no_document() -> None:
+    (fix,) = choose_fixes(["current-document"], [], no_documents)
+    for value in (b'{"document_id": "\\ud800"}', b'{"document_id": 5}', b'{"document_id": null}', b"{}"):
+        with pytest.raises(CannotFix):
+            fix.apply(draft(value))
+
+
+@given(objects, names)
+def test_every_json_that_the_library_writes_is_read_alike(value: dict[str, Any], name: str) -> None:
+    for text in (json.dumps(value), json.dumps(value, indent=2, ensure_ascii=False)):
+        check_json(text)
+        top = read_object(text)
+        assert top is not None
+        assert {f.name: json.loads(text[f.value_start : f.end]) for f in top.fields} == value
+        assert json.loads(with_value(text, top, name, "[]")) == value | {name: []}
 
 
 @pytest.mark.parametrize("value", [b"", b"[1]", b"\xff", b"{", b'"x"', b"null"])

@@ -126,6 +126,8 @@ def test_runs_before_everything_that_is_left_are_forgotten_with_their_attempts()
 @pytest.mark.parametrize(
     ("key", "value"),
     [(None, b"{}"), (b"\xff", b"{}"), (b"{}", b"{}"), (b'["other"]', b"{}"), (b'["settled"]', b"{}"),
+     (b"[" * 100_000, b"{}"), (b"[" * 100_000 + b"]" * 100_000, b"{}"), (b'["run","r"]', b'{"a":' * 100_000),
+     (b'["run","r"]', b'{"topic_id":"t","ends":{"0":1e999}}'), (b'["attempts",[]]', b'{"runs":[]}'),
      (b'["settled","dead",0,1]', b"[]"), (b'["settled","dead",0,1]', b'{"outcome":"lost","run":"r"}')],
 )  # fmt: skip
 def test_another_topics_records_are_refused(key: bytes | None, value: bytes) -> None:

@@ -170,7 +170,9 @@ def test_a_manifest_is_not_written_over(replay: MemoryReplay, path: Path) -> Non
         ManifestWriter(path.parent / "no-such-folder" / "run.jsonl")
 
 
-@pytest.mark.parametrize("text", ["", "{}\n", "nonsense\n", '{"kind": "other"}\n', '{"kind": "run", "version": 2}\n'])
+@pytest.mark.parametrize(
+    "text", ["", "{}\n", "[" * 100_000 + "\n", "nonsense\n", '{"kind": "other"}\n', '{"kind": "run", "version": 2}\n']
+)
 def test_another_file_is_no_manifest(path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(Stop, match="manifest"):

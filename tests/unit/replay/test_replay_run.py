@@ -217,4 +217,4 @@ def test_our_error_headers_do_not_stack() -> None:
     replay.run()
     (record,) = replay.at(ORIGIN)
     names = [name for name, _ in record.headers]
-    assert names == ["own", "replay.attempt", "replay.run", "replay.source"]
+    assert names == ["own", "replay.attempt", "replay.run", "replay.source", "replay.timestamp"]
