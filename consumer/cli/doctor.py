@@ -20,7 +20,8 @@ from spanstream.consumer.logs import configure_logs
 from spanstream.consumer.operations.doctor import Finding, Level, checks_of, examine
 from spanstream.consumer.operations.doctor.checks import secrets_of
 from spanstream.consumer.operations.doctor.finding import failed, ok, skipped
-from spanstream.consumer.settings import LogSettings, load_settings
+from spanstream.consumer.settings import LogSettings
+from spanstream.consumer.settings_loading import load_settings
 
 _STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.FAILED: "bold red", Level.SKIPPED: "dim"}
 _LEVEL_CHARS = max(len(level) for level in Level)

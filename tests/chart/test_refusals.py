@@ -84,6 +84,22 @@ REFUSED: dict[str, tuple[Values, str]] = {
         {"kafka": {"groupProtocol": "consumer"}, "settings": {"SPANSTREAM_KAFKA__SESSION_TIMEOUT_SECONDS": 9}},
         "is the classic protocol's",
     ),
+    "dead letters back into the questions": (
+        {"kafka": {"topics": {"deadLetters": "qa.questions"}}},
+        "kafka.topics.deadLetters and kafka.topics.questions name the same topic",
+    ),
+    "tickets out of the answers": (
+        {"triage": {"settings": {"SPANSTREAM_TOPICS__TICKETS": "qa.answers"}}},
+        "kafka.topics.answers and triage.settings.SPANSTREAM_TOPICS__TICKETS name the same topic",
+    ),
+    "triage records among the documents": (
+        {"kafka": {"topics": {"documents": "support.triage"}}},
+        "kafka.topics.documents and the default of SPANSTREAM_TOPICS__TRIAGE name the same topic",
+    ),
+    "one group for both streams": (
+        {"kafka": {"groupId": "spanstream-triage"}},
+        "kafka.groupId and the default of SPANSTREAM_TRIAGE__GROUP_ID name the same group",
+    ),
     "SASL without its secret": ({"kafka": {"sasl": {"mechanism": "PLAIN"}}}, "needs kafka.sasl.secretName"),
     "a certificate without its key": (
         {"kafka": {"tls": {"enabled": True, "secretName": "s", "certKey": "tls.crt"}}},

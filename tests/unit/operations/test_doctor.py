@@ -236,6 +236,13 @@ def test_a_wrong_setting_is_one_line_and_nothing_else_is_looked_at(monkeypatch: 
     assert "hunter2" not in ended.output
 
 
+def test_two_topics_with_one_name_fail_before_anything_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPANSTREAM_TOPICS__DEAD_LETTERS", "qa.questions")
+    ended = CliRunner().invoke(app, ["doctor"])
+    assert ended.exit_code == 1
+    assert "SPANSTREAM_TOPICS__QUESTIONS and SPANSTREAM_TOPICS__DEAD_LETTERS" in ended.stdout.splitlines()[0]
+
+
 def test_programs_get_one_json_object(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPANSTREAM_HTTP__PORT", "hunter2")
     ended = CliRunner().invoke(app, ["doctor", "--json"])
