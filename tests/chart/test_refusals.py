@@ -126,6 +126,22 @@ REFUSED: dict[str, tuple[Values, str]] = {
         {"kafka": {"client": {"sasl.password": "hunter2"}}},
         "kafka.client.sasl.password would lie in a ConfigMap",
     ),
+    "a password of Redis in a ConfigMap": (
+        {"settings": {"SPANSTREAM_REDIS__CLIENT": '{"password": "hunter2"}'}},
+        "settings.SPANSTREAM_REDIS__CLIENT holds a password, and would lie in a ConfigMap",
+    ),
+    "a password of Redis for the triage pods": (
+        {"triage": {"settings": {"SPANSTREAM_REDIS__CLIENT__SSL_PASSWORD": "hunter2"}}},
+        "triage.settings.SPANSTREAM_REDIS__CLIENT__SSL_PASSWORD holds a password",
+    ),
+    "a password in a whole group": (
+        {"settings": {"SPANSTREAM_REDIS": '{"url": "redis://:hunter2@redis"}'}},
+        "settings.SPANSTREAM_REDIS is no setting",
+    ),
+    "a password of Kafka beside its value": (
+        {"settings": {"SPANSTREAM_KAFKA__CLIENT__SASL_PASSWORD": "hunter2"}},
+        "settings.SPANSTREAM_KAFKA__CLIENT__SASL_PASSWORD is set by kafka.client",
+    ),
     "half a SHA-256": ({"model": {"fetch": {"sha256": "4d5f"}}}, "model.fetch.sha256 is 64 hexadecimal digits"),
     "words for cores": ({"resources": {"limits": {"cpu": "two"}}}, "resources.limits.cpu is cores"),
     "a setting of another program": ({"settings": {"JAVA_OPTS": "x"}}, "settings.JAVA_OPTS is no setting"),
