@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -10,6 +11,16 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.health import Health
 from spanstream.consumer.settings import HttpSettings
+
+
+def address_family(host: str) -> socket.AddressFamily:
+    """Returns IPv6 for an IPv6 address, IPv4 for other addresses and for names."""
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def shown_address(host: str, port: int) -> str:
+    """Returns host and port as URLs have them, an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class HttpServer:
@@ -27,11 +38,10 @@ class HttpServer:
 
     def __init__(self, host: str, port: int, *, health: Health, registry: CollectorRegistry) -> None:
         try:
-            self._server = ThreadingHTTPServer((host, port), _handler(health, registry))
+            self._server = _Server((host, port), _handler(health, registry))
         except OSError as error:
-            detail = f"cannot listen on {host}:{port}: {error.strerror}"
+            detail = f"cannot listen on {shown_address(host, port)}: {error.strerror}"
             raise Stop(detail, hint="set SPANSTREAM_HTTP__PORT to a free port") from error
-        self._server.daemon_threads = True
         # Seconds: how late it notices that it is closed.
         threading.Thread(target=self._server.serve_forever, args=(0.05,), name="http", daemon=True).start()
 
@@ -51,6 +61,22 @@ def serve_http(settings: HttpSettings, health: Health, registry: CollectorRegist
     if settings.port is None:
         return None
     return HttpServer(settings.host, settings.port, health=health, registry=registry)
+
+
+class _Server(ThreadingHTTPServer):
+    """Listens on IPv4 or IPv6, as its host is written; on `::` on both."""
+
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self.address_family = address_family(address[0])
+        super().__init__(address, handler)
+
+    def server_bind(self) -> None:
+        """Binds; some systems give `::` to IPv6 alone unless they are told otherwise."""
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
 
 
 def _handler(health: Health, registry: CollectorRegistry) -> type[BaseHTTPRequestHandler]:
@@ -73,13 +99,20 @@ def _handler(health: Health, registry: CollectorRegistry) -> type[BaseHTTPReques
         timeout = 10  # seconds; a client that sends nothing does not hold a thread for ever
 
         def do_GET(self) -> None:
+            self.wfile.write(self._begin())
+
+        def do_HEAD(self) -> None:
+            self._begin()
+
+        def _begin(self) -> bytes:
+            """Sends status and headers; returns the body."""
             page = pages.get(self.path.partition("?")[0])
             status, body, kind = page() if page else (404, b"see /healthz, /readyz, /metrics\n", "text/plain")
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            return body
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the library's name
             """Probes come every few seconds: nothing is logged."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+from io import StringIO
+from typing import TextIO
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 from spanstream.consumer.settings import LogSettings
+from spanstream.consumer.terminal.sanitizing import sanitized, sanitized_line
 
 
 def configure_logs(settings: LogSettings) -> None:
@@ -30,9 +33,9 @@ def configure_logs(settings: LogSettings) -> None:
     last: list[Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if as_json
-        # The default formatter shows local variables, and so the texts of documents.
         else [
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+            _visible,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_visible_traceback),
         ]
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -52,3 +55,15 @@ def exception_facts(error: Exception) -> dict[str, str]:
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown"
     return {"error": type(error).__name__, "at": place}
+
+
+def _visible(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
+    """Makes visible what would act on a terminal: an id, or a library's words, may hold it."""
+    return {name: sanitized_line(value) if isinstance(value, str) else value for name, value in line.items()}
+
+
+def _visible_traceback(stream: TextIO, error: ExcInfo) -> None:
+    """Writes a traceback without local variables, which hold the texts of documents."""
+    plain = StringIO()
+    structlog.dev.plain_traceback(plain, error)
+    stream.write(sanitized(plain.getvalue()))

@@ -1,20 +1,19 @@
 """Every setting, its unit and its default: environment `SPANSTREAM_*` (nested with `__`), or a TOML file.
 
-The environment wins over the file. `load_settings` is called once, by the command line; nothing else reads either.
+`settings_loading` reads both, once, for the command line.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import tomllib
+from collections.abc import Iterable
+from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from spanstream.consumer.errors import Stop
 from spanstream.models.defaults import DEFAULT_ARTIFACT, DEFAULT_MAX_WINDOWS
 from spanstream.schemas.limits import Limits
 
@@ -27,6 +26,18 @@ GroupProtocol = Literal["classic", "consumer"]
 
 class _Group(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+SAME_NAME: Final = "same_name"
+"""The type of the error for two settings that name the same thing; its text names both settings."""
+
+
+def _check_different(kind: str, names: Iterable[tuple[str, str]]) -> None:
+    """Refuses two settings that give one name to two things of a kind; `names` are pairs of setting and name."""
+    for (one, name), (other, same) in combinations(names, 2):
+        if name == same:
+            both = f"{ENV_PREFIX}{one.upper()} and {ENV_PREFIX}{other.upper()}"
+            raise PydanticCustomError(SAME_NAME, f"{both} name the same {kind}: give one of them another name")
 
 
 class KafkaSettings(_Group):
@@ -70,6 +81,11 @@ class TopicSettings(_Group):
     triage_state: str = Field(
         "support.triage-state", description="The triage stream's state of each ticket, compacted."
     )
+
+    @model_validator(mode="after")
+    def _are_different(self) -> Self:
+        _check_different("topic", ((f"topics__{field}", name) for field, name in self.model_dump().items()))
+        return self
 
     @property
     def consumed(self) -> tuple[str, str, str]:
@@ -229,6 +245,13 @@ class Settings(BaseSettings):
     limits: Limits = Field(Limits(), description="How large an event may be.")
     drain_seconds: Seconds = Field(25.0, description="At SIGTERM or a rebalance, started work has this long to end.")
 
+    @model_validator(mode="after")
+    def _groups_are_different(self) -> Self:
+        replay = self.replay.group_id or f"{self.kafka.group_id}.replay"
+        groups = {"kafka": self.kafka.group_id, "triage": self.triage.group_id, "replay": replay}
+        _check_different("group", ((f"{part}__group_id", name) for part, name in groups.items()))
+        return self
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -240,38 +263,3 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Puts the environment over the file, whose values come as arguments."""
         return (env_settings, init_settings)
-
-
-def load_settings(file: Path | None = None) -> Settings:
-    """Loads the settings of the environment, over those of a TOML file.
-
-    Raises:
-        Stop: the file or a value is wrong; one line that names it, without the value.
-    """
-    try:
-        values = tomllib.loads(file.read_text(encoding="utf-8")) if file else {}
-    except OSError as error:
-        raise Stop(f"{file}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Stop(f"{file}: no TOML: {error}") from error
-    try:
-        return Settings(**values)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = ENV_PREFIX + "__".join(str(part) for part in first["loc"]).upper()
-        raise Stop(f"setting {name}: {first['msg']}") from error
-    except SettingsError as error:  # a table that should be JSON; the library names its group only
-        raise Stop(f"setting {_not_json() or ENV_PREFIX + '*'}: should be a JSON object") from error
-
-
-def _not_json() -> str | None:
-    """Returns the name of the first variable of ours that should be a JSON object and is not JSON."""
-    tables = {f"{ENV_PREFIX}{group}__CLIENT" for group in ("KAFKA", "REDIS")}
-    groups = {f"{ENV_PREFIX}{name}".upper() for name in Settings.model_fields}
-    for name, value in os.environ.items():
-        if name.upper() in tables | groups:
-            try:
-                json.loads(value)
-            except ValueError:
-                return name
-    return None

@@ -2,6 +2,8 @@
 
 ModelError
 ├── ArtifactError      stop: the artifact's folder is damaged, incomplete, not for this program, or cannot be written
+├── InvalidText        the text or question is no Unicode text: it holds half of a character
+├── ForkedReader       stop: the reader's threads are another process's
 ├── QuestionTooLong    dead letter `too_large`: the question leaves no room for the document
 ├── InferenceFailed    dead letter `inference_failed`: the session raised on this window alone
 ├── InvalidSpan        the answer would not be what the model pointed at
@@ -25,6 +27,14 @@ class ModelError(Exception):
 
 class ArtifactError(ModelError):
     """The artifact cannot be used or written; the text names the file."""
+
+
+class InvalidText(ModelError):
+    """A text holds a lone surrogate, half of a character, which no tokenizer and no UTF-8 can take."""
+
+
+class ForkedReader(ModelError):
+    """The process was forked after the reader was loaded: its threads stayed behind, and nothing would be read."""
 
 
 class QuestionTooLong(ModelError):

@@ -147,6 +147,8 @@ class Reader:
         """Returns one answer for each question, in their order.
 
         Raises:
+            InvalidText: the text or a question holds half of a character.
+            ForkedReader: the process was forked after the reader was loaded.
             QuestionTooLong: a question leaves no room for the document.
             InferenceFailed: the session failed on a window.
             InvalidSpan: an answer failed validation; it would not be what the model pointed at.
@@ -163,8 +165,12 @@ class Reader:
         """Chooses the windows to read for each question.
 
         Raises:
+            InvalidText: a question holds half of a character.
             QuestionTooLong: a question leaves no room for the document.
+            TypeError: there is one question, and not a list of them.
         """
+        if isinstance(questions, str):
+            raise TypeError("questions should be a list: a single text would be read as a question for each letter")
         # A blank document has nothing to quote; the window of it that there would be is not worth a run.
         is_blank = document.size == 0 or not without_invisible(text)
         plans = []

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from spanstream.models.artifact import MANIFEST
 from spanstream.models.errors import ArtifactError
+
+# Of a manifest's fields, those by which it is told from other programs' files of that name.
+_OF_AN_ARTIFACT: Final = frozenset({"tokenizer_fingerprint", "variants", "files"})
 
 
 @contextmanager
@@ -20,9 +25,12 @@ def staged_folder(output: Path) -> Iterator[Path]:
     Raises:
         ArtifactError: `output` holds something that is no artifact, or it cannot be written.
     """
-    if output.exists() and not (output / MANIFEST).exists() and (not output.is_dir() or any(output.iterdir())):
-        raise ArtifactError(f"{output}: is not empty and no artifact: it is not overwritten")
-    output = output.resolve()  # a link stays a link, to what is replaced
+    try:
+        if not _may_be_replaced(output):
+            raise ArtifactError(f"{output}: is not empty and no artifact: it is not overwritten")
+        output = output.resolve()  # a link stays a link, to what is replaced
+    except (OSError, RuntimeError) as error:  # a link that leads to itself is a RuntimeError before Python 3.13
+        raise ArtifactError(f"{output}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         scratch = tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-")
@@ -36,6 +44,21 @@ def staged_folder(output: Path) -> Iterator[Path]:
             _take_place(finished, output, before)
         except OSError as error:
             raise ArtifactError(f"{output}: cannot be written: {error.strerror}") from error
+
+
+def _may_be_replaced(output: Path) -> bool:
+    """Tells whether nothing is lost with it but an artifact: other programs call their files manifest.json too."""
+    if not output.exists():
+        return True
+    if not output.is_dir():
+        return False
+    if not any(output.iterdir()):
+        return True
+    try:
+        manifest = json.loads((output / MANIFEST).read_bytes())
+    except (FileNotFoundError, ValueError):
+        return False
+    return isinstance(manifest, dict) and manifest.keys() >= _OF_AN_ARTIFACT
 
 
 def _take_place(finished: Path, output: Path, before: Path) -> None:

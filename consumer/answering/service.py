@@ -22,7 +22,8 @@ from spanstream.consumer.answering.report import Reporter
 from spanstream.consumer.broker.protocols import GroupConsumer, Partition
 from spanstream.consumer.clock import Clock, Deadline
 from spanstream.consumer.delivery.ownership import Ownership
-from spanstream.consumer.errors import Fenced, Retryable
+from spanstream.consumer.delivery.partition_counts import PartitionCounts
+from spanstream.consumer.errors import Fenced, Retryable, Stop
 from spanstream.consumer.health import Health
 from spanstream.consumer.settings import Settings
 
@@ -39,6 +40,7 @@ class AnsweringParts:
     """What the loop works with; put together in `wiring`."""
 
     consumer: GroupConsumer
+    partition_counts: PartitionCounts
     committer: Committer
     documents: Documents
     intake: Intake
@@ -107,6 +109,7 @@ class AnsweringService:
             self._load_documents(),
             documents.poll(wait_seconds if waits_for_documents else 0.0) > 0,
         ]
+        self._parts.partition_counts.compare()
         behind = documents.behind(self._ownership.ends_to_load)
         self._ownership.update(behind, self._parts.intake.full_topics, self._finished())
         progress += [self._take(), self._parts.intake.launch(), self._publish_head()]
@@ -126,6 +129,7 @@ class AnsweringService:
         """Owns these; their questions are fetched once their documents are read."""
         _log.info("partitions_assigned", partitions=_names(partitions))
         self._ownership.add(partitions)
+        self._parts.partition_counts.compare_soon()
 
     def on_revoked(self, partitions: Sequence[Partition]) -> None:
         """Finishes the chunks in flight, gives up the rest."""
@@ -256,8 +260,15 @@ class AnsweringService:
         return (self._parts.consumer.position(partition) or 0) >= end
 
     def _is_done(self) -> bool:
-        """Returns, with `once`, whether nothing is left of what was there at the start, retries included."""
+        """Returns, with `once`, whether nothing is left of what was there at the start, retries included.
+
+        Raises:
+            Stop: some of it can never be read.
+        """
+        differing = self._parts.partition_counts.differing
         if not self._ownership.is_ready:
+            if differing:
+                raise Stop(f"this needs {differing}", hint="`spanstream doctor` says what to do")
             return False
         topics, consumer, consumed = self._settings.topics, self._parts.consumer, self._ownership.consumed
         try:
@@ -272,7 +283,9 @@ class AnsweringService:
     def _waiting_for(self) -> str:
         if not self._ownership.consumed:
             return "partitions"
-        return "" if self._ownership.is_ready else "documents"
+        if self._ownership.is_ready:
+            return ""
+        return self._parts.partition_counts.differing or "documents"
 
 
 def _names(partitions: Sequence[Partition]) -> list[str]:

@@ -26,6 +26,7 @@ from spanstream.consumer.cache.opening import open_cache, open_store
 from spanstream.consumer.cache.token_cache import CacheCounts, TokenCache
 from spanstream.consumer.clock import Clock, SystemClock
 from spanstream.consumer.delivery.circuit import Circuit
+from spanstream.consumer.delivery.partition_counts import PartitionCounts
 from spanstream.consumer.health import Health
 from spanstream.consumer.http import HttpServer, serve_http
 from spanstream.consumer.metrics import Metrics
@@ -134,7 +135,8 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
         documents=documents, preparer=preparer, pipeline=pipeline, reporter=reporter, settings=settings, clock=clock
     )
     health = Health(clock, stuck_seconds=settings.http.stuck_seconds)
-    parts = AnsweringParts(clients.consumer, committer, documents, intake, pipeline, reporter, health, clock)
+    counts = PartitionCounts(clients.documents, settings.topics.consumed)
+    parts = AnsweringParts(clients.consumer, counts, committer, documents, intake, pipeline, reporter, health, clock)
     return Application(AnsweringService(parts, settings), health, metrics, cache, reader, store, settings)
 
 

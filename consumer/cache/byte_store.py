@@ -54,8 +54,11 @@ class ByteStore(Protocol):
             StoreUnavailable: any of them may not have been kept.
         """
 
-    def ping(self) -> None:
-        """Asks the store whether it is there. Raises `StoreUnavailable` with the reason why not."""
+    def ping(self, key: str) -> None:
+        """Reads a key, to see whether the store is there. Raises `StoreUnavailable` with the reason why not.
+
+        It asks for nothing that a user with the rights to read and write its keys may not.
+        """
 
     def close(self) -> None:
         """Lets go of the connections; closing twice is harmless."""

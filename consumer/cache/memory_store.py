@@ -27,7 +27,7 @@ class MemoryStore:
         """Keeps these, over whatever the keys hold."""
         self._values.update({key: value for key, value in items.items() if len(value) <= self._max_value_bytes})
 
-    def ping(self) -> None:
+    def ping(self, key: str) -> None:
         """Does nothing: this store is always there."""
 
     def close(self) -> None:

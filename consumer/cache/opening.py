@@ -32,6 +32,9 @@ def open_store(settings: RedisSettings, metrics: Metrics | None = None) -> ByteS
         if metrics is not None:
             metrics.store_up.labels(change.operation).set(change.available)
 
+    if metrics is not None:
+        for call in ("read", "write"):  # a gauge without a sample could not be told from a Redis that is not there
+            metrics.store_up.labels(call).set(1)
     options = RedisOptions(
         timeout_seconds=settings.timeout_seconds,
         ttl_seconds=settings.ttl_seconds,

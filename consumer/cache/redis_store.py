@@ -9,12 +9,14 @@ that it would refuse. RESP2 is spoken: no handshake, and every server and proxy 
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import NoBackoff
@@ -116,9 +118,9 @@ class RedisStore:
         if kept:
             self._writes.call(lambda: self._call(lambda: self._write(kept)))
 
-    def ping(self) -> None:
-        """Asks Redis itself, past the breakers and without a say in them."""
-        self._call(lambda: _expect(self._redis.ping() is True))
+    def ping(self, key: str) -> None:
+        """Reads the key from Redis itself, past the breakers and without a say in them."""
+        self._call(lambda: self._read([key]))
 
     def close(self) -> None:
         """Closes the connections."""
@@ -194,6 +196,7 @@ def _expect(condition: object) -> None:
 
 def _pool(url: str, options: RedisOptions) -> redis.ConnectionPool:
     try:
+        _refuse_unescaped(url)
         from_url: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]  # redis-py left it without types
     except ValueError:
         # The error may quote a part of the URL, and an unescaped password moves into any part of it.
@@ -218,6 +221,19 @@ def _pool(url: str, options: RedisOptions) -> redis.ConnectionPool:
     except (ValueError, TypeError, redis.RedisError) as error:
         raise Stop(f"the Redis client does not take these options: {error}") from None
     return pool
+
+
+def _refuse_unescaped(url: str) -> None:
+    """Refuses a URL whose password ends the host's part too early: a piece of it would be shown as host or port.
+
+    Raises:
+        ValueError: behind the host stands something else than a database's number, a socket's path or options.
+    """
+    parts = urlsplit(url)
+    is_database = re.fullmatch(r"(/\d*)?", parts.path) is not None
+    is_path = parts.scheme == "unix" and "@" not in parts.path
+    if parts.fragment or "@" in parts.query or not (is_database or is_path):
+        raise ValueError
 
 
 def _name_of(kwargs: Mapping[str, object]) -> str:

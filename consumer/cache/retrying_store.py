@@ -52,10 +52,10 @@ class RetryingStore:
         self._retry(lambda: self._store.set_many(items))
         self.too_large += sum(len(value) > self._max_value_bytes for value in items.values())
 
-    def ping(self) -> None:
+    def ping(self, key: str) -> None:
         """Asks once: before the work begins, it is better to fail at once."""
         try:
-            self._store.ping()
+            self._store.ping(key)
         except StoreUnavailable as error:
             raise Stop(str(error)) from error
 

@@ -11,6 +11,7 @@ import sys
 from spanstream.consumer.cli.exit_codes import FAILED, INTERRUPTED
 from spanstream.consumer.cli.program import app
 from spanstream.consumer.errors import SpanstreamError
+from spanstream.consumer.terminal.sanitizing import sanitized_line
 from spanstream.models.errors import ModelError
 
 
@@ -21,7 +22,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except (SpanstreamError, ModelError) as error:
-        print(f"spanstream: {error}", file=sys.stderr)  # noqa: T201  the one line of a failure
+        print(f"spanstream: {sanitized_line(str(error))}", file=sys.stderr)  # noqa: T201  the one line of a failure
         sys.exit(FAILED)
     except BrokenPipeError:
         # The program that read our output has closed it: it needs no more.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -13,6 +12,8 @@ from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionRead
 from spanstream.consumer.broker.protocols import Record
 from spanstream.consumer.broker.reading import tail
 from spanstream.consumer.cli.config_file import ConfigFile, open_settings
+from spanstream.consumer.cli.event_output import write_event
+from spanstream.consumer.terminal.sanitizing import sanitized_line
 from spanstream.schemas.codec import decode_answer
 from spanstream.schemas.errors import InvalidRecord
 
@@ -32,8 +33,7 @@ def answers(
     try:
         for record in tail(reader, settings.topics.answers, follow=follow):
             if as_json:
-                sys.stdout.buffer.write((record.value or b"null") + b"\n")
-                sys.stdout.buffer.flush()
+                write_event(record.value or b"null")
             else:
                 console.print(_line(record))
     finally:
@@ -44,10 +44,11 @@ def _line(record: Record) -> Text:
     try:
         answer = decode_answer(record.value or b"")
     except InvalidRecord as error:
-        return Text(f"{record.partition} {record.offset}: no answer event: {error}", style="red")
-    line = Text.assemble((answer.question_id, "bold"), "  ", f"{answer.confidence:.2f}  ")
+        return Text(sanitized_line(f"{record.partition} {record.offset}: no answer event: {error}"), style="red")
+    line = Text.assemble((sanitized_line(answer.question_id), "bold"), "  ", f"{answer.confidence:.2f}  ")
     if answer.answer is not None:
-        place = f"  [{answer.document_id or 'inline'} {answer.answer.char_start}:{answer.answer.char_end}]"
-        return line + Text.assemble((answer.answer.text.replace("\n", " "), "green"), (place, "dim"))
-    candidate = f"  (best guess: {answer.candidate.text.replace(chr(10), ' ')})" if answer.candidate else ""
+        document = sanitized_line(answer.document_id or "inline")
+        place = f"  [{document} {answer.answer.char_start}:{answer.answer.char_end}]"
+        return line + Text.assemble((sanitized_line(answer.answer.text), "green"), (place, "dim"))
+    candidate = f"  (best guess: {sanitized_line(answer.candidate.text)})" if answer.candidate else ""
     return line + Text.assemble("no answer", (candidate, "dim"))

@@ -61,7 +61,7 @@ def backfill(
         max_value_bytes=settings.redis.max_value_bytes,
         force=force,
     )
-    store.ping()
+    store.ping(f"{settings.redis.namespace}:backfill")
     cache = _cache(settings, store)
     reader = KafkaPartitionReader(settings.kafka)
     try:

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from spanstream.consumer.logs import configure_logs
-from spanstream.consumer.settings import Settings, load_settings
+from spanstream.consumer.settings import Settings
+from spanstream.consumer.settings_loading import load_settings
 
 ConfigFile = Annotated[
     Path | None,

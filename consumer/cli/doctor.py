@@ -20,7 +20,9 @@ from spanstream.consumer.logs import configure_logs
 from spanstream.consumer.operations.doctor import Finding, Level, checks_of, examine
 from spanstream.consumer.operations.doctor.checks import secrets_of
 from spanstream.consumer.operations.doctor.finding import failed, ok, skipped
-from spanstream.consumer.settings import LogSettings, load_settings
+from spanstream.consumer.settings import LogSettings
+from spanstream.consumer.settings_loading import load_settings
+from spanstream.consumer.terminal.sanitizing import sanitized_line
 
 _STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.FAILED: "bold red", Level.SKIPPED: "dim"}
 _LEVEL_CHARS = max(len(level) for level in Level)
@@ -84,5 +86,6 @@ def _keep_quiet(settings: LogSettings) -> None:
 def line_of(finding: Finding) -> Text:
     """Writes the finding on one line."""
     level = f"{finding.level:<{_LEVEL_CHARS}}"
-    line = Text.assemble((level, _STYLES[finding.level]), "  ", (finding.subject, "bold"), f": {finding.detail}")
-    return line + Text.assemble(("  -> ", "dim"), (finding.advice, "cyan")) if finding.advice else line
+    subject, detail, advice = map(sanitized_line, (finding.subject, finding.detail, finding.advice))
+    line = Text.assemble((level, _STYLES[finding.level]), "  ", (subject, "bold"), f": {detail}")
+    return line + Text.assemble(("  -> ", "dim"), (advice, "cyan")) if advice else line

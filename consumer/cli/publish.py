@@ -22,6 +22,7 @@ from spanstream.consumer.operations.publishing import (
     ticket_record,
 )
 from spanstream.consumer.settings import Settings
+from spanstream.consumer.terminal.sanitizing import sanitized_line
 
 app = typer.Typer(help="Publish events from a file of JSON lines.", no_args_is_help=True)
 
@@ -64,7 +65,7 @@ def _publish(settings: Settings, file: str, to_record: Callable[[bytes], Outgoin
 
     def refuse(line: RefusedLine) -> None:
         refused.append(line)
-        typer.echo(f"{file}:{line.number}: {line.error}", err=True)
+        typer.echo(sanitized_line(f"{file}:{line.number}: {line.error}"), err=True)
 
     try:
         with _lines(file) as lines:

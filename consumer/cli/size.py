@@ -12,7 +12,8 @@ from rich.table import Table
 
 from spanstream.consumer.cli.config_file import ConfigFile
 from spanstream.consumer.operations.sizing import Load, Machine, Size, chart_values, size_of
-from spanstream.consumer.settings import Settings, load_settings
+from spanstream.consumer.settings import Settings
+from spanstream.consumer.settings_loading import load_settings
 from spanstream.models.inference.cpu import available_cpus
 
 

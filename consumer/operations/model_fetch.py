@@ -14,6 +14,7 @@ import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def _unpack(archive: Path, into: Path) -> Path:
     try:
         with tarfile.open(archive, "r:gz") as files:
             files.extractall(into, filter="data")  # refuses what would be written elsewhere, links and devices
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except (tarfile.TarError, zlib.error, OSError, EOFError, ValueError) as error:
         raise Stop(f"the model's file is no .tar.gz that can be unpacked: {error}") from error
     manifests = [into / MANIFEST, *sorted(into.glob(f"*/{MANIFEST}"))]
     folders = [manifest.parent for manifest in manifests if manifest.is_file()]

@@ -28,15 +28,18 @@ class TriagePanel:
         del console, options
         triage = self.triage
         decided = Table.grid(padding=(0, 2))
-        decided.add_row(Text("route", DIM), Text(triage.route, GOOD + BOLD), Text(triage.reason.route))
-        decided.add_row(Text("priority", DIM), Text(triage.priority, GOOD + BOLD), Text(triage.reason.priority))
+        for name, value, reason in (
+            ("route", triage.route, triage.reason.route),
+            ("priority", triage.priority, triage.reason.priority),
+        ):
+            decided.add_row(Text(name, DIM), Text(sanitized_line(value), GOOD + BOLD), Text(sanitized_line(reason)))
         parts: list[RenderableType] = [decided, Padding(_fields(triage), (1, 0, 0, 0))]
         parts += [Text.assemble(("ask  ", DIM), sanitized_line(question)) for question in triage.ask_customer]
         yield Panel(
             Group(*parts),
             title=Text.assemble((sanitized_line(triage.ticket_id), BOLD), f" · revision {triage.revision}"),
             title_align="left",
-            subtitle=Text(f"{triage.playbook.name} {triage.playbook.version}{_cut(triage)}", DIM),
+            subtitle=Text(f"{sanitized_line(f'{triage.playbook.name} {triage.playbook.version}')}{_cut(triage)}", DIM),
             subtitle_align="right",
             border_style=BORDER,
             padding=(0, 1),
@@ -52,7 +55,7 @@ def _fields(triage: Triage) -> Table:
     for name, result in triage.fields.items():
         confidence = "" if result.confidence is None else f"{result.confidence:.2f}"
         place = "" if result.answer is None else f"{result.answer.char_start}:{result.answer.char_end}"
-        table.add_row(Text(name), _answer(result), Text(confidence), Text(place, DIM))
+        table.add_row(Text(sanitized_line(name)), _answer(result), Text(confidence), Text(place, DIM))
     return table
 
 

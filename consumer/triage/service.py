@@ -20,6 +20,7 @@ from spanstream.consumer.clock import Clock, Deadline
 from spanstream.consumer.delivery.committed_offsets import CommittedOffsets
 from spanstream.consumer.delivery.ownership import Ownership
 from spanstream.consumer.delivery.paced_publisher import PacedPublisher
+from spanstream.consumer.delivery.partition_counts import PartitionCounts
 from spanstream.consumer.errors import Fenced, Retryable
 from spanstream.consumer.health import Health
 from spanstream.consumer.settings import Settings
@@ -41,6 +42,7 @@ class TriageParts:
     """What the loop works with; wired by `spanstream.consumer.triage.wiring`."""
 
     consumer: GroupConsumer
+    partition_counts: PartitionCounts
     publisher: PacedPublisher
     store: StateStore
     intake: TriageIntake
@@ -101,6 +103,7 @@ class TriageService:
         is_busy = is_loading or can_work
         self._parts.intake.add(self._parts.consumer.poll(MAX_RECORDS, 0.0 if is_busy else _IDLE_POLL))
         self._load()
+        self._parts.partition_counts.compare()
         store.poll(ownership.ends_to_load, _IDLE_POLL if is_loading else 0.0)
         ownership.update(store.behind(ownership.ends_to_load), self._parts.intake.full_topics)
         self._reloading = self._reloading and bool(ownership.to_load or ownership.ends_to_load)
@@ -116,6 +119,7 @@ class TriageService:
         """Takes partitions over; their records are fetched once their state is read."""
         _log.info("partitions_assigned", partitions=[str(partition) for partition in partitions])
         self._ownership.add(partitions)
+        self._parts.partition_counts.compare_soon()
 
     def on_revoked(self, partitions: Sequence[Partition]) -> None:
         """Finishes the commit that was begun, and gives up the rest of these partitions."""
@@ -266,4 +270,6 @@ class TriageService:
     def _waiting_for(self) -> str:
         if not self._ownership.followed:
             return "partitions"
-        return "" if self._ownership.is_ready else "state"
+        if self._ownership.is_ready:
+            return ""
+        return self._parts.partition_counts.differing or "state"

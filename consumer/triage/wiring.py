@@ -11,6 +11,7 @@ from spanstream.consumer.broker.protocols import PartitionReader
 from spanstream.consumer.clock import Clock, SystemClock
 from spanstream.consumer.delivery.circuit import Circuit
 from spanstream.consumer.delivery.paced_publisher import PacedPublisher
+from spanstream.consumer.delivery.partition_counts import PartitionCounts, describe_difference
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.health import Health
 from spanstream.consumer.http import HttpServer, serve_http
@@ -85,6 +86,7 @@ def build_triage(
     )
     parts = TriageParts(
         consumer=clients.consumer,
+        partition_counts=PartitionCounts(reader, topics_in_step(settings.topics)),
         publisher=PacedPublisher(clients.publisher, lambda kind: metrics.publish_failures.labels(kind).inc(), clock),
         store=store,
         intake=intake,
@@ -104,10 +106,12 @@ def shared_partition_count(reader: PartitionReader, topics: TopicSettings) -> in
         Stop: the numbers differ, or a topic does not exist.
         Retryable: no answer in time.
     """
-    counts = {
-        name: len(reader.partitions(name)) for name in (*topics.consumed_by_triage, topics.questions, topics.documents)
-    }
-    if len(set(counts.values())) > 1:
-        listed = ", ".join(f"{name} {count}" for name, count in counts.items())
-        raise Stop(f"the triage stream needs topics with the same number of partitions, but they have: {listed}")
+    counts = {name: len(reader.partitions(name)) for name in topics_in_step(topics)}
+    if differing := describe_difference(counts):
+        raise Stop(f"the triage stream needs {differing}", hint="`spanstream doctor` says what to do")
     return counts[topics.tickets]
+
+
+def topics_in_step(topics: TopicSettings) -> tuple[str, ...]:
+    """Returns the topics whose partitions of one number belong together: what it reads, and what it asks."""
+    return (*topics.consumed_by_triage, topics.questions, topics.documents)

@@ -5,6 +5,7 @@ windows -> batches -> logits -> {window: ScoredWindow | InferenceFailed}
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spanstream.models.errors import InferenceFailed
+from spanstream.models.errors import ForkedReader, InferenceFailed
 from spanstream.models.inference.backends import Backend, Backends
 from spanstream.models.inference.packing import Batch, assemble, pack
 from spanstream.models.inference.session import Logits, SessionError
@@ -38,6 +39,7 @@ class InferenceRunner:
         self._backends = backends
         self._pad_id = pad_id
         self._max_answer_tokens = max_answer_tokens
+        self._process = os.getpid()
         # A pool for each, so that a GPU's batches do not take the CPU's turns.
         self._pools = {
             backend: ThreadPoolExecutor(backend.parallel_runs, thread_name_prefix=f"infer {backend.name}")
@@ -51,7 +53,12 @@ class InferenceRunner:
         Args:
             windows: what to read.
             waiting_windows: how many more are queued behind these; decides whether the GPU takes over.
+
+        Raises:
+            ForkedReader: the threads are another process's.
         """
+        if os.getpid() != self._process:
+            raise ForkedReader("this reader was loaded before the process was forked: load one in each process")
         outcomes = self._run_on(self._backends.choose(waiting_windows + len(windows)), windows)
         # A GPU that fails halfway leaves windows unread; the CPU takes them.
         if self._backends.cpu and (unread := [window for window in windows if window not in outcomes]):

@@ -20,7 +20,7 @@ from spanstream.models.text.tokenization import TokenizedDocument
 
 _HEADER = struct.Struct("<4sHHII32s32s")
 _MAGIC = b"SSTD"
-_VERSION = 1
+_VERSION = 2  # 2: escape sequences are spaces, fillers are invisible
 _DIGEST_BYTES = 16
 _ARRAYS = 4
 _UNICODE_VERSION = int(unicodedata.unidata_version.replace(".", ""))

@@ -19,7 +19,8 @@ import numpy as np
 from tokenizers import Tokenizer as FastTokenizer
 
 from spanstream.models.arrays import Int32Array
-from spanstream.models.errors import ArtifactError
+from spanstream.models.errors import ArtifactError, InvalidText
+from spanstream.models.text.escape_sequences import without_escape_sequences
 from spanstream.models.text.piecewise import encode
 from spanstream.models.text.words import WordMap
 
@@ -28,8 +29,19 @@ _ARRAYS_VERSION = 1
 
 
 def sha256_of(text: str) -> str:
-    """Returns the SHA-256 of the text's UTF-8 bytes, 64 hexadecimal digits."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    """Returns the SHA-256 of the text's UTF-8 bytes, 64 hexadecimal digits.
+
+    Raises:
+        InvalidText: it holds half of a character.
+    """
+    return hashlib.sha256(_utf8(text)).hexdigest()
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidText(f"no Unicode text: a lone surrogate at character {error.start}") from None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,21 +171,30 @@ class Tokenizer:
     def normalize(self, text: str) -> str:
         """Returns the text as the tokenizer's normalizer leaves it (unchanged where it has none)."""
         normalizer = self._fast.normalizer
+        text = without_escape_sequences(text)
         return text if normalizer is None else str(normalizer.normalize_str(text))
 
     def tokenize_document(self, text: str) -> TokenizedDocument:
-        """Returns all of the text's tokens; nothing is cut."""
-        encoded = encode(self._fast, text)
+        """Returns all of the text's tokens; nothing is cut. A terminal's escape sequences are read as spaces.
+
+        Raises:
+            InvalidText: it holds half of a character.
+        """
+        sha256 = sha256_of(text)
+        encoded = encode(self._fast, without_escape_sequences(text))
         ids, starts, ends = encoded.ids, encoded.starts, encoded.ends
         words = WordMap(text).numbers(starts, ends)
         for array in (ids, starts, ends, words):
             array.flags.writeable = False
         checksum = checksum_of(ids, starts, ends, words)
-        return TokenizedDocument(sha256_of(text), self.fingerprint, ids, starts, ends, words, checksum)
+        return TokenizedDocument(sha256, self.fingerprint, ids, starts, ends, words, checksum)
 
     def tokenize_question(self, question: str) -> TokenizedQuestion:
-        """Returns all of the question's tokens."""
-        ids = np.array(self._fast.encode(question, add_special_tokens=False).ids, dtype=np.int32)
+        """Returns all of the question's tokens, read as a document's. Raises `InvalidText` as `tokenize_document`."""
+        _utf8(question)
+        ids = np.array(
+            self._fast.encode(without_escape_sequences(question), add_special_tokens=False).ids, dtype=np.int32
+        )
         return TokenizedQuestion(question, ids)
 
     def _pair_template(self, source: str) -> PairTemplate:

@@ -7,8 +7,9 @@ A place between two characters is inside a word, and no answer is cut there, whe
   letters (`support.example.com`, `ChunkedWriter.java`) but for one where a space was forgotten (`closed.Then`),
 - what follows is attached to what stands before: combining marks, variation selectors, joiners and what they join.
 
-Control and format characters are looked through. Scripts written without spaces have no words to be cut: there every
-character may begin or end an answer. Hyphens and apostrophes are places to cut: `Queen` may be quoted out of `Queen's`.
+Control and format characters are looked through; a terminal's escape sequences count as spaces. Scripts written without
+spaces have no words to be cut: there every character may begin or end an answer. Hyphens and apostrophes are places to
+cut: `Queen` may be quoted out of `Queen's`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Final
 import numpy as np
 
 from spanstream.models.arrays import BoolArray, IndexArray, Int32Array, UInt8Array, UInt32Array
+from spanstream.models.text.escape_sequences import without_escape_sequences
 
 # Kinds of characters. From _MARK on: those that a simple look at both neighbours does not settle.
 _SPACE, _PUNCTUATION, _COMMA, _STOP, _WORD, _DIGIT, _UNSPACED, _MARK, _JOINER, _INVISIBLE, _UNKNOWN = range(11)
@@ -63,6 +65,9 @@ _EXCEPTIONS: Final = {
     **dict.fromkeys("\uff9e\uff9f", _MARK),
     # Tags, which make a region's flag out of a black one.
     **dict.fromkeys(map(chr, range(0xE0020, 0xE0080)), _MARK),
+    # Letters and symbols that are drawn as nothing: the empty Braille cell, as wide as a letter; fillers of Hangul.
+    "\u2800": _SPACE,
+    **dict.fromkeys("\u115f\u1160\u3164\uffa0", _INVISIBLE),
     # Stands for bytes that were no character; tokenizers drop it.
     "\ufffd": _UNKNOWN,
 }
@@ -89,8 +94,10 @@ def _kinds() -> UInt8Array:
 def without_invisible(text: str) -> str:
     """Returns the text without white space, control and format characters; empty where there is nothing to quote.
 
-    Marks and filler letters stay, though a person may see nothing of them: tokenizers make tokens of them.
+    Letters and symbols that are drawn as nothing (fillers of Hangul, the empty Braille cell) are left out too, and a
+    terminal's escape sequences. Marks stay: tokenizers make tokens of them.
     """
+    text = without_escape_sequences(text)
     codes = _code_points(text)
     return codes[_is_visible(_kinds()[codes])].tobytes().decode("utf-32-le", errors="surrogatepass")
 
@@ -112,6 +119,7 @@ class WordMap:
     """
 
     def __init__(self, text: str) -> None:
+        text = without_escape_sequences(text)
         kinds = _kinds()[_code_points(text)]
         self.inside = np.zeros(len(kinds) + 1, dtype=np.bool_)
         if len(kinds) > 1:

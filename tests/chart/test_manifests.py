@@ -14,7 +14,8 @@ from typer.main import get_command
 from spanstream.consumer.broker.kafka.properties import member_properties
 from spanstream.consumer.cli.program import app
 from spanstream.consumer.metrics import Metrics
-from spanstream.consumer.settings import Settings, load_settings
+from spanstream.consumer.settings import Settings
+from spanstream.consumer.settings_loading import load_settings
 from tests.support.cluster.chart import CHART, EXAMPLES, RELEASE, Object, helm, kinds, only, pod_specs, render
 from tests.support.cluster.json_schemas import NAMES, write_schemas
 from tests.support.cluster.tools import tool

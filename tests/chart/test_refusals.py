@@ -84,6 +84,22 @@ REFUSED: dict[str, tuple[Values, str]] = {
         {"kafka": {"groupProtocol": "consumer"}, "settings": {"SPANSTREAM_KAFKA__SESSION_TIMEOUT_SECONDS": 9}},
         "is the classic protocol's",
     ),
+    "dead letters back into the questions": (
+        {"kafka": {"topics": {"deadLetters": "qa.questions"}}},
+        "kafka.topics.deadLetters and kafka.topics.questions name the same topic",
+    ),
+    "tickets out of the answers": (
+        {"triage": {"settings": {"SPANSTREAM_TOPICS__TICKETS": "qa.answers"}}},
+        "kafka.topics.answers and triage.settings.SPANSTREAM_TOPICS__TICKETS name the same topic",
+    ),
+    "triage records among the documents": (
+        {"kafka": {"topics": {"documents": "support.triage"}}},
+        "kafka.topics.documents and the default of SPANSTREAM_TOPICS__TRIAGE name the same topic",
+    ),
+    "one group for both streams": (
+        {"kafka": {"groupId": "spanstream-triage"}},
+        "kafka.groupId and the default of SPANSTREAM_TRIAGE__GROUP_ID name the same group",
+    ),
     "SASL without its secret": ({"kafka": {"sasl": {"mechanism": "PLAIN"}}}, "needs kafka.sasl.secretName"),
     "a certificate without its key": (
         {"kafka": {"tls": {"enabled": True, "secretName": "s", "certKey": "tls.crt"}}},
@@ -109,6 +125,22 @@ REFUSED: dict[str, tuple[Values, str]] = {
     "a password in a ConfigMap": (
         {"kafka": {"client": {"sasl.password": "hunter2"}}},
         "kafka.client.sasl.password would lie in a ConfigMap",
+    ),
+    "a password of Redis in a ConfigMap": (
+        {"settings": {"SPANSTREAM_REDIS__CLIENT": '{"password": "hunter2"}'}},
+        "settings.SPANSTREAM_REDIS__CLIENT holds a password, and would lie in a ConfigMap",
+    ),
+    "a password of Redis for the triage pods": (
+        {"triage": {"settings": {"SPANSTREAM_REDIS__CLIENT__SSL_PASSWORD": "hunter2"}}},
+        "triage.settings.SPANSTREAM_REDIS__CLIENT__SSL_PASSWORD holds a password",
+    ),
+    "a password in a whole group": (
+        {"settings": {"SPANSTREAM_REDIS": '{"url": "redis://:hunter2@redis"}'}},
+        "settings.SPANSTREAM_REDIS is no setting",
+    ),
+    "a password of Kafka beside its value": (
+        {"settings": {"SPANSTREAM_KAFKA__CLIENT__SASL_PASSWORD": "hunter2"}},
+        "settings.SPANSTREAM_KAFKA__CLIENT__SASL_PASSWORD is set by kafka.client",
     ),
     "half a SHA-256": ({"model": {"fetch": {"sha256": "4d5f"}}}, "model.fetch.sha256 is 64 hexadecimal digits"),
     "words for cores": ({"resources": {"limits": {"cpu": "two"}}}, "resources.limits.cpu is cores"),

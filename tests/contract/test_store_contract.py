@@ -75,11 +75,12 @@ def test_any_bytes_come_back_as_they_were(store: ByteStore, redis_namespace: str
     assert store.get_many(list(items)) == items
 
 
-def test_a_store_that_is_there_answers_a_ping(store: ByteStore) -> None:
-    store.ping()
+def test_a_store_that_is_there_answers_a_ping_and_keeps_nothing_of_it(store: ByteStore, redis_namespace: str) -> None:
+    store.ping(redis_namespace)
+    assert store.get_many([redis_namespace]) == {}
 
 
-def test_closing_twice_is_harmless(store: ByteStore) -> None:
-    store.ping()
+def test_closing_twice_is_harmless(store: ByteStore, redis_namespace: str) -> None:
+    store.ping(redis_namespace)
     store.close()
     store.close()

@@ -13,6 +13,8 @@ import pytest
 from spanstream.consumer.cache.byte_store import StoreFailure, StoreUnavailable
 from spanstream.consumer.cache.redis_store import RedisOptions, RedisStore
 from spanstream.consumer.cache.store_breaker import StoreChange
+from spanstream.consumer.operations.doctor import Level
+from spanstream.consumer.operations.doctor.store import redis as finding_of_redis
 from tests.support.memory.cached_documents import ALL_HIT, ALL_MISSED, SecondsClock, read_all
 from tests.support.redis.redis_server import RedisServer
 from tests.support.redis.tcp_servers import Certificate, scripted, self_signed, tls_front
@@ -21,6 +23,7 @@ SECRET = "hunter2"  # noqa: S105  what must not be seen
 OPTIONS = RedisOptions(timeout_seconds=0.5, connect_timeout_seconds=2, call_seconds=20)
 PATIENT = replace(OPTIONS, timeout_seconds=10)
 
+ONE_VALUE = b"*1\r\n$5\r\nhello\r\n"
 REPLIES = [
     (b"\x00\xff\xfe\x80\r\n" * 100, StoreFailure.BAD_REPLY),
     (b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", StoreFailure.BAD_REPLY),
@@ -29,7 +32,7 @@ REPLIES = [
     (b"$-1\r\n", StoreFailure.BAD_REPLY),
     (b"$5\r\nhello\r\n", StoreFailure.BAD_REPLY),
     (b"$x\r\n", StoreFailure.BAD_REPLY),
-    (b"*1\r\n$5\r\nhello\r\n", StoreFailure.BAD_REPLY),
+    (ONE_VALUE, StoreFailure.BAD_REPLY),
     (b"*-1\r\n", StoreFailure.BAD_REPLY),
     (b"*20\r\n" + b":1\r\n" * 20, StoreFailure.BAD_REPLY),
     (b"*20\r\n" + b"*0\r\n" * 20, StoreFailure.BAD_REPLY),
@@ -62,8 +65,9 @@ def test_whatever_comes_back_is_a_miss(reply: bytes, reason: StoreFailure) -> No
         assert server.requests == OPTIONS.fail_max
         with contextlib.suppress(StoreUnavailable):  # "+OK" is the right answer to this one
             store.set_many({"key": b"value"})
-        with pytest.raises(StoreUnavailable):
-            store.ping()
+        if reply != ONE_VALUE:  # the right answer to this one
+            with pytest.raises(StoreUnavailable):
+                store.ping("key")
         store.close()
     assert [(change.operation, change.available, change.reason) for change in changes] == [("read", False, reason)]
 
@@ -126,7 +130,7 @@ def test_a_wrong_password_is_a_miss_and_is_not_shown(own_redis: RedisServer) -> 
     store = RedisStore(own_redis.url_as("cache", SECRET), PATIENT, clock=SecondsClock())
     assert [read_all(store) for _ in range(4)] == [ALL_MISSED] * 4
     with pytest.raises(StoreUnavailable) as caught:
-        store.ping()
+        store.ping("key")
     assert caught.value.reason is StoreFailure.CREDENTIALS
     assert SECRET not in everything_shown(caught.value)
     store.close()
@@ -136,9 +140,10 @@ def test_a_user_who_may_only_read_and_write_is_enough(own_redis: RedisServer) ->
     with own_redis.client() as client:
         client.acl_setuser("cache", enabled=True, passwords=["+right"], keys=["test*"], commands=["+mget", "+set"])
     store = RedisStore(own_redis.url_as("cache", "right"), PATIENT)
+    store.ping("test")
     assert read_all(store) == ALL_MISSED
     assert read_all(store) == ALL_HIT
-    store.close()
+    assert finding_of_redis(lambda: store, "test").level is Level.OK
 
 
 def test_a_user_who_may_only_read_still_reads(own_redis: RedisServer) -> None:
@@ -217,7 +222,7 @@ def test_a_certificate_that_nobody_vouches_for_is_a_miss(own_redis: RedisServer,
         store = RedisStore(f"rediss://127.0.0.1:{port}", PATIENT, clock=SecondsClock())
         assert [read_all(store) for _ in range(4)] == [ALL_MISSED] * 4
         with pytest.raises(StoreUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
-            store.ping()
+            store.ping("key")
         store.close()
 
 

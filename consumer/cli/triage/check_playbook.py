@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.terminal.sanitizing import sanitized_line
 
 
 def check(
@@ -25,11 +26,12 @@ def check(
         playbook = load_playbook(file)
     except InvalidPlaybook as error:
         for problem in error.problems:
-            typer.echo(f"{error.name}:{problem}")
+            typer.echo(sanitized_line(f"{error.name}:{problem}"))
         count = len(error.problems)
         raise Stop(f"{error.name}: {count} problem{'' if count == 1 else 's'}") from None
     questions = sum(len(field.questions) for field in playbook.fields.values())
+    name = sanitized_line(f"{playbook.playbook} {playbook.version}")
     typer.echo(
-        f"{playbook.playbook} {playbook.version}: {len(playbook.fields)} fields, {questions} questions a ticket, "
+        f"{name}: {len(playbook.fields)} fields, {questions} questions a ticket, "
         f"{len(playbook.routes)} routes, {len(playbook.priorities)} priorities"
     )

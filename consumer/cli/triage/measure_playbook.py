@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.terminal.sanitizing import sanitized_line
 from spanstream.schemas.errors import InvalidRecord
 
 
@@ -54,7 +56,8 @@ def measure(
     for name, ways in fields.items():
         for number, way in enumerate(ways[:rows]):
             counts = (way.right, way.wrong, way.missed, way.declined, way.unasked_for)
-            label = name if number == 0 else ""
-            table.add_row(label, "\n".join(way.questions), f"{way.min_confidence:.2f}", *map(str, counts))
+            label = Text(name if number == 0 else "")
+            questions = Text("\n".join(map(sanitized_line, way.questions)))
+            table.add_row(label, questions, f"{way.min_confidence:.2f}", *map(str, counts))
         table.add_section()
     Console(highlight=False).print(table)

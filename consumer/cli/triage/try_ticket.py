@@ -10,7 +10,9 @@ import typer
 from rich.console import Console
 
 from spanstream.consumer.cli.config_file import ConfigFile, open_settings
+from spanstream.consumer.cli.event_output import write_event
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.terminal.sanitizing import sanitized
 from spanstream.schemas.codec import decode_ticket, encode
 from spanstream.schemas.errors import InvalidRecord
 
@@ -28,7 +30,6 @@ def try_(
     """
     from spanstream.consumer.answering.open_reader import open_reader  # noqa: PLC0415  the model, for those who use it
     from spanstream.consumer.clock import SystemClock  # noqa: PLC0415  for those who use it
-    from spanstream.consumer.terminal.sanitizing import sanitized  # noqa: PLC0415  for those who use it
     from spanstream.consumer.terminal.triage_panel import TriagePanel  # noqa: PLC0415  for those who use it
     from spanstream.consumer.triage.playbook.load import load_playbook  # noqa: PLC0415  for those who use it
     from spanstream.consumer.triage.trial import try_ticket  # noqa: PLC0415  for those who use it
@@ -45,7 +46,7 @@ def try_(
     except InvalidRecord as error:
         raise Stop(f"{ticket}: {error}") from None
     if as_json:
-        typer.echo(encode(trial.triage))
+        write_event(encode(trial.triage))
         return
     console = Console(highlight=False)
     if show_text:

@@ -19,7 +19,7 @@ from spanstream.consumer.settings import Settings
 from spanstream.models.inference.cpu import available_cpus
 
 _PROBE_SECONDS = 60
-_PROTECTED = ("password", "secret", "token", "jaas", "key.pem", "oauthbearer.config")
+_PROTECTED = ("password", "passphrase", "secret", "token", "jaas", "key.pem", "oauthbearer.config")
 _SHORTEST_SECRET = 3  # characters; hiding every "a" would protect nothing
 
 
@@ -50,8 +50,17 @@ def secrets_of(settings: Settings) -> frozenset[str]:
     secrets = {str(value) for name, value in clients.items() if any(word in name.lower() for word in _PROTECTED)}
     if settings.redis.url is not None:
         url = settings.redis.url.get_secret_value()
-        secrets |= {url, urlsplit(url).password or "", unquote(urlsplit(url).password or "")}
+        secrets |= {url, *_passwords_in(url)}
     return frozenset(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
+
+
+def _passwords_in(url: str) -> set[str]:
+    """Returns the URL's password, as it is written and as it is meant; none where it cannot be read as a URL."""
+    try:
+        password = urlsplit(url).password or ""
+    except ValueError:
+        return set()
+    return {password, unquote(password)}
 
 
 def broker_access(settings: Settings, timeout_seconds: float) -> BrokerAccess:

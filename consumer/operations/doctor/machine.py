@@ -7,6 +7,7 @@ import os
 import socket
 from pathlib import Path
 
+from spanstream.consumer.http import address_family, shown_address
 from spanstream.consumer.operations.doctor.finding import Finding, failed, ok, warning
 from spanstream.consumer.settings import HttpSettings
 from spanstream.models.inference.cpu import cpu_name, has_int8_dot_product
@@ -48,9 +49,9 @@ def http_port(settings: HttpSettings) -> Finding:
         return ok(subject, "none by setting: no probes, no metrics")
     if settings.port == 0:
         return ok(subject, "any free one")
-    place = f"{settings.host}:{settings.port}"
+    place = shown_address(settings.host, settings.port)
     try:
-        with socket.socket() as probe:
+        with socket.socket(address_family(settings.host)) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server itself does
             probe.bind((settings.host, settings.port))
     except OSError as error:

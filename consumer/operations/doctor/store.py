@@ -10,7 +10,8 @@ from spanstream.consumer.operations.doctor.finding import Finding, ok, warning
 _ADVICE = {
     StoreFailure.TIMEOUT: "raise SPANSTREAM_REDIS__TIMEOUT_SECONDS if it is far away; else see what keeps it busy",
     StoreFailure.CONNECTION: "start it, or correct SPANSTREAM_REDIS__URL (rediss:// where it wants TLS)",
-    StoreFailure.CREDENTIALS: "correct user and password in SPANSTREAM_REDIS__URL; it needs MGET and SET on its keys",
+    StoreFailure.CREDENTIALS: "correct user and password in SPANSTREAM_REDIS__URL; the user needs MGET and SET on its "
+    "keys, and SELECT for a database other than 0",
     StoreFailure.FULL: "set its maxmemory-policy to allkeys-lru, or raise its maxmemory",
     StoreFailure.READ_ONLY: "point SPANSTREAM_REDIS__URL to the primary; this one is a replica",
     StoreFailure.LOADING: "wait until it has loaded its data",
@@ -25,14 +26,15 @@ def redis(open_store: Callable[[], ByteStore | None], namespace: str) -> Finding
     store = open_store()
     if store is None:
         return ok("Redis", "not configured (SPANSTREAM_REDIS__URL): tokenizations are kept in each process only")
-    probe = {f"{namespace}:doctor": b"probe"}
+    key = f"{namespace}:doctor"
+    probe = {key: b"probe"}
     doing = "is not there"
     try:
-        store.ping()
+        store.ping(key)
         doing = "takes no values"
         store.set_many(probe)
         doing = "gives no values"
-        if store.get_many(list(probe)) != probe:
+        if store.get_many([key]) != probe:
             return warning("Redis", "forgot a value at once", _ADVICE[StoreFailure.FULL])
     except StoreUnavailable as error:
         detail = f"{doing}: {error}; everything works without it, only slower"

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
+from spanstream.consumer.triage.decision.date_words import names_a_date, whole_amounts
 from spanstream.consumer.triage.playbook.patterns import compiled
 from spanstream.schemas.playbook import EnumFormat, Format, RegexFormat
 
@@ -89,11 +90,13 @@ def _date(answer: str, written_at: datetime) -> str:
 
     base = written_at.astimezone(UTC).replace(tzinfo=None)
     settings: Any = {"RELATIVE_BASE": base, "PREFER_DATES_FROM": "past", "RETURN_AS_TIMEZONE_AWARE": False}
+    text = whole_amounts(answer[:_DATE_CHARS])
     try:
-        dates = search_dates(answer[:_DATE_CHARS], languages=["en"], settings=settings)
+        found = search_dates(text, languages=["en"], settings=settings) or []
     except OverflowError:  # a day before the first year, or after the last one
-        dates = None
+        found = []
+    dates: list[datetime] = [date for words, date in found if names_a_date(text, words)]
     if not dates:
         raise BadFormat("should be a date")
-    first: datetime = dates[0][1]
+    first = dates[0]
     return first.replace(microsecond=0).isoformat()

@@ -1,6 +1,7 @@
 """Loads a playbook: YAML to a checked `Playbook`, or a list of all problems, each with its line and column.
 
-text -> ruamel.yaml (YAML 1.2: `no` is a word, a repeated key an error) -> schemas.playbook -> checks across parts
+text -> ruamel.yaml (YAML 1.2: `no` is a word, a repeated key an error, no aliases) -> schemas.playbook
+     -> checks across parts
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from typing import Any
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.composer import Composer, ComposerError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent
 
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.triage.playbook.patterns import BadPattern, compiled
@@ -91,7 +94,7 @@ def parse_playbook(text: str, name: str) -> Playbook:
     if len(text) > _MAX_CHARS:
         raise InvalidPlaybook(name, [Problem(1, 1, f"{len(text)} characters, at most {_MAX_CHARS} are read")])
     try:
-        node = YAML(typ="rt", pure=True).load(StringIO(text))
+        node = _yaml().load(StringIO(text))
         value = _plain(node)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -110,6 +113,27 @@ def parse_playbook(text: str, name: str) -> Playbook:
     if problems:
         raise InvalidPlaybook(name, problems)
     return playbook
+
+
+def _yaml() -> YAML:
+    yaml = YAML(typ="rt", pure=True)
+    yaml.Composer = AliasRefuser
+    return yaml
+
+
+class AliasRefuser(Composer):
+    """Refuses aliases: each level of them can hold the one below many times, so a few lines stand for gigabytes."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401  the library's signature
+        """Returns the next node.
+
+        Raises:
+            ComposerError: it is an alias.
+        """
+        if self.parser.check_event(AliasEvent):
+            event = self.parser.peek_event()
+            raise ComposerError(None, None, f"the alias *{event.anchor}: write what it stands for", event.start_mark)
+        return super().compose_node(parent, index)
 
 
 def _contradictions(playbook: Playbook) -> Iterator[tuple[Place, str]]:
@@ -180,7 +204,7 @@ def _plain(node: Any, depth: int = 0) -> Any:  # noqa: ANN401  any YAML
         ValueError: the YAML has a tag, or is nested too deeply.
     """
     if depth > _MAX_DEPTH:
-        raise ValueError(f"nested deeper than {_MAX_DEPTH}, or an anchor that holds itself")
+        raise ValueError(f"nested deeper than {_MAX_DEPTH}")
     if isinstance(node, CommentedMap):
         return {str(key): _plain(value, depth + 1) for key, value in node.items()}
     if isinstance(node, CommentedSeq):

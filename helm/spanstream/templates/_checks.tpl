@@ -12,6 +12,7 @@ values.schema.json checks the types and ranges of single values, and _forms.tpl 
       (include "spanstream.checkScaling" . | fromJsonArray)
       (include "spanstream.checkResources" . | fromJsonArray)
       (include "spanstream.checkKafka" . | fromJsonArray)
+      (include "spanstream.checkNames" . | fromJsonArray)
       (include "spanstream.checkReferences" . | fromJsonArray)
       (include "spanstream.checkSettings" . | fromJsonArray) -}}
 {{- if $wrong -}}
@@ -114,6 +115,46 @@ values.schema.json checks the types and ranges of single values, and _forms.tpl 
 {{- end -}}
 {{- if and (eq .Values.kafka.groupProtocol "consumer") (hasKey .Values.settings "SPANSTREAM_KAFKA__SESSION_TIMEOUT_SECONDS") -}}
 {{- $wrong = append $wrong "settings.SPANSTREAM_KAFKA__SESSION_TIMEOUT_SECONDS is the classic protocol's, and kafka.groupProtocol is consumer: there it is the broker's" -}}
+{{- end -}}
+{{- $wrong | toJson -}}
+{{- end -}}
+
+{{/* A setting of the triage pods, with where it is set: of (list . NAME DEFAULT), as [place, value]. */}}
+{{- define "spanstream.triageSetting" -}}
+{{- $name := printf "SPANSTREAM_%s" (index . 1) -}}
+{{- $values := (index . 0).Values -}}
+{{- if hasKey $values.triage.settings $name -}}
+{{- list (printf "triage.settings.%s" $name) (get $values.triage.settings $name | toString) | toJson -}}
+{{- else if hasKey $values.settings $name -}}
+{{- list (printf "settings.%s" $name) (get $values.settings $name | toString) | toJson -}}
+{{- else -}}
+{{- list (printf "the default of %s" $name) (index . 2) | toJson -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Refuses two topics, or two groups, of one name: a record that is put aside would be read again, for ever. */}}
+{{- define "spanstream.checkNames" -}}
+{{- $wrong := list -}}
+{{- $topics := list -}}
+{{- range $name, $topic := .Values.kafka.topics -}}
+{{- $topics = append $topics (list (printf "kafka.topics.%s" $name) $topic) -}}
+{{- end -}}
+{{- $defaults := dict "TOPICS__TICKETS" "support.tickets" "TOPICS__TRIAGE" "support.triage" "TOPICS__TRIAGE_STATE" "support.triage-state" -}}
+{{- range $setting, $default := $defaults -}}
+{{- $topics = append $topics (include "spanstream.triageSetting" (list $ $setting $default) | fromJsonArray) -}}
+{{- end -}}
+{{- $groups := list
+      (list "kafka.groupId" .Values.kafka.groupId)
+      (include "spanstream.triageSetting" (list $ "TRIAGE__GROUP_ID" "spanstream-triage") | fromJsonArray) -}}
+{{- range $kind, $named := dict "topic" $topics "group" $groups -}}
+{{- $seen := dict -}}
+{{- range $pair := $named -}}
+{{- with get $seen (index $pair 1) -}}
+{{- $wrong = append $wrong (printf "%s and %s name the same %s: give one of them another name" . (index $pair 0) $kind) -}}
+{{- else -}}
+{{- $_ := set $seen (index $pair 1) (index $pair 0) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- $wrong | toJson -}}
 {{- end -}}

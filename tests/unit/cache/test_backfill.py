@@ -41,7 +41,7 @@ class Faulty(MemoryStore):
             reason = self.failures.pop()
             raise StoreUnavailable(reason, f"Redis at host: {reason}")
 
-    def ping(self) -> None:
+    def ping(self, key: str) -> None:  # noqa: ARG002  the protocol's signature
         self._fail()
 
     def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
@@ -247,7 +247,7 @@ def test_before_the_work_begins_a_store_is_asked_once_only(world: World) -> None
     world.store.failures = [StoreFailure.CONNECTION, StoreFailure.CONNECTION]
     store = RetryingStore(world.store, patience_seconds=30.0, max_value_bytes=1)
     with pytest.raises(Stop):
-        store.ping()
+        store.ping("key")
     assert len(world.store.failures) == 1
 
 

@@ -23,6 +23,13 @@ def test_making_a_store_connects_nowhere() -> None:
         f"redis://:{SECRET}/with-a-slash@localhost:6379",
         f"redis://:[{SECRET}@localhost:6379",
         f"redis://localhost:6379/0?db={SECRET}",
+        # Unescaped, a "/", "?" or "#" in a password makes a host and a port of what stands before it.
+        f"redis://{SECRET}/word@localhost",
+        f"redis://:12/{SECRET}@localhost:6379",
+        f"redis://user:12#{SECRET}@localhost",
+        f"redis://{SECRET}#word@localhost",
+        f"rediss://{SECRET}?word@localhost",
+        f"unix://user:{SECRET}/{SECRET}@/run/redis.sock",
     ],
 )
 def test_a_url_that_cannot_be_read_stops_with_a_line_that_does_not_repeat_it(url: str) -> None:

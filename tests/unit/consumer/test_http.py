@@ -79,6 +79,41 @@ def test_a_query_string_changes_nothing(server: HttpServer) -> None:
     assert get(server, "/healthz?verbose=1")[0] == 200
 
 
+def test_a_head_is_answered_as_a_get_without_its_body(server: HttpServer) -> None:
+    for path in ("/healthz", "/readyz", "/metrics", "/"):
+        head, get_ = ask(server, path, "HEAD"), ask(server, path)
+        assert (head.status, head.getheader("Content-Type")) == (get_.status, get_.getheader("Content-Type"))
+        assert head.read() == b""
+        assert get_.read()
+    head = ask(server, "/healthz", "HEAD")
+    assert (head.status, head.getheader("Content-Length")) == (200, "3")
+
+
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+def test_an_ipv6_host_is_listened_on_and_all_hosts_are_ipv4_too(health: Health) -> None:
+    server = HttpServer("::", 0, health=health, registry=Metrics().registry)
+    try:
+        for host in ("::1", HOST):
+            connection = HTTPConnection(host, server.port, timeout=10)
+            connection.request("GET", "/healthz")
+            assert connection.getresponse().status == 200
+    finally:
+        server.close()
+
+
+def test_an_ipv6_host_that_is_nobodys_is_one_line_with_the_address_in_brackets(health: Health) -> None:
+    with pytest.raises(Stop, match=r"cannot listen on \[2001:db8::1\]:0: "):
+        HttpServer("2001:db8::1", 0, health=health, registry=Metrics().registry)
+
+
 def test_other_pages_are_not_there_and_other_methods_not_allowed(server: HttpServer) -> None:
     assert get(server, "/") == (404, "see /healthz, /readyz, /metrics\n")
     assert get(server, "/healthz", "POST")[0] == 501

@@ -98,6 +98,17 @@ def test_a_line_never_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(stream.getvalue().splitlines()) == 1
 
 
+def test_what_would_act_on_a_terminal_is_shown_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = configured(monkeypatch, Terminal())
+    harm = "\x1b[2J\u202e"
+    log = structlog.get_logger("x")
+    log.info(harm, detail=harm, partitions=[harm])
+    log.error("failed", exc_info=ValueError(harm))
+    assert stream.getvalue().count("␛[2J⟨U+202E⟩") == 3
+    assert "\x1b[2J" not in stream.getvalue()
+    assert "\u202e" not in stream.getvalue()
+
+
 def test_no_text_of_a_question_or_a_document_is_logged_whatever_becomes_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     out = configured(monkeypatch, io.StringIO())
     stream = MemoryStream()

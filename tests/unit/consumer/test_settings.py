@@ -12,7 +12,8 @@ import pytest
 from pydantic import BaseModel
 
 from spanstream.consumer.errors import Stop
-from spanstream.consumer.settings import Settings, load_settings
+from spanstream.consumer.settings import Settings
+from spanstream.consumer.settings_loading import load_settings
 from spanstream.models.defaults import DEFAULT_ARTIFACT
 
 SECRET = "hunter2-very-secret"  # noqa: S105  made up
@@ -147,6 +148,9 @@ def test_the_file_sets_it_and_the_environment_wins_setting_by_setting(
         ({"LIMITS__ID_CHARS": "5000"}, "id_chars must be at most 1024"),
         ({"LIMITS__ID_CHARS": SECRET}, "SPANSTREAM_LIMITS__ID_CHARS"),
         ({"CIRCUIT__MAX_SHARE": "2"}, "SPANSTREAM_CIRCUIT__MAX_SHARE"),
+        ({"HTPP__PORT": SECRET}, "SPANSTREAM_HTPP__PORT: there is no such group of settings; is it SPANSTREAM_HTTP__"),
+        ({"KAFAK__CLIENT__sasl.password": SECRET}, "is it SPANSTREAM_KAFKA__"),
+        ({"WEATHER__PORT": SECRET}, "SPANSTREAM_WEATHER__PORT: there is no such group of settings"),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_the_setting_and_not_the_value(
@@ -158,6 +162,35 @@ def test_a_wrong_value_is_one_line_that_names_the_setting_and_not_the_value(
     assert named.lower() in line.lower()
     assert "\n" not in line
     assert SECRET not in line
+
+
+def test_what_kubernetes_sets_for_a_service_of_this_name_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PORT", "SERVICE_HOST", "HTTP_PORT_8080_TCP"):
+        monkeypatch.setenv(f"SPANSTREAM_{name}", "tcp://10.0.0.1:8080")
+    assert load_settings().http.port == 8080
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({"TOPICS__DEAD_LETTERS": "qa.questions"}, ("TOPICS__QUESTIONS", "TOPICS__DEAD_LETTERS")),
+        ({"TOPICS__DEAD_LETTERS": "x", "TOPICS__RETRIES": "x"}, ("TOPICS__DEAD_LETTERS", "TOPICS__RETRIES")),
+        ({"TOPICS__RETRIES": "qa.questions"}, ("TOPICS__QUESTIONS", "TOPICS__RETRIES")),
+        ({"TOPICS__QUESTIONS": "qa.documents"}, ("TOPICS__DOCUMENTS", "TOPICS__QUESTIONS")),
+        ({"TOPICS__TRIAGE": "qa.answers"}, ("TOPICS__ANSWERS", "TOPICS__TRIAGE")),
+        ({"TRIAGE__GROUP_ID": "spanstream"}, ("KAFKA__GROUP_ID", "TRIAGE__GROUP_ID")),
+        ({"REPLAY__GROUP_ID": "spanstream-triage"}, ("TRIAGE__GROUP_ID", "REPLAY__GROUP_ID")),
+        ({"TRIAGE__GROUP_ID": "spanstream.replay"}, ("TRIAGE__GROUP_ID", "REPLAY__GROUP_ID")),
+    ],
+)
+def test_two_topics_or_two_groups_with_one_name_are_one_line_that_names_both_settings(
+    monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str], named: tuple[str, str]
+) -> None:
+    with pytest.raises(Stop) as caught:
+        load(monkeypatch, environment)
+    line = str(caught.value)
+    assert "SPANSTREAM_{} and SPANSTREAM_{}".format(*named) in line
+    assert "\n" not in line
 
 
 @pytest.mark.parametrize("text", [f"password = {SECRET}", f'[kafka]\nclient = "{SECRET}"', f"{SECRET} = 1", "\udcff"])

@@ -1,11 +1,21 @@
 from __future__ import annotations
 
+import multiprocessing
+import os
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spanstream.models.artifact import Artifact
-from spanstream.models.errors import InferenceFailed, InvalidSpan, QuestionTooLong, SpanMismatch
+from spanstream.models.errors import (
+    ForkedReader,
+    InferenceFailed,
+    InvalidSpan,
+    InvalidText,
+    QuestionTooLong,
+    SpanMismatch,
+)
 from spanstream.models.inference.backends import Backend, Backends
 from spanstream.models.inference.runner import ScoredWindow
 from spanstream.models.reader import Answer, Reader
@@ -46,7 +56,7 @@ def test_any_text_can_be_read(text: str) -> None:
         assert _is_verbatim(answer, text)
 
 
-@pytest.mark.parametrize("text", ["", " ", "\n\n\t", "\u200b", "\x00\ufeff", "\u3000"])
+@pytest.mark.parametrize("text", ["", " ", "\n\n\t", "\u200b", "\x00\ufeff", "\u3000", "\x1b[1;31m\x1b[0m"])
 def test_a_blank_document_has_no_candidate_and_is_not_read(text: str) -> None:
     session = LetterSession()
     (answer,) = fake_reader(session).read(text, ["when?"])
@@ -54,6 +64,76 @@ def test_a_blank_document_has_no_candidate_and_is_not_read(text: str) -> None:
     assert (answer.confidence, answer.windows_read, answer.windows_total) == (0.0, 0, 0)
     assert answer.precision == "int8"
     assert session.batches == 0
+
+
+@pytest.mark.parametrize("char", "\u2800\u3164\u115f\u1160\uffa0")
+def test_a_document_of_letters_that_nobody_sees_is_blank(char: str) -> None:
+    (answer,) = fake_reader().read(f"{char}{char} {char}\n", ["when?"])
+    assert (answer.candidate, answer.windows_read) == (None, 0)
+
+
+def test_no_answer_begins_or_ends_with_what_nobody_sees() -> None:
+    reader = fake_reader()
+    for text in ("\u3164 train \u2800", "\u2800\u2800train\u3164", "the \u3164 train \u3164 leaves"):
+        (answer,) = reader.read(text, ["when?"])
+        assert answer.candidate is not None
+        assert answer.candidate.text.strip("\u2800\u3164") == answer.candidate.text
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("\x1b[1;31m", "\x1b[0m"), ("\x9b31m", "\x9b0m"), ("\x1b]8;;http://a.b/c\x07", "\x1b]8;;\x1b\\")],
+)
+def test_no_answer_carries_a_terminals_colours_or_links(before: str, after: str) -> None:
+    text = f"{before}FXP-4107{after}"
+    (answer,) = fake_reader().read(text, ["which error?"])
+    assert _is_verbatim(answer, text)
+    assert answer.candidate is not None
+    assert answer.candidate.text in "FXP-4107"
+
+
+def test_colours_around_a_word_change_no_answer() -> None:
+    coloured = TEXT.replace("10:42", "\x1b[1;31m10:42\x1b[0m")
+    plain = TEXT.replace("10:42", " " * 7 + "10:42" + " " * 4)
+    answers = zip(fake_reader().read(coloured, QUESTIONS), fake_reader().read(plain, QUESTIONS), strict=True)
+    for one, other in answers:
+        assert one.candidate is not None
+        assert other.candidate is not None
+        assert (one.candidate.char_start, one.confidence) == (other.candidate.char_start, other.confidence)
+
+
+def test_one_question_in_place_of_a_list_is_refused() -> None:
+    with pytest.raises(TypeError, match="should be a list"):
+        fake_reader().read(TEXT, "when?")
+
+
+def test_half_a_character_is_refused_with_its_place() -> None:
+    with pytest.raises(InvalidText, match="a lone surrogate at character 4"):
+        fake_reader().read("half\ud83d", ["when?"])
+    with pytest.raises(InvalidText, match="a lone surrogate at character 0"):
+        fake_reader().read(TEXT, ["\udc00"])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_reader_that_was_loaded_before_a_fork_says_so() -> None:
+    reader = fake_reader()
+    reader.read(TEXT, QUESTIONS)  # its threads run
+    context = multiprocessing.get_context("fork")
+    said = context.SimpleQueue()
+
+    def read_in_child() -> None:
+        try:
+            reader.read(TEXT, QUESTIONS)
+        except ForkedReader as error:
+            said.put(str(error))
+
+    child = context.Process(target=read_in_child, daemon=True)
+    child.start()
+    child.join(120)
+    hangs = child.is_alive()
+    child.kill()
+    assert not hangs
+    assert "load one in each process" in said.get()
 
 
 def test_a_document_of_one_endless_word_has_no_candidate() -> None:

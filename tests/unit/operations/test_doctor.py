@@ -94,6 +94,11 @@ def test_secrets_are_blotted_out_whoever_repeats_them() -> None:
     assert finding.detail == "*** said ***, ***, *** and *** to me"
 
 
+@pytest.mark.parametrize("url", ["redis://:[hunter2@host", "redis://user:hunter2"])
+def test_a_url_that_is_none_is_a_secret_as_a_whole(url: str) -> None:
+    assert url in secrets_of(Settings(redis=RedisSettings.model_validate({"url": url})))
+
+
 # The machine
 
 
@@ -135,6 +140,12 @@ def test_a_taken_port_is_a_warning_for_it_may_be_the_running_consumers() -> None
 
 def test_an_address_that_is_not_this_machines_is_a_failure() -> None:
     assert machine.http_port(HttpSettings(host="192.0.2.1", port=1234)).level is Level.FAILED
+
+
+def test_an_ipv6_address_is_tried_as_one() -> None:
+    finding = machine.http_port(HttpSettings(host="2001:db8::1", port=1234))
+    assert "cannot listen on [2001:db8::1]:1234" in finding.detail
+    assert "family" not in finding.detail
 
 
 @pytest.mark.parametrize("port", [None, 0])
@@ -179,7 +190,8 @@ class Away(MemoryStore):
         if operation == self._operation:
             raise StoreUnavailable(self._reason, f"Redis at host: {self._reason}")
 
-    def ping(self) -> None:
+    def ping(self, key: str) -> None:
+        assert key.startswith("space:"), "its user may have no right to other keys"
         self._do("ping")
 
     def set_many(self, items: Mapping[str, bytes]) -> None:
@@ -234,6 +246,13 @@ def test_a_wrong_setting_is_one_line_and_nothing_else_is_looked_at(monkeypatch: 
     assert "SPANSTREAM_HTTP__PORT" in lines[0]
     assert "->" in lines[0]
     assert "hunter2" not in ended.output
+
+
+def test_two_topics_with_one_name_fail_before_anything_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPANSTREAM_TOPICS__DEAD_LETTERS", "qa.questions")
+    ended = CliRunner().invoke(app, ["doctor"])
+    assert ended.exit_code == 1
+    assert "SPANSTREAM_TOPICS__QUESTIONS and SPANSTREAM_TOPICS__DEAD_LETTERS" in ended.stdout.splitlines()[0]
 
 
 def test_programs_get_one_json_object(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,6 +118,19 @@ def _escaping() -> bytes:
     return buffer.getvalue()
 
 
+def _damaged() -> bytes:
+    """Returns an archive whose compressed bytes are wrong in the middle of a file."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as files:
+        noise = hashlib.shake_256(b"noise").digest(100_000)
+        entry = tarfile.TarInfo("weights")
+        entry.size = len(noise)
+        files.addfile(entry, io.BytesIO(noise))
+    content = bytearray(buffer.getvalue())
+    content[20_000:90_000] = b"\xff" * 70_000
+    return bytes(content)
+
+
 def _empty() -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz"):
@@ -130,6 +143,7 @@ def _empty() -> bytes:
     [
         (b"no archive", "no .tar.gz that can be unpacked"),
         (_escaping(), "no .tar.gz that can be unpacked"),
+        (_damaged(), "no .tar.gz that can be unpacked"),
         (_empty(), r"holds no manifest\.json"),
     ],
 )

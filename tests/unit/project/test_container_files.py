@@ -14,7 +14,7 @@ import yaml
 from typer.main import get_command
 
 from spanstream.consumer.cli.program import app
-from spanstream.consumer.settings import load_settings
+from spanstream.consumer.settings_loading import load_settings
 from spanstream.consumer.settings_table import rows
 
 ROOT = Path(__file__).parents[3]

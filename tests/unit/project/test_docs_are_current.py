@@ -13,7 +13,7 @@ from typer.main import get_command
 from spanstream.consumer.cli.program import app
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.metrics import Metrics
-from spanstream.consumer.settings import load_settings
+from spanstream.consumer.settings_loading import load_settings
 from spanstream.consumer.settings_table import BEGIN, END, Row, main, rows, table, written_into
 from spanstream.consumer.triage.metrics import TriageMetrics
 from spanstream.schemas.codec import decode_answer, decode_document, decode_question

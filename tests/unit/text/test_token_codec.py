@@ -70,7 +70,7 @@ def test_another_texts_entry_is_a_miss() -> None:
         token_codec.decode(ENTRY, fingerprint=DOCUMENT.fingerprint, text_sha256=sha256_of(TEXT + " "))
 
 
-@pytest.mark.parametrize(("name", "value"), [("_VERSION", 2), ("_UNICODE_VERSION", 9990), ("_MAGIC", b"SSTX")])
+@pytest.mark.parametrize(("name", "value"), [("_VERSION", 99), ("_UNICODE_VERSION", 9990), ("_MAGIC", b"SSTX")])
 def test_an_entry_of_another_format_is_a_miss(name: str, value: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(token_codec, name, value)
     foreign = token_codec.encode(DOCUMENT)

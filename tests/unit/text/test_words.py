@@ -111,6 +111,11 @@ def test_a_word_is_not_cut(word: str) -> None:
         ("\ufffd\u0301x", ["\ufffd\u0301", "x"]),
         ("word\u200b next", ["word", "\u200b", " ", "next"]),
         ("\ufeffword", ["\ufeff", "word"]),
+        ("\x1b[1;31mFXP\x1b[0m", [*"\x1b[1;31m", "FXP", *"\x1b[0m"]),
+        ("a\x1b[32mb", ["a", *"\x1b[32m", "b"]),
+        ("\x1b[", ["\x1b", "["]),
+        ("\u2800word\u2800", ["\u2800", "word", "\u2800"]),
+        ("\u3164word\u3164 x", ["\u3164", "word", "\u3164", " ", "x"]),
     ],
 )
 def test_where_a_text_may_be_cut(text: str, pieces: list[str]) -> None:

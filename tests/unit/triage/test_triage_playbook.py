@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,13 @@ WRONG = {
     "nothing": ("", ["1:1: Input should be"]),
     "a list": ("- a\n", ["1:1: Input should be"]),
     "a tag": (GOOD.replace("nothing else}", "!!python/name:os.system x}", 1), ["1:1: no YAML: the tag"]),
+    "an alias": (GOOD.replace("because: nothing else}\npri", "because: *x}\npri"), ["13:31: no YAML: the alias *x"]),
+    "an anchor that holds itself": ("fields: &x\n  y: *x\n", ["2:6: no YAML: the alias *x"]),
+    "levels of aliases": (
+        "a: &a [x,x,x,x,x,x,x,x,x]\n"
+        + "".join(f"{b}: &{b} [{','.join([f'*{a}'] * 9)}]\n" for a, b in pairwise("abcdefghi")),
+        ["2:8: no YAML: the alias *a"],
+    ),
     "no question": (GOOD.replace("[Which error?]", "[]"), ["5:5: questions: "]),
     "a phrasing twice": (GOOD.replace("[Which error?]", "[A?, A?]"), ["5:5: a phrasing is there twice"]),
     "a field that is not there": (GOOD.replace("field: error", "field: eror"), ["12:12: there is no field 'eror'"]),

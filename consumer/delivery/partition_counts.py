@@ -1,0 +1,66 @@
+"""Compares how many partitions the topics have whose partitions of one number belong together.
+
+A question's partition is fetched only together with the documents partition of the same number. Where a topic has more
+partitions than another, the group assigns some that can never be fetched, and nothing else would say why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import structlog
+
+from spanstream.consumer.broker.protocols import PartitionReader
+from spanstream.consumer.errors import Retryable, Stop
+
+_log = structlog.get_logger(__name__)
+
+
+class PartitionCounts:
+    """Asks after each assignment, and logs a difference once.
+
+    Args:
+        reader: tells the partitions of a topic.
+        topics: those that need the same number of partitions.
+    """
+
+    def __init__(self, reader: PartitionReader, topics: Iterable[str]) -> None:
+        self._reader = reader
+        self._topics = tuple(topics)
+        self._is_due = False
+        self._differing = ""
+
+    @property
+    def differing(self) -> str:
+        """What is missing, with the numbers of partitions, for a person; empty where they are the same."""
+        return self._differing
+
+    def compare_soon(self) -> None:
+        """Lets the next `compare` ask: partitions were assigned, so a topic may have new ones."""
+        self._is_due = True
+
+    def compare(self) -> None:
+        """Compares, if it is due; where Kafka does not say, the next call asks again."""
+        if not self._is_due:
+            return
+        try:
+            counts = {topic: len(self._reader.partitions(topic)) for topic in self._topics}
+        except (Retryable, Stop) as error:  # a topic that is missing or may not be read stops the group member itself
+            _log.warning("partition_counts_unknown", detail=str(error))
+            return
+        self._is_due = False
+        differing = describe_difference(counts)
+        if differing and differing != self._differing:
+            _log.error(
+                "partition_counts_differ",
+                detail=f"this needs {differing}: what has no partner waits; `spanstream doctor` says what to do",
+            )
+        self._differing = differing
+
+
+def describe_difference(counts: dict[str, int]) -> str:
+    """Returns what is missing where topics differ in their number of partitions, with the numbers; else nothing."""
+    if len(set(counts.values())) <= 1:
+        return ""
+    listed = ", ".join(f"{topic} {count}" for topic, count in counts.items())
+    return f"topics with the same number of partitions ({listed})"

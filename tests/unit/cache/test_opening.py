@@ -1,0 +1,25 @@
+"""What is there as soon as a store is opened."""
+
+from __future__ import annotations
+
+from spanstream.consumer.cache.opening import open_store
+from spanstream.consumer.metrics import Metrics
+from spanstream.consumer.settings import RedisSettings
+
+
+def _redis_up(metrics: Metrics, call: str) -> float | None:
+    return metrics.registry.get_sample_value("spanstream_redis_up", {"call": call})
+
+
+def test_a_redis_that_was_not_asked_yet_counts_as_used() -> None:
+    metrics = Metrics()
+    store = open_store(RedisSettings.model_validate({"url": "redis://no-such-host.invalid"}), metrics)
+    assert store is not None
+    store.close()
+    assert [_redis_up(metrics, call) for call in ("read", "write")] == [1.0, 1.0]
+
+
+def test_without_redis_nothing_is_said_of_it() -> None:
+    metrics = Metrics()
+    assert open_store(RedisSettings(), metrics) is None
+    assert _redis_up(metrics, "read") is None
