@@ -18,6 +18,9 @@ _EVIDENCE: Final = re.compile(
     r"|^[\w.-]+ ?=|^[\w-]{2,24}: \S+$"
 )
 
+# It may name a version or a code, and is prose all the same.
+_SENTENCE: Final = re.compile(r"[A-Z][a-z]+,?(?: \S+){4,}[.!?,]")
+
 
 class MailLines:
     """The lines of a mail and what can be said of each alone; everything is computed once, in one pass."""
@@ -76,7 +79,7 @@ class MailLines:
     @cached_property
     def _counts(self) -> list[tuple[int, int]]:
         """How many lines above each line have words, and how many read like evidence."""
-        each = ((bool(words), is_evidence(words)) for words in self.words)
+        each = ((bool(words), is_evidence(words) and not _SENTENCE.fullmatch(words)) for words in self.words)
         return list(accumulate(each, lambda sums, line: (sums[0] + line[0], sums[1] + line[1]), initial=(0, 0)))
 
 

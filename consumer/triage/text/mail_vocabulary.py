@@ -111,9 +111,11 @@ _CLOSINGS: Final = _any_of(
 CLOSING: Final = re.compile(rf"(?:{_CLOSINGS})", re.IGNORECASE)
 # Words that also mean something else: they count at the beginning of a paragraph, above a name.
 WEAK_CLOSING: Final = re.compile(
-    r"(?:thanks(?: again| a lot| so much| in advance)?|many thanks|thank you(?: very much| in advance)?|cheers|best|thx"
-    r"|br|rgds|kr|gruß|grüße|mfg|vg|lg|danke|vielen dank|merci(?: d'avance)?|gracias|groet(?:en)?|bedankt|mvg|grazie"
-    r"|obrigad[oa]|tack|mvh|hälsningar|hilsen)",
+    _any_of(
+        r"""thanks(?: again| a lot| so much| in advance)?|many thanks|thank you(?: very much| in advance)?|cheers|best
+        yours|thx|br|rgds|kr|gruß|grüße|mfg|vg|lg|danke|vielen dank|merci(?: d'avance)?|gracias|groet(?:en)?|bedankt
+        mvg|grazie|obrigad[oa]|tack|mvh|hälsningar|hilsen"""
+    ),
     re.IGNORECASE,
 )
 _DEVICES: Final = (

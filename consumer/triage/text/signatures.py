@@ -135,7 +135,7 @@ def _is_title(line: str) -> bool:
         return _COMPANY_END.fullmatch(line) is not None
     if any(letter.isdigit() for letter in line) or ":" in line:
         return False
-    is_role = vocabulary.ROLE.fullmatch(words[0]) is not None
+    is_role = line[0].isupper() and any(vocabulary.ROLE.fullmatch(word) for word in (words[0], words[-1]))
     return all(is_role or _PARTICLE.fullmatch(word) or word[0].isupper() or not word[0].isalpha() for word in words)
 
 

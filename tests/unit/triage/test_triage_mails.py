@@ -78,6 +78,13 @@ def test_a_marked_mail_below_a_date_and_a_writer_is_cut_and_words_below_it_stay(
     assert text_of(f"{introduction}> Which one?\n\nIt is 7.4.2.\n", "Export") == "\nIt is 7.4.2.\n"
 
 
+def test_a_sentence_that_names_a_version_and_a_code_is_no_log() -> None:
+    body = (
+        "It is 7.4.2.\n\nOn Mon, Jun 8, 2026 Meridian Support wrote:\n> Please take 6.4.0, it mends the error GW-12.\n"
+    )
+    assert text_of(body) == "It is 7.4.2.\n\n"
+
+
 def test_an_unmarked_mail_needs_an_address_and_a_replys_subject_too() -> None:
     body = f"It is 7.4.2.\n\n{INTRODUCTION}\nWhich one?\n"
     assert text_of(body) == "It is 7.4.2.\n\n"
@@ -117,6 +124,8 @@ def test_what_only_looks_like_a_signature_stays(body: str) -> None:
     "signature",
     [
         "Best regards,\nAnn Peeters\nHead of operations | Lindqvist & Daughters\n14 Mill Lane\nT +32 9 555 01 23\n",
+        "--\nJelena Novak\nSystems administrator\njelena@example.org\n",
+        "Yours\nAnn Peeters\nPlatform team\n",
         "Met vriendelijke groet,\nPieter Vos\nNoordkade BV\n",
         "Thanks, Ann\n",
         "Cheers,\nAnn\n\nSent from Outlook for iOS\n",
