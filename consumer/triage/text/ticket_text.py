@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from spanstream.consumer.triage.text.html import html_to_text
 from spanstream.consumer.triage.text.html_detection import is_html
+from spanstream.consumer.triage.text.html_quotes import html_to_text_and_quotes
 from spanstream.consumer.triage.text.removable_parts import removable_parts
 from spanstream.models.text.tokenization import sha256_of
 from spanstream.schemas.errors import InvalidRecord, Reason
@@ -48,13 +48,15 @@ def document_text(ticket: Ticket, limits: Limits, keep: Collection[str] = ()) ->
     Raises:
         InvalidRecord: `too_large`: the text is longer than a document may be.
     """
-    converted = html_to_text(ticket.body) if is_html(ticket.body, ticket.attributes.get(CONTENT_TYPE)) else None
+    converted, block_quoted = None, frozenset[int]()
+    if is_html(ticket.body, ticket.attributes.get(CONTENT_TYPE)):
+        converted, block_quoted = html_to_text_and_quotes(ticket.body)
     body = (ticket.body if converted is None else converted).replace("\r\n", "\n").replace("\r", "\n")
     kept_kinds = {_KIND_OF_KEEP[name] for name in keep}
     text = ticket.subject + "\n\n" if ticket.subject.strip() else ""
     cut: list[Cut] = []
     copied_to = 0
-    for part in removable_parts(body, ticket.subject):
+    for part in removable_parts(body, ticket.subject, block_quoted):
         if part.kind in kept_kinds:
             continue
         text += body[copied_to : part.start]
