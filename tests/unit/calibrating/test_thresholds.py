@@ -41,7 +41,7 @@ def _few_answers_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_each_threshold_is_the_one_found_by_hand() -> None:
     thresholds, absent = choose_thresholds(TEN, ThresholdRequest(precisions=(70, 100), recalls=(50, 75)))
     assert thresholds == {
-        "default": 0.7,  # gains 1, 2, 2, 3, 2, 3, ...: the first of the two best cuts, as the official script does
+        "default": 0.7,  # gains 1, 2, 2, 3, 2, 3, ...: the first of the two best cuts
         "precision-70": 0.7,  # 3 of 4
         "precision-100": 0.9,
         "recall-50": 0.9,  # 2 of the 4 right candidates
@@ -143,7 +143,9 @@ def test_each_threshold_is_what_trying_every_confidence_finds(
 
 
 @given(QUESTIONS)
-def test_the_default_threshold_scores_the_official_best_f1(questions: list[tuple[float, bool, bool]]) -> None:
+def test_the_default_threshold_is_within_a_point_of_the_official_best(
+    questions: list[tuple[float, bool, bool]],
+) -> None:
     # The official sweep takes equal scores one by one, which no threshold can do.
     questions = list({question[0]: question for question in questions}.values())
     golds = [("seven",) if answer else () for _, _, answer in questions]
@@ -155,4 +157,13 @@ def test_the_default_threshold_scores_the_official_best_f1(questions: list[tuple
     threshold = choose_thresholds(tried, ThresholdRequest((), ()))[0]["default"]
     given_ = tried.confidence >= threshold
     f1 = np.where(given_, tried.f1, ~tried.has_answer).mean()
-    assert 100 * f1 == pytest.approx(best_f1(predictions)[0])
+    assert 100 * f1 >= best_f1(predictions)[0] - 1.0 - 1e-9
+
+
+def test_a_point_of_f1_is_given_up_for_fewer_wrong_answers() -> None:
+    # From 0.6 down ten right and nine wrong ones: a gain of one in 200.
+    sure = [(0.9, *RIGHT)] * 100 + [(0.1, *NO_ANSWER)] * 81
+    tried = sample(*sure, *[(0.6, *RIGHT)] * 10, *[(0.6, *NO_ANSWER)] * 9)
+    assert choose_thresholds(tried, ThresholdRequest((), ()))[0]["default"] == 0.7
+    dearer = sample(*sure, *[(0.6, *RIGHT)] * 12, *[(0.6, *NO_ANSWER)] * 7)
+    assert choose_thresholds(dearer, ThresholdRequest((), ()))[0]["default"] == 0.2
