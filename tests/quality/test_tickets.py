@@ -53,6 +53,6 @@ def test_what_is_answered_is_mostly_right_and_what_is_not_in_the_ticket_is_decli
             outcomes["wrong"] += 1
     print(f"tickets: {dict(outcomes)}")  # noqa: T201  the score, for people
     given = outcomes["right"] + outcomes["wrong"]
-    assert given >= 55
-    assert outcomes["right"] >= 0.85 * given
-    assert outcomes["rightly declined"] >= 0.9 * sum(golds is None for golds in EXAMPLES.values())
+    assert given >= 60
+    assert outcomes["right"] >= 0.9 * given
+    assert outcomes["rightly declined"] >= 0.95 * sum(golds is None for golds in EXAMPLES.values())

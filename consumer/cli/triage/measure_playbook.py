@@ -50,8 +50,9 @@ def measure(
         raise Stop(f"{tickets}: {error}") from None
     finally:
         reader.close()
-    table = Table("Field", "Asked as", "Least confidence", title=f"{len(labelled)} tickets")
-    for column in ("right", "wrong", "missed", "rightly empty", "wrongly filled"):
+    table = Table("Field", padding=0, title=f"{len(labelled)} tickets; answers are given from the least confidence on")
+    table.add_column("Asked as", min_width=24)
+    for column in ("least", "right", "wrong", "missed", "rightly\nempty", "wrongly\nfilled"):
         table.add_column(column, justify="right")
     for name, ways in fields.items():
         for number, way in enumerate(ways[:rows]):
