@@ -67,7 +67,7 @@ def test_questions_of_a_partition_without_documents_stay_where_they_are_and_the_
     member.turn(20)
     assert once(stream, "a")
     assert stream.committed(TOPICS.questions).get(1, 0) == 0
-    assert member.health.waiting_for == "documents"
+    assert "(qa.questions 2, qa.retries 2, qa.documents 1)" in member.health.waiting_for
 
 
 def test_bad_documents_are_dead_lettered_once_without_any_question(stream: MemoryStream) -> None:
