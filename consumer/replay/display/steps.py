@@ -22,11 +22,11 @@ def step_lines(step: Step) -> str:
     letter, sent = step.letter, step.outgoing
     if sent is None:
         by = f" ({step.superseded.by})" if step.superseded is not None and step.superseded.by else ""
-        return f"{letter.place}  {sanitized_line(letter.reason)}: stays: {step.why}{by}"
+        return sanitized_line(f"{letter.place}  {letter.reason}: stays: {step.why}{by}")
     partition = "" if sent.partition is None else f"/{sent.partition}"
-    head = f"{letter.place}  {sanitized_line(letter.reason)} -> {sent.topic}{partition}  {step.outcome}"
+    head = f"{letter.place}  {letter.reason} -> {sent.topic}{partition}  {step.outcome}"
     why = f" ({step.why})" if step.why else f", attempt {step.attempt}"
-    return "\n".join([head + why, *(f"    {line}" for line in _changes(step, sent))])
+    return "\n".join([sanitized_line(head + why), *(f"    {line}" for line in _changes(step, sent))])
 
 
 def _changes(step: Step, sent: Outgoing) -> Iterator[str]:

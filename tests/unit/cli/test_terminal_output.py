@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,8 @@ from spanstream.consumer.cli.event_output import write_event
 from spanstream.consumer.cli.program import app
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.operations.doctor import Finding, Level
+from spanstream.consumer.replay.display.totals import survey_line, total_lines
+from spanstream.consumer.replay.planning.survey import Survey
 from spanstream.consumer.terminal.triage_panel import TriagePanel
 from spanstream.schemas.codec import encode
 from spanstream.schemas.events import Answer, ModelInfo, Span, WindowsRead
@@ -156,3 +159,16 @@ def test_what_is_wrong_with_a_playbook_is_shown_without_acting(tmp_path: Path) -
     shown = CliRunner().invoke(app, ["triage", "check", str(file)]).stdout
     assert "␛[2J" in shown
     assert not ACTING & set(shown)
+
+
+def test_what_a_replay_comes_to_is_shown_without_acting() -> None:
+    survey = Survey(open=2, reasons=Counter({"\x1b[2Jwhy": 2}))
+    totals = {"replayed": 0, "parked": 0, "manifest": "m.jsonl", "refusals": {"\x1b[2Jwhy": 1}, "vanished": 0}
+    lines = [
+        survey_line(survey, verb="will be", topic="t", selection="all"),
+        *total_lines(totals, lost_to_retention=False),
+    ]
+    survey.selected, survey.refusals = 2, Counter({"\x1b[2Jwhy": 2})
+    lines.append(survey_line(survey, verb="will be", topic="t", selection="all"))
+    assert all("\x1b" not in line for line in lines)
+    assert sum("why" in line for line in lines) == 3
