@@ -179,6 +179,31 @@ def test_another_teams_dead_letters_go_back_to_their_own_topic(program: ReplayPr
     assert [name for name, _ in record.headers] == names
 
 
+def test_no_older_document_goes_over_a_newer_one_and_none_that_was_deleted_comes_back(program: ReplayProgram) -> None:
+    documents = program.names.documents
+    ids = ("changed", "deleted", "waiting")
+    bad = {name: json.dumps({"document_id": name, "text": "old", "unknown": 1}).encode() for name in ids}
+    program.publish(*(Outgoing(documents, name.encode(), value) for name, value in bad.items()))
+    for record in program.read(documents):
+        assert record.key is not None
+        place = {"origin_partition": record.partition.number, "origin_offset": record.offset}
+        values = {"key": record.key, "value": record.value, "timestamp_ms": record.timestamp_ms}
+        program.letter(record.key.decode(), Reason.INVALID_EVENT, origin=documents, **(place | values))
+    good = json.dumps({"document_id": "changed", "text": "new"}).encode()
+    program.publish(Outgoing(documents, b"changed", good), Outgoing(documents, b"deleted", None))
+    before = len(program.read(documents))
+
+    fix = ("--fix", "drop-field=unknown")
+    dry = program.out("run", "--dry-run", *fix)
+    assert "holds a newer record of its key" in dry
+    assert "its key was deleted" in dry
+    totals = program.replay(*fix)
+    assert (totals["replayed"], totals["refused"]) == (1, 2)
+    assert [record.key for record in program.read(documents)[before:]] == [b"waiting"]
+    totals = program.replay(*fix, "--over-newer")
+    assert totals["replayed"] == 2
+
+
 def test_what_is_wrong_is_one_line_and_nothing_is_sent(program: ReplayProgram) -> None:
     program.letter("q")
     wrong = {
