@@ -75,7 +75,7 @@ def build_triage(
     )
     metrics = TriageMetrics()
     health = Health(clock, stuck_seconds=settings.http.stuck_seconds)
-    store = StateStore(reader, settings.topics.triage_state)
+    store = StateStore(reader, settings.topics.triage_state, keep_seconds=settings.triage.keep_seconds, clock=clock)
     intake = TriageIntake(
         store=store,
         processor=TicketProcessor(playbook, processor_settings, clock),

@@ -10,16 +10,22 @@ EPOCH_MS = 1_780_000_000_000
 
 
 class FakeClock:
-    """A `spanstream.consumer.clock.Clock`; whoever sleeps moves it on."""
+    """A `spanstream.consumer.clock.Clock`; whoever sleeps moves it on.
+
+    Attributes:
+        now: seconds that never go back.
+        wall_shift: seconds that the time to write down is ahead of them; a test that sets the clock changes it.
+    """
 
     def __init__(self, now: float = 1000.0) -> None:
         self.now = now
+        self.wall_shift = 0.0
 
     def monotonic(self) -> float:
         return self.now
 
     def now_ms(self) -> int:
-        return EPOCH_MS + round(self.now * 1000)
+        return EPOCH_MS + round((self.now + self.wall_shift) * 1000)
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
