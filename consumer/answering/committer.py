@@ -18,15 +18,22 @@ from spanstream.consumer.delivery.circuit import Circuit
 from spanstream.consumer.delivery.committed_offsets import CommittedOffsets, offsets_behind
 from spanstream.consumer.delivery.paced_publisher import PacedPublisher
 from spanstream.consumer.errors import Fenced
+from spanstream.schemas.dead_letters import Reason
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkCommit:
-    """The records to publish, and the offsets to commit with them."""
+    """The records to publish, and the offsets to commit with them.
+
+    Attributes:
+        progress: what was read of the documents topic.
+        reasons: the questions' outcomes, for the circuit.
+    """
 
     outgoing: tuple[Outgoing, ...]
     offsets: Mapping[Partition, int]
     progress: DocumentProgress
+    reasons: tuple[Reason | None, ...]
 
 
 class Committer:
@@ -96,8 +103,9 @@ class Committer:
         Raises:
             CircuitOpen: too many of the latest questions are poison.
         """
-        self._circuit.observe(outcome.reason for outcome in outcomes)
-        return self._with_documents(outcomes, offsets_behind(records))
+        commit = self._with_documents(outcomes, offsets_behind(records))
+        self._circuit.check(commit.reasons)
+        return commit
 
     def publish(self, commit: ChunkCommit) -> bool:
         """Publishes a chunk's outcomes and its offsets in one transaction.
@@ -112,6 +120,7 @@ class Committer:
         started = self._clock.monotonic()
         if not self._publisher.publish(commit.outgoing, commit.offsets):
             return False
+        self._circuit.count(commit.reasons)
         self._committed.advance(commit.offsets)
         self._documents.committed(commit.progress)
         self._reporter.committed(commit.outgoing, self._clock.monotonic() - started)
@@ -165,4 +174,5 @@ class Committer:
         progress = self._documents.progress()
         bad_documents = [self._outcomes.bad_document(bad.record, bad.error) for bad in progress.bad]
         outgoing = tuple(outcome.outgoing for outcome in (*outcomes, *bad_documents))
-        return ChunkCommit(outgoing, {**offsets, **progress.offsets}, progress)
+        reasons = tuple(outcome.reason for outcome in outcomes)
+        return ChunkCommit(outgoing, {**offsets, **progress.offsets}, progress, reasons)

@@ -142,13 +142,17 @@ class TriageIntake:
         for record in (*outcomes, *tickets):
             self._processor.apply_record(record, transaction)
         self._processor.decide_tickets_with_news(transaction)
-        self._circuit.observe(transaction.ticket_reasons)
+        self._circuit.check(transaction.ticket_reasons)
         offsets = offsets_behind((*outcomes, *tickets))
         return TriageCommit(transaction, self._states(transaction), offsets, tickets, outcomes)
 
     def commit_of_offsets(self, offsets: Mapping[Partition, int]) -> TriageCommit:
         """Builds a commit of nothing but offsets."""
         return TriageCommit(TriageTransaction(self._store, self._playbook), (), offsets)
+
+    def count(self, transaction: TriageTransaction) -> None:
+        """Takes in that a transaction is done: its tickets count for the circuit."""
+        self._circuit.count(transaction.ticket_reasons)
 
     @property
     def _free_places(self) -> int:

@@ -252,6 +252,7 @@ class TriageService:
         return frozenset(partition.number for partition in self._ownership.followed - loading)
 
     def _count(self, transaction: TriageTransaction) -> None:
+        self._parts.intake.count(transaction)
         metrics = self._parts.metrics
         for (group, name), number in transaction.counts.items():
             metrics.count(group, name, number)
