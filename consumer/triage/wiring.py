@@ -87,7 +87,12 @@ def build_triage(
     parts = TriageParts(
         consumer=clients.consumer,
         partition_counts=PartitionCounts(reader, topics_in_step(settings.topics)),
-        publisher=PacedPublisher(clients.publisher, lambda kind: metrics.publish_failures.labels(kind).inc(), clock),
+        publisher=PacedPublisher(
+            clients.publisher,
+            lambda kind: metrics.publish_failures.labels(kind).inc(),
+            health=health,
+            clock=clock,
+        ),
         store=store,
         intake=intake,
         metrics=metrics,

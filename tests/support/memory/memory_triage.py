@@ -89,7 +89,11 @@ class MemoryTriage(StreamUnderTest[TriageMember]):
     all_topics = tuple(TOPICS.model_dump().values())
 
     def start(
-        self, playbook: Playbook | None = None, circuit: CircuitSettings = PATIENT_CIRCUIT, **triage: Any
+        self,
+        playbook: Playbook | None = None,
+        circuit: CircuitSettings = PATIENT_CIRCUIT,
+        drain_seconds: float = 1.0,
+        **triage: Any,
     ) -> TriageMember:
         consumer = self.broker.consumer(GROUP, group_protocol=self.group_protocol)
         publisher = self.broker.publisher(consumer, transactions=self.transactions)
@@ -100,7 +104,7 @@ class MemoryTriage(StreamUnderTest[TriageMember]):
             kafka=KafkaSettings(transactions=self.transactions),
             circuit=circuit,
             triage=TriageSettings(**({"keep_seconds": KEEP} | triage)),
-            drain_seconds=1.0,
+            drain_seconds=drain_seconds,
         )
         application = build_triage(
             settings, playbook or small_playbook(), open_clients=lambda _: clients, clock=self.clock
