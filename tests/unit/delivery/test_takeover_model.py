@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Any
 
 import pytest
 
@@ -63,9 +64,10 @@ class World:
     outcomes: int = 0
     members: tuple[Member, ...] = (Member(),) * len(MEMBERS)
 
-    def having(self, number: int, **changes: object) -> World:
+    def having(self, number: int, **changes: Any) -> World:
+        """Returns the world in which these fields of one member are others."""
         members = list(self.members)
-        members[number] = replace(members[number], **changes)  # type: ignore[arg-type]  fields by name
+        members[number] = replace(members[number], **changes)
         return replace(self, members=tuple(members))
 
 
