@@ -36,6 +36,17 @@ def has_open_transaction(stream: Stream) -> bool:
         reader.close()
 
 
+def has_dead_letter(stream: Stream, protocol: str) -> bool:
+    """Looks for the dead letter; starts the successor again where it has ended, as its supervisor does.
+
+    Under KIP-848 Kafka takes no second member of the name before the first one's session has ended.
+    """
+    if not stream.programs[-1].is_running:
+        assert protocol == "consumer", stream.programs[-1].log[-2000:]
+        stream.start(KAFKA__GROUP_PROTOCOL=protocol)
+    return bool(stream.dead_letters())
+
+
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])
 def test_the_successor_of_a_killed_member_ends_its_transaction_before_the_broker_does(
     stream: Stream, proxy: KafkaProxy, protocol: str
@@ -49,6 +60,5 @@ def test_the_successor_of_a_killed_member_ends_its_transaction_before_the_broker
     proxy.heal()
     stream.start(KAFKA__GROUP_PROTOCOL=protocol)
     until(lambda: not has_open_transaction(stream), "the end of the dead member's transaction", every=0.2)
-    until(lambda: bool(stream.dead_letters()), "the dead letter", every=0.2)
-    stream.await_no_lag()
+    until(lambda: has_dead_letter(stream, protocol), "the dead letter", every=0.2)
     assert stream.dead_letters().keys() == {"bad"}
