@@ -57,6 +57,20 @@ class Deadline:
         return self.seconds_left == 0.0
 
 
+def monotonic_due(clock: Clock, due_ms: int, *, longest_seconds: float) -> float:
+    """Converts a due time that was written down to one of `Clock.monotonic`.
+
+    It is converted once, when it is read: the wait does not change when the machine's time is set after that.
+
+    Args:
+        clock: both of its times are compared now.
+        due_ms: milliseconds since the epoch, by the clock of whoever wrote it down.
+        longest_seconds: no wait is longer: the machine's time may have been set back since, or the writer's be ahead.
+    """
+    wait_ms = max(0, due_ms - clock.now_ms())
+    return clock.monotonic() + min(wait_ms, longest_seconds * 1000) / 1000
+
+
 def to_datetime(milliseconds: int) -> datetime:
     """Converts milliseconds since the epoch to a UTC time; raises OverflowError before year 1 and after year 9999."""
     return _EPOCH + milliseconds * _MILLISECOND

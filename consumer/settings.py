@@ -206,7 +206,9 @@ class HttpSettings(_Group):
 
     host: str = Field("0.0.0.0", description="Address to listen on.")  # noqa: S104  probes come from outside the pod
     port: Annotated[int, Field(ge=0, le=65535)] | None = Field(8080, description="Port; 0: any; null: none.")
-    stuck_seconds: Seconds = Field(60.0, description="/healthz fails when the loop has not turned for this long.")
+    stuck_seconds: Seconds = Field(
+        60.0, description="/healthz fails when the loop was not at work for this long; above 41: one try to publish."
+    )
 
 
 class LogSettings(_Group):

@@ -7,26 +7,35 @@ is: a publisher that does not know the outcome of a commit has to be asked again
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from spanstream.consumer.answering.documents import DocumentProgress, Documents
 from spanstream.consumer.answering.outcomes import Outcomes, RecordOutcome
 from spanstream.consumer.answering.report import Reporter
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Publisher, Record
-from spanstream.consumer.clock import Clock
+from spanstream.consumer.clock import Clock, Deadline
 from spanstream.consumer.delivery.circuit import Circuit
 from spanstream.consumer.delivery.committed_offsets import CommittedOffsets, offsets_behind
 from spanstream.consumer.delivery.paced_publisher import PacedPublisher
 from spanstream.consumer.errors import Fenced
+from spanstream.consumer.health import Health
+from spanstream.schemas.dead_letters import Reason
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkCommit:
-    """The records to publish, and the offsets to commit with them."""
+    """The records to publish, and the offsets to commit with them.
+
+    Attributes:
+        progress: what was read of the documents topic.
+        reasons: the questions' outcomes, for the circuit.
+    """
 
     outgoing: tuple[Outgoing, ...]
     offsets: Mapping[Partition, int]
     progress: DocumentProgress
+    reasons: tuple[Reason | None, ...]
 
 
 class Committer:
@@ -38,6 +47,7 @@ class Committer:
         outcomes: makes the dead letters of bad documents.
         circuit: opens when too many questions are poison.
         reporter: told of every attempt.
+        health: told that the loop is at work.
         clock: paces what is tried again.
     """
 
@@ -49,9 +59,10 @@ class Committer:
         *,
         circuit: Circuit,
         reporter: Reporter,
+        health: Health,
         clock: Clock,
     ) -> None:
-        self._publisher = PacedPublisher(publisher, reporter.publish_failed, clock)
+        self._publisher = PacedPublisher(publisher, reporter.publish_failed, health=health, clock=clock)
         self._documents = documents
         self._outcomes = outcomes
         self._circuit = circuit
@@ -70,6 +81,14 @@ class Committer:
     def may_publish(self) -> bool:
         """Whether nothing is in doubt, and the pause after a failure is over."""
         return self._publisher.may_publish
+
+    def until(self, deadline: Deadline) -> AbstractContextManager[None]:
+        """Lets no attempt to publish that begins in here go on past the deadline."""
+        return self._publisher.until(deadline)
+
+    def prepare(self) -> bool:
+        """Ends what a predecessor with the same transactional id left open; returns whether that is done."""
+        return self._publisher.prepare()
 
     def mark_in_doubt(self) -> None:
         """Publishes nothing more before `start_from`: a commit was given up while its outcome was not known."""
@@ -96,8 +115,9 @@ class Committer:
         Raises:
             CircuitOpen: too many of the latest questions are poison.
         """
-        self._circuit.observe(outcome.reason for outcome in outcomes)
-        return self._with_documents(outcomes, offsets_behind(records))
+        commit = self._with_documents(outcomes, offsets_behind(records))
+        self._circuit.check(commit.reasons)
+        return commit
 
     def publish(self, commit: ChunkCommit) -> bool:
         """Publishes a chunk's outcomes and its offsets in one transaction.
@@ -112,6 +132,7 @@ class Committer:
         started = self._clock.monotonic()
         if not self._publisher.publish(commit.outgoing, commit.offsets):
             return False
+        self._circuit.count(commit.reasons)
         self._committed.advance(commit.offsets)
         self._documents.committed(commit.progress)
         self._reporter.committed(commit.outgoing, self._clock.monotonic() - started)
@@ -165,4 +186,5 @@ class Committer:
         progress = self._documents.progress()
         bad_documents = [self._outcomes.bad_document(bad.record, bad.error) for bad in progress.bad]
         outgoing = tuple(outcome.outgoing for outcome in (*outcomes, *bad_documents))
-        return ChunkCommit(outgoing, {**offsets, **progress.offsets}, progress)
+        reasons = tuple(outcome.reason for outcome in outcomes)
+        return ChunkCommit(outgoing, {**offsets, **progress.offsets}, progress, reasons)

@@ -96,6 +96,8 @@ class Documents:
         self._clock = clock
         self._released: dict[Partition, Deadline] = {}
         self._committed: dict[Partition, int] = {}
+        # Up to where records were counted for the circuit: a partition that comes back is read from its beginning.
+        self._counted: dict[Partition, int] = {}
         self._bad: list[BadDocument] = []
         self._texts: LRUCache[tuple[Partition, bytes], StoredDocument] = LRUCache(
             memory_bytes, getsizeof=lambda document: document.nbytes
@@ -135,7 +137,9 @@ class Documents:
         if not self._index or self.is_full:
             return 0
         records = self._reader.poll(_READ_RECORDS, timeout_seconds)
-        self._circuit.observe(reason for record in records for reason in self._take(record))
+        outcomes = [reason for record in records for reason in self._take(record)]
+        self._circuit.check(outcomes)
+        self._circuit.count(outcomes)
         return len(records)
 
     @property
@@ -224,13 +228,17 @@ class Documents:
                 index.pop(record.key, None)
                 return
             index[record.key] = record.offset
-        if record.offset >= self._committed[record.partition]:
-            try:
-                self._keep(record)
-                yield None
-            except InvalidRecord as error:
-                self._bad.append(BadDocument(record, error))
-                yield error.reason
+        if record.offset < self._committed[record.partition]:
+            return
+        reason: Reason | None = None
+        try:
+            self._keep(record)
+        except InvalidRecord as error:
+            self._bad.append(BadDocument(record, error))
+            reason = error.reason
+        if record.offset >= self._counted.get(record.partition, 0):
+            self._counted[record.partition] = record.next_offset
+            yield reason
 
     def _keep(self, record: Record) -> StoredDocument:
         if record.key is None:

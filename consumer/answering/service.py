@@ -60,8 +60,7 @@ class AnsweringService:
         self._ownership = Ownership(parts.consumer, settings.topics.documents)
         # With `once`: where the questions ended when their partitions were ready.
         self._once_ends: dict[Partition, int] = {}
-        # Whether the last turn got anything done: then the next one does not wait.
-        self._made_progress = False
+        self._made_progress = False  # by the last turn: then the next one does not wait
 
     def run(self, stop: threading.Event, *, once: bool = False) -> None:
         """Answers questions until `stop` is set.
@@ -73,23 +72,27 @@ class AnsweringService:
         Raises:
             Stop: the consumer cannot go on.
         """
+        deadline = self._new_deadline()
         try:
             self.start()
             while not stop.is_set() and not (once and self._is_done()):
+                deadline = self._new_deadline()  # from before the turn in which the signal comes
                 self.turn()
-            self.drain()
+            self.drain(deadline)
         finally:
             self.close()
 
     def start(self) -> None:
-        """Joins the group."""
-        topics = self._settings.topics
-        self._parts.consumer.subscribe([topics.documents, topics.questions, topics.retries], self)
+        """Joins the group; what a predecessor of the same name left open is ended first, if Kafka answers."""
+        self._parts.committer.prepare()
+        self._parts.consumer.subscribe(list(self._settings.topics.consumed), self)
 
-    def drain(self) -> None:
-        """Finishes what is in flight, within `drain_seconds`."""
-        self._finish_in_flight(Deadline(self._clock, self._settings.drain_seconds))
-        self._commit_progress(at_once=True)
+    def drain(self, deadline: Deadline | None = None) -> None:
+        """Finishes what is in flight until the deadline, by default within `drain_seconds`."""
+        deadline = deadline or self._new_deadline()
+        self._finish_in_flight(deadline)
+        with self._parts.committer.until(deadline):
+            self._commit_progress(at_once=True)
 
     def close(self) -> None:
         """Leaves the group and closes everything; what is not published is left to the next owner."""
@@ -110,6 +113,7 @@ class AnsweringService:
             documents.poll(wait_seconds if waits_for_documents else 0.0) > 0,
         ]
         self._parts.partition_counts.compare()
+        self._parts.health.beat()  # each of the questions above may have waited for Kafka
         behind = documents.behind(self._ownership.ends_to_load)
         self._ownership.update(behind, self._parts.intake.full_topics, self._finished())
         progress += [self._take(), self._parts.intake.launch(), self._publish_head()]
@@ -136,7 +140,7 @@ class AnsweringService:
         _log.info("partitions_revoked", partitions=_names(partitions))
         revoked = frozenset(partitions)
         if any(chunk.partitions & revoked for chunk in self._parts.pipeline):
-            self._finish_in_flight(Deadline(self._clock, self._settings.drain_seconds))
+            self._finish_in_flight(self._new_deadline())
         self._forget(revoked)
 
     def on_lost(self, partitions: Sequence[Partition]) -> None:
@@ -179,7 +183,7 @@ class AnsweringService:
     def _load_documents(self) -> bool:
         """Begins to read newly assigned documents partitions; bad records before the committed offset are skipped."""
         to_load = self._ownership.to_load
-        if not to_load:
+        if not to_load or not self._parts.committer.prepare():
             return False
         owned = self._ownership.followed | self._ownership.consumed
         try:
@@ -206,6 +210,7 @@ class AnsweringService:
     def _wait_for_kafka(self, error: Retryable) -> None:
         """Waits a moment before the next turn asks again; Kafka may refuse at once, a thousand times a second."""
         _log.warning("documents_wait_for_kafka", detail=str(error))
+        self._parts.health.beat()
         self._clock.sleep(_IDLE_POLL)
 
     def _publish_head(self) -> bool:
@@ -236,19 +241,22 @@ class AnsweringService:
         if self._parts.pipeline:
             return
         positions = self._ownership.idle_positions(self._parts.intake.partitions)
-        at_once = at_once or self._parts.documents.is_full
         try:
-            self._parts.committer.publish_progress(positions, at_once=at_once)
+            self._parts.committer.publish_progress(positions, at_once=at_once or self._parts.documents.is_full)
         except Fenced:
             self._ask_what_is_committed()
 
     def _finish_in_flight(self, deadline: Deadline) -> None:
         """Publishes what is in flight, in order, until the deadline; what is left stays in flight."""
-        pipeline = self._parts.pipeline
-        while pipeline and not deadline.has_passed and not self._parts.committer.in_doubt:
-            if pipeline.await_head(deadline.seconds_left) and not self._publish_head():
-                # It failed: the next attempt is due when the failure's pause is over.
-                self._clock.sleep(min(_BUSY_WAIT, deadline.seconds_left))
+        pipeline, committer = self._parts.pipeline, self._parts.committer
+        with committer.until(deadline):
+            while pipeline and not deadline.has_passed and not committer.in_doubt:
+                self._parts.health.beat()
+                if pipeline.await_head(min(_IDLE_POLL, deadline.seconds_left)) and not self._publish_head():
+                    self._clock.sleep(min(_BUSY_WAIT, deadline.seconds_left))  # the pause after a failure
+
+    def _new_deadline(self) -> Deadline:
+        return Deadline(self._clock, self._settings.drain_seconds)
 
     # For `once` and for the probes.
 

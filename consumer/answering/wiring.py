@@ -124,8 +124,15 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
     documents = _documents(settings, clients.documents, clock)
     outcomes = _outcomes(settings, reader, clock)
     reporter = Reporter(metrics, _LiveFigures(reader, cache, documents), clock)
+    health = Health(clock, stuck_seconds=settings.http.stuck_seconds)
     committer = Committer(
-        clients.publisher, documents, outcomes, circuit=_circuit(settings), reporter=reporter, clock=clock
+        clients.publisher,
+        documents,
+        outcomes,
+        circuit=_circuit(settings),
+        reporter=reporter,
+        health=health,
+        clock=clock,
     )
     preparer = Preparer(
         reader, documents, cache, outcomes, limits=settings.limits, max_windows=settings.chunk.max_windows, clock=clock
@@ -134,7 +141,6 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
     intake = Intake(
         documents=documents, preparer=preparer, pipeline=pipeline, reporter=reporter, settings=settings, clock=clock
     )
-    health = Health(clock, stuck_seconds=settings.http.stuck_seconds)
     counts = PartitionCounts(clients.documents, settings.topics.consumed)
     parts = AnsweringParts(clients.consumer, counts, committer, documents, intake, pipeline, reporter, health, clock)
     return Application(AnsweringService(parts, settings), health, metrics, cache, reader, store, settings)

@@ -5,6 +5,7 @@ Every `offset` in this room is a Kafka offset; "next offset" is `Record.next_off
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
@@ -183,10 +184,23 @@ class PartitionReader(Protocol):
 class Publisher(Protocol):
     """Writes records and commits what was consumed for them."""
 
-    def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
+    def prepare(self) -> None:
+        """Ends at once what a predecessor with the same transactional id left open; its offsets are settled then.
+
+        Without transactions, and when it is done, it does nothing.
+
+        Raises:
+            Retryable: the broker did not answer in time.
+            Stop: the broker refuses this client.
+        """
+
+    def publish(
+        self, records: Sequence[Outgoing], offsets: Mapping[Partition, int], timeout_seconds: float = math.inf
+    ) -> None:
         """Publishes all records and commits all offsets (next offset of each partition).
 
-        It is one transaction, where transactions are on.
+        It is one transaction, where transactions are on. It takes no longer than the timeout, or the publisher's own
+        where that is shorter, and what follows a time-out (`spanstream.consumer.time_limits`).
 
         Raises:
             Retryable: not done, or its outcome is not known yet: call again with the same arguments (the offsets at

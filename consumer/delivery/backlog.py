@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from spanstream.consumer.broker.protocols import Partition, Record
-from spanstream.consumer.clock import Clock
+from spanstream.consumer.clock import Clock, monotonic_due
 
 _R = TypeVar("_R", bound=Record)
 
@@ -28,8 +28,9 @@ class Backlog(Generic[_R]):
         due_ms: until when a record waits, milliseconds since the epoch; None: it does not wait.
         max_records: a topic is full from this many records on ...
         max_bytes: ... or this many bytes.
-        max_wait_seconds: no record waits longer, whatever `due_ms` says: it would hold up those behind it.
-        clock: compared with `due_ms`.
+        max_wait_seconds: no record waits longer after it was added, whatever `due_ms` says and the machine's time is
+            set to: it would hold up those behind it.
+        clock: compared with `due_ms` once, when a record is added; from then on its monotonic time counts.
     """
 
     def __init__(
@@ -42,13 +43,13 @@ class Backlog(Generic[_R]):
         clock: Clock,
     ) -> None:
         self._due_ms = due_ms
-        self._max_wait_ms = round(max_wait_seconds * 1000)
+        self._max_wait_seconds = max_wait_seconds
         self._max_records = max_records
         self._max_bytes = max_bytes
         self._clock = clock
         self._ready: deque[_R] = deque()
-        # One queue a partition: all its records wait equally long, so the first in the queue is due first.
-        self._waiting: dict[Partition, deque[tuple[int, _R]]] = {}
+        # One queue a partition, with monotonic due times: all its records wait equally long, so the first is due first.
+        self._waiting: dict[Partition, deque[tuple[float, _R]]] = {}
         self._records: Counter[str] = Counter()
         self._bytes: Counter[str] = Counter()
         self._full: frozenset[str] = frozenset()
@@ -78,14 +79,14 @@ class Backlog(Generic[_R]):
 
     def add(self, records: Iterable[_R]) -> None:
         """Adds records behind those that are here."""
-        latest_due_ms = self._clock.now_ms() + self._max_wait_ms
         for record in records:
             self._count(record, 1)
             due_ms = self._due_ms(record)
             if due_ms is None:
                 self._ready.append(record)
             else:
-                self._waiting.setdefault(record.partition, deque()).append((min(due_ms, latest_due_ms), record))
+                due = monotonic_due(self._clock, due_ms, longest_seconds=self._max_wait_seconds)
+                self._waiting.setdefault(record.partition, deque()).append((due, record))
 
     def take(self, max_records: int) -> list[_R]:
         """Takes out the first records, at most so many."""
@@ -116,13 +117,13 @@ class Backlog(Generic[_R]):
                 self._count(record, -1)
         self._ready = deque(record for record in self._ready if not is_dropped(record))
         for partition, queue in self._waiting.items():
-            self._waiting[partition] = deque((due_ms, record) for due_ms, record in queue if not is_dropped(record))
+            self._waiting[partition] = deque((due, record) for due, record in queue if not is_dropped(record))
 
     def _move_due(self) -> None:
         """Moves the records whose time has come to those that can be taken."""
-        now_ms = self._clock.now_ms()
+        now = self._clock.monotonic()
         for queue in self._waiting.values():
-            while queue and queue[0][0] <= now_ms:
+            while queue and queue[0][0] <= now:
                 self._ready.append(queue.popleft()[1])
 
     def _is_full(self, topic: str, divisor: int) -> bool:

@@ -26,22 +26,29 @@ class Circuit:
     """
 
     def __init__(self, *, window: int, min_records: int, max_share: float) -> None:
+        # Of the latest records that are done.
         self._latest: deque[Reason | None] = deque(maxlen=window)
         self._min_records = min_records
         self._max_share = max_share
 
-    def observe(self, reasons: Iterable[Reason | None]) -> None:
-        """Takes in the outcomes of a chunk: a dead letter's reason, or None for anything else.
+    def check(self, reasons: Iterable[Reason | None]) -> None:
+        """Judges the outcomes of a chunk before it is published: a dead letter's reason, or None for anything else.
+
+        They do not count yet: a chunk that cannot be published is given back, and is judged again.
 
         Raises:
-            CircuitOpen: too large a share of the latest records is poison.
+            CircuitOpen: with them, too large a share of the latest records is poison.
         """
-        self._latest.extend(reasons)
-        failed = [reason for reason in self._latest if reason in POISON]
-        seen = len(self._latest)
+        latest = deque((*self._latest, *reasons), self._latest.maxlen)
+        failed = [reason for reason in latest if reason in POISON]
+        seen = len(latest)
         if seen >= self._min_records and len(failed) > self._max_share * seen:
             most = max(set(failed), key=failed.count)
             raise CircuitOpen(
                 f"{len(failed)} of the latest {seen} records failed, mostly with {most}: the topic or the model looks "
                 "wrong. Nothing of the last chunk was published. Correct it, or raise SPANSTREAM_CIRCUIT__MAX_SHARE."
             )
+
+    def count(self, reasons: Iterable[Reason | None]) -> None:
+        """Counts outcomes, once each: those that are committed, or that come to nothing else."""
+        self._latest.extend(reasons)

@@ -47,7 +47,7 @@ class TriageIntake:
         playbook: the current one.
         circuit: opens when too many tickets are poison.
         settings: sizes.
-        clock: says which deadlines have come.
+        clock: of the backlogs.
     """
 
     def __init__(  # noqa: PLR0913  wired in one place, by name
@@ -64,7 +64,6 @@ class TriageIntake:
         self._processor = processor
         self._playbook = playbook
         self._circuit = circuit
-        self._clock = clock
         self._topics = settings.topics
         self._max_open = settings.triage.max_open_tickets
         chunk = settings.chunk
@@ -115,7 +114,7 @@ class TriageIntake:
         Raises:
             Retryable: Kafka does not say where the state ends now.
         """
-        due = self._store.due(ready, self._clock.now_ms(), _MAX_DEADLINES)
+        due = self._store.due(ready, _MAX_DEADLINES)
         if not due:
             return None
         # Deadlines consume no records. In place of their offsets the ends of the state partitions are committed: every
@@ -124,8 +123,9 @@ class TriageIntake:
         transaction = TriageTransaction(self._store, self._playbook)
         for number, key in due:
             value = self._store.get(number, key)
-            if value is not None:
-                self._processor.apply_deadline(number, decode_state(value).ticket_id, transaction)
+            state = None if value is None else decode_state(value)
+            if state is not None and state.key == key:
+                self._processor.apply_deadline(number, state.ticket_id, transaction)
         return TriageCommit(transaction, self._states(transaction), ends)
 
     def commit_of_records(self) -> TriageCommit | None:
@@ -142,13 +142,17 @@ class TriageIntake:
         for record in (*outcomes, *tickets):
             self._processor.apply_record(record, transaction)
         self._processor.decide_tickets_with_news(transaction)
-        self._circuit.observe(transaction.ticket_reasons)
+        self._circuit.check(transaction.ticket_reasons)
         offsets = offsets_behind((*outcomes, *tickets))
         return TriageCommit(transaction, self._states(transaction), offsets, tickets, outcomes)
 
     def commit_of_offsets(self, offsets: Mapping[Partition, int]) -> TriageCommit:
         """Builds a commit of nothing but offsets."""
         return TriageCommit(TriageTransaction(self._store, self._playbook), (), offsets)
+
+    def count(self, transaction: TriageTransaction) -> None:
+        """Takes in that a transaction is done: its tickets count for the circuit."""
+        self._circuit.count(transaction.ticket_reasons)
 
     @property
     def _free_places(self) -> int:

@@ -98,7 +98,7 @@ class TicketProcessor:
     def apply_deadline(self, number: int, ticket_id: str, transaction: TriageTransaction) -> None:
         """Makes the record of a ticket that is due, or forgets the ticket if it has its record."""
         state = transaction.ticket(number, ticket_id)
-        if state is None or state.due_ms > self._clock.now_ms():
+        if state is None:
             return
         if state.is_open:
             self._decide(number, state, transaction)

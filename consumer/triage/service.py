@@ -64,6 +64,8 @@ class TriageService:
         self._committed = CommittedOffsets(parts.clock)
         # Set when it is not known whether a commit was made: nothing is done before all owned state is read again.
         self._reloading = False
+        # Set when the member is to leave: what is begun ends by then, in `close` too.
+        self._leaving: Deadline | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Triages tickets until `stop` is set; then finishes what was begun, within `drain_seconds`.
@@ -71,23 +73,28 @@ class TriageService:
         Raises:
             Stop: the member cannot go on.
         """
+        deadline = self._new_deadline()
         try:
             self.start()
             while not stop.is_set():
+                deadline = self._new_deadline()  # from before the turn in which the signal comes
                 self.turn()
-            self.drain()
+            self.drain(deadline)
         finally:
             self.close()
 
     def start(self) -> None:
-        """Joins the group."""
+        """Joins the group; what a predecessor of the same name left open is ended first, if Kafka answers."""
+        self._parts.publisher.prepare()
         self._parts.consumer.subscribe(list(self._topics.consumed_by_triage), self)
 
-    def drain(self) -> None:
-        """Finishes the commit that was begun, within `drain_seconds`."""
-        self._finish(Deadline(self._clock, self._settings.drain_seconds))
-        if self._pending_commit is None:
-            self._commit_progress(at_once=True)
+    def drain(self, deadline: Deadline | None = None) -> None:
+        """Finishes the commit that was begun until the deadline, by default within `drain_seconds`."""
+        self._leaving = deadline or self._new_deadline()
+        self._finish(self._leaving)
+        with self._parts.publisher.until(self._leaving):
+            if self._pending_commit is None and self._parts.publisher.may_publish:
+                self._commit_progress(at_once=True)
 
     def close(self) -> None:
         """Leaves the group and closes the clients; the next owner does what is not published."""
@@ -104,6 +111,7 @@ class TriageService:
         self._parts.intake.add(self._parts.consumer.poll(MAX_RECORDS, 0.0 if is_busy else _IDLE_POLL))
         self._load()
         self._parts.partition_counts.compare()
+        self._parts.health.beat()  # each of the questions above may have waited for Kafka
         store.poll(ownership.ends_to_load, _IDLE_POLL if is_loading else 0.0)
         ownership.update(store.behind(ownership.ends_to_load), self._parts.intake.full_topics)
         self._reloading = self._reloading and bool(ownership.to_load or ownership.ends_to_load)
@@ -124,7 +132,7 @@ class TriageService:
     def on_revoked(self, partitions: Sequence[Partition]) -> None:
         """Finishes the commit that was begun, and gives up the rest of these partitions."""
         _log.info("partitions_revoked", partitions=[str(partition) for partition in partitions])
-        self._finish(Deadline(self._clock, self._settings.drain_seconds))
+        self._finish(self._leaving or self._new_deadline())
         self._let_go(frozenset(partitions))
 
     def on_lost(self, partitions: Sequence[Partition]) -> None:
@@ -159,7 +167,7 @@ class TriageService:
         transaction wrote then stands before the end that is asked for next, so state and offsets belong together.
         """
         to_load = self._ownership.to_load
-        if not to_load:
+        if not to_load or not self._parts.publisher.prepare():
             return
         try:
             owned = self._ownership.followed | self._ownership.consumed
@@ -239,9 +247,14 @@ class TriageService:
 
     def _finish(self, deadline: Deadline) -> None:
         """Tries to publish the pending commit, until the deadline."""
-        while self._pending_commit is not None and not deadline.has_passed and not self._parts.publisher.in_doubt:
-            if not (self._parts.publisher.may_publish and self._publish()):
-                self._clock.sleep(min(_IDLE_POLL, deadline.seconds_left))
+        publisher = self._parts.publisher
+        with publisher.until(deadline):
+            while self._pending_commit is not None and not deadline.has_passed and not publisher.in_doubt:
+                if not (publisher.may_publish and self._publish()):
+                    self._clock.sleep(min(_IDLE_POLL, deadline.seconds_left))
+
+    def _new_deadline(self) -> Deadline:
+        return Deadline(self._clock, self._settings.drain_seconds)
 
     # For the probes and metrics.
 
@@ -252,6 +265,7 @@ class TriageService:
         return frozenset(partition.number for partition in self._ownership.followed - loading)
 
     def _count(self, transaction: TriageTransaction) -> None:
+        self._parts.intake.count(transaction)
         metrics = self._parts.metrics
         for (group, name), number in transaction.counts.items():
             metrics.count(group, name, number)

@@ -75,7 +75,7 @@ def build_triage(
     )
     metrics = TriageMetrics()
     health = Health(clock, stuck_seconds=settings.http.stuck_seconds)
-    store = StateStore(reader, settings.topics.triage_state)
+    store = StateStore(reader, settings.topics.triage_state, keep_seconds=settings.triage.keep_seconds, clock=clock)
     intake = TriageIntake(
         store=store,
         processor=TicketProcessor(playbook, processor_settings, clock),
@@ -87,7 +87,12 @@ def build_triage(
     parts = TriageParts(
         consumer=clients.consumer,
         partition_counts=PartitionCounts(reader, topics_in_step(settings.topics)),
-        publisher=PacedPublisher(clients.publisher, lambda kind: metrics.publish_failures.labels(kind).inc(), clock),
+        publisher=PacedPublisher(
+            clients.publisher,
+            lambda kind: metrics.publish_failures.labels(kind).inc(),
+            health=health,
+            clock=clock,
+        ),
         store=store,
         intake=intake,
         metrics=metrics,

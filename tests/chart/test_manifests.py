@@ -16,6 +16,7 @@ from spanstream.consumer.cli.program import app
 from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.settings import Settings
 from spanstream.consumer.settings_loading import load_settings
+from spanstream.consumer.time_limits import longest_stop
 from tests.support.cluster.chart import CHART, EXAMPLES, RELEASE, Object, helm, kinds, only, pod_specs, render
 from tests.support.cluster.json_schemas import NAMES, write_schemas
 from tests.support.cluster.tools import tool
@@ -157,7 +158,7 @@ def test_the_program_reads_its_settings_out_of_the_pods_environment(
     pod = pod_specs(manifests)[f"{RELEASE}-spanstream"]
     (container,) = pod["containers"]
     assert settings.http.port == container["ports"][0]["containerPort"]
-    assert settings.drain_seconds < pod["terminationGracePeriodSeconds"]
+    assert longest_stop(settings.drain_seconds) < pod["terminationGracePeriodSeconds"]
     if request.node.callspec.params["manifests"] == "large":
         assert settings.kafka.client == {
             "security.protocol": "SASL_SSL",

@@ -11,7 +11,7 @@ TO_ZERO = {"mode": "keda", "minReplicas": 0, "keda": {"workSeconds": {"from": "n
 REFUSED: dict[str, tuple[Values, str]] = {
     "a drain as long as the grace period": (
         {"drainSeconds": 45},
-        "drainSeconds (45) needs a terminationGracePeriodSeconds of 50 at least, not 45",
+        "drainSeconds (45) needs a terminationGracePeriodSeconds of 65 at least, not 60",
     ),
     "more pods than partitions, scaled": (
         {"kafka": {"partitions": 4}, "scaling": {"maxReplicas": 5}},

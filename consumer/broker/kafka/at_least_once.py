@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from confluent_kafka import KafkaException
@@ -9,11 +10,12 @@ from confluent_kafka import KafkaException
 from spanstream.consumer.broker.kafka.error_mapping import map_error
 from spanstream.consumer.broker.kafka.group_consumer import KafkaGroupConsumer
 from spanstream.consumer.broker.kafka.producer import DeadlineProducer
-from spanstream.consumer.broker.kafka.properties import PUBLISH_TIMEOUT_SECONDS, producer_properties
+from spanstream.consumer.broker.kafka.properties import producer_properties
 from spanstream.consumer.broker.protocols import Outgoing, Partition
 from spanstream.consumer.clock import Deadline, SystemClock
 from spanstream.consumer.errors import SpanstreamError, Stop
 from spanstream.consumer.settings import KafkaSettings
+from spanstream.consumer.time_limits import PUBLISH_TIMEOUT_SECONDS
 
 _CLOCK = SystemClock()  # librdkafka waits by it
 
@@ -41,7 +43,12 @@ class AtLeastOncePublisher:
         self._member = member
         self._producer: DeadlineProducer | None = None
 
-    def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
+    def prepare(self) -> None:
+        """Does nothing: without transactions a predecessor left nothing open."""
+
+    def publish(
+        self, records: Sequence[Outgoing], offsets: Mapping[Partition, int], timeout_seconds: float = math.inf
+    ) -> None:
         """Publishes all records, then commits all offsets.
 
         Raises:
@@ -49,7 +56,7 @@ class AtLeastOncePublisher:
             Fenced: the offsets are another member's to commit now; the records are visible.
             Stop: the broker refuses for good.
         """
-        deadline = Deadline(_CLOCK, self._publish_timeout_seconds)
+        deadline = Deadline(_CLOCK, min(timeout_seconds, self._publish_timeout_seconds))
         if self._producer is None:
             self._producer = DeadlineProducer(self._properties)
         try:

@@ -14,10 +14,11 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the stubs d
 
 from spanstream.consumer.broker.kafka.error_mapping import ClientErrors, map_error
 from spanstream.consumer.broker.kafka.handles import new_admin_client
-from spanstream.consumer.broker.kafka.properties import REQUEST_TIMEOUT_SECONDS, admin_properties
+from spanstream.consumer.broker.kafka.properties import admin_properties
 from spanstream.consumer.broker.protocols import BrokerNode
 from spanstream.consumer.errors import Retryable
 from spanstream.consumer.settings import KafkaSettings
+from spanstream.consumer.time_limits import REQUEST_TIMEOUT_SECONDS
 
 _Answer = TypeVar("_Answer")
 # librdkafka's codes for no answer at all: the request timed out, or every connection broke.

@@ -11,11 +11,12 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from spanstream.consumer.broker.kafka.error_mapping import UNKNOWN_TOPIC, ClientErrors, map_error
 from spanstream.consumer.broker.kafka.handles import checked_call, new_consumer
-from spanstream.consumer.broker.kafka.properties import REQUEST_TIMEOUT_SECONDS, member_properties
+from spanstream.consumer.broker.kafka.properties import member_properties
 from spanstream.consumer.broker.kafka.queries import LATEST, committed_offsets, edge_offsets, partitions_of, to_record
 from spanstream.consumer.broker.protocols import Partition, RebalanceListener, Record
 from spanstream.consumer.errors import Fenced, Retryable, SpanstreamError, Stop
 from spanstream.consumer.settings import KafkaSettings
+from spanstream.consumer.time_limits import REQUEST_TIMEOUT_SECONDS
 
 _log = structlog.get_logger(__name__)
 

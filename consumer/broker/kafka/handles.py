@@ -17,9 +17,9 @@ from confluent_kafka.admin import AdminClient
 from spanstream.consumer.broker.kafka.error_mapping import ClientErrors
 from spanstream.consumer.broker.kafka.properties import Properties
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.time_limits import OVERSTAY_SECONDS
 
 _Answer = TypeVar("_Answer")
-_GRACE_SECONDS = 3.0
 
 
 def new_consumer(properties: Properties, client_errors: ClientErrors) -> Consumer:
@@ -104,7 +104,7 @@ def checked_call_in_time(call: Callable[[float], None], seconds: float) -> None:
 
     Thread(target=run, name="kafka-transaction", daemon=True).start()
     try:
-        failure = outcome.get(timeout=seconds + _GRACE_SECONDS)
+        failure = outcome.get(timeout=seconds + OVERSTAY_SECONDS)
     except Empty:
         overstayed = KafkaError(KafkaError._TIMED_OUT, "the client did not return in time", fatal=True)  # noqa: SLF001  librdkafka's name
         raise KafkaException(overstayed) from None

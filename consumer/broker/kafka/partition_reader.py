@@ -11,7 +11,6 @@ from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Messag
 from spanstream.consumer.broker.kafka.error_mapping import ClientErrors, map_error
 from spanstream.consumer.broker.kafka.handles import checked_call, new_consumer
 from spanstream.consumer.broker.kafka.properties import (
-    REQUEST_TIMEOUT_SECONDS,
     Properties,
     follower_properties,
     lookup_properties,
@@ -21,6 +20,7 @@ from spanstream.consumer.broker.kafka.queries import EARLIEST, LATEST, edge_offs
 from spanstream.consumer.broker.protocols import Partition, Record
 from spanstream.consumer.errors import Retryable, Stop
 from spanstream.consumer.settings import KafkaSettings
+from spanstream.consumer.time_limits import REQUEST_TIMEOUT_SECONDS
 
 _log = structlog.get_logger(__name__)
 

@@ -18,8 +18,6 @@ from spanstream.consumer.broker.kafka.error_mapping import FENCED_PRODUCER, Clie
 from spanstream.consumer.broker.kafka.handles import new_consumer
 from spanstream.consumer.broker.kafka.producer import DeadlineProducer
 from spanstream.consumer.broker.kafka.properties import (
-    PUBLISH_TIMEOUT_SECONDS,
-    REQUEST_TIMEOUT_SECONDS,
     lookup_properties,
     make_transactional_id,
     transactional_producer_properties,
@@ -30,11 +28,11 @@ from spanstream.consumer.broker.protocols import Outgoing, Partition
 from spanstream.consumer.clock import Deadline, SystemClock
 from spanstream.consumer.errors import Fenced, Retryable, SpanstreamError, Stop
 from spanstream.consumer.settings import KafkaSettings
+from spanstream.consumer.time_limits import ABORT_SECONDS, PUBLISH_TIMEOUT_SECONDS, REQUEST_TIMEOUT_SECONDS
 
 _log = structlog.get_logger(__name__)
 
 _CLOCK = SystemClock()  # librdkafka waits by it
-_ABORT_SECONDS = 5.0
 
 
 class KafkaProgressPublisher:
@@ -133,7 +131,7 @@ class KafkaProgressPublisher:
 
 
 def _abort(producer: DeadlineProducer) -> None:
-    deadline = Deadline(_CLOCK, _ABORT_SECONDS)
+    deadline = Deadline(_CLOCK, ABORT_SECONDS)
     try:
         producer.retry_until_done(producer.client.abort_transaction, "the abort of a transaction", deadline)
     except (KafkaException, SpanstreamError) as error:

@@ -10,17 +10,10 @@ import uuid
 
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.settings import KafkaSettings
+from spanstream.consumer.time_limits import POLL_INTERVAL_SECONDS
 
 Properties = dict[str, str | int | float | bool]
 
-# How long one question to the broker (metadata, end offsets) may take.
-REQUEST_TIMEOUT_SECONDS = 10.0
-# How long one `Publisher.publish` may take before it gives up with a `Retryable`. What follows then (an abort, a
-# client that overstays its own timeouts) takes up to 10 s more.
-PUBLISH_TIMEOUT_SECONDS = 30.0
-
-# A member that does not poll for this long loses its partitions.
-_MAX_POLL_INTERVAL_MS = 300_000
 _PREFERRED: Properties = {
     "reconnect.backoff.max.ms": 2_000,
     "socket.keepalive.enable": True,
@@ -87,7 +80,7 @@ def member_properties(settings: KafkaSettings) -> Properties:
     """Returns properties of a group member."""
     properties = _reader_properties(settings, _PREFERRED_CONSUMER) | {
         "group.protocol": settings.group_protocol,
-        "max.poll.interval.ms": _MAX_POLL_INTERVAL_MS,
+        "max.poll.interval.ms": _milliseconds(POLL_INTERVAL_SECONDS),
         "auto.offset.reset": "earliest",
     }
     if settings.group_instance_id:

@@ -21,6 +21,7 @@ committed offsets.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import structlog
@@ -31,7 +32,6 @@ from spanstream.consumer.broker.kafka.error_mapping import FENCED_PRODUCER, map_
 from spanstream.consumer.broker.kafka.group_consumer import KafkaGroupConsumer
 from spanstream.consumer.broker.kafka.producer import DeadlineProducer, slice_of
 from spanstream.consumer.broker.kafka.properties import (
-    PUBLISH_TIMEOUT_SECONDS,
     make_transactional_id,
     transactional_producer_properties,
 )
@@ -40,12 +40,11 @@ from spanstream.consumer.broker.protocols import Outgoing, Partition, Publisher
 from spanstream.consumer.clock import Deadline, SystemClock
 from spanstream.consumer.errors import Fenced, Retryable, SpanstreamError, Stop
 from spanstream.consumer.settings import KafkaSettings
+from spanstream.consumer.time_limits import ABORT_SECONDS, CLOSE_SECONDS, PUBLISH_TIMEOUT_SECONDS
 
 _log = structlog.get_logger(__name__)
 
 _CLOCK = SystemClock()  # librdkafka waits by the machine's clock, so a test cannot replace it
-_ABORT_SECONDS = 5.0
-_CLOSE_SECONDS = 5.0
 # A producer fenced once is bad luck; so many times without a commit in between is two processes with the same id.
 _FENCED_PRODUCER_LIMIT = 5
 
@@ -92,7 +91,7 @@ class KafkaPublisher:
     def prepare(self) -> None:
         """Announces the transactional id; what a predecessor with the same id left open is aborted now.
 
-        Worth calling before subscribing: the predecessor's open transaction holds back the committed offsets.
+        Called before partitions are read: the predecessor's open transaction holds back the committed offsets.
 
         Raises:
             Retryable: the broker did not answer in time.
@@ -100,7 +99,9 @@ class KafkaPublisher:
         """
         self._ready_producer(Deadline(_CLOCK, self._publish_timeout_seconds))
 
-    def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
+    def publish(
+        self, records: Sequence[Outgoing], offsets: Mapping[Partition, int], timeout_seconds: float = math.inf
+    ) -> None:
         """Publishes all records and commits all offsets in one transaction.
 
         Raises:
@@ -109,7 +110,7 @@ class KafkaPublisher:
             Fenced: the group moved on; nothing is visible, and nothing will be.
             Stop: the broker refuses for good.
         """
-        deadline = Deadline(_CLOCK, self._publish_timeout_seconds)
+        deadline = Deadline(_CLOCK, min(timeout_seconds, self._publish_timeout_seconds))
         chunk = OutgoingChunk(tuple(records), dict(offsets))
         unsettled = self._unsettled
         if unsettled is not None and self._settle(unsettled, deadline) and chunk.repeats(unsettled):
@@ -131,7 +132,7 @@ class KafkaPublisher:
         """Settles what is unsettled if that is quick, and lets go."""
         if self._unsettled is not None:
             try:
-                self._settle(self._unsettled, Deadline(_CLOCK, _CLOSE_SECONDS))
+                self._settle(self._unsettled, Deadline(_CLOCK, CLOSE_SECONDS))
             except SpanstreamError as error:
                 _log.warning("kafka_commit_outcome_unknown_at_close", detail=str(error))
         self._discard_producer()
@@ -241,7 +242,7 @@ class KafkaPublisher:
 
     def _abort(self, producer: DeadlineProducer) -> KafkaError | None:
         """Aborts; discards a producer that cannot, and returns the reason where that is a fatal error."""
-        deadline = Deadline(_CLOCK, min(_ABORT_SECONDS, self._publish_timeout_seconds))
+        deadline = Deadline(_CLOCK, min(ABORT_SECONDS, self._publish_timeout_seconds))
         try:
             producer.retry_until_done(producer.client.abort_transaction, "the abort of a transaction", deadline)
         except (KafkaException, SpanstreamError) as error:

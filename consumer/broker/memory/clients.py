@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -218,7 +219,15 @@ class MemoryPublisher:
         self._transactional = transactional
         self._unconfirmed: OutgoingChunk | None = None  # committed, but its caller was told to try again
 
-    def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
+    def prepare(self) -> None:
+        """Does nothing: a publish is one step, so a predecessor left nothing open."""
+
+    def publish(
+        self,
+        records: Sequence[Outgoing],
+        offsets: Mapping[Partition, int],
+        timeout_seconds: float = math.inf,  # noqa: ARG002  the protocol's signature; nothing is waited for here
+    ) -> None:
         """Publishes all records and commits all offsets, in one step."""
         self._broker.faults.raise_next("publish")
         chunk = OutgoingChunk(tuple(records), dict(offsets))

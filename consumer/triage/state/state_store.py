@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 
 from spanstream.consumer.broker.protocols import Partition, PartitionReader
+from spanstream.consumer.clock import Clock, monotonic_due
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.triage.state.ticket_state import TicketState, decode_state, is_ticket
 
@@ -25,10 +26,11 @@ _READ_RECORDS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """What the index needs of one ticket."""
+    """What the index needs of one ticket; `due` is `due_ms` by the clock's monotonic time."""
 
     document_id: str
     due_ms: int
+    due: float
     is_open: bool
 
 
@@ -40,8 +42,8 @@ class _PartitionState:
     entries: dict[bytes, _Entry] = field(default_factory=dict)
     # Tickets for each document: the same text twice is one document.
     documents: Counter[str] = field(default_factory=Counter)
-    # A heap of (due_ms, key). Entries of tickets that have changed since stay in it, and are skipped.
-    calendar: list[tuple[int, bytes]] = field(default_factory=list)
+    # A heap of (due, key). Entries of tickets that have changed since stay in it, and are skipped.
+    calendar: list[tuple[float, bytes]] = field(default_factory=list)
     open: int = 0
 
 
@@ -51,11 +53,15 @@ class StateStore:
     Args:
         reader: reads partitions outside of the group.
         topic: the state topic.
+        keep_seconds: no decided ticket waits longer to be forgotten, whatever the machine's time is set to.
+        clock: compared with due times once, when they are read or set; from then on its monotonic time counts.
     """
 
-    def __init__(self, reader: PartitionReader, topic: str) -> None:
+    def __init__(self, reader: PartitionReader, topic: str, *, keep_seconds: float, clock: Clock) -> None:
         self._reader = reader
         self._topic = topic
+        self._keep_seconds = keep_seconds
+        self._clock = clock
         self._partitions: dict[int, _PartitionState] = {}
         self._loading: set[Partition] = set()
 
@@ -140,19 +146,20 @@ class StateStore:
             if number in self._partitions:
                 self._put(number, key, value, "what was just written")
 
-    def due(self, numbers: Collection[int], now_ms: int, limit: int) -> list[tuple[int, bytes]]:
+    def due(self, numbers: Collection[int], limit: int) -> list[tuple[int, bytes]]:
         """Returns at most `limit` tickets that are due, as (partition number, key); they stay due until they change."""
+        now = self._clock.monotonic()
         tickets: list[tuple[int, bytes]] = []
         for number in numbers:
             partition = self._partitions.get(number)
             if partition is None:
                 continue
-            taken: list[tuple[int, bytes]] = []
-            while partition.calendar and partition.calendar[0][0] <= now_ms and len(tickets) < limit:
-                due_ms, key = heapq.heappop(partition.calendar)
+            taken: list[tuple[float, bytes]] = []
+            while partition.calendar and partition.calendar[0][0] <= now and len(tickets) < limit:
+                due, key = heapq.heappop(partition.calendar)
                 entry = partition.entries.get(key)
-                if entry is not None and entry.due_ms == due_ms and (due_ms, key) not in taken:
-                    taken.append((due_ms, key))
+                if entry is not None and entry.due == due and (due, key) not in taken:
+                    taken.append((due, key))
                     tickets.append((number, key))
             for appointment in taken:
                 heapq.heappush(partition.calendar, appointment)
@@ -179,12 +186,18 @@ class StateStore:
         partition.values[key] = value
         if is_ticket(key):
             state = _decoded(value, place)
-            entry = _Entry(state.document.document_id, state.due_ms, state.is_open)
+            due = before.due if before and before.due_ms == state.due_ms else self._due_of(state)
+            entry = _Entry(state.document.document_id, state.due_ms, due, state.is_open)
             partition.entries[key] = entry
             partition.open += entry.is_open
             partition.documents[entry.document_id] += 1
-            if before is None or before.due_ms != entry.due_ms:
-                heapq.heappush(partition.calendar, (entry.due_ms, key))
+            if before is None or before.due != entry.due:
+                heapq.heappush(partition.calendar, (entry.due, key))
+
+    def _due_of(self, state: TicketState) -> float:
+        """Returns when a ticket is due; no wait is longer than it was meant to be when the ticket was written."""
+        meant = (state.due_ms - state.asked_ms) / 1000 if state.is_open else self._keep_seconds
+        return monotonic_due(self._clock, state.due_ms, longest_seconds=meant)
 
 
 def _decoded(value: bytes, place: str) -> TicketState:

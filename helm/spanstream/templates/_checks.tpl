@@ -79,8 +79,8 @@ values.schema.json checks the types and ranges of single values, and _forms.tpl 
 
 {{- define "spanstream.checkResources" -}}
 {{- $wrong := list -}}
-{{- if lt (int .Values.terminationGracePeriodSeconds) (int (ceil (addf .Values.drainSeconds 5))) -}}
-{{- $wrong = append $wrong (printf "drainSeconds (%v) needs a terminationGracePeriodSeconds of %v at least, not %v: 5 more, to commit and to leave the group" .Values.drainSeconds (ceil (addf .Values.drainSeconds 5)) .Values.terminationGracePeriodSeconds) -}}
+{{- if lt (int .Values.terminationGracePeriodSeconds) (int (ceil (addf .Values.drainSeconds 20))) -}}
+{{- $wrong = append $wrong (printf "drainSeconds (%v) needs a terminationGracePeriodSeconds of %v at least, not %v: 20 more, for the last attempt to commit, and to leave the group" .Values.drainSeconds (ceil (addf .Values.drainSeconds 20)) .Values.terminationGracePeriodSeconds) -}}
 {{- end -}}
 {{- $pools := dict "" .Values.resources -}}
 {{- if .Values.gpu.enabled -}}{{- $_ := set $pools "gpu." .Values.gpu.resources -}}{{- end -}}

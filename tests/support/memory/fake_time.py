@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any
@@ -10,19 +11,39 @@ EPOCH_MS = 1_780_000_000_000
 
 
 class FakeClock:
-    """A `spanstream.consumer.clock.Clock`; whoever sleeps moves it on."""
+    """A `spanstream.consumer.clock.Clock`; whoever sleeps moves it on.
+
+    Attributes:
+        now: seconds that never go back.
+        wall_shift: seconds that the time to write down is ahead of them; a test that sets the clock changes it.
+    """
 
     def __init__(self, now: float = 1000.0) -> None:
         self.now = now
+        self.wall_shift = 0.0
 
     def monotonic(self) -> float:
         return self.now
 
     def now_ms(self) -> int:
-        return EPOCH_MS + round(self.now * 1000)
+        return EPOCH_MS + round((self.now + self.wall_shift) * 1000)
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
+
+
+class StoppingClock(FakeClock):
+    """Sets an event when its time has come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stop = threading.Event()
+        self.stop_at = self.now + 5.0
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        if self.now >= self.stop_at:
+            self.stop.set()
 
 
 class _Task(Future[Any]):

@@ -49,7 +49,11 @@ class GroupMachine(RuleBasedStateMachine, Generic[MemberT]):
     def lose_its_session(self, number: int) -> None:
         self.stream.broker.expel(self.member(number).consumer)
 
-    # What the broker does.
+    # What the broker and the machine's clock do.
+
+    @rule(hours=st.sampled_from([-1, 1]))
+    def set_the_clock(self, hours: int) -> None:
+        self.stream.clock.wall_shift += hours * 3600.0
 
     @rule(error=st.sampled_from([Retryable, Retryable, Fenced]), times=st.integers(1, 8))
     def refuse_to_publish(self, error: type[Retryable | Fenced], times: int) -> None:

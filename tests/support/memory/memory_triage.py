@@ -31,6 +31,7 @@ from tests.support.memory.stream_under_test import FakeTimePoller, StreamUnderTe
 
 TOPICS = TopicSettings()
 GROUP = TriageSettings().group_id
+PATIENT_CIRCUIT = CircuitSettings(max_share=1.0)
 DEADLINE, KEEP = 60.0, 600.0
 PLAYBOOK = """
 playbook: small
@@ -87,7 +88,13 @@ class MemoryTriage(StreamUnderTest[TriageMember]):
 
     all_topics = tuple(TOPICS.model_dump().values())
 
-    def start(self, playbook: Playbook | None = None, **triage: Any) -> TriageMember:
+    def start(
+        self,
+        playbook: Playbook | None = None,
+        circuit: CircuitSettings = PATIENT_CIRCUIT,
+        drain_seconds: float = 1.0,
+        **triage: Any,
+    ) -> TriageMember:
         consumer = self.broker.consumer(GROUP, group_protocol=self.group_protocol)
         publisher = self.broker.publisher(consumer, transactions=self.transactions)
         clients: Any = BrokerClients(
@@ -95,9 +102,9 @@ class MemoryTriage(StreamUnderTest[TriageMember]):
         )
         settings = Settings(
             kafka=KafkaSettings(transactions=self.transactions),
-            circuit=CircuitSettings(max_share=1.0),
+            circuit=circuit,
             triage=TriageSettings(**({"keep_seconds": KEEP} | triage)),
-            drain_seconds=1.0,
+            drain_seconds=drain_seconds,
         )
         application = build_triage(
             settings, playbook or small_playbook(), open_clients=lambda _: clients, clock=self.clock

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from spanstream.consumer.broker.partitioner import partition_of
 from tests.support.memory.memory_stream import MemoryStream, StreamMember
 
@@ -10,9 +12,9 @@ TEXT = "The train leaves at 07:05 from platform 3."
 ZERO, ONE = (next(f"d{n}" for n in range(99) if partition_of(b"d%d" % n, 2) == number) for number in (0, 1))
 
 
-def two_documents(group_protocol: str = "classic") -> MemoryStream:
+def two_documents(group_protocol: str = "classic", **fields: Any) -> MemoryStream:
     """Returns a stream with a document in each partition."""
-    stream = MemoryStream(group_protocol=group_protocol)
+    stream = MemoryStream(group_protocol=group_protocol, **fields)
     stream.document(ZERO, TEXT)
     stream.document(ONE, TEXT)
     return stream

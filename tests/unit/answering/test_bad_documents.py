@@ -104,6 +104,19 @@ def test_bad_documents_that_were_dead_lettered_long_ago_do_not_open_the_circuit(
     rig.read()
 
 
+def test_bad_documents_that_are_read_again_count_once(rig: FollowedDocuments) -> None:
+    rig.documents = rig.follower(max_share=0.5)
+    for number in range(8):
+        rig.put(f"b{number}", b"bad")
+    for _ in range(4):
+        rig.documents.own({ZERO: None})
+        rig.read()
+        rig.documents.release([ZERO])
+        rig.clock.sleep(3600.0)
+        rig.documents.poll()
+        assert rig.documents.known == 0
+
+
 def test_a_document_past_a_limit_is_bad(rig: FollowedDocuments) -> None:
     rig.documents = rig.follower(limits=Limits(document_chars=3))
     rig.write("a", "four")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from spanstream.consumer.answering.report import Reporter
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
 from spanstream.consumer.delivery.circuit import Circuit
 from spanstream.consumer.errors import CircuitOpen, Fenced, Retryable, SpanstreamError, Stop
+from spanstream.consumer.health import Health
 from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.settings import RetrySettings
 from spanstream.schemas.dead_letters import Reason, Stage, from_headers
@@ -38,7 +40,15 @@ class Publications:
     errors: list[SpanstreamError] = field(default_factory=list)
     closed: bool = False
 
-    def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
+    def prepare(self) -> None:
+        pass
+
+    def publish(
+        self,
+        records: Sequence[Outgoing],
+        offsets: Mapping[Partition, int],
+        timeout_seconds: float = math.inf,  # noqa: ARG002  the protocol's signature
+    ) -> None:
         self.tried += 1
         if self.errors:
             raise self.errors.pop(0)
@@ -78,6 +88,7 @@ class CommitterRig:
             self.outcomes,
             circuit=Circuit(window=10, min_records=4, max_share=0.5),
             reporter=Reporter(self.metrics, no_figures, self.clock),
+            health=Health(self.clock, stuck_seconds=60.0),
             clock=self.clock,
         )
 

@@ -10,7 +10,7 @@ import pytest
 
 from spanstream.consumer.broker.protocols import Outgoing, Partition
 from spanstream.consumer.errors import Retryable, Stop
-from tests.support.memory.fake_time import FakeClock
+from tests.support.memory.fake_time import StoppingClock
 from tests.support.memory.memory_stream import GROUP, TOPICS, MemoryStream, StreamMember, quick_retries
 from tests.support.memory.turns import ONE, TEXT, ZERO, ask, forget_faults, once, two_documents
 
@@ -114,7 +114,7 @@ def test_once_leaves_what_came_later_to_the_next(stream: MemoryStream) -> None:
     publisher: Any = member.publisher
     publish = publisher.publish
 
-    def publish_and_ask_more(records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
+    def publish_and_ask_more(records: Sequence[Outgoing], offsets: Mapping[Partition, int], _: float) -> None:
         publish(records, offsets)
         while late_questions and records:
             late_questions.pop()()
@@ -123,20 +123,6 @@ def test_once_leaves_what_came_later_to_the_next(stream: MemoryStream) -> None:
     run(stream, member)
     assert "a" in stream.outcomes()
     assert len(stream.outcomes()) < 51
-
-
-class StoppingClock(FakeClock):
-    """Sets an event when its time has come."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stop = threading.Event()
-        self.stop_at = self.now + 5.0
-
-    def sleep(self, seconds: float) -> None:
-        super().sleep(seconds)
-        if self.now >= self.stop_at:
-            self.stop.set()
 
 
 def test_run_goes_on_until_it_is_stopped_and_leaves_the_group() -> None:

@@ -158,6 +158,22 @@ def test_what_goes_wrong_in_a_rebalance_stops_the_program(stream: MemoryStream) 
     assert once(stream, "a b c")
 
 
+@pytest.mark.parametrize("error", [Retryable, Fenced])
+def test_records_of_a_chunk_that_is_given_back_again_and_again_count_once(
+    stream: MemoryStream, error: type[Retryable | Fenced]
+) -> None:
+    member = stream.start(circuit=CircuitSettings(window=10, min_records=3, max_share=0.5))
+    for name in "ab":
+        stream.garbage(name, ZERO)
+    for _ in range(4):
+        stream.broker.fail_next("publish", error("as the test wants it"))
+    stream.settle("ab")
+    assert once(stream, "a b")
+    stream.garbage("c", ZERO)
+    with pytest.raises(CircuitOpen, match="3 of the latest 3"):
+        turns_in(stream, member, 5.0)
+
+
 def test_closing_after_the_circuit_opened_publishes_nothing_and_judges_nothing_again(stream: MemoryStream) -> None:
     member = stream.start(circuit=CircuitSettings(window=10, min_records=3, max_share=0.5))
     for name in "abc":

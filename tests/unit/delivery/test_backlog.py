@@ -67,6 +67,27 @@ def test_a_retry_that_says_it_is_due_next_year_holds_nothing_up_for_longer_than_
     assert [record.offset for record in backlog.take(10)] == [0, 1]
 
 
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_that_is_set_while_a_retry_waits_changes_nothing_about_its_wait(
+    backlog: Backlog[QuestionRecord], clock: FakeClock, hours: int
+) -> None:
+    backlog.add([due_in(clock, 5.0, 0)])
+    clock.wall_shift = hours * 3600.0
+    assert backlog.ready == 0
+    clock.sleep(5.0)
+    assert backlog.ready == 1
+
+
+def test_a_retry_from_before_the_clock_was_set_back_waits_no_longer_than_the_delay_and_nor_do_those_behind_it(
+    backlog: Backlog[QuestionRecord], clock: FakeClock
+) -> None:
+    before = due_in(clock, 60.0, 0)
+    clock.wall_shift = -3600.0
+    backlog.add([before, due_in(clock, 60.0, 1)])
+    clock.sleep(60.0)
+    assert [record.offset for record in backlog.take(10)] == [0, 1]
+
+
 def test_a_retry_without_readable_headers_is_due_at_once(backlog: Backlog[QuestionRecord]) -> None:
     bad = asked(topic=TOPICS.retries, headers=(("retry.attempt", b"many"),))
     none = asked(topic=TOPICS.retries, at=(0, 1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
 from spanstream.consumer.delivery.circuit import Circuit
@@ -11,8 +13,17 @@ from spanstream.schemas.dead_letters import Reason
 BAD = Reason.UNDECODABLE
 
 
-def circuit() -> Circuit:
-    return Circuit(window=10, min_records=4, max_share=0.5)
+class CountingCircuit(Circuit):
+    """A circuit whose chunks are always published."""
+
+    def observe(self, reasons: Iterable[Reason | None]) -> None:
+        outcomes = list(reasons)
+        self.check(outcomes)
+        self.count(outcomes)
+
+
+def circuit() -> CountingCircuit:
+    return CountingCircuit(window=10, min_records=4, max_share=0.5)
 
 
 def test_nothing_is_judged_before_there_are_enough_records() -> None:
@@ -53,7 +64,16 @@ def test_every_other_reason_is(reason: Reason) -> None:
 
 
 def test_a_share_of_one_never_opens() -> None:
-    Circuit(window=10, min_records=1, max_share=1.0).observe([BAD] * 100)
+    CountingCircuit(window=10, min_records=1, max_share=1.0).observe([BAD] * 100)
+
+
+def test_what_is_only_judged_does_not_count() -> None:
+    breaker = circuit()
+    for _ in range(10):
+        breaker.check([BAD] * 3)
+    breaker.count([BAD] * 3)
+    with pytest.raises(CircuitOpen, match="4 of the latest 4"):
+        breaker.check([BAD])
 
 
 def test_an_open_circuit_stops_the_program() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,7 +32,15 @@ class Sent:
     def __init__(self) -> None:
         self.calls: list[list[Outgoing]] = []
 
-    def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
+    def prepare(self) -> None:
+        pass
+
+    def publish(
+        self,
+        records: Sequence[Outgoing],
+        offsets: Mapping[Partition, int],
+        timeout_seconds: float = math.inf,  # noqa: ARG002  the protocol's signature
+    ) -> None:
         assert not offsets
         self.calls.append(list(records))
 
@@ -116,7 +125,7 @@ def test_no_lines_are_no_call() -> None:
 
 def test_a_failure_is_the_callers() -> None:
     class Failing(Sent):
-        def publish(self, *_: object) -> None:
+        def publish(self, *_: object, **__: object) -> None:
             raise Retryable("no answer")
 
     with pytest.raises(Retryable):

@@ -16,6 +16,7 @@ from typer.main import get_command
 from spanstream.consumer.cli.program import app
 from spanstream.consumer.settings_loading import load_settings
 from spanstream.consumer.settings_table import rows
+from spanstream.consumer.time_limits import longest_stop
 
 ROOT = Path(__file__).parents[3]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
@@ -160,7 +161,7 @@ def test_the_consumer_is_given_two_cpus() -> None:
 
 def test_the_consumer_has_the_time_it_takes_to_stop() -> None:
     grace = SERVICES["consumer"]["stop_grace_period"]
-    assert int(grace.removesuffix("s")) > load_settings().drain_seconds
+    assert int(grace.removesuffix("s")) > longest_stop(load_settings().drain_seconds)
 
 
 def test_compose_opens_no_port_to_the_outside() -> None:

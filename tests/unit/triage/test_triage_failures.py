@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from spanstream.consumer.broker.protocols import Outgoing
-from spanstream.consumer.errors import Fenced, Retryable, Stop
-from spanstream.consumer.settings import TopicSettings
+from spanstream.consumer.errors import CircuitOpen, Fenced, Retryable, Stop
+from spanstream.consumer.settings import CircuitSettings, TopicSettings
 from spanstream.schemas.dead_letters import Reason, from_headers
 from tests.support.memory.memory_triage import (
     DEADLINE,
@@ -137,3 +137,28 @@ def test_a_state_that_cannot_be_read_stops_the_member(stream: MemoryTriage) -> N
     stream.start()
     with pytest.raises(Stop, match="cannot be read"):
         stream.until(lambda: False, turns=50)
+
+
+@pytest.mark.parametrize("error", [Retryable, Fenced])
+def test_tickets_that_are_given_back_again_and_again_count_once_for_the_circuit(
+    stream: MemoryTriage, error: type[Retryable | Fenced]
+) -> None:
+    stream.start(circuit=CircuitSettings(window=10, min_records=3, max_share=0.5))
+    bad = Outgoing(TOPICS.tickets, b"t", b"\xff")
+    stream.send(bad, bad)
+    for _ in range(4):
+        stream.broker.fail_next("publish", error("as the test wants it"))
+    stream.until(lambda: len(stream.broker.records(TOPICS.dead_letters)) == 2)
+    stream.send(bad)
+    with pytest.raises(CircuitOpen, match="3 of the latest 3"):
+        stream.until(lambda: len(stream.broker.records(TOPICS.dead_letters)) == 3)
+
+
+def test_tickets_that_change_nothing_count_for_the_circuit_too(stream: MemoryTriage) -> None:
+    member = stream.start(circuit=CircuitSettings(window=10, min_records=3, max_share=0.5))
+    stream.ask_about("t-1", TEXT)
+    for _ in range(2):
+        stream.ticket("t-1", TEXT)
+        stream.until(lambda: not member.service._parts.intake.has_work)
+    stream.send(*2 * [Outgoing(TOPICS.tickets, b"t", b"\xff")])
+    stream.until(lambda: len(stream.broker.records(TOPICS.dead_letters)) == 2)

@@ -89,6 +89,36 @@ def test_a_deadline_survives_the_member_that_set_it(stream: MemoryTriage) -> Non
     assert {result.status for result in stream.latest("t-1").fields.values()} == {FieldStatus.TIMED_OUT}
 
 
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_clock_that_is_set_back_delays_neither_the_record_nor_the_forgetting(
+    stream: MemoryTriage, *, is_restarted: bool
+) -> None:
+    member = stream.ask_about()
+    stream.clock.wall_shift = -3600.0
+    if is_restarted:
+        stream.close(member)
+        member = stream.start()
+        member.turn(20)
+    stream.clock.sleep(DEADLINE)
+    member.turn(20)
+    assert not stream.latest("t-1").complete
+    stream.clock.wall_shift = -7200.0
+    if is_restarted:
+        stream.close(member)
+        member = stream.start()
+        member.turn(20)
+    stream.clock.sleep(KEEP)
+    member.turn(20)
+    assert member.metric("tickets_total", outcome="forgotten") == 1
+
+
+def test_a_clock_that_is_set_ahead_does_not_end_the_wait_for_answers(stream: MemoryTriage) -> None:
+    member = stream.ask_about()
+    stream.clock.wall_shift = 3600.0
+    member.turn(20)
+    assert not stream.triages()
+
+
 def test_a_redelivered_ticket_or_answer_changes_nothing(stream: MemoryTriage) -> None:
     member = stream.ask_about()
     stream.answer_all()
