@@ -135,7 +135,7 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
         documents=documents, preparer=preparer, pipeline=pipeline, reporter=reporter, settings=settings, clock=clock
     )
     health = Health(clock, stuck_seconds=settings.http.stuck_seconds)
-    counts = PartitionCounts(clients.documents, settings.topics.consumed)
+    counts = PartitionCounts(clients.documents, settings.topics.consumed, clock)
     parts = AnsweringParts(clients.consumer, counts, committer, documents, intake, pipeline, reporter, health, clock)
     return Application(AnsweringService(parts, settings), health, metrics, cache, reader, store, settings)
 

@@ -12,6 +12,7 @@ made first and handed to the transaction last, so a record on which something fa
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -51,14 +52,14 @@ class ProcessorSettings:
 
     Attributes:
         source: CloudEvents source of what it publishes.
-        partitions: how many each of the topics has.
+        partitions: tells how many each of the topics has now.
         keep_seconds: how long a decided ticket is known: for late answers, and to recognise it if it comes again.
     """
 
     topics: TopicSettings
     limits: Limits
     source: str
-    partitions: int
+    partitions: Callable[[], int]
     keep_seconds: float
 
 
@@ -131,7 +132,10 @@ class TicketProcessor:
         number = record.partition.number
         before = transaction.ticket(number, ticket.ticket_id)
         state = self._opened(record, ticket, text, before.revision if before else 0)
-        if before is None or (before.document.sha256, before.playbook) != (text.sha256, state.playbook):
+        if before is None or (before.document.document_id, before.playbook) != (
+            state.document.document_id,
+            state.playbook,
+        ):
             replaced = [*before.replaced, before.document.document_id] if before else []
             self._ask(number, state.model_copy(update={"replaced": replaced}), ticket, text, transaction)
             transaction.ticket_reasons.append(None)
@@ -161,7 +165,7 @@ class TicketProcessor:
 
     def _opened(self, record: Record, ticket: Ticket, text: TicketText, revision: int) -> TicketState:
         now_ms = self._clock.now_ms()
-        document_id = document_id_of(text.sha256, record.partition.number, self._settings.partitions)
+        document_id = document_id_of(text.sha256, record.partition.number, self._settings.partitions())
         return TicketState(
             ticket_id=ticket.ticket_id,
             facts=TicketFacts.of(ticket),

@@ -105,7 +105,7 @@ class TriageService:
         self._load()
         self._parts.partition_counts.compare()
         store.poll(ownership.ends_to_load, _IDLE_POLL if is_loading else 0.0)
-        ownership.update(store.behind(ownership.ends_to_load), self._parts.intake.full_topics)
+        ownership.update(store.behind(ownership.ends_to_load), self._parts.intake.full_topics, self._without_partner)
         self._reloading = self._reloading and bool(ownership.to_load or ownership.ends_to_load)
         if not self._advance() and is_busy and not is_loading:
             # Nothing was published: the pause after a failure, or work that changed nothing. Do not spin.
@@ -176,7 +176,7 @@ class TriageService:
 
     def _advance(self) -> bool:
         """Builds a commit, unless one is pending, and tries to publish it; returns whether it was published."""
-        if self._reloading or not self._parts.publisher.may_publish:
+        if self._reloading or not self._parts.publisher.may_publish or not self._parts.partition_counts.shared:
             return False
         if self._pending_commit is None:
             self._pending_commit = self._next_commit()
@@ -251,6 +251,12 @@ class TriageService:
         loading = self._ownership.to_load | self._ownership.ends_to_load.keys()
         return frozenset(partition.number for partition in self._ownership.followed - loading)
 
+    @property
+    def _without_partner(self) -> frozenset[Partition]:
+        """Partitions whose number not all topics have; their questions would have no place, or their answers."""
+        shared = self._parts.partition_counts.shared
+        return frozenset(partition for partition in self._ownership.consumed if partition.number >= shared)
+
     def _count(self, transaction: TriageTransaction) -> None:
         metrics = self._parts.metrics
         for (group, name), number in transaction.counts.items():
@@ -270,6 +276,6 @@ class TriageService:
     def _waiting_for(self) -> str:
         if not self._ownership.followed:
             return "partitions"
-        if self._ownership.is_ready:
+        if self._ownership.is_ready and not self._without_partner:
             return ""
         return self._parts.partition_counts.differing or "state"

@@ -66,11 +66,13 @@ def build_triage(
     clock = clock or SystemClock()
     clients = open_clients(settings)
     reader = clients.documents  # here it reads the state
+    refuse_differing_partitions(reader, settings.topics)
+    partition_counts = PartitionCounts(reader, topics_in_step(settings.topics), clock)
     processor_settings = ProcessorSettings(
         topics=settings.topics,
         limits=settings.limits,
         source=f"spanstream/{settings.triage.group_id}@{socket.gethostname()}",
-        partitions=shared_partition_count(reader, settings.topics),
+        partitions=lambda: partition_counts.shared,
         keep_seconds=settings.triage.keep_seconds,
     )
     metrics = TriageMetrics()
@@ -86,7 +88,7 @@ def build_triage(
     )
     parts = TriageParts(
         consumer=clients.consumer,
-        partition_counts=PartitionCounts(reader, topics_in_step(settings.topics)),
+        partition_counts=partition_counts,
         publisher=PacedPublisher(clients.publisher, lambda kind: metrics.publish_failures.labels(kind).inc(), clock),
         store=store,
         intake=intake,
@@ -97,8 +99,8 @@ def build_triage(
     return TriageApplication(TriageService(parts, settings), health, metrics, settings, playbook)
 
 
-def shared_partition_count(reader: PartitionReader, topics: TopicSettings) -> int:
-    """Returns how many partitions the topics have; all need the same number.
+def refuse_differing_partitions(reader: PartitionReader, topics: TopicSettings) -> None:
+    """Refuses to start where the topics do not have the same number of partitions.
 
     With equal numbers a ticket's answers come to the member that owns the ticket.
 
@@ -109,7 +111,6 @@ def shared_partition_count(reader: PartitionReader, topics: TopicSettings) -> in
     counts = {name: len(reader.partitions(name)) for name in topics_in_step(topics)}
     if differing := describe_difference(counts):
         raise Stop(f"the triage stream needs {differing}", hint="`spanstream doctor` says what to do")
-    return counts[topics.tickets]
 
 
 def topics_in_step(topics: TopicSettings) -> tuple[str, ...]:
