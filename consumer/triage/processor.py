@@ -12,7 +12,7 @@ made first and handed to the transaction last, so a record on which something fa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import structlog
@@ -44,6 +44,9 @@ from spanstream.schemas.playbook import Playbook
 from spanstream.schemas.triage import DocumentRead, Ticket
 
 _log = structlog.get_logger(__name__)
+
+# Documents of a ticket's earlier texts that are kept for the questions under way; older ones are deleted.
+_MAX_REPLACED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +99,16 @@ class TicketProcessor:
                 detail = f"reading the ticket raised {type(error).__name__}"
                 self._refuse(record, InvalidRecord(Reason.INFERENCE_FAILED, detail), Stage.PREPARE, transaction)
 
-    def apply_deadline(self, number: int, ticket_id: str, transaction: TriageTransaction) -> None:
+    def apply_deadline(self, number: int, key: bytes, transaction: TriageTransaction) -> None:
         """Makes the record of a ticket that is due, or forgets the ticket if it has its record."""
-        state = transaction.ticket(number, ticket_id)
+        state = transaction.state(number, key)
         if state is None or state.due_ms > self._clock.now_ms():
             return
         if state.is_open:
             self._decide(number, state, transaction)
             return
-        transaction.forget(number, state)
-        documents = self._settings.topics.documents
-        for document_id in dict.fromkeys([*state.replaced, state.document.document_id]):
-            if transaction.tickets_with(number, document_id) == 0:
-                transaction.outgoing.append(Outgoing(documents, document_id.encode(), None, partition=number))
+        transaction.forget(number, key)
+        self._delete_documents(number, [*state.replaced, state.document.document_id], transaction)
         transaction.counts["tickets", "forgotten"] += 1
 
     def decide_tickets_with_news(self, transaction: TriageTransaction) -> None:
@@ -136,8 +136,10 @@ class TicketProcessor:
             state.document.document_id,
             state.playbook,
         ):
-            replaced = [*before.replaced, before.document.document_id] if before else []
-            self._ask(number, state.model_copy(update={"replaced": replaced}), ticket, text, transaction)
+            replaced = _earlier_documents(before, state.document.document_id) if before else []
+            kept = state.model_copy(update={"replaced": replaced[-_MAX_REPLACED:]})
+            self._ask(number, kept, ticket, text, transaction)
+            self._delete_documents(number, replaced[:-_MAX_REPLACED], transaction)
             transaction.ticket_reasons.append(None)
             return
         # The same text: its outcomes stand, but rules may decide otherwise by the new facts.
@@ -213,6 +215,13 @@ class TicketProcessor:
         transaction.outgoing.extend(outgoing)
         transaction.counts["tickets", "asked"] += 1
 
+    def _delete_documents(self, number: int, document_ids: Iterable[str], transaction: TriageTransaction) -> None:
+        """Deletes those of these documents that no ticket has."""
+        topic = self._settings.topics.documents
+        for document_id in dict.fromkeys(document_ids):
+            if transaction.tickets_with(number, document_id) == 0:
+                transaction.outgoing.append(Outgoing(topic, document_id.encode(), None, partition=number))
+
     def _apply_answer(self, record: Record, transaction: TriageTransaction) -> None:
         try:
             answer = decode_answer(record.value or b"")
@@ -279,3 +288,9 @@ class TicketProcessor:
                 transaction.ages_ms.append(max(0, now_ms - state.received_ms))
         transaction.counts["records", kind] += 1
         transaction.put(number, read.model_copy(update={"revision": revision, "is_open": False, "due_ms": due_ms}))
+
+
+def _earlier_documents(before: TicketState, document_id: str) -> list[str]:
+    """Returns the documents of a ticket's earlier texts, without the one that it has now, the latest last."""
+    latest_first = dict.fromkeys(reversed([*before.replaced, before.document.document_id]))
+    return [earlier for earlier in reversed(latest_first) if earlier != document_id]

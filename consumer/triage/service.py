@@ -188,9 +188,9 @@ class TriageService:
     def _next_commit(self) -> TriageCommit | None:
         intake = self._parts.intake
         try:
-            commit = intake.commit_of_deadlines(self._ready) or intake.commit_of_records()
+            commit = intake.next_commit(self._ready, self._positions)
         except Retryable as error:
-            _log.warning("deadlines_wait_for_kafka", detail=str(error))
+            _log.warning("state_waits_for_kafka", detail=str(error))
             return None
         if commit is not None and commit.transaction.is_empty:
             # Only other programs' records, or known ones: their offsets are committed by the next progress.
@@ -250,6 +250,14 @@ class TriageService:
         """Numbers of the partitions whose state has been read."""
         loading = self._ownership.to_load | self._ownership.ends_to_load.keys()
         return frozenset(partition.number for partition in self._ownership.followed - loading)
+
+    @property
+    def _positions(self) -> dict[Partition, int]:
+        """Up to where the consumed partitions are read; their committed offsets where nothing came yet."""
+        position = self._parts.consumer.position
+        return {
+            partition: position(partition) or self._committed.of(partition) for partition in self._ownership.consumed
+        }
 
     @property
     def _without_partner(self) -> frozenset[Partition]:

@@ -18,6 +18,7 @@ from spanstream.consumer.http import HttpServer, serve_http
 from spanstream.consumer.settings import Settings, TopicSettings
 from spanstream.consumer.triage.intake import TriageIntake
 from spanstream.consumer.triage.metrics import TriageMetrics
+from spanstream.consumer.triage.outcomes_read import OutcomesRead
 from spanstream.consumer.triage.processor import ProcessorSettings, TicketProcessor
 from spanstream.consumer.triage.service import TriageParts, TriageService
 from spanstream.consumer.triage.state.state_store import StateStore
@@ -80,6 +81,7 @@ def build_triage(
     store = StateStore(reader, settings.topics.triage_state)
     intake = TriageIntake(
         store=store,
+        outcomes_read=OutcomesRead(reader, (settings.topics.answers, settings.topics.dead_letters), clock),
         processor=TicketProcessor(playbook, processor_settings, clock),
         playbook=playbook,
         circuit=Circuit(**settings.circuit.model_dump()),
