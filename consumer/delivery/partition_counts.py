@@ -57,13 +57,13 @@ class PartitionCounts:
         is_next_look = bool(self._differing) and self._clock.monotonic() >= self._next_look
         if not (self._is_due or is_next_look):
             return
+        self._next_look = self._clock.monotonic() + _LOOK_EVERY
         try:
             counts = {topic: len(self._reader.partitions(topic)) for topic in self._topics}
         except (Retryable, Stop) as error:  # a topic that is missing or may not be read stops the group member itself
             _log.warning("partition_counts_unknown", detail=str(error))
             return
         self._is_due = False
-        self._next_look = self._clock.monotonic() + _LOOK_EVERY
         self._shared = min(counts.values())
         differing = describe_difference(counts)
         if differing and differing != self._differing:

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka.admin import AdminClient, NewPartitions
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the stubs do not re-export them all
+    AdminClient,
+    NewPartitions,
+)
 
 from spanstream.consumer.broker.partitioner import partition_of
 from spanstream.schemas.triage import FieldStatus, Ticket
