@@ -75,6 +75,10 @@ test: .venv/.test ## All tests but test-cluster; one kind: make test-unit, -cont
 	@$(CLUSTER) $(CHART_TOOLS) >/dev/null || true
 	$(BIN)/python -m pytest $(ARGS)
 
+.PHONY: fuzz
+fuzz: .venv/.test ## A million generated records through decoding, triage and replay: ARGS="--records 10000 --seed 7"
+	$(BIN)/python -m tests.fuzzing $(ARGS)
+
 .PHONY: test-cluster
 test-cluster: .venv/.test ## The chart on Kubernetes' own API server, with KEDA and Kafka; builds them once (Go, 15 minutes)
 	@$(CLUSTER) >/dev/null || true

@@ -200,7 +200,11 @@ class Documents:
         self._reader.close()
 
     def _forget_released(self) -> None:
-        to_forget = frozenset(partition for partition, deadline in self._released.items() if deadline.has_passed)
+        # The bad documents of a released partition are another member's to dead-letter: they must not stop the reading.
+        stopping = {bad.record.partition for bad in self._bad} if self.is_full else frozenset()
+        to_forget = frozenset(
+            partition for partition, deadline in self._released.items() if deadline.has_passed or partition in stopping
+        )
         if not to_forget:
             return
         for partition in to_forget:

@@ -141,7 +141,7 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
     intake = Intake(
         documents=documents, preparer=preparer, pipeline=pipeline, reporter=reporter, settings=settings, clock=clock
     )
-    counts = PartitionCounts(clients.documents, settings.topics.consumed)
+    counts = PartitionCounts(clients.documents, settings.topics.consumed, clock)
     parts = AnsweringParts(clients.consumer, counts, committer, documents, intake, pipeline, reporter, health, clock)
     return Application(AnsweringService(parts, settings), health, metrics, cache, reader, store, settings)
 

@@ -77,6 +77,12 @@ class Backlog(Generic[_R]):
         waiting = (partition for partition, queue in self._waiting.items() if queue)
         return frozenset(record.partition for record in self._ready).union(waiting)
 
+    @property
+    def first_offsets(self) -> dict[Partition, int]:
+        """The offset of the first record in here, for each partition."""
+        waiting = {partition: queue[0][1].offset for partition, queue in self._waiting.items() if queue}
+        return waiting | {record.partition: record.offset for record in reversed(self._ready)}
+
     def add(self, records: Iterable[_R]) -> None:
         """Adds records behind those that are here."""
         for record in records:

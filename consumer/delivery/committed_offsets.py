@@ -49,6 +49,10 @@ class CommittedOffsets:
         self._offsets.update(offsets)
         self.delay_progress()
 
+    def of(self, partition: Partition) -> int:
+        """Returns the committed offset of a partition; 0 where there is none."""
+        return self._offsets.get(partition, 0)
+
     def forget(self, partitions: Iterable[Partition]) -> None:
         """Forgets partitions that belong to another member now."""
         for partition in partitions:

@@ -71,7 +71,7 @@ class Ownership:
         Args:
             behind: followed partitions that are not read up to their `ends_to_load`.
             full_topics: topics to fetch nothing of for now.
-            finished: partitions to fetch nothing more of.
+            finished: partitions to fetch nothing more of, for now or for good.
         """
         self._loading = {
             partition: end for partition, end in self._loading.items() if end is None or partition in behind

@@ -11,24 +11,37 @@ from collections.abc import Iterable
 import structlog
 
 from spanstream.consumer.broker.protocols import PartitionReader
+from spanstream.consumer.clock import Clock
 from spanstream.consumer.errors import Retryable, Stop
 
 _log = structlog.get_logger(__name__)
 
+# Seconds between two looks while the numbers differ: a topic that no group member reads may grow last.
+_LOOK_EVERY = 5.0
+
 
 class PartitionCounts:
-    """Asks after each assignment, and logs a difference once.
+    """Asks after each assignment, and now and then while the numbers differ; logs a difference once.
 
     Args:
         reader: tells the partitions of a topic.
         topics: those that need the same number of partitions.
+        clock: measures the time between two looks.
     """
 
-    def __init__(self, reader: PartitionReader, topics: Iterable[str]) -> None:
+    def __init__(self, reader: PartitionReader, topics: Iterable[str], clock: Clock) -> None:
         self._reader = reader
         self._topics = tuple(topics)
+        self._clock = clock
         self._is_due = False
+        self._next_look = 0.0
+        self._shared = 0
         self._differing = ""
+
+    @property
+    def shared(self) -> int:
+        """How many partitions each of the topics has, at least; 0 while that is not known."""
+        return 0 if self._is_due else self._shared
 
     @property
     def differing(self) -> str:
@@ -41,14 +54,17 @@ class PartitionCounts:
 
     def compare(self) -> None:
         """Compares, if it is due; where Kafka does not say, the next call asks again."""
-        if not self._is_due:
+        is_next_look = bool(self._differing) and self._clock.monotonic() >= self._next_look
+        if not (self._is_due or is_next_look):
             return
+        self._next_look = self._clock.monotonic() + _LOOK_EVERY
         try:
             counts = {topic: len(self._reader.partitions(topic)) for topic in self._topics}
         except (Retryable, Stop) as error:  # a topic that is missing or may not be read stops the group member itself
             _log.warning("partition_counts_unknown", detail=str(error))
             return
         self._is_due = False
+        self._shared = min(counts.values())
         differing = describe_difference(counts)
         if differing and differing != self._differing:
             _log.error(

@@ -10,6 +10,7 @@
 `state/`       keeps what is known of each ticket in memory, and writes it to the compacted state topic
 `decision/`    turns outcomes into field results, checks their formats, applies the rules, builds the record
 `processor`    says what a record or a deadline changes
+`outcomes_read` knows which deadlines may be judged: those up to which all answers have been read
 `intake`       holds records that are not processed yet, and builds the next transaction
 `service`      is the loop; `wiring` builds it
 `trial`        runs one ticket without Kafka; `measuring` runs labelled ones, to see how each field is best asked

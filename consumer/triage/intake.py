@@ -1,8 +1,8 @@
 """Holds records from their arrival until they are published, and builds the next transaction.
 
-add -> backlogs (tickets; outcomes) ──> TriageTransaction (by TicketProcessor) ──> TriageCommit
-           ^         deadlines ───────────^                                             │
-           └────────────── give_back: it could not be published ────────────────────────┘
+add -> backlogs (outcomes, tickets), then deadlines ──> TriageTransaction (by TicketProcessor) ──> TriageCommit
+           ^                                                                                            │
+           └───────────────────── give_back: it could not be published ─────────────────────────────────┘
 """
 
 from __future__ import annotations
@@ -10,19 +10,24 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+import structlog
+
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
 from spanstream.consumer.clock import Clock
 from spanstream.consumer.delivery.backlog import Backlog
 from spanstream.consumer.delivery.circuit import Circuit
 from spanstream.consumer.delivery.committed_offsets import offsets_behind
+from spanstream.consumer.errors import Retryable
 from spanstream.consumer.settings import Settings
+from spanstream.consumer.triage.outcomes_read import OutcomesRead
 from spanstream.consumer.triage.processor import TicketProcessor
 from spanstream.consumer.triage.state.state_store import StateStore
-from spanstream.consumer.triage.state.ticket_state import decode_state
 from spanstream.consumer.triage.state.transaction import TriageTransaction
 from spanstream.schemas.playbook import Playbook
 
-# Records, or deadlines, of one transaction.
+_log = structlog.get_logger(__name__)
+
+# Records, and deadlines, of one transaction.
 MAX_RECORDS = 1_000
 _MAX_DEADLINES = 200
 
@@ -43,17 +48,19 @@ class TriageIntake:
 
     Args:
         store: what is known of the tickets.
+        outcomes_read: says which deadlines may be judged.
         processor: says what a record or a deadline changes.
         playbook: the current one.
         circuit: opens when too many tickets are poison.
         settings: sizes.
-        clock: of the backlogs.
+        clock: says which deadlines have come.
     """
 
     def __init__(  # noqa: PLR0913  wired in one place, by name
         self,
         *,
         store: StateStore,
+        outcomes_read: OutcomesRead,
         processor: TicketProcessor,
         playbook: Playbook,
         circuit: Circuit,
@@ -61,9 +68,11 @@ class TriageIntake:
         clock: Clock,
     ) -> None:
         self._store = store
+        self._outcomes_read = outcomes_read
         self._processor = processor
         self._playbook = playbook
         self._circuit = circuit
+        self._clock = clock
         self._topics = settings.topics
         self._max_open = settings.triage.max_open_tickets
         chunk = settings.chunk
@@ -100,6 +109,7 @@ class TriageIntake:
 
     def drop(self, partitions: frozenset[Partition]) -> None:
         """Drops the records of partitions that are no longer owned."""
+        self._outcomes_read.forget(partition.number for partition in partitions)
         self._tickets.drop(partitions)
         self._outcomes.drop(partitions)
 
@@ -108,42 +118,39 @@ class TriageIntake:
         self._tickets.drop_before(committed)
         self._outcomes.drop_before(committed)
 
-    def commit_of_deadlines(self, ready: Collection[int]) -> TriageCommit | None:
-        """Builds the commit of what is due in the partitions of these numbers; None: nothing is due.
+    def next_commit(self, ready: Collection[int], positions: Mapping[Partition, int]) -> TriageCommit | None:
+        """Builds the commit of the first records and of what is due; None: there is nothing.
 
-        Raises:
-            Retryable: Kafka does not say where the state ends now.
-        """
-        due = self._store.due(ready, _MAX_DEADLINES)
-        if not due:
-            return None
-        # Deadlines consume no records. In place of their offsets the ends of the state partitions are committed: every
-        # transaction moves those on, so if the commit's outcome is in doubt, they tell whether it was made.
-        ends = self._store.ends({Partition(self._topics.triage_state, number) for number, _ in due})
-        transaction = TriageTransaction(self._store, self._playbook)
-        for number, key in due:
-            value = self._store.get(number, key)
-            state = None if value is None else decode_state(value)
-            if state is not None and state.key == key:
-                self._processor.apply_deadline(number, state.ticket_id, transaction)
-        return TriageCommit(transaction, self._states(transaction), ends)
-
-    def commit_of_records(self) -> TriageCommit | None:
-        """Builds the commit of the first records; None: there are none. It may hold nothing but offsets.
+        Args:
+            ready: the numbers of the partitions whose state has been read.
+            positions: up to where the owned partitions are read, the records in here included.
 
         Raises:
             CircuitOpen: too large a share of the latest tickets is poison.
+            Retryable: Kafka does not say where the state ends now.
         """
+        self._outcomes_read.update({**positions, **self._outcomes.first_offsets})
         outcomes = tuple(self._outcomes.take(MAX_RECORDS))
         tickets = tuple(self._tickets.take(min(self._free_places, MAX_RECORDS)))
-        if not outcomes and not tickets:
-            return None
         transaction = TriageTransaction(self._store, self._playbook)
+        self._drop_misplaced(ready, transaction)
         for record in (*outcomes, *tickets):
             self._processor.apply_record(record, transaction)
         self._processor.decide_tickets_with_news(transaction)
         self._circuit.check(transaction.ticket_reasons)
-        offsets = offsets_behind((*outcomes, *tickets))
+        for number, key in self._due(ready):
+            if (number, key) not in transaction.changes:  # what has just changed may be due another time
+                self._processor.apply_deadline(number, key, transaction)
+        if outcomes or tickets:
+            offsets: Mapping[Partition, int] = offsets_behind((*outcomes, *tickets))
+        elif not transaction.is_empty:
+            # Without records, the ends of the state partitions stand in the place of offsets: every transaction moves
+            # those on, so if the commit's outcome is in doubt, they tell whether it was made.
+            offsets = self._store.ends(
+                {Partition(self._topics.triage_state, number) for number, _ in transaction.changes}
+            )
+        else:
+            return None
         return TriageCommit(transaction, self._states(transaction), offsets, tickets, outcomes)
 
     def commit_of_offsets(self, offsets: Mapping[Partition, int]) -> TriageCommit:
@@ -153,6 +160,28 @@ class TriageIntake:
     def count(self, transaction: TriageTransaction) -> None:
         """Takes in that a transaction is done: its tickets count for the circuit."""
         self._circuit.count(transaction.ticket_reasons)
+
+    def _drop_misplaced(self, ready: Collection[int], transaction: TriageTransaction) -> None:
+        """Deletes states whose key is not their ticket's: nothing else would ever change them."""
+        for number, key in self._store.misplaced(ready)[:_MAX_DEADLINES]:
+            partition = Partition(self._topics.triage_state, number)
+            _log.error("misplaced_state_deleted", partition=str(partition), key=key.decode(errors="backslashreplace"))
+            transaction.forget(number, key)
+
+    def _due(self, ready: Collection[int]) -> list[tuple[int, bytes]]:
+        """Returns tickets that are due, as (partition number, key): open ones first, then those to be forgotten."""
+        now = self._clock.monotonic()
+        until = {number: min(now, self._outcomes_read.until(number)) for number in ready}
+        deadlines = {number: self._store.earliest_deadline(number) for number in ready}
+        unread = [
+            number for number, deadline in deadlines.items() if deadline is not None and until[number] < deadline <= now
+        ]
+        try:
+            self._outcomes_read.look(unread)
+        except Retryable as error:
+            _log.warning("deadlines_wait_for_kafka", detail=str(error))
+        due = self._store.overdue(until, _MAX_DEADLINES)
+        return due + self._store.expired(dict.fromkeys(ready, now), _MAX_DEADLINES - len(due))
 
     @property
     def _free_places(self) -> int:

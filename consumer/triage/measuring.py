@@ -10,17 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Final
 
 from pydantic import Field, TypeAdapter, ValidationError
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from spanstream.consumer.clock import Clock, to_datetime
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.triage.decision.field_results import field_result
+from spanstream.consumer.triage.playbook.yaml_reading import yaml_reader
 from spanstream.consumer.triage.state.ticket_state import QuestionOutcome
 from spanstream.consumer.triage.text.ticket_text import document_text
 from spanstream.consumer.triage.trial import outcome_of
@@ -34,6 +35,7 @@ from spanstream.schemas.triage import FieldStatus, Ticket
 
 # Tried as least confidences.
 _STEPS: Final = tuple(step / 100 for step in range(1, 100))
+_MAX_CHARS: Final = 10_000_000
 
 
 class ExpectedRecord(Closed):
@@ -88,6 +90,15 @@ class FieldFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class _Read:
+    """What is expected of a ticket, when it was written, and what came back for each phrasing of the playbook."""
+
+    expected: ExpectedRecord
+    written_at: datetime
+    outcomes: Mapping[str, QuestionOutcome]
+
+
+@dataclass(frozen=True, slots=True)
 class _Given:
     """A ticket's answer to a field, whatever its confidence (-1 without one), and what was expected."""
 
@@ -103,14 +114,17 @@ def read_labelled_tickets(file: Path, playbook: Playbook) -> list[LabelledTicket
         Stop: it cannot be read, is no such list, or names a field that the playbook has not.
     """
     try:
-        content = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        if len(text) > _MAX_CHARS:
+            raise Stop(f"{file}: {len(text)} characters, at most {_MAX_CHARS} are read")
+        content = yaml_reader("safe").load(text)
         tickets = TypeAdapter(list[LabelledTicket]).validate_python(content)
     except OSError as error:
         raise Stop(f"{file}: cannot be read: {error.strerror}") from error
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         raise Stop(f"{file}: {'.'.join(map(str, problem['loc'])) or 'the file'}: {problem['msg']}") from None
-    except (YAMLError, ValueError) as error:
+    except (YAMLError, ValueError, RecursionError) as error:
         raise Stop(f"{file}: is no YAML: {first_line(error)}") from None
     named = {name for labelled in tickets for name in labelled.expect.fields}
     if unknown := sorted(named - playbook.fields.keys()):
@@ -120,11 +134,13 @@ def read_labelled_tickets(file: Path, playbook: Playbook) -> list[LabelledTicket
     return tickets
 
 
-def measure_fields(
+def measure_fields(  # noqa: PLR0913  called in one place, by name
     playbook: Playbook,
     tickets: Sequence[LabelledTicket],
     reader: Reader,
+    *,
     limits: Limits,
+    clock: Clock,
     advance: Callable[[int], None] = lambda _: None,
 ) -> dict[str, list[FieldFigures]]:
     """Returns the figures of each field's ways to be asked, the best first; of equal ones the shortest.
@@ -134,27 +150,30 @@ def measure_fields(
         tickets: what to measure on.
         reader: the model.
         limits: as in the stream.
+        clock: tells when a ticket without a time was written.
         advance: called with 1 after each ticket.
 
     Raises:
         InvalidRecord: a ticket's text is too long to be a document.
         QuestionTooLong, InferenceFailed, InvalidSpan: as `Reader.read`.
     """
-    outcomes = []
+    now = to_datetime(clock.now_ms())
+    reads = []
     for labelled in tickets:
-        outcomes.append(_read(labelled.ticket, playbook, reader, limits))
+        outcomes = _outcomes(labelled.ticket, playbook, reader, limits)
+        reads.append(_Read(labelled.expect, labelled.ticket.created_at or now, outcomes))
         advance(1)
     return {
         name: sorted(
-            (_figures(name, field, questions, tickets, outcomes) for questions in _ways(field)),
+            (_figures(name, field, questions, reads) for questions in _ways(field)),
             key=lambda figures: (-figures.good, len(figures.questions), figures.wrong + figures.unasked_for),
         )
         for name, field in playbook.fields.items()
-        if any(name in labelled.expect.fields for labelled in tickets)
+        if any(name in read.expected.fields for read in reads)
     }
 
 
-def _read(ticket: Ticket, playbook: Playbook, reader: Reader, limits: Limits) -> dict[str, QuestionOutcome]:
+def _outcomes(ticket: Ticket, playbook: Playbook, reader: Reader, limits: Limits) -> dict[str, QuestionOutcome]:
     """Returns what comes back for each phrasing of the playbook."""
     phrasings = list(dict.fromkeys(text for field in playbook.fields.values() for text in field.questions))
     answers = reader.read(document_text(ticket, limits, playbook.keep).text, phrasings)
@@ -172,17 +191,15 @@ def _figures(
     name: str,
     field: FieldSpec,
     questions: tuple[str, ...],
-    tickets: Sequence[LabelledTicket],
-    outcomes: Sequence[Mapping[str, QuestionOutcome]],
+    reads: Sequence[_Read],
 ) -> FieldFigures:
     anything = field.model_copy(update={"min_confidence": 0.0})
     givens = []
-    for labelled, outcome in zip(tickets, outcomes, strict=True):
-        if name not in labelled.expect.fields:
+    for read in reads:
+        if name not in read.expected.fields:
             continue
-        expected = labelled.expect.fields[name] or []
-        written_at = labelled.ticket.created_at or datetime.now(UTC)
-        result = field_result(anything, [(text, outcome[text]) for text in questions], written_at)
+        expected = read.expected.fields[name] or []
+        result = field_result(anything, [(text, read.outcomes[text]) for text in questions], read.written_at)
         is_given = result.status is FieldStatus.ANSWERED and result.answer is not None
         text = result.answer.text if result.answer is not None else ""
         is_right = is_given and any(exact_score(gold, text) for gold in expected)

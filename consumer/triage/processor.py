@@ -12,6 +12,7 @@ made first and handed to the transaction last, so a record on which something fa
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import structlog
@@ -44,6 +45,9 @@ from spanstream.schemas.triage import DocumentRead, Ticket
 
 _log = structlog.get_logger(__name__)
 
+# Documents of a ticket's earlier texts that are kept for the questions under way; older ones are deleted.
+_MAX_REPLACED = 8
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessorSettings:
@@ -51,14 +55,14 @@ class ProcessorSettings:
 
     Attributes:
         source: CloudEvents source of what it publishes.
-        partitions: how many each of the topics has.
+        partitions: tells how many each of the topics has now.
         keep_seconds: how long a decided ticket is known: for late answers, and to recognise it if it comes again.
     """
 
     topics: TopicSettings
     limits: Limits
     source: str
-    partitions: int
+    partitions: Callable[[], int]
     keep_seconds: float
 
 
@@ -95,19 +99,16 @@ class TicketProcessor:
                 detail = f"reading the ticket raised {type(error).__name__}"
                 self._refuse(record, InvalidRecord(Reason.INFERENCE_FAILED, detail), Stage.PREPARE, transaction)
 
-    def apply_deadline(self, number: int, ticket_id: str, transaction: TriageTransaction) -> None:
+    def apply_deadline(self, number: int, key: bytes, transaction: TriageTransaction) -> None:
         """Makes the record of a ticket that is due, or forgets the ticket if it has its record."""
-        state = transaction.ticket(number, ticket_id)
+        state = transaction.state(number, key)
         if state is None:
             return
         if state.is_open:
             self._decide(number, state, transaction)
             return
-        transaction.forget(number, state)
-        documents = self._settings.topics.documents
-        for document_id in dict.fromkeys([*state.replaced, state.document.document_id]):
-            if transaction.tickets_with(number, document_id) == 0:
-                transaction.outgoing.append(Outgoing(documents, document_id.encode(), None, partition=number))
+        transaction.forget(number, key)
+        self._delete_documents(number, [*state.replaced, state.document.document_id], transaction)
         transaction.counts["tickets", "forgotten"] += 1
 
     def decide_tickets_with_news(self, transaction: TriageTransaction) -> None:
@@ -131,9 +132,14 @@ class TicketProcessor:
         number = record.partition.number
         before = transaction.ticket(number, ticket.ticket_id)
         state = self._opened(record, ticket, text, before.revision if before else 0)
-        if before is None or (before.document.sha256, before.playbook) != (text.sha256, state.playbook):
-            replaced = [*before.replaced, before.document.document_id] if before else []
-            self._ask(number, state.model_copy(update={"replaced": replaced}), ticket, text, transaction)
+        if before is None or (before.document.document_id, before.playbook) != (
+            state.document.document_id,
+            state.playbook,
+        ):
+            replaced = _earlier_documents(before, state.document.document_id) if before else []
+            kept = state.model_copy(update={"replaced": replaced[-_MAX_REPLACED:]})
+            self._ask(number, kept, ticket, text, transaction)
+            self._delete_documents(number, replaced[:-_MAX_REPLACED], transaction)
             transaction.ticket_reasons.append(None)
             return
         # The same text: its outcomes stand, but rules may decide otherwise by the new facts.
@@ -161,7 +167,7 @@ class TicketProcessor:
 
     def _opened(self, record: Record, ticket: Ticket, text: TicketText, revision: int) -> TicketState:
         now_ms = self._clock.now_ms()
-        document_id = document_id_of(text.sha256, record.partition.number, self._settings.partitions)
+        document_id = document_id_of(text.sha256, record.partition.number, self._settings.partitions())
         return TicketState(
             ticket_id=ticket.ticket_id,
             facts=TicketFacts.of(ticket),
@@ -208,6 +214,13 @@ class TicketProcessor:
         transaction.keep_playbook(number)
         transaction.outgoing.extend(outgoing)
         transaction.counts["tickets", "asked"] += 1
+
+    def _delete_documents(self, number: int, document_ids: Iterable[str], transaction: TriageTransaction) -> None:
+        """Deletes those of these documents that no ticket has."""
+        topic = self._settings.topics.documents
+        for document_id in dict.fromkeys(document_ids):
+            if transaction.tickets_with(number, document_id) == 0:
+                transaction.outgoing.append(Outgoing(topic, document_id.encode(), None, partition=number))
 
     def _apply_answer(self, record: Record, transaction: TriageTransaction) -> None:
         try:
@@ -275,3 +288,9 @@ class TicketProcessor:
                 transaction.ages_ms.append(max(0, now_ms - state.received_ms))
         transaction.counts["records", kind] += 1
         transaction.put(number, read.model_copy(update={"revision": revision, "is_open": False, "due_ms": due_ms}))
+
+
+def _earlier_documents(before: TicketState, document_id: str) -> list[str]:
+    """Returns the documents of a ticket's earlier texts, without the one that it has now, the latest last."""
+    latest_first = dict.fromkeys(reversed([*before.replaced, before.document.document_id]))
+    return [earlier for earlier in reversed(latest_first) if earlier != document_id]

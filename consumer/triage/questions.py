@@ -41,7 +41,12 @@ def document_id_of(text_sha256: str, number: int, partitions: int) -> str:
     """Returns an id for a text's document that lands in partition `number` of so many `partitions`.
 
     Kafka's default partitioner (murmur2) decides; about as many tries as there are partitions are needed.
+
+    Raises:
+        ValueError: there is no such partition.
     """
+    if number >= partitions:
+        raise ValueError(f"no key leads to partition {number} of {partitions}")
     candidates = (f"{_PREFIX}{text_sha256}.{suffix}" for suffix in count())
     return next(candidate for candidate in candidates if partition_of(candidate.encode(), partitions) == number)
 

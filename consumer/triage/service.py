@@ -113,7 +113,7 @@ class TriageService:
         self._parts.partition_counts.compare()
         self._parts.health.beat()  # each of the questions above may have waited for Kafka
         store.poll(ownership.ends_to_load, _IDLE_POLL if is_loading else 0.0)
-        ownership.update(store.behind(ownership.ends_to_load), self._parts.intake.full_topics)
+        ownership.update(store.behind(ownership.ends_to_load), self._parts.intake.full_topics, self._without_partner)
         self._reloading = self._reloading and bool(ownership.to_load or ownership.ends_to_load)
         if not self._advance() and is_busy and not is_loading:
             # Nothing was published: the pause after a failure, or work that changed nothing. Do not spin.
@@ -184,7 +184,7 @@ class TriageService:
 
     def _advance(self) -> bool:
         """Builds a commit, unless one is pending, and tries to publish it; returns whether it was published."""
-        if self._reloading or not self._parts.publisher.may_publish:
+        if self._reloading or not self._parts.publisher.may_publish or not self._parts.partition_counts.shared:
             return False
         if self._pending_commit is None:
             self._pending_commit = self._next_commit()
@@ -196,9 +196,9 @@ class TriageService:
     def _next_commit(self) -> TriageCommit | None:
         intake = self._parts.intake
         try:
-            commit = intake.commit_of_deadlines(self._ready) or intake.commit_of_records()
+            commit = intake.next_commit(self._ready, self._positions)
         except Retryable as error:
-            _log.warning("deadlines_wait_for_kafka", detail=str(error))
+            _log.warning("state_waits_for_kafka", detail=str(error))
             return None
         if commit is not None and commit.transaction.is_empty:
             # Only other programs' records, or known ones: their offsets are committed by the next progress.
@@ -264,6 +264,20 @@ class TriageService:
         loading = self._ownership.to_load | self._ownership.ends_to_load.keys()
         return frozenset(partition.number for partition in self._ownership.followed - loading)
 
+    @property
+    def _positions(self) -> dict[Partition, int]:
+        """Up to where the consumed partitions are read; their committed offsets where nothing came yet."""
+        position = self._parts.consumer.position
+        return {
+            partition: position(partition) or self._committed.of(partition) for partition in self._ownership.consumed
+        }
+
+    @property
+    def _without_partner(self) -> frozenset[Partition]:
+        """Partitions whose number not all topics have; their questions would have no place, or their answers."""
+        shared = self._parts.partition_counts.shared
+        return frozenset(partition for partition in self._ownership.consumed if partition.number >= shared)
+
     def _count(self, transaction: TriageTransaction) -> None:
         self._parts.intake.count(transaction)
         metrics = self._parts.metrics
@@ -284,6 +298,6 @@ class TriageService:
     def _waiting_for(self) -> str:
         if not self._ownership.followed:
             return "partitions"
-        if self._ownership.is_ready:
+        if self._ownership.is_ready and not self._without_partner:
             return ""
         return self._parts.partition_counts.differing or "state"

@@ -18,6 +18,7 @@ from spanstream.consumer.http import HttpServer, serve_http
 from spanstream.consumer.settings import Settings, TopicSettings
 from spanstream.consumer.triage.intake import TriageIntake
 from spanstream.consumer.triage.metrics import TriageMetrics
+from spanstream.consumer.triage.outcomes_read import OutcomesRead
 from spanstream.consumer.triage.processor import ProcessorSettings, TicketProcessor
 from spanstream.consumer.triage.service import TriageParts, TriageService
 from spanstream.consumer.triage.state.state_store import StateStore
@@ -66,11 +67,13 @@ def build_triage(
     clock = clock or SystemClock()
     clients = open_clients(settings)
     reader = clients.documents  # here it reads the state
+    refuse_differing_partitions(reader, settings.topics)
+    partition_counts = PartitionCounts(reader, topics_in_step(settings.topics), clock)
     processor_settings = ProcessorSettings(
         topics=settings.topics,
         limits=settings.limits,
         source=f"spanstream/{settings.triage.group_id}@{socket.gethostname()}",
-        partitions=shared_partition_count(reader, settings.topics),
+        partitions=lambda: partition_counts.shared,
         keep_seconds=settings.triage.keep_seconds,
     )
     metrics = TriageMetrics()
@@ -78,6 +81,7 @@ def build_triage(
     store = StateStore(reader, settings.topics.triage_state, keep_seconds=settings.triage.keep_seconds, clock=clock)
     intake = TriageIntake(
         store=store,
+        outcomes_read=OutcomesRead(reader, (settings.topics.answers, settings.topics.dead_letters), clock),
         processor=TicketProcessor(playbook, processor_settings, clock),
         playbook=playbook,
         circuit=Circuit(**settings.circuit.model_dump()),
@@ -86,7 +90,7 @@ def build_triage(
     )
     parts = TriageParts(
         consumer=clients.consumer,
-        partition_counts=PartitionCounts(reader, topics_in_step(settings.topics)),
+        partition_counts=partition_counts,
         publisher=PacedPublisher(
             clients.publisher,
             lambda kind: metrics.publish_failures.labels(kind).inc(),
@@ -102,8 +106,8 @@ def build_triage(
     return TriageApplication(TriageService(parts, settings), health, metrics, settings, playbook)
 
 
-def shared_partition_count(reader: PartitionReader, topics: TopicSettings) -> int:
-    """Returns how many partitions the topics have; all need the same number.
+def refuse_differing_partitions(reader: PartitionReader, topics: TopicSettings) -> None:
+    """Refuses to start where the topics do not have the same number of partitions.
 
     With equal numbers a ticket's answers come to the member that owns the ticket.
 
@@ -114,7 +118,6 @@ def shared_partition_count(reader: PartitionReader, topics: TopicSettings) -> in
     counts = {name: len(reader.partitions(name)) for name in topics_in_step(topics)}
     if differing := describe_difference(counts):
         raise Stop(f"the triage stream needs {differing}", hint="`spanstream doctor` says what to do")
-    return counts[topics.tickets]
 
 
 def topics_in_step(topics: TopicSettings) -> tuple[str, ...]:

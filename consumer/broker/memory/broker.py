@@ -61,6 +61,14 @@ class MemoryBroker(BrokerState):
         """Commits the next publish, but raises `Retryable` to its caller; the same call again is recognised."""
         self.faults.lost_replies += 1
 
+    def add_partitions(self, topic: str, partitions: int) -> None:
+        """Enlarges a topic to so many partitions; the groups that read it are assigned anew."""
+        with self.changed:
+            self.topic(topic).enlarge(partitions)
+            for group in self.groups.values():
+                group.assign_anew(self.all_partitions())
+            self.changed.notify_all()
+
     def expel(self, member: MemoryConsumer) -> None:
         """Expels a member as after an expired session; the member notices in its next poll."""
         self.leave(member.group, member.member_id)

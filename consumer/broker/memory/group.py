@@ -44,13 +44,13 @@ class MemoryGroup:
     def join(self, member: str, topics: Sequence[str], partitions: Mapping[str, Sequence[Partition]]) -> None:
         """Takes a member in; everybody's assignment is computed anew."""
         self.members[member] = topics
-        self._rebalance(partitions)
+        self.assign_anew(partitions)
 
     def leave(self, member: str, partitions: Mapping[str, Sequence[Partition]]) -> None:
         """Lets a member go, with what it owns."""
         if self.members.pop(member, None) is not None:
             self.release(member, set(self.owned_by(member)))
-            self._rebalance(partitions)
+            self.assign_anew(partitions)
 
     def owned_by(self, member: str) -> list[Partition]:
         """Returns what the member owns now."""
@@ -67,6 +67,7 @@ class MemoryGroup:
         wanted = sorted(self.target.get(member, set()) - set(self.owned_by(member)))
         return [] if any(partition in self.owners for partition in wanted) else wanted
 
-    def _rebalance(self, partitions: Mapping[str, Sequence[Partition]]) -> None:
+    def assign_anew(self, partitions: Mapping[str, Sequence[Partition]]) -> None:
+        """Computes everybody's assignment; members, or the partitions of a topic, have changed."""
         self.generation += 1
         self.target = assign_ranges(self.members, partitions)

@@ -66,6 +66,10 @@ class Topic:
         """In order."""
         return [log.partition for log in self.logs]
 
+    def enlarge(self, partitions: int) -> None:
+        """Adds empty partitions until there are so many."""
+        self.logs += [Log(Partition(self.name, number)) for number in range(len(self.logs), partitions)]
+
     def append(self, records: Sequence[Outgoing], timestamp_ms: int, *, transactional: bool) -> None:
         """Writes records, each where its partition or its key says; keyless ones in turn."""
         written = set()

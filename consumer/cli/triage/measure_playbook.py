@@ -35,6 +35,7 @@ def measure(
     Example: spanstream triage measure playbook.yaml labelled.yaml
     """
     from spanstream.consumer.answering.open_reader import open_reader  # noqa: PLC0415  the model, for those who use it
+    from spanstream.consumer.clock import SystemClock  # noqa: PLC0415  for those who use it
     from spanstream.consumer.terminal.progress import show_stages  # noqa: PLC0415  for those who use it
     from spanstream.consumer.triage.measuring import measure_fields, read_labelled_tickets  # noqa: PLC0415  for those who use it
     from spanstream.consumer.triage.playbook.load import load_playbook  # noqa: PLC0415  for those who use it
@@ -45,7 +46,14 @@ def measure(
     reader = open_reader(settings)
     try:
         with show_stages() as begin:
-            fields = measure_fields(loaded, labelled, reader, settings.limits, begin("tickets", len(labelled)))
+            fields = measure_fields(
+                loaded,
+                labelled,
+                reader,
+                limits=settings.limits,
+                clock=SystemClock(),
+                advance=begin("tickets", len(labelled)),
+            )
     except InvalidRecord as error:
         raise Stop(f"{tickets}: {error}") from None
     finally:

@@ -1,6 +1,6 @@
 """Loads a playbook: YAML to a checked `Playbook`, or a list of all problems, each with its line and column.
 
-text -> ruamel.yaml (YAML 1.2: `no` is a word, a repeated key an error, no aliases) -> schemas.playbook
+text -> yaml_reading -> schemas.playbook
      -> checks across parts
 """
 
@@ -14,14 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.composer import Composer, ComposerError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent
 
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.triage.playbook.patterns import BadPattern, compiled
+from spanstream.consumer.triage.playbook.yaml_reading import yaml_reader
 from spanstream.schemas.playbook import (
     EnumFormat,
     FieldTest,
@@ -94,7 +92,7 @@ def parse_playbook(text: str, name: str) -> Playbook:
     if len(text) > _MAX_CHARS:
         raise InvalidPlaybook(name, [Problem(1, 1, f"{len(text)} characters, at most {_MAX_CHARS} are read")])
     try:
-        node = _yaml().load(StringIO(text))
+        node = yaml_reader("rt").load(StringIO(text))
         value = _plain(node)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -113,27 +111,6 @@ def parse_playbook(text: str, name: str) -> Playbook:
     if problems:
         raise InvalidPlaybook(name, problems)
     return playbook
-
-
-def _yaml() -> YAML:
-    yaml = YAML(typ="rt", pure=True)
-    yaml.Composer = AliasRefuser
-    return yaml
-
-
-class AliasRefuser(Composer):
-    """Refuses aliases: each level of them can hold the one below many times, so a few lines stand for gigabytes."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401  the library's signature
-        """Returns the next node.
-
-        Raises:
-            ComposerError: it is an alias.
-        """
-        if self.parser.check_event(AliasEvent):
-            event = self.parser.peek_event()
-            raise ComposerError(None, None, f"the alias *{event.anchor}: write what it stands for", event.start_mark)
-        return super().compose_node(parent, index)
 
 
 def _contradictions(playbook: Playbook) -> Iterator[tuple[Place, str]]:

@@ -1,7 +1,7 @@
 """Holds the state of the owned partitions in memory: an index of the compacted state topic, which is the truth.
 
     state topic ── load (read to its end) ──> {key: value} <── apply (what a transaction just committed)
-                                                   └──> what is due, and how many tickets are open
+                                                   └──> which tickets are due, and how many are open
 
 A partition is read from its beginning when it is assigned, and when the outcome of a transaction is in doubt. From
 then on only this member writes it, and what it wrote is applied here.
@@ -9,9 +9,8 @@ then on only this member writes it, and what it wrote is applied here.
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
@@ -19,6 +18,7 @@ from pydantic import ValidationError
 from spanstream.consumer.broker.protocols import Partition, PartitionReader
 from spanstream.consumer.clock import Clock, monotonic_due
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.triage.state.calendar import Calendar
 from spanstream.consumer.triage.state.ticket_state import TicketState, decode_state, is_ticket
 
 _READ_RECORDS = 2_000
@@ -31,7 +31,6 @@ class _Entry:
     document_id: str
     due_ms: int
     due: float
-    is_open: bool
 
 
 @dataclass(slots=True)
@@ -42,9 +41,11 @@ class _PartitionState:
     entries: dict[bytes, _Entry] = field(default_factory=dict)
     # Tickets for each document: the same text twice is one document.
     documents: Counter[str] = field(default_factory=Counter)
-    # A heap of (due, key). Entries of tickets that have changed since stay in it, and are skipped.
-    calendar: list[tuple[float, bytes]] = field(default_factory=list)
-    open: int = 0
+    # Of open tickets: when their record is due. Of decided ones: when they are forgotten.
+    deadlines: Calendar = field(default_factory=Calendar)
+    expiries: Calendar = field(default_factory=Calendar)
+    # Keys of states that say they belong to another key. Nothing would ever change them.
+    misplaced: set[bytes] = field(default_factory=set)
 
 
 class StateStore:
@@ -68,7 +69,7 @@ class StateStore:
     @property
     def open(self) -> int:
         """Tickets that wait for answers."""
-        return sum(partition.open for partition in self._partitions.values())
+        return sum(len(partition.deadlines) for partition in self._partitions.values())
 
     @property
     def known(self) -> int:
@@ -146,24 +147,27 @@ class StateStore:
             if number in self._partitions:
                 self._put(number, key, value, "what was just written")
 
-    def due(self, numbers: Collection[int], limit: int) -> list[tuple[int, bytes]]:
-        """Returns at most `limit` tickets that are due, as (partition number, key); they stay due until they change."""
-        now = self._clock.monotonic()
-        tickets: list[tuple[int, bytes]] = []
-        for number in numbers:
-            partition = self._partitions.get(number)
-            if partition is None:
-                continue
-            taken: list[tuple[float, bytes]] = []
-            while partition.calendar and partition.calendar[0][0] <= now and len(tickets) < limit:
-                due, key = heapq.heappop(partition.calendar)
-                entry = partition.entries.get(key)
-                if entry is not None and entry.due == due and (due, key) not in taken:
-                    taken.append((due, key))
-                    tickets.append((number, key))
-            for appointment in taken:
-                heapq.heappush(partition.calendar, appointment)
-        return tickets
+    def earliest_deadline(self, number: int) -> float | None:
+        """Returns when the first open ticket of a partition is due, in monotonic seconds; None: none is open."""
+        partition = self._partitions.get(number)
+        return partition.deadlines.earliest if partition else None
+
+    def overdue(self, until: Mapping[int, float], limit: int) -> list[tuple[int, bytes]]:
+        """Returns at most `limit` open tickets that are due by their partition's moment, as (partition number, key)."""
+        return self._due(until, limit, lambda partition: partition.deadlines)
+
+    def expired(self, until: Mapping[int, float], limit: int) -> list[tuple[int, bytes]]:
+        """Returns at most `limit` decided tickets to be forgotten, as `overdue` does."""
+        return self._due(until, limit, lambda partition: partition.expiries)
+
+    def misplaced(self, numbers: Collection[int]) -> list[tuple[int, bytes]]:
+        """Returns the states whose key is not their ticket's, as (partition number, key)."""
+        return [
+            (number, key)
+            for number in numbers
+            if number in self._partitions
+            for key in self._partitions[number].misplaced
+        ]
 
     def close(self) -> None:
         """Closes the reader."""
@@ -172,27 +176,47 @@ class StateStore:
     def _follow(self) -> None:
         self._reader.follow(dict.fromkeys(self._loading))
 
+    def _due(
+        self, until: Mapping[int, float], limit: int, calendar_of: Callable[[_PartitionState], Calendar]
+    ) -> list[tuple[int, bytes]]:
+        """Finds what is due in one kind of calendar; it stays due until it changes."""
+        tickets: list[tuple[int, bytes]] = []
+        for number, moment in until.items():
+            partition = self._partitions.get(number)
+            if partition is not None:
+                keys = calendar_of(partition).due(moment, limit - len(tickets))
+                tickets += [(number, key) for key in keys]
+        return tickets
+
     def _put(self, number: int, key: bytes, value: bytes | None, place: str) -> None:
         partition = self._partitions[number]
+        state = _decoded(value, place) if value is not None and is_ticket(key) else None
+        is_misplaced = state is not None and state.key != key
+        (partition.misplaced.add if is_misplaced else partition.misplaced.discard)(key)
+        if value is None or is_misplaced:
+            partition.values.pop(key, None)
+            state = None
+        else:
+            partition.values[key] = value
+        self._index(partition, key, state)
+
+    def _index(self, partition: _PartitionState, key: bytes, state: TicketState | None) -> None:
+        """Lets document and calendars say what the state of this key says; None: there is none."""
         before = partition.entries.pop(key, None)
         if before is not None:
-            partition.open -= before.is_open
             partition.documents[before.document_id] -= 1
             if not partition.documents[before.document_id]:
                 del partition.documents[before.document_id]
-        if value is None:
-            partition.values.pop(key, None)
-            return
-        partition.values[key] = value
-        if is_ticket(key):
-            state = _decoded(value, place)
-            due = before.due if before and before.due_ms == state.due_ms else self._due_of(state)
-            entry = _Entry(state.document.document_id, state.due_ms, due, state.is_open)
-            partition.entries[key] = entry
-            partition.open += entry.is_open
-            partition.documents[entry.document_id] += 1
-            if before is None or before.due != entry.due:
-                heapq.heappush(partition.calendar, (entry.due, key))
+        due = 0.0
+        if state is not None:
+            due = before.due if before is not None and before.due_ms == state.due_ms else self._due_of(state)
+            partition.entries[key] = _Entry(state.document.document_id, state.due_ms, due)
+            partition.documents[state.document.document_id] += 1
+        for calendar, is_open in ((partition.deadlines, True), (partition.expiries, False)):
+            if state is not None and state.is_open is is_open:
+                calendar.put(key, due)
+            else:
+                calendar.remove(key)
 
     def _due_of(self, state: TicketState) -> float:
         """Returns when a ticket is due; no wait is longer than it was meant to be when the ticket was written."""

@@ -88,7 +88,7 @@ class TicketState(Closed):
         due_ms: while `is_open`, the deadline of the record; after that, when the ticket is forgotten.
         is_open: whether the current text has no record yet.
         revision: number of the latest record; 0: there is none.
-        replaced: documents of earlier texts, to be deleted together with this ticket.
+        replaced: documents of the latest of its earlier texts, to be deleted together with this ticket.
         outcomes: what came back, by question id.
     """
 

@@ -35,6 +35,8 @@ class TriageTransaction:
         self._store = store
         self._current = current
         self._states: dict[tuple[int, bytes], TicketState | None] = {}
+        # How many tickets more than in the store have a document, by (partition number, document).
+        self._documents: Counter[tuple[int, str]] = Counter()
         self._tickets_with_news: dict[tuple[int, str], None] = {}
         self.outgoing: list[Outgoing] = []
         self.changes: dict[tuple[int, bytes], bytes | None] = {}
@@ -54,7 +56,11 @@ class TriageTransaction:
 
     def ticket(self, number: int, ticket_id: str) -> TicketState | None:
         """Returns a ticket's state after the changes in here; None: it is not known."""
-        place = (number, ticket_key(ticket_id))
+        return self.state(number, ticket_key(ticket_id))
+
+    def state(self, number: int, key: bytes) -> TicketState | None:
+        """Returns the state of a ticket's key after the changes in here; None: it is not known."""
+        place = (number, key)
         if place not in self._states:
             value = self._store.get(*place)
             self._states[place] = None if value is None else decode_state(value)
@@ -62,24 +68,19 @@ class TriageTransaction:
 
     def put(self, number: int, state: TicketState, *, is_news: bool = False) -> None:
         """Sets a ticket's new state; with `is_news` it may be time for a record."""
-        place = (number, state.key)
-        self._states[place] = state
-        self.changes[place] = state.encode()
+        self._set(number, state.key, state)
+        self.changes[number, state.key] = state.encode()
         if is_news:
             self._tickets_with_news[number, state.ticket_id] = None
 
-    def forget(self, number: int, state: TicketState) -> None:
-        """Deletes a ticket's state."""
-        place = (number, state.key)
-        self._states[place] = None
-        self.changes[place] = None
+    def forget(self, number: int, key: bytes) -> None:
+        """Deletes the state of a key."""
+        self._set(number, key, None)
+        self.changes[number, key] = None
 
     def tickets_with(self, number: int, document_id: str) -> int:
         """Counts the tickets of a partition that have this document, after the changes in here."""
-        changed = [place for place in self.changes if place[0] == number and place in self._states]
-        before = sum(self._document_before(place) == document_id for place in changed)
-        after = sum(state.document.document_id == document_id for place in changed if (state := self._states[place]))
-        return self._store.tickets_with(number, document_id) - before + after
+        return self._store.tickets_with(number, document_id) + self._documents[number, document_id]
 
     def keep_playbook(self, number: int) -> None:
         """Stores the current playbook in a partition, for a later owner that runs another one."""
@@ -107,6 +108,10 @@ class TriageTransaction:
         """Returns the changes as records of the state topic."""
         return [Outgoing(topic, key, value, partition=number) for (number, key), value in self.changes.items()]
 
-    def _document_before(self, place: tuple[int, bytes]) -> str | None:
-        value = self._store.get(*place)
-        return decode_state(value).document.document_id if value is not None else None
+    def _set(self, number: int, key: bytes, state: TicketState | None) -> None:
+        before = self.state(number, key)
+        if before is not None:
+            self._documents[number, before.document.document_id] -= 1
+        if state is not None:
+            self._documents[number, state.document.document_id] += 1
+        self._states[number, key] = state

@@ -20,6 +20,7 @@ from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
 from spanstream.consumer.settings import CircuitSettings, KafkaSettings, Settings, TopicSettings, TriageSettings
 from spanstream.consumer.triage.playbook.load import parse_playbook
 from spanstream.consumer.triage.service import TriageService
+from spanstream.consumer.triage.state.ticket_state import TicketState, decode_state, ticket_key
 from spanstream.consumer.triage.wiring import TriageApplication, build_triage
 from spanstream.schemas.codec import decode_document, decode_question, decode_triage, encode
 from spanstream.schemas.dead_letters import Reason, Stage
@@ -183,6 +184,12 @@ class MemoryTriage(StreamUnderTest[TriageMember]):
             triage = decode_triage(record.value or b"")
             by_ticket[triage.ticket_id].append(triage)
         return by_ticket
+
+    def latest_state(self, ticket_id: str) -> TicketState:
+        """Returns what the state topic says of a ticket."""
+        key = ticket_key(ticket_id)
+        values = [record.value for record in self.broker.records(TOPICS.triage_state) if record.key == key]
+        return decode_state(values[-1] or b"")
 
     def latest(self, ticket_id: str) -> Triage:
         return max(self.triages()[ticket_id], key=lambda record: record.revision)

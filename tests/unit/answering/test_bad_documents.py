@@ -78,6 +78,24 @@ def test_reading_pauses_while_many_bad_documents_wait_to_be_dead_lettered(rig: F
     assert rig.text("a") == "good"
 
 
+def test_bad_documents_of_a_released_partition_hold_up_no_other_and_are_offered_if_it_comes_back(
+    rig: FollowedDocuments,
+) -> None:
+    for number in range(150):
+        rig.put(f"k{number}", b"bad", 1)
+    rig.documents.own({ZERO: None, ONE: None})
+    rig.documents.poll()
+    assert rig.documents.is_full
+    rig.documents.release([ONE])
+    rig.write("a", "good", 0)
+    for _ in range(5):
+        rig.documents.poll()
+    assert rig.text("a", 0) == "good"
+    rig.documents.own({ONE: None})
+    rig.read()
+    assert len(rig.documents.progress().bad) == 150
+
+
 def test_a_wrong_topic_opens_the_circuit(rig: FollowedDocuments) -> None:
     rig.documents = rig.follower(max_share=0.5)
     for number in range(10):

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from spanstream.consumer.errors import Stop
-from spanstream.consumer.triage.measuring import FieldFigures, LabelledTicket, measure_fields, read_labelled_tickets
+from spanstream.consumer.triage.measuring import (
+    ExpectedRecord,
+    FieldFigures,
+    LabelledTicket,
+    measure_fields,
+    read_labelled_tickets,
+)
 from spanstream.consumer.triage.playbook.load import parse_playbook
 from spanstream.models.reader import Answer, Quote, Reader
 from spanstream.schemas.limits import Limits
+from spanstream.schemas.playbook import FieldSpec, Playbook
+from spanstream.schemas.triage import Ticket
+from tests.support.memory.fake_time import EPOCH_MS, FakeClock
 from tests.support.model.fake_reader import fake_reader
 
 PLAYBOOK = parse_playbook(
@@ -48,7 +58,12 @@ FOUND = {
     ("it ", "Which release?"): ("4.3", 0.8),
     ("5.0", "Version?"): ("5.0", 0.2),
     ("5.0", "Which release?"): ("soon", 0.9),
+    ("day", "Since when?"): ("yesterday", 0.9),
 }
+
+DATED = PLAYBOOK.model_copy(
+    update={"fields": {"started": FieldSpec(questions=["Since when?"], min_confidence=0.1, format="date")}}
+)
 
 
 class ScriptedReader(Reader):
@@ -68,11 +83,14 @@ def labelled(tmp_path: Path, text: str = LABELS) -> list[LabelledTicket]:
     return read_labelled_tickets(file, PLAYBOOK)
 
 
-def ways(tmp_path: Path) -> list[FieldFigures]:
+def measured(playbook: Playbook, tickets: Sequence[LabelledTicket], clock: FakeClock) -> dict[str, list[FieldFigures]]:
     reader = fake_reader()
-    return measure_fields(
-        PLAYBOOK, labelled(tmp_path), ScriptedReader(reader.artifact, reader.backends, max_windows=32), Limits()
-    )["version"]
+    scripted = ScriptedReader(reader.artifact, reader.backends, max_windows=32)
+    return measure_fields(playbook, tickets, scripted, limits=Limits(), clock=clock)
+
+
+def ways(tmp_path: Path) -> list[FieldFigures]:
+    return measured(PLAYBOOK, labelled(tmp_path), FakeClock())["version"]
 
 
 def test_the_phrasing_that_brings_most_tickets_out_right_is_first(tmp_path: Path) -> None:
@@ -99,6 +117,23 @@ def test_an_answer_in_another_format_is_none_and_every_ticket_is_counted_once(tm
     assert alone.missed >= 1  # "soon" is no version, however sure the model is
 
 
+def test_the_days_of_a_ticket_without_a_time_count_from_the_clock() -> None:
+    def right(clock: FakeClock) -> int:
+        ticket = Ticket(ticket_id="D", subject="", body="day: it failed yesterday")
+        expected = ExpectedRecord(fields={"started": ["yesterday"]})
+        (way,) = measured(DATED, [LabelledTicket(ticket=ticket, expect=expected)], clock)["started"]
+        return way.right
+
+    first_day = FakeClock(-EPOCH_MS / 1000 - 62_135_596_800)  # of the calendar, so there is no yesterday
+    assert (right(FakeClock()), right(first_day)) == (1, 0)
+
+
+def test_words_and_times_of_labels_are_those_of_yaml_1_2(tmp_path: Path) -> None:
+    text = LABELS.replace("ticket_id: A", "ticket_id: no").replace("body: ", "created_at: 2026-01-31T12:34:56Z, body: ")
+    first = labelled(tmp_path, text)[0].ticket
+    assert (first.ticket_id, first.created_at) == ("no", datetime(2026, 1, 31, 12, 34, 56, tzinfo=UTC))
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -108,6 +143,9 @@ def test_an_answer_in_another_format_is_none_and_every_ticket_is_counted_once(tm
         (LABELS.replace("version:", "realease:"), "has no field 'realease'"),
         (LABELS.replace("fields: {", "fields: {}, route: {"), "0.expect.route"),
         ("[]", "no ticket says what is expected"),
+        (LABELS.replace("ticket_id: A", "ticket_id: &a A").replace("ticket_id: B", "ticket_id: *a"), "the alias *a"),
+        ("[" * 1_000, "is no YAML"),
+        ("#" * 10_000_001, "10000001 characters, at most 10000000 are read"),
     ],
 )
 def test_labels_that_cannot_be_used_are_refused_in_one_line(tmp_path: Path, text: str, says: str) -> None:

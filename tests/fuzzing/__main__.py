@@ -1,0 +1,65 @@
+"""`make fuzz`: a million generated records through decoding, triage and replay; each has exactly one outcome.
+
+A record is made out of the seed and its number, so `--only NUMBER` runs one again, and shows it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+from rich.table import Table
+
+from tests.fuzzing.run import Fall, FuzzSummary, fuzz, generated
+from tests.fuzzing.scene import Scene
+
+_CONSOLE = Console(highlight=False)
+
+
+def main() -> None:
+    """Runs the records and prints what became of them; exits with 1 where one fell."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzzing", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--records", type=int, default=1_000_000, help="how many records (%(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="what they are drawn from (%(default)s)")
+    parser.add_argument("--only", type=int, metavar="NUMBER", help="run this one of them, and show it")
+    arguments = parser.parse_args()
+    if arguments.only is not None:
+        _CONSOLE.print(generated(Scene(), arguments.seed, arguments.only), markup=False)
+        numbers = range(arguments.only, arguments.only + 1)
+    else:
+        numbers = range(arguments.records)
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), refresh_per_second=2) as progress:
+        task = progress.add_task("records", total=len(numbers))
+        summary = fuzz(
+            arguments.seed,
+            numbers,
+            on_record=lambda: progress.advance(task),
+            on_fall=lambda fall: progress.console.print(
+                _described(arguments.seed, fall), markup=False, highlight=False
+            ),
+        )
+    _print_summary(arguments.seed, len(numbers), summary)
+    sys.exit(bool(summary.falls))
+
+
+def _described(seed: int, fall: Fall) -> str:
+    return f"record {fall.number} fell (--seed {seed} --only {fall.number}), {fall.kind}:\n{fall.what}"
+
+
+def _print_summary(seed: int, records: int, summary: FuzzSummary) -> None:
+    table = Table("Kind", "Records", "Outcomes", title=f"{records:,} records of seed {seed}, {len(summary.falls)} fell")
+    for kind in sorted({kind for kind, _ in summary.outcomes}):
+        outcomes = Counter({outcome: n for (of_kind, outcome), n in summary.outcomes.items() if of_kind == kind})
+        shown = ", ".join(f"{outcome} {count:,}" for outcome, count in outcomes.most_common())
+        table.add_row(kind, f"{outcomes.total():,}", shown)
+    _CONSOLE.print(table)
+    slow = ", ".join(f"{seconds:.2f} s ({number}, {kind})" for seconds, number, kind in sorted(summary.slowest)[::-1])
+    _CONSOLE.print(f"The slowest, in processor time: {slow}")
+
+
+if __name__ == "__main__":
+    main()
