@@ -20,8 +20,8 @@ from spanstream.schemas.errors import InvalidRecord, one_line
 from spanstream.schemas.events import ModelInfo, Question, Span, WindowsRead
 
 _MAX_ATTEMPT = 2**31 - 1
-# Just below what a broker takes by default (1 MiB with headers). Only a word of hundreds of thousands of characters
-# makes an answer as large. The broker would refuse it, and the consumer would stop at it again and again.
+# Of key, value and headers: just below what a broker takes by default (1 MiB). Only a word of hundreds of thousands of
+# characters makes an answer as large.
 _MAX_ANSWER_BYTES = 1_000_000
 
 
@@ -86,12 +86,12 @@ class Outcomes:
             metadata=question.metadata,
             answered_at=to_datetime(self._clock.now_ms()),
         )
-        value = encode(answer)
-        if len(value) > _MAX_ANSWER_BYTES:
-            detail = f"the answer would have {len(value)} bytes, at most {_MAX_ANSWER_BYTES} are sent"
-            return self.dead_letter(record, Reason.TOO_LARGE, detail, Stage.VALIDATE)
         headers = answer_headers(answer, self._source, record.header(TRACEPARENT))
-        return RecordOutcome(Outgoing(self._topics.answers, record.key, value, headers), answer.status)
+        outgoing = Outgoing(self._topics.answers, record.key, encode(answer), headers)
+        if outgoing.size > _MAX_ANSWER_BYTES:
+            detail = f"the answer would have {outgoing.size} bytes, at most {_MAX_ANSWER_BYTES} are sent"
+            return self.dead_letter(record, Reason.TOO_LARGE, detail, Stage.VALIDATE)
+        return RecordOutcome(outgoing, answer.status)
 
     def retry(self, record: QuestionRecord, reason: Reason, detail: str) -> RecordOutcome:
         """Makes the retry that is tried again later, or the dead letter where that was the last attempt."""

@@ -128,7 +128,14 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
         clients.publisher, documents, outcomes, circuit=_circuit(settings), reporter=reporter, clock=clock
     )
     preparer = Preparer(
-        reader, documents, cache, outcomes, limits=settings.limits, max_windows=settings.chunk.max_windows, clock=clock
+        reader,
+        documents,
+        cache,
+        outcomes,
+        limits=settings.limits,
+        max_windows=settings.chunk.max_windows,
+        max_bytes=settings.chunk.max_bytes,
+        clock=clock,
     )
     pipeline = Pipeline(Answerer(reader, outcomes).answer, pool)
     intake = Intake(

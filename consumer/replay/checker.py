@@ -19,7 +19,7 @@ from spanstream.consumer.replay.letters.letter import Letter
 from spanstream.consumer.replay.planning.headers import REPLAY_SOURCE
 from spanstream.consumer.replay.planning.planner import Step
 from spanstream.consumer.settings import TopicSettings
-from spanstream.schemas.codec import check_key, decode_document
+from spanstream.schemas.codec import check_bounds, check_key, decode_document
 from spanstream.schemas.dead_letters import Retry, from_headers
 from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.limits import Limits
@@ -89,6 +89,7 @@ class Checker:
         if outgoing.value is None:
             return CheckResult(letter, VALID)
         try:
+            check_bounds(outgoing.key, outgoing.size, self.limits)
             check_key(outgoing.key, decode_document(outgoing.value, self.limits).document_id)
         except InvalidRecord as error:
             return CheckResult(letter, error.reason, error.detail)
