@@ -204,7 +204,8 @@ class Publisher(Protocol):
             Retryable: not done, or its outcome is not known yet: call again with the same arguments (the offsets at
                 least; without any, the records), and it is published once.
             Fenced: the group or another producer moved on; nothing is visible, and nothing will be.
-            Stop: the broker refuses for good (authorization, a record too large for its topic).
+            TooLarge: a topic takes no record of this size; with transactions, nothing is visible.
+            Stop: the broker refuses for good (authorization).
         """
 
     def close(self) -> None:

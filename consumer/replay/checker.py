@@ -34,7 +34,9 @@ NOT_CHECKED: Final = "not_checked"
 """The record would be sent to a topic that is not this deployment's."""
 PASSED: Final = frozenset({"answered", "no_answer", VALID})
 
+# Questions that are answered together, and the bytes of their records.
 _CHUNK = 64
+_CHUNK_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Checker:
     def check(self, steps: Iterable[Step]) -> Iterator[CheckResult]:
         """Yields a result for each step. Questions are answered in chunks, so the order differs from the steps'."""
         questions: list[Step] = []
+        waiting_bytes = 0
         for step in steps:
             outgoing = step.outgoing
             if step.superseded is not None:
@@ -78,9 +81,10 @@ class Checker:
                 yield self._check_document(step.letter, outgoing)
             elif outgoing.topic in self.topics.consumed:
                 questions.append(step)
-                if len(questions) >= _CHUNK:
+                waiting_bytes += outgoing.size
+                if len(questions) >= _CHUNK or waiting_bytes >= _CHUNK_BYTES:
                     yield from self._check_questions(questions)
-                    questions = []
+                    questions, waiting_bytes = [], 0
             else:
                 yield CheckResult(step.letter, NOT_CHECKED, f"{outgoing.topic} is no topic of this deployment")
         yield from self._check_questions(questions)
