@@ -60,6 +60,10 @@ bench: .venv/.test ## Measure the whole stream beside the bare model, on a real 
 bench-triage: .venv/.test ## Measure the ticket stream at half and at full load, on a real broker (Java and Maven)
 	$(BIN)/python -m bench.triage $(ARGS)
 
+.PHONY: bench-memory
+bench-memory: .venv/.serving ## Measure what the longest documents cost in memory, step by step (Linux)
+	$(BIN)/python -m bench.memory $(ARGS)
+
 .PHONY: bench-training
 bench-training: .venv-build/.stamp ## Measure `model train` with few shapes of batches and with many (5 GB of tools)
 	.venv-build/bin/python -m bench.training $(ARGS)

@@ -4,6 +4,7 @@
     ├── Retryable     the same call may succeed later: try again, nothing was done
     ├── Fenced        this member or producer is no longer the owner: give the records back, wait for a rebalance
     ├── Stop          nothing here can mend it: exit 1 with this one line
+    ├── TooLarge      (a Stop) a topic takes no record of this size: publish a smaller one in its place, or stop
     └── CircuitOpen   (a Stop) a whole stretch of records failed: the topic or the model is wrong, not the records
 
 What is wrong with a single record is not an exception of the shell: `spanstream.schemas.errors.InvalidRecord` and the
@@ -37,6 +38,18 @@ class Fenced(SpanstreamError):
 
 class Stop(SpanstreamError):
     """The program cannot go on."""
+
+
+class TooLarge(Stop):
+    """A topic takes no record of this size; none of the records was published.
+
+    Attributes:
+        record: the record, the very object that was to be published.
+    """
+
+    def __init__(self, detail: str, *, hint: str = "", record: object) -> None:
+        super().__init__(detail, hint=hint)
+        self.record = record
 
 
 class CircuitOpen(Stop):

@@ -148,7 +148,10 @@ class ChunkSettings(_Group):
     """How many questions are taken at a time; one chunk is one transaction."""
 
     max_questions: Count = Field(64, description="Questions of one chunk. More: fewer commits, later first answers.")
-    max_windows: Count = Field(128, description="A chunk takes no more questions once it has this many windows.")
+    max_windows: Count = Field(128, description="A chunk takes no more questions once it has this many windows ...")
+    max_bytes: Count = Field(
+        32 << 20, description="... or this many bytes of records, of texts and of the texts' tokenizations."
+    )
     linger_seconds: Annotated[float, Field(ge=0)] = Field(
         0.0, description="An idle consumer waits this long for more questions before it answers; 0: it answers at once."
     )

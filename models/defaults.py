@@ -9,6 +9,8 @@ from typing import Final
 DEFAULT_ARTIFACT: Final = Path(__file__).resolve().parent / "artifacts" / "minilm-l6-qa"
 # Windows read of one document at most: 32 x 384 tokens are about 30 pages. BM25 picks among more.
 DEFAULT_MAX_WINDOWS: Final = 32
+# Bytes of the long documents, with their BM25 indexes, that are kept for their next question.
+KEPT_INDEX_BYTES: Final = 32 << 20
 # Tokens of a window, question and special tokens included.
 MAX_LENGTH: Final = 384
 # Tokens of the document that a window shares with the next one.

@@ -16,12 +16,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final
+from typing import Any
 
 from cachetools import LRUCache, cached
 
 from spanstream.models.artifact import Artifact, load_artifact
-from spanstream.models.defaults import DEFAULT_ARTIFACT, DEFAULT_MAX_WINDOWS
+from spanstream.models.defaults import DEFAULT_ARTIFACT, DEFAULT_MAX_WINDOWS, KEPT_INDEX_BYTES
 from spanstream.models.errors import InferenceFailed
 from spanstream.models.inference.backends import Backends, open_backends
 from spanstream.models.inference.cpu import available_cpus
@@ -32,9 +32,6 @@ from spanstream.models.text.retrieval import BlockIndex
 from spanstream.models.text.tokenization import TokenizedDocument, TokenizedQuestion
 from spanstream.models.text.windowing import Window, windows_of
 from spanstream.models.text.words import without_invisible
-
-# Bytes of the long documents, with their BM25 indexes, that are kept for their next question.
-_KEPT_INDEX_BYTES: Final = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +110,7 @@ class Reader:
         self._max_windows = max_windows
         self._threshold = manifest.calibration.thresholds["default"] if threshold is None else threshold
         self._validator = Validator(artifact.tokenizer)
-        indexes: LRUCache[tuple[Any, ...], BlockIndex] = LRUCache(_KEPT_INDEX_BYTES, lambda index: index.nbytes)
+        indexes: LRUCache[tuple[Any, ...], BlockIndex] = LRUCache(KEPT_INDEX_BYTES, lambda index: index.nbytes)
         self._index = cached(indexes, lock=Lock())(BlockIndex)
         self._inference = InferenceRunner(
             backends, pad_id=manifest.pad_id, max_answer_tokens=manifest.max_answer_tokens

@@ -21,6 +21,9 @@ SPEC_VERSION: Final = "1.0"
 CONTENT_TYPE: Final = "application/json"
 TRACEPARENT: Final = "traceparent"
 
+# Of version 00 it has 55 bytes, of a later version somewhat more. What is longer is none, and would make answers large.
+_MAX_TRACEPARENT_BYTES: Final = 256
+
 ANSWER_TYPE: Final = "spanstream.answer.v1"
 DOCUMENT_TYPE: Final = "spanstream.document.v1"
 QUESTION_TYPE: Final = "spanstream.question.v1"
@@ -58,7 +61,7 @@ def event_headers(
         event_id: unique for the source; the same for the same event sent again.
         source: a URI reference that names the sender.
         time: when the event happened; it must know its zone.
-        traceparent: the W3C Trace Context header, where there is one.
+        traceparent: the W3C Trace Context header, where there is one; one that is too long to be one is left out.
 
     Raises:
         ValueError: an empty id or source (CloudEvents forbids them), or a time without a zone.
@@ -74,7 +77,9 @@ def event_headers(
         "content-type": CONTENT_TYPE,
     }
     headers = tuple((name, value.encode()) for name, value in attributes.items())
-    return headers if traceparent is None else (*headers, (TRACEPARENT, traceparent))
+    if traceparent is None or len(traceparent) > _MAX_TRACEPARENT_BYTES:
+        return headers
+    return (*headers, (TRACEPARENT, traceparent))
 
 
 def event_type(event: AnyEvent) -> str:

@@ -34,6 +34,7 @@ from spanstream.schemas.triage import AnyEvent, Ticket, Triage
 __all__ = [
     "InvalidRecord",
     "Reason",
+    "check_bounds",
     "check_key",
     "decode_answer",
     "decode_document",
@@ -69,6 +70,7 @@ _LIMITED_FIELDS: Final[Mapping[type, Mapping[str, str]]] = {
         "attributes": "metadata_chars",
     },
 }
+_MAX_UTF8_BYTES: Final = 4
 _DETAIL_ERRORS: Final = 3
 """Errors that a detail spells out; the others are counted."""
 _LENGTH_ERRORS: Final = frozenset({"string_too_long", "too_long"})
@@ -111,6 +113,27 @@ def encode(event: AnyEvent) -> bytes:
     What comes in leaves out what is not given; an answer and a triage record always have all their fields.
     """
     return event.model_dump_json(exclude_none=not isinstance(event, Answer | Triage)).encode()
+
+
+def check_bounds(key: bytes | None, record_bytes: int, limits: Limits) -> None:
+    """Checks what the decoders do not see: the key, and the record as a whole.
+
+    The key of a question that brings its text along may be anything, and its answer has the same one.
+
+    Args:
+        key: the record's key.
+        record_bytes: of key, value and headers together.
+        limits: what is allowed.
+
+    Raises:
+        InvalidRecord: `too_large`, the key is longer than any id, or the record is past its limit.
+    """
+    longest_key = limits.id_chars * _MAX_UTF8_BYTES
+    if key is not None and len(key) > longest_key:
+        raise InvalidRecord(Reason.TOO_LARGE, f"record key: {len(key)} bytes, at most {longest_key} are allowed")
+    if record_bytes > limits.record_bytes:
+        detail = f"record: {record_bytes} bytes with key and headers, at most {limits.record_bytes} are allowed"
+        raise InvalidRecord(Reason.TOO_LARGE, f"{detail}; not parsed")
 
 
 def check_key(key: bytes | None, document_id: str | None, name: str = "document_id") -> None:

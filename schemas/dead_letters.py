@@ -41,6 +41,10 @@ DLQ_CANDIDATE: Final = "dlq.candidate"
 DLQ_MODEL: Final = "dlq.model"
 """Name and version of the model. No field of `DeadLetter`: readers of version 1 ignore headers they do not know."""
 
+DLQ_OMITTED: Final = "dlq.omitted"
+"""Bytes of the record that this topic did not take: value and own headers are left out, a long key too. No field of
+`DeadLetter` either."""
+
 RETRY_PREFIX: Final = "retry."
 RETRY_ATTEMPT: Final = "retry.attempt"
 RETRY_DUE: Final = "retry.due"

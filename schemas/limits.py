@@ -21,7 +21,7 @@ class Limits:
     """
 
     record_bytes: int = 4 * 1024 * 1024
-    """Bytes of a record's value; a larger one is refused without being parsed."""
+    """Bytes of a record's key, value and headers together; a larger one is refused without being parsed."""
     document_chars: int = 1_000_000
     """Characters of a document's `text`, and of a question's inline `context`."""
     question_chars: int = 2_000

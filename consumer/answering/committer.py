@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+import structlog
+
 from spanstream.consumer.answering.documents import DocumentProgress, Documents
 from spanstream.consumer.answering.outcomes import Outcomes, RecordOutcome
 from spanstream.consumer.answering.report import Reporter
@@ -18,24 +20,44 @@ from spanstream.consumer.clock import Clock, Deadline
 from spanstream.consumer.delivery.circuit import Circuit
 from spanstream.consumer.delivery.committed_offsets import CommittedOffsets, offsets_behind
 from spanstream.consumer.delivery.paced_publisher import PacedPublisher
-from spanstream.consumer.errors import Fenced
+from spanstream.consumer.errors import Fenced, TooLarge
 from spanstream.consumer.health import Health
 from spanstream.schemas.dead_letters import Reason
 
+_log = structlog.get_logger(__name__)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class ChunkCommit:
     """The records to publish, and the offsets to commit with them.
 
     Attributes:
-        progress: what was read of the documents topic.
-        reasons: the questions' outcomes, for the circuit.
+        outcomes: the questions' outcomes, then those of bad documents; one that a topic does not take for its size is
+            replaced by a smaller one.
+        questions: how many of them are of questions.
+        offsets: the offsets to commit.
+        progress: of the documents topic, committed along.
     """
 
-    outgoing: tuple[Outgoing, ...]
+    outcomes: list[RecordOutcome]
+    questions: int
     offsets: Mapping[Partition, int]
     progress: DocumentProgress
-    reasons: tuple[Reason | None, ...]
+
+    @property
+    def outgoing(self) -> tuple[Outgoing, ...]:
+        """The records to publish."""
+        return tuple(outcome.outgoing for outcome in self.outcomes)
+
+    @property
+    def of_questions(self) -> list[RecordOutcome]:
+        """The questions' outcomes, as they are published."""
+        return self.outcomes[: self.questions]
+
+    @property
+    def reasons(self) -> list[Reason | None]:
+        """Of each question: the reason of its dead letter, or None; for the circuit."""
+        return [outcome.reason for outcome in self.of_questions]
 
 
 class Committer:
@@ -130,7 +152,11 @@ class Committer:
             Stop: the broker refuses it for good.
         """
         started = self._clock.monotonic()
-        if not self._publisher.publish(commit.outgoing, commit.offsets):
+        try:
+            if not self._publisher.publish(commit.outgoing, commit.offsets):
+                return False
+        except TooLarge as error:
+            self._replace_by_smaller(commit, error)
             return False
         self._circuit.count(commit.reasons)
         self._committed.advance(commit.offsets)
@@ -182,9 +208,18 @@ class Committer:
         """Aborts what is open."""
         self._publisher.close()
 
+    def _replace_by_smaller(self, commit: ChunkCommit, error: TooLarge) -> None:
+        """Replaces the outcome that its topic does not take; raises the error where there is nothing smaller."""
+        index = next(index for index, outcome in enumerate(commit.outcomes) if outcome.outgoing is error.record)
+        refused = commit.outcomes[index]
+        smaller = self._outcomes.smaller(refused)
+        if smaller is None:
+            raise error
+        place = {"partition": str(refused.record.partition), "offset": refused.record.offset}
+        _log.warning("record_too_large_for_topic", topic=refused.outgoing.topic, bytes=refused.outgoing.size, **place)
+        commit.outcomes[index] = smaller
+
     def _with_documents(self, outcomes: Sequence[RecordOutcome], offsets: Mapping[Partition, int]) -> ChunkCommit:
         progress = self._documents.progress()
         bad_documents = [self._outcomes.bad_document(bad.record, bad.error) for bad in progress.bad]
-        outgoing = tuple(outcome.outgoing for outcome in (*outcomes, *bad_documents))
-        reasons = tuple(outcome.reason for outcome in outcomes)
-        return ChunkCommit(outgoing, {**offsets, **progress.offsets}, progress, reasons)
+        return ChunkCommit([*outcomes, *bad_documents], len(outcomes), {**offsets, **progress.offsets}, progress)

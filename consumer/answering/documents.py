@@ -20,14 +20,15 @@ from spanstream.consumer.broker.protocols import Partition, PartitionReader, Rec
 from spanstream.consumer.clock import Clock, Deadline
 from spanstream.consumer.delivery.circuit import Circuit
 from spanstream.consumer.errors import Retryable
-from spanstream.schemas.codec import check_key, decode_document
+from spanstream.schemas.codec import check_bounds, check_key, decode_document
 from spanstream.schemas.dead_letters import Reason
 from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.limits import Limits
 
 _READ_RECORDS = 1000
-# Bad records are held with their values until they are dead-lettered, all in one transaction.
+# Bad records are held as they are until they are dead-lettered, all in one transaction.
 _BAD_AT_A_TIME = 100
+_BAD_BYTES_AT_A_TIME = 8 << 20
 # A partition that is revoked mostly comes back in the same rebalance: it need not be read again from its beginning.
 _KEEP_RELEASED_SECONDS = 60.0
 
@@ -145,7 +146,7 @@ class Documents:
     @property
     def is_full(self) -> bool:
         """Whether nothing more is read before the bad documents that were read are dead-lettered."""
-        return len(self._bad) >= _BAD_AT_A_TIME
+        return len(self._bad) >= _BAD_AT_A_TIME or sum(bad.record.size for bad in self._bad) >= _BAD_BYTES_AT_A_TIME
 
     def ends(self) -> dict[Partition, int]:
         """Returns where the followed partitions end now. Raises `Retryable` on no answer."""
@@ -247,6 +248,7 @@ class Documents:
     def _keep(self, record: Record) -> StoredDocument:
         if record.key is None:
             raise InvalidRecord(Reason.INVALID_EVENT, "record key: should be the document_id, there is none")
+        check_bounds(record.key, record.size, self._limits)
         document = decode_document(record.value or b"", self._limits)
         check_key(record.key, document.document_id)
         stored = StoredDocument(document.document_id, document.text, document.sha256, record.offset)

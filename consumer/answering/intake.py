@@ -138,7 +138,8 @@ class Intake:
         deadline = Deadline(self._clock, self._catch_up_seconds)
         is_first = not self._pipeline and not self._chunk.linger_seconds
         max_records = min(_FIRST_QUESTIONS, self._chunk.max_questions) if is_first else self._chunk.max_questions
-        self._waiting = _WaitingChunk(tuple(self._backlog.take(max_records)), ends, deadline)
+        records = self._backlog.take(max_records, self._chunk.max_bytes)
+        self._waiting = _WaitingChunk(tuple(records), ends, deadline)
         return True
 
     def launch(self) -> bool:

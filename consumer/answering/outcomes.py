@@ -15,14 +15,25 @@ from spanstream.models.reader import Answer, Quote
 from spanstream.schemas import events
 from spanstream.schemas.cloudevents import TRACEPARENT, answer_headers
 from spanstream.schemas.codec import encode
-from spanstream.schemas.dead_letters import DLQ_MODEL, DeadLetter, Reason, Retry, Stage, to_headers
+from spanstream.schemas.dead_letters import (
+    DLQ_MODEL,
+    DLQ_OMITTED,
+    DLQ_PREFIX,
+    DeadLetter,
+    Reason,
+    Retry,
+    Stage,
+    to_headers,
+)
 from spanstream.schemas.errors import InvalidRecord, one_line
 from spanstream.schemas.events import ModelInfo, Question, Span, WindowsRead
 
 _MAX_ATTEMPT = 2**31 - 1
-# Just below what a broker takes by default (1 MiB with headers). Only a word of hundreds of thousands of characters
-# makes an answer as large. The broker would refuse it, and the consumer would stop at it again and again.
+# Of key, value and headers: just below what a broker takes by default (1 MiB). Only a word of hundreds of thousands of
+# characters makes an answer as large.
 _MAX_ANSWER_BYTES = 1_000_000
+# A dead letter without its content keeps a key that may be an id.
+_MAX_KEPT_KEY_BYTES = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +41,13 @@ class RecordOutcome:
     """What a consumed record led to.
 
     Attributes:
+        record: the consumed record.
         outgoing: the record to be published for it.
         outcome: `answered`, `no_answer`, `retried` or `dead_letter`, as the metrics name it.
         reason: the dead letter's; None for answers and retries.
     """
 
+    record: Record
     outgoing: Outgoing
     outcome: str
     reason: Reason | None = None
@@ -86,12 +99,12 @@ class Outcomes:
             metadata=question.metadata,
             answered_at=to_datetime(self._clock.now_ms()),
         )
-        value = encode(answer)
-        if len(value) > _MAX_ANSWER_BYTES:
-            detail = f"the answer would have {len(value)} bytes, at most {_MAX_ANSWER_BYTES} are sent"
-            return self.dead_letter(record, Reason.TOO_LARGE, detail, Stage.VALIDATE)
         headers = answer_headers(answer, self._source, record.header(TRACEPARENT))
-        return RecordOutcome(Outgoing(self._topics.answers, record.key, value, headers), answer.status)
+        outgoing = Outgoing(self._topics.answers, record.key, encode(answer), headers)
+        if outgoing.size > _MAX_ANSWER_BYTES:
+            detail = f"the answer would have {outgoing.size} bytes, at most {_MAX_ANSWER_BYTES} are sent"
+            return self.dead_letter(record, Reason.TOO_LARGE, detail, Stage.VALIDATE)
+        return RecordOutcome(record, outgoing, answer.status)
 
     def retry(self, record: QuestionRecord, reason: Reason, detail: str) -> RecordOutcome:
         """Makes the retry that is tried again later, or the dead letter where that was the last attempt."""
@@ -108,7 +121,8 @@ class Outcomes:
         headers = retry.to_headers(record.headers)
         # The partition's number is its document's, whatever partitioner the producer of both has.
         number = record.partition.number
-        return RecordOutcome(Outgoing(self._topics.retries, record.key, record.value, headers, number), "retried")
+        outgoing = Outgoing(self._topics.retries, record.key, record.value, headers, number)
+        return RecordOutcome(record, outgoing, "retried")
 
     def dead_letter(
         self,
@@ -123,19 +137,35 @@ class Outcomes:
         outgoing = dead_letter_of(
             record, reason, detail, stage, candidate, retry=record.retry, topic=topic, now_ms=now_ms
         )
-        return self._with_model(outgoing, reason)
+        return self._with_model(record, outgoing, reason)
 
     def bad_document(self, record: Record, error: InvalidRecord) -> RecordOutcome:
         """Makes the dead letter of a record of the documents topic that is no document."""
         topic, now_ms = self._topics.dead_letters, self._clock.now_ms()
         outgoing = dead_letter_of(record, error.reason, error.detail, Stage.DECODE, topic=topic, now_ms=now_ms)
-        return self._with_model(outgoing, error.reason)
+        return self._with_model(record, outgoing, error.reason)
 
-    def _with_model(self, outgoing: Outgoing, reason: Reason) -> RecordOutcome:
+    def smaller(self, outcome: RecordOutcome) -> RecordOutcome | None:
+        """Makes another outcome of a record, because the topic takes no record as large as the first one.
+
+        An answer or a retry becomes the question's dead letter, and a dead letter one without its content.
+
+        Returns:
+            None where there is nothing smaller.
+        """
+        record, topic = outcome.record, outcome.outgoing.topic
+        if outcome.outcome != "dead_letter" and isinstance(record, QuestionRecord):
+            detail = f"{topic} takes no record of {outcome.outgoing.size} bytes"
+            stage = Stage.VALIDATE if topic == self._topics.answers else Stage.RESOLVE
+            return self.dead_letter(record, Reason.TOO_LARGE, detail, stage)
+        letter = without_content(outcome.outgoing)
+        return None if letter is None else replace(outcome, outgoing=letter)
+
+    def _with_model(self, record: Record, outgoing: Outgoing, reason: Reason) -> RecordOutcome:
         """Names the model in the headers of a dead letter."""
         model = f"{self._manifest.name} {self._manifest.version}"
         outgoing = replace(outgoing, headers=(*outgoing.headers, (DLQ_MODEL, model.encode())))
-        return RecordOutcome(outgoing, "dead_letter", reason)
+        return RecordOutcome(record, outgoing, "dead_letter", reason)
 
 
 def dead_letter_of(  # noqa: PLR0913  what a dead letter says, and where it goes
@@ -173,6 +203,20 @@ def dead_letter_of(  # noqa: PLR0913  what a dead letter says, and where it goes
         **_origin(record, retry),
     )
     return Outgoing(topic, record.key, record.value, to_headers(letter, record.headers))
+
+
+def without_content(letter: Outgoing) -> Outgoing | None:
+    """Returns a dead letter that holds only why and where the record failed, for a topic that takes no larger one.
+
+    The record itself stays where it first stood. None where this is such a dead letter already.
+    """
+    names = [name for name, _ in letter.headers]
+    if DLQ_OMITTED in names:
+        return None
+    ours = tuple(header for header in letter.headers if header[0].startswith(DLQ_PREFIX))
+    key = letter.key if len(letter.key or b"") <= _MAX_KEPT_KEY_BYTES else None
+    omitted = (DLQ_OMITTED, str(letter.size).encode())
+    return replace(letter, key=key, value=None, headers=(*ours, omitted))
 
 
 def _span(quote: Quote | None) -> Span | None:

@@ -7,8 +7,9 @@ dead letter  retry, then dead letter                                            
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -22,8 +23,8 @@ from spanstream.consumer.logs import exception_facts
 from spanstream.models.errors import QuestionTooLong
 from spanstream.models.reader import Reader, ReadPlan
 from spanstream.models.text.tokenization import TokenizedDocument, sha256_of
-from spanstream.schemas.codec import check_key, decode_question
-from spanstream.schemas.dead_letters import Reason, Stage
+from spanstream.schemas.codec import check_bounds, check_key, decode_question
+from spanstream.schemas.dead_letters import Reason, Stage, own_headers
 from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.events import Question
 from spanstream.schemas.limits import Limits
@@ -33,8 +34,8 @@ _log = structlog.get_logger(__name__)
 # The loop does not poll while a chunk is prepared, and the group gives up a member that does not poll for minutes.
 # Evicted documents take some milliseconds each; from a broker in trouble, each takes its whole timeout.
 _LOOKUP_SECONDS = 5.0
-# A few seconds of tokenizing: about three of the longest documents allowed, or thousands of tickets.
-_CHUNK_CHARS = 2_000_000
+# A token takes 16 bytes, and few tokens are shorter than a character; only of English text they are much longer.
+_TOKENIZATION_BYTES_PER_CHAR = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,11 @@ class _ResolvedQuestion:
     question: Question
     text: str
     text_sha256: str
+
+    @property
+    def text_bytes(self) -> int:
+        """Bytes of the text and its tokenization, about, before it is tokenized."""
+        return sys.getsizeof(self.text) + len(self.text) * _TOKENIZATION_BYTES_PER_CHAR
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,8 @@ class Preparer:
         cache: tokenizes.
         outcomes: makes retries and dead letters.
         limits: what a question may be.
-        max_windows: a chunk takes no further question once it has so many.
+        max_windows: a chunk takes no further question once it has so many ...
+        max_bytes: ... or so many bytes of records, texts and tokenizations: it holds them while it is in flight.
         clock: bounds how long documents are looked up for one chunk.
     """
 
@@ -98,6 +105,7 @@ class Preparer:
         *,
         limits: Limits,
         max_windows: int,
+        max_bytes: int,
         clock: Clock,
     ) -> None:
         self._reader = reader
@@ -106,6 +114,7 @@ class Preparer:
         self._outcomes = outcomes
         self._limits = limits
         self._max_windows = max_windows
+        self._max_bytes = max_bytes
         self._clock = clock
 
     def prepare(
@@ -143,16 +152,19 @@ class Preparer:
     def _resolve_all(
         self, records: Sequence[QuestionRecord], behind: frozenset[int]
     ) -> list[_ResolvedQuestion | RecordOutcome]:
-        """Decodes and resolves the first records: as many as can be looked up and tokenized in a moment."""
+        """Decodes and resolves the first records: as many as are looked up in a moment and fit into a chunk."""
         deadline = Deadline(self._clock, _LOOKUP_SECONDS)
         resolved: list[_ResolvedQuestion | RecordOutcome] = []
-        text_chars: dict[str, int] = {}
+        texts: set[str] = set()
+        held_bytes = 0
         for record in records:
-            if resolved and (deadline.has_passed or sum(text_chars.values()) > _CHUNK_CHARS):
+            if resolved and (deadline.has_passed or held_bytes >= self._max_bytes):
                 break
             question = self._resolve_safely(record, behind)
-            if isinstance(question, _ResolvedQuestion):
-                text_chars[question.text_sha256] = len(question.text)
+            held_bytes += record.size
+            if isinstance(question, _ResolvedQuestion) and question.text_sha256 not in texts:
+                texts.add(question.text_sha256)
+                held_bytes += question.text_bytes
             resolved.append(question)
         return resolved
 
@@ -198,10 +210,12 @@ class Preparer:
         """Decodes one record.
 
         Raises:
-            InvalidRecord: it is no question, or its key or its retry headers are wrong.
+            InvalidRecord: it is no question, its key or its retry headers are wrong, or one of them is too large.
         """
         if record.headers_error is not None:  # its attempts cannot be counted: it would be tried for ever
             raise record.headers_error
+        # A retry's own headers do not count: with them a question would be too large at its second try only.
+        check_bounds(record.key, replace(record, headers=own_headers(record.headers)).size, self._limits)
         question = decode_question(record.value or b"", self._limits)
         check_key(record.key, question.document_id)
         return question

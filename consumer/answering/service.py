@@ -233,7 +233,9 @@ class AnsweringService:
             self._ask_what_is_committed()
             return False
         self._parts.pipeline.pop()
-        self._parts.reporter.published(chunk.prepared, outcomes, self._clock.monotonic() - chunk.started)
+        self._parts.reporter.published(
+            chunk.prepared, chunk.commit.of_questions, self._clock.monotonic() - chunk.started
+        )
         return True
 
     def _commit_progress(self, *, at_once: bool = False) -> None:

@@ -135,7 +135,14 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
         clock=clock,
     )
     preparer = Preparer(
-        reader, documents, cache, outcomes, limits=settings.limits, max_windows=settings.chunk.max_windows, clock=clock
+        reader,
+        documents,
+        cache,
+        outcomes,
+        limits=settings.limits,
+        max_windows=settings.chunk.max_windows,
+        max_bytes=settings.chunk.max_bytes,
+        clock=clock,
     )
     pipeline = Pipeline(Answerer(reader, outcomes).answer, pool)
     intake = Intake(

@@ -16,6 +16,8 @@ UNREADABLE_HEADERS: Final[Headers] = (("headers.unreadable", b"a name is not UTF
 """In the place of headers that the client cannot give out; it travels on, and so says what was lost."""
 
 
+# Of each header beside its name and value: their lengths on the wire, and more of its objects in memory.
+_HEADER_BYTES: Final = 10
 # Kafka's own default of max.message.bytes.
 _DEFAULT_MAX_MESSAGE_BYTES: Final = 1_048_588
 
@@ -48,12 +50,17 @@ class Record:
 
     @property
     def size(self) -> int:
-        """Bytes of key and value."""
-        return len(self.key or b"") + len(self.value or b"")
+        """Bytes of key, value and headers."""
+        return _size(self.key, self.value, self.headers)
 
     def header(self, name: str) -> bytes | None:
         """Returns the last value of a header, as Kafka's own `lastHeader`; None where there is none."""
         return next((value for key, value in reversed(self.headers) if key == name), None)
+
+
+def _size(key: bytes | None, value: bytes | None, headers: Headers) -> int:
+    of_headers = sum(len(name.encode()) + len(content or b"") + _HEADER_BYTES for name, content in headers)
+    return len(key or b"") + len(value or b"") + of_headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,11 @@ class Outgoing:
     value: bytes | None
     headers: Headers = ()
     partition: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of key, value and headers."""
+        return _size(self.key, self.value, self.headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +218,8 @@ class Publisher(Protocol):
             Retryable: not done, or its outcome is not known yet: call again with the same arguments (the offsets at
                 least; without any, the records), and it is published once.
             Fenced: the group or another producer moved on; nothing is visible, and nothing will be.
-            Stop: the broker refuses for good (authorization, a record too large for its topic).
+            TooLarge: a topic takes no record of this size; with transactions, nothing is visible.
+            Stop: the broker refuses for good (authorization).
         """
 
     def close(self) -> None:

@@ -27,7 +27,7 @@ from spanstream.consumer.clock import Clock
 from spanstream.consumer.errors import SpanstreamError
 from spanstream.consumer.logs import exception_facts
 from spanstream.models.text.tokenization import TokenizedDocument
-from spanstream.schemas.codec import check_key, decode_document
+from spanstream.schemas.codec import check_bounds, check_key, decode_document
 from spanstream.schemas.errors import InvalidRecord, Reason
 from spanstream.schemas.events import Document
 from spanstream.schemas.limits import Limits
@@ -178,6 +178,7 @@ class Backfill:
         if record.value is None or (record.key is not None and latest.get(record.key) != record.offset):
             return None
         try:
+            check_bounds(record.key, record.size, self.limits)
             document = decode_document(record.value, self.limits)
             check_key(record.key, document.document_id)
         except InvalidRecord as error:

@@ -94,12 +94,16 @@ class Backlog(Generic[_R]):
                 due = monotonic_due(self._clock, due_ms, longest_seconds=self._max_wait_seconds)
                 self._waiting.setdefault(record.partition, deque()).append((due, record))
 
-    def take(self, max_records: int) -> list[_R]:
-        """Takes out the first records, at most so many."""
+    def take(self, max_records: int, max_bytes: int | None = None) -> list[_R]:
+        """Takes out the first records: at most so many, and none behind those that reach so many bytes."""
         self._move_due()
-        taken = [self._ready.popleft() for _ in range(min(max_records, len(self._ready)))]
-        for record in taken:
+        taken: list[_R] = []
+        taken_bytes = 0
+        while self._ready and len(taken) < max_records and (max_bytes is None or taken_bytes < max_bytes):
+            record = self._ready.popleft()
             self._count(record, -1)
+            taken_bytes += record.size
+            taken.append(record)
         return taken
 
     def give_back(self, records: Sequence[_R]) -> None:

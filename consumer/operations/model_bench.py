@@ -17,6 +17,9 @@ from spanstream.models.text.windowing import Window, windows_of
 from spanstream.schemas.codec import decode_document, decode_question
 from spanstream.schemas.limits import Limits
 
+# Windows of full length for each parallel run: more than a batch.
+_LONG_WINDOWS = 8
+
 
 @dataclass(frozen=True, slots=True)
 class BenchFigures:
@@ -62,6 +65,9 @@ def bench_session(folder: Path, *, threads: int | None, seconds: float) -> Bench
     while (elapsed := time.perf_counter() - started) < seconds:
         inference.run(windows)
         done += len(windows)
+    # Not timed: windows of full length take the most memory, and the process's peak is looked at after this.
+    long_text = artifact.tokenizer.tokenize_document(samples[0].text * 100)
+    inference.run(windows_of(tokenized, long_text, artifact.shape)[: backends.cpu.parallel_runs * _LONG_WINDOWS])
     inference.close()
     mean = sum(window.length for window in windows) / len(windows)
     return BenchFigures(done, elapsed, mean, backends.cpu.name, backends.cpu.parallel_runs)

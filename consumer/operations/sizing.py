@@ -3,6 +3,10 @@
 pod's questions/s  =  windows/s of a pod x utilisation / windows a question
 pods               =  questions/s / pod's questions/s, rounded up
 partitions         =  pods x growth, rounded up
+memory             =  (program + what the settings bound + work on the longest documents) x headroom
+
+What the longest documents cost was measured with `make bench-memory` (the bundled model, tokenizers 0.22, x86-64): a
+million characters of Chinese or of commas, which are a token each, cost the most.
 """
 
 from __future__ import annotations
@@ -11,13 +15,29 @@ import math
 from dataclasses import dataclass
 
 from spanstream.consumer.settings import Settings
+from spanstream.models.defaults import KEPT_INDEX_BYTES
 
 # Bytes of the index for each document of an owned partition: its id (20 bytes here) and its offset in a dictionary.
 # 139 were measured on CPython 3.11 with a million entries; longer ids take more.
 _INDEX_BYTES = 200
-# What librdkafka fetches ahead (queued.max.messages.kbytes).
+# The largest record that the topics take (operations/topics.py); one record may pass a bound of bytes.
+_LARGEST_RECORD_BYTES = 12 << 20
+# What librdkafka fetches ahead (queued.max.messages.kbytes), for the group member and for the documents' follower.
 _PREFETCH_BYTES = 16 << 20
-# Over what is counted: fragmentation, a chunk's texts and windows, the answers on their way.
+_FETCHING_CLIENTS = 2
+# What one poll of the group member returns at most, and what is held of bad documents.
+_POLL_BYTES = 4 << 20
+_BAD_DOCUMENTS_BYTES = 8 << 20
+# Topics that are read ahead (questions and retries), and chunks in flight.
+_TOPICS_READ_AHEAD = 2
+_CHUNKS_IN_FLIGHT = 2
+# Bytes for each character of a longest document: held (text 4, record 4, tokenization 16), ...
+_HELD_PER_CHAR = 24
+# ... while it is tokenized (one at a time; measured: 73 to 85), ...
+_TOKENIZING_PER_CHAR = 85
+# ... and while an answer in it is checked (in each chunk in flight; measured: 37 to 46).
+_CHECKING_PER_CHAR = 46
+# Over what is counted: fragmentation, Python's and librdkafka's own objects, the answers on their way.
 _MEMORY_HEADROOM = 1.25
 _MEMORY_STEP = 64 << 20
 
@@ -85,10 +105,7 @@ def size_of(load: Load, machine: Machine, settings: Settings) -> Size:
     """Returns the size for a load; caches and backlogs are counted full, as the settings bound them."""
     per_pod = machine.windows_per_second * machine.utilisation / load.windows_per_question
     pods = max(1, math.ceil(load.questions_per_second / per_pod))
-    # A pod that is alone at first has all documents in its index.
-    known = load.documents * _INDEX_BYTES
-    bounded = settings.documents.memory_bytes + settings.cache.memory_bytes + 2 * settings.chunk.backlog_bytes
-    memory = (machine.program_bytes + bounded + _PREFETCH_BYTES + known) * _MEMORY_HEADROOM
+    memory = sum(memory_parts(load, machine, settings).values()) * _MEMORY_HEADROOM
     return Size(
         questions_per_second=per_pod,
         pods=pods,
@@ -98,6 +115,27 @@ def size_of(load: Load, machine: Machine, settings: Settings) -> Size:
         lag_per_pod=max(1, math.floor(per_pod * load.wait_seconds)),
         work_seconds_per_pod=load.wait_seconds,
     )
+
+
+def memory_parts(load: Load, machine: Machine, settings: Settings) -> dict[str, int]:
+    """Returns what takes memory in a pod, in bytes by name: each part at its worst, without headroom."""
+    chunk, longest = settings.chunk, settings.limits.document_chars
+    return {
+        "program": machine.program_bytes,
+        "texts": settings.documents.memory_bytes,
+        "tokenizations": settings.cache.memory_bytes,
+        "BM25 indexes": KEPT_INDEX_BYTES,
+        "chunks in flight": _CHUNKS_IN_FLIGHT * (chunk.max_bytes + longest * _HELD_PER_CHAR),
+        # A long document is tokenized, or a chunk's tokenizations are written for Redis and sent.
+        "a chunk being prepared": max(longest * _TOKENIZING_PER_CHAR, 2 * chunk.max_bytes),
+        "answers being checked": _CHUNKS_IN_FLIGHT * longest * _CHECKING_PER_CHAR,
+        "records read ahead": _TOPICS_READ_AHEAD * (chunk.backlog_bytes + _POLL_BYTES + _LARGEST_RECORD_BYTES),
+        # A poll of documents takes out what was fetched ahead, and the next is fetched meanwhile.
+        "records fetched": (_FETCHING_CLIENTS + 1) * (_PREFETCH_BYTES + _LARGEST_RECORD_BYTES),
+        "bad documents": _BAD_DOCUMENTS_BYTES,
+        # A pod that is alone at first has all documents in its index.
+        "document index": load.documents * _INDEX_BYTES,
+    }
 
 
 def chart_values(size: Size) -> str:

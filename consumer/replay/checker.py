@@ -19,7 +19,7 @@ from spanstream.consumer.replay.letters.letter import Letter
 from spanstream.consumer.replay.planning.headers import REPLAY_SOURCE
 from spanstream.consumer.replay.planning.planner import Step
 from spanstream.consumer.settings import TopicSettings
-from spanstream.schemas.codec import check_key, decode_document
+from spanstream.schemas.codec import check_bounds, check_key, decode_document
 from spanstream.schemas.dead_letters import Retry, from_headers
 from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.limits import Limits
@@ -34,7 +34,9 @@ NOT_CHECKED: Final = "not_checked"
 """The record would be sent to a topic that is not this deployment's."""
 PASSED: Final = frozenset({"answered", "no_answer", VALID})
 
+# Questions that are answered together, and the bytes of their records.
 _CHUNK = 64
+_CHUNK_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Checker:
     def check(self, steps: Iterable[Step]) -> Iterator[CheckResult]:
         """Yields a result for each step. Questions are answered in chunks, so the order differs from the steps'."""
         questions: list[Step] = []
+        waiting_bytes = 0
         for step in steps:
             outgoing = step.outgoing
             if step.superseded is not None:
@@ -78,9 +81,10 @@ class Checker:
                 yield self._check_document(step.letter, outgoing)
             elif outgoing.topic in self.topics.consumed:
                 questions.append(step)
-                if len(questions) >= _CHUNK:
+                waiting_bytes += outgoing.size
+                if len(questions) >= _CHUNK or waiting_bytes >= _CHUNK_BYTES:
                     yield from self._check_questions(questions)
-                    questions = []
+                    questions, waiting_bytes = [], 0
             else:
                 yield CheckResult(step.letter, NOT_CHECKED, f"{outgoing.topic} is no topic of this deployment")
         yield from self._check_questions(questions)
@@ -89,6 +93,7 @@ class Checker:
         if outgoing.value is None:
             return CheckResult(letter, VALID)
         try:
+            check_bounds(outgoing.key, outgoing.size, self.limits)
             check_key(outgoing.key, decode_document(outgoing.value, self.limits).document_id)
         except InvalidRecord as error:
             return CheckResult(letter, error.reason, error.detail)

@@ -205,6 +205,7 @@ def open_checker(settings: Settings, documents: CurrentDocuments, clock: Clock) 
             outcomes,
             limits=settings.limits,
             max_windows=settings.chunk.max_windows,
+            max_bytes=settings.chunk.max_bytes,
             clock=clock,
         )
         answerer = Answerer(reader, outcomes)

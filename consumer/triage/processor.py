@@ -35,7 +35,7 @@ from spanstream.consumer.triage.state.ticket_state import QuestionOutcome, Ticke
 from spanstream.consumer.triage.state.transaction import TriageTransaction
 from spanstream.consumer.triage.text.ticket_text import TicketText, document_text
 from spanstream.schemas.cloudevents import event_headers
-from spanstream.schemas.codec import check_key, decode_answer, decode_question, decode_ticket, encode
+from spanstream.schemas.codec import check_bounds, check_key, decode_answer, decode_question, decode_ticket, encode
 from spanstream.schemas.dead_letters import Stage, from_headers
 from spanstream.schemas.errors import InvalidRecord, Reason
 from spanstream.schemas.events import Document
@@ -123,6 +123,7 @@ class TicketProcessor:
     def _apply_ticket(self, record: Record, transaction: TriageTransaction) -> None:
         limits = self._settings.limits
         try:
+            check_bounds(record.key, record.size, limits)
             ticket = decode_ticket(record.value or b"", limits)
             check_key(record.key, ticket.ticket_id, "ticket_id")
             text = document_text(ticket, limits, self._playbook.keep)

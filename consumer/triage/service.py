@@ -21,7 +21,7 @@ from spanstream.consumer.delivery.committed_offsets import CommittedOffsets
 from spanstream.consumer.delivery.ownership import Ownership
 from spanstream.consumer.delivery.paced_publisher import PacedPublisher
 from spanstream.consumer.delivery.partition_counts import PartitionCounts
-from spanstream.consumer.errors import Fenced, Retryable
+from spanstream.consumer.errors import Fenced, Retryable, TooLarge
 from spanstream.consumer.health import Health
 from spanstream.consumer.settings import Settings
 from spanstream.consumer.triage.intake import MAX_RECORDS, TriageCommit, TriageIntake
@@ -223,6 +223,9 @@ class TriageService:
                 is_published = publisher.publish(outgoing, {}) and publisher.publish(commit.states, commit.offsets)
         except Fenced:
             self._give_back()
+            return False
+        except TooLarge as error:
+            commit.transaction.replace_by_smaller(error)
             return False
         if not is_published:
             return False

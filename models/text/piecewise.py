@@ -5,7 +5,8 @@
 The library keeps about 500 bytes for each token until its arrays are copied: half a gigabyte for a million Chinese
 characters. Pieces bound that. A tokenizer cuts a text into words before it cuts words into tokens, so what it does at a
 place depends on the surroundings of the place alone: two pieces are joined in the middle of a run of equal tokens, at a
-word's beginning. Where no such run is found (one word longer than a piece), the piece is lengthened.
+word's beginning. Where no such run is found (one word longer than a piece), the piece is lengthened, up to a bound: the
+library takes up to 80 bytes for each byte of a word, so a word longer than that is cut there.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from spanstream.models.arrays import BoolArray, Int32Array
 # Characters. A piece of Chinese takes 16 MB while it is encoded.
 _PIECE: Final = 32_768
 _OVERLAP: Final = 2_048
+# Characters. A piece of one word of emoji takes 40 MB while it is encoded.
+_LONGEST_PIECE: Final = 4 * _PIECE
 # Tokens on either side of a joint that must be equal in both pieces.
 _EQUAL_TOKENS: Final = 16
 
@@ -45,7 +48,14 @@ class EncodedText:
         return EncodedText(self.ids[tokens], self.starts[tokens], self.ends[tokens], self.begins[tokens])
 
 
-def encode(fast: Any, text: str, *, piece: int = _PIECE, overlap: int = _OVERLAP) -> EncodedText:  # noqa: ANN401  the library publishes no types
+def encode(
+    fast: Any,  # noqa: ANN401  the library publishes no types
+    text: str,
+    *,
+    piece: int = _PIECE,
+    overlap: int = _OVERLAP,
+    longest_piece: int = _LONGEST_PIECE,
+) -> EncodedText:
     """Encodes a text.
 
     Args:
@@ -53,6 +63,7 @@ def encode(fast: Any, text: str, *, piece: int = _PIECE, overlap: int = _OVERLAP
         text: of any length.
         piece: characters that are encoded at a time; more than twice `overlap`.
         overlap: characters that neighbouring pieces share.
+        longest_piece: a word that does not end within so many characters is cut there.
     """
     parts: list[EncodedText] = []
     first, behind = 0, piece
@@ -62,10 +73,13 @@ def encode(fast: Any, text: str, *, piece: int = _PIECE, overlap: int = _OVERLAP
         begin = behind - overlap
         right = _encode(fast, text, begin, begin + piece)
         joint = _joint(left, right, begin + overlap // 2)
-        if joint is None:
+        if joint is None and behind - first + piece <= longest_piece:
             behind += piece
             left = _encode(fast, text, first, behind)
             continue
+        if joint is None:
+            begin = behind
+            joint, right = (len(left.ids), 0), _encode(fast, text, begin, begin + piece)
         parts.append(left[done : joint[0]])
         left, done, first, behind = right, joint[1], begin, begin + piece
     parts.append(left[done:])

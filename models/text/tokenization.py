@@ -13,6 +13,7 @@ import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -132,6 +133,8 @@ class Tokenizer:
         # Windows and batches are cut and padded elsewhere; a file that asks for it would cut documents silently.
         self._fast.no_truncation()
         self._fast.no_padding()
+        # One document at a time: a long one takes much memory while it is tokenized.
+        self._one_document = Lock()
         self.template = self._pair_template(source)
 
     @classmethod
@@ -181,7 +184,8 @@ class Tokenizer:
             InvalidText: it holds half of a character.
         """
         sha256 = sha256_of(text)
-        encoded = encode(self._fast, without_escape_sequences(text))
+        with self._one_document:
+            encoded = encode(self._fast, without_escape_sequences(text))
         ids, starts, ends = encoded.ids, encoded.starts, encoded.ends
         words = WordMap(text).numbers(starts, ends)
         for array in (ids, starts, ends, words):

@@ -8,8 +8,8 @@ import pytest
 
 from spanstream.consumer.broker.kafka import KafkaPartitionReader, KafkaPublisher
 from spanstream.consumer.broker.partitioner import partition_of
-from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
-from spanstream.consumer.errors import Fenced, Stop
+from spanstream.consumer.broker.protocols import Outgoing, Partition, Publisher, Record
+from spanstream.consumer.errors import Fenced, Retryable, Stop, TooLarge
 from spanstream.consumer.settings import KafkaSettings
 from tests.support.kafka.broker_harness import (
     Harness,
@@ -24,6 +24,17 @@ from tests.support.kafka.broker_harness import (
 from tests.support.kafka.kafka_fixtures import Topics
 
 
+def publish_in_the_end(publisher: Publisher, records: list[Outgoing], offsets: dict[Partition, int]) -> None:
+    """Publishes, again and again while the publisher says so."""
+    for _ in range(5):
+        try:
+            publisher.publish(records, offsets)
+        except Retryable:
+            continue
+        return
+    pytest.fail("it is tried for ever")
+
+
 class TestPublishing:
     def test_a_publish_that_is_refused_leaves_nothing_visible(self, broker: Harness) -> None:
         answers, small = broker.topic(), broker.small_topic(1000)
@@ -36,13 +47,32 @@ class TestPublishing:
             Outgoing(small, None, os.urandom(5000)),
             *numbered(answers, range(50)),
         ]
-        with pytest.raises(Stop, match=small):
-            publisher.publish(records, {Partition(topic, 0): 7})
+        with pytest.raises(TooLarge, match=small) as refused:
+            publish_in_the_end(publisher, records, {Partition(topic, 0): 7})
+        assert refused.value.record is records[50]
         assert read_all(broker.reader(), answers) == []
         assert member.consumer.committed([Partition(topic, 0)], 10) == {Partition(topic, 0): None}
         publisher.publish(numbered(answers, range(3)), {Partition(topic, 0): 7})
         assert [record.value for record in read_all(broker.reader(), answers)] == [b"0", b"1", b"2"]
         assert member.consumer.committed([Partition(topic, 0)], 10) == {Partition(topic, 0): 7}
+
+    def test_records_that_are_too_large_only_together_are_published(self, broker: Harness) -> None:
+        small = broker.small_topic(1000)
+        records = [Outgoing(small, None, os.urandom(300)) for _ in range(20)]
+        publish_in_the_end(broker.publisher(), records, {})
+        assert [record.value for record in read_all(broker.reader(), small)] == [record.value for record in records]
+
+    def test_without_transactions_too_they_are_published_and_one_that_is_too_large_is_named(
+        self, plain: Harness
+    ) -> None:
+        small, publisher = plain.small_topic(1000), plain.publisher()
+        records = [Outgoing(small, None, os.urandom(300)) for _ in range(20)]
+        publish_in_the_end(publisher, records, {})
+        assert {record.value for record in read_all(plain.reader(), small)} == {record.value for record in records}
+        records.insert(7, Outgoing(small, None, os.urandom(5000)))
+        with pytest.raises(TooLarge, match=small) as refused:
+            publish_in_the_end(publisher, records, {})
+        assert refused.value.record is records[7]
 
     def test_publishing_to_a_topic_that_does_not_exist_is_stopped(self, broker: Harness) -> None:
         answers = broker.topic()

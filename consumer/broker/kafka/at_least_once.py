@@ -13,7 +13,7 @@ from spanstream.consumer.broker.kafka.producer import DeadlineProducer
 from spanstream.consumer.broker.kafka.properties import producer_properties
 from spanstream.consumer.broker.protocols import Outgoing, Partition
 from spanstream.consumer.clock import Deadline, SystemClock
-from spanstream.consumer.errors import SpanstreamError, Stop
+from spanstream.consumer.errors import Retryable, SpanstreamError, Stop
 from spanstream.consumer.settings import KafkaSettings
 from spanstream.consumer.time_limits import PUBLISH_TIMEOUT_SECONDS
 
@@ -42,6 +42,7 @@ class AtLeastOncePublisher:
         self._publish_timeout_seconds = publish_timeout_seconds
         self._member = member
         self._producer: DeadlineProducer | None = None
+        self._one_by_one = False  # until a publish succeeds: a batch was refused for its size
 
     def prepare(self) -> None:
         """Does nothing: without transactions a predecessor left nothing open."""
@@ -54,21 +55,28 @@ class AtLeastOncePublisher:
         Raises:
             Retryable: not done; some of it may be visible, and will be again.
             Fenced: the offsets are another member's to commit now; the records are visible.
+            TooLarge: a topic takes no record of this size; others may be visible.
             Stop: the broker refuses for good.
         """
         deadline = Deadline(_CLOCK, min(timeout_seconds, self._publish_timeout_seconds))
         if self._producer is None:
             self._producer = DeadlineProducer(self._properties)
         try:
-            self._producer.send(records, deadline)
+            self._producer.send(records, deadline, one_by_one=self._one_by_one)
             self._producer.flush(deadline)
         except KafkaException as error:
             kafka_error, doing = self._producer.first_failure or (error.args[0], "publishing")
+            has_refused_a_size = self._producer.has_refused_a_size
             self.close()
+            if has_refused_a_size and not self._one_by_one:
+                self._one_by_one = True
+                detail = f"{doing}: a batch is too large for its topic, its records are sent one by one"
+                raise Retryable(detail) from error
             raise map_error(kafka_error, doing) from error
         except SpanstreamError:
             self.close()
             raise
+        self._one_by_one = False
         if not offsets:
             return
         if self._member is None:

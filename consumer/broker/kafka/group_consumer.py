@@ -21,6 +21,8 @@ from spanstream.consumer.time_limits import REQUEST_TIMEOUT_SECONDS
 _log = structlog.get_logger(__name__)
 
 _SHORTEST_LOOK_SECONDS = 0.05
+# One poll returns no more records once it has so many bytes: librdkafka fetches on while its queue is emptied.
+_POLL_BYTES = 4 << 20
 _UNSEEN_TOPIC_SECONDS = 2.0
 
 
@@ -59,12 +61,12 @@ class KafkaGroupConsumer:
         Raises:
             Stop: the broker refuses this client for good (authentication, authorization, unknown topic).
         """
-        wait = timeout_seconds
-        while len(self._taken) < max_records:
+        wait, taken_bytes = timeout_seconds, 0
+        while len(self._taken) < max_records and taken_bytes < _POLL_BYTES:
             message = self._next_message(wait)
             if message is None:
                 break
-            self._take(message)
+            taken_bytes += self._take(message)
             wait = 0
         self._client_errors.raise_refusal()
         self._look_for_topics(timeout_seconds)
@@ -171,20 +173,22 @@ class KafkaGroupConsumer:
         detail = f"this group member cannot go on: {error.str()}"
         return Stop(detail, hint="is its group_instance_id used by another process?")
 
-    def _take(self, message: Message) -> None:
+    def _take(self, message: Message) -> int:
+        """Takes a record, or notes what else came; returns the bytes of the record, 0 where it is none."""
         error = message.error()
         if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  librdkafka's name
             self._handle_error(message, error)
-            return
+            return 0
         partition = Partition(message.topic() or "", message.partition() or 0)
         if partition not in self._next_offsets:
-            return
+            return 0
         if error is not None:
             self._next_offsets[partition] = message.offset()
-            return
+            return 0
         record = to_record(message, partition)
         self._next_offsets[partition] = record.next_offset
         self._taken.append(record)
+        return record.size
 
     def _handle_error(self, message: Message, error: KafkaError) -> None:
         if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001  librdkafka's name

@@ -13,6 +13,7 @@ from spanstream.consumer.broker.kafka.handles import checked_call, checked_call_
 from spanstream.consumer.broker.kafka.properties import Properties
 from spanstream.consumer.broker.protocols import Outgoing, Partition
 from spanstream.consumer.clock import Deadline
+from spanstream.consumer.errors import TooLarge
 
 # No call into librdkafka is longer than this (seconds): between two of them its errors are looked at, and an
 # interrupt from the keyboard gets through.
@@ -35,21 +36,40 @@ class DeadlineProducer:
         self.first_failure: tuple[KafkaError, str] | None = None
         self.client = new_producer(properties, self._client_errors, self._on_delivery)
 
-    def send(self, records: Sequence[Outgoing], deadline: Deadline) -> None:
+    def send(self, records: Sequence[Outgoing], deadline: Deadline, *, one_by_one: bool = False) -> None:
         """Hands the records to librdkafka.
+
+        Args:
+            records: the records.
+            deadline: until when its queue may be full.
+            one_by_one: wait for the broker's answer to each: it refuses whole batches, and does not say for which
+                record.
 
         Raises:
             Retryable: its queue stayed full until the deadline.
-            Stop: a record is refused for good.
+            TooLarge: a record is larger than the client's own limit, or, one by one, than its topic's.
             KafkaException: the producer or its transaction has failed.
         """
         self.first_failure = None
         for record in records:
-            while not self._accepts(record):
-                checked_call(self.client.poll, slice_of(deadline))
-                if deadline.has_passed:
-                    raise self._client_errors.no_answer(f"the publishing of {len(records)} records")
+            try:
+                while not self._accepts(record):
+                    checked_call(self.client.poll, slice_of(deadline))
+                    if deadline.has_passed:
+                        raise self._client_errors.no_answer(f"the publishing of {len(records)} records")
+                if one_by_one:
+                    self.flush(deadline)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
+                    raise
+                refusal = map_error(error.args[0], f"a record of {record.size} bytes for {record.topic}")
+                raise TooLarge(refusal.detail, hint=refusal.hint, record=record) from error
         checked_call(self.client.poll, 0)
+
+    @property
+    def has_refused_a_size(self) -> bool:
+        """Whether the broker refused a batch of the records since `send` for its size."""
+        return self.first_failure is not None and self.first_failure[0].code() == KafkaError.MSG_SIZE_TOO_LARGE
 
     def flush(self, deadline: Deadline) -> None:
         """Waits until the broker has every record.
@@ -126,11 +146,6 @@ class DeadlineProducer:
             )
         except BufferError:
             return False
-        except KafkaException as error:
-            if error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE:
-                size = len(record.key or b"") + len(record.value or b"")
-                raise map_error(error.args[0], f"a record of {size} bytes for {record.topic}") from error
-            raise
         return True
 
     def _on_delivery(self, error: KafkaError | None, message: Message) -> None:

@@ -87,6 +87,7 @@ class KafkaPublisher:
         self._committing: DeadlineProducer | None = None  # the producer that can still finish it
         self._decided = Deadline(_CLOCK, 0)  # by then the broker has aborted what no commit reached
         self._fenced_in_a_row = 0
+        self._one_by_one = False  # until a publish succeeds: a batch was refused for its size
 
     def prepare(self) -> None:
         """Announces the transactional id; what a predecessor with the same id left open is aborted now.
@@ -108,6 +109,7 @@ class KafkaPublisher:
             Retryable: not done, or its outcome is not known yet: call again with the same arguments, and the chunk
                 is published once.
             Fenced: the group moved on; nothing is visible, and nothing will be.
+            TooLarge: a topic takes no record of this size; nothing is visible.
             Stop: the broker refuses for good.
         """
         deadline = Deadline(_CLOCK, min(timeout_seconds, self._publish_timeout_seconds))
@@ -118,7 +120,7 @@ class KafkaPublisher:
         producer = self._ready_producer(deadline)
         try:
             producer.client.begin_transaction()
-            producer.send(chunk.records, deadline)
+            producer.send(chunk.records, deadline, one_by_one=self._one_by_one)
             producer.flush(deadline)
             self._send_offsets(producer, chunk.offsets, deadline)
         except (KafkaException, SpanstreamError) as error:
@@ -170,6 +172,7 @@ class KafkaPublisher:
         self._unsettled = None
         if committed:
             self._fenced_in_a_row = 0
+            self._one_by_one = False
         return committed
 
     def _commit(self, chunk: OutgoingChunk, deadline: Deadline) -> bool | None:
@@ -214,9 +217,13 @@ class KafkaPublisher:
     ) -> SpanstreamError:
         """Aborts the chunk's transaction; returns the shell's error for what went wrong."""
         refused_record = producer.first_failure  # before the abort adds its own
+        has_refused_a_size = producer.has_refused_a_size
         fatal = self._abort(producer)
         if isinstance(error, SpanstreamError):
             outcome = error
+        elif has_refused_a_size and not self._one_by_one:
+            self._one_by_one = True
+            return Retryable(f"{chunk.doing}: a batch is too large for its topic, its records are sent one by one")
         else:
             outcome = self._map_first_cause(error, chunk, refused_record, fatal)
         if isinstance(outcome, Retryable):

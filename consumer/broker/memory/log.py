@@ -53,7 +53,7 @@ class Log:
 
 
 class Topic:
-    """A topic of several partitions; records larger than `max_record_bytes` (key and value) are refused."""
+    """A topic of several partitions; records larger than `max_record_bytes` are refused."""
 
     def __init__(self, name: str, partitions: int, max_record_bytes: int) -> None:
         self.name = name

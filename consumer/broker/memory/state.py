@@ -14,7 +14,7 @@ from typing import Literal
 from spanstream.consumer.broker.memory.group import MemoryGroup
 from spanstream.consumer.broker.memory.log import Log, Topic
 from spanstream.consumer.broker.protocols import Outgoing, Partition
-from spanstream.consumer.errors import SpanstreamError, Stop
+from spanstream.consumer.errors import SpanstreamError, Stop, TooLarge
 
 Operation = Literal["publish", "poll", "read_at", "end_offsets", "committed"]
 
@@ -64,9 +64,9 @@ class BrokerState:
         """Writes records to their topics, all or, where one is refused, none."""
         by_topic: dict[str, list[Outgoing]] = defaultdict(list)
         for record in records:
-            size = len(record.key or b"") + len(record.value or b"")
-            if size > self.topic(record.topic).max_record_bytes:
-                raise Stop(f"a record of {size} bytes is too large for {record.topic}: raise its max.message.bytes")
+            if record.size > self.topic(record.topic).max_record_bytes:
+                detail = f"a record of {record.size} bytes is too large for {record.topic}"
+                raise TooLarge(detail, hint="raise its max.message.bytes", record=record)
             if record.partition is not None:
                 self.log(Partition(record.topic, record.partition))
             by_topic[record.topic].append(record)

@@ -84,7 +84,7 @@ def triage(specs: TopicSpecs, topics: TopicSettings) -> Finding:
 
 
 def record_sizes(specs: TopicSpecs, topics: TopicSettings) -> Finding:
-    """Tells whether what can be read can be put aside: a record that fits nowhere stops the consumer."""
+    """Tells whether what can be read can be put aside: of a record that does not fit only the headers are."""
     subject = "record sizes"
     needed = max(specs[name].max_message_bytes for name in (topics.questions, topics.documents)) + HEADROOM_BYTES
     small = {name: specs[name].max_message_bytes for name in (topics.retries, topics.dead_letters)}

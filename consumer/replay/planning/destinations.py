@@ -15,7 +15,6 @@ DescribeTopic = Callable[[str], TopicSpec | None]
 _INTERNAL: Final = "__"
 # Overhead of a batch of one record: its header, lengths and timestamps, without compression.
 _FRAME_BYTES: Final = 200
-_HEADER_BYTES: Final = 10
 
 
 @dataclass(slots=True)
@@ -74,8 +73,7 @@ class Destinations:
 
 def size_of(record: Outgoing) -> int:
     """Returns the bytes that a record needs in its topic, uncompressed, at most."""
-    headers = sum(len(name.encode()) + len(value or b"") + _HEADER_BYTES for name, value in record.headers)
-    return len(record.key or b"") + len(record.value or b"") + headers + _FRAME_BYTES
+    return record.size + _FRAME_BYTES
 
 
 def check_ledger(describe: DescribeTopic, ledger: str, parking: str, topic: str) -> None:

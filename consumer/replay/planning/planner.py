@@ -25,6 +25,7 @@ from spanstream.consumer.replay.planning.headers import (
     written_at_origin,
 )
 from spanstream.consumer.replay.planning.superseding import Superseded, Superseding
+from spanstream.schemas.dead_letters import DLQ_OMITTED
 
 REPLAY_PARKED: Final = "replay.parked"
 """The header that says why a record was parked; its error headers are kept."""
@@ -101,6 +102,9 @@ class Planner:
         if attempts >= self.max_attempts:
             return self._park(letter, attempts)
         attempt = attempts + 1
+        if letter.record.header(DLQ_OMITTED) is not None:
+            why = f"it was too large for this topic, which holds its headers only: it stands at {letter.origin}"
+            return Step(letter, ReplayOutcome.REFUSED, attempt, why=why)
         # The client cannot read these headers. Without them the record would not be the same, so it is not sent.
         topic = None if letter.record.headers == UNREADABLE_HEADERS else self.to or letter.topic
         if topic is None:

@@ -6,8 +6,9 @@ from collections import Counter
 
 from pydantic import ValidationError
 
+from spanstream.consumer.answering.outcomes import without_content
 from spanstream.consumer.broker.protocols import Outgoing
-from spanstream.consumer.errors import Stop
+from spanstream.consumer.errors import Stop, TooLarge
 from spanstream.consumer.triage.state.state_store import StateStore
 from spanstream.consumer.triage.state.ticket_state import (
     TicketState,
@@ -16,7 +17,7 @@ from spanstream.consumer.triage.state.ticket_state import (
     playbook_key,
     ticket_key,
 )
-from spanstream.schemas.dead_letters import Reason
+from spanstream.schemas.dead_letters import DLQ_REASON, Reason
 from spanstream.schemas.playbook import Playbook
 
 
@@ -103,6 +104,16 @@ class TriageTransaction:
             raise Stop(
                 f"the state topic's partition {number} holds tickets of a playbook that it does not hold"
             ) from None
+
+    def replace_by_smaller(self, error: TooLarge) -> None:
+        """Replaces a dead letter that its topic does not take by one without content; raises the error for the rest."""
+        for index, record in enumerate(self.outgoing):
+            if record is error.record and any(name == DLQ_REASON for name, _ in record.headers):
+                smaller = without_content(record)
+                if smaller is not None:
+                    self.outgoing[index] = smaller
+                    return
+        raise error
 
     def state_records(self, topic: str) -> list[Outgoing]:
         """Returns the changes as records of the state topic."""

@@ -96,6 +96,17 @@ def test_bad_documents_of_a_released_partition_hold_up_no_other_and_are_offered_
     assert len(rig.documents.progress().bad) == 150
 
 
+def test_reading_pauses_while_large_bad_documents_wait_to_be_dead_lettered(rig: FollowedDocuments) -> None:
+    rig.documents = rig.follower()
+    rig.put("a", b"\xff" * (6 << 20))
+    rig.put("k" * (3 << 20), b"bad")
+    rig.documents.own({ZERO: None})
+    rig.read()
+    assert rig.documents.is_full
+    rig.documents.committed(rig.documents.progress())
+    assert not rig.documents.is_full
+
+
 def test_a_wrong_topic_opens_the_circuit(rig: FollowedDocuments) -> None:
     rig.documents = rig.follower(max_share=0.5)
     for number in range(10):

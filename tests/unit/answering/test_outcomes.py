@@ -79,6 +79,17 @@ def test_an_answer_is_keyed_as_its_question_with_an_id_of_its_own(outcomes: Outc
     assert "other" not in headers
 
 
+def test_no_answer_is_larger_than_a_broker_takes_whatever_it_copies(outcomes: Outcomes) -> None:
+    large = [
+        asked(headers=(("traceparent", b"0" * 2_000_000),)),
+        replace(asked(), key=b"k" * 2_000_000),
+    ]
+    first, second = (outcomes.answer(record, question(), SHA, SURE) for record in large)
+    assert first.outcome == "answered"
+    assert first.outgoing.size < 1_000_000
+    assert (second.outcome, second.reason) == ("dead_letter", Reason.TOO_LARGE)
+
+
 def test_a_confidence_below_the_threshold_is_no_answer_but_keeps_the_candidate(outcomes: Outcomes) -> None:
     answer = answered(outcomes, replace(SURE, confidence=0.49))
     assert answer.status == "no_answer"

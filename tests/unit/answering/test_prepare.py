@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
-from spanstream.consumer.answering import prepare
 from spanstream.consumer.answering.documents import StoredDocument
 from spanstream.consumer.answering.outcomes import Outcomes, RecordOutcome
 from spanstream.consumer.answering.prepare import PreparedChunk, Preparer
-from spanstream.consumer.answering.question_record import QuestionRecord
+from spanstream.consumer.answering.question_record import QuestionRecord, read_retry_headers
+from spanstream.consumer.broker.protocols import Partition, Record
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.errors import Retryable
 from spanstream.consumer.settings import RetrySettings
@@ -44,7 +45,7 @@ class StubDocuments:
 
 
 class PrepareRig:
-    def __init__(self, *, max_windows: int = 100, limits: Limits | None = None) -> None:
+    def __init__(self, *, max_windows: int = 100, max_bytes: int = 1 << 20, limits: Limits | None = None) -> None:
         self.clock = FakeClock()
         self.documents = StubDocuments(self.clock, {(0, "d"): TEXT})
         self.tokenized: list[str] = []
@@ -57,6 +58,7 @@ class PrepareRig:
             Outcomes(TOPICS, RetrySettings(max_attempts=3), MANIFEST, source="s", clock=self.clock),
             limits=limits or Limits(),
             max_windows=max_windows,
+            max_bytes=max_bytes,
             clock=self.clock,
         )
 
@@ -216,22 +218,57 @@ def test_a_single_question_goes_even_when_it_alone_has_more_windows_than_a_chunk
     assert prepared.windows > 1
 
 
-def test_a_chunk_of_long_texts_is_cut_before_they_are_tokenized(
-    rig: PrepareRig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(prepare, "_CHUNK_CHARS", 100)
-    for number in range(5):
-        rig.documents.texts[0, f"d{number}"] = f"{TEXT} {number}"
-    records = [asked(f"q{number}", f"d{number}") for number in range(5)]
+@pytest.mark.parametrize("inline", [False, True])
+def test_a_chunk_of_long_texts_is_cut_by_their_bytes_before_they_are_tokenized(*, inline: bool) -> None:
+    rig = PrepareRig(max_bytes=4_000_000)
+    texts = [f"{TEXT} {number} " * 2_000 for number in range(64)]
+    rig.documents.texts = {(0, f"d{number}"): text for number, text in enumerate(texts)}
+    records = [
+        asked(f"q{number}", None, context=text) if inline else asked(f"q{number}", f"d{number}")
+        for number, text in enumerate(texts)
+    ]
     prepared, left = rig.preparer.prepare(records)
-    assert names(prepared) == ["q0", "q1", "q2"]
-    assert len(rig.tokenized) == 3
+    held = sum(
+        sys.getsizeof(planned.plan.text) + planned.plan.document.nbytes + planned.record.size
+        for planned in prepared.planned
+    )
+    assert held < 4_000_000
+    assert len(rig.tokenized) == len(prepared.planned) == 3
     assert left == records[3:]
 
 
-def test_questions_about_one_long_text_stay_together(rig: PrepareRig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepare, "_CHUNK_CHARS", 60)
+def test_questions_about_one_long_text_stay_together() -> None:
+    rig = PrepareRig(max_bytes=8_000)
+    rig.documents.texts[0, "d"] = TEXT * 8
     assert len(rig.preparer.prepare([asked(f"q{number}") for number in range(5)])[0].planned) == 5
+
+
+def test_a_chunk_of_large_records_is_cut_by_their_bytes_whatever_is_in_them() -> None:
+    rig = PrepareRig(max_bytes=1_000_000)
+    records = [asked(f"q{number}", headers=(("h", b"x" * 400_000),)) for number in range(5)]
+    prepared, left = rig.preparer.prepare(records)
+    assert (len(prepared.planned), len(left)) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        pytest.param(replace(asked("q", None, context="c"), key=b"k" * 2_000_000), id="key"),
+        pytest.param(asked(headers=(("h", b"x" * 5_000_000),)), id="header"),
+        pytest.param(asked(headers=(("h", b""),) * 500_000), id="headers"),
+    ],
+)
+def test_a_key_or_headers_past_the_limits_are_too_large(rig: PrepareRig, record: QuestionRecord) -> None:
+    assert rig.dead_letter(record) == (Reason.TOO_LARGE, Stage.DECODE)
+
+
+def test_a_question_within_the_limit_is_within_it_at_every_try() -> None:
+    limit = asked("q", "missing").size
+    rig = PrepareRig(limits=Limits(record_bytes=limit))
+    first = rig.outcome(asked("q", "missing"))
+    again = first.outgoing
+    second = Record(Partition(again.topic, 0), 0, again.key, again.value, again.headers)
+    assert rig.outcome(read_retry_headers(second)).outcome == "retried"
 
 
 def test_lookups_that_take_long_end_the_chunk_and_not_the_membership(rig: PrepareRig) -> None:

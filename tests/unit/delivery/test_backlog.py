@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -152,6 +153,21 @@ def test_a_topic_is_full_by_its_bytes_too(clock: FakeClock) -> None:
     assert not backlog.full_topics
     backlog.add([asked(at=(0, 1))])
     assert backlog.full_topics == {TOPICS.questions}
+
+
+def test_headers_and_keys_fill_a_topic_as_values_do(clock: FakeClock) -> None:
+    for record in (asked(headers=(("h", b"x" * 9_000),)), replace(asked(), key=b"k" * 9_000)):
+        backlog = make(clock, max_bytes=16_000)
+        backlog.add([record, record])
+        assert backlog.full_topics == {TOPICS.questions}
+
+
+def test_no_record_is_taken_behind_those_that_reach_the_bytes_asked_for(clock: FakeClock) -> None:
+    backlog = make(clock)
+    records = [asked(at=(0, offset)) for offset in range(4)]
+    backlog.add(records)
+    assert backlog.take(10, records[0].size + 1) == records[:2]
+    assert backlog.take(10, 1) == records[2:3]
 
 
 def test_waiting_retries_do_not_make_the_questions_full(clock: FakeClock) -> None:

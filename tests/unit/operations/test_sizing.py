@@ -9,8 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanstream.consumer.operations.sizing import Load, Machine, chart_values, size_of
+from spanstream.consumer.answering.pipeline import DEPTH
+from spanstream.consumer.broker.kafka.properties import member_properties
+from spanstream.consumer.operations.sizing import Load, Machine, chart_values, memory_parts, size_of
+from spanstream.consumer.operations.topics import topic_specs
 from spanstream.consumer.settings import Settings
+from spanstream.models.defaults import KEPT_INDEX_BYTES
 
 SETTINGS = Settings.model_construct()
 loads = st.builds(
@@ -56,8 +60,37 @@ def test_there_are_partitions_for_every_pod_and_for_the_growth(load: Load, machi
 def test_memory_holds_what_the_settings_allow_and_the_documents_index(load: Load, machine: Machine) -> None:
     size = size_of(load, machine, SETTINGS)
     caches = SETTINGS.documents.memory_bytes + SETTINGS.cache.memory_bytes + 2 * SETTINGS.chunk.backlog_bytes
-    assert size.memory_bytes >= 1.25 * (machine.program_bytes + caches + 200 * load.documents)
+    in_flight = DEPTH * SETTINGS.chunk.max_bytes + KEPT_INDEX_BYTES
+    assert size.memory_bytes >= 1.25 * (machine.program_bytes + caches + in_flight + 200 * load.documents)
     assert size.memory_bytes % (64 << 20) == 0
+
+
+@pytest.mark.parametrize(
+    ("group", "setting", "times"),
+    [
+        ("documents", "memory_bytes", 1),
+        ("cache", "memory_bytes", 1),
+        ("chunk", "max_bytes", DEPTH),
+        ("chunk", "backlog_bytes", 2),
+        ("limits", "document_chars", 200),
+    ],
+)
+def test_every_bound_of_the_settings_counts_as_often_as_it_is_held(group: str, setting: str, times: int) -> None:
+    def bytes_with(more: int) -> int:
+        changed = {group: {setting: getattr(getattr(Settings(), group), setting) + more}}
+        return sum(memory_parts(Load(1), Machine(1, 1, 0), Settings.model_validate(changed)).values())
+
+    assert bytes_with(1000) - bytes_with(0) >= 1000 * times
+
+
+def test_what_the_formula_repeats_of_other_rooms_is_what_stands_there() -> None:
+    in_flight = memory_parts(Load(1), Machine(1, 1, 0), SETTINGS)["chunks in flight"]
+    assert in_flight >= DEPTH * SETTINGS.chunk.max_bytes
+    inputs = topic_specs(SETTINGS.topics, partitions=1)
+    largest = max(spec.max_message_bytes for spec in inputs if spec.name in SETTINGS.topics.consumed[::2])
+    fetched = memory_parts(Load(1), Machine(1, 1, 0), SETTINGS)["records fetched"]
+    prefetch = int(member_properties(SETTINGS.kafka)["queued.max.messages.kbytes"]) << 10
+    assert fetched == 3 * (prefetch + largest)
 
 
 @given(load=loads, machine=machines)

@@ -89,6 +89,7 @@ class CheckedTopics:
             outcomes,
             limits=SETTINGS.limits,
             max_windows=2,
+            max_bytes=1 << 20,
             clock=self.clock,
         )
         return Checker(preparer, Answerer(model, outcomes), TOPICS, SETTINGS.limits, partitions=3)

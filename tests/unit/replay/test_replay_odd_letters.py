@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from spanstream.consumer.replay.letters.letter import UNREADABLE, SeenLetter
 from spanstream.consumer.replay.letters.selection import Selection
 from spanstream.consumer.replay.letters.summary import LetterSummary
 from spanstream.consumer.replay.planning.destinations import Destinations
+from spanstream.schemas.dead_letters import DLQ_OMITTED
 from tests.support.events.dead_letters import dead_letter
 from tests.support.memory.memory_replay import DEAD, ORIGIN, MemoryReplay
 
@@ -104,4 +106,15 @@ def test_a_topic_that_may_not_be_seen_keeps_only_its_own_dead_letters() -> None:
     replay.fill(2)
     counts, _ = replay.run(destinations=Destinations(describe, {}))
     assert counts.refusals == {"Kafka refused a question about the topic secret": 1}
+    assert len(replay.at(ORIGIN)) == 2
+
+
+def test_a_dead_letter_without_its_content_is_not_sent_and_its_origin_is_named() -> None:
+    replay = MemoryReplay()
+    large = dead_letter(DEAD, "large", origin=ORIGIN, origin_offset=7, value=None)
+    replay.send(replace(large, headers=(*large.headers, (DLQ_OMITTED, b"9"))))
+    replay.fill(2)
+    counts, _ = replay.run()
+    (why,) = counts.refusals
+    assert why.endswith(f"it stands at {ORIGIN}/0/7")
     assert len(replay.at(ORIGIN)) == 2

@@ -49,6 +49,10 @@ def test_the_traceparent_is_passed_on_byte_for_byte() -> None:
     assert "traceparent" not in dict(event_headers(DOCUMENT, "1", "/s", TIME))
 
 
+def test_a_traceparent_that_is_too_long_to_be_one_is_left_out() -> None:
+    assert "traceparent" not in dict(event_headers(DOCUMENT, "1", "/s", TIME, b"0" * 2_000_000))
+
+
 def test_each_event_has_its_type() -> None:
     question = Question(question_id="q", question="who?", document_id="d")
     assert dict(event_headers(DOCUMENT, "1", "/s", TIME))["ce_type"] == b"spanstream.document.v1"

@@ -51,15 +51,29 @@ def test_piece_by_piece_or_whole_the_tokens_are_the_same(kind: str, text: str) -
     assert_equal(encode(FAST[kind], text, piece=PIECE, overlap=OVERLAP), whole)
 
 
-def test_a_text_is_never_encoded_whole_unless_it_is_one_word() -> None:
-    class Counting:
-        def __init__(self) -> None:
-            self.longest = 0
+class Counting:
+    """Counts the characters that the library is given."""
 
-        def encode(self, text: str, *, add_special_tokens: bool) -> object:
-            self.longest = max(self.longest, len(text))
-            return FAST["wordpiece-uncased"].encode(text, add_special_tokens=add_special_tokens)
+    def __init__(self) -> None:
+        self.longest = 0
+        self.total = 0
 
+    def encode(self, text: str, *, add_special_tokens: bool) -> object:
+        self.longest = max(self.longest, len(text))
+        self.total += len(text)
+        return FAST["wordpiece-uncased"].encode(text, add_special_tokens=add_special_tokens)
+
+
+def test_a_text_is_never_encoded_whole() -> None:
     counting = Counting()
     encode(counting, "東京駅を出発します" * 20_000)
     assert counting.longest <= 32_768
+
+
+def test_a_word_without_end_is_cut_so_that_memory_and_work_are_bounded() -> None:
+    counting, text = Counting(), "some words, then " + "😀" * 600_000 + " and more words"
+    encoded = encode(counting, text)
+    assert counting.longest <= 131_072
+    assert counting.total <= 4 * len(text)
+    assert (encoded.starts[0], encoded.ends[-1]) == (0, len(text))
+    assert (encoded.starts[1:] >= encoded.ends[:-1]).all()

@@ -177,3 +177,14 @@ def test_an_outcome_on_which_the_program_fails_is_passed_over_and_its_ticket_tim
         stream.until(lambda: bool(stream.triages()))
     assert not stream.latest("t-1").complete
     assert [line["event"] for line in logs if line["log_level"] == "error"] == ["outcome_failed"]
+
+
+def test_a_bad_ticket_that_no_dead_letter_topic_takes_whole_stops_nothing(stream: MemoryTriage) -> None:
+    stream.broker.create_topic(TOPICS.dead_letters, stream.partitions, max_record_bytes=4_000)
+    stream.start()
+    stream.send(Outgoing(TOPICS.tickets, b"t-0", b"\xff" * 9_000, (("own", b"x" * 9_000),)))
+    stream.ask_about()
+    stream.until(lambda: len(stream.questions()) == QUESTIONS)
+    (record,) = stream.broker.records(TOPICS.dead_letters)
+    assert (record.key, record.value) == (b"t-0", None)
+    assert from_headers(record.headers).topic == TOPICS.tickets
