@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import structlog
 
 from spanstream.consumer.answering.committer import Committer
-from spanstream.consumer.answering.documents import Documents
+from spanstream.consumer.answering.documents import Documents, DocumentsReplaced
 from spanstream.consumer.answering.intake import Intake
 from spanstream.consumer.answering.pipeline import Pipeline
 from spanstream.consumer.answering.report import Reporter
@@ -204,7 +204,13 @@ class AnsweringService:
             return False
 
     def _wait_for_kafka(self, error: Retryable) -> None:
-        """Waits a moment before the next turn asks again; Kafka may refuse at once, a thousand times a second."""
+        """Waits a moment before the next turn asks again; Kafka may refuse at once, a thousand times a second.
+
+        If the documents topic was replaced, nothing more is answered before all its documents are read again.
+        """
+        if isinstance(error, DocumentsReplaced):
+            self._give_back(None)
+            self._ownership.reload()
         _log.warning("documents_wait_for_kafka", detail=str(error))
         self._clock.sleep(_IDLE_POLL)
 

@@ -33,7 +33,9 @@ class _Cursor:
         moved = False
         for partition in self.positions.keys() - paused if paused else self.positions:
             log = self._broker.log(partition)
-            offset = max(self._fetch_from[partition], log.begin)
+            offset = self._fetch_from[partition]
+            if not log.begin <= offset <= log.end:  # out of range: what is left is read from its beginning
+                offset = log.begin
             wanted = max_records - len(records)
             new = log.read(offset, wanted)
             records += new
@@ -183,6 +185,13 @@ class MemoryReader:
     def position(self, partition: Partition) -> int | None:
         """Returns the next offset to be read."""
         return self._cursor.positions.get(partition)
+
+    def topic_id(self, topic: str) -> str:
+        """Tells which topic has this name now. Raises `Retryable` where there is none."""
+        with self._broker.changed:
+            if topic not in self._broker.topics:
+                raise Retryable(f"there is no topic {topic} now")
+            return self._broker.topics[topic].topic_id
 
     def begin_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Tells where each partition begins."""

@@ -64,6 +64,9 @@ class Harness(Protocol):
     def cut_before(self, partition: Partition, offset: int) -> None:
         """Drops what lies before the offset."""
 
+    def recreate(self, topic: str) -> None:
+        """Deletes a topic of one partition and creates it anew, empty."""
+
     def close(self) -> None: ...
 
 
@@ -91,6 +94,9 @@ class MemoryHarness:
 
     def cut_before(self, partition: Partition, offset: int) -> None:
         self.broker.cut_before(partition, offset)
+
+    def recreate(self, topic: str) -> None:
+        self.broker.create_topic(topic, 1)
 
     def consumer(self, group: str) -> GroupConsumer:
         return self.broker.consumer(group, group_protocol=self._protocol)
@@ -147,6 +153,9 @@ class KafkaHarness:
         client = AdminClient({"bootstrap.servers": self.kafka.bootstrap})
         for answer in client.delete_records([TopicPartition(partition.topic, partition.number, offset)]).values():
             answer.result(PATIENCE)
+
+    def recreate(self, topic: str) -> None:
+        self.topics.recreate(topic)
 
     def consumer(self, group: str) -> GroupConsumer:
         return self._keep(KafkaGroupConsumer(self._of(group)))

@@ -115,11 +115,15 @@ class Stream:
         )
 
     def publish(self, records: Sequence[Outgoing]) -> None:
-        publisher = AtLeastOncePublisher(self.config)
-        try:
-            publisher.publish(records, {})
-        finally:
-            publisher.close()
+        send(self.config, records)
+
+    def recreate_documents(self) -> None:
+        """Deletes the documents topic and creates it anew, empty."""
+        admin = TopicAdmin(self.config)
+        specs = topic_specs(self.topics, partitions=self.partitions)
+        documents = next(spec for spec in specs if spec.name == self.topics.documents)
+        admin.delete([documents.name])
+        until(lambda: admin.create([documents]) == [documents.name], f"the deletion of {documents.name}")
 
     def read(self, topic: str) -> list[Record]:
         """Returns what a read_committed reader sees in the topic now."""
@@ -212,6 +216,15 @@ class StreamOutcomes:
         except pytest.fail.Exception as failure:
             logs = "\n".join(program.log[-1500:] for program in self.stream.programs if program.is_running)
             pytest.fail(f"{failure}; there are {len(set(self.names))} of {len(self)}; the logs end:\n{logs}")
+
+
+def send(settings: KafkaSettings, records: Sequence[Outgoing]) -> None:
+    """Publishes records without a transaction, through a producer of their own."""
+    publisher = AtLeastOncePublisher(settings)
+    try:
+        publisher.publish(records, {})
+    finally:
+        publisher.close()
 
 
 def name_of(record: Record) -> str:
