@@ -28,7 +28,7 @@ from spanstream.consumer.broker.protocols import (
     Publisher,
     Record,
 )
-from spanstream.consumer.settings import GroupProtocol, KafkaSettings
+from spanstream.consumer.settings import AutoOffsetReset, GroupProtocol, KafkaSettings
 from tests.support.kafka.kafka_broker import KafkaBroker
 from tests.support.kafka.kafka_fixtures import Topics
 from tests.support.kafka.kafka_protocol import expel_from_classic_group, expel_from_consumer_group
@@ -43,7 +43,7 @@ class Harness(Protocol):
 
     def topic(self, partitions: int = 1) -> str: ...
 
-    def consumer(self, group: str) -> GroupConsumer: ...
+    def consumer(self, group: str, *, from_the_end: bool = False) -> GroupConsumer: ...
 
     def reader(self) -> PartitionReader: ...
 
@@ -98,8 +98,8 @@ class MemoryHarness:
     def recreate(self, topic: str) -> None:
         self.broker.create_topic(topic, 1)
 
-    def consumer(self, group: str) -> GroupConsumer:
-        return self.broker.consumer(group, group_protocol=self._protocol)
+    def consumer(self, group: str, *, from_the_end: bool = False) -> GroupConsumer:
+        return self.broker.consumer(group, group_protocol=self._protocol, from_the_end=from_the_end)
 
     def reader(self) -> PartitionReader:
         return self.broker.reader()
@@ -157,8 +157,9 @@ class KafkaHarness:
     def recreate(self, topic: str) -> None:
         self.topics.recreate(topic)
 
-    def consumer(self, group: str) -> GroupConsumer:
-        return self._keep(KafkaGroupConsumer(self._of(group)))
+    def consumer(self, group: str, *, from_the_end: bool = False) -> GroupConsumer:
+        reset: AutoOffsetReset = "latest" if from_the_end else "earliest"
+        return self._keep(KafkaGroupConsumer(self._of(group).model_copy(update={"auto_offset_reset": reset})))
 
     def reader(self) -> PartitionReader:
         return self._keep(KafkaPartitionReader(self.config))
@@ -230,8 +231,8 @@ class GroupMember:
         return [record.value for record in self.records if topic in (None, record.partition.topic)]
 
 
-def join(broker: Harness, group: str, *topics: str) -> GroupMember:
-    member = GroupMember(broker.consumer(group))
+def join(broker: Harness, group: str, *topics: str, from_the_end: bool = False) -> GroupMember:
+    member = GroupMember(broker.consumer(group, from_the_end=from_the_end))
     member.consumer.subscribe(topics, member.ownership)
     return member
 

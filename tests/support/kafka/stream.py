@@ -28,6 +28,7 @@ from spanstream.models.defaults import DEFAULT_ARTIFACT
 from spanstream.schemas.codec import decode_answer
 from spanstream.schemas.events import Answer
 from tests.support.kafka.program import PATIENCE, Program, until
+from tests.support.kafka.read_once import ReadOnce
 
 REPOSITORY = Path(__file__).parents[3]
 # A header of the tests' own, by which a dead letter that holds no event is told from others.
@@ -129,7 +130,7 @@ class Stream:
         """Returns what a read_committed reader sees in the topic now."""
         reader = KafkaPartitionReader(self.config)
         try:
-            return list(tail(reader, topic))
+            return list(ReadOnce().check(tail(reader, topic)))
         finally:
             reader.close()
 
@@ -187,6 +188,7 @@ class StreamOutcomes:
     stream: Stream
     answers: list[Answer] = field(default_factory=list)
     dead_letters: list[Record] = field(default_factory=list)
+    _once: ReadOnce = field(default_factory=ReadOnce)
 
     def __len__(self) -> int:
         return len(self.answers) + len(self.dead_letters)
@@ -197,7 +199,7 @@ class StreamOutcomes:
         return [answer.question_id for answer in self.answers] + [name_of(letter) for letter in self.dead_letters]
 
     def poll(self) -> int:
-        for record in self.reader.poll(1000, 0.05):
+        for record in self._once.check(self.reader.poll(1000, 0.05)):
             if record.partition.topic == self.stream.topics.answers:
                 self.answers.append(decode_answer(record.value or b""))
             else:

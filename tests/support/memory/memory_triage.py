@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -86,6 +86,7 @@ class MemoryTriage(StreamUnderTest[TriageMember]):
     """The triage group: all topics, a clock and the members that were started."""
 
     all_topics = tuple(TOPICS.model_dump().values())
+    kafka: KafkaSettings = field(default_factory=KafkaSettings)
 
     def start(self, playbook: Playbook | None = None, **triage: Any) -> TriageMember:
         consumer = self.broker.consumer(GROUP, group_protocol=self.group_protocol)
@@ -94,7 +95,7 @@ class MemoryTriage(StreamUnderTest[TriageMember]):
             FakeTimePoller(consumer, self.clock), FakeTimePoller(self.broker.reader(), self.clock), publisher
         )
         settings = Settings(
-            kafka=KafkaSettings(transactions=self.transactions),
+            kafka=self.kafka.model_copy(update={"transactions": self.transactions}),
             circuit=CircuitSettings(max_share=1.0),
             triage=TriageSettings(**({"keep_seconds": KEEP} | triage)),
             drain_seconds=1.0,
