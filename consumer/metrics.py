@@ -30,6 +30,10 @@ class Metrics:
         self.publish_failures = counter(
             "spanstream_publish_failures", "Attempts to publish a chunk that failed: retryable, fenced.", ["kind"]
         )
+        self.rewinds = counter(
+            "spanstream_rewinds",
+            "Partitions whose records came again, below what was read or committed. None has a second outcome.",
+        )
         self.windows = counter("spanstream_windows", "Windows inferred.")
         self.age = histogram(
             "spanstream_answer_age_seconds",

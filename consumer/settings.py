@@ -22,6 +22,7 @@ ENV_PREFIX = "SPANSTREAM_"
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 GroupProtocol = Literal["classic", "consumer"]
+AutoOffsetReset = Literal["earliest", "latest", "error"]
 
 
 class _Group(BaseModel):
@@ -60,6 +61,11 @@ class KafkaSettings(_Group):
     session_timeout_seconds: Seconds | None = Field(
         None,
         description="A member that sends no heartbeat for this long is out (classic; librdkafka's default: 45).",
+    )
+    auto_offset_reset: AutoOffsetReset = Field(
+        "earliest",
+        description="What a partition begins with of which the group has committed nothing, because it is new or its "
+        "offsets have expired: earliest, latest, or error: stop if there are records.",
     )
     client: dict[str, str | int | float | bool] = Field(
         default_factory=dict,

@@ -23,17 +23,19 @@ import re
 from collections.abc import Mapping
 from typing import Final, TypeVar
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, from_json
 
 from spanstream.schemas.errors import InvalidRecord, Reason
 from spanstream.schemas.events import Answer, Document, Question
+from spanstream.schemas.fields import Identifier
 from spanstream.schemas.limits import Limits
 from spanstream.schemas.triage import AnyEvent, Ticket, Triage
 
 __all__ = [
     "InvalidRecord",
     "Reason",
+    "can_be_id",
     "check_bounds",
     "check_key",
     "decode_answer",
@@ -70,6 +72,7 @@ _LIMITED_FIELDS: Final[Mapping[type, Mapping[str, str]]] = {
         "attributes": "metadata_chars",
     },
 }
+_ID: Final = TypeAdapter[str](Identifier)
 _MAX_UTF8_BYTES: Final = 4
 _DETAIL_ERRORS: Final = 3
 """Errors that a detail spells out; the others are counted."""
@@ -113,6 +116,17 @@ def encode(event: AnyEvent) -> bytes:
     What comes in leaves out what is not given; an answer and a triage record always have all their fields.
     """
     return event.model_dump_json(exclude_none=not isinstance(event, Answer | Triage)).encode()
+
+
+def can_be_id(key: bytes, limits: Limits) -> bool:
+    """Whether a record's key can be an id; with another key no value makes a document, so it need not be remembered."""
+    if len(key) > limits.id_chars * _MAX_UTF8_BYTES:
+        return False
+    try:
+        document_id = _ID.validate_python(key.decode())
+    except ValueError:  # pydantic's own error is one
+        return False
+    return len(document_id) <= limits.id_chars
 
 
 def check_bounds(key: bytes | None, record_bytes: int, limits: Limits) -> None:

@@ -6,6 +6,9 @@
 The topic is the only source of truth. On assignment each partition is read from its beginning to where it ended; keys
 and offsets are kept. The latest record of a key decides: where it cannot be read, there is no document, because an
 older version would give wrong answers that nobody notices.
+
+Offsets mean something in one topic only. A topic that was deleted and created anew has another id, and everything is
+read again; what is read at an offset is used only if the topic is still the one that was indexed.
 """
 
 from __future__ import annotations
@@ -13,17 +16,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import NoReturn
 
+import structlog
 from cachetools import LRUCache
 
 from spanstream.consumer.broker.protocols import Partition, PartitionReader, Record
 from spanstream.consumer.clock import Clock, Deadline
 from spanstream.consumer.delivery.circuit import Circuit
 from spanstream.consumer.errors import Retryable
-from spanstream.schemas.codec import check_bounds, check_key, decode_document
+from spanstream.schemas.codec import can_be_id, check_bounds, check_key, decode_document
 from spanstream.schemas.dead_letters import Reason
 from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.limits import Limits
+
+_log = structlog.get_logger(__name__)
 
 _READ_RECORDS = 1000
 # Bad records are held as they are until they are dead-lettered, all in one transaction.
@@ -31,6 +38,10 @@ _BAD_AT_A_TIME = 100
 _BAD_BYTES_AT_A_TIME = 8 << 20
 # A partition that is revoked mostly comes back in the same rebalance: it need not be read again from its beginning.
 _KEEP_RELEASED_SECONDS = 60.0
+
+
+class DocumentsReplaced(Retryable):
+    """The topic is another one now, or its log starts over; nothing is indexed any more: own the partitions again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +103,7 @@ class Documents:
         self._topic = topic
         self._limits = limits
         self._read_seconds = read_seconds
+        self._topic_id = ""  # of the topic that is indexed
         self._index: dict[Partition, dict[bytes, int]] = {}
         self._circuit = circuit
         self._clock = clock
@@ -115,7 +127,13 @@ class Documents:
         return sum(len(index) for index in self._index.values())
 
     def own(self, committed: Mapping[Partition, int | None]) -> None:
-        """Follows these too, from their beginning; bad records before a committed offset are dead-lettered already."""
+        """Follows these too, from their beginning; bad records before a committed offset are dead-lettered already.
+
+        Raises:
+            DocumentsReplaced: own all partitions again.
+            Retryable: Kafka does not say which topic this is now.
+        """
+        self._topic_id = self._current_topic()
         for partition, offset in committed.items():
             self._released.pop(partition, None)
             self._index.setdefault(partition, {})
@@ -149,8 +167,20 @@ class Documents:
         return len(self._bad) >= _BAD_AT_A_TIME or sum(bad.record.size for bad in self._bad) >= _BAD_BYTES_AT_A_TIME
 
     def ends(self) -> dict[Partition, int]:
-        """Returns where the followed partitions end now. Raises `Retryable` on no answer."""
-        return self._reader.end_offsets(self.owned) if self.owned else {}
+        """Returns where the owned partitions end now.
+
+        Raises:
+            DocumentsReplaced: own all partitions again.
+            Retryable: no answer.
+        """
+        if not self.owned:
+            return {}
+        # The id comes first: a client that knew the topic before may be told no offsets of the new one.
+        self._current_topic()
+        ends = self._reader.end_offsets(self.owned)
+        if any(end < (self._position(partition) or 0) for partition, end in ends.items()):
+            self._start_over("a log that ends before what was read of it")
+        return ends
 
     def behind(self, ends: Mapping[Partition, int]) -> frozenset[Partition]:
         """Returns the partitions that are not read up to these ends yet."""
@@ -177,7 +207,13 @@ class Documents:
         if kept is not None and kept.offset == offset:
             return kept
         record = self._reader.read_at(partition, offset, self._read_seconds)
-        return None if record is None or record.value is None else self._keep(record)
+        if record is None or record.value is None:
+            return None
+        # The topic may have been replaced since its id was last asked for. Ids do not return: if it is the same now,
+        # this is the record that was indexed.
+        if record.key != key or self._reader.topic_id(self._topic) != self._topic_id:
+            raise Retryable(f"{self._topic} was replaced while {partition} was read at {offset}")
+        return self._keep(record)
 
     def progress(self) -> DocumentProgress:
         """Returns what was read and is not committed yet."""
@@ -206,14 +242,31 @@ class Documents:
         to_forget = frozenset(
             partition for partition, deadline in self._released.items() if deadline.has_passed or partition in stopping
         )
-        if not to_forget:
-            return
+        if to_forget:
+            self._forget(to_forget)
+
+    def _forget(self, to_forget: frozenset[Partition]) -> None:
         for partition in to_forget:
-            del self._index[partition], self._committed[partition], self._released[partition]
+            del self._index[partition], self._committed[partition]
+            self._released.pop(partition, None)
         self._bad = [bad for bad in self._bad if bad.record.partition not in to_forget]
         for key in [key for key in self._texts if key[0] in to_forget]:
             del self._texts[key]
         self._follow()
+
+    def _current_topic(self) -> str:
+        """Returns the topic's id. Raises `DocumentsReplaced` where it is not that of the index."""
+        topic_id = self._reader.topic_id(self._topic)
+        if self._index and topic_id != self._topic_id:
+            self._start_over("a new topic of this name")
+        return topic_id
+
+    def _start_over(self, found: str) -> NoReturn:
+        """Forgets everything, so that it is read again from the beginning."""
+        _log.warning("documents_replaced", topic=self._topic, found=found, documents=self.known)
+        self._forget(frozenset(self._index))
+        self._counted.clear()
+        raise DocumentsReplaced(f"{self._topic} was replaced ({found}): its documents are read again")
 
     def _follow(self) -> None:
         # Known partitions go on where they are; a new one begins at its beginning.
@@ -232,7 +285,8 @@ class Documents:
             if record.value is None:
                 index.pop(record.key, None)
                 return
-            index[record.key] = record.offset
+            if can_be_id(record.key, self._limits):  # another key is no document's: keeping it would cost memory only
+                index[record.key] = record.offset
         if record.offset < self._committed[record.partition]:
             return
         reason: Reason | None = None

@@ -15,15 +15,18 @@ from dataclasses import dataclass
 import structlog
 
 from spanstream.consumer.answering.committer import Committer
-from spanstream.consumer.answering.documents import Documents
+from spanstream.consumer.answering.documents import Documents, DocumentsReplaced
 from spanstream.consumer.answering.intake import Intake
+from spanstream.consumer.answering.once import OnceProgress
 from spanstream.consumer.answering.pipeline import Pipeline
 from spanstream.consumer.answering.report import Reporter
 from spanstream.consumer.broker.protocols import GroupConsumer, Partition
 from spanstream.consumer.clock import Clock, Deadline
 from spanstream.consumer.delivery.ownership import Ownership
 from spanstream.consumer.delivery.partition_counts import PartitionCounts
-from spanstream.consumer.errors import Fenced, Retryable, Stop
+from spanstream.consumer.delivery.rewinds import Rewinds
+from spanstream.consumer.delivery.start_offsets import StartOffsets
+from spanstream.consumer.errors import Fenced, Retryable
 from spanstream.consumer.health import Health
 from spanstream.consumer.settings import Settings
 
@@ -32,7 +35,6 @@ _log = structlog.get_logger(__name__)
 # Seconds. An idle poll returns as soon as a record comes; the others bound how late something else is noticed.
 _IDLE_POLL = 0.1
 _BUSY_WAIT = 0.01
-_COMMITTED_TIMEOUT = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class AnsweringParts:
 
     consumer: GroupConsumer
     partition_counts: PartitionCounts
+    start_offsets: StartOffsets
+    rewinds: Rewinds
     committer: Committer
     documents: Documents
     intake: Intake
@@ -58,8 +62,7 @@ class AnsweringService:
         self._settings = settings
         self._clock = parts.clock
         self._ownership = Ownership(parts.consumer, settings.topics.documents)
-        # With `once`: where the questions ended when their partitions were ready.
-        self._once_ends: dict[Partition, int] = {}
+        self._once = OnceProgress(parts.consumer, self._ownership, parts.partition_counts, settings.topics)
         self._made_progress = False  # by the last turn: then the next one does not wait
 
     def run(self, stop: threading.Event, *, once: bool = False) -> None:
@@ -115,7 +118,7 @@ class AnsweringService:
         self._parts.partition_counts.compare()
         self._parts.health.beat()  # each of the questions above may have waited for Kafka
         behind = documents.behind(self._ownership.ends_to_load)
-        self._ownership.update(behind, self._parts.intake.full_topics, self._finished())
+        self._ownership.update(behind, self._parts.intake.full_topics, self._once.finished)
         progress += [self._take(), self._parts.intake.launch(), self._publish_head()]
         self._made_progress = any(progress)
         self._commit_progress()
@@ -152,6 +155,7 @@ class AnsweringService:
         self._ownership.remove(partitions)
         self._give_back(partitions)
         self._parts.intake.drop(partitions)
+        self._parts.rewinds.forget(partitions)
         self._parts.documents.release(partitions)
         if self._parts.committer.forget(partitions):
             self._ask_what_is_committed()
@@ -176,7 +180,12 @@ class AnsweringService:
             wait_seconds = 0.0
         elif wait_seconds and not pipeline and not self._parts.intake.has_ready:
             wait_seconds = _IDLE_POLL
-        records = self._parts.consumer.poll(self._settings.chunk.max_questions, wait_seconds)
+        polled = self._parts.consumer.poll(self._settings.chunk.max_questions, wait_seconds)
+        records, rewound = self._parts.rewinds.sift(polled)
+        if rewound:
+            self._give_back(None)
+            self._parts.intake.drop(rewound)
+            self._ask_what_is_committed()
         self._parts.intake.add(records)
         return bool(records)
 
@@ -187,13 +196,14 @@ class AnsweringService:
             return False
         owned = self._ownership.followed | self._ownership.consumed
         try:
-            committed = self._parts.consumer.committed(owned, _COMMITTED_TIMEOUT)
+            committed = self._parts.start_offsets.committed(owned)
             self._parts.documents.own({partition: committed.get(partition) for partition in to_load})
             ends = self._parts.documents.ends()
         except Retryable as error:
             self._wait_for_kafka(error)
             return False
         self._parts.committer.start_from(committed)
+        self._parts.rewinds.start_from(committed)
         self._parts.intake.drop_before(committed)
         self._ownership.begin_loading({partition: ends[partition] for partition in to_load})
         return True
@@ -208,7 +218,13 @@ class AnsweringService:
             return False
 
     def _wait_for_kafka(self, error: Retryable) -> None:
-        """Waits a moment before the next turn asks again; Kafka may refuse at once, a thousand times a second."""
+        """Waits a moment before the next turn asks again; Kafka may refuse at once, a thousand times a second.
+
+        If the documents topic was replaced, nothing more is answered before all its documents are read again.
+        """
+        if isinstance(error, DocumentsReplaced):
+            self._give_back(None)
+            self._ownership.reload()
         _log.warning("documents_wait_for_kafka", detail=str(error))
         self._parts.health.beat()
         self._clock.sleep(_IDLE_POLL)
@@ -262,33 +278,8 @@ class AnsweringService:
 
     # For `once` and for the probes.
 
-    def _finished(self) -> frozenset[Partition]:
-        """Returns the partitions that were read up to their `_once_ends`; later records are left to the next run."""
-        return frozenset(partition for partition, end in self._once_ends.items() if self._is_read(partition, end))
-
-    def _is_read(self, partition: Partition, end: int) -> bool:
-        return (self._parts.consumer.position(partition) or 0) >= end
-
     def _is_done(self) -> bool:
-        """Returns, with `once`, whether nothing is left of what was there at the start, retries included.
-
-        Raises:
-            Stop: some of it can never be read.
-        """
-        differing = self._parts.partition_counts.differing
-        if not self._ownership.is_ready:
-            if differing:
-                raise Stop(f"this needs {differing}", hint="`spanstream doctor` says what to do")
-            return False
-        topics, consumer, consumed = self._settings.topics, self._parts.consumer, self._ownership.consumed
-        try:
-            self._once_ends = self._once_ends or consumer.end_offsets(topics.questions)
-            if self._parts.pipeline or len(self._parts.intake) or self._once_ends.keys() & consumed - self._finished():
-                return False
-            retries = consumer.end_offsets(topics.retries)
-        except Retryable:
-            return False
-        return all(self._is_read(partition, end) for partition, end in retries.items() if partition in consumed)
+        return self._once.is_done(is_idle=not (self._parts.pipeline or len(self._parts.intake)))
 
     def _waiting_for(self) -> str:
         if not self._ownership.consumed:

@@ -27,6 +27,8 @@ from spanstream.consumer.cache.token_cache import CacheCounts, TokenCache
 from spanstream.consumer.clock import Clock, SystemClock
 from spanstream.consumer.delivery.circuit import Circuit
 from spanstream.consumer.delivery.partition_counts import PartitionCounts
+from spanstream.consumer.delivery.rewinds import Rewinds
+from spanstream.consumer.delivery.start_offsets import StartOffsets
 from spanstream.consumer.health import Health
 from spanstream.consumer.http import HttpServer, serve_http
 from spanstream.consumer.metrics import Metrics
@@ -148,8 +150,24 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
     intake = Intake(
         documents=documents, preparer=preparer, pipeline=pipeline, reporter=reporter, settings=settings, clock=clock
     )
-    counts = PartitionCounts(clients.documents, settings.topics.consumed, clock)
-    parts = AnsweringParts(clients.consumer, counts, committer, documents, intake, pipeline, reporter, health, clock)
+    parts = AnsweringParts(
+        consumer=clients.consumer,
+        partition_counts=PartitionCounts(clients.documents, settings.topics.consumed, clock),
+        start_offsets=StartOffsets(
+            clients.consumer,
+            clients.documents,
+            auto_offset_reset=settings.kafka.auto_offset_reset,
+            followed_topic=settings.topics.documents,
+        ),
+        rewinds=Rewinds(metrics.rewinds.inc),
+        committer=committer,
+        documents=documents,
+        intake=intake,
+        pipeline=pipeline,
+        reporter=reporter,
+        health=health,
+        clock=clock,
+    )
     return Application(AnsweringService(parts, settings), health, metrics, cache, reader, store, settings)
 
 

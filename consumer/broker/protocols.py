@@ -170,6 +170,15 @@ class PartitionReader(Protocol):
     def position(self, partition: Partition) -> int | None:
         """Returns the next offset to be read, past transaction markers at the end; None: nothing read yet."""
 
+    def topic_id(self, topic: str) -> str:
+        """Tells which topic has this name now: another one after it was deleted and created anew.
+
+        What this reader followed of the one before goes on; `follow` nothing, and then these again, to begin anew.
+
+        Raises:
+            Retryable: no answer, or there is no such topic now.
+        """
+
     def begin_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Tells where each partition begins now. Raises `Retryable` on no answer."""
 

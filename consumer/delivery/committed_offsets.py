@@ -42,7 +42,8 @@ class CommittedOffsets:
 
     def start_from(self, committed: Mapping[Partition, int | None]) -> None:
         """Takes over what the group has committed, as the broker says."""
-        self._offsets.update({partition: offset or 0 for partition, offset in committed.items()})
+        # Of a partition that nothing is committed of, even the offset 0 is progress: it tells that the group was there.
+        self._offsets.update({partition: -1 if offset is None else offset for partition, offset in committed.items()})
 
     def advance(self, offsets: Mapping[Partition, int]) -> None:
         """Remembers offsets that were just committed."""

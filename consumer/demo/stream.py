@@ -16,6 +16,7 @@ from spanstream.consumer.broker.kafka.embedded_broker import EmbeddedBroker
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
 from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.broker.reading import tail
+from spanstream.consumer.demo.embedded_clients import open_embedded_clients
 from spanstream.consumer.demo.triage import run_triage, triage_settings
 from spanstream.consumer.operations.publishing import document_record, question_record
 from spanstream.consumer.operations.samples import sample_documents, sample_questions
@@ -53,7 +54,7 @@ def run_stream(model: ModelSettings, started: float) -> DemoResult:
         support = triage_settings(settings)
         broker.create_topics({*settings.topics.model_dump().values(), *support.topics.model_dump().values()})
         _publish(settings)
-        application = build(settings)
+        application = build(settings, connect=open_embedded_clients)
         asked_at = time.monotonic()
         application.service.run(threading.Event(), once=True)
         seconds = time.monotonic() - asked_at

@@ -14,6 +14,7 @@ from spanstream.consumer.answering.wiring import Application, build
 from spanstream.consumer.broker.kafka.at_least_once import AtLeastOncePublisher
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
 from spanstream.consumer.broker.reading import tail
+from spanstream.consumer.demo.embedded_clients import open_embedded_clients
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.operations.publishing import ticket_record
 from spanstream.consumer.operations.samples import sample_tickets
@@ -48,7 +49,7 @@ def run_triage(settings: Settings, before: Application) -> list[Triage]:
     publisher = AtLeastOncePublisher(settings.kafka)
     publisher.publish([ticket_record(line, settings.topics.tickets, Limits()) for line in sample_tickets()], {})
     publisher.close()
-    consumer = build(settings, reader=before.reader, cache=before.cache)
+    consumer = build(settings, connect=open_embedded_clients, reader=before.reader, cache=before.cache)
     triage = build_triage(settings, load_playbook(None))
     stop = threading.Event()
     with ThreadPoolExecutor(2) as pool:

@@ -33,6 +33,11 @@ class TriageMetrics:
             "spanstream_triage_publish_failures", "Transactions that failed: retryable, fenced.", ["kind"],
             registry=registry,
         )  # fmt: skip
+        self.rewinds = Counter(
+            "spanstream_triage_rewinds",
+            "Partitions whose records came again, below what was read or committed. None has a second outcome.",
+            registry=registry,
+        )
         self.age = Histogram(
             "spanstream_triage_age_seconds",
             "From a ticket's timestamp in Kafka to its first triage record.",

@@ -21,6 +21,8 @@ from spanstream.consumer.delivery.committed_offsets import CommittedOffsets
 from spanstream.consumer.delivery.ownership import Ownership
 from spanstream.consumer.delivery.paced_publisher import PacedPublisher
 from spanstream.consumer.delivery.partition_counts import PartitionCounts
+from spanstream.consumer.delivery.rewinds import Rewinds
+from spanstream.consumer.delivery.start_offsets import StartOffsets
 from spanstream.consumer.errors import Fenced, Retryable, TooLarge
 from spanstream.consumer.health import Health
 from spanstream.consumer.settings import Settings
@@ -34,7 +36,6 @@ _log = structlog.get_logger(__name__)
 # Seconds.
 _IDLE_POLL = 0.1
 _BUSY_WAIT = 0.02
-_COMMITTED_TIMEOUT = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class TriageParts:
 
     consumer: GroupConsumer
     partition_counts: PartitionCounts
+    start_offsets: StartOffsets
+    rewinds: Rewinds
     publisher: PacedPublisher
     store: StateStore
     intake: TriageIntake
@@ -108,7 +111,7 @@ class TriageService:
         is_loading = bool(ownership.to_load or ownership.ends_to_load)
         can_work = self._pending_commit is not None or (self._parts.intake.has_work and not self._reloading)
         is_busy = is_loading or can_work
-        self._parts.intake.add(self._parts.consumer.poll(MAX_RECORDS, 0.0 if is_busy else _IDLE_POLL))
+        self._poll(0.0 if is_busy else _IDLE_POLL)
         self._load()
         self._parts.partition_counts.compare()
         self._parts.health.beat()  # each of the questions above may have waited for Kafka
@@ -148,6 +151,7 @@ class TriageService:
         state_topic = self._topics.triage_state
         self._parts.store.release(partition for partition in partitions if partition.topic == state_topic)
         self._committed.forget(partitions)
+        self._parts.rewinds.forget(partitions)
 
     def _give_back(self) -> None:
         """Gives up the commit that was begun. It may have been published all the same, so all state is read again."""
@@ -160,6 +164,14 @@ class TriageService:
 
     # The steps of a turn.
 
+    def _poll(self, timeout_seconds: float) -> None:
+        """Polls records into the intake; what comes again takes the place of what was read before."""
+        records, rewound = self._parts.rewinds.sift(self._parts.consumer.poll(MAX_RECORDS, timeout_seconds))
+        if rewound:
+            self._give_back()
+            self._parts.intake.drop(rewound)
+        self._parts.intake.add(records)
+
     def _load(self) -> None:
         """Starts to read the state of newly assigned partitions.
 
@@ -171,13 +183,14 @@ class TriageService:
             return
         try:
             owned = self._ownership.followed | self._ownership.consumed
-            committed = self._parts.consumer.committed(owned, _COMMITTED_TIMEOUT)
+            committed = self._parts.start_offsets.committed(owned)
             ends = self._parts.store.load(to_load)
         except Retryable as error:
             _log.warning("state_waits_for_kafka", detail=str(error))
             self._clock.sleep(_IDLE_POLL)
             return
         self._committed.start_from(committed)
+        self._parts.rewinds.start_from(committed)
         self._parts.intake.drop_before(committed)
         self._ownership.begin_loading(ends)
         self._parts.publisher.in_doubt = False

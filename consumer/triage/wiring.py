@@ -12,6 +12,8 @@ from spanstream.consumer.clock import Clock, SystemClock
 from spanstream.consumer.delivery.circuit import Circuit
 from spanstream.consumer.delivery.paced_publisher import PacedPublisher
 from spanstream.consumer.delivery.partition_counts import PartitionCounts, describe_difference
+from spanstream.consumer.delivery.rewinds import Rewinds
+from spanstream.consumer.delivery.start_offsets import StartOffsets
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.health import Health
 from spanstream.consumer.http import HttpServer, serve_http
@@ -91,6 +93,13 @@ def build_triage(
     parts = TriageParts(
         consumer=clients.consumer,
         partition_counts=partition_counts,
+        start_offsets=StartOffsets(
+            clients.consumer,
+            reader,
+            auto_offset_reset=settings.kafka.auto_offset_reset,
+            followed_topic=settings.topics.triage_state,
+        ),
+        rewinds=Rewinds(metrics.rewinds.inc),
         publisher=PacedPublisher(
             clients.publisher,
             lambda kind: metrics.publish_failures.labels(kind).inc(),

@@ -251,6 +251,32 @@ class TestReadingPartitions:
         until(lambda: len(records) == 4, lambda: records.extend(reader.poll(10, 0.05)))
         assert records[0].offset == 6
 
+    def test_a_topic_that_was_created_anew_has_another_id_and_is_read_from_its_beginning(self, broker: Harness) -> None:
+        topic = broker.topic()
+        partition = Partition(topic, 0)
+        broker.publisher().publish(numbered(topic, range(5)), {})
+        reader = broker.reader()
+        reader.follow({partition: None})
+        until(lambda: reader.position(partition) == 6, lambda: reader.poll(10, 0.05))
+        assert reader.read_at(partition, 3, 20) is not None
+        first = reader.topic_id(topic)
+        assert reader.topic_id(topic) == broker.reader().topic_id(topic) == first
+        broker.recreate(topic)
+        broker.publisher().publish(numbered(topic, range(10, 30)), {})
+        assert reader.topic_id(topic) != first
+        reader.follow({})
+        reader.follow({partition: None})
+        records: list[Record] = []
+        until(lambda: len(records) == 20, lambda: records.extend(reader.poll(30, 0.05)))
+        assert [(record.offset, record.value) for record in records][:2] == [(0, b"10"), (1, b"11")]
+        record = reader.read_at(partition, 3, 20)
+        assert record is not None
+        assert record.value == b"13"
+
+    def test_a_topic_that_is_not_there_has_no_id(self, broker: Harness) -> None:
+        with pytest.raises(Retryable, match="no-such-topic"):
+            broker.reader().topic_id("no-such-topic")
+
 
 def test_a_key_goes_to_the_partition_that_kafka_gives_it(topics: Topics) -> None:
     topic = topics.make(7)

@@ -6,7 +6,17 @@ import pytest
 
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
 from spanstream.consumer.errors import Fenced, Stop
-from tests.support.kafka.broker_harness import GroupMember, Harness, group_name, join, numbered, read_all, settle, until
+from tests.support.kafka.broker_harness import (
+    GroupMember,
+    Harness,
+    await_markers,
+    group_name,
+    join,
+    numbered,
+    read_all,
+    settle,
+    until,
+)
 
 
 class TestGroups:
@@ -65,6 +75,24 @@ class TestGroups:
         member = join(grouped, group_name(), topic)
         settle([member], 1)
         assert member.consumer.committed([Partition(topic, 0)], 10) == {Partition(topic, 0): None}
+
+    def test_a_group_without_committed_offsets_may_begin_at_the_end_and_goes_on_where_it_has_committed(
+        self, grouped: Harness
+    ) -> None:
+        topic, group = grouped.topic(), group_name()
+        partition = Partition(topic, 0)
+        grouped.publisher().publish(numbered(topic, range(5)), {})
+        await_markers(grouped.reader(), [partition])
+        first = join(grouped, group, topic, from_the_end=True)
+        until(lambda: first.consumer.position(partition) == 6, first.turn)
+        grouped.publisher().publish(numbered(topic, range(5, 7)), {})
+        until(lambda: len(first.records) == 2, first.turn)
+        assert first.values() == [b"5", b"6"]
+        grouped.publisher(first.consumer).publish([], {partition: 2})
+        first.consumer.close()
+        second = join(grouped, group, topic, from_the_end=True)
+        until(lambda: len(second.records) == 5, second.turn)
+        assert second.values() == [b"2", b"3", b"4", b"5", b"6"]
 
     def test_what_is_being_revoked_can_still_be_committed(self, grouped: Harness) -> None:
         topic, answers, group = grouped.topic(2), grouped.topic(), group_name()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
 from confluent_kafka import Producer
 
 from spanstream.consumer.broker.kafka import AtLeastOncePublisher
 from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.schemas.dead_letters import Reason, from_headers
+from tests.e2e.conftest import QUICK, MakeStream
 from tests.support.events.small_documents import small_documents
-from tests.support.kafka.stream import Stream, document, question
+from tests.support.kafka.kafka_broker import KafkaBroker
+from tests.support.kafka.stream import Stream, document, name_of, question
 
 ASKED = "Which code is it?"
 
@@ -74,6 +77,30 @@ def test_a_consumer_that_comes_later_answers_from_the_latest_versions(stream: St
     quoted = {answer.question_id: answer.candidate and answer.candidate.text for answer in stream.answers()}
     assert quoted == {name: f"E{1000 + count + int(name[1:])}" for name in names}
     assert not stream.lag()
+
+
+@pytest.mark.parametrize("memory_bytes", [1, 1 << 20])
+def test_a_documents_topic_that_is_replaced_while_a_consumer_lives_is_read_anew(
+    kafka: KafkaBroker, streams: MakeStream, memory_bytes: int
+) -> None:
+    """Deleted, created and filled in another order; the texts are read back from it, or are in memory."""
+    stream = streams(kafka.bootstrap, partitions=1, **QUICK, DOCUMENTS__MEMORY_BYTES=str(memory_bytes))
+    topics, names = stream.topics, [f"d{number}" for number in range(8)]
+    stream.publish([document(topics.documents, name, text_of(number)) for number, name in enumerate(names)])
+    stream.start()
+    with stream.watch() as outcomes:
+        stream.publish([question(topics.questions, f"old {name}", ASKED, name) for name in names])
+        outcomes.await_count(len(names))
+        stream.recreate_documents()
+        kept = names[:0:-1]
+        new = [document(topics.documents, name, text_of(100 + number)) for number, name in enumerate(kept)]
+        stream.publish([document(topics.documents, "stranger", text_of(500)), *new])
+        stream.publish([question(topics.questions, f"new {name}", ASKED, name) for name in names])
+        outcomes.await_count(2 * len(names))
+    quoted = {answer.question_id: answer.candidate and answer.candidate.text for answer in outcomes.answers}
+    expected = {f"old {name}": f"E{1000 + number}" for number, name in enumerate(names)}
+    assert quoted == expected | {f"new {name}": f"E{1100 + number}" for number, name in enumerate(kept)}
+    assert [name_of(letter) for letter in outcomes.dead_letters] == [f"new {names[0]}"]
 
 
 def test_a_producer_with_another_partitioner_is_understood(stream: Stream) -> None:

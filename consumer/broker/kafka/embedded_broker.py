@@ -18,9 +18,18 @@ from typing import Self
 from confluent_kafka import KafkaException, Producer
 
 from spanstream.consumer.broker.kafka.error_mapping import librdkafka_log
+from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
 from spanstream.consumer.errors import Retryable
 
 _ANSWER_SECONDS = 10.0
+
+
+class EmbeddedPartitionReader(KafkaPartitionReader):
+    """Reads partitions of an embedded broker; it tells no topic ids, and none of its topics is ever replaced."""
+
+    def topic_id(self, topic: str) -> str:
+        """Returns the topic's name in the place of its id."""
+        return topic
 
 
 class EmbeddedBroker:

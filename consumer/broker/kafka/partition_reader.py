@@ -17,6 +17,7 @@ from spanstream.consumer.broker.kafka.properties import (
     uncommitted_properties,
 )
 from spanstream.consumer.broker.kafka.queries import EARLIEST, LATEST, edge_offsets, partitions_of, to_record
+from spanstream.consumer.broker.kafka.topic_admin import TopicAdmin
 from spanstream.consumer.broker.protocols import Partition, Record
 from spanstream.consumer.errors import Retryable, Stop
 from spanstream.consumer.settings import KafkaSettings
@@ -41,6 +42,8 @@ class KafkaPartitionReader:
         self._request_timeout_seconds = request_timeout_seconds
         self._client_errors = ClientErrors(settings.bootstrap_servers)
         self._next_offsets: dict[Partition, int | None] = {}  # of the followed partitions
+        self._topic_ids: dict[str, str] = {}  # of the topics that were asked about
+        self._admin: TopicAdmin | None = None
         self._lookup: _Lookup | None = None
         self._uncommitted_reader: _Lookup | None = None
         self._consumer = new_consumer(follower_properties(settings), self._client_errors)
@@ -92,6 +95,23 @@ class KafkaPartitionReader:
         """Returns the next offset to be read, past transaction markers at the end; None: nothing read yet."""
         return self._next_offsets.get(partition)
 
+    def topic_id(self, topic: str) -> str:
+        """Tells which topic has this name now: another one after it was deleted and created anew.
+
+        Raises:
+            Retryable: no answer in time, or there is no such topic now.
+            Stop: this client may not see it.
+        """
+        if self._admin is None:
+            self._admin = TopicAdmin(self._settings, request_timeout_seconds=self._request_timeout_seconds)
+        topic_id = self._admin.topic_id(topic)
+        if not topic_id:
+            raise Retryable(f"there is no topic {topic} now")
+        if topic_id != self._topic_ids.setdefault(topic, topic_id):
+            self._topic_ids[topic] = topic_id
+            self._connect_anew()
+        return topic_id
+
     def begin_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Tells where each partition begins now.
 
@@ -133,6 +153,18 @@ class KafkaPartitionReader:
         for handle in (self._lookup, self._uncommitted_reader):
             if handle is not None:
                 handle.close()
+        self._lookup = self._uncommitted_reader = self._admin = None
+
+    def _connect_anew(self) -> None:
+        """Replaces the consumers that knew another topic of the same name; what they followed goes on.
+
+        With librdkafka 2.16 they cannot read the new one where the old one's leader had changed: leader epochs begin
+        at 0 again, and lower ones are taken for outdated.
+        """
+        self.close()
+        self._consumer = new_consumer(follower_properties(self._settings), self._client_errors)
+        followed, self._next_offsets = self._next_offsets, {}
+        self.follow(followed)
 
     def _learn_about(self, topics: set[str]) -> None:
         """Asks where the topics are: left to itself, librdkafka asks half a second after they are assigned."""

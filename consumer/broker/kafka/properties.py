@@ -81,7 +81,8 @@ def member_properties(settings: KafkaSettings) -> Properties:
     properties = _reader_properties(settings, _PREFERRED_CONSUMER) | {
         "group.protocol": settings.group_protocol,
         "max.poll.interval.ms": _milliseconds(POLL_INTERVAL_SECONDS),
-        "auto.offset.reset": "earliest",
+        # With `error` nothing is fetched before `delivery.start_offsets` has looked at what is committed.
+        "auto.offset.reset": "latest" if settings.auto_offset_reset == "latest" else "earliest",
     }
     if settings.group_instance_id:
         properties["group.instance.id"] = settings.group_instance_id

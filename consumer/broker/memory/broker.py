@@ -28,15 +28,24 @@ class MemoryBroker(BrokerState):
         self._members = 0
 
     def create_topic(self, name: str, partitions: int, *, max_record_bytes: int = _LARGEST_RECORD) -> None:
-        """Creates a topic; one of that name that is there is replaced."""
+        """Creates a topic; one of that name that is there is replaced, and what groups have committed of it is gone."""
         with self.changed:
             self.topics[name] = Topic(name, partitions, max_record_bytes)
+            for group in self.groups.values():
+                group.committed = {p: offset for p, offset in group.committed.items() if p.topic != name}
 
-    def consumer(self, group_id: str, *, group_protocol: Literal["classic", "consumer"] = "classic") -> MemoryConsumer:
-        """Returns a new member-to-be of a group."""
+    def consumer(
+        self,
+        group_id: str,
+        *,
+        group_protocol: Literal["classic", "consumer"] = "classic",
+        from_the_end: bool = False,
+    ) -> MemoryConsumer:
+        """Returns a new member-to-be of a group; `from_the_end`: where it begins if nothing is committed."""
         with self.changed:
             self._members += 1
-            return MemoryConsumer(self, self.groups[group_id], f"member-{self._members:04}", group_protocol)
+            name = f"member-{self._members:04}"
+            return MemoryConsumer(self, self.groups[group_id], name, group_protocol, from_the_end=from_the_end)
 
     def reader(self) -> PartitionReader:
         """Returns a reader outside any group."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from spanstream.consumer.broker.memory.group import MemoryGroup
+from spanstream.consumer.broker.memory.log import Log
 from spanstream.consumer.broker.memory.state import BrokerState
 from spanstream.consumer.broker.outgoing_chunk import OutgoingChunk
 from spanstream.consumer.broker.protocols import Outgoing, Partition, RebalanceListener, Record
@@ -16,14 +17,15 @@ from spanstream.consumer.errors import Fenced, Retryable, Stop
 class _Cursor:
     """Positions in several partitions, and the reading from them."""
 
-    def __init__(self, broker: BrokerState) -> None:
+    def __init__(self, broker: BrokerState, *, from_the_end: bool = False) -> None:
         self._broker = broker
+        self._from_the_end = from_the_end
         self.positions: dict[Partition, int | None] = {}  # what `position` returns
         self._fetch_from: dict[Partition, int] = {}
 
     def start(self, partition: Partition, offset: int | None) -> None:
         self.positions[partition] = offset
-        self._fetch_from[partition] = self._broker.log(partition).begin if offset is None else offset
+        self._fetch_from[partition] = self._reset(self._broker.log(partition)) if offset is None else offset
 
     def stop(self, partition: Partition) -> None:
         del self.positions[partition], self._fetch_from[partition]
@@ -34,7 +36,9 @@ class _Cursor:
         moved = False
         for partition in self.positions.keys() - paused if paused else self.positions:
             log = self._broker.log(partition)
-            offset = max(self._fetch_from[partition], log.begin)
+            offset = self._fetch_from[partition]
+            if not log.begin <= offset <= log.end:
+                offset = self._reset(log)
             wanted = max_records - len(records)
             new = log.read(offset, wanted)
             records += new
@@ -46,18 +50,30 @@ class _Cursor:
                 self.positions[partition] = self._fetch_from[partition] = offset
         return records, moved
 
+    def _reset(self, log: Log) -> int:
+        """Returns where to begin without an offset in the log, as `auto.offset.reset` says."""
+        return log.end if self._from_the_end else log.begin
+
 
 class MemoryConsumer:
     """Implements `spanstream.consumer.broker.protocols.GroupConsumer`."""
 
-    def __init__(self, broker: BrokerState, group: MemoryGroup, member_id: str, group_protocol: str) -> None:
+    def __init__(
+        self,
+        broker: BrokerState,
+        group: MemoryGroup,
+        member_id: str,
+        group_protocol: str,
+        *,
+        from_the_end: bool = False,
+    ) -> None:
         self.group = group
         self.member_id = member_id
         self._broker = broker
         self._eager = group_protocol == "classic"
         self._topics: Sequence[str] = ()
         self._listener: RebalanceListener | None = None
-        self._cursor = _Cursor(broker)
+        self._cursor = _Cursor(broker, from_the_end=from_the_end)
         self._paused: set[Partition] = set()
         self._generation = 0
 
@@ -184,6 +200,13 @@ class MemoryReader:
     def position(self, partition: Partition) -> int | None:
         """Returns the next offset to be read."""
         return self._cursor.positions.get(partition)
+
+    def topic_id(self, topic: str) -> str:
+        """Tells which topic has this name now. Raises `Retryable` where there is none."""
+        with self._broker.changed:
+            if topic not in self._broker.topics:
+                raise Retryable(f"there is no topic {topic} now")
+            return self._broker.topics[topic].topic_id
 
     def begin_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Tells where each partition begins."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -57,6 +58,7 @@ class Topic:
 
     def __init__(self, name: str, partitions: int, max_record_bytes: int) -> None:
         self.name = name
+        self.topic_id = uuid.uuid4().hex
         self.max_record_bytes = max_record_bytes
         self.logs = [Log(Partition(name, number)) for number in range(partitions)]
         self._keyless = 0

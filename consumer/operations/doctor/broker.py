@@ -15,6 +15,7 @@ from spanstream.consumer.settings import KafkaSettings, Settings
 
 KAFKA = "Kafka"
 TOPICS = "topics"
+_OFFSET_EXPIRY = "offset expiry"
 _START = "start it, or correct SPANSTREAM_KAFKA__BOOTSTRAP_SERVERS; TLS and SASL are set in SPANSTREAM_KAFKA__CLIENT"
 _LISTENERS = "make every broker's address (its advertised.listeners) reachable from here"
 _COORDINATOR = (
@@ -94,6 +95,7 @@ class BrokerChecks:
                 Check(subject, partial(self._on_topics, check_topics), _LISTENERS, TOPICS)
                 for subject, check_topics in on_topics.items()
             ),
+            Check(_OFFSET_EXPIRY, self.offset_expiry, _LISTENERS, TOPICS, seconds),
             Check("group", self.group, f"this user needs Read on the group {kafka.group_id}", KAFKA, seconds),
         ]
 
@@ -131,6 +133,21 @@ class BrokerChecks:
         except Stop as error:
             return failed(TOPICS, error.detail, f"{error.hint}; the doctor itself needs Describe and DescribeConfigs")
         return topic_checks.existence(self._specs, self.settings.topics)
+
+    def offset_expiry(self) -> Finding:
+        """Tells whether records outlive the offsets of a group that is empty for long."""
+        if self.settings.kafka.auto_offset_reset == "error":
+            return ok(_OFFSET_EXPIRY, "a consumer whose group's offsets have expired stops, by setting")
+        if self._brokers is None:
+            raise Retryable("no connection to the brokers")
+        try:
+            config = self._brokers.configuration(self._brokers.brokers()[0])
+        except Stop:
+            config = {}
+        minutes = config.get("offsets.retention.minutes")
+        if minutes is None:
+            return ok(_OFFSET_EXPIRY, "not known: this user may not see the brokers' offsets.retention.minutes")
+        return topic_checks.offset_expiry(self._specs, self.settings.topics, int(minutes))
 
     def group(self) -> Finding:
         """Tells the group's members and lag; neither can be wrong."""

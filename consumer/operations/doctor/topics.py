@@ -15,6 +15,8 @@ TopicSpecs = Mapping[str, TopicSpec]
 
 # Of headers and candidate, above the record that a dead letter or a retry carries on.
 HEADROOM_BYTES = 64 << 10
+_MINUTE_MS = 60_000
+_DAY_MINUTES = 24 * 60
 
 
 def all_names(topics: TopicSettings) -> tuple[str, ...]:
@@ -97,6 +99,28 @@ def record_sizes(specs: TopicSpecs, topics: TopicSettings) -> Finding:
     advice = (
         f"raise it to {needed} at least (`kafka-configs.sh --alter --topic ... --add-config max.message.bytes=...`)"
     )
+    return warning(subject, detail, advice)
+
+
+def offset_expiry(specs: TopicSpecs, topics: TopicSettings, offsets_minutes: int) -> Finding:
+    """Tells whether a group that is empty for long would find records again that it has consumed.
+
+    Args:
+        specs: the topics.
+        topics: their names.
+        offsets_minutes: how long the brokers keep the offsets of an empty group.
+    """
+    subject, days = "offset expiry", f"{offsets_minutes / _DAY_MINUTES:,.3g} days"
+    consumed = (topics.questions, topics.retries, topics.tickets)
+    kept_ms = {name: int(specs[name].config.get("retention.ms", 0)) for name in consumed if name in specs}
+    longer = [name for name, ms in kept_ms.items() if ms < 0 or ms > offsets_minutes * _MINUTE_MS]
+    if not longer:
+        return ok(subject, f"a group's offsets are kept for {days} after its last member, as long as the records")
+    detail = (
+        f"a group that is empty for {days} loses its offsets, but {', '.join(longer)} keep records for longer: "
+        "what was answered would be answered again"
+    )
+    advice = "raise the brokers' offsets.retention.minutes, or set SPANSTREAM_KAFKA__AUTO_OFFSET_RESET=error"
     return warning(subject, detail, advice)
 
 

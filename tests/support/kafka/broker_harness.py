@@ -28,7 +28,7 @@ from spanstream.consumer.broker.protocols import (
     Publisher,
     Record,
 )
-from spanstream.consumer.settings import GroupProtocol, KafkaSettings
+from spanstream.consumer.settings import AutoOffsetReset, GroupProtocol, KafkaSettings
 from tests.support.kafka.kafka_broker import KafkaBroker
 from tests.support.kafka.kafka_fixtures import Topics
 from tests.support.kafka.kafka_protocol import expel_from_classic_group, expel_from_consumer_group
@@ -43,7 +43,7 @@ class Harness(Protocol):
 
     def topic(self, partitions: int = 1) -> str: ...
 
-    def consumer(self, group: str) -> GroupConsumer: ...
+    def consumer(self, group: str, *, from_the_end: bool = False) -> GroupConsumer: ...
 
     def reader(self) -> PartitionReader: ...
 
@@ -63,6 +63,9 @@ class Harness(Protocol):
 
     def cut_before(self, partition: Partition, offset: int) -> None:
         """Drops what lies before the offset."""
+
+    def recreate(self, topic: str) -> None:
+        """Deletes a topic of one partition and creates it anew, empty."""
 
     def close(self) -> None: ...
 
@@ -92,8 +95,11 @@ class MemoryHarness:
     def cut_before(self, partition: Partition, offset: int) -> None:
         self.broker.cut_before(partition, offset)
 
-    def consumer(self, group: str) -> GroupConsumer:
-        return self.broker.consumer(group, group_protocol=self._protocol)
+    def recreate(self, topic: str) -> None:
+        self.broker.create_topic(topic, 1)
+
+    def consumer(self, group: str, *, from_the_end: bool = False) -> GroupConsumer:
+        return self.broker.consumer(group, group_protocol=self._protocol, from_the_end=from_the_end)
 
     def reader(self) -> PartitionReader:
         return self.broker.reader()
@@ -148,8 +154,12 @@ class KafkaHarness:
         for answer in client.delete_records([TopicPartition(partition.topic, partition.number, offset)]).values():
             answer.result(PATIENCE)
 
-    def consumer(self, group: str) -> GroupConsumer:
-        return self._keep(KafkaGroupConsumer(self._of(group)))
+    def recreate(self, topic: str) -> None:
+        self.topics.recreate(topic)
+
+    def consumer(self, group: str, *, from_the_end: bool = False) -> GroupConsumer:
+        reset: AutoOffsetReset = "latest" if from_the_end else "earliest"
+        return self._keep(KafkaGroupConsumer(self._of(group).model_copy(update={"auto_offset_reset": reset})))
 
     def reader(self) -> PartitionReader:
         return self._keep(KafkaPartitionReader(self.config))
@@ -221,8 +231,8 @@ class GroupMember:
         return [record.value for record in self.records if topic in (None, record.partition.topic)]
 
 
-def join(broker: Harness, group: str, *topics: str) -> GroupMember:
-    member = GroupMember(broker.consumer(group))
+def join(broker: Harness, group: str, *topics: str, from_the_end: bool = False) -> GroupMember:
+    member = GroupMember(broker.consumer(group, from_the_end=from_the_end))
     member.consumer.subscribe(topics, member.ownership)
     return member
 

@@ -13,6 +13,7 @@ from spanstream.consumer.broker.kafka import TopicAdmin
 from spanstream.consumer.broker.protocols import TopicSpec
 from spanstream.consumer.settings import KafkaSettings
 from tests.support.kafka.kafka_broker import BrokerUnavailableError, ExternalBroker, KafkaBroker
+from tests.support.kafka.program import until
 
 
 class Topics:
@@ -26,6 +27,12 @@ class Topics:
         name = f"{prefix}-{uuid.uuid4().hex[:12]}"
         self.admin.create([TopicSpec(name, partitions, config=config or {})])
         return name
+
+    def recreate(self, name: str, partitions: int = 1, config: Mapping[str, str] | None = None) -> None:
+        """Deletes a topic and creates it anew, empty."""
+        self.admin.delete([name])
+        spec = TopicSpec(name, partitions, config=config or {})
+        until(lambda: self.admin.create([spec]) == [name], f"the deletion of {name}", every=0.1)
 
 
 def _start(folder: Path) -> KafkaBroker:

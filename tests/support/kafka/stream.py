@@ -28,6 +28,7 @@ from spanstream.models.defaults import DEFAULT_ARTIFACT
 from spanstream.schemas.codec import decode_answer
 from spanstream.schemas.events import Answer
 from tests.support.kafka.program import PATIENCE, Program, until
+from tests.support.kafka.read_once import ReadOnce
 
 REPOSITORY = Path(__file__).parents[3]
 # A header of the tests' own, by which a dead letter that holds no event is told from others.
@@ -115,17 +116,21 @@ class Stream:
         )
 
     def publish(self, records: Sequence[Outgoing]) -> None:
-        publisher = AtLeastOncePublisher(self.config)
-        try:
-            publisher.publish(records, {})
-        finally:
-            publisher.close()
+        send(self.config, records)
+
+    def recreate_documents(self) -> None:
+        """Deletes the documents topic and creates it anew, empty."""
+        admin = TopicAdmin(self.config)
+        specs = topic_specs(self.topics, partitions=self.partitions)
+        documents = next(spec for spec in specs if spec.name == self.topics.documents)
+        admin.delete([documents.name])
+        until(lambda: admin.create([documents]) == [documents.name], f"the deletion of {documents.name}")
 
     def read(self, topic: str) -> list[Record]:
         """Returns what a read_committed reader sees in the topic now."""
         reader = KafkaPartitionReader(self.config)
         try:
-            return list(tail(reader, topic))
+            return list(ReadOnce().check(tail(reader, topic)))
         finally:
             reader.close()
 
@@ -183,6 +188,7 @@ class StreamOutcomes:
     stream: Stream
     answers: list[Answer] = field(default_factory=list)
     dead_letters: list[Record] = field(default_factory=list)
+    _once: ReadOnce = field(default_factory=ReadOnce)
 
     def __len__(self) -> int:
         return len(self.answers) + len(self.dead_letters)
@@ -193,7 +199,7 @@ class StreamOutcomes:
         return [answer.question_id for answer in self.answers] + [name_of(letter) for letter in self.dead_letters]
 
     def poll(self) -> int:
-        for record in self.reader.poll(1000, 0.05):
+        for record in self._once.check(self.reader.poll(1000, 0.05)):
             if record.partition.topic == self.stream.topics.answers:
                 self.answers.append(decode_answer(record.value or b""))
             else:
@@ -212,6 +218,15 @@ class StreamOutcomes:
         except pytest.fail.Exception as failure:
             logs = "\n".join(program.log[-1500:] for program in self.stream.programs if program.is_running)
             pytest.fail(f"{failure}; there are {len(set(self.names))} of {len(self)}; the logs end:\n{logs}")
+
+
+def send(settings: KafkaSettings, records: Sequence[Outgoing]) -> None:
+    """Publishes records without a transaction, through a producer of their own."""
+    publisher = AtLeastOncePublisher(settings)
+    try:
+        publisher.publish(records, {})
+    finally:
+        publisher.close()
 
 
 def name_of(record: Record) -> str:

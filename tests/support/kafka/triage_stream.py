@@ -18,6 +18,7 @@ from spanstream.schemas.codec import decode_document, decode_triage, encode
 from spanstream.schemas.limits import Limits
 from spanstream.schemas.triage import Ticket, Triage
 from tests.support.kafka.program import PATIENCE, Program, until
+from tests.support.kafka.read_once import ReadOnce
 from tests.support.kafka.stream import Stream
 
 _PRODUCTS = ["Fernhollow Export Server", "Larkspur Sync", "Tidewater CRM", "Quillpad Desktop", "Coppice Backup"]
@@ -104,9 +105,10 @@ class TriageRecords:
     stream: TriageStream
     by_ticket: dict[str, list[Triage]] = field(default_factory=lambda: defaultdict(list))
     raw: list[Record] = field(default_factory=list)
+    _once: ReadOnce = field(default_factory=ReadOnce)
 
     def poll(self) -> int:
-        for record in self.reader.poll(1000, 0.05):
+        for record in self._once.check(self.reader.poll(1000, 0.05)):
             triage = decode_triage(record.value or b"")
             assert record.key == triage.ticket_id.encode()
             self.raw.append(record)

@@ -71,7 +71,10 @@ class MemoryStream(StreamUnderTest[StreamMember]):
 
     def start(self, *, at_once: bool = True, reader: Reader | None = None, **settings: Any) -> StreamMember:
         """Returns a new member; `at_once`: its inference takes no time."""
-        consumer = self.broker.consumer(GROUP, group_protocol=self.group_protocol)
+        defaults: dict[str, Any] = {"circuit": PATIENT_CIRCUIT, "chunk": ChunkSettings(max_questions=4)}
+        all_settings = Settings(**(defaults | settings))
+        from_the_end = all_settings.kafka.auto_offset_reset == "latest"
+        consumer = self.broker.consumer(GROUP, group_protocol=self.group_protocol, from_the_end=from_the_end)
         publisher = self.broker.publisher(consumer, transactions=self.transactions)
         clients: Any = BrokerClients(
             FakeTimePoller(consumer, self.clock),
@@ -79,9 +82,8 @@ class MemoryStream(StreamUnderTest[StreamMember]):
             publisher,
         )
         pool = HandPool(self.clock, at_once=at_once)
-        defaults: dict[str, Any] = {"circuit": PATIENT_CIRCUIT, "chunk": ChunkSettings(max_questions=4)}
         application = build(
-            Settings(**(defaults | settings)),
+            all_settings,
             connect=lambda _: clients,
             reader=reader or fake_reader(),
             clock=self.clock,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -88,6 +88,7 @@ class MemoryTriage(StreamUnderTest[TriageMember]):
     """The triage group: all topics, a clock and the members that were started."""
 
     all_topics = tuple(TOPICS.model_dump().values())
+    kafka: KafkaSettings = field(default_factory=KafkaSettings)
 
     def start(
         self,
@@ -102,7 +103,7 @@ class MemoryTriage(StreamUnderTest[TriageMember]):
             FakeTimePoller(consumer, self.clock), FakeTimePoller(self.broker.reader(), self.clock), publisher
         )
         settings = Settings(
-            kafka=KafkaSettings(transactions=self.transactions),
+            kafka=self.kafka.model_copy(update={"transactions": self.transactions}),
             circuit=circuit,
             triage=TriageSettings(**({"keep_seconds": KEEP} | triage)),
             drain_seconds=drain_seconds,

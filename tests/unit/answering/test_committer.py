@@ -195,9 +195,15 @@ def test_progress_is_committed_at_once_where_that_is_wanted(rig: CommitterRig) -
 
 
 def test_where_nothing_is_new_nothing_is_published(rig: CommitterRig) -> None:
-    rig.committer.start_from({Q0: 5, Q1: None})
+    rig.committer.start_from({Q0: 5, Q1: 0})
     rig.committer.publish_progress({Q0: 5, Q1: 0})
     assert rig.publisher.tried == 0
+
+
+def test_where_the_group_has_committed_nothing_its_beginning_is_committed(rig: CommitterRig) -> None:
+    rig.committer.start_from({Q0: 5, Q1: None})
+    rig.committer.publish_progress({Q0: 5, Q1: 0})
+    assert rig.publisher.done == [((), {Q1: 0})]
 
 
 def test_positions_past_transaction_markers_are_committed_once(rig: CommitterRig) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from spanstream.consumer.answering.documents import DocumentsReplaced
 from spanstream.consumer.errors import Retryable
 from spanstream.schemas.errors import InvalidRecord
 from tests.support.memory.followed_documents import ONE, TOPIC, ZERO, FollowedDocuments
@@ -173,3 +174,116 @@ def test_nothing_is_asked_of_the_broker_while_nothing_is_owned(rig: FollowedDocu
     rig.broker.fail_next("poll", Retryable("asked"))
     assert rig.documents.ends() == {}
     assert rig.documents.poll() == 0
+
+
+def test_a_key_that_can_be_no_document_id_is_told_and_not_kept(rig: FollowedDocuments) -> None:
+    for key in ("k" * 900_000, "a\nb"):
+        rig.write(key, "text")
+        rig.put(key, b"{}")
+        rig.put(key, None)
+    rig.documents.own({ZERO: None, ONE: None})
+    rig.read()
+    assert rig.documents.known == 0
+    assert [bad.record.offset for bad in rig.documents.progress().bad] == [0, 2, 6, 8]
+
+
+def recreate(rig: FollowedDocuments, **texts: str) -> None:
+    """Deletes the topic, creates it anew and fills it in this order."""
+    rig.broker.create_topic(TOPIC, 2)
+    for document_id, text in texts.items():
+        rig.write(document_id, text)
+
+
+def own_again(rig: FollowedDocuments) -> None:
+    """Owns the documents as the loop does when it is told that they were replaced."""
+    with pytest.raises(DocumentsReplaced):
+        rig.documents.ends()
+    assert rig.documents.owned == frozenset()
+    rig.documents.own({ZERO: None, ONE: None})
+    rig.read()
+
+
+@pytest.mark.parametrize("filled", [1, 3, 9])
+def test_a_topic_that_was_deleted_and_filled_anew_is_read_from_its_beginning(
+    rig: FollowedDocuments, filled: int
+) -> None:
+    """Whether it is shorter than the old one, as long or longer."""
+    for name in ("a", "b", "gone"):
+        rig.write(name, f"old {name}")
+    rig.documents.own({ZERO: None, ONE: None})
+    rig.read()
+    recreate(rig, b="new b", a="new a", **{f"filler-{number}": "new" for number in range(filled)})
+    own_again(rig)
+    assert (rig.text("a"), rig.text("b"), rig.text("gone")) == ("new a", "new b", None)
+    assert rig.documents.known == 2 + filled
+
+
+def test_an_evicted_text_is_never_another_documents(rig: FollowedDocuments) -> None:
+    """The topic is replaced between the look at its ends and the reading of the text."""
+    rig.documents = rig.follower(memory_bytes=600)
+    rig.write("a", "old a")
+    rig.write("b", "old b")
+    rig.documents.own({ZERO: None, ONE: None})
+    rig.read()
+    recreate(rig, b="new b", a="new a")
+    with pytest.raises(Retryable, match="replaced"):
+        rig.text("a")
+
+
+def test_an_evicted_text_is_not_an_older_one_of_its_document_out_of_another_topic(rig: FollowedDocuments) -> None:
+    rig.documents = rig.follower(memory_bytes=600)
+    rig.write("a", "x" * 5000)
+    rig.documents.own({ZERO: None, ONE: None})
+    rig.read()
+    recreate(rig, a="new but not the latest")
+    rig.write("a", "the latest")
+    with pytest.raises(Retryable, match="replaced"):
+        rig.text("a")
+
+
+def test_a_topic_that_is_replaced_while_its_partitions_are_away_is_read_anew_when_they_return(
+    rig: FollowedDocuments,
+) -> None:
+    rig.write("a", "old a")
+    rig.documents.own({ZERO: None, ONE: None})
+    rig.read()
+    rig.documents.release([ZERO])
+    recreate(rig, b="new b")
+    with pytest.raises(DocumentsReplaced):
+        rig.documents.own({ZERO: None})
+    rig.documents.own({ZERO: None, ONE: None})
+    rig.read()
+    assert (rig.text("a"), rig.text("b")) == (None, "new b")
+
+
+def test_a_log_that_ends_before_what_was_read_is_read_anew(rig: FollowedDocuments) -> None:
+    """The same topic by its id, as after an election that lost records."""
+    rig.write("a", "one")
+    rig.write("b", "lost")
+    rig.documents.own({ZERO: None, ONE: None})
+    rig.read()
+    topic_id = rig.broker.topics[TOPIC].topic_id
+    recreate(rig, a="one")
+    rig.broker.topics[TOPIC].topic_id = topic_id
+    own_again(rig)
+    assert (rig.text("a"), rig.text("b")) == ("one", None)
+
+
+def test_bad_documents_of_a_topic_that_was_replaced_are_told_anew(rig: FollowedDocuments) -> None:
+    rig.put("old", b"bad")
+    rig.documents.own({ZERO: None, ONE: None})
+    rig.read()
+    rig.documents.committed(rig.documents.progress())
+    recreate(rig)
+    rig.put("new", b"bad")
+    own_again(rig)
+    assert [bad.record.key for bad in rig.documents.progress().bad] == [b"new"]
+
+
+def test_while_there_is_no_topic_nothing_is_taken_to_be_read(rig: FollowedDocuments) -> None:
+    rig.write("a", "old a")
+    rig.documents.own({ZERO: None, ONE: None})
+    rig.read()
+    del rig.broker.topics[TOPIC]
+    with pytest.raises(Retryable, match="no topic"):
+        rig.documents.ends()

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from spanstream.consumer.broker.partitioner import partition_of
 from spanstream.consumer.broker.protocols import Partition, Record
 from spanstream.consumer.errors import Retryable
 from spanstream.consumer.settings import DocumentSettings
+from spanstream.models.text.tokenization import sha256_of
+from spanstream.schemas.dead_letters import Reason
 from tests.support.memory.memory_stream import TOPICS, MemoryStream, name_of, quick_retries
 from tests.support.memory.turns import ONE, TEXT, ZERO, ask, once, turns_in, two_documents
 
@@ -93,3 +96,26 @@ def test_more_bad_documents_than_are_held_at_a_time_all_come_out(stream: MemoryS
     stream.settle([*names, "a"])
     assert set(stream.outcomes().values()) == {1}
     assert stream.clock.now - started < 5.0
+
+
+@pytest.mark.parametrize("room", [1, 1 << 20])
+def test_after_the_documents_topic_was_replaced_nothing_is_answered_out_of_the_old_one(room: int) -> None:
+    """Deleted, created and filled in another order while a consumer lives, whether the texts are in memory or not."""
+    stream = two_documents()
+    member = stream.start(documents=DocumentSettings(memory_bytes=room), retries=quick_retries())
+    ask(stream, "before")
+    stream.settle(["before"])
+    stream.broker.create_topic(TOPICS.documents, stream.partitions)
+    strangers = ["x0", "x1", "x2", "x3"]
+    assert {partition_of(name.encode(), 2) for name in strangers} == {0, 1}
+    for name in (*strangers, ZERO):
+        stream.document(name, f"The ferry leaves at 10:00 from {name}.")
+    ask(stream, "after", about=ZERO)
+    ask(stream, "deleted", about=ONE)
+    stream.settle(["after", "deleted"])
+    answers = {answer.question_id: answer for answer in stream.answers()}
+    assert answers["before"].document_sha256 == sha256_of(TEXT)
+    assert answers["after"].document_sha256 == sha256_of(f"The ferry leaves at 10:00 from {ZERO}.")
+    assert stream.dead_letters()["deleted"].reason is Reason.DOCUMENT_MISSING
+    assert once(stream, "before after deleted")
+    assert not member.health.waiting_for

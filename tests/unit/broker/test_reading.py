@@ -7,9 +7,10 @@ from itertools import islice
 import pytest
 
 from spanstream.consumer.broker.memory.broker import MemoryBroker
-from spanstream.consumer.broker.protocols import Outgoing, Partition
+from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
 from spanstream.consumer.broker.reading import tail
 from spanstream.consumer.errors import Stop
+from tests.support.kafka.read_once import ReadOnce
 
 TOPIC = "t"
 
@@ -69,3 +70,13 @@ def test_following_reads_what_comes_later_too(broker: MemoryBroker) -> None:
 def test_a_topic_that_does_not_exist_stops_the_program(broker: MemoryBroker) -> None:
     with pytest.raises(Stop, match="there is no topic nowhere"):
         list(tail(broker.reader(), "nowhere"))
+
+
+def test_the_tests_own_readers_fail_at_an_offset_that_comes_twice() -> None:
+    once = ReadOnce()
+    first, second = Partition("t", 0), Partition("t", 1)
+    for partition, offsets in ((first, [0, 1, 5]), (second, [0]), (first, [6])):
+        records = [Record(partition, offset, None, None) for offset in offsets]
+        assert list(once.check(records)) == records
+    with pytest.raises(pytest.fail.Exception, match=r"t\[0\] was read at 6 again"):
+        list(once.check([Record(first, 6, None, None)]))

@@ -28,6 +28,11 @@ def test_only_positions_past_what_is_committed_are_ahead(committed: CommittedOff
     assert committed.ahead({ZERO: 6, ONE: 1}) == {ZERO: 6}
 
 
+def test_where_nothing_is_committed_the_first_offset_is_ahead_too(committed: CommittedOffsets) -> None:
+    committed.start_from({ZERO: 0, ONE: None})
+    assert committed.ahead({ZERO: 0, ONE: 0}) == {ONE: 0}
+
+
 def test_a_partition_of_which_nothing_is_known_is_never_ahead(committed: CommittedOffsets) -> None:
     committed.start_from({ZERO: 5})
     committed.forget([ZERO, ONE])

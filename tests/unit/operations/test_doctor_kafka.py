@@ -106,6 +106,18 @@ def test_a_topic_that_takes_less_than_what_is_read_is_a_warning(name: str, too_s
     assert str(largest + topics.HEADROOM_BYTES) in finding.advice
 
 
+WEEK_MINUTES = 7 * 24 * 60
+
+
+@pytest.mark.parametrize(("retention_ms", "is_longer"), [("604800000", False), ("604800001", True), ("-1", True)])
+def test_records_that_outlive_the_offsets_of_an_empty_group_are_a_warning(retention_ms: str, is_longer: bool) -> None:
+    kept = TopicSpec(TOPICS.questions, 12, 1, {"retention.ms": retention_ms})
+    finding = topics.offset_expiry(found_topics(kept=kept), TOPICS, WEEK_MINUTES)
+    assert finding.level is (Level.WARNING if is_longer else Level.OK)
+    assert (TOPICS.questions in finding.detail) is is_longer
+    assert "7 days" in finding.detail
+
+
 # Kafka
 
 
@@ -190,6 +202,22 @@ def test_the_consumer_protocol_needs_brokers_that_speak_it_and_assign_ranges(
     finding = consumer_protocol(config)
     assert finding.level is level
     assert bool(finding.advice) is (level is Level.FAILED)
+
+
+@pytest.mark.parametrize(
+    ("config", "kafka", "detail"),
+    [
+        ({"offsets.retention.minutes": str(WEEK_MINUTES)}, {}, "kept for 7 days"),
+        ({}, {}, "not known"),
+        ({"offsets.retention.minutes": "1"}, {"auto_offset_reset": "error"}, "stops, by setting"),
+    ],
+)
+def test_offsets_that_expire_no_sooner_than_records_or_stop_the_consumer_are_fine(
+    config: dict[str, str], kafka: dict[str, Any], detail: str
+) -> None:
+    findings = {finding.subject: finding for finding in FakeKafka(config=config).examined(**kafka)}
+    assert findings["offset expiry"].level is Level.OK
+    assert detail in findings["offset expiry"].detail
 
 
 def test_transactions_that_are_off_are_not_tried() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spanstream.schemas.codec import check_key, decode_answer, decode_document, decode_question, encode
+from spanstream.schemas.codec import can_be_id, check_key, decode_answer, decode_document, decode_question, encode
 from spanstream.schemas.errors import DETAIL_CHARS, InvalidRecord, Reason, one_line
 from spanstream.schemas.events import Answer, Document, Question
 from spanstream.schemas.limits import Limits
@@ -165,6 +165,16 @@ def test_a_record_keyed_by_its_document_id_is_right(document_id: str) -> None:
 @pytest.mark.parametrize("key", [None, b"", b"e", b"d ", "d".encode("utf-16"), b"\xff"])
 def test_a_record_with_another_key_than_its_document_id_is_invalid(key: bytes | None) -> None:
     assert refusal(lambda: check_key(key, "d")).reason == INVALID_EVENT
+
+
+@pytest.mark.parametrize("document_id", ["d", "ü/日本", "x" * 256, "\U0001f600" * 256])
+def test_a_key_that_a_document_may_have_can_be_its_id(document_id: str) -> None:
+    assert can_be_id(document_id.encode(), LIMITS)
+
+
+@pytest.mark.parametrize("key", [b"", b"\xff", b"a\nb", b"x" * 257, "ü".encode() * 257, b"x" * 900_000])
+def test_a_key_that_no_document_may_have_can_be_no_id(key: bytes) -> None:
+    assert not can_be_id(key, LIMITS)
 
 
 @pytest.mark.parametrize("key", [None, b"", b"q", b"\xff"])
