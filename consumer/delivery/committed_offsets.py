@@ -52,7 +52,7 @@ class CommittedOffsets:
 
     def of(self, partition: Partition) -> int:
         """Returns the committed offset of a partition; 0 where there is none."""
-        return self._offsets.get(partition, 0)
+        return max(0, self._offsets.get(partition, 0))
 
     def forget(self, partitions: Iterable[Partition]) -> None:
         """Forgets partitions that belong to another member now."""
