@@ -9,8 +9,8 @@ import numpy as np
 from spanstream.models.metrics.reading import ReadQuestion
 from spanstream.models.metrics.squad_files import Example
 from spanstream.models.spans.aggregate import RawAnswer
-from spanstream.models.spans.search import TokenSpan, WindowSpan
-from tests.support.model.hand_made_windows import hand_made_document, hand_made_window
+from spanstream.models.spans.search import TokenSpan
+from tests.support.model.hand_made_windows import hand_made_document, hand_made_span, hand_made_window
 
 _DOCUMENT = hand_made_document(range(8))
 
@@ -30,7 +30,7 @@ def labelled_read(
     document = replace(
         _DOCUMENT, starts=_DOCUMENT.starts * characters_per_token, ends=_DOCUMENT.ends * characters_per_token
     )
-    best = WindowSpan(hand_made_window(document), 0.0, TokenSpan(1, 2, score), score - 1.0, log_probability)
+    best = hand_made_span(hand_made_window(document), TokenSpan(1, 2, score), log_probability=log_probability)
     gold = ("seven",) if answer else ()
     example = Example(f"q{number}", article or "article", text or f"text {number}", "which?", gold)
     return ReadQuestion(example, RawAnswer(best, 0.0, score - 1.0, 1), "seven" if right else "eight")
