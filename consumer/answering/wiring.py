@@ -130,7 +130,7 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
     preparer = Preparer(
         reader, documents, cache, outcomes, limits=settings.limits, max_windows=settings.chunk.max_windows, clock=clock
     )
-    pipeline = Pipeline(Answerer(reader, outcomes).answer, pool)
+    pipeline = Pipeline(Answerer(reader, outcomes, cache).answer, pool)
     intake = Intake(
         documents=documents, preparer=preparer, pipeline=pipeline, reporter=reporter, settings=settings, clock=clock
     )

@@ -91,7 +91,7 @@ class CheckedTopics:
             max_windows=2,
             clock=self.clock,
         )
-        return Checker(preparer, Answerer(model, outcomes), TOPICS, SETTINGS.limits, partitions=3)
+        return Checker(preparer, Answerer(model, outcomes, cache), TOPICS, SETTINGS.limits, partitions=3)
 
 
 @pytest.fixture
