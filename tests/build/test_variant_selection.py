@@ -17,13 +17,21 @@ from spanstream.models.building.graph.onnx_graph import Graph
 from spanstream.models.building.graph.rewrite import mask_by_dimension
 from spanstream.models.building.variants.batch_invariance import BatchInvariance, measure_batch_invariance
 from spanstream.models.building.variants.recipes import RECIPE_NAMES, RECIPES, BuiltVariant, select_recipes
-from spanstream.models.building.variants.selection import SelectionEntry, VariantSelection, _fastest_accurate
+from spanstream.models.building.variants.selection import (
+    MeasurementData,
+    SelectionEntry,
+    VariantSelection,
+    _fastest_accurate,
+    _measure,
+)
 from spanstream.models.building.variants.timing import Speed
+from spanstream.models.calibrating.folds import halve
 from spanstream.models.checkpoints.checkpoint import Checkpoint
 from spanstream.models.errors import BuildError
 from spanstream.models.inference.packing import Batch, assemble
 from spanstream.models.inference.session import Logits
 from spanstream.models.metrics.reading import ReadingOptions
+from spanstream.models.metrics.squad_files import Example
 from spanstream.models.text.windowing import Window, WindowShape, windows_of
 from tests.support.model.tiny_checkpoints import write_tiny_checkpoint
 from tests.support.model.trained_tokenizers import trained
@@ -127,6 +135,32 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
 @pytest.fixture(scope="module")
 def exported(checkpoint: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export(checkpoint.load_model(), tmp_path_factory.mktemp("exported"))
+
+
+def _examples(*, right: bool) -> list[Example]:
+    texts = [f"the train leaves at {number} from platform 7" for number in range(20)]
+    start = texts[0].index("platform")
+    answers = (("platform 7",), (start,)) if right else ((), ())
+    return [Example(str(n), "article", text, "from where?", *answers) for n, text in enumerate(texts)]
+
+
+def test_labels_of_questions_that_guarantees_are_tested_on_have_no_part_in_the_figures_that_choose(
+    exported: Path,
+) -> None:
+    built = BuiltVariant(REFERENCE, exported)
+    invariance = BatchInvariance(same_bits=True, changed_spans=0.0)
+    labels, others = _examples(right=True), _examples(right=False)
+    choose = halve(labels).first
+    assert 0 < choose.sum() < len(labels)
+    changed = [label if chooses else other for label, other, chooses in zip(labels, others, choose, strict=True)]
+    session = SessionOptions(max_batch_tokens=512)
+    first, second, all_of_them = (
+        _measure(built, session, invariance, MeasurementData([examples], mask, _windows(), OPTIONS))
+        for examples, mask in ((labels, choose), (changed, choose), (changed, np.ones_like(choose)))
+    )
+    assert (first.f1, first.exact) == (second.f1, second.exact)
+    assert all_of_them.f1 != second.f1
+    assert len(second.reads[0]) == len(labels)
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,19 @@
 """Selects the variant: the fastest of those that lose at most a margin of F1 against fp32 on the validation data.
 
 recipes -> built -> tuned (session options) -> read (accuracy) -> timed side by side (speed) -> VariantSelection
+
+All questions are read, for the card and the calibration. Those that guarantees will be tested on have no part in the
+figures that choose.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Final
 
+from spanstream.models.arrays import BoolArray
 from spanstream.models.artifact import SessionOptions
 from spanstream.models.building.build_context import BuildContext
 from spanstream.models.building.variants.batch_invariance import BatchInvariance, measure_batch_invariance
@@ -43,8 +48,8 @@ class SelectionEntry:
         session: the session options it was measured with.
         batch_invariance: whether a window's logits depend on its batch.
         reads: the validation questions, file by file.
-        f1: of each file at its best threshold, in percent.
-        exact: exact match of each file at its best threshold, in percent.
+        f1: of each file at its best threshold, in percent, over the questions that choose.
+        exact: exact match in the same way.
         speed: beside fp32; None where nothing was timed.
     """
 
@@ -110,11 +115,13 @@ class MeasurementData:
 
     Attributes:
         files: the labelled questions that every variant reads, file by file.
-        windows: a sample of their windows, for timing.
+        choose: (questions of the first file,) which of them choose; those of the other files all do.
+        windows: a sample of the windows of questions that choose, for timing.
         options: how they are read.
     """
 
     files: Sequence[Sequence[Example]]
+    choose: BoolArray
     windows: Sequence[Window]
     options: ReadingOptions
 
@@ -209,6 +216,7 @@ def _measure(
     options = replace(data.options, max_batch_tokens=session.max_batch_tokens, parallel_runs=runs)
     opened = built.open(session)
     reads = tuple(read_all(examples, opened, options) for examples in data.files)
-    predictions = [[read.prediction(read.reading.null_score_diff or 0.0) for read in file] for file in reads]
+    choosing = (list(compress(reads[0], data.choose)), *reads[1:])
+    predictions = [[read.prediction(read.reading.null_score_diff or 0.0) for read in file] for file in choosing]
     f1 = tuple(best_f1(file)[0] for file in predictions)
     return SelectionEntry(built, session, invariance, reads, f1, tuple(best_exact(file)[0] for file in predictions))
