@@ -23,8 +23,8 @@ from spanstream.models.evaluation.kind_figures import kind_figures, kinds_sectio
 from spanstream.models.inference.cpu import available_cpus, cpu_name, has_int8_dot_product
 from spanstream.models.metrics.squad_files import Example
 
-_QUICK: Final = f"""A quick build: the first variant that loses at most {MARGIN} points of F1 against fp32 was taken,
-and nothing was timed."""
+_QUICK: Final = f"""A quick build: the first variant that loses at most {MARGIN} points of F1 against fp32 (beyond one
+standard error of the difference, question by question) was taken, and nothing was timed."""
 _TOOLS: Final = ("onnxruntime", "optimum-onnx", "transformers", "torch", "tokenizers")
 
 
@@ -231,10 +231,10 @@ def _examples(figures: CardFigures) -> dict[str, list[Example]]:
 
 def _timing(selection: VariantSelection) -> str:
     dot_product = {True: "with int8 dot products", False: "without int8 dot products", None: "of unknown instructions"}
-    return f"""The fastest variant that loses at most {MARGIN} points of F1 against fp32 was taken. Speed is a ratio of
-windows a second: the median, least and greatest of rounds in turns over {selection.windows} windows, each variant with
-the session options it is fastest with. The CPU calls itself {cpu_name()}, {dot_product[has_int8_dot_product()]}, and
-lent {available_cpus()} threads."""
+    return f"""The fastest variant that loses at most {MARGIN} points of F1 against fp32 (beyond one standard error of
+the difference, question by question) was taken. Speed is a ratio of windows a second: the median, least and greatest of
+rounds in turns over {selection.windows} windows, each variant with the session options it is fastest with. The CPU
+calls itself {cpu_name()}, {dot_product[has_int8_dot_product()]}, and lent {available_cpus()} threads."""
 
 
 def _rebuild(figures: CardFigures) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from spanstream.models.building.graph.rewrite import mask_by_dimension
 from spanstream.models.building.variants.batch_invariance import BatchInvariance, measure_batch_invariance
 from spanstream.models.building.variants.recipes import RECIPE_NAMES, RECIPES, BuiltVariant, select_recipes
 from spanstream.models.building.variants.selection import (
+    MARGIN,
     MeasurementData,
     SelectionEntry,
     VariantSelection,
@@ -45,9 +47,8 @@ OPTIONS = ReadingOptions(TOKENIZER, SHAPE, 0, 8, 512, 1)
 def _entry(name: str, f1: float, *rounds: float) -> SelectionEntry:
     built = BuiltVariant(next(recipe for recipe in RECIPES if recipe.name == name), Path(f"{name}.onnx"))
     speed = Speed(rounds) if rounds else None
-    return SelectionEntry(
-        built, SessionOptions(), BatchInvariance(same_bits=True, changed_spans=0.0), (), (f1,), (f1,), speed
-    )
+    invariance, scores = BatchInvariance(same_bits=True, changed_spans=0.0), np.full(100, f1)
+    return SelectionEntry(built, SessionOptions(), invariance, (), (scores,), (f1,), speed)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,17 @@ def test_the_fastest_within_the_margin_is_taken_and_of_equals_the_most_accurate(
 ) -> None:
     selected = _fastest_accurate([_entry(name, f1, *[speed] * 7) for name, f1, speed in entries])
     assert selected.built.recipe.name == taken
+
+
+@pytest.mark.parametrize(("questions", "lost", "is_refused"), [(100, 1, False), (100, 3, True), (2000, 25, True)])
+def test_a_loss_that_one_question_makes_is_no_reason_to_refuse_a_variant(
+    questions: int, lost: int, is_refused: bool
+) -> None:
+    reference, entry = _entry("fp32", 100.0), _entry("int8-static", 100.0)
+    right, fewer = np.full(questions, 100.0), np.full(questions, 100.0)
+    fewer[:lost] = 0.0
+    loss = replace(entry, question_f1=(fewer,)).loss(replace(reference, question_f1=(right,)))
+    assert (loss > MARGIN) == is_refused
 
 
 def test_rounds_that_disagree_are_noise() -> None:
@@ -85,7 +97,7 @@ def test_every_variant_is_told_why_it_was_taken_or_not() -> None:
     assert [selection.reason(entry) for entry in entries] == [
         "slower",
         "taken",
-        "F1 0.60 below fp32: more than 0.5",
+        "F1 0.60 below fp32, less one standard error: more than 0.5",
         "slower",
     ]
 

@@ -8,12 +8,15 @@ figures that choose.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 from typing import Final
 
-from spanstream.models.arrays import BoolArray
+import numpy as np
+
+from spanstream.models.arrays import BoolArray, Float64Array
 from spanstream.models.artifact import SessionOptions
 from spanstream.models.building.build_context import BuildContext
 from spanstream.models.building.variants.batch_invariance import BatchInvariance, measure_batch_invariance
@@ -28,12 +31,12 @@ from spanstream.models.building.variants.timing import (
 from spanstream.models.errors import ModelError, one_line
 from spanstream.models.metrics.reading import ReadingOptions, ReadQuestion, read_all
 from spanstream.models.metrics.squad_files import Example
-from spanstream.models.metrics.squad_metrics import best_exact, best_f1
+from spanstream.models.metrics.squad_metrics import best_exact, best_f1, f1_of_questions
 from spanstream.models.text.windowing import Window
 
 Say = Callable[[str], None]
 
-# Points of F1 at the best threshold that a variant may lose against fp32.
+# Points of F1 at the best threshold that a variant may lose against fp32, beyond one standard error of the difference.
 MARGIN: Final = 0.5
 # A round of the reference takes about this long.
 _ROUND_SECONDS: Final = 1.5
@@ -48,8 +51,8 @@ class SelectionEntry:
         session: the session options it was measured with.
         batch_invariance: whether a window's logits depend on its batch.
         reads: the validation questions, file by file.
-        f1: of each file at its best threshold, in percent, over the questions that choose.
-        exact: exact match in the same way.
+        question_f1: of each file at its best threshold, (questions that choose,), in percent.
+        exact: exact match of each file at its best threshold, in percent, over the questions that choose.
         speed: beside fp32; None where nothing was timed.
     """
 
@@ -57,13 +60,27 @@ class SelectionEntry:
     session: SessionOptions
     batch_invariance: BatchInvariance
     reads: tuple[Sequence[ReadQuestion], ...]
-    f1: tuple[float, ...]
+    question_f1: tuple[Float64Array, ...]
     exact: tuple[float, ...]
     speed: Speed | None = None
 
+    @property
+    def f1(self) -> tuple[float, ...]:
+        """F1 of each file, in percent, over the questions that choose."""
+        return tuple(float(scores.mean()) for scores in self.question_f1)
+
     def loss(self, reference: SelectionEntry) -> float:
-        """Returns the points of F1 that it loses against another one, on the file where that is most."""
-        return max(expected - f1 for expected, f1 in zip(reference.f1, self.f1, strict=True))
+        """Returns the points of F1 that it loses against another one, on the file where that is most.
+
+        One standard error of the difference, question by question, is taken off: of 100 questions a single one that
+        falls the other way is a point.
+        """
+        return max(
+            float(lost.mean() - lost.std() / math.sqrt(len(lost)))
+            for lost in (
+                expected - scores for expected, scores in zip(reference.question_f1, self.question_f1, strict=True)
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +118,7 @@ class VariantSelection:
             return "taken"
         loss = entry.loss(self.reference)
         if loss > MARGIN:
-            return f"F1 {loss:.2f} below fp32: more than {MARGIN}"
+            return f"F1 {loss:.2f} below fp32, less one standard error: more than {MARGIN}"
         if not entry.speed or not self.winner.speed:
             return "not needed"
         return (
@@ -218,5 +235,5 @@ def _measure(
     reads = tuple(read_all(examples, opened, options) for examples in data.files)
     choosing = (list(compress(reads[0], data.choose)), *reads[1:])
     predictions = [[read.prediction(read.reading.null_score_diff or 0.0) for read in file] for file in choosing]
-    f1 = tuple(best_f1(file)[0] for file in predictions)
+    f1 = tuple(100 * np.array(f1_of_questions(file, best_f1(file)[1])) for file in predictions)
     return SelectionEntry(built, session, invariance, reads, f1, tuple(best_exact(file)[0] for file in predictions))
