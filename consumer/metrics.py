@@ -47,6 +47,10 @@ class Metrics:
             "Texts by where their tokenization was found since start: memory, redis, or tokenized anew.",
             ["source"],
         )
+        self.bad_cache_entries = gauge(
+            "spanstream_bad_cache_entries",
+            "Entries of Redis since start that were damaged, foreign or forged; their texts were tokenized anew.",
+        )
         self.backlog = gauge("spanstream_backlog_records", "Records read ahead and not in a chunk.")
         self.windows_pending = gauge("spanstream_windows_pending", "Windows prepared or being inferred now.")
         self.windows_per_second = gauge("spanstream_cpu_windows_per_second", "Measured rate of the CPU session.")

@@ -1,17 +1,24 @@
-"""Answers a prepared chunk: runs the model, validates the spans, makes one outcome for each record."""
+"""Answers a prepared chunk: runs the model, validates the spans, makes one outcome for each record.
+
+A question that fails is read once more where its document's tokens, which may come out of a cache that others write to,
+are not those that the text has.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 
 from spanstream.consumer.answering.outcomes import Outcomes, RecordOutcome
 from spanstream.consumer.answering.prepare import PlannedQuestion, PreparedChunk
+from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.logs import exception_facts
 from spanstream.models.errors import DocumentChanged, InferenceFailed, SpanMismatch
 from spanstream.models.inference.runner import WindowOutcome
 from spanstream.models.reader import Reader
+from spanstream.models.text.tokenization import TokenizedDocument
 from spanstream.models.text.windowing import Window
 from spanstream.schemas.dead_letters import Reason, Stage
 
@@ -19,11 +26,18 @@ _log = structlog.get_logger(__name__)
 
 
 class Answerer:
-    """Answers chunks. Safe to call from several threads: their windows share the session."""
+    """Answers chunks. Safe to call from several threads: their windows share the session.
 
-    def __init__(self, reader: Reader, outcomes: Outcomes) -> None:
+    Args:
+        reader: runs the model.
+        outcomes: makes answers and dead letters.
+        cache: gave the tokens; what it gave wrong is made anew.
+    """
+
+    def __init__(self, reader: Reader, outcomes: Outcomes, cache: TokenCache[TokenizedDocument]) -> None:
         self._reader = reader
         self._outcomes = outcomes
+        self._cache = cache
 
     def answer(self, prepared: PreparedChunk, waiting_windows: int = 0) -> list[RecordOutcome]:
         """Answers a chunk.
@@ -44,6 +58,8 @@ class Answerer:
             return [self._conclude(planned, scores) for planned in chunk]
         except Exception as error:  # noqa: BLE001  whatever it is, it must not stop the stream
             if len(chunk) == 1:
+                if (renewed := self._renewed(chunk[0])) is not None:
+                    return self._read([renewed], waiting_windows)
                 _log.error("reading_failed", question_id=chunk[0].question.question_id, **exception_facts(error))
                 detail = f"reading raised {type(error).__name__}"
                 return [self._outcomes.dead_letter(chunk[0].record, Reason.INFERENCE_FAILED, detail, Stage.INFER)]
@@ -54,13 +70,29 @@ class Answerer:
         record = planned.record
         try:
             reading = self._reader.conclude(planned.plan, scores)
-        except InferenceFailed as error:
-            return self._outcomes.dead_letter(record, Reason.INFERENCE_FAILED, str(error), Stage.INFER)
-        except SpanMismatch as error:
-            return self._failed_validation(planned, Reason.SPAN_MISMATCH, error)
         except DocumentChanged as error:
             return self._failed_validation(planned, Reason.DOCUMENT_CHANGED, error)
+        except (InferenceFailed, SpanMismatch) as error:
+            if (renewed := self._renewed(planned)) is not None:
+                return self._read([renewed], 0)[0]
+            if isinstance(error, SpanMismatch):
+                return self._failed_validation(planned, Reason.SPAN_MISMATCH, error)
+            return self._outcomes.dead_letter(record, Reason.INFERENCE_FAILED, str(error), Stage.INFER)
         return self._outcomes.answer(record, planned.question, planned.plan.document.text_sha256, reading)
+
+    def _renewed(self, planned: PlannedQuestion) -> PlannedQuestion | None:
+        """Plans a question that failed with its document tokenized again; None where that gives the same tokens."""
+        plan = planned.plan
+        try:
+            document = self._cache.renew(plan.document.text_sha256, plan.text, plan.document)
+            if document is None:
+                return None
+            [renewed] = self._reader.plan(plan.text, document, [plan.question.text])
+        except Exception as error:  # noqa: BLE001  whatever it is, the question fails as it did before
+            _log.error("renewing_failed", question_id=planned.question.question_id, **exception_facts(error))
+            return None
+        _log.warning("wrong_tokens_renewed", question_id=planned.question.question_id, text_sha256=document.text_sha256)
+        return replace(planned, plan=renewed)
 
     def _failed_validation(
         self, planned: PlannedQuestion, reason: Reason, error: SpanMismatch | DocumentChanged

@@ -94,3 +94,4 @@ class Reporter:
             ("tokenized", counts.misses),
         ):
             self._metrics.tokenizations.labels(source).set(count)
+        self._metrics.bad_cache_entries.set(counts.bad_entries)

@@ -146,7 +146,7 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
         max_bytes=settings.chunk.max_bytes,
         clock=clock,
     )
-    pipeline = Pipeline(Answerer(reader, outcomes).answer, pool)
+    pipeline = Pipeline(Answerer(reader, outcomes, cache).answer, pool)
     intake = Intake(
         documents=documents, preparer=preparer, pipeline=pipeline, reporter=reporter, settings=settings, clock=clock
     )

@@ -3,7 +3,8 @@
     texts by SHA-256 -> in-process LRU -> one read of the store -> tokenize the rest -> one write to the store
 
 Keys name the tokenizer and the text's content, so an entry cannot be stale. Nothing depends on the store: what it
-does not give, or gives damaged, is tokenized again, with the same result.
+does not give, or gives damaged, is tokenized again, with the same result. An entry that somebody forged shows only when
+it is used; `renew` puts the right one in its place.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from threading import Lock
 from typing import Generic, Protocol, TypeVar
 
 from cachetools import LRUCache
@@ -51,11 +53,13 @@ class Codec(Protocol[_T]):
 class CacheCounts:
     """Where texts were found; each is counted in one of `hits_memory`, `hits_store` and `misses`.
 
+    A text whose entry turned out to be forged is counted once more, as a miss.
+
     Attributes:
         hits_memory: found in this process.
         hits_store: found in the store.
         misses: tokenized.
-        bad_entries: of the misses, those that the store held damaged or foreign.
+        bad_entries: of the misses, those that the store held damaged, foreign or forged.
         tokenize_seconds: wall time spent tokenizing the misses.
     """
 
@@ -85,7 +89,7 @@ class _FromStore(Generic[_T]):
 
 
 class TokenCache(Generic[_T]):
-    """Two tiers in front of a tokenizer. For one thread: the one that prepares chunks.
+    """Two tiers in front of a tokenizer. Safe to share between threads: one call waits for the other.
 
     Args:
         tokenize: a text's value; what it raises passes through, and nothing of that call is kept.
@@ -113,6 +117,7 @@ class TokenCache(Generic[_T]):
         self._prefix = f"{namespace}:{fingerprint}:"
         self._memory: LRUCache[str, _T] = LRUCache(max_bytes, getsizeof=lambda value: value.nbytes + _ENTRY_BYTES)
         self._counts = CacheCounts()
+        self._lock = Lock()
 
     @property
     def counts(self) -> CacheCounts:
@@ -130,15 +135,42 @@ class TokenCache(Generic[_T]):
         Args:
             texts: each text under its SHA-256 (64 hexadecimal digits).
         """
-        values = {sha256: self._memory[sha256] for sha256 in texts if sha256 in self._memory}
-        counts = CacheCounts(hits_memory=len(values))
-        absent = {sha256: text for sha256, text in texts.items() if sha256 not in values}
-        try:
-            if absent:
-                counts += self._fill(values, absent)
-        finally:
-            self._counts += counts
+        with self._lock:
+            values = {sha256: self._memory[sha256] for sha256 in texts if sha256 in self._memory}
+            counts = CacheCounts(hits_memory=len(values))
+            absent = {sha256: text for sha256, text in texts.items() if sha256 not in values}
+            try:
+                if absent:
+                    counts += self._fill(values, absent)
+            finally:
+                self._counts += counts
         return {sha256: values[sha256] for sha256 in texts}
+
+    def renew(self, sha256: str, text: str, held: _T) -> _T | None:
+        """Tokenizes a text again, and puts the result into both tiers where the value that is held is another one.
+
+        Args:
+            sha256: the text's SHA-256.
+            text: the text.
+            held: the value that is in doubt.
+
+        Returns:
+            The text's value; None if `held` is just that.
+        """
+        with self._lock:
+            known = self._memory.get(sha256, held)
+            if known is not held:  # another question about this text had it renewed
+                return known
+            started = self._clock()
+            value = self._tokenize(text)
+            seconds = self._clock() - started
+            if self._codec.encode(value) == self._codec.encode(held):
+                return None
+            self._memory.pop(sha256, None)
+            self._keep(sha256, value)
+            self._write({sha256: value})
+            self._counts += CacheCounts(misses=1, bad_entries=1, tokenize_seconds=seconds)
+        return value
 
     def _fill(self, values: dict[str, _T], absent: Mapping[str, str]) -> CacheCounts:
         stored = self._read(absent)

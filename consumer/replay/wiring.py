@@ -197,18 +197,18 @@ def open_checker(settings: Settings, documents: CurrentDocuments, clock: Clock) 
     try:
         manifest = reader.artifact.manifest
         outcomes = Outcomes(settings.topics, settings.retries, manifest, source="spanstream/check", clock=clock)
-        index = documents.documents
+        index, cache = documents.documents, open_cache(settings, reader, None)
         preparer = Preparer(
             reader,
             index,
-            open_cache(settings, reader, None),
+            cache,
             outcomes,
             limits=settings.limits,
             max_windows=settings.chunk.max_windows,
             max_bytes=settings.chunk.max_bytes,
             clock=clock,
         )
-        answerer = Answerer(reader, outcomes)
+        answerer = Answerer(reader, outcomes, cache)
         yield Checker(preparer, answerer, settings.topics, settings.limits, partitions=len(index.owned))
     finally:
         reader.close()

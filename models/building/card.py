@@ -10,6 +10,7 @@ from typing import Final
 
 from spanstream.models.artifact import Manifest
 from spanstream.models.building import card_tables as tables
+from spanstream.models.building.card_data import data_section
 from spanstream.models.building.earlier_model import EarlierModel
 from spanstream.models.building.golden_logits import TOLERANCE
 from spanstream.models.building.request import BuildRequest
@@ -20,9 +21,10 @@ from spanstream.models.checkpoints.checkpoint import TESTED_ARCHITECTURES, Check
 from spanstream.models.checkpoints.training_record import TrainingRecord
 from spanstream.models.evaluation.kind_figures import kind_figures, kinds_section
 from spanstream.models.inference.cpu import available_cpus, cpu_name, has_int8_dot_product
+from spanstream.models.metrics.squad_files import Example
 
-_QUICK: Final = f"""A quick build: the first variant that loses at most {MARGIN} points of F1 against fp32 was taken,
-and nothing was timed."""
+_QUICK: Final = f"""A quick build: the first variant that loses at most {MARGIN} points of F1 against fp32 (beyond one
+standard error of the difference, question by question) was taken, and nothing was timed."""
 _TOOLS: Final = ("onnxruntime", "optimum-onnx", "transformers", "torch", "tokenizers")
 
 
@@ -33,6 +35,7 @@ class CardFigures:
     Attributes:
         selection: the variants, each with the validation questions as it reads them.
         kinds: of each validation file, by question id; empty where it has no labels.
+        choosing: how many questions of each validation file had a part in choosing the variant.
         fitted: the calibration.
         checkpoint: what was built.
         fused: how far fusing went.
@@ -47,6 +50,7 @@ class CardFigures:
 
     selection: VariantSelection
     kinds: Sequence[Mapping[str, Mapping[str, str]]]
+    choosing: Sequence[int]
     fitted: FittedCalibration
     checkpoint: Checkpoint
     fused: str
@@ -68,7 +72,7 @@ def render_card(manifest: Manifest, figures: CardFigures) -> str:
         _kinds(manifest, figures),
         _confidence(manifest, figures),
         _building(figures),
-        _data(figures),
+        data_section(figures.training, figures.about, _examples(figures)),
         _rebuild(figures),
     )
     return "\n\n".join(filter(None, sections)) + "\n"
@@ -140,8 +144,9 @@ def _confidence(manifest: Manifest, figures: CardFigures) -> str:
     ]
     return f"""### Confidence
 
-Each confidence below was given by a fit that had not seen the question's article; plain softmax is the probability of
-the span in its window. (Bootstrapping inflates a calibration error a little, so its value lies at the low end.)
+Each confidence below was given by a fit that had not seen the question's {fitted.grouped_by}; plain softmax is the
+probability of the span in its window. (Bootstrapping inflates a calibration error a little, so its value lies at the
+low end.)
 
 {"".join(tables_of_files).strip()}
 
@@ -196,6 +201,9 @@ Exported with optimum, then {figures.fused}.{untested}
 
 {tables.variants(selection)}
 
+F1 and EM are those of the questions that had a part in the choice: {_choosing(figures)}. The other half
+of the first file, by {figures.fitted.grouped_by}, was left for the guarantees to be tested on.
+
 {descriptions}
 
 {_timing(selection) if selection.winner.speed else _QUICK}
@@ -211,45 +219,22 @@ Exported with optimum, then {figures.fused}.{untested}
 {fp16}"""
 
 
+def _choosing(figures: CardFigures) -> str:
+    files = zip(figures.request.validation, figures.choosing, figures.selection.winner.reads, strict=True)
+    return ", ".join(f"{number} of {len(reads)} of `{path.name}`" for path, number, reads in files)
+
+
+def _examples(figures: CardFigures) -> dict[str, list[Example]]:
+    files = zip(figures.request.validation, figures.selection.winner.reads, strict=True)
+    return {path.name: [read.example for read in reads] for path, reads in files}
+
+
 def _timing(selection: VariantSelection) -> str:
     dot_product = {True: "with int8 dot products", False: "without int8 dot products", None: "of unknown instructions"}
-    return f"""The fastest variant that loses at most {MARGIN} points of F1 against fp32 was taken. Speed is a ratio of
-windows a second: the median, least and greatest of rounds in turns over {selection.windows} windows, each variant with
-the session options it is fastest with. The CPU calls itself {cpu_name()}, {dot_product[has_int8_dot_product()]}, and
-lent {available_cpus()} threads."""
-
-
-def _data(figures: CardFigures) -> str:
-    if figures.training:
-        paragraphs = _training(figures.training)
-    else:
-        paragraphs = ["The checkpoint does not say what it was trained on (it has no `training.json`)."]
-    paragraphs.append(figures.about or "Nothing was said about licences when it was built (`--about`).")
-    return "\n\n".join(["## Data and licences", *paragraphs])
-
-
-def _training(training: TrainingRecord, subject: str = "") -> list[str]:
-    """Returns a paragraph and a table for this training, and for those before it."""
-    facts = {
-        "epochs": training.epochs,
-        "steps": training.steps,
-        "peak learning rate": training.learning_rate,
-        "seed": training.seed,
-        "hours": training.hours,
-        "precision": training.precision,
-        "program": training.program,
-    }
-    known = "; ".join(f"{name} {value}" for name, value in facts.items() if value is not None)
-    sentence = f"{subject} fine-tuned from {training.base}" if subject else f"Fine-tuned from {training.base}"
-    paragraphs = [f"{sentence} ({known})." if known else f"{sentence}."]
-    rows = [
-        f"| {file.file} | {file.questions} | {file.unanswerable} | {file.weight:g} | `{file.sha256[:16]}` |"
-        for file in training.data
-    ]
-    heading = ["| File | Questions | without an answer | Weight | SHA-256 |", "|---|---|---|---|---|"]
-    paragraphs += ["\n".join([*heading, *rows])] if rows else []
-    earlier = training.earlier
-    return paragraphs + (_training(earlier, subject=f"That {training.base} was") if earlier else [])
+    return f"""The fastest variant that loses at most {MARGIN} points of F1 against fp32 (beyond one standard error of
+the difference, question by question) was taken. Speed is a ratio of windows a second: the median, least and greatest of
+rounds in turns over {selection.windows} windows, each variant with the session options it is fastest with. The CPU
+calls itself {cpu_name()}, {dot_product[has_int8_dot_product()]}, and lent {available_cpus()} threads."""
 
 
 def _rebuild(figures: CardFigures) -> str:

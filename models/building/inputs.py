@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import filterfalse
 from pathlib import Path
 
 from spanstream.models.errors import BuildError, QuestionTooLong
 from spanstream.models.inference.packing import Batch, assemble
 from spanstream.models.metrics.reading import ReadingOptions
+from spanstream.models.metrics.seen_questions import SeenQuestions
 from spanstream.models.metrics.squad_files import Example, read_squad
 from spanstream.models.text.tokenization import Tokenizer
 from spanstream.models.text.windowing import Window, windows_of
@@ -45,6 +47,29 @@ def read_files(paths: Iterable[Path], tokenizer: Tokenizer) -> list[LabelledFile
                         f"{text[:40]!r}"
                     )
     return files
+
+
+def refuse_shared_texts(files: Sequence[LabelledFile]) -> None:
+    """Refuses files with a text in common: what is tested on one must have had no part in choosing by another.
+
+    Raises:
+        BuildError: two files share a text; the error names them and a question.
+    """
+    for place, file in enumerate(files):
+        for other in files[:place]:
+            known = SeenQuestions.of(other.examples)
+            if seen := next(filter(known.has_text, file.examples), None):
+                raise BuildError(
+                    f"{file.path}: question {seen.id}: its text is in {other.path} too; what one of them chooses the "
+                    "other cannot test"
+                )
+
+
+def without_texts_of(examples: Iterable[Example], files: Iterable[LabelledFile]) -> list[LabelledFile]:
+    """Returns the files without the questions about these examples' texts; a file that loses all is left out."""
+    left_out = SeenQuestions.of(examples)
+    kept = [LabelledFile(file.path, list(filterfalse(left_out.has_text, file.examples))) for file in files]
+    return [file for file in kept if file.examples]
 
 
 def first_windows(file: LabelledFile, options: ReadingOptions, *, number: int) -> list[Window]:

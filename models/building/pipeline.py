@@ -3,6 +3,8 @@
     checkpoint -> export -> fuse, rewrite -> variants, measured beside each other on the validation data -> the fastest
       within the margin -> calibration, golden logits -> manifest, card (and an fp16 variant for a GPU)
 
+Half of the first validation file, by text, has no part in any choice until the calibration tests its guarantees on it.
+
 All of it is written into a folder beside the output, which is replaced at the end: nothing half-written is left.
 """
 
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from itertools import compress
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +22,14 @@ from spanstream.models.building.card import CardFigures, render_card
 from spanstream.models.building.earlier_model import EarlierModel, read_with_earlier_model
 from spanstream.models.building.golden_logits import compute_golden, golden_spans
 from spanstream.models.building.graph.export import check_export, export
-from spanstream.models.building.inputs import first_windows, read_files, sample_batches
+from spanstream.models.building.inputs import (
+    LabelledFile,
+    first_windows,
+    read_files,
+    refuse_shared_texts,
+    sample_batches,
+    without_texts_of,
+)
 from spanstream.models.building.request import BuildRequest
 from spanstream.models.building.variants.fp16 import FP16_FILE, write_fp16
 from spanstream.models.building.variants.recipes import RECIPES, BuiltVariant, select_recipes
@@ -32,6 +42,7 @@ from spanstream.models.building.variants.selection import (
 )
 from spanstream.models.calibrating.calibration_record import write_record
 from spanstream.models.calibrating.fit import FittedCalibration, fit_calibration
+from spanstream.models.calibrating.folds import halve
 from spanstream.models.checkpoints.checkpoint import Checkpoint
 from spanstream.models.checkpoints.training_record import read_training
 from spanstream.models.defaults import MAX_ANSWER_TOKENS
@@ -79,8 +90,13 @@ class _Build:
         paths = dict.fromkeys([*request.validation, *request.samples])
         files = {file.path: file for file in read_files(paths, self._tokenizer)}
         self._validation = [files[path] for path in request.validation]
+        refuse_shared_texts(self._validation)
+        first, *others = self._validation
+        self._choose = halve(first.examples).first
+        self._choosing = [LabelledFile(first.path, list(compress(first.examples, self._choose))), *others]
         self._kinds = [read_kinds(file.path, [example.id for example in file.examples]) for file in self._validation]
-        self._samples = [files[path] for path in request.samples] or self._validation
+        set_apart = compress(first.examples, ~self._choose)
+        self._samples = without_texts_of(set_apart, [files[path] for path in request.samples]) or self._choosing
 
     def run(self) -> None:
         """Takes all steps."""
@@ -100,6 +116,7 @@ class _Build:
         figures = CardFigures(
             selection=selection,
             kinds=self._kinds,
+            choosing=[len(file.examples) for file in self._choosing],
             fitted=fitted,
             checkpoint=self._checkpoint,
             fused=context.note,
@@ -130,8 +147,8 @@ class _Build:
         return context
 
     def _select(self, context: BuildContext) -> VariantSelection:
-        windows = first_windows(self._validation[0], self._options, number=_SAMPLE_WINDOWS)
-        data = MeasurementData([file.examples for file in self._validation], windows, self._options)
+        windows = first_windows(self._choosing[0], self._options, number=_SAMPLE_WINDOWS)
+        data = MeasurementData([file.examples for file in self._validation], self._choose, windows, self._options)
         select = select_first if self._request.quick else select_variant
         selection = select(context, self._recipes, data, say=self._say)
         for entry in selection.entries:

@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from spanstream.models.artifact import FrozenModel, Sha256, sha256_of_file
 from spanstream.models.calibrating.fit import FittedCalibration
 from spanstream.models.calibrating.guarantee import ALPHA
+from spanstream.models.metrics.seen_questions import SeenQuestions
+from spanstream.models.metrics.squad_files import Example
 
 RECORD_FILE: Final = "calibration.json"
 
@@ -64,9 +66,22 @@ class CalibrationRecord(FrozenModel):
     thresholds: dict[str, RecordedThreshold]
     guarantees: dict[str, RecordedGuarantee]
     absent: dict[str, str]
+    seen: SeenQuestions | None = Field(None, description="What was fitted on; null: known by its files only.")
+    chose: SeenQuestions = Field(
+        default=SeenQuestions(),
+        description="What had a part in choosing the model or a score, in the build and since; it tests no guarantee.",
+    )
+
+    def fitted_on(self, path: Path, examples: Sequence[Example]) -> int:
+        """Returns how many questions of a file are about texts that were fitted on."""
+        if self.seen is not None:
+            # An earlier score that was kept has seen what had a part in choosing it.
+            return sum(map((self.seen | self.chose).has_text, examples))
+        sha256 = sha256_of_file(path)
+        return len(examples) if any(file.sha256 == sha256 for file in self.data) else 0
 
 
-def _record_of(fitted: FittedCalibration, data: Sequence[Path]) -> CalibrationRecord:
+def _record_of(fitted: FittedCalibration, data: Sequence[Path], chose: SeenQuestions) -> CalibrationRecord:
     thresholds = {
         name: RecordedThreshold(
             confidence=choice.threshold,
@@ -99,12 +114,23 @@ def _record_of(fitted: FittedCalibration, data: Sequence[Path]) -> CalibrationRe
         thresholds=thresholds,
         guarantees=guarantees,
         absent=fitted.absent,
+        seen=fitted.seen,
+        chose=fitted.chose | chose,
     )
 
 
-def write_record(folder: Path, fitted: FittedCalibration, data: Sequence[Path]) -> None:
-    """Writes the record into an artifact's folder. Comes before the manifest, which names its SHA-256."""
-    text = _record_of(fitted, data).model_dump_json(indent=2)
+def write_record(
+    folder: Path, fitted: FittedCalibration, data: Sequence[Path], *, chose: SeenQuestions | None = None
+) -> None:
+    """Writes the record into an artifact's folder. Comes before the manifest, which names its SHA-256.
+
+    Args:
+        folder: the artifact's.
+        fitted: the calibration.
+        data: the files it was fitted to.
+        chose: what had a part in choosing before this fit.
+    """
+    text = _record_of(fitted, data, chose or SeenQuestions()).model_dump_json(indent=2)
     (folder / RECORD_FILE).write_text(text + "\n", encoding="utf-8")
 
 

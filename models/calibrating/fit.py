@@ -5,8 +5,9 @@
               the other: the guarantees, on a score that has not seen these questions
 
 A guarantee is about which questions are given, that is, about the order the score puts them in. The step from score to
-probability keeps the order, so it may see all questions; the score may not. The halves share no article. Where there
-are few articles they share no text, and where there are few texts no question.
+probability keeps the order, so it may see all questions; the score may not, nor may the choice of the model: a build
+compares its variants on the first half alone. The halves share no article. Where there are few articles they share no
+text, and where there are few texts no question.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Final
 
 import numpy as np
 
 from spanstream.models.arrays import BoolArray, Float64Array, Int64Array
-from spanstream.models.calibrating.folds import first_half_of, folds_of, groups_of
+from spanstream.models.calibrating.folds import Halves, folds_of, halve
 from spanstream.models.calibrating.guarantee import Guarantee, run_fixed_sequence, threshold_order
 from spanstream.models.calibrating.score import Score, platt
 from spanstream.models.calibrating.thresholds import (
@@ -31,6 +33,7 @@ from spanstream.models.calibrating.thresholds import (
 )
 from spanstream.models.errors import BuildError
 from spanstream.models.metrics.reading import ReadQuestion
+from spanstream.models.metrics.seen_questions import SeenQuestions
 from spanstream.models.spans.calibration import Calibration
 
 # `probability` first: on SQuAD, held out, it leaves fewer wrong candidates among the surest ones than its logarithm
@@ -68,6 +71,8 @@ class FittedCalibration:
         grouped_by: article, text or question: what the halves and the held-out fits never split.
         choices: what each threshold does to the questions.
         absent: thresholds that could not be set, and why.
+        seen: the questions it was fitted to.
+        chose: those of them that had a part in choosing.
         guarantees: the trials behind each guarantee, kept or not.
     """
 
@@ -78,6 +83,8 @@ class FittedCalibration:
     grouped_by: str
     choices: dict[str, ThresholdChoice]
     absent: dict[str, str]
+    seen: SeenQuestions
+    chose: SeenQuestions
     guarantees: dict[str, Guarantee] = field(default_factory=dict)
 
 
@@ -104,12 +111,13 @@ class _Questions:
     counts: Float64Array
 
 
-def fit_calibration(
+def fit_calibration(  # noqa: PLR0913  all but two are left out where there is nothing to say
     reads: Sequence[ReadQuestion],
     name: str,
     *,
     also: Sequence[ReadQuestion] = (),
     shipped: Calibration | None = None,
+    chose: SeenQuestions | None = None,
     wanted: ThresholdRequest | None = None,
 ) -> FittedCalibration:
     """Fits a calibration.
@@ -121,12 +129,15 @@ def fit_calibration(
             threshold is about them.
         shipped: an earlier calibration of the same model; with few questions its score is kept and only its scale
             fitted anew.
+        chose: questions that had a part in choosing the model or its earlier score: no guarantee is tested on them.
         wanted: what thresholds are wanted for.
 
     Raises:
         BuildError: too few candidates are right, or too few wrong; or the model's scores do not tell them apart.
     """
-    grouped_by, questions = _with_candidates(reads, also)
+    examples, others = [read.example for read in reads], [read.example for read in also]
+    halves = halve(examples, chose)
+    questions = _with_candidates(reads, also, halves)
     label, score, log_losses = _choose_score(questions, shipped)
     scale = platt(score.scores(), questions.right, questions.counts)
     if scale.slope <= 0:
@@ -147,32 +158,34 @@ def fit_calibration(
         tuple(next(held_out) if read.text else 0.0 for read in (*reads, *also)),
         log_losses,
         label,
-        grouped_by,
+        halves.grouped_by,
         {name: choice_at(sample, threshold) for name, threshold in thresholds.items()},
         absent,
+        SeenQuestions.of([*examples, *others]),
+        SeenQuestions.of([*compress(examples, halves.first), *others]),
         guarantees,
     )
 
 
-def _with_candidates(deciding: Sequence[ReadQuestion], also: Sequence[ReadQuestion]) -> tuple[str, _Questions]:
-    """Returns the questions that have a candidate, and what they are grouped by."""
-    reads = [read for read in (*deciding, *also) if read.text]
-    decides = np.arange(len(reads)) < sum(bool(read.text) for read in deciding)
+def _with_candidates(deciding: Sequence[ReadQuestion], also: Sequence[ReadQuestion], halves: Halves) -> _Questions:
+    """Returns the questions that have a candidate."""
+    groups, first_half = halves.groups, halves.first
+    if also:
+        others = halve([read.example for read in also])
+        groups = np.concatenate([groups, others.groups + groups.max() + 1])
+        first_half = np.concatenate([first_half, others.first])
+    kept = [place for place, read in enumerate((*deciding, *also)) if read.text]
+    reads = [(*deciding, *also)[place] for place in kept]
     right = np.array([read.prediction(0.0).is_right for read in reads], dtype=np.bool_)
     if min(right.sum(), (~right).sum()) < _LEAST_OF_A_KIND:
         raise BuildError(
             f"nothing to calibrate on: {right.sum()} of {len(right)} candidates are right; it takes "
             f"{_LEAST_OF_A_KIND} right and {_LEAST_OF_A_KIND} wrong ones at the least"
         )
-    grouped_by, groups = groups_of(reads[: decides.sum()])
-    first_half = first_half_of(groups)
-    if also := reads[len(groups) :]:
-        _, others = groups_of(also)
-        first_half = np.concatenate([first_half, first_half_of(others)])
-        groups = np.concatenate([groups, others + groups.max() + 1])
+    decides = np.array(kept) < len(deciding)
     counts = np.ones(len(reads))
-    counts[~decides] = decides.sum() / max(len(also), 1)
-    return grouped_by, _Questions(reads, right, groups, decides, first_half, counts)
+    counts[~decides] = decides.sum() / max((~decides).sum(), 1)
+    return _Questions(reads, right, groups[kept], decides, first_half[kept], counts)
 
 
 def _choose_score(questions: _Questions, shipped: Calibration | None) -> tuple[str, Score, dict[str, float]]:
@@ -230,6 +243,8 @@ def _guarantees(questions: _Questions, scores: Float64Array, percents: Sequence[
 
 
 def _why_not(guarantee: Guarantee) -> str:
+    if not guarantee.questions:
+        return "no question is left to test it on: all had a part in choosing the model or its score"
     first = guarantee.trials[0]
     return (
         f"on {guarantee.questions} questions set apart, {first.wrong} of the {first.given} most confident candidates "

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from spanstream.models.artifact import first_problem
 from spanstream.models.errors import BuildError
+from spanstream.models.metrics.seen_questions import Hashes
 
 RECORD_FILE: Final = "training.json"
 
@@ -39,6 +40,7 @@ class TrainingRecord(BaseModel):
     hours: float | None = None
     precision: str | None = None
     program: str | None = None
+    texts: Hashes | None = Field(None, description="Hashes of the texts, those of trainings before among them.")
     earlier: TrainingRecord | None = Field(None, description="How the base was made, where it says.")
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 from spanstream.models.artifact import Artifact, Variant, load_artifact
@@ -96,7 +98,7 @@ def evaluate(
         ),
         data=_data_facts(request.data, questions),
         max_windows=request.max_windows,
-        notes=_notes(request),
+        notes=_notes(request.artifact, questions),
         variants=tuple(reports),
     )
     return Evaluation(report, tuple(tables))
@@ -125,12 +127,17 @@ def _data_facts(files: Sequence[Path], questions: Sequence[LabelledQuestion]) ->
     )
 
 
-def _notes(request: EvaluationRequest) -> tuple[str, ...]:
-    record = read_record(request.artifact)
-    fitted_on = {file.sha256 for file in record.data} if record else set()
-    return tuple(
-        f"the confidence and its thresholds were fitted on {file.name}: what depends on them is better here than it "
-        "will be elsewhere"
-        for file in request.data
-        if DataFile.of(file).sha256 in fitted_on
-    )
+def _notes(artifact: Path, questions: Sequence[LabelledQuestion]) -> tuple[str, ...]:
+    record = read_record(artifact)
+    if record is None:
+        return ()
+    notes = []
+    for file, group in groupby(questions, key=attrgetter("file")):
+        examples = [question.example for question in group]
+        if seen := record.fitted_on(file, examples):
+            part = file.name if seen == len(examples) else f"the texts of {seen} of the {len(examples)} in {file.name}"
+            notes.append(
+                f"the confidence and its thresholds were fitted on {part}: what depends on them is better here than it "
+                "will be elsewhere"
+            )
+    return tuple(notes)

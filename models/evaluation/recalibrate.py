@@ -10,12 +10,20 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
 
 from spanstream.models.artifact import Artifact, load_artifact, sha256_of_file, write_manifest
-from spanstream.models.calibrating.calibration_record import RECORD_FILE, DataFile, read_record, write_record
+from spanstream.models.calibrating.calibration_record import (
+    RECORD_FILE,
+    CalibrationRecord,
+    DataFile,
+    read_record,
+    write_record,
+)
 from spanstream.models.calibrating.fit import FittedCalibration, fit_calibration
 from spanstream.models.calibrating.thresholds import ThresholdRequest
 from spanstream.models.defaults import DEFAULT_MAX_WINDOWS
@@ -28,6 +36,7 @@ from spanstream.models.evaluation.observation_table import ObservationTable
 from spanstream.models.evaluation.observe import LabelledQuestion, observe, open_variant_reader, read_labelled_questions
 from spanstream.models.evaluation.report import ConfidenceFigures, KindFigures
 from spanstream.models.inference.cpu import available_cpus
+from spanstream.models.metrics.seen_questions import SeenQuestions
 from spanstream.models.staging import staged_folder
 
 _CARD = "README.md"
@@ -97,17 +106,19 @@ def recalibrate(
         table = _read(artifact, questions, request, begin, say)
         name = request.name or _name(artifact, request.data)
         shipped = artifact.manifest.calibration
-        # A score that has seen these very questions proves nothing about them.
-        is_fresh = not _was_fitted_on_data(request)
+        record = read_record(request.artifact)
+        chose = None if record is None else record.chose
+        # A score that has seen these texts proves nothing about them.
+        is_fresh = not (record and _fitted_on(record, questions))
         reads = [observation.read for observation in table.observations]
-        fitted = fit_calibration(reads, name, shipped=shipped if is_fresh else None, wanted=request.wanted)
+        fitted = fit_calibration(reads, name, shipped=shipped if is_fresh else None, chose=chose, wanted=request.wanted)
         figures = {
             "new, on unseen questions": confidence_figures(np.array(fitted.held_out), table),
-            "so far": confidence_figures(table.sample.confidence, table),
+            "so far" if is_fresh else "so far, which has seen some": confidence_figures(table.sample.confidence, table),
             "plain softmax": confidence_figures(table.softmax, table),
         }
         result = CalibrationResult(fitted, figures, _kinds(table, fitted))
-        _write(artifact, folder, result, request.data)
+        _write(artifact, folder, result, request.data, chose)
     return result
 
 
@@ -140,11 +151,9 @@ def _read(
     return ObservationTable.of(observations, artifact.manifest.calibration)
 
 
-def _was_fitted_on_data(request: CalibrationRequest) -> bool:
-    record = read_record(request.artifact)
-    return record is not None and bool(
-        {file.sha256 for file in record.data} & {sha256_of_file(file) for file in request.data}
-    )
+def _fitted_on(record: CalibrationRecord, questions: Sequence[LabelledQuestion]) -> bool:
+    by_file = groupby(questions, key=attrgetter("file"))
+    return any(record.fitted_on(file, [question.example for question in group]) for file, group in by_file)
 
 
 def _name(artifact: Artifact, data: Sequence[Path]) -> str:
@@ -159,9 +168,11 @@ def _kinds(table: ObservationTable, fitted: FittedCalibration) -> dict[str, tupl
     return kind_figures(kinds, unseen, fitted.calibration.thresholds["default"])
 
 
-def _write(artifact: Artifact, folder: Path, result: CalibrationResult, data: Sequence[Path]) -> None:
+def _write(
+    artifact: Artifact, folder: Path, result: CalibrationResult, data: Sequence[Path], chose: SeenQuestions | None
+) -> None:
     shutil.copytree(artifact.folder, folder, dirs_exist_ok=True)  # with other files that the user keeps there
-    write_record(folder, result.fitted, data)
+    write_record(folder, result.fitted, data, chose=chose)
     files = artifact.manifest.files | {RECORD_FILE: sha256_of_file(folder / RECORD_FILE)}
     manifest = artifact.manifest.model_copy(update={"calibration": result.fitted.calibration, "files": files})
     write_manifest(folder, manifest)

@@ -5,19 +5,20 @@ artifact -> [candidates] -> self-test against the golden logits -> Backends(cpu,
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
 
-from spanstream.models.artifact import Artifact, Golden, SessionOptions, Variant
+from spanstream.models.artifact import Artifact, GoldenCase, SessionOptions, Variant
 from spanstream.models.errors import ArtifactError
-from spanstream.models.inference.packing import assemble
+from spanstream.models.inference.packing import Batch, assemble, pack
 from spanstream.models.inference.recent_average import RecentAverage
-from spanstream.models.inference.session import OnnxSession, Session, SessionError, cuda_is_available
-from spanstream.models.text.windowing import windows_of
+from spanstream.models.inference.session import Logits, OnnxSession, Session, SessionError, cuda_is_available
+from spanstream.models.text.windowing import Window, windows_of
 
 Report = Callable[[str], None]
 
@@ -159,7 +160,7 @@ def _first_sound(
         name = f"{variant.precision} on {variant.device}" + (" with fallback options" if other_options else "")
         try:
             session = OnnxSession(artifact.path_of(variant), variant, options)
-            difference = self_test(session, artifact)
+            difference = self_test(session, artifact, max_batch_tokens=options.max_batch_tokens)
         except (ArtifactError, SessionError) as error:
             report(f"{name}: {error}; trying the next session")
             continue
@@ -175,25 +176,44 @@ def _first_sound(
     return None
 
 
-def self_test(session: Session, artifact: Artifact) -> float:
+def self_test(session: Session, artifact: Artifact, *, max_batch_tokens: int) -> float:
     """Returns the largest difference between the session's logits and the golden ones.
+
+    Every golden window runs alone, and again in the padded batches that it would be packed into when serving: a session
+    that lets the rows of a batch into each other computes each of them rightly alone.
+
+    Args:
+        session: to be tested.
+        artifact: holds the golden windows.
+        max_batch_tokens: padded tokens of a batch that the session is fed.
 
     Raises:
         SessionError: the session cannot run a window.
     """
-    return max(_differences(session, artifact, artifact.golden))
+    pad_id = artifact.manifest.pad_id
+    golden = {_golden_window(case, artifact): case for case in artifact.golden.cases}
+    alone = [assemble([window], pad_id=pad_id) for window in golden]
+    packed = pack(list(golden), max_batch_tokens=max_batch_tokens, pad_id=pad_id)
+    together = [batch for batch in packed if len(batch.windows) > 1]
+    return max(_difference(session.run(batch), batch, golden) for batch in [*alone, *together])
 
 
-def _differences(session: Session, artifact: Artifact, golden: Golden) -> Sequence[float]:
-    differences = []
-    for case in golden.cases:
-        question = artifact.tokenizer.tokenize_question(case.question)
-        document = artifact.tokenizer.tokenize_document(case.context)
-        window = windows_of(question, document, artifact.shape)[0]
-        logits = session.run(assemble([window], pad_id=artifact.manifest.pad_id))
-        for row, expected in ((logits.start[0], case.start_logits), (logits.end[0], case.end_logits)):
-            golden_row = np.array(expected, dtype=np.float32)
-            if row.shape != golden_row.shape or not np.isfinite(row).all():
-                return [float("inf")]
-            differences.append(float(np.abs(row - golden_row).max()))
-    return differences
+def _golden_window(case: GoldenCase, artifact: Artifact) -> Window:
+    question = artifact.tokenizer.tokenize_question(case.question)
+    document = artifact.tokenizer.tokenize_document(case.context)
+    return windows_of(question, document, artifact.shape)[0]
+
+
+def _difference(logits: Logits, batch: Batch, golden: Mapping[Window, GoldenCase]) -> float:
+    """Returns the largest difference of a batch's logits from the golden ones; infinity where they are no logits."""
+    if not logits.start.shape == logits.end.shape == batch.input_ids.shape:
+        return math.inf
+    largest = 0.0
+    for row, window in enumerate(batch.windows):
+        case = golden[window]
+        for computed, expected in ((logits.start[row], case.start_logits), (logits.end[row], case.end_logits)):
+            values = computed[: window.length]
+            if len(expected) != window.length or not np.isfinite(values).all():
+                return math.inf
+            largest = max(largest, float(np.abs(values - np.array(expected, dtype=np.float32)).max()))
+    return largest

@@ -86,8 +86,13 @@ def f1_score(gold: str, predicted: str) -> float:
 def scores_at(predictions: Sequence[Prediction], threshold: float) -> Scores:
     """Returns the scores when no answer is given above the threshold."""
     exact = [_score_at(prediction, prediction.exact, threshold) for prediction in predictions]
-    f1 = [_score_at(prediction, prediction.f1, threshold) for prediction in predictions]
+    f1 = f1_of_questions(predictions, threshold)
     return Scores(100 * sum(exact) / len(exact), 100 * sum(f1) / len(f1), threshold)
+
+
+def f1_of_questions(predictions: Sequence[Prediction], threshold: float) -> list[float]:
+    """Returns the F1 of each question, 0 to 1, when no answer is given above the threshold."""
+    return [_score_at(prediction, prediction.f1, threshold) for prediction in predictions]
 
 
 def best_exact(predictions: Sequence[Prediction]) -> tuple[float, float]:

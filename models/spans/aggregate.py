@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,8 +20,8 @@ class RawAnswer:
         best: the window whose span scores highest; None where no window holds a span (a blank document).
         null_score: the least over windows, as the official SQuAD v2.0 baselines do: a document has no answer only if
             every window says so. 0 without windows.
-        runner_up: the best score of another span: of the best window's own runner-up and the other windows' best
-            spans that do not overlap it.
+        runner_up: the best score of a span, of any window, that shares no token with the best one; the null score
+            where there is none.
         windows: how many windows were read.
     """
 
@@ -44,16 +45,18 @@ def aggregate(window_spans: Sequence[WindowSpan]) -> RawAnswer:
     if not with_span:
         return RawAnswer(None, null_score, null_score, len(window_spans))
     best = min(with_span, key=lambda window_span: (-_score(window_span), window_span.window.token_start))
-    disjoint = [_score(window_span) for window_span in with_span if not _overlap(best, window_span)]
-    runner_up = max([best.runner_up, *disjoint])
-    return RawAnswer(best, null_score, runner_up, len(window_spans))
+    runner_up = max(_best_score_beside(best, window_span) for window_span in with_span)
+    return RawAnswer(best, null_score, null_score if runner_up == -math.inf else runner_up, len(window_spans))
 
 
 def _score(window_span: WindowSpan) -> float:
-    return window_span.span.score if window_span.span is not None else float("-inf")
+    return window_span.span.score if window_span.span is not None else -math.inf
 
 
-def _overlap(first: WindowSpan, second: WindowSpan) -> bool:
-    if first.span is None or second.span is None:
-        return False
-    return first.span.first <= second.span.last and second.span.first <= first.span.last
+def _best_score_beside(best: WindowSpan, other: WindowSpan) -> float:
+    """Returns the other window's best score of a span that shares no token with the best one."""
+    if best.span is None or other.span is None:
+        return -math.inf
+    if other.span.last < best.span.first or best.span.last < other.span.first:
+        return other.span.score
+    return other.scores.best_beside(best.span)

@@ -8,7 +8,7 @@ Devlin et al. 2019, section 4.3 (SQuAD v2.0).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -29,6 +29,44 @@ class TokenSpan:
     score: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SpanScores:
+    """Scores the spans of one window that consist of whole words.
+
+    Attributes:
+        token_start: the document's token that the window begins with.
+        start: (tokens,) the logit of an answer that begins here; minus infinity inside a word.
+        end: (tokens,) the same for an answer that ends here.
+        max_answer_tokens: the longest answer.
+    """
+
+    token_start: int
+    start: Float32Array
+    end: Float32Array
+    max_answer_tokens: int
+
+    def best(self) -> TokenSpan | None:
+        """Returns the best span, the first and shortest of equals; None where there is no whole word."""
+        scores = _span_scores(self.start, self.end, self.max_answer_tokens)
+        if not scores.size or (score := float(scores.max())) == _NEVER:
+            return None
+        token, more = divmod(int(scores.argmax()), self.max_answer_tokens)
+        return TokenSpan(self.token_start + token, self.token_start + token + more, score)
+
+    def best_beside(self, span: TokenSpan) -> float:
+        """Returns the best score of the spans that share no token with this one; minus infinity where there is none.
+
+        Args:
+            span: of any window of the document.
+        """
+        before = slice(max(span.first - self.token_start, 0))
+        behind = slice(max(span.last + 1 - self.token_start, 0), None)
+        return max(
+            float(_span_scores(self.start[tokens], self.end[tokens], self.max_answer_tokens).max(initial=_NEVER))
+            for tokens in (before, behind)
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class WindowSpan:
     """The best span of one window.
@@ -37,16 +75,16 @@ class WindowSpan:
         window: the window, with its question and document.
         null_score: the score of "no answer in this window".
         span: the best span, None where the window holds no whole word.
-        runner_up: the score of the best span that shares no word with `span`; the null score where there is none.
         log_probability: natural logarithm of softmax(start) x softmax(end) at the span, over the window's context
             and [CLS]; minus infinity without a span.
+        scores: of all spans of the window.
     """
 
     window: Window
     null_score: float
     span: TokenSpan | None
-    runner_up: float
     log_probability: float
+    scores: SpanScores = field(repr=False, compare=False)
 
 
 def best_span(
@@ -60,27 +98,19 @@ def best_span(
         end_logits: the same for ends.
         max_answer_tokens: the longest answer, in tokens.
     """
-    tokens = window.token_end - window.token_start
-    context = slice(window.context_start, window.context_start + tokens)
+    context = slice(window.context_start, window.context_start + window.token_end - window.token_start)
     null_score = float(start_logits[_CLS] + end_logits[_CLS])
     edges = _word_edges(window)
     start = np.where(edges[:-1], start_logits[context], _NEVER)
     end = np.where(edges[1:], end_logits[context], _NEVER)
-    scores = _span_scores(start, end, max_answer_tokens)
-    if tokens == 0 or (best := float(scores.max())) == _NEVER:
-        return WindowSpan(window, null_score, None, null_score, float(_NEVER))
-    token, more = divmod(int(scores.argmax()), max_answer_tokens)
-    span = TokenSpan(window.token_start + token, window.token_start + token + more, best)
-    log_probability = _log_softmax(start_logits, context, token) + _log_softmax(end_logits, context, token + more)
-    # Spans before the best one: those that start near to it are scored again without the ends they must not reach.
-    near = max(token - max_answer_tokens, 0)
-    disjoint_scores = (
-        scores[:near],
-        _span_scores(start[near:token], end[near:token], max_answer_tokens),
-        scores[token + more + 1 :],
+    scores = SpanScores(window.token_start, start, end, max_answer_tokens)
+    span = scores.best()
+    if span is None:
+        return WindowSpan(window, null_score, None, float(_NEVER), scores)
+    log_probability = _log_softmax(start_logits, context, span.first - window.token_start) + _log_softmax(
+        end_logits, context, span.last - window.token_start
     )
-    runner_up = max(float(part.max(initial=_NEVER)) for part in disjoint_scores)
-    return WindowSpan(window, null_score, span, null_score if runner_up == _NEVER else runner_up, log_probability)
+    return WindowSpan(window, null_score, span, log_probability, scores)
 
 
 def _word_edges(window: Window) -> BoolArray:

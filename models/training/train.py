@@ -20,6 +20,7 @@ from spanstream.models.checkpoints.training_record import RECORD_FILE, read_trai
 from spanstream.models.defaults import MAX_ANSWER_TOKENS
 from spanstream.models.errors import BuildError
 from spanstream.models.metrics.reading import ReadingOptions, read_all
+from spanstream.models.metrics.seen_questions import SeenQuestions
 from spanstream.models.metrics.squad_files import Example, read_squad
 from spanstream.models.metrics.squad_metrics import best_f1, scores_at
 from spanstream.models.text.windowing import WindowShape
@@ -83,7 +84,7 @@ def train(
         base.model = model.merge_and_unload()
     after = _score(base, shape, validation, "after", say)
     results = {"steps": len(dataset), "hours": round(seconds / 3600, 2), "before": before, "after": after}
-    _save(base, {**plan, **results}, output, in_fp16=options.save_fp16)
+    _save(base, {**plan, **results}, data, output, in_fp16=options.save_fp16)
     work.remove()
     say(f"trained {output}")
     return True
@@ -109,9 +110,9 @@ def _read_data(options: TrainingOptions) -> tuple[list[LoadedSource], list[Examp
     """Reads the data and the validation file; refuses data with a text of that file: its figures would say nothing."""
     data = load_sources(options.sources)
     validation = [] if options.validation is None else read_squad(options.validation)
-    held_out = {example.context for example in validation}
+    held_out = SeenQuestions.of(validation)
     for loaded in data:
-        if seen := next((example for example in loaded.examples if example.context in held_out), None):
+        if seen := next(filter(held_out.has_text, loaded.examples), None):
             raise BuildError(
                 f"{loaded.source.path}: question {seen.id}: its text is in {options.validation} too; what is learned "
                 "from cannot validate"
@@ -186,15 +187,21 @@ def _program() -> str:
         return "spanstream, out of a checkout"
 
 
-def _save(base: PretrainedModel, record: dict[str, Any], output: Path, *, in_fp16: bool) -> None:
+def _save(
+    base: PretrainedModel, record: dict[str, Any], data: Sequence[LoadedSource], output: Path, *, in_fp16: bool
+) -> None:
     """Writes the checkpoint and the record of its training, with that of the base in it."""
     earlier = read_training(base.checkpoint.folder)
-    history = {} if earlier is None else {"earlier": earlier.model_dump(mode="json")}
+    history = {} if earlier is None else {"earlier": earlier.model_dump(mode="json", exclude={"texts"})}
+    learned = SeenQuestions.of(example for loaded in data for example in loaded.examples)
+    if earlier is not None and earlier.texts is not None:
+        learned |= SeenQuestions(texts=earlier.texts)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as folder:
         finished = Path(folder) / "checkpoint"
         (base.model.half() if in_fp16 else base.model).save_pretrained(finished)
         base.library_tokenizer.save_pretrained(finished)
-        text = json.dumps({**record, "program": _program(), **history}, indent=2)
+        seen = {"texts": learned.model_dump()["texts"]}
+        text = json.dumps({**record, "program": _program(), **seen, **history}, indent=2)
         (finished / RECORD_FILE).write_text(text + "\n", encoding="utf-8")
         shutil.move(finished, output)

@@ -195,7 +195,12 @@ def test_low_rank_updates_leave_the_embeddings_and_are_merged(options: TrainingO
     assert train(adapted, tmp_path / "second")
     record = read_training(tmp_path / "second")
     assert record is not None
-    assert record.earlier == read_training(tmp_path / "first")
+    first = read_training(tmp_path / "first")
+    assert first is not None
+    assert first.texts is not None
+    assert len(first.texts) == len(CODES)
+    assert record.texts == first.texts  # of all trainings together, once
+    assert record.earlier == first.model_copy(update={"texts": None})
     before, after = weights(tmp_path / "first"), weights(tmp_path / "second")
     assert before.keys() == after.keys()
     assert torch.equal(
@@ -234,6 +239,9 @@ def damaged(encoder: Path, options: TrainingOptions, tmp_path: Path, how: str) -
         path.write_text(path.read_text().replace('"answer_start": 28', '"answer_start": 27', 1))
     elif how == "validated":
         return replace(options, validation=tickets(tmp_path, "validation.json", CODES[:1]))
+    elif how == "validated, spaced otherwise":
+        text = "Since today  the train\nshows {} again. "
+        return replace(options, validation=tickets(tmp_path, "validation.json", CODES[:1], text=text))
     elif how == "no folder":
         return replace(options, base=str(tmp_path / "nothing"))
     elif how == "no hub":
@@ -253,6 +261,7 @@ def damaged(encoder: Path, options: TrainingOptions, tmp_path: Path, how: str) -
         ("empty", r"train\.json: is empty"),
         ("shifted", r"train\.json: question E-100-1: the answer 'E-100' does not stand at answer_start 27"),
         ("validated", r"train\.json: question E-100-1: its text is in .*validation\.json too"),
+        ("validated, spaced otherwise", r"train\.json: question E-100-1: its text is in .*validation\.json too"),
         ("no folder", "nothing: no such folder"),
         ("no hub", "no-such-owner/no-such-model: no such folder, not in the hub's local cache, and the hub did not"),
         ("no tokenizer", "encoder: no fast tokenizer"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +18,22 @@ from spanstream.models.building.graph.onnx_graph import Graph
 from spanstream.models.building.graph.rewrite import mask_by_dimension
 from spanstream.models.building.variants.batch_invariance import BatchInvariance, measure_batch_invariance
 from spanstream.models.building.variants.recipes import RECIPE_NAMES, RECIPES, BuiltVariant, select_recipes
-from spanstream.models.building.variants.selection import SelectionEntry, VariantSelection, _fastest_accurate
+from spanstream.models.building.variants.selection import (
+    MARGIN,
+    MeasurementData,
+    SelectionEntry,
+    VariantSelection,
+    _fastest_accurate,
+    _measure,
+)
 from spanstream.models.building.variants.timing import Speed
+from spanstream.models.calibrating.folds import halve
 from spanstream.models.checkpoints.checkpoint import Checkpoint
 from spanstream.models.errors import BuildError
 from spanstream.models.inference.packing import Batch, assemble
 from spanstream.models.inference.session import Logits
 from spanstream.models.metrics.reading import ReadingOptions
+from spanstream.models.metrics.squad_files import Example
 from spanstream.models.text.windowing import Window, WindowShape, windows_of
 from tests.support.model.tiny_checkpoints import write_tiny_checkpoint
 from tests.support.model.trained_tokenizers import trained
@@ -37,9 +47,8 @@ OPTIONS = ReadingOptions(TOKENIZER, SHAPE, 0, 8, 512, 1)
 def _entry(name: str, f1: float, *rounds: float) -> SelectionEntry:
     built = BuiltVariant(next(recipe for recipe in RECIPES if recipe.name == name), Path(f"{name}.onnx"))
     speed = Speed(rounds) if rounds else None
-    return SelectionEntry(
-        built, SessionOptions(), BatchInvariance(same_bits=True, changed_spans=0.0), (), (f1,), (f1,), speed
-    )
+    invariance, scores = BatchInvariance(same_bits=True, changed_spans=0.0), np.full(100, f1)
+    return SelectionEntry(built, SessionOptions(), invariance, (), (scores,), (f1,), speed)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +66,17 @@ def test_the_fastest_within_the_margin_is_taken_and_of_equals_the_most_accurate(
 ) -> None:
     selected = _fastest_accurate([_entry(name, f1, *[speed] * 7) for name, f1, speed in entries])
     assert selected.built.recipe.name == taken
+
+
+@pytest.mark.parametrize(("questions", "lost", "is_refused"), [(100, 1, False), (100, 3, True), (2000, 25, True)])
+def test_a_loss_that_one_question_makes_is_no_reason_to_refuse_a_variant(
+    questions: int, lost: int, is_refused: bool
+) -> None:
+    reference, entry = _entry("fp32", 100.0), _entry("int8-static", 100.0)
+    right, fewer = np.full(questions, 100.0), np.full(questions, 100.0)
+    fewer[:lost] = 0.0
+    loss = replace(entry, question_f1=(fewer,)).loss(replace(reference, question_f1=(right,)))
+    assert (loss > MARGIN) == is_refused
 
 
 def test_rounds_that_disagree_are_noise() -> None:
@@ -77,7 +97,7 @@ def test_every_variant_is_told_why_it_was_taken_or_not() -> None:
     assert [selection.reason(entry) for entry in entries] == [
         "slower",
         "taken",
-        "F1 0.60 below fp32: more than 0.5",
+        "F1 0.60 below fp32, less one standard error: more than 0.5",
         "slower",
     ]
 
@@ -127,6 +147,32 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
 @pytest.fixture(scope="module")
 def exported(checkpoint: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export(checkpoint.load_model(), tmp_path_factory.mktemp("exported"))
+
+
+def _examples(*, right: bool) -> list[Example]:
+    texts = [f"the train leaves at {number} from platform 7" for number in range(20)]
+    start = texts[0].index("platform")
+    answers = (("platform 7",), (start,)) if right else ((), ())
+    return [Example(str(n), "article", text, "from where?", *answers) for n, text in enumerate(texts)]
+
+
+def test_labels_of_questions_that_guarantees_are_tested_on_have_no_part_in_the_figures_that_choose(
+    exported: Path,
+) -> None:
+    built = BuiltVariant(REFERENCE, exported)
+    invariance = BatchInvariance(same_bits=True, changed_spans=0.0)
+    labels, others = _examples(right=True), _examples(right=False)
+    choose = halve(labels).first
+    assert 0 < choose.sum() < len(labels)
+    changed = [label if chooses else other for label, other, chooses in zip(labels, others, choose, strict=True)]
+    session = SessionOptions(max_batch_tokens=512)
+    first, second, all_of_them = (
+        _measure(built, session, invariance, MeasurementData([examples], mask, _windows(), OPTIONS))
+        for examples, mask in ((labels, choose), (changed, choose), (changed, np.ones_like(choose)))
+    )
+    assert (first.f1, first.exact) == (second.f1, second.exact)
+    assert all_of_them.f1 != second.f1
+    assert len(second.reads[0]) == len(labels)
 
 
 @pytest.fixture(scope="module")

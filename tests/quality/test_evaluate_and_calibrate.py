@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -123,6 +124,22 @@ def test_a_report_says_what_was_measured_on_what_and_what_to_keep_in_mind(
     assert variant.latency is not None
     assert 0 < variant.latency.window.median <= variant.latency.question.p95
     assert sum(bucket.questions for bucket in variant.by_tokens) == report.data.questions
+
+
+@pytest.mark.parametrize(("form", "says"), [("gzip", "fitted on mine.json.gz: "), ("part", "of the {} in mine.json: ")])
+def test_questions_that_were_fitted_on_are_known_again_in_another_file(
+    tickets: Path, calibrated: Path, tmp_path: Path, form: str, says: str
+) -> None:
+    if form == "gzip":
+        data = tmp_path / "mine.json.gz"
+        data.write_bytes(gzip.compress(tickets.read_bytes()))
+    else:
+        content = json.loads(tickets.read_text())
+        new = squad({TEXT: [question(1, "Which error is it?", TEXT, "FXP-4107")]})["data"]
+        data = write(tmp_path / "mine.json", {"data": content["data"][:3] + new})
+    report = evaluate(EvaluationRequest(calibrated, [data], thresholds=["default"], latency=False)).report
+    [note] = report.notes
+    assert says.format(report.data.questions) in note
 
 
 def test_plots_are_drawn_as_png_and_svg(report: EvaluationReport, calibrated: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -78,8 +79,37 @@ def test_the_golden_logits_come_out_and_a_session_that_computes_wrongly_is_notic
             logits = session.run(batch)
             return Logits(logits.start * np.float32(1.1), logits.end)
 
-    assert self_test(session, artifact) <= artifact.golden.tolerance
-    assert self_test(OffByALittle(), artifact) > artifact.golden.tolerance
+    fed = artifact.variants_for("cpu")[0].session.max_batch_tokens
+    assert self_test(session, artifact, max_batch_tokens=fed) <= artifact.golden.tolerance
+    assert self_test(OffByALittle(), artifact, max_batch_tokens=fed) > artifact.golden.tolerance
+
+
+def swapped_rows(session: OnnxSession, batch: Batch) -> Logits:
+    logits = session.run(batch)
+    return Logits(np.roll(logits.start, 1, axis=0), np.roll(logits.end, 1, axis=0))
+
+
+def blended_rows(session: OnnxSession, batch: Batch) -> Logits:
+    logits = session.run(batch)
+    start, end = (rows + np.float32(0.2) * (rows.mean(axis=0) - rows) for rows in (logits.start, logits.end))
+    return Logits(start, end)
+
+
+def read_padding(session: OnnxSession, batch: Batch) -> Logits:
+    return session.run(replace(batch, attention_mask=np.ones_like(batch.attention_mask)))
+
+
+@pytest.mark.parametrize("damage", [swapped_rows, blended_rows, read_padding])
+def test_a_session_that_mixes_the_rows_of_a_batch_is_noticed_though_each_is_right_alone(
+    artifact: Artifact, session: OnnxSession, damage: Callable[[OnnxSession, Batch], Logits]
+) -> None:
+    class Mixing:
+        def run(self, batch: Batch) -> Logits:
+            return damage(session, batch)
+
+    assert self_test(Mixing(), artifact, max_batch_tokens=1) <= artifact.golden.tolerance
+    fed = artifact.variants_for("cpu")[0].session.max_batch_tokens
+    assert self_test(Mixing(), artifact, max_batch_tokens=fed) > artifact.golden.tolerance
 
 
 def test_the_golden_windows_are_of_many_lengths_and_point_at_answers(artifact: Artifact, windows: list[Window]) -> None:

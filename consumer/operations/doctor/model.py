@@ -56,7 +56,8 @@ class ModelChecks:
         return warning("self-test", f"{'; '.join(refused)}; used now: {detail}", f"answers stay right; {_REBUILD}")
 
     def _described(self, backend: Backend) -> str:
-        off, tolerance = self_test(backend.session, self._artifact), self._artifact.golden.tolerance
+        off = self_test(backend.session, self._artifact, max_batch_tokens=backend.max_batch_tokens)
+        tolerance = self._artifact.golden.tolerance
         return (
             f"{backend.name} x {backend.parallel_runs}, logits {off:.2g} off the golden ones (tolerance {tolerance:g})"
         )

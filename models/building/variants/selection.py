@@ -1,14 +1,22 @@
 """Selects the variant: the fastest of those that lose at most a margin of F1 against fp32 on the validation data.
 
 recipes -> built -> tuned (session options) -> read (accuracy) -> timed side by side (speed) -> VariantSelection
+
+All questions are read, for the card and the calibration. Those that guarantees will be tested on have no part in the
+figures that choose.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Final
 
+import numpy as np
+
+from spanstream.models.arrays import BoolArray, Float64Array
 from spanstream.models.artifact import SessionOptions
 from spanstream.models.building.build_context import BuildContext
 from spanstream.models.building.variants.batch_invariance import BatchInvariance, measure_batch_invariance
@@ -23,12 +31,12 @@ from spanstream.models.building.variants.timing import (
 from spanstream.models.errors import ModelError, one_line
 from spanstream.models.metrics.reading import ReadingOptions, ReadQuestion, read_all
 from spanstream.models.metrics.squad_files import Example
-from spanstream.models.metrics.squad_metrics import best_exact, best_f1
+from spanstream.models.metrics.squad_metrics import best_exact, best_f1, f1_of_questions
 from spanstream.models.text.windowing import Window
 
 Say = Callable[[str], None]
 
-# Points of F1 at the best threshold that a variant may lose against fp32.
+# Points of F1 at the best threshold that a variant may lose against fp32, beyond one standard error of the difference.
 MARGIN: Final = 0.5
 # A round of the reference takes about this long.
 _ROUND_SECONDS: Final = 1.5
@@ -43,8 +51,8 @@ class SelectionEntry:
         session: the session options it was measured with.
         batch_invariance: whether a window's logits depend on its batch.
         reads: the validation questions, file by file.
-        f1: of each file at its best threshold, in percent.
-        exact: exact match of each file at its best threshold, in percent.
+        question_f1: of each file at its best threshold, (questions that choose,), in percent.
+        exact: exact match of each file at its best threshold, in percent, over the questions that choose.
         speed: beside fp32; None where nothing was timed.
     """
 
@@ -52,13 +60,27 @@ class SelectionEntry:
     session: SessionOptions
     batch_invariance: BatchInvariance
     reads: tuple[Sequence[ReadQuestion], ...]
-    f1: tuple[float, ...]
+    question_f1: tuple[Float64Array, ...]
     exact: tuple[float, ...]
     speed: Speed | None = None
 
+    @property
+    def f1(self) -> tuple[float, ...]:
+        """F1 of each file, in percent, over the questions that choose."""
+        return tuple(float(scores.mean()) for scores in self.question_f1)
+
     def loss(self, reference: SelectionEntry) -> float:
-        """Returns the points of F1 that it loses against another one, on the file where that is most."""
-        return max(expected - f1 for expected, f1 in zip(reference.f1, self.f1, strict=True))
+        """Returns the points of F1 that it loses against another one, on the file where that is most.
+
+        One standard error of the difference, question by question, is taken off: of 100 questions a single one that
+        falls the other way is a point.
+        """
+        return max(
+            float(lost.mean() - lost.std() / math.sqrt(len(lost)))
+            for lost in (
+                expected - scores for expected, scores in zip(reference.question_f1, self.question_f1, strict=True)
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +118,7 @@ class VariantSelection:
             return "taken"
         loss = entry.loss(self.reference)
         if loss > MARGIN:
-            return f"F1 {loss:.2f} below fp32: more than {MARGIN}"
+            return f"F1 {loss:.2f} below fp32, less one standard error: more than {MARGIN}"
         if not entry.speed or not self.winner.speed:
             return "not needed"
         return (
@@ -110,11 +132,13 @@ class MeasurementData:
 
     Attributes:
         files: the labelled questions that every variant reads, file by file.
-        windows: a sample of their windows, for timing.
+        choose: (questions of the first file,) which of them choose; those of the other files all do.
+        windows: a sample of the windows of questions that choose, for timing.
         options: how they are read.
     """
 
     files: Sequence[Sequence[Example]]
+    choose: BoolArray
     windows: Sequence[Window]
     options: ReadingOptions
 
@@ -209,6 +233,7 @@ def _measure(
     options = replace(data.options, max_batch_tokens=session.max_batch_tokens, parallel_runs=runs)
     opened = built.open(session)
     reads = tuple(read_all(examples, opened, options) for examples in data.files)
-    predictions = [[read.prediction(read.reading.null_score_diff or 0.0) for read in file] for file in reads]
-    f1 = tuple(best_f1(file)[0] for file in predictions)
+    choosing = (list(compress(reads[0], data.choose)), *reads[1:])
+    predictions = [[read.prediction(read.reading.null_score_diff or 0.0) for read in file] for file in choosing]
+    f1 = tuple(100 * np.array(f1_of_questions(file, best_f1(file)[1])) for file in predictions)
     return SelectionEntry(built, session, invariance, reads, f1, tuple(best_exact(file)[0] for file in predictions))

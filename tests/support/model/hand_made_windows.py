@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from spanstream.models.spans.search import SpanScores, TokenSpan, WindowSpan
 from spanstream.models.text.tokenization import PairTemplate, TokenizedDocument, TokenizedQuestion, checksum_of
 from spanstream.models.text.windowing import Window, WindowShape
 
@@ -38,3 +39,14 @@ def hand_made_window(
     """Makes a window of the document's tokens; by default all of them."""
     end = document.size if token_end is None else token_end
     return Window(hand_made_question(question_tokens), document, token_start, end, WindowShape(64, 8, TEMPLATE))
+
+
+def hand_made_span(
+    window: Window, span: TokenSpan | None, *, null_score: float = 0.0, log_probability: float = -1.0
+) -> WindowSpan:
+    """Makes a window's best span; every other span of the window is impossible."""
+    start, end = (np.full(window.token_end - window.token_start, -np.inf, dtype=np.float32) for _ in range(2))
+    if span is not None:
+        start[span.first - window.token_start] = span.score
+        end[span.last - window.token_start] = 0.0
+    return WindowSpan(window, null_score, span, log_probability, SpanScores(window.token_start, start, end, 8))

@@ -9,8 +9,8 @@ import numpy as np
 from spanstream.models.metrics.reading import ReadQuestion
 from spanstream.models.metrics.squad_files import Example
 from spanstream.models.spans.aggregate import RawAnswer
-from spanstream.models.spans.search import TokenSpan, WindowSpan
-from tests.support.model.hand_made_windows import hand_made_document, hand_made_window
+from spanstream.models.spans.search import TokenSpan
+from tests.support.model.hand_made_windows import hand_made_document, hand_made_span, hand_made_window
 
 _DOCUMENT = hand_made_document(range(8))
 
@@ -30,14 +30,20 @@ def labelled_read(
     document = replace(
         _DOCUMENT, starts=_DOCUMENT.starts * characters_per_token, ends=_DOCUMENT.ends * characters_per_token
     )
-    best = WindowSpan(hand_made_window(document), 0.0, TokenSpan(1, 2, score), score - 1.0, log_probability)
+    best = hand_made_span(hand_made_window(document), TokenSpan(1, 2, score), log_probability=log_probability)
     gold = ("seven",) if answer else ()
-    example = Example(f"q{number}", article or "article", text or f"text {number}", "which?", gold)
+    example = Example(f"q{number}", article or "article", text or f"text {number}", f"which {number}?", gold)
     return ReadQuestion(example, RawAnswer(best, 0.0, score - 1.0, 1), "seven" if right else "eight")
 
 
 def labelled_reads(
-    count: int, *, articles: int = 8, seed: int = 3, signal: float = 1.0, characters_per_token: int = 1
+    count: int,
+    *,
+    articles: int = 8,
+    seed: int = 3,
+    signal: float = 1.0,
+    characters_per_token: int = 1,
+    name: str = "article",
 ) -> list[ReadQuestion]:
     """Makes questions whose candidates are right the likelier the higher both scores are; some have no answer."""
     random = np.random.default_rng(seed)
@@ -53,8 +59,8 @@ def labelled_reads(
                 log_probability=log_probability,
                 answer=answer,
                 right=right,
-                article=f"article {number % articles}",
-                text=f"text {number // 3}",
+                article=f"{name} {number % articles}",
+                text=f"{name} {number % articles}, text {number // articles // 3}",
                 characters_per_token=characters_per_token,
             )
         )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import structlog
 from hypothesis import given, settings
@@ -12,16 +14,22 @@ from hypothesis import strategies as st
 from spanstream.consumer.answering.answer import Answerer
 from spanstream.consumer.answering.outcomes import Outcomes, RecordOutcome
 from spanstream.consumer.answering.prepare import PlannedQuestion, PreparedChunk
+from spanstream.consumer.cache.memory_store import MemoryStore
+from spanstream.consumer.cache.token_cache import CacheCounts, TokenCache
 from spanstream.consumer.settings import RetrySettings
 from spanstream.models.reader import Reader
+from spanstream.models.text import token_codec
+from spanstream.models.text.tokenization import TokenizedDocument, sha256_of
 from spanstream.schemas.codec import decode_answer, decode_question
 from spanstream.schemas.dead_letters import DeadLetter, Reason, Stage, from_headers
 from spanstream.schemas.limits import Limits
 from tests.support.events.asked import TOPICS, asked
 from tests.support.memory.fake_time import FakeClock
-from tests.support.model.fake_reader import MANIFEST, LetterSession, fake_reader
+from tests.support.model.damage import resealed
+from tests.support.model.fake_reader import MANIFEST, TOKENIZER, LetterSession, fake_reader
 
 OUTCOMES = Outcomes(TOPICS, RetrySettings(), MANIFEST, source="s", clock=FakeClock())
+Cache = TokenCache[TokenizedDocument]
 TEXT = "The train leaves at 07:05 from platform 3."
 
 
@@ -31,9 +39,18 @@ def planned(reader: Reader, name: str, question: str, text: str = TEXT) -> Plann
     return PlannedQuestion(record, decode_question(record.value or b"", Limits()), plan)
 
 
-def answer(reader: Reader, *chunk: PlannedQuestion, outcomes: tuple[RecordOutcome, ...] = ()) -> list[RecordOutcome]:
+def cache_of(tokenize: Callable[[str], TokenizedDocument], store: MemoryStore | None = None) -> Cache:
+    return TokenCache(tokenize, token_codec, fingerprint=TOKENIZER.fingerprint, store=store, clock=lambda: 0.0)
+
+
+def answer(
+    reader: Reader,
+    *chunk: PlannedQuestion,
+    outcomes: tuple[RecordOutcome, ...] = (),
+    cache: Cache | None = None,
+) -> list[RecordOutcome]:
     prepared = PreparedChunk(tuple(question.record for question in chunk), tuple(chunk), outcomes)
-    return Answerer(reader, OUTCOMES).answer(prepared)
+    return Answerer(reader, OUTCOMES, cache or cache_of(reader.tokenize)).answer(prepared)
 
 
 def letter(outcome: RecordOutcome) -> DeadLetter:
@@ -108,7 +125,56 @@ def test_a_span_that_fails_validation_is_a_dead_letter_with_its_candidate(text: 
         document = replace(document, ends=document.ends - 1)
     windows = tuple(replace(window, document=document) for window in whole.plan.windows)
     damaged = replace(whole, plan=replace(whole.plan, text=text, document=document, windows=windows))
-    (outcome,) = answer(reader, damaged)
+    (outcome,) = answer(reader, damaged, cache=cache_of(lambda _: document))  # tokenized anew it is the same
     assert outcome.reason is reason
     assert letter(outcome).stage is Stage.VALIDATE
     assert letter(outcome).candidate is not None
+
+
+def shifted(document: TokenizedDocument) -> TokenizedDocument:
+    return replace(document, starts=np.roll(document.starts, 1), ends=np.roll(document.ends, 1))
+
+
+def poisoned(document: TokenizedDocument) -> TokenizedDocument:
+    return replace(document, ids=np.full_like(document.ids, TOKENIZER.token_id("poison")))
+
+
+def crashing(document: TokenizedDocument) -> TokenizedDocument:
+    return replace(document, ids=np.full_like(document.ids, TOKENIZER.token_id("crash")))
+
+
+@pytest.mark.parametrize("forge", [shifted, poisoned, crashing])
+def test_a_forged_entry_of_the_store_costs_no_answer_and_is_healed(
+    forge: Callable[[TokenizedDocument], TokenizedDocument],
+) -> None:
+    reader, store, sha256 = fake_reader(), MemoryStore(), sha256_of(TEXT)
+    right = reader.tokenize(TEXT)
+    key = f"spanstream:tokens:{TOKENIZER.fingerprint}:{sha256}"
+    store.set_many({key: token_codec.encode(resealed(forge(right)))})
+    cache = cache_of(reader.tokenize, store)
+    forged = cache.get_many({sha256: TEXT})[sha256]
+    assert cache.counts == CacheCounts(hits_store=1)
+    questions = [planned(reader, name, question) for name, question in (("a", "where from ?"), ("b", "when ?"))]
+    expected = [outcome.outgoing.value for outcome in answer(reader, *questions)]
+
+    def about_forged(question: PlannedQuestion) -> PlannedQuestion:
+        [plan] = reader.plan(TEXT, forged, [question.question.question])
+        return replace(question, plan=plan)
+
+    with structlog.testing.capture_logs() as logs:
+        outcomes = answer(reader, *map(about_forged, questions), cache=cache)
+    assert [outcome.outgoing.value for outcome in outcomes] == expected
+    assert {line["event"] for line in logs} == {"wrong_tokens_renewed"}
+    assert store.get_many([key]) == {key: token_codec.encode(right)}
+    assert (cache.counts.misses, cache.counts.bad_entries) == (1, 1)
+    other = cache_of(reader.tokenize, store)
+    assert token_codec.encode(other.get_many({sha256: TEXT})[sha256]) == token_codec.encode(right)
+    assert other.counts == CacheCounts(hits_store=1)
+
+
+def test_a_question_that_fails_with_the_right_tokens_too_is_a_dead_letter_at_once() -> None:
+    reader = fake_reader()
+    cache = cache_of(reader.tokenize)
+    outcomes = answer(reader, planned(reader, "a", "poison ?"), planned(reader, "b", "crash ?"), cache=cache)
+    assert [outcome.reason for outcome in outcomes] == [Reason.INFERENCE_FAILED] * 2
+    assert cache.counts.bad_entries == 0

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from spanstream.models.calibrating.fit import SHIPPED, FittedCalibration, fit_calibration
-from spanstream.models.calibrating.folds import first_half_of, folds_of, groups_of
+from spanstream.models.calibrating.folds import folds_of, groups_of, halve
 from spanstream.models.calibrating.thresholds import ThresholdRequest
 from spanstream.models.errors import BuildError
 from spanstream.models.metrics.reading import ReadQuestion
 from spanstream.models.metrics.reliability import expected_calibration_error
+from spanstream.models.metrics.seen_questions import SeenQuestions
+from spanstream.models.metrics.squad_files import Example
 from spanstream.models.spans.calibration import Calibration
 from tests.support.model.labelled_reads import labelled_read, labelled_reads
 
@@ -18,6 +22,10 @@ MANY = labelled_reads(2000)
 EARLIER = Calibration(
     name="earlier", bias=1.0, weights={"null_score_diff": -0.4, "log_probability": 0.8}, thresholds={"default": 0.5}
 )
+
+
+def examples(reads: list[ReadQuestion]) -> list[Example]:
+    return [read.example for read in reads]
 
 
 def right(reads: list[ReadQuestion]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -72,7 +80,7 @@ def test_the_thresholds_are_on_the_scale_of_the_new_confidence(fitted: FittedCal
 def test_a_guarantee_gives_exactly_what_it_was_proved_for_among_the_questions_set_apart(
     fitted: FittedCalibration,
 ) -> None:
-    apart = ~first_half_of(groups_of(MANY)[1])
+    apart = ~halve(examples(MANY)).first
     confidence = np.array([fitted.calibration.confidence(read.reading) for read in MANY])
     kept = fitted.guarantees["guarantee-80"].kept
     assert kept is not None
@@ -83,7 +91,7 @@ def test_a_guarantee_gives_exactly_what_it_was_proved_for_among_the_questions_se
 
 def test_what_the_guarantee_is_proved_on_has_no_part_in_the_order_of_the_questions(fitted: FittedCalibration) -> None:
     """Other labels for the questions set apart: the scale moves, the score does not."""
-    apart = ~first_half_of(groups_of(MANY)[1])
+    apart = ~halve(examples(MANY)).first
     relabelled = [
         labelled_read(
             number,
@@ -141,17 +149,17 @@ def test_scores_that_say_the_opposite_are_refused() -> None:
 
 @pytest.mark.parametrize(("articles", "kind"), [(4, "article"), (3, "text"), (1, "text")])
 def test_questions_are_kept_together_by_the_largest_kind_there_is_enough_of(articles: int, kind: str) -> None:
-    assert groups_of(labelled_reads(60, articles=articles))[0] == kind
+    assert groups_of(examples(labelled_reads(60, articles=articles)))[0] == kind
 
 
 def test_questions_about_one_text_are_groups_of_their_own() -> None:
     reads = [labelled_read(n, score=0, log_probability=0, answer=True, right=True, text="one") for n in range(9)]
-    assert groups_of(reads)[0] == "question"
+    assert groups_of(examples(reads))[0] == "question"
 
 
 def test_halves_and_folds_tear_no_group_apart() -> None:
-    groups = groups_of(MANY)[1]
-    first_half, labels = first_half_of(groups), right(MANY) == 1.0
+    halves = halve(examples(MANY))
+    groups, first_half, labels = halves.groups, halves.first, right(MANY) == 1.0
     assert 0.35 < first_half.mean() < 0.65
     assert not set(groups[first_half]) & set(groups[~first_half])
     seen = np.zeros(len(MANY))
@@ -200,3 +208,36 @@ def test_questions_of_one_article_are_halved_by_text_whatever_the_others_are_gro
     fitted = fit_calibration(tickets, "new", also=others)
     assert fitted.grouped_by == "text"
     assert 36 <= fitted.guarantees["guarantee-80"].questions <= 54
+
+
+def test_questions_of_articles_that_share_a_text_stay_together_whatever_file_they_came_from() -> None:
+    reads = labelled_reads(200, articles=20)
+    again = [replace(example, id=f"again {example.id}", article=f"other {example.id}") for example in examples(reads)]
+    halves = halve([*examples(reads), *again])
+    assert halves.grouped_by == "article"
+    assert (halves.first[:200] == halves.first[200:]).all()
+    assert halves.first[:200].any()
+    assert not halves.first[:200].all()
+
+
+def test_what_has_chosen_before_chooses_again_and_proves_nothing() -> None:
+    chosen = [read for read, first in zip(MANY, halve(examples(MANY)).first, strict=True) if first]
+    others = labelled_reads(1000, articles=10, seed=11, name="new")
+    fitted = fit_calibration([*chosen, *others], "new", chose=SeenQuestions.of(examples(chosen)))
+    assert fitted.guarantees["guarantee-80"].questions <= len(others)
+    assert all(map(fitted.chose.has_question, examples(chosen)))
+    assert sum(map(fitted.chose.has_question, examples(others))) < len(others)
+    assert all(map(fitted.seen.has_question, examples(others)))
+
+
+def test_where_every_question_has_chosen_there_is_no_guarantee_and_one_line_says_why() -> None:
+    fitted = fit_calibration(MANY, "new", chose=SeenQuestions.of(examples(MANY)))
+    assert "guarantee-80" not in fitted.calibration.thresholds
+    assert fitted.absent["guarantee-80"].startswith("no question is left to test it on")
+
+
+def test_the_halves_do_not_depend_on_what_a_model_made_of_the_questions() -> None:
+    blank = [ReadQuestion(read.example, read.reading, "" if n % 3 else read.text) for n, read in enumerate(MANY)]
+    read, other = (fit_calibration(reads, "new").chose for reads in (MANY, blank))
+    assert read == other
+    assert 0.35 < sum(map(read.has_question, examples(MANY))) / len(MANY) < 0.65

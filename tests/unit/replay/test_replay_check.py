@@ -92,7 +92,7 @@ class CheckedTopics:
             max_bytes=1 << 20,
             clock=self.clock,
         )
-        return Checker(preparer, Answerer(model, outcomes), TOPICS, SETTINGS.limits, partitions=3)
+        return Checker(preparer, Answerer(model, outcomes, cache), TOPICS, SETTINGS.limits, partitions=3)
 
 
 @pytest.fixture

@@ -11,17 +11,16 @@ from pydantic import ValidationError
 
 from spanstream.models.spans.aggregate import RawAnswer
 from spanstream.models.spans.calibration import FEATURES, Calibration
-from spanstream.models.spans.search import TokenSpan, WindowSpan
-from tests.support.model.hand_made_windows import hand_made_document, hand_made_window
+from spanstream.models.spans.search import TokenSpan
+from tests.support.model.hand_made_windows import hand_made_document, hand_made_span, hand_made_window
 
 WINDOW = hand_made_window(hand_made_document(range(8)))
 RAW = st.floats(-1e6, 1e6)
 
 
 def _reading(score: float, null_score: float = 0.0, runner_up: float = 0.0, windows: int = 1) -> RawAnswer:
-    return RawAnswer(
-        WindowSpan(WINDOW, null_score, TokenSpan(1, 2, score), runner_up, -3.0), null_score, runner_up, windows
-    )
+    best = hand_made_span(WINDOW, TokenSpan(1, 2, score), null_score=null_score, log_probability=-3.0)
+    return RawAnswer(best, null_score, runner_up, windows)
 
 
 def _calibration(**weights: float) -> Calibration:
@@ -59,7 +58,7 @@ def test_the_window_tells_what_kind_of_text_it_is_by_how_short_its_tokens_are() 
     document = hand_made_document(range(8))
     lengths = np.array([1, 1, 4, 4, 4, 1, 1, 1], dtype=np.int32)
     longer = replace(document, starts=document.starts * 4, ends=document.starts * 4 + lengths)
-    best = WindowSpan(hand_made_window(longer, 2, 6), 0.0, TokenSpan(3, 3, 1.0), 0.0, -3.0)
+    best = hand_made_span(hand_made_window(longer, 2, 6), TokenSpan(3, 3, 1.0))
     assert FEATURES["characters_per_token"](RawAnswer(best, 0.0, 0.0, 1)) == (4 + 4 + 4 + 1) / 4
 
 

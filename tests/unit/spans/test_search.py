@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spanstream.models.arrays import Float32Array
-from spanstream.models.spans.search import TokenSpan, WindowSpan, best_span
+from spanstream.models.spans.search import TokenSpan, best_span
 from spanstream.models.text.windowing import Window
-from tests.support.model.hand_made_windows import hand_made_document, hand_made_window
+from tests.support.model.hand_made_windows import hand_made_document, hand_made_span, hand_made_window
 
 LOGITS = st.one_of(
     st.floats(-12, 12, width=32),
@@ -63,16 +63,29 @@ def _softmax_at(row: Float32Array, place: int, case: Case) -> float:
     return float(row[place]) - highest - math.log(sum(math.exp(value - highest) for value in considered))
 
 
-def _expected(case: Case) -> WindowSpan:
+def best_beside(spans: list[TokenSpan], best: TokenSpan) -> float:
+    """Returns the best score of a span that shares no token with this one."""
+    others = [span.score for span in spans if span.last < best.first or span.first > best.last]
+    return max(others, default=-math.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedSpan:
+    null_score: float
+    span: TokenSpan | None
+    runner_up: float
+    log_probability: float
+
+
+def _expected(case: Case) -> ExpectedSpan:
     null_score = float(case.start[0] + case.end[0])
     spans = _all_spans(case)
     if not spans:
-        return WindowSpan(case.window, null_score, None, null_score, -math.inf)
+        return ExpectedSpan(null_score, None, -math.inf, -math.inf)
     best = max(spans, key=lambda span: span.score)
-    others = [span.score for span in spans if span.last < best.first or span.first > best.last]
     shift = case.window.context_start - case.window.token_start
     log_probability = _softmax_at(case.start, best.first + shift, case) + _softmax_at(case.end, best.last + shift, case)
-    return WindowSpan(case.window, null_score, best, max(others, default=null_score), log_probability)
+    return ExpectedSpan(null_score, best, best_beside(spans, best), log_probability)
 
 
 @settings(max_examples=300, deadline=None)
@@ -80,7 +93,9 @@ def _expected(case: Case) -> WindowSpan:
 def test_the_best_span_is_that_of_a_loop_over_all_pairs(case: Case) -> None:
     best = best_span(case.window, case.start, case.end, case.max_answer_tokens)
     expected = _expected(case)
-    assert (best.span, best.null_score, best.runner_up) == (expected.span, expected.null_score, expected.runner_up)
+    assert (best.window, best.span, best.null_score) == (case.window, expected.span, expected.null_score)
+    if best.span is not None:
+        assert best.scores.best_beside(best.span) == expected.runner_up
     assert math.isclose(best.log_probability, expected.log_probability, rel_tol=1e-6, abs_tol=1e-4)
 
 
@@ -128,4 +143,4 @@ def test_of_equal_spans_the_first_and_shortest_is_taken() -> None:
 def test_a_window_without_tokens_has_no_span() -> None:
     window = hand_made_window(hand_made_document([]))
     best = best_span(window, _row(window), _row(window), 3)
-    assert best == WindowSpan(window, 0.0, None, 0.0, -math.inf)
+    assert best == hand_made_span(window, None, log_probability=-math.inf)
