@@ -46,6 +46,18 @@ def test_the_openshift_example_leaves_user_and_groups_to_openshift() -> None:
         assert not pod["securityContext"].keys() & set(IDS)
 
 
+def test_the_user_may_be_a_value_where_the_brokers_operator_puts_only_the_password_into_its_secret() -> None:
+    sasl = {"mechanism": "SCRAM-SHA-512", "secretName": "qa", "username": "qa"}
+    manifests = render({"kafka": {"sasl": sasl}, "scaling": {"mode": "keda"}})
+    user = "SPANSTREAM_KAFKA__CLIENT__sasl.username"
+    variables = pod_specs(manifests)[NAME]["containers"][0]["env"]
+    assert {"name": user, "value": "qa"} in variables
+    # KEDA takes parameters of a login out of Secrets or of the pod's variables only.
+    spec = only(manifests, "TriggerAuthentication")["spec"]
+    assert spec["env"] == [{"parameter": "username", "name": user}]
+    assert [secret["parameter"] for secret in spec["secretTargetRef"]] == ["password"]
+
+
 def test_probes_and_metrics_can_be_served_on_ipv6() -> None:
     assert only(render(), "ConfigMap")["data"]["SPANSTREAM_HTTP__HOST"] == "0.0.0.0"  # noqa: S104  in a pod
     assert only(render({"http": {"host": "::"}}), "ConfigMap")["data"]["SPANSTREAM_HTTP__HOST"] == "::"

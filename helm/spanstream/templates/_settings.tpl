@@ -88,8 +88,12 @@ SPANSTREAM_LOG__FORMAT: json
 {{- with .Values.kafka.sasl }}
 {{- if .mechanism }}
 - name: SPANSTREAM_KAFKA__CLIENT__sasl.username
+  {{- if .username }}
+  value: {{ .username | quote }}
+  {{- else }}
   valueFrom:
     secretKeyRef: {name: {{ .secretName | quote }}, key: {{ .usernameKey | quote }}}
+  {{- end }}
 - name: SPANSTREAM_KAFKA__CLIENT__sasl.password
   valueFrom:
     secretKeyRef: {name: {{ .secretName | quote }}, key: {{ .passwordKey | quote }}}
