@@ -4,6 +4,7 @@
 # and nothing to build or install with. It runs as a user without a name or a home, and writes nothing to its disk:
 # --read-only is fine.
 
+# What is published is built from a digest, which is looked up at each release (CONTRIBUTING.md): a tag moves.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
@@ -31,7 +32,9 @@ RUN python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
 
 FROM ${PYTHON_IMAGE}
 
+ARG PYTHON_IMAGE
 LABEL org.opencontainers.image.title="spanstream" \
+      org.opencontainers.image.base.name="${PYTHON_IMAGE}" \
       org.opencontainers.image.description="Answers questions over Kafka by quoting the document" \
       org.opencontainers.image.licenses="Apache-2.0"
 

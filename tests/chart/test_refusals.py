@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.support.cluster.chart import Refused, Values, only, render
 
 TO_ZERO = {"mode": "keda", "minReplicas": 0, "keda": {"workSeconds": {"from": "none"}}}
+TRIAGE: dict[str, Any] = {
+    "scaling": {"mode": "keda"},
+    "triage": {"enabled": True, "playbook": "x", "scaling": {"enabled": True}},
+}
 
 REFUSED: dict[str, tuple[Values, str]] = {
     "a drain as long as the grace period": (
@@ -26,10 +32,7 @@ REFUSED: dict[str, tuple[Values, str]] = {
         "scaling.maxReplicas (11) and the GPU pool's pods (2) are together above kafka.partitions (12)",
     ),
     "more triage pods than partitions": (
-        {
-            "scaling": {"mode": "keda"},
-            "triage": {"enabled": True, "playbook": "x", "scaling": {"enabled": True, "maxReplicas": 13}},
-        },
+        TRIAGE | {"triage": TRIAGE["triage"] | {"scaling": {"enabled": True, "maxReplicas": 13}}},
         "triage.scaling.maxReplicas (13) is above triage.scaling.partitions (12)",
     ),
     "fewest above most": (
@@ -96,6 +99,14 @@ REFUSED: dict[str, tuple[Values, str]] = {
         {"kafka": {"topics": {"documents": "support.triage"}}},
         "kafka.topics.documents and the default of SPANSTREAM_TOPICS__TRIAGE name the same topic",
     ),
+    "another topic for KEDA than for the triage pods": (
+        TRIAGE | {"settings": {"SPANSTREAM_TOPICS__TICKETS": "helpdesk.tickets"}},
+        "triage.scaling.topic (support.tickets) is not settings.SPANSTREAM_TOPICS__TICKETS (helpdesk.tickets)",
+    ),
+    "another group for KEDA than for the triage pods": (
+        {"scaling": {"mode": "keda"}, "triage": TRIAGE["triage"] | {"scaling": {"enabled": True, "groupId": "triage"}}},
+        "triage.scaling.groupId (triage) is not the default of SPANSTREAM_TRIAGE__GROUP_ID (spanstream-triage)",
+    ),
     "one group for both streams": (
         {"kafka": {"groupId": "spanstream-triage"}},
         "kafka.groupId and the default of SPANSTREAM_TRIAGE__GROUP_ID name the same group",
@@ -145,6 +156,20 @@ REFUSED: dict[str, tuple[Values, str]] = {
     "half a SHA-256": ({"model": {"fetch": {"sha256": "4d5f"}}}, "model.fetch.sha256 is 64 hexadecimal digits"),
     "words for cores": ({"resources": {"limits": {"cpu": "two"}}}, "resources.limits.cpu is cores"),
     "a setting of another program": ({"settings": {"JAVA_OPTS": "x"}}, "settings.JAVA_OPTS is no setting"),
+    "an IPv6 address without brackets": (
+        {"kafka": {"bootstrapServers": "fd00::10:9092"}},
+        "an IPv6 address in brackets, for example [fd00::10]:9092",
+    ),
+    "a port beyond ports": ({"kafka": {"bootstrapServers": "a:99999"}}, "kafka.bootstrapServers has to be host:port"),
+    "a name that no Service can have": ({"fullnameOverride": "1-spanstream"}, "fullnameOverride begins with a letter"),
+    "a label that selects other pods": (
+        {"podLabels": {"app.kubernetes.io/component": "mine"}},
+        "podLabels.app.kubernetes.io/component is what the chart finds its pods by",
+    ),
+    "an annotation that hides a change": (
+        {"podAnnotations": {"checksum/settings": "mine"}},
+        "podAnnotations.checksum/settings is the chart's own",
+    ),
     # The schema's own words.
     "a misspelt value": ({"replica": 3}, "additional properties 'replica' not allowed"),
     "a misspelt value inside": ({"scaling": {"max": 3}}, "additional properties 'max' not allowed"),
@@ -152,6 +177,10 @@ REFUSED: dict[str, tuple[Values, str]] = {
     "no partitions": ({"kafka": {"partitions": 0}}, "at '/kafka/partitions': minimum: got 0, want 1"),
     "another mode": ({"scaling": {"mode": "keeda"}}, "at '/scaling/mode': value must be one of 'auto', 'keda'"),
     "a port that needs a capability": ({"http": {"port": 80}}, "at '/http/port': minimum: got 80, want 1,024"),
+    "an address that no probe reaches": (
+        {"http": {"host": "127.0.0.1"}},
+        "at '/http/host': value must be one of '0.0.0.0', '::'",
+    ),
     "a reason that there is not": (
         {"replay": {"reasons": ["bored"]}},
         "at '/replay/reasons/0': value must be one of 'undecodable'",

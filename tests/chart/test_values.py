@@ -68,24 +68,6 @@ def test_another_setting_makes_new_pods_and_another_number_of_pods_does_not() ->
     assert checksum({"scaling": {"maxReplicas": 2}}) == before
 
 
-def egress(values: dict[str, Any]) -> list[list[int]]:
-    rules = only(render(values), "NetworkPolicy")["spec"]["egress"]
-    return [[port["port"] for port in rule["ports"]] for rule in rules]
-
-
-def test_the_network_is_open_to_dns_kafka_redis_and_the_models_server_and_nothing_else() -> None:
-    assert egress({}) == [[53, 53], [9092]]
-    assert egress({"kafka": {"bootstrapServers": "a:9093,b:9094,c:9093"}}) == [[53, 53], [9093, 9094]]
-    assert egress({"redis": {"url": "rediss://redis:6380/0"}}) == [[53, 53], [9092], [6380]]
-    assert egress({"redis": {"urlSecret": {"name": "redis"}}}) == [[53, 53], [9092], [6379]]
-    fetch = {"source": "fetch", "fetch": {"url": "https://models.example.com/a.tar.gz", "sha256": "0" * 64}}
-    assert egress({"model": fetch}) == [[53, 53], [9092], [443]]
-    policy = only(render(), "NetworkPolicy")["spec"]
-    assert policy["policyTypes"] == ["Ingress", "Egress"]
-    (incoming,) = policy["ingress"]
-    assert incoming["ports"] == [{"port": "http", "protocol": "TCP"}]
-
-
 def test_the_gpu_pool_has_its_nodes_its_device_its_image_and_its_own_range() -> None:
     manifests = render({"gpu": {"enabled": True}, "scaling": {"mode": "keda"}})
     pod = pod_specs(manifests)[f"{NAME}-gpu"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Annotated, Any
 
@@ -68,15 +68,21 @@ def check(  # noqa: PLR0913  one parameter an option
     sending = shared_options.parse_sending(
         fix, fix_file, to, keep_header, drop_header, rename_header, by_key=by_key, over_newer=over_newer
     )
+    with open_replay(open_settings(config), TopicNames(topic, ledger, group)) as context:
+        counts, samples = _count(_results(context, selection, sending, limit), each=each, as_json=as_json)
+    _print_totals(counts, samples, str(selection), as_json=as_json)
+
+
+def _count(results: Iterable[CheckResult], *, each: bool, as_json: bool) -> tuple[Counter[str], dict[str, CheckResult]]:
+    """Counts the results by outcome and keeps the first of each outcome; with `each`, prints every one as it comes."""
     counts: Counter[str] = Counter()
     samples: dict[str, CheckResult] = {}
-    with open_replay(open_settings(config), TopicNames(topic, ledger, group)) as context:
-        for result in _results(context, selection, sending, limit):
-            counts[result.outcome] += 1
-            samples.setdefault(result.outcome, result)
-            if each:
-                typer.echo(json.dumps(_json(result), ensure_ascii=False) if as_json else _line(result))
-    _print_totals(counts, samples, str(selection), as_json=as_json)
+    for result in results:
+        counts[result.outcome] += 1
+        samples.setdefault(result.outcome, result)
+        if each:
+            typer.echo(json.dumps(_json(result), ensure_ascii=False) if as_json else _line(result))
+    return counts, samples
 
 
 def _results(

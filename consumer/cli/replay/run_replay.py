@@ -23,7 +23,7 @@ from spanstream.consumer.replay.letters.selection import Selection
 from spanstream.consumer.replay.manifests.manifest import record_line
 from spanstream.consumer.replay.planning.planner import Step
 from spanstream.consumer.replay.sending.job import ReplayJob, RunOptions, plan_job
-from spanstream.consumer.replay.wiring import TopicNames, open_replay
+from spanstream.consumer.replay.wiring import SendingOptions, TopicNames, open_replay
 
 _BATCH = 500
 
@@ -93,16 +93,26 @@ def run(  # noqa: PLR0913  one parameter an option
     sending = shared_options.parse_sending(
         fix, fix_file, to, keep_header, drop_header, rename_header, by_key=by_key, over_newer=over_newer
     )
-    _check_selection(selection)
-    run_options = RunOptions(limit, max_attempts, parking, rate, batch, manifest, dry_run)
-    with open_replay(open_settings(config), TopicNames(topic, ledger, group)) as context:
-        job = plan_job(context, selection, sending, run_options, _step_printer(dry_run=dry_run, as_json=as_json))
-        _run(job, yes=yes, as_json=as_json)
+    options = RunOptions(limit, max_attempts, parking, rate, batch, manifest, dry_run)
+    _replay(config, TopicNames(topic, ledger, group), selection, sending, options, yes=yes, as_json=as_json)
 
 
-def _check_selection(selection: Selection) -> None:
+def _replay(  # noqa: PLR0913  what the options come to
+    config: Path | None,
+    names: TopicNames,
+    selection: Selection,
+    sending: SendingOptions,
+    options: RunOptions,
+    *,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Plans the replay and runs it; only open dead letters can be selected."""
     if selection.state is not LetterState.OPEN:
         raise typer.BadParameter("--state: only open dead letters are sent")
+    with open_replay(open_settings(config), names) as context:
+        job = plan_job(context, selection, sending, options, _step_printer(dry_run=options.dry_run, as_json=as_json))
+        _run(job, yes=yes, as_json=as_json)
 
 
 def _run(job: ReplayJob, *, yes: bool, as_json: bool) -> None:

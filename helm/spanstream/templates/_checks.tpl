@@ -14,7 +14,8 @@ values.schema.json checks the types and ranges of single values, and _forms.tpl 
       (include "spanstream.checkKafka" . | fromJsonArray)
       (include "spanstream.checkNames" . | fromJsonArray)
       (include "spanstream.checkReferences" . | fromJsonArray)
-      (include "spanstream.checkSettings" . | fromJsonArray) -}}
+      (include "spanstream.checkSettings" . | fromJsonArray)
+      (include "spanstream.checkEnv" . | fromJsonArray) -}}
 {{- if $wrong -}}
 {{- fail (printf "these values contradict each other:\n- %s" (join "\n- " $wrong)) -}}
 {{- end -}}
@@ -71,8 +72,17 @@ values.schema.json checks the types and ranges of single values, and _forms.tpl 
 {{- if and (eq $mode "keda") (eq $work.from "prometheus") (not $work.prometheusAddress) -}}
 {{- $wrong = append $wrong "scaling.keda.workSeconds.from prometheus needs scaling.keda.workSeconds.prometheusAddress" -}}
 {{- end -}}
-{{- if and .Values.triage.enabled .Values.triage.scaling.enabled (ne $mode "keda") -}}
+{{- if and .Values.triage.enabled .Values.triage.scaling.enabled -}}
+{{- if ne $mode "keda" -}}
 {{- $wrong = append $wrong (printf "triage.scaling.enabled needs KEDA, and scaling.mode comes to %s here" $mode) -}}
+{{- end -}}
+{{- range $value, $setting := dict
+      "topic" (include "spanstream.triageSetting" (list $ "TOPICS__TICKETS" "support.tickets") | fromJsonArray)
+      "groupId" (include "spanstream.triageSetting" (list $ "TRIAGE__GROUP_ID" "spanstream-triage") | fromJsonArray) -}}
+{{- if ne (get $.Values.triage.scaling $value) (index $setting 1) -}}
+{{- $wrong = append $wrong (printf "triage.scaling.%s (%s) is not %s (%s): KEDA would watch what no pod reads" $value (get $.Values.triage.scaling $value) (index $setting 0) (index $setting 1)) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- $wrong | toJson -}}
 {{- end -}}
@@ -103,7 +113,8 @@ values.schema.json checks the types and ranges of single values, and _forms.tpl 
 {{- define "spanstream.checkKafka" -}}
 {{- $wrong := list -}}
 {{- $once := eq .Values.kafka.delivery "exactly-once" -}}
-{{- $fixed := get .Values.settings "SPANSTREAM_KAFKA__TRANSACTIONAL_ID" -}}
+{{- $settings := .Values.settings | default dict -}}
+{{- $fixed := get $settings "SPANSTREAM_KAFKA__TRANSACTIONAL_ID" -}}
 {{- if and (not $once) .Values.kafka.transactionTimeoutSeconds -}}
 {{- $wrong = append $wrong "kafka.transactionTimeoutSeconds is a setting of exactly-once, and kafka.delivery is at-least-once: transactions are off" -}}
 {{- end -}}
@@ -113,7 +124,7 @@ values.schema.json checks the types and ranges of single values, and _forms.tpl 
 {{- if and $once $fixed -}}
 {{- $wrong = append $wrong "settings.SPANSTREAM_KAFKA__TRANSACTIONAL_ID would give all pods the same one, and each would fence the others; leave it out" -}}
 {{- end -}}
-{{- if and (eq .Values.kafka.groupProtocol "consumer") (hasKey .Values.settings "SPANSTREAM_KAFKA__SESSION_TIMEOUT_SECONDS") -}}
+{{- if and (eq .Values.kafka.groupProtocol "consumer") (hasKey $settings "SPANSTREAM_KAFKA__SESSION_TIMEOUT_SECONDS") -}}
 {{- $wrong = append $wrong "settings.SPANSTREAM_KAFKA__SESSION_TIMEOUT_SECONDS is the classic protocol's, and kafka.groupProtocol is consumer: there it is the broker's" -}}
 {{- end -}}
 {{- $wrong | toJson -}}
@@ -122,11 +133,12 @@ values.schema.json checks the types and ranges of single values, and _forms.tpl 
 {{/* A setting of the triage pods, with where it is set: of (list . NAME DEFAULT), as [place, value]. */}}
 {{- define "spanstream.triageSetting" -}}
 {{- $name := printf "SPANSTREAM_%s" (index . 1) -}}
-{{- $values := (index . 0).Values -}}
-{{- if hasKey $values.triage.settings $name -}}
-{{- list (printf "triage.settings.%s" $name) (get $values.triage.settings $name | toString) | toJson -}}
-{{- else if hasKey $values.settings $name -}}
-{{- list (printf "settings.%s" $name) (get $values.settings $name | toString) | toJson -}}
+{{- $settings := (index . 0).Values.settings | default dict -}}
+{{- $ours := (index . 0).Values.triage.settings | default dict -}}
+{{- if hasKey $ours $name -}}
+{{- list (printf "triage.settings.%s" $name) (get $ours $name | toString) | toJson -}}
+{{- else if hasKey $settings $name -}}
+{{- list (printf "settings.%s" $name) (get $settings $name | toString) | toJson -}}
 {{- else -}}
 {{- list (printf "the default of %s" $name) (index . 2) | toJson -}}
 {{- end -}}
@@ -193,6 +205,16 @@ values.schema.json checks the types and ranges of single values, and _forms.tpl 
 {{- $wrong = append $wrong "model.path is a folder of the image, and model.source is fetch: choose one of them" -}}
 {{- end -}}
 {{- end -}}
+{{- range $label := list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component" -}}
+{{- if hasKey ($.Values.podLabels | default dict) $label -}}
+{{- $wrong = append $wrong (printf "podLabels.%s is what the chart finds its pods by; it cannot be another" $label) -}}
+{{- end -}}
+{{- end -}}
+{{- range $annotation := list "checksum/settings" "checksum/playbook" -}}
+{{- if hasKey ($.Values.podAnnotations | default dict) $annotation -}}
+{{- $wrong = append $wrong (printf "podAnnotations.%s is the chart's own: it makes new pods when it changes" $annotation) -}}
+{{- end -}}
+{{- end -}}
 {{- with .Values.triage -}}
 {{- if and .enabled (not (or .playbook .playbookConfigMap)) -}}
 {{- $wrong = append $wrong "triage.enabled needs triage.playbook, or triage.playbookConfigMap" -}}
@@ -207,26 +229,7 @@ values.schema.json checks the types and ranges of single values, and _forms.tpl 
 {{/* Refuses settings that a value of the chart sets too: one of the two would win without a word. */}}
 {{- define "spanstream.checkSettings" -}}
 {{- $wrong := list -}}
-{{- $taken := dict
-      "SPANSTREAM_KAFKA__BOOTSTRAP_SERVERS" "kafka.bootstrapServers"
-      "SPANSTREAM_KAFKA__GROUP_ID" "kafka.groupId"
-      "SPANSTREAM_KAFKA__GROUP_PROTOCOL" "kafka.groupProtocol"
-      "SPANSTREAM_KAFKA__GROUP_INSTANCE_ID" "kafka.staticMembership"
-      "SPANSTREAM_KAFKA__TRANSACTIONS" "kafka.delivery"
-      "SPANSTREAM_KAFKA__TRANSACTION_TIMEOUT_SECONDS" "kafka.transactionTimeoutSeconds"
-      "SPANSTREAM_KAFKA__CLIENT" "kafka.client"
-      "SPANSTREAM_TOPICS__DOCUMENTS" "kafka.topics.documents"
-      "SPANSTREAM_TOPICS__QUESTIONS" "kafka.topics.questions"
-      "SPANSTREAM_TOPICS__ANSWERS" "kafka.topics.answers"
-      "SPANSTREAM_TOPICS__DEAD_LETTERS" "kafka.topics.deadLetters"
-      "SPANSTREAM_TOPICS__RETRIES" "kafka.topics.retries"
-      "SPANSTREAM_REDIS__URL" "redis.url or redis.urlSecret"
-      "SPANSTREAM_MODEL__PATH" "model.path or model.fetch"
-      "SPANSTREAM_MODEL__THREADS" "model.threads"
-      "SPANSTREAM_HTTP__PORT" "http.port"
-      "SPANSTREAM_DRAIN_SECONDS" "drainSeconds"
-      "SPANSTREAM_LOG__FORMAT" "nothing: logs of pods are JSON"
-      "SPANSTREAM_TRIAGE__PLAYBOOK" "triage.playbook or triage.playbookConfigMap" -}}
+{{- $taken := include "spanstream.takenSettings" . | fromJson -}}
 {{- range $group, $settings := dict "settings" .Values.settings "triage.settings" .Values.triage.settings -}}
 {{- range $name, $_ := $settings -}}
 {{- with get $taken $name -}}

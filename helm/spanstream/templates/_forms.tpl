@@ -4,14 +4,15 @@ what is wanted, and a password in the wrong place is not repeated.
 */}}
 {{- define "spanstream.checkForms" -}}
 {{- $wrong := list -}}
-{{- $address := "^[^\\s,:@]+:[0-9]{1,5}$" -}}
-{{- $brokers := .Values.kafka.bootstrapServers | splitList "," -}}
-{{- range $brokers -}}
-{{- if not (regexMatch $address (trim .)) -}}
-{{- $wrong = append $wrong "kafka.bootstrapServers has to be host:port, comma-separated, for example kafka-0:9092,kafka-1:9092" -}}
+{{- $address := "^(\\[[0-9a-fA-F:.]+\\]|[^\\s,:@\\[\\]]+):[0-9]{1,5}$" -}}
+{{- range .Values.kafka.bootstrapServers | default "" | splitList "," -}}
+{{- if not (and (regexMatch $address (trim .)) (le (regexFind "[0-9]*$" (trim .) | int) 65535)) -}}
+{{- $wrong = append $wrong "kafka.bootstrapServers has to be host:port, comma-separated, for example kafka-0:9092,kafka-1:9092; an IPv6 address in brackets, for example [fd00::10]:9092" -}}
 {{- end -}}
 {{- end -}}
 {{- range $form := list
+      (list "nameOverride" .Values.nameOverride "^[a-z0-9-]*$" "is a part of a name: small letters, digits and dashes")
+      (list "fullnameOverride" .Values.fullnameOverride "^([a-z][a-z0-9-]*)?$" "begins with a letter, and has small letters, digits and dashes")
       (list "image.digest" .Values.image.digest "^(sha256:[0-9a-f]{64})?$" "is sha256: and 64 hexadecimal digits")
       (list "gpu.image.digest" .Values.gpu.image.digest "^(sha256:[0-9a-f]{64})?$" "is sha256: and 64 hexadecimal digits")
       (list "redis.url" .Values.redis.url "^((redis|rediss)://[^@\\s]+)?$" "is redis://host:port/database or rediss://, without user and password; a URL with them comes from redis.urlSecret")
@@ -23,7 +24,7 @@ what is wanted, and a password in the wrong place is not repeated.
       (list "gpu.resource" .Values.gpu.resource "^[a-z0-9.-]+/[A-Za-z0-9._-]+$" "is a device plugin's resource, for example nvidia.com/gpu")
       (list "triage.playbookFile" .Values.triage.playbookFile "^[-._a-zA-Z0-9]+$" "is a file's name: letters, digits, dot, dash and underscore")
       (list "replay.schedule" .Values.replay.schedule "^(@[a-z]+|\\S+( +\\S+){4})$" "is five fields of cron, for example 17 * * * *") -}}
-{{- if not (regexMatch (index $form 2) (index $form 1)) -}}
+{{- if not (regexMatch (index $form 2) (index $form 1 | default "")) -}}
 {{- $wrong = append $wrong (printf "%s %s" (index $form 0) (index $form 3)) -}}
 {{- end -}}
 {{- end -}}

@@ -14,7 +14,7 @@
 
 {{- define "spanstream.selector" -}}
 app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "spanstream.partSelector" -}}
@@ -27,6 +27,11 @@ app.kubernetes.io/component: {{ .part }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{/* The labels of an object that others find by labels of its own, of (list . LABELS): these win. */}}
+{{- define "spanstream.labelsWith" -}}
+{{- merge (deepCopy (index . 1 | default dict)) (include "spanstream.labels" (index . 0) | fromYaml) | toYaml -}}
 {{- end -}}
 
 {{- define "spanstream.partLabels" -}}

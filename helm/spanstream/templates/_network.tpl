@@ -1,35 +1,50 @@
-{{/* The ports that pods connect to, from the addresses in the values. */}}
+{{/* Where pods connect to: from the addresses in the values, unless the network policy's own values say it. */}}
 
-{{- define "spanstream.egress" -}}
+{{/*
+A rule for one server. Arguments: root, policy (its values: to, ports), addresses (host, or host:port) and port (where an
+address has none).
+*/}}
+{{- define "spanstream.egressRule" -}}
+{{- $ports := .policy.ports | default list -}}
+{{- $to := .policy.to -}}
+{{- if kindIs "invalid" $to -}}{{- $to = include "spanstream.peers" . | fromJsonArray -}}{{- end -}}
+{{- if not $ports -}}
+{{- range .addresses -}}
+{{- $ports = append $ports (regexFind ":[0-9]+$" . | trimPrefix ":" | default $.port | int) -}}
+{{- end -}}
+{{- end -}}
 - ports:
-    {{- range .ports }}
+    {{- range $ports | uniq }}
     - {port: {{ . | int }}, protocol: TCP}
     {{- end }}
-  {{- with .to }}
+  {{- with $to }}
   to:
     {{- toYaml . | nindent 4 }}
   {{- end }}
 {{- end -}}
 
-{{- define "spanstream.kafkaPorts" -}}
-{{- $ports := .Values.networkPolicy.kafka.ports -}}
-{{- if not $ports -}}
-{{- range $broker := splitList "," .Values.kafka.bootstrapServers -}}
-{{- $ports = append $ports (regexFind "[0-9]+$" (trim $broker) | int) -}}
+{{/* The namespaces of addresses that are all names inside of the cluster, as a JSON list of peers; else an empty one. */}}
+{{- define "spanstream.peers" -}}
+{{- $namespaces := list -}}
+{{- range .addresses -}}
+{{- $host := regexReplaceAll ":[0-9]+$" . "" -}}
+{{- $service := "^.*\\.([a-z0-9-]+)\\.svc(\\.cluster\\.local)?\\.?$" -}}
+{{- if regexMatch "^[a-z0-9-]+$" $host -}}
+{{- $namespaces = append $namespaces $.root.Release.Namespace -}}
+{{- else if regexMatch $service $host -}}
+{{- $namespaces = append $namespaces (regexReplaceAll $service $host "${1}") -}}
 {{- end -}}
 {{- end -}}
-{{- $ports | uniq | toJson -}}
+{{- $peers := list -}}
+{{- if eq (len $namespaces) (len .addresses) -}}
+{{- range $namespaces | uniq -}}
+{{- $peers = append $peers (dict "namespaceSelector" (dict "matchLabels" (dict "kubernetes.io/metadata.name" .))) -}}
+{{- end -}}
+{{- end -}}
+{{- $peers | toJson -}}
 {{- end -}}
 
-{{- define "spanstream.redisPorts" -}}
-{{- $ports := .Values.networkPolicy.redis.ports -}}
-{{- if and (not $ports) (or .Values.redis.url .Values.redis.urlSecret.name) -}}
-{{- $ports = list (regexFind ":[0-9]+(/|$)" .Values.redis.url | trimAll ":/" | default "6379" | int) -}}
-{{- end -}}
-{{- $ports | toJson -}}
-{{- end -}}
-
-{{- define "spanstream.modelPort" -}}
-{{- $named := regexFind "^https?://[^/]*:[0-9]+" .Values.model.fetch.url | regexFind "[0-9]+$" -}}
-{{- $named | default (hasPrefix "http://" .Values.model.fetch.url | ternary "80" "443") -}}
+{{/* Host and port of a URL. */}}
+{{- define "spanstream.authority" -}}
+{{- regexReplaceAll "^[a-z]+://([^/?#]*).*$" . "${1}" -}}
 {{- end -}}

@@ -43,9 +43,12 @@ spec:
   {{- end }}
   securityContext:
     runAsNonRoot: true
-    runAsUser: 10001
-    runAsGroup: 10001
-    fsGroup: 10001
+    {{- range $name, $id := $values.podSecurityContext }}
+    {{- /* Nothing where it is left out: the platform chooses. */}}
+    {{- if not (kindIs "invalid" $id) }}
+    {{ $name }}: {{ include "spanstream.written" $id }}
+    {{- end }}
+    {{- end }}
     fsGroupChangePolicy: OnRootMismatch
     seccompProfile: {type: RuntimeDefault}
   {{- if $fetches }}
@@ -62,7 +65,7 @@ spec:
           {{- else }}
           value: {{ $values.model.fetch.url | quote }}
           {{- end }}
-        {{- with $values.extraEnv }}
+        {{- with include "spanstream.extraEnv" .root | fromJsonArray }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
       securityContext:
@@ -86,7 +89,7 @@ spec:
       envFrom:
         - configMapRef: {name: {{ include "spanstream.name" .root }}-settings}
       {{- /* Collected first, so that it can be left out if it is empty. */}}
-      {{- $env := concat (include "spanstream.secrets" .root | fromYamlArray) (.env | default list) $values.extraEnv }}
+      {{- $env := concat (include "spanstream.secrets" .root | fromYamlArray) (.env | default list) (include "spanstream.extraEnv" .root | fromJsonArray) }}
       {{- with $env }}
       env:
         {{- toYaml . | nindent 8 }}
@@ -134,7 +137,7 @@ spec:
       emptyDir: {medium: Memory, sizeLimit: 16Mi}
     {{- if $fetches }}
     - name: model
-      emptyDir: {sizeLimit: {{ $values.model.fetch.sizeLimit }}}
+      emptyDir: {sizeLimit: {{ include "spanstream.written" $values.model.fetch.sizeLimit | quote }}}
     {{- end }}
     {{- if $tls }}
     - name: kafka

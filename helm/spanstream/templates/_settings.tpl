@@ -32,6 +32,7 @@ SPANSTREAM_MODEL__PATH: /model/artifact
 {{- else if .Values.model.path }}
 SPANSTREAM_MODEL__PATH: {{ .Values.model.path | quote }}
 {{- end }}
+SPANSTREAM_HTTP__HOST: {{ .Values.http.host | quote }}
 SPANSTREAM_HTTP__PORT: {{ include "spanstream.written" .Values.http.port | quote }}
 SPANSTREAM_DRAIN_SECONDS: {{ include "spanstream.written" .Values.drainSeconds | quote }}
 SPANSTREAM_LOG__FORMAT: json
@@ -40,9 +41,34 @@ SPANSTREAM_LOG__FORMAT: json
 {{- end }}
 {{- end -}}
 
+{{/* Settings that a value of the chart sets, each with that value's name: nothing else may set them. */}}
+{{- define "spanstream.takenSettings" -}}
+{{- dict
+      "SPANSTREAM_KAFKA__BOOTSTRAP_SERVERS" "kafka.bootstrapServers"
+      "SPANSTREAM_KAFKA__GROUP_ID" "kafka.groupId"
+      "SPANSTREAM_KAFKA__GROUP_PROTOCOL" "kafka.groupProtocol"
+      "SPANSTREAM_KAFKA__GROUP_INSTANCE_ID" "kafka.staticMembership"
+      "SPANSTREAM_KAFKA__TRANSACTIONS" "kafka.delivery"
+      "SPANSTREAM_KAFKA__TRANSACTION_TIMEOUT_SECONDS" "kafka.transactionTimeoutSeconds"
+      "SPANSTREAM_KAFKA__CLIENT" "kafka.client"
+      "SPANSTREAM_TOPICS__DOCUMENTS" "kafka.topics.documents"
+      "SPANSTREAM_TOPICS__QUESTIONS" "kafka.topics.questions"
+      "SPANSTREAM_TOPICS__ANSWERS" "kafka.topics.answers"
+      "SPANSTREAM_TOPICS__DEAD_LETTERS" "kafka.topics.deadLetters"
+      "SPANSTREAM_TOPICS__RETRIES" "kafka.topics.retries"
+      "SPANSTREAM_REDIS__URL" "redis.url or redis.urlSecret"
+      "SPANSTREAM_MODEL__PATH" "model.path or model.fetch"
+      "SPANSTREAM_MODEL__THREADS" "model.threads"
+      "SPANSTREAM_HTTP__HOST" "http.host"
+      "SPANSTREAM_HTTP__PORT" "http.port"
+      "SPANSTREAM_DRAIN_SECONDS" "drainSeconds"
+      "SPANSTREAM_LOG__FORMAT" "nothing: logs of pods are JSON"
+      "SPANSTREAM_TRIAGE__PLAYBOOK" "triage.playbook or triage.playbookConfigMap" | toJson -}}
+{{- end -}}
+
 {{/* librdkafka's properties: those of kafka.client, and those for SASL and TLS, without the passwords. */}}
 {{- define "spanstream.kafkaClient" -}}
-{{- $client := deepCopy .Values.kafka.client -}}
+{{- $client := deepCopy (.Values.kafka.client | default dict) -}}
 {{- $sasl := .Values.kafka.sasl.mechanism -}}
 {{- $tls := .Values.kafka.tls -}}
 {{- if or $sasl $tls.enabled -}}
@@ -62,8 +88,12 @@ SPANSTREAM_LOG__FORMAT: json
 {{- with .Values.kafka.sasl }}
 {{- if .mechanism }}
 - name: SPANSTREAM_KAFKA__CLIENT__sasl.username
+  {{- if .username }}
+  value: {{ .username | quote }}
+  {{- else }}
   valueFrom:
     secretKeyRef: {name: {{ .secretName | quote }}, key: {{ .usernameKey | quote }}}
+  {{- end }}
 - name: SPANSTREAM_KAFKA__CLIENT__sasl.password
   valueFrom:
     secretKeyRef: {name: {{ .secretName | quote }}, key: {{ .passwordKey | quote }}}

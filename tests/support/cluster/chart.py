@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,7 +28,7 @@ def helm(*arguments: str | Path, values: Values | None = None, check: bool = Tru
     from_stdin = [] if values is None else ["--values=-"]
     return subprocess.run(
         [tool("helm") / "helm", *arguments, *from_stdin],
-        input=None if values is None else json.dumps(values),
+        input=None if values is None else yaml.safe_dump(dict(values)),
         capture_output=True,
         text=True,
         check=check,
@@ -40,22 +39,31 @@ class Refused(Exception):
     """The chart does not render with these values; the text is what the user reads."""
 
 
-def render(values: Values | None = None, *files: Path, has: tuple[str, ...] = ()) -> list[Object]:
+def render(
+    values: Values | None = None,
+    *files: Path,
+    has: tuple[str, ...] = (),
+    release: str = RELEASE,
+    kubernetes: str | None = None,
+) -> list[Object]:
     """Returns the objects of `helm template`.
 
     Args:
         values: over those of the files.
         files: values files.
         has: kinds that the cluster knows, as `group/version/Kind`.
+        release: the release's name.
+        kubernetes: the cluster's version; None: the one that the tests are made with.
 
     Raises:
         Refused: it does not render.
     """
     options = [f"--values={file}" for file in files] + [f"--api-versions={kind}" for kind in has]
+    options += [f"--kube-version={kubernetes}"] if kubernetes else []
     given = dict(values or {})
     if not files:
         given["kafka"] = {"bootstrapServers": "kafka:9092"} | given.get("kafka", {})
-    done = helm("template", RELEASE, CHART, "--namespace=qa", *options, values=given, check=False)
+    done = helm("template", release, CHART, "--namespace=qa", *options, values=given, check=False)
     if done.returncode != 0:
         raise Refused(done.stderr)
     return [document for document in yaml.safe_load_all(done.stdout) if document]

@@ -70,6 +70,16 @@ def test_every_image_has_a_version(image: str) -> None:
     assert re.match(r"\d", tag), image
 
 
+def test_one_argument_pins_the_base_image_and_the_image_says_which_it_was() -> None:
+    built_from = [
+        instruction.arguments.split()[0] for stage in stages() for instruction in stage if instruction.name == "FROM"
+    ]
+    assert set(built_from) == {"${PYTHON_IMAGE}"}
+    names = [instruction.name for instruction in stages()[-1]]
+    assert names.index("ARG") < names.index("LABEL")
+    assert 'org.opencontainers.image.base.name="${PYTHON_IMAGE}"' in last("LABEL")
+
+
 def test_the_container_runs_as_a_number_that_is_not_root() -> None:
     user, _, group = last("USER").partition(":")
     assert int(user) > 0
