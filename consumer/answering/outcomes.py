@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from spanstream.consumer.answering.answer_event import answer_event
 from spanstream.consumer.answering.question_record import QuestionRecord
 from spanstream.consumer.broker.protocols import Outgoing, Record
 from spanstream.consumer.clock import Clock, to_datetime
 from spanstream.consumer.settings import RetrySettings, TopicSettings
 from spanstream.models.artifact import Manifest
-from spanstream.models.reader import Answer, Quote
-from spanstream.schemas import events
+from spanstream.models.reader import Answer
 from spanstream.schemas.cloudevents import TRACEPARENT, answer_headers
 from spanstream.schemas.codec import encode
 from spanstream.schemas.dead_letters import (
@@ -26,7 +26,7 @@ from spanstream.schemas.dead_letters import (
     to_headers,
 )
 from spanstream.schemas.errors import InvalidRecord, one_line
-from spanstream.schemas.events import ModelInfo, Question, Span, WindowsRead
+from spanstream.schemas.events import Question
 
 _MAX_ATTEMPT = 2**31 - 1
 # Of key, value and headers: just below what a broker takes by default (1 MiB). Only a word of hundreds of thousands of
@@ -76,29 +76,8 @@ class Outcomes:
     def answer(
         self, record: QuestionRecord, question: Question, document_sha256: str, reading: Answer
     ) -> RecordOutcome:
-        """Makes the answer to a question; its own least confidence wins over the model's threshold."""
-        threshold = reading.threshold if question.min_confidence is None else question.min_confidence
-        candidate = _span(reading.candidate)
-        is_answered = candidate is not None and reading.confidence >= threshold
-        answer = events.Answer(
-            question_id=question.question_id,
-            document_id=question.document_id,
-            document_sha256=document_sha256,
-            status="answered" if is_answered else "no_answer",
-            answer=candidate if is_answered else None,
-            candidate=candidate,
-            confidence=reading.confidence,
-            null_score_diff=reading.null_score_diff,
-            windows=WindowsRead(total=reading.windows_total, read=reading.windows_read),
-            model=ModelInfo(
-                name=self._manifest.name,
-                version=self._manifest.version,
-                precision=reading.precision,
-                calibration=self._manifest.calibration.name,
-            ),
-            metadata=question.metadata,
-            answered_at=to_datetime(self._clock.now_ms()),
-        )
+        """Makes the answer to a question, as `answer_event` does; a dead letter where it is too large to be sent."""
+        answer = answer_event(question, document_sha256, reading, self._manifest, to_datetime(self._clock.now_ms()))
         headers = answer_headers(answer, self._source, record.header(TRACEPARENT))
         outgoing = Outgoing(self._topics.answers, record.key, encode(answer), headers)
         if outgoing.size > _MAX_ANSWER_BYTES:
@@ -217,10 +196,6 @@ def without_content(letter: Outgoing) -> Outgoing | None:
     key = letter.key if len(letter.key or b"") <= _MAX_KEPT_KEY_BYTES else None
     omitted = (DLQ_OMITTED, str(letter.size).encode())
     return replace(letter, key=key, value=None, headers=(*ours, omitted))
-
-
-def _span(quote: Quote | None) -> Span | None:
-    return None if quote is None else Span(text=quote.text, char_start=quote.char_start, char_end=quote.char_end)
 
 
 def _attempt_after(retry: Retry | None) -> int:

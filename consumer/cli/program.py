@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from spanstream.consumer.cli import answers, backfill, demo, doctor, model, publish, replay, run, size, topics, triage
+from spanstream.consumer.cli import (
+    answers,
+    ask,
+    backfill,
+    demo,
+    doctor,
+    model,
+    publish,
+    replay,
+    run,
+    size,
+    topics,
+    triage,
+)
 
 app = typer.Typer(
     help="Verbatim answers out of documents, over Kafka, with a calibrated confidence.",
@@ -13,6 +26,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.command("run", cls=run.RunCommand)(run.run)
+app.command("ask")(ask.ask)
 app.command("demo")(demo.demo)
 app.add_typer(topics.app, name="topics")
 app.add_typer(publish.app, name="publish")

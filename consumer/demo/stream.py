@@ -21,10 +21,11 @@ from spanstream.consumer.demo.triage import run_triage, triage_settings
 from spanstream.consumer.operations.publishing import document_record, question_record
 from spanstream.consumer.operations.samples import sample_documents, sample_questions
 from spanstream.consumer.settings import HttpSettings, KafkaSettings, ModelSettings, Settings
-from spanstream.consumer.terminal.views import AnswerView, DeadLetterView, DemoSummary, SpanView, TicketView
+from spanstream.consumer.terminal.answer_views import answer_view
+from spanstream.consumer.terminal.views import DeadLetterView, DemoSummary, TicketView
 from spanstream.schemas.codec import decode_answer, decode_document, decode_question
 from spanstream.schemas.dead_letters import from_headers
-from spanstream.schemas.events import Answer, Document, Question, Span
+from spanstream.schemas.events import Answer, Document, Question
 from spanstream.schemas.limits import Limits
 from spanstream.schemas.triage import Triage
 
@@ -137,23 +138,8 @@ def _tickets(
     by_question = {answer.question_id: answer for answer in answers}
     for document in documents:
         views = tuple(
-            _view(question, by_question[question.question_id])
+            answer_view(question.question, by_question[question.question_id])
             for question in questions
             if question.document_id == document.document_id and question.question_id in by_question
         )
         yield TicketView(document.document_id, document.title or document.document_id, document.text, views)
-
-
-def _view(question: Question, answer: Answer) -> AnswerView:
-    return AnswerView(
-        question.question,
-        _span(answer.answer),
-        _span(answer.candidate),
-        answer.confidence,
-        answer.windows.read,
-        answer.windows.total,
-    )
-
-
-def _span(span: Span | None) -> SpanView | None:
-    return None if span is None else SpanView(span.text, span.char_start, span.char_end)

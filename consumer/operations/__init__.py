@@ -1,1 +1,1 @@
-"""What an operator does beside running the consumer: topics, sizes, checks, models fetched and measured, samples."""
+"""What one does beside running the consumer: topics, sizes, checks, models fetched and measured, files asked."""

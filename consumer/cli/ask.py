@@ -1,0 +1,60 @@
+"""`spanstream ask`: asks questions about files, without Kafka."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from spanstream.consumer.cli.config_file import ConfigFile, open_settings
+from spanstream.consumer.cli.event_output import write_event
+from spanstream.consumer.errors import Stop
+from spanstream.models.errors import ModelError
+from spanstream.schemas.codec import encode
+from spanstream.schemas.errors import InvalidRecord
+
+
+def ask(
+    questions: Annotated[
+        list[str], typer.Option("--question", "-q", help="What to ask about each file; again for more.")
+    ],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE]...", help="Text, HTML or mails (.eml); - is standard input, the default."),
+    ] = None,
+    config: ConfigFile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One line an answer, the stream's event.")] = False,
+) -> None:
+    """Answer questions about files, with the answers marked where they stand. Needs no Kafka and no Redis.
+
+    Example: spanstream ask -q "Which error code is shown?" -q "Since when?" ticket.txt mail.eml
+    """
+    from spanstream.consumer.answering.open_reader import open_reader  # noqa: PLC0415  the model, for those who use it
+    from spanstream.consumer.clock import SystemClock  # noqa: PLC0415  for those who use it
+    from spanstream.consumer.operations.asking import Answerer  # noqa: PLC0415  for those who use it
+    from spanstream.consumer.operations.local_texts import STANDARD_INPUT, read_text  # noqa: PLC0415  for those who use it
+    from spanstream.consumer.terminal.answer_views import answer_view  # noqa: PLC0415  for those who use it
+    from spanstream.consumer.terminal.panels import TicketPanel  # noqa: PLC0415  for those who use it
+    from spanstream.consumer.terminal.views import TicketView  # noqa: PLC0415  for those who use it
+
+    settings = open_settings(config)
+    # All files first: loading the model takes longer than finding that one of them is not there.
+    texts = [(str(file), read_text(file)) for file in files or [STANDARD_INPUT]]
+    console = Console(highlight=False)
+    reader = open_reader(settings)
+    answerer = Answerer(reader, settings.limits, SystemClock())
+    try:
+        for name, text in texts:
+            try:
+                answers = answerer.answer(name, text, questions)
+            except (InvalidRecord, ModelError) as error:
+                raise Stop(f"{name}: {error}") from None
+            if as_json:
+                for answer in answers:
+                    write_event(encode(answer))
+            else:
+                console.print(TicketPanel(TicketView(name, "", text, tuple(map(answer_view, questions, answers)))))
+    finally:
+        reader.close()
