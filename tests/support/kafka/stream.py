@@ -114,8 +114,8 @@ class Stream:
             check=False,
         )
 
-    def publish(self, records: Sequence[Outgoing]) -> None:
-        publisher = AtLeastOncePublisher(self.config)
+    def publish(self, records: Sequence[Outgoing], seconds: float = PATIENCE) -> None:
+        publisher = AtLeastOncePublisher(self.config, publish_timeout_seconds=seconds)
         try:
             publisher.publish(records, {})
         finally:
