@@ -15,7 +15,7 @@ SEED = 271
 ROUNDS = (Round("questions", "consumer"), Round("triage", "classic"), Round("replay", "classic"))
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_random_faults_make_nothing_missing_doubled_or_wrong() -> None:
     if os.environ.get("SPANSTREAM_TEST_KAFKA"):
         pytest.skip("SPANSTREAM_TEST_KAFKA names a broker that is not the tests' to disturb")

@@ -13,6 +13,8 @@ import argparse
 import datetime as dt
 import json
 import platform
+import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,7 @@ _COLUMNS = (
 def main() -> int:
     """Runs the soak and prints its ledger."""
     arguments = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # what was started is ended
     configure_logs(LogSettings(level="error"))
     console = Console(highlight=False, width=120)
     began = time.monotonic()

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import random
+import signal
+import subprocess
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from tests.support.kafka.program import Program
+from tests.soak.patience import PATIENCE_SECONDS
+from tests.support.kafka.program import Program, until
 
 _LOG_CHARACTERS = 600
+_REST_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,7 @@ class Crew:
     programs: list[Program] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
     restarts: int = 0
+    _last_start: float = 0.0
 
     def start(self) -> None:
         self.programs = [post.start() for post in self.posts]
@@ -46,23 +52,33 @@ class Crew:
         self._replace(place)
 
     def tend(self) -> None:
-        """Replaces what ended by itself."""
+        """Replaces what ended by itself; at once, unless its work was done."""
         for place, post in enumerate(self.posts):
-            if not self.programs[place].is_running:
-                if not post.ends:
-                    self._note_end(self.programs[place])
-                self._replace(place)
+            if self.programs[place].is_running:
+                continue
+            if not post.ends:
+                self._note_end(self.programs[place])
+            elif time.monotonic() - self._last_start < _REST_SECONDS:
+                continue
+            self._replace(place)
 
     def stop(self) -> None:
         """Ends all programs as an operator does."""
         for post, program in zip(self.posts, self.programs, strict=True):
-            if not post.ends and program.is_running:
-                program.await_event("started")  # one that was started last may not listen to signals yet
+            if not post.ends:  # one that was started last may not listen to signals yet
+                until(lambda it=program: it.events("started") or not it.is_running, "started", PATIENCE_SECONDS)  # type: ignore[misc]  # mypy on a lambda's default
+            program.send(signal.SIGTERM)
         for post, program in zip(self.posts, self.programs, strict=True):
-            if program.stop() != 0 and not post.ends:
+            try:
+                ended_well = program.wait(PATIENCE_SECONDS) == 0
+            except subprocess.TimeoutExpired:
+                ended_well = False
+                program.kill()
+            if not ended_well and not post.ends:
                 self._note_end(program)
 
     def _replace(self, place: int) -> None:
+        self._last_start = time.monotonic()
         self.programs[place] = self.posts[place].start()
         self.restarts += 1
 

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import redis
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaException, Producer
 
 from spanstream.consumer.broker.protocols import Outgoing
+from spanstream.consumer.errors import Retryable
 from tests.soak.crew import Crew
+from tests.soak.patience import patiently
 from tests.support.kafka.kafka_cluster import KafkaCluster
 from tests.support.kafka.kafka_proxy import KafkaProxy
 from tests.support.kafka.transactions import begin
@@ -118,8 +120,14 @@ class ForeignTransactionOpen(Fault):
     name = "open foreign transaction"
 
     def inject(self) -> None:
-        records = self.around.foreign_records()
-        self.producer = begin(self.around.cluster.bootstrap, records, timeout_seconds=_FOREIGN_TRANSACTION_SECONDS)
+        self.producer = patiently(self._begin)
+
+    def _begin(self) -> Producer:
+        records, bootstrap = self.around.foreign_records(), self.around.cluster.bootstrap
+        try:
+            return begin(bootstrap, records, timeout_seconds=_FOREIGN_TRANSACTION_SECONDS)
+        except KafkaException as error:
+            raise Retryable(str(error)) from error
 
     def heal(self) -> None:
         with contextlib.suppress(KafkaException):  # the broker aborts it a little later

@@ -16,12 +16,11 @@ from spanstream.consumer.settings import GroupProtocol
 from tests.soak.crew import Crew
 from tests.soak.faults import Fault, fault_plan
 from tests.soak.ledger import Ledger, Violation
+from tests.soak.patience import PATIENCE_SECONDS, patiently
 from tests.soak.scene import Scene, open_scene
 from tests.soak.streams import Ground, Questions, Replays, SoakedStream
 from tests.soak.tickets import Tickets
 
-# A stream in which nothing comes out for this long will not go on; a busy machine takes its time.
-_PATIENCE_SECONDS = 180.0
 # Until the group is without a silent member: as quick_settings and the test broker say.
 _SESSION_SECONDS: Mapping[GroupProtocol, float] = {"classic": 2.0, "consumer": 6.0}
 
@@ -70,6 +69,7 @@ class RoundReport:
         return {
             "round": self.name,
             "asked": self.asked,
+            "checked": self.ledger.expected,
             "seconds": round(self.seconds, 1),
             "faults": dict(self.faults),
             "restarts": self.restarts,
@@ -159,7 +159,7 @@ class Play:
     def run(self) -> RoundReport:
         """Plays it and settles it."""
         began = time.monotonic()
-        self.stream.stream.create_topics()
+        patiently(self.stream.stream.create_topics)
         self._crew.start()
         try:
             with self._followed() as came_out:
@@ -200,14 +200,14 @@ class Play:
         while self.stream.awaited - len(came_out.names) > outstanding:
             if came_out.poll():
                 moved = time.monotonic()
-            elif time.monotonic() - moved > _PATIENCE_SECONDS:
+            elif time.monotonic() - moved > PATIENCE_SECONDS:
                 return False
             self._crew.tend()
         return True
 
     def _await_no_lag(self) -> None:
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while lag := self.stream.lag():
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while lag := patiently(self.stream.lag):
             if time.monotonic() > deadline:
                 self.report.ledger.report(Violation.STALLED, f"unconsumed: {lag}")
                 return
@@ -226,7 +226,7 @@ class Play:
     def _followed(self) -> Iterator[CameOut]:
         reader = KafkaPartitionReader(self.stream.stream.config)
         try:
-            partitions = [part for topic in self.stream.outputs for part in reader.partitions(topic)]
+            partitions = patiently(lambda: [part for topic in self.stream.outputs for part in reader.partitions(topic)])
             reader.follow(dict.fromkeys(partitions))
             yield CameOut(reader, self.stream)
         finally:

@@ -58,7 +58,7 @@ class Tickets(SoakedStream):
         again = [self.draw.choice(list(self.tickets.values()))] if self.tickets else []
         self.tickets |= {ticket.ticket_id: ticket for ticket in made}
         self.bad.add(bad)
-        self.stream.publish([*map(self.stream.ticket, made + again), named(bad, topic, bad, b"{")])
+        self.send([*map(self.stream.ticket, made + again), named(bad, topic, bad, b"{")])
         self.awaited += count
 
     def foreign_records(self) -> Sequence[Outgoing]:
