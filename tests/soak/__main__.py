@@ -78,7 +78,7 @@ def _arguments() -> argparse.Namespace:
 
 def _summary(arguments: argparse.Namespace, reports: list[RoundReport], seconds: float) -> dict[str, Any]:
     return {
-        "holds": not any(report.ledger.violations for report in reports),
+        "holds": any(report.asked for report in reports) and not any(report.ledger.violations for report in reports),
         "date": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "machine": f"{cpu_name()}, {available_cpus()} CPUs, Python {platform.python_version()}",
         "seed": arguments.seed,
@@ -93,7 +93,7 @@ def _summary(arguments: argparse.Namespace, reports: list[RoundReport], seconds:
 def _print(console: Console, summary: dict[str, Any], reports: list[RoundReport]) -> None:
     title = f"{summary['asked']} questions, {summary['faults']} faults, {summary['brokers']} brokers"
     table = Table(title=f"{title}, seed {summary['seed']}, {summary['seconds']:.0f} s", title_justify="left")
-    table.add_column("round")
+    table.add_column("round", no_wrap=True)
     for column in ("asked", "faults", "restarts", "allowed doubles", *_COLUMNS, "other"):
         table.add_column(column, justify="right")
     for report in reports:

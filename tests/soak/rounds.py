@@ -118,6 +118,9 @@ def play(plan: Plan, say: Say) -> list[RoundReport]:
     with open_scene(plan.brokers) as scene:
         for number, one in enumerate(plan.rounds):
             now = time.monotonic()
+            if now > end:
+                say(f"{one.name}: left out, the time is over")
+                continue
             end_of_round = now + (end - now) / (len(plan.rounds) - number)
             playing = Play(one, scene, plan.seed, questions=share, faults=faults, end=end_of_round, say=say)
             reports.append(playing.run())
