@@ -83,6 +83,10 @@ test: .venv/.test ## All tests but test-cluster; one kind: make test-unit, -cont
 fuzz: .venv/.test ## A million generated records through decoding, triage and replay: ARGS="--records 10000 --seed 7"
 	$(BIN)/python -m tests.fuzzing $(ARGS)
 
+.PHONY: soak
+soak: .venv/.test ## Random faults on running streams for hours, then what was missing, doubled or wrong (Java and Maven): ARGS="--brokers 3"
+	$(BIN)/python -m tests.soak $(ARGS)
+
 .PHONY: test-cluster
 test-cluster: .venv/.test ## The chart on Kubernetes' own API server, with KEDA and Kafka; builds them once (Go, 15 minutes)
 	@$(CLUSTER) >/dev/null || true

@@ -15,10 +15,10 @@ import pytest
 from spanstream.consumer.broker.protocols import Outgoing
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.release import CONSUMER, Release, on
-from tests.support.cluster.transactions import committed, log_ends, rewind, send
 from tests.support.kafka.kafka_broker import free_port
 from tests.support.kafka.program import until
 from tests.support.kafka.stream import Stream, document, question
+from tests.support.kafka.transactions import committed, log_ends, rewind, send
 
 pytestmark = pytest.mark.timeout(600)
 

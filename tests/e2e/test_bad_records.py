@@ -12,9 +12,9 @@ import pytest
 
 from spanstream.consumer.broker.protocols import Headers, Outgoing, Record
 from spanstream.schemas.dead_letters import DeadLetter, Reason, Retry, Stage, from_headers, own_headers
-from tests.e2e.conftest import QUICK
 from tests.support.kafka.kafka_broker import KafkaBroker
 from tests.support.kafka.program import until
+from tests.support.kafka.quick_settings import QUICK
 from tests.support.kafka.stream import NAME, Stream, StreamOutcomes, document, named, question
 
 TEXT = "Anna in Lyon says the printer has shown error E4711 since Tuesday."

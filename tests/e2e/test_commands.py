@@ -9,9 +9,10 @@ import urllib.request
 
 import pytest
 
-from tests.e2e.conftest import QUICK, MakeStream
+from tests.e2e.conftest import MakeStream
 from tests.support.kafka.kafka_broker import KafkaBroker, free_port
 from tests.support.kafka.program import Program, until
+from tests.support.kafka.quick_settings import QUICK
 from tests.support.kafka.stream import Stream
 
 DOCUMENT = b'{"document_id": "ticket-7", "text": "The nightly export stops with error FXP-4107 since Tuesday."}\n'

@@ -11,10 +11,11 @@ import pytest
 
 from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.schemas.dead_letters import Reason, from_headers
-from tests.e2e.conftest import QUICK, QUICK_CLASSIC, MakeStream
+from tests.e2e.conftest import MakeStream
 from tests.support.events.small_documents import small_documents
 from tests.support.kafka.kafka_broker import KafkaBroker
 from tests.support.kafka.program import Program
+from tests.support.kafka.quick_settings import QUICK, QUICK_CLASSIC
 from tests.support.kafka.stream import Stream, StreamOutcomes, document, named, question
 
 SEED = 20260723

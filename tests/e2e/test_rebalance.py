@@ -8,9 +8,10 @@ from collections import Counter
 import pytest
 
 from spanstream.consumer.broker.protocols import Outgoing
-from tests.e2e.conftest import QUICK, QUICK_CLASSIC, MakeStream
+from tests.e2e.conftest import MakeStream
 from tests.support.events.small_documents import small_documents
 from tests.support.kafka.kafka_broker import KafkaBroker
+from tests.support.kafka.quick_settings import QUICK, QUICK_CLASSIC
 from tests.support.kafka.stream import Stream, document, question
 
 QUESTIONS = 900

@@ -6,10 +6,11 @@ import random
 
 import pytest
 
-from tests.e2e.conftest import QUICK, MakeStream
+from tests.e2e.conftest import MakeStream
 from tests.support.events.small_documents import SmallDocument, small_documents
 from tests.support.kafka.kafka_broker import KafkaBroker
 from tests.support.kafka.program import until
+from tests.support.kafka.quick_settings import QUICK
 from tests.support.kafka.stream import Stream, document, question, without_times
 from tests.support.redis.redis_server import RedisServer
 

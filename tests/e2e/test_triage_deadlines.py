@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from spanstream.schemas.triage import FieldStatus, Ticket
-from tests.e2e.conftest import QUICK
 from tests.support.kafka.kafka_broker import KafkaBroker
 from tests.support.kafka.program import Program, until
+from tests.support.kafka.quick_settings import QUICK
 from tests.support.kafka.triage_stream import TriageStream
 
 PLAYBOOK = """

@@ -15,9 +15,9 @@ import pytest
 
 from spanstream.schemas.dead_letters import Reason, from_headers
 from spanstream.schemas.triage import FieldStatus
-from tests.e2e.conftest import QUICK, QUICK_CLASSIC
 from tests.support.kafka.kafka_broker import KafkaBroker
 from tests.support.kafka.program import Program
+from tests.support.kafka.quick_settings import QUICK, QUICK_CLASSIC
 from tests.support.kafka.stream import named
 from tests.support.kafka.triage_stream import TriageRecords, TriageStream, small_tickets
 

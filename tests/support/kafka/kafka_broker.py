@@ -1,4 +1,4 @@
-"""A real Apache Kafka for the tests: one JVM, broker and controller, on free ports of the loopback.
+"""A real Apache Kafka for the tests: one JVM, broker and controller, on free ports of the loopback; or three of them.
 
 The jars come by Maven (pom.xml beside this file pins them) into `${XDG_CACHE_HOME:-~/.cache}/spanstream/kafka-4.2.0/`,
 fetched once: into a temporary folder that is renamed when it is whole.
@@ -16,6 +16,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +25,8 @@ import pytest
 KAFKA_VERSION = "4.2.0"
 SASL_USER = "tester"
 SASL_PASSWORD = "tester-secret"  # noqa: S105  of a broker that lives as long as the tests
-_START_SECONDS = 60.0
+# A machine that is busy with other things takes its time.
+_START_SECONDS = 180.0
 _JVM = (
     "-Xmx384m",
     "-XX:+UseSerialGC",
@@ -50,7 +52,6 @@ _QUICK = {
     "background.threads": 2,
     "controlled.shutdown.enable": "false",
     "broker.heartbeat.interval.ms": 200,
-    "broker.session.timeout.ms": 1000,
 }
 
 
@@ -102,21 +103,25 @@ def _with_us() -> list[str]:
     return [setpriv, "--pdeathsig", "KILL"] if setpriv else []
 
 
-def _properties(folder: Path, ports: dict[str, int], proxy_port: int) -> str:
+def _properties(broker: KafkaBroker, quorum: Sequence[KafkaBroker]) -> str:
+    ports = broker.ports
     listeners = ",".join(f"{name}://127.0.0.1:{port}" for name, port in ports.items())
-    seen = {"PLAIN": ports["PLAIN"], "SASL": ports["SASL"], "PROXIED": proxy_port}
+    seen = {"PLAIN": ports["PLAIN"], "SASL": ports["SASL"], "PROXIED": broker.proxy_port}
     advertised = ",".join(f"{name}://127.0.0.1:{port}" for name, port in seen.items())
+    voters = ",".join(f"{voter.node_id}@127.0.0.1:{voter.ports['CONTROLLER']}" for voter in quorum)
     login = f'username="broker" password="broker-secret" user_{SASL_USER}="{SASL_PASSWORD}"'
+    copies = min(3, len(quorum))
+    in_sync = max(1, copies - 1)
     settings = {
         "process.roles": "broker,controller",
-        "node.id": 1,
-        "controller.quorum.voters": f"1@127.0.0.1:{ports['CONTROLLER']}",
+        "node.id": broker.node_id,
+        "controller.quorum.voters": voters,
         "controller.listener.names": "CONTROLLER",
         "listeners": listeners,
         "advertised.listeners": advertised,
         "listener.security.protocol.map": "PLAIN:PLAINTEXT,PROXIED:PLAINTEXT,SASL:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
         "inter.broker.listener.name": "PLAIN",
-        "log.dirs": folder / "log",
+        "log.dirs": broker.folder / "log",
         "sasl.enabled.mechanisms": "PLAIN",
         "listener.name.sasl.plain.sasl.jaas.config": (
             f"org.apache.kafka.common.security.plain.PlainLoginModule required {login};"
@@ -124,17 +129,20 @@ def _properties(folder: Path, ports: dict[str, int], proxy_port: int) -> str:
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "super.users": "User:ANONYMOUS",
         "auto.create.topics.enable": "false",
-        "default.replication.factor": 1,
-        "offsets.topic.num.partitions": 1,
-        "offsets.topic.replication.factor": 1,
-        "transaction.state.log.num.partitions": 1,
-        "transaction.state.log.replication.factor": 1,
-        "transaction.state.log.min.isr": 1,
+        "default.replication.factor": copies,
+        "min.insync.replicas": in_sync,
+        "offsets.topic.num.partitions": len(quorum),
+        "offsets.topic.replication.factor": copies,
+        "transaction.state.log.num.partitions": len(quorum),
+        "transaction.state.log.replication.factor": copies,
+        "transaction.state.log.min.isr": in_sync,
         "share.coordinator.state.topic.num.partitions": 1,
-        "share.coordinator.state.topic.replication.factor": 1,
-        "share.coordinator.state.topic.min.isr": 1,
+        "share.coordinator.state.topic.replication.factor": copies,
+        "share.coordinator.state.topic.min.isr": in_sync,
         "message.max.bytes": 20 * 1024 * 1024,
         **_QUICK,
+        # Of several, a busy one must not be taken for dead: the leaders would wander without end.
+        "broker.session.timeout.ms": 1000 if len(quorum) == 1 else 6000,
     }
     return "".join(f"{name}={value}\n" for name, value in settings.items())
 
@@ -146,32 +154,36 @@ class KafkaBroker:
     folder: Path
     ports: dict[str, int]
     proxy_port: int
+    node_id: int = 1
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @classmethod
     def start(cls, data_dir: Path) -> KafkaBroker:
         """Formats a new broker in the folder and waits until it answers."""
+        broker = cls.on_free_ports(data_dir)
+        broker.format([broker])
+        broker.restart()
+        return broker
+
+    @classmethod
+    def on_free_ports(cls, data_dir: Path, node_id: int = 1) -> KafkaBroker:
+        """Chooses the ports of a broker that is yet to be formatted."""
+        ports = {name: free_port() for name in ("PLAIN", "SASL", "PROXIED", "CONTROLLER")}
+        return cls(data_dir, ports, free_port(), node_id)
+
+    def format(self, quorum: Sequence[KafkaBroker]) -> None:
+        """Makes the folder of a new broker; `quorum` are all brokers of its cluster, and each keeps three copies."""
         if shutil.which("java") is None:
             raise BrokerUnavailableError("Java (17 or later) is not on PATH")
-        data_dir.mkdir(parents=True, exist_ok=True)
-        ports = {name: free_port() for name in ("PLAIN", "SASL", "PROXIED", "CONTROLLER")}
-        broker = cls(data_dir, ports, free_port())
-        (data_dir / "server.properties").write_text(_properties(data_dir, ports, broker.proxy_port))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        properties = self.folder / "server.properties"
+        properties.write_text(_properties(self, quorum))
         cluster = ["--cluster-id", "c3BhbnN0cmVhbS10ZXN0cw"]
         subprocess.run(
-            [
-                *broker._java(),
-                "kafka.tools.StorageTool",
-                "format",
-                *cluster,
-                "--config",
-                data_dir / "server.properties",
-            ],
+            [*self._java(), "kafka.tools.StorageTool", "format", *cluster, "--config", properties],
             capture_output=True,
             check=True,
         )
-        broker.restart()
-        return broker
 
     @property
     def bootstrap(self) -> str:
@@ -182,11 +194,19 @@ class KafkaBroker:
         return f"127.0.0.1:{self.ports['SASL']}"
 
     def restart(self) -> None:
-        """Starts the process (again), on the same ports and data."""
+        """Starts the process (again), on the same ports and data, and waits until it listens."""
+        self.launch()
+        self.await_listening()
+
+    def launch(self) -> None:
+        """Starts the process; one of several listens only when most of them do."""
         with (self.folder / "broker.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*_with_us(), *self._java(), "kafka.Kafka", self.folder / "server.properties"], stdout=log, stderr=log
             )
+
+    def await_listening(self) -> None:
+        assert self._process is not None
         deadline = time.monotonic() + _START_SECONDS
         while not self._listens():
             if self._process.poll() is not None or time.monotonic() > deadline:

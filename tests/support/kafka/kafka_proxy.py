@@ -1,5 +1,6 @@
-"""A proxy in front of a Kafka listener that loses one request or one reply of a given kind, and then everything; or
-that takes the brokers out of Metadata replies, as a lone broker does that is fenced (just started, or paused).
+"""A proxy in front of a Kafka listener that loses one request or one reply of a given kind, and then everything; that
+is cut, with or without a word to either side; or that takes the brokers out of Metadata replies, as a lone broker does
+that is fenced (just started, or paused).
 
 Requests and replies are frames: their size (4 bytes), then for a request its API key, version and correlation id, for
 a reply the correlation id. Source: https://kafka.apache.org/protocol
@@ -30,6 +31,8 @@ class KafkaProxy:
         self._away_after = False
         self._away = False
         self._names_no_brokers = False
+        self._flowing = threading.Event()
+        self._flowing.set()
         self._lock = threading.Lock()
         self._connections: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", port))
@@ -49,11 +52,22 @@ class KafkaProxy:
         self.named_none.clear()
         self._names_no_brokers = True
 
+    def cut(self) -> None:
+        """Ends all connections, and each new one at once, until `heal`."""
+        self._away = True
+        self._cut()
+
+    def hold(self) -> None:
+        """Passes nothing on until `heal`, and tells neither side; then what was sent meanwhile arrives."""
+        self._flowing.clear()
+
     def heal(self) -> None:
         """Lets everything through again."""
         self._losing, self._away, self._names_no_brokers = None, False, False
+        self._flowing.set()
 
     def close(self) -> None:
+        self._flowing.set()
         self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts, or the port stays taken
         self._listener.close()
         self._cut()
@@ -65,7 +79,11 @@ class KafkaProxy:
                 if self._away:
                     client.close()
                     continue
-                server = socket.create_connection(("127.0.0.1", self._upstream_port))
+                try:
+                    server = socket.create_connection(("127.0.0.1", self._upstream_port))
+                except OSError:  # the broker is down
+                    client.close()
+                    continue
                 with self._lock:
                     self._connections |= {client, server}
                 awaited: set[int] = set()
@@ -76,6 +94,7 @@ class KafkaProxy:
     def _requests(self, client: socket.socket, server: socket.socket, awaited: set[int], metadata: set[int]) -> None:
         with contextlib.suppress(OSError), client, server:
             while frame := _frame(client):
+                self._flowing.wait()
                 api_key, _, correlation = struct.unpack_from(">hhi", frame, 4)
                 losing = self._losing
                 if losing == (api_key, "request"):
@@ -89,6 +108,7 @@ class KafkaProxy:
     def _replies(self, client: socket.socket, server: socket.socket, awaited: set[int], metadata: set[int]) -> None:
         with contextlib.suppress(OSError), client, server:
             while frame := _frame(server):
+                self._flowing.wait()
                 (correlation,) = struct.unpack_from(">i", frame, 4)
                 if correlation in awaited:
                     self._lose()

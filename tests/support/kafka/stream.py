@@ -115,8 +115,8 @@ class Stream:
             check=False,
         )
 
-    def publish(self, records: Sequence[Outgoing]) -> None:
-        send(self.config, records)
+    def publish(self, records: Sequence[Outgoing], seconds: float = PATIENCE) -> None:
+        send(self.config, records, seconds)
 
     def recreate_documents(self) -> None:
         """Deletes the documents topic and creates it anew, empty."""
@@ -220,9 +220,9 @@ class StreamOutcomes:
             pytest.fail(f"{failure}; there are {len(set(self.names))} of {len(self)}; the logs end:\n{logs}")
 
 
-def send(settings: KafkaSettings, records: Sequence[Outgoing]) -> None:
+def send(settings: KafkaSettings, records: Sequence[Outgoing], seconds: float = PATIENCE) -> None:
     """Publishes records without a transaction, through a producer of their own."""
-    publisher = AtLeastOncePublisher(settings)
+    publisher = AtLeastOncePublisher(settings, publish_timeout_seconds=seconds)
     try:
         publisher.publish(records, {})
     finally:

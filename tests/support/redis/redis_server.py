@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 import redis
 
-_START_SECONDS = 20.0
+_START_SECONDS = 60.0
 _STOP_SECONDS = 5.0
 
 

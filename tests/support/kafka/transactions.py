@@ -12,12 +12,13 @@ from spanstream.consumer.broker.protocols import Outgoing
 from tests.support.kafka.stream import Stream
 
 
-def send(stream: Stream, records: Sequence[Outgoing], *, abort: bool = False) -> None:
-    """All records in one transaction, committed or aborted."""
+def begin(bootstrap: str, records: Sequence[Outgoing], *, timeout_seconds: float = 60) -> Producer:
+    """Writes the records in a transaction and leaves it open; the broker aborts it when nobody ends it in time."""
     producer = Producer(
         {
-            "bootstrap.servers": stream.bootstrap,
+            "bootstrap.servers": bootstrap,
             "transactional.id": f"tests-{uuid.uuid4().hex}",
+            "transaction.timeout.ms": round(timeout_seconds * 1000),
             "partitioner": "murmur2_random",
         }
     )
@@ -26,6 +27,12 @@ def send(stream: Stream, records: Sequence[Outgoing], *, abort: bool = False) ->
     for record in records:
         producer.produce(record.topic, key=record.key, value=record.value, headers=list(record.headers))
     producer.flush(30)
+    return producer
+
+
+def send(stream: Stream, records: Sequence[Outgoing], *, abort: bool = False) -> None:
+    """All records in one transaction, committed or aborted."""
+    producer = begin(stream.bootstrap, records)
     if abort:
         producer.abort_transaction(30)
     else:

