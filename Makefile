@@ -73,7 +73,7 @@ CHART_TOOLS := apis helm helm-docs kubeconform kube-score
 .PHONY: test
 test: .venv/.test ## All tests but test-cluster; one kind: make test-unit, -contract, -integration, -e2e, -quality, -chart
 	@$(CLUSTER) $(CHART_TOOLS) >/dev/null || true
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(ARGS)
 
 .PHONY: test-cluster
 test-cluster: .venv/.test ## The chart on Kubernetes' own API server, with KEDA and Kafka; builds them once (Go, 15 minutes)
