@@ -8,9 +8,10 @@ from confluent_kafka import Producer
 from spanstream.consumer.broker.kafka import AtLeastOncePublisher
 from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.schemas.dead_letters import Reason, from_headers
-from tests.e2e.conftest import QUICK, MakeStream
+from tests.e2e.conftest import MakeStream
 from tests.support.events.small_documents import small_documents
 from tests.support.kafka.kafka_broker import KafkaBroker
+from tests.support.kafka.quick_settings import QUICK
 from tests.support.kafka.stream import Stream, document, name_of, question
 
 ASKED = "Which code is it?"

@@ -14,8 +14,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the stubs d
 
 from spanstream.consumer.broker.partitioner import partition_of
 from spanstream.schemas.triage import FieldStatus, Ticket
-from tests.e2e.conftest import QUICK
 from tests.support.kafka.kafka_broker import KafkaBroker
+from tests.support.kafka.quick_settings import QUICK
 from tests.support.kafka.triage_stream import TriageStream
 
 BEFORE, AFTER = 2, 4
