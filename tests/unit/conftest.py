@@ -13,8 +13,10 @@ def _drop(_: object, __: str, ___: MutableMapping[str, Any]) -> NoReturn:
     raise structlog.DropEvent
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:
+    # For each test anew: one that runs a command in this process configures the logs as the command does.
+    structlog.reset_defaults()
     structlog.configure(processors=[_drop])
     yield
     structlog.reset_defaults()

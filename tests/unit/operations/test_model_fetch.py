@@ -146,6 +146,7 @@ def _empty() -> bytes:
         (_damaged(), "no .tar.gz that can be unpacked"),
         (_empty(), r"holds no manifest\.json"),
     ],
+    ids=["no archive", "escaping", "damaged", "empty"],
 )
 def test_what_is_no_archive_of_an_artifact_is_refused(shelf: Shelf, tmp_path: Path, content: bytes, says: str) -> None:
     url, sha256 = shelf.put(content)
