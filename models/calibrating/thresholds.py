@@ -2,7 +2,7 @@
 
 (confidence, right or not, ...) of labelled questions -> {name: threshold}, {name: why there is none}
 
-default          the fewest answers within a point of the best F1
+default          the fewest answers within a point of the best F1; fewer, where four of five are right for four points
 precision-90     the most answers of which 90 % are right
 recall-80        the fewest answers that 80 % of the right candidates are among
 no-answer-p95    the 95th percentile where there is no answer: 5 % of such questions get one all the same
@@ -27,6 +27,10 @@ NO_ANSWER_PERCENTILE: Final = 95
 # Points of F1 given up for fewer wrong answers. Near its best F1 is flat, and the answers that go are mostly wrong; the
 # best itself is less exact on a few hundred questions.
 _POINTS_GIVEN_UP: Final = 1.0
+# A wrong answer does more harm than none, which F1 does not know: for answers of which so many percent are right, more
+# is given up.
+_DEFAULT_PRECISION: Final = 80
+_POINTS_FOR_PRECISION: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,7 @@ def choice_at(sample: LabelledSample, threshold: float) -> ThresholdChoice:
 def choose_thresholds(sample: LabelledSample, wanted: ThresholdRequest) -> tuple[dict[str, float], dict[str, str]]:
     """Returns all thresholds but the guarantees, and why some could not be set."""
     cuts = _Cuts.of(sample)
-    thresholds: dict[str, float] = {"default": cuts.near_best_f1()}
+    thresholds: dict[str, float] = {"default": cuts.for_default()}
     absent: dict[str, str] = {}
     for percent in wanted.precisions:
         if (threshold := cuts.for_precision(percent)) is None:
@@ -181,15 +185,31 @@ class _Cuts:
         """Returns the threshold of a cut: a round number, so that another machine's rounding does not matter."""
         return roundest_between(float(self.edges[cut + 1]), float(self.edges[cut]))
 
-    def near_best_f1(self) -> float:
-        """Returns the strictest cut near the official best F1, in which a rightly declined question counts 1."""
-        enough = self.gain.max() - _POINTS_GIVEN_UP / 100 * self.questions
-        return self.threshold_of(int(np.flatnonzero(self.gain >= enough)[0]))
+    def for_default(self) -> float:
+        """Returns the strictest cut near the official best F1, in which a rightly declined question counts 1.
+
+        It is as strict as the precision asks for, unless that costs too much F1.
+        """
+        near_best = int(np.flatnonzero(self._lost <= _POINTS_GIVEN_UP)[0])
+        precise = self._cut_of_precision(_DEFAULT_PRECISION)
+        if precise is not None and self._lost[precise] <= _POINTS_FOR_PRECISION:
+            near_best = min(near_best, precise)
+        return self.threshold_of(near_best)
+
+    @property
+    def _lost(self) -> Float64Array:
+        """(cuts,) the points of F1 below the best."""
+        lost: Float64Array = 100 * (self.gain.max() - self.gain) / self.questions
+        return lost
+
+    def _cut_of_precision(self, percent: int) -> int | None:
+        reached = np.flatnonzero((self.given >= LEAST_GIVEN) & (100 * self.right >= percent * self.given))
+        return int(reached[-1]) if len(reached) else None
 
     def for_precision(self, percent: int) -> float | None:
         """Returns the most lenient cut of this precision; None where only a few questions reach it."""
-        reached = np.flatnonzero((self.given >= LEAST_GIVEN) & (100 * self.right >= percent * self.given))
-        return self.threshold_of(int(reached[-1])) if len(reached) else None
+        cut = self._cut_of_precision(percent)
+        return None if cut is None else self.threshold_of(cut)
 
     def for_recall(self, percent: int) -> float:
         """Returns the strictest cut of this recall."""

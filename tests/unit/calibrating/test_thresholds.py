@@ -143,7 +143,7 @@ def test_each_threshold_is_what_trying_every_confidence_finds(
 
 
 @given(QUESTIONS)
-def test_the_default_threshold_is_within_a_point_of_the_official_best(
+def test_the_default_threshold_is_near_the_official_best_or_precise(
     questions: list[tuple[float, bool, bool]],
 ) -> None:
     # The official sweep takes equal scores one by one, which no threshold can do.
@@ -157,7 +157,9 @@ def test_the_default_threshold_is_within_a_point_of_the_official_best(
     threshold = choose_thresholds(tried, ThresholdRequest((), ()))[0]["default"]
     given_ = tried.confidence >= threshold
     f1 = np.where(given_, tried.f1, ~tried.has_answer).mean()
-    assert 100 * f1 >= best_f1(predictions)[0] - 1.0 - 1e-9
+    lost = best_f1(predictions)[0] - 100 * f1
+    precision = choice_at(tried, threshold).precision
+    assert lost <= 1.0 + 1e-9 or (lost <= 4.0 + 1e-9 and precision is not None and precision >= 0.8)
 
 
 def test_a_point_of_f1_is_given_up_for_fewer_wrong_answers() -> None:
@@ -166,4 +168,13 @@ def test_a_point_of_f1_is_given_up_for_fewer_wrong_answers() -> None:
     tried = sample(*sure, *[(0.6, *RIGHT)] * 10, *[(0.6, *NO_ANSWER)] * 9)
     assert choose_thresholds(tried, ThresholdRequest((), ()))[0]["default"] == 0.7
     dearer = sample(*sure, *[(0.6, *RIGHT)] * 12, *[(0.6, *NO_ANSWER)] * 7)
+    assert choose_thresholds(dearer, ThresholdRequest((), ()))[0]["default"] == 0.2
+
+
+def test_up_to_four_points_of_f1_are_given_up_for_answers_of_which_four_of_five_are_right() -> None:
+    # From 0.6 down the answers gain three points of F1, and more than a fifth of all is wrong with them.
+    sure = [(0.9, *RIGHT)] * 80 + [(0.9, *WRONG)] * 20 + [(0.1, *NO_ANSWER)] * 67
+    tried = sample(*sure, *[(0.6, *RIGHT)] * 19, *[(0.6, *NO_ANSWER)] * 14)
+    assert choose_thresholds(tried, ThresholdRequest((), ()))[0]["default"] == 0.7
+    dearer = sample(*sure, *[(0.6, *RIGHT)] * 23, *[(0.6, *NO_ANSWER)] * 10)
     assert choose_thresholds(dearer, ThresholdRequest((), ()))[0]["default"] == 0.2
