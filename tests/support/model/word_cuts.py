@@ -6,6 +6,8 @@ import re
 import unicodedata
 
 _ZERO_WIDTH_JOINER = "\u200d"
+# Letters by their category, and blank to the eye: no word looks longer with one.
+_HANGUL_FILLERS = "\u115f\u1160\u3164\uffa0"
 _UNSPACED = (
     "CJK ",
     "HIRAGANA",
@@ -48,6 +50,8 @@ def cuts_word(text: str, place: int) -> bool:
         return _has_base(text[:place])
     if before == _ZERO_WIDTH_JOINER and unicodedata.category(after) == "So":
         return True
+    if before in _HANGUL_FILLERS or after in _HANGUL_FILLERS:
+        return False
     in_word = re.match(r"\w\w", before + after) is not None
     return in_word and not is_unspaced(before) and not is_unspaced(after)
 

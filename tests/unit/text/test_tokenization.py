@@ -74,6 +74,7 @@ def test_a_word_can_be_quoted_to_its_last_character(kind: str, word: str) -> Non
 @settings(max_examples=80, deadline=None)
 @example(text="\x00\u0301x")
 @example(text="\ue000\u0301x")
+@example(text="0\u115f")
 @given(text=TEXTS)
 def test_no_whole_word_begins_or_ends_inside_of_one(kind: str, text: str) -> None:
     for place in {place for span in _spans(trained(kind), text) for place in span}:
