@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from confluent_kafka import KafkaException
 
-from spanstream.consumer.broker.kafka.error_mapping import map_error
+from spanstream.consumer.broker.kafka.error_mapping import Failure, map_error
 from spanstream.consumer.broker.kafka.group_consumer import KafkaGroupConsumer
 from spanstream.consumer.broker.kafka.producer import DeadlineProducer
 from spanstream.consumer.broker.kafka.properties import PUBLISH_TIMEOUT_SECONDS, producer_properties
@@ -56,9 +56,9 @@ class AtLeastOncePublisher:
             self._producer.send(records, deadline)
             self._producer.flush(deadline)
         except KafkaException as error:
-            kafka_error, doing = self._producer.first_failure or (error.args[0], "publishing")
+            failure = self._producer.first_failure or Failure(error.args[0], "publishing")
             self.close()
-            raise map_error(kafka_error, doing) from error
+            raise map_error(*failure) from error
         except SpanstreamError:
             self.close()
             raise

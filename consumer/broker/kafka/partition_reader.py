@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Message, TopicPartition
 
-from spanstream.consumer.broker.kafka.error_mapping import ClientErrors, map_error
+from spanstream.consumer.broker.kafka.error_mapping import ClientErrors, NeededRights, map_error
 from spanstream.consumer.broker.kafka.handles import checked_call, new_consumer
 from spanstream.consumer.broker.kafka.properties import (
     REQUEST_TIMEOUT_SECONDS,
@@ -39,11 +39,12 @@ class KafkaPartitionReader:
     def __init__(self, settings: KafkaSettings, *, request_timeout_seconds: float = REQUEST_TIMEOUT_SECONDS) -> None:
         self._settings = settings
         self._request_timeout_seconds = request_timeout_seconds
-        self._client_errors = ClientErrors(settings.bootstrap_servers)
+        properties = follower_properties(settings)
+        self._client_errors = ClientErrors(properties)
         self._next_offsets: dict[Partition, int | None] = {}  # of the followed partitions
         self._lookup: _Lookup | None = None
         self._uncommitted_reader: _Lookup | None = None
-        self._consumer = new_consumer(follower_properties(settings), self._client_errors)
+        self._consumer = new_consumer(properties, self._client_errors)
 
     def partitions(self, topic: str) -> list[Partition]:
         """Returns the topic's partitions, in order.
@@ -155,7 +156,7 @@ class KafkaPartitionReader:
         error = message.error()
         if error is not None and error.code() != _EOF:
             if error.code() not in _IGNORED:
-                _log_or_raise(error, f"to read {message.topic()}")
+                _log_or_raise(error, f"to read {message.topic()}", message.topic() or "")
             return None
         partition = Partition(message.topic() or "", message.partition() or 0)
         if partition not in self._next_offsets:
@@ -177,7 +178,7 @@ class _Lookup:
 
     def __init__(self, properties: Properties, request_timeout_seconds: float) -> None:
         self._seconds = request_timeout_seconds
-        self._client_errors = ClientErrors(str(properties["bootstrap.servers"]))
+        self._client_errors = ClientErrors(properties)
         self._consumer = new_consumer(properties, self._client_errors)
 
     def edges(self, partitions: Iterable[Partition], edge: int) -> dict[Partition, int]:
@@ -197,7 +198,7 @@ class _Lookup:
                     return to_record(message, partition) if message.offset() == offset else None
                 if error.code() == _EOF or error.code() in _GONE:
                     return None
-                _log_or_raise(error, f"to read {partition} at {offset}")
+                _log_or_raise(error, f"to read {partition} at {offset}", partition.topic)
         finally:
             self._consumer.unassign()
         raise self._client_errors.no_answer(f"a read of {partition} at {offset}")
@@ -206,9 +207,9 @@ class _Lookup:
         self._consumer.close()
 
 
-def _log_or_raise(error: KafkaError, doing: str) -> None:
+def _log_or_raise(error: KafkaError, doing: str, topic: str) -> None:
     """Logs what may mend itself, raises the rest."""
-    mapped = map_error(error, doing)
+    mapped = map_error(error, doing, NeededRights(topic=f"Read on the topic {topic}"))
     if not isinstance(mapped, Retryable):
         raise Stop(mapped.detail, hint=mapped.hint)
     _log.warning("kafka_reader_error", code=error.name(), detail=error.str())

@@ -7,7 +7,7 @@ from operator import methodcaller
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from spanstream.consumer.broker.kafka.error_mapping import ClientErrors, map_error
+from spanstream.consumer.broker.kafka.error_mapping import ClientErrors, NeededRights, map_error
 from spanstream.consumer.broker.protocols import UNREADABLE_HEADERS, Headers, Partition, Record
 from spanstream.consumer.clock import Deadline, SystemClock
 from spanstream.consumer.errors import Retryable, SpanstreamError, Stop
@@ -70,7 +70,8 @@ def partitions_of(client: Consumer, topic: str, timeout_seconds: float, client_e
         client_errors.raise_refusal()
         raise client_errors.no_answer(f"a question about the topic {topic}") from error
     if metadata.error is not None:
-        raise map_error(metadata.error, f"the topic {topic}")
+        needed = NeededRights(topic=f"Describe on the topic {topic} (Read and Write include it)")
+        raise map_error(metadata.error, f"the topic {topic}", needed)
     if not metadata.partitions:
         raise Stop(f"the topic {topic} has no partitions: create it (`spanstream topics create`)")
     return [Partition(topic, number) for number in sorted(metadata.partitions)]

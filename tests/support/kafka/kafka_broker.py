@@ -18,13 +18,14 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import pytest
 
 KAFKA_VERSION = "4.2.0"
 SASL_USER = "tester"
 SASL_PASSWORD = "tester-secret"  # noqa: S105  of a broker that lives as long as the tests
-_START_SECONDS = 60.0
+_START_SECONDS = 240.0  # a busy machine may take minutes
 _JVM = (
     "-Xmx384m",
     "-XX:+UseSerialGC",
@@ -149,7 +150,7 @@ class KafkaBroker:
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @classmethod
-    def start(cls, data_dir: Path) -> KafkaBroker:
+    def start(cls, data_dir: Path) -> Self:
         """Formats a new broker in the folder and waits until it answers."""
         if shutil.which("java") is None:
             raise BrokerUnavailableError("Java (17 or later) is not on PATH")
