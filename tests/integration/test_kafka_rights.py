@@ -50,7 +50,7 @@ playbook: small
 version: "1"
 deadline_seconds: 1
 fields:
-  error: {ask: ["Which error is it?"]}
+  error: {questions: [Which error is it?], min_confidence: 0.1}
 routes: [{route: everything, because: there is one queue}]
 priorities: [{priority: normal, because: all are}]
 """
