@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from spanstream.consumer.broker.kafka import TopicAdmin
 from spanstream.consumer.broker.protocols import Outgoing
+from spanstream.consumer.operations.topics import topic_specs, triage_topic_specs
 from spanstream.consumer.settings import KafkaSettings, TopicSettings
 from spanstream.schemas.triage import Ticket
 from tests.support.events.dead_letters import dead_letter
@@ -86,6 +88,10 @@ class NamedStream(TriageStream):
         """Returns this stream's name for what has this name by default."""
         begin = "replay." if default.startswith("replay.") else ""
         return f"{begin}{self.name}-{default.removeprefix(begin)}"
+
+    def create_topics(self) -> None:
+        specs = [*topic_specs(self.topics, partitions=1), *triage_topic_specs(self.topics, partitions=1)]
+        TopicAdmin(self.config, request_timeout_seconds=LONGEST).create(specs)
 
     def right(self, right: Right) -> Right:
         return right._replace(name=self.named(right.name))
@@ -160,7 +166,6 @@ def work(stream: NamedStream) -> list[Outgoing]:
         named("bad", topics.questions, "k", b"{"),
         stream.ticket(Ticket(ticket_id="T1", subject="Export fails", body="It stops with error FXP-4107.")),
         named("bad ticket", topics.tickets, "k", b"{"),
-        Outgoing(topics.answers, b"d1", b"{}"),
         dead_letter(letters, "a question", origin=topics.questions),
         dead_letter(letters, "a document", origin=topics.documents, key=b"d2", value=b"{}"),
         dead_letter(letters, "again", origin=topics.questions, headers=(("replay.attempt", b"3"),)),

@@ -53,7 +53,9 @@ class KafkaPartitionReader:
             Stop: the topic does not exist.
             Retryable: no answer in time.
         """
-        return partitions_of(self._consumer, topic, self._request_timeout_seconds, self._client_errors)
+        return partitions_of(
+            self._consumer, topic, self._request_timeout_seconds, self._client_errors, self._run_callbacks
+        )
 
     def follow(self, positions: Mapping[Partition, int | None]) -> None:
         """Reads exactly these from now on: each new one from its offset (None: its beginning); known ones go on."""
@@ -134,6 +136,11 @@ class KafkaPartitionReader:
         for handle in (self._lookup, self._uncommitted_reader):
             if handle is not None:
                 handle.close()
+
+    def _run_callbacks(self) -> None:
+        """Runs what librdkafka has to tell; not where a record might come with it."""
+        if not self._next_offsets:
+            checked_call(self._consumer.poll, 0)
 
     def _learn_about(self, topics: set[str]) -> None:
         """Asks where the topics are: left to itself, librdkafka asks half a second after they are assigned."""

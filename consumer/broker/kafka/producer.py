@@ -134,11 +134,16 @@ class DeadlineProducer:
             if error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE:
                 size = len(record.key or b"") + len(record.value or b"")
                 raise map_error(error.args[0], f"a record of {size} bytes for {record.topic}") from error
+            if error.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                self._keep_first(error.args[0], record.topic)
             raise
         return True
 
     def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
-        if error is not None and self.first_failure is None and error.code() not in _PURGED:
-            topic = message.topic() or ""
+        if error is not None and error.code() not in _PURGED:
+            self._keep_first(error, message.topic() or "")
+
+    def _keep_first(self, error: KafkaError, topic: str) -> None:
+        if self.first_failure is None:
             needed = NeededRights(topic=on_topics("Write", [topic]))
             self.first_failure = Failure(error, f"publishing to {topic}", needed)

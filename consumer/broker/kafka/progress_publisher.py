@@ -121,6 +121,9 @@ class KafkaProgressPublisher:
             producer.retry_until_done(producer.client.commit_transaction, "the commit of a transaction", deadline)
         except (KafkaException, SpanstreamError) as error:
             refused_record = producer.first_failure  # before the abort adds its own
+            # A commit that only an abort can follow was not made.
+            if isinstance(error, KafkaException) and error.args[0].txn_requires_abort():
+                committing = False
             if not committing:
                 _abort(producer)
             needed = replace(self._needed, topic=on_topics("Write", producer.unwritable_of(chunk.topics)))
