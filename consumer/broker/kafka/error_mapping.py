@@ -145,7 +145,8 @@ class ClientErrors:
         """Keeps an error; librdkafka calls it from inside a poll or a flush."""
         # librdkafka quotes what it cannot read, a login's configuration too.
         shown = KafkaError(error.code(), redacted(error.str(), self._secrets))
-        self._latest = shown.str()
+        if error.code() != KafkaError._ALL_BROKERS_DOWN or not self._latest:  # noqa: SLF001  librdkafka's name; it says no reason
+            self._latest = shown.str()
         mapped = map_error(shown, f"the connection to {self._servers}")
         if isinstance(mapped, Stop):
             self._refusal = mapped

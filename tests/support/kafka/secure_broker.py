@@ -178,8 +178,9 @@ class SecureBroker(KafkaBroker):
 def _binding(user: User, right: Right) -> AclBinding:
     operation = AclOperation[re.sub(r"(?<=[a-z])(?=[A-Z])", "_", right.operation).upper()]  # DescribeConfigs
     who = (f"User:{user.name}", "*", operation, AclPermissionType.ALLOW)
-    pattern = ResourcePatternType.PREFIXED if right.name.endswith("*") else ResourcePatternType.LITERAL
-    return AclBinding(_KINDS[right.kind], right.name.removesuffix("*"), pattern, *who)
+    if right.name.endswith("*") and right.name != "*":  # alone, it stands for all of them
+        return AclBinding(_KINDS[right.kind], right.name.removesuffix("*"), ResourcePatternType.PREFIXED, *who)
+    return AclBinding(_KINDS[right.kind], right.name, ResourcePatternType.LITERAL, *who)
 
 
 @pytest.fixture(scope="session")
