@@ -142,10 +142,14 @@ calibrate: $(if $(DATA),.venv/.evaluate) ## Fit confidence and thresholds to lab
 	$(BIN)/spanstream model calibrate --data "$(DATA)" $(ARGS)
 
 .PHONY: wheel
-wheel: .venv-tools/.stamp ## Build dist/spanstream-*.whl
+wheel: .venv-tools/.stamp ## Build dist/spanstream-*.whl, and beside it the list of what it runs on (SBOM, CycloneDX)
 	@rm -rf dist
 	@.venv-tools/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
-	@ls dist/*.whl
+	@for wheel in dist/*.whl; do \
+		.venv-tools/bin/python -W ignore -m cyclonedx_py requirements requirements/serving.txt --pyproject pyproject.toml \
+			--mc-type application --output-reproducible --output-file "$${wheel%-py3-none-any.whl}.cdx.json"; \
+	done
+	@ls dist/*
 
 .PHONY: requirements
 requirements: .venv-tools/.stamp ## Pin requirements/*.txt anew from *.in; ARGS=--upgrade takes newer versions

@@ -26,7 +26,7 @@ AutoOffsetReset = Literal["earliest", "latest", "error"]
 
 
 class _Group(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)  # an error is shown in tracebacks
 
 
 SAME_NAME: Final = "same_name"
@@ -232,6 +232,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX,
+        hide_input_in_errors=True,
         env_parse_none_str="null",
         env_ignore_empty=True,  # a template that leaves a value out leaves it empty
         env_nested_delimiter="__",

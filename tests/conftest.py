@@ -18,7 +18,11 @@ settings.load_profile("any machine")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest_plugins = ["tests.support.kafka.kafka_fixtures", "tests.support.redis.redis_server"]
+pytest_plugins = [
+    "tests.support.kafka.kafka_fixtures",
+    "tests.support.kafka.secure_broker",
+    "tests.support.redis.redis_server",
+]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

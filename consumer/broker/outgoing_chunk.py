@@ -16,9 +16,14 @@ class OutgoingChunk:
     offsets: Mapping[Partition, int]
 
     @property
+    def topics(self) -> set[str]:
+        """The topics of the records."""
+        return {record.topic for record in self.records}
+
+    @property
     def doing(self) -> str:
         """Names the act and its topics, for a message to a person."""
-        topics = ", ".join(sorted({record.topic for record in self.records}))
+        topics = ", ".join(sorted(self.topics))
         return f"publishing to {topics}" if topics else "a commit of offsets"
 
     def repeats(self, earlier: OutgoingChunk) -> bool:

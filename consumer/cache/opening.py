@@ -27,8 +27,10 @@ def open_store(settings: RedisSettings, metrics: Metrics | None = None) -> ByteS
     from spanstream.consumer.cache.redis_store import RedisOptions, RedisStore  # noqa: PLC0415  half a second, for those who use it
 
     def on_change(change: StoreChange) -> None:
-        log = _log.info if change.available else _log.warning
-        log("redis_available" if change.available else "redis_left_alone", call=change.operation, reason=change.reason)
+        if change.available:
+            _log.info("redis_available", call=change.operation)
+        else:
+            _log.warning("redis_left_alone", call=change.operation, reason=change.reason, detail=change.detail)
         if metrics is not None:
             metrics.store_up.labels(change.operation).set(change.available)
 

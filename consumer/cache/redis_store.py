@@ -182,7 +182,15 @@ class RedisStore:
         reason = next((reason for kind, reason in _REASONS if isinstance(error, kind)), StoreFailure.BAD_REPLY)
         # These two are the client's own words: host, port and what the operating system said.
         own_words = type(error) in {redis.exceptions.ConnectionError, redis.exceptions.TimeoutError}
-        return StoreUnavailable(reason, f"{self._name}: {reason}" + (f" ({error})" if own_words else ""))
+        why = _missing_right(error) if isinstance(error, redis.exceptions.NoPermissionError) else str(error)
+        shown = own_words or isinstance(error, redis.exceptions.NoPermissionError)
+        return StoreUnavailable(reason, f"{self._name}: {reason}" + (f" ({why})" if shown else ""))
+
+
+def _missing_right(error: redis.exceptions.NoPermissionError) -> str:
+    """Says what the user may not do, in our words: the server's hold the user's name."""
+    command = re.search(r"'(mget|set|select)'", str(error), flags=re.IGNORECASE)
+    return f"this user may not {command[1].upper()}" if command else "this user may not use these keys"
 
 
 class _BadReply(Exception):

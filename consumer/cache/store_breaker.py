@@ -20,12 +20,13 @@ Operation = Literal["read", "write"]
 
 @dataclass(frozen=True, slots=True)
 class StoreChange:
-    """Reads or writes stopped (`reason` says why) or are back; told once each, not per call."""
+    """Reads or writes stopped (`reason` and `detail` say why) or are back; told once each, not per call."""
 
     store: str
     operation: Operation
     available: bool
     reason: StoreFailure | None
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,10 +96,12 @@ class _ChangeListener(pybreaker.CircuitBreakerListener):
         self._store, self._operation, self._on_change = store, operation, on_change
         self._available = True
         self._reason: StoreFailure | None = None
+        self._detail = ""
 
     def failure(self, cb: pybreaker.CircuitBreaker, exc: BaseException) -> None:  # noqa: ARG002  pybreaker's signature
         """Remembers why, for the change that may follow."""
         self._reason = exc.reason if isinstance(exc, StoreUnavailable) else None
+        self._detail = str(exc) if isinstance(exc, StoreUnavailable) else ""
 
     def state_change(
         self,
@@ -110,4 +113,5 @@ class _ChangeListener(pybreaker.CircuitBreakerListener):
         available = {pybreaker.STATE_OPEN: False, pybreaker.STATE_CLOSED: True}.get(new_state.name, self._available)
         if available is not self._available:
             self._available = available
-            self._on_change(StoreChange(self._store, self._operation, available, None if available else self._reason))
+            reason, detail = (None, "") if available else (self._reason, self._detail)
+            self._on_change(StoreChange(self._store, self._operation, available, reason, detail))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from confluent_kafka import KafkaException
 
-from spanstream.consumer.broker.kafka.error_mapping import map_error
+from spanstream.consumer.broker.kafka.error_mapping import Failure, map_error
 from spanstream.consumer.broker.kafka.group_consumer import KafkaGroupConsumer
 from spanstream.consumer.broker.kafka.producer import DeadlineProducer
 from spanstream.consumer.broker.kafka.properties import producer_properties
@@ -65,14 +65,14 @@ class AtLeastOncePublisher:
             self._producer.send(records, deadline, one_by_one=self._one_by_one)
             self._producer.flush(deadline)
         except KafkaException as error:
-            kafka_error, doing = self._producer.first_failure or (error.args[0], "publishing")
+            failure = self._producer.first_failure or Failure(error.args[0], "publishing")
             has_refused_a_size = self._producer.has_refused_a_size
             self.close()
             if has_refused_a_size and not self._one_by_one:
                 self._one_by_one = True
-                detail = f"{doing}: a batch is too large for its topic, its records are sent one by one"
+                detail = f"{failure.doing}: a batch is too large for its topic, its records are sent one by one"
                 raise Retryable(detail) from error
-            raise map_error(kafka_error, doing) from error
+            raise map_error(*failure) from error
         except SpanstreamError:
             self.close()
             raise

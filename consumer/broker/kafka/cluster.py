@@ -12,9 +12,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the stubs d
     ResourceType,
 )
 
-from spanstream.consumer.broker.kafka.error_mapping import ClientErrors, map_error
+from spanstream.consumer.broker.kafka.error_mapping import ClientErrors, NeededRights, map_error
 from spanstream.consumer.broker.kafka.handles import new_admin_client
-from spanstream.consumer.broker.kafka.properties import admin_properties
+from spanstream.consumer.broker.kafka.properties import Properties, admin_properties
 from spanstream.consumer.broker.protocols import BrokerNode
 from spanstream.consumer.errors import Retryable
 from spanstream.consumer.settings import KafkaSettings
@@ -28,8 +28,8 @@ _NO_ANSWER = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError
 class _ConnectionErrors(ClientErrors):
     """Leaves out "all brokers are down", which follows every lost connection and would hide its reason."""
 
-    def __init__(self, bootstrap_servers: str) -> None:
-        super().__init__(bootstrap_servers)
+    def __init__(self, properties: Properties) -> None:
+        super().__init__(properties)
         self.has_any = False
 
     def __call__(self, error: KafkaError) -> None:
@@ -47,8 +47,9 @@ class KafkaCluster:
 
     def __init__(self, settings: KafkaSettings, *, request_timeout_seconds: float = REQUEST_TIMEOUT_SECONDS) -> None:
         self._seconds = request_timeout_seconds
-        self._client_errors = _ConnectionErrors(settings.bootstrap_servers)
-        self._client = new_admin_client(admin_properties(settings), self._client_errors)
+        properties = admin_properties(settings)
+        self._client_errors = _ConnectionErrors(properties)
+        self._client = new_admin_client(properties, self._client_errors)
 
     def brokers(self) -> list[BrokerNode]:
         """Returns the brokers, in the order of their ids.
@@ -82,7 +83,7 @@ class KafkaCluster:
             self._client.poll(0)  # runs the callback: the reason may be there
             self._client_errors.raise_refusal()
             if isinstance(error, KafkaException) and error.args[0].code() not in _NO_ANSWER:
-                raise map_error(error.args[0], doing) from error
+                raise map_error(error.args[0], doing, NeededRights(cluster="DescribeConfigs on the cluster")) from error
             no_answer = self._client_errors.no_answer(doing)
             # A refused connection is heard of; a listener that wants a password just hangs up on those without.
             hint = (

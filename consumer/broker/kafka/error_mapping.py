@@ -6,10 +6,16 @@ Codes are Apache Kafka's protocol errors and, with an underscore, librdkafka's o
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from confluent_kafka import KafkaError
 
+from spanstream.consumer.broker.kafka.properties import Properties
 from spanstream.consumer.errors import Fenced, Retryable, SpanstreamError, Stop
+from spanstream.consumer.redaction import redacted, secrets_in
 
 # librdkafka's lines go through here instead of to stderr; nothing is configured at import.
 librdkafka_log = logging.getLogger("librdkafka")
@@ -24,10 +30,6 @@ _STOP: dict[int, str] = {
     KafkaError.SASL_AUTHENTICATION_FAILED: _LOGIN_HINT,
     KafkaError.UNSUPPORTED_SASL_MECHANISM: _LOGIN_HINT,
     KafkaError.ILLEGAL_SASL_STATE: _LOGIN_HINT,
-    KafkaError.TOPIC_AUTHORIZATION_FAILED: "grant this user the topic (Read to consume, Write to publish)",
-    KafkaError.GROUP_AUTHORIZATION_FAILED: "grant this user Read on the consumer group",
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "grant this user the operation on the cluster",
-    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "grant this user Write on the transactional id",
     KafkaError.UNKNOWN_TOPIC_OR_PART: _TOPIC_HINT,
     KafkaError._UNKNOWN_TOPIC: _TOPIC_HINT,  # noqa: SLF001  librdkafka's name
     KafkaError._UNKNOWN_PARTITION: _TOPIC_HINT,  # noqa: SLF001  librdkafka's name
@@ -63,12 +65,52 @@ _FENCED = frozenset(
 UNKNOWN_TOPIC = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})  # noqa: SLF001  librdkafka's name
 
 
-def map_error(error: KafkaError, doing: str) -> SpanstreamError:
-    """Maps a Kafka error to one of ours; `doing` names the act and its topic, as in "publishing to qa.answers"."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeededRights:
+    """The rights that a request takes, by what they are rights on: where the broker misses one, the error names it."""
+
+    topic: str = "the topic (Read to consume, Write to publish)"
+    group: str = "Read on the consumer group"
+    transactional_id: str = "Write on the transactional id"
+    cluster: str = "the operation on the cluster"
+
+    def missing(self, code: int) -> str | None:
+        """Returns the right that this error says is missing; None where it says something else."""
+        return {
+            KafkaError.TOPIC_AUTHORIZATION_FAILED: self.topic,
+            KafkaError.GROUP_AUTHORIZATION_FAILED: self.group,
+            KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: self.transactional_id,
+            KafkaError.CLUSTER_AUTHORIZATION_FAILED: self.cluster,
+        }.get(code)
+
+
+class Failure(NamedTuple):
+    """An error, what was being done, and the rights that it takes."""
+
+    error: KafkaError
+    doing: str
+    needed: NeededRights = NeededRights()
+
+
+def on_topics(operation: str, topics: Iterable[str]) -> str:
+    """Returns a right, as in "Write on the topic qa.answers"."""
+    names = sorted(topics)
+    return f"{operation} on the topic{'s' * (len(names) != 1)} {', '.join(names)}"
+
+
+def map_error(error: KafkaError, doing: str, needed: NeededRights | None = None) -> SpanstreamError:
+    """Maps a Kafka error to one of ours.
+
+    Args:
+        error: what the broker or librdkafka says.
+        doing: names the act and its topic, as in "publishing to qa.answers".
+        needed: the rights that it takes.
+    """
     text = f"Kafka refused {doing}: {error.str()} ({error.name()})"
     if error.code() in _FENCED:
         return Fenced(text)
-    hint = _STOP.get(error.code())
+    right = (needed or NeededRights()).missing(error.code())
+    hint = _STOP.get(error.code()) if right is None else f"grant this user {right}"
     return Retryable(text) if hint is None else Stop(text, hint=hint)
 
 
@@ -78,19 +120,34 @@ FENCED_PRODUCER = frozenset(
 )
 
 
+_NO_RIGHT = (
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+)
+_NO_TOPIC_RIGHT = KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED).str()
+_NOT_ADDED = re.compile(r'Failed to add partition "(?P<topic>[^"]+)" \[\d+\] to transaction: (?P<why>.*)')
+
+
 class ClientErrors:
     """Collects what a client reports outside any call (librdkafka's `error_cb`): refusals are kept, the rest passes."""
 
-    def __init__(self, bootstrap_servers: str) -> None:
-        self._servers = bootstrap_servers
+    def __init__(self, properties: Properties) -> None:
+        self._servers = str(properties["bootstrap.servers"])
+        self._secrets = secrets_in(properties)
         self._latest = ""
         self._refusal: Stop | None = None
+        self.unwritable: set[str] = set()  # topics that a transaction was not allowed to write to
         self.fatal: KafkaError | None = None  # why the client is beyond use
 
     def __call__(self, error: KafkaError) -> None:
         """Keeps an error; librdkafka calls it from inside a poll or a flush."""
-        self._latest = error.str()
-        mapped = map_error(error, f"the connection to {self._servers}")
+        # librdkafka quotes what it cannot read, a login's configuration too.
+        shown = KafkaError(error.code(), redacted(error.str(), self._secrets))
+        if error.code() != KafkaError._ALL_BROKERS_DOWN or not self._latest:  # noqa: SLF001  librdkafka's name; it says no reason
+            self._latest = shown.str()
+        mapped = map_error(shown, f"the connection to {self._servers}")
         if isinstance(mapped, Stop):
             self._refusal = mapped
 
@@ -98,13 +155,18 @@ class ClientErrors:
         """Passes a line on to the log; librdkafka calls it in the place of a logger's `log`.
 
         A fatal error is reported there first, as "Fatal error: WHAT: why"; what confluent-kafka raises for it does not
-        always say (see `handles.checked_call`).
+        always say (see `handles.checked_call`). And only there does librdkafka name the topic for which a transaction
+        is refused.
         """
-        text = line % arguments if arguments else line
+        text = redacted(line % arguments if arguments else line, self._secrets)
         _, marker, reason = text.partition("Fatal error: ")
         if marker:
-            known = (code for code in (*_STOP, *FENCED_PRODUCER) if reason.startswith(KafkaError(code).str()))
+            known = (
+                code for code in (*_STOP, *_NO_RIGHT, *FENCED_PRODUCER) if reason.startswith(KafkaError(code).str())
+            )
             self.fatal = KafkaError(next(known, KafkaError._FATAL), reason, fatal=True)  # noqa: SLF001  librdkafka's name
+        if (refused := _NOT_ADDED.search(text)) and refused["why"].startswith(_NO_TOPIC_RIGHT):
+            self.unwritable.add(refused["topic"])
         librdkafka_log.log(level, text)
 
     def raise_refusal(self) -> None:

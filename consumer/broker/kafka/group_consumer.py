@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from spanstream.consumer.broker.kafka.error_mapping import UNKNOWN_TOPIC, ClientErrors, map_error
+from spanstream.consumer.broker.kafka.error_mapping import UNKNOWN_TOPIC, ClientErrors, NeededRights, map_error
 from spanstream.consumer.broker.kafka.handles import checked_call, new_consumer
 from spanstream.consumer.broker.kafka.properties import member_properties
 from spanstream.consumer.broker.kafka.queries import LATEST, committed_offsets, edge_offsets, partitions_of, to_record
@@ -36,16 +37,18 @@ class KafkaGroupConsumer:
 
     def __init__(self, settings: KafkaSettings, *, request_timeout_seconds: float = REQUEST_TIMEOUT_SECONDS) -> None:
         self._group_id = settings.group_id
+        self._needed = NeededRights(group=f"Read on the group {settings.group_id}")
         self._request_timeout_seconds = request_timeout_seconds
         self._incremental = settings.group_protocol == "consumer"
-        self._client_errors = ClientErrors(settings.bootstrap_servers)
+        properties = member_properties(settings)
+        self._client_errors = ClientErrors(properties)
         self._listener: RebalanceListener | None = None
         self._next_offsets: dict[Partition, int | None] = {}  # of the owned partitions
         self._taken: list[Record] = []  # by the poll that is running
         self._unseen: dict[str, float] = {}  # topics, and since when they are looked for
         self._generation: Any = None  # of the latest assignment; classic only
         self._closed = False
-        self._consumer = new_consumer(member_properties(settings), self._client_errors)
+        self._consumer = new_consumer(properties, self._client_errors)
 
     def subscribe(self, topics: Sequence[str], listener: RebalanceListener) -> None:
         """Joins the group; the assignment comes in a later `poll`."""
@@ -119,7 +122,7 @@ class KafkaGroupConsumer:
         doing = "a question about committed offsets"
         if self._closed:
             raise Retryable(f"{doing} needs a member of the group {self._group_id}, and this one has left")
-        return committed_offsets(self._consumer, partitions, timeout_seconds, doing, _map_question_error)
+        return committed_offsets(self._consumer, partitions, timeout_seconds, doing, self._map_question_error)
 
     # What a publisher needs of the member whose offsets it commits.
 
@@ -153,10 +156,11 @@ class KafkaGroupConsumer:
         try:
             answers = self._consumer.commit(offsets=positions, asynchronous=False)
         except KafkaException as error:
-            raise map_error(error.args[0], "the commit of offsets") from error
+            raise map_error(error.args[0], "the commit of offsets", self._needed) from error
         for answer in answers:
             if answer.error is not None:
-                raise map_error(answer.error, f"the commit of an offset of {answer.topic}[{answer.partition}]")
+                doing = f"the commit of an offset of {answer.topic}[{answer.partition}]"
+                raise map_error(answer.error, doing, self._needed)
 
     def _check_owner(self, partitions: Iterable[Partition]) -> None:
         for partition in partitions:
@@ -197,7 +201,8 @@ class KafkaGroupConsumer:
         if error.code() in UNKNOWN_TOPIC and topic:
             self._unseen.setdefault(topic, time.monotonic())
             return
-        mapped = map_error(error, f"to feed this member of the group {self._group_id}")
+        needed = replace(self._needed, topic=f"Read on the topic {topic}") if topic else self._needed
+        mapped = map_error(error, f"to feed this member of the group {self._group_id}", needed)
         if isinstance(mapped, Stop):
             raise mapped
         _log.warning("kafka_consumer_error", code=error.name(), detail=error.str())
@@ -256,8 +261,7 @@ class KafkaGroupConsumer:
             else:
                 consumer.unassign()
 
-
-def _map_question_error(kafka_error: KafkaError, doing: str) -> SpanstreamError:
-    """Maps `Fenced` to `Retryable`, as nothing was published: the next poll tells an expelled member what it lost."""
-    error = map_error(kafka_error, doing)
-    return Retryable(str(error)) if isinstance(error, Fenced) else error
+    def _map_question_error(self, kafka_error: KafkaError, doing: str) -> SpanstreamError:
+        """Maps `Fenced` to `Retryable`, as nothing was published: a poll tells an expelled member what it lost."""
+        error = map_error(kafka_error, doing, self._needed)
+        return Retryable(str(error)) if isinstance(error, Fenced) else error

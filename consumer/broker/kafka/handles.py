@@ -17,6 +17,7 @@ from confluent_kafka.admin import AdminClient
 from spanstream.consumer.broker.kafka.error_mapping import ClientErrors
 from spanstream.consumer.broker.kafka.properties import Properties
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.redaction import redacted, secrets_in
 from spanstream.consumer.time_limits import OVERSTAY_SECONDS
 
 _Answer = TypeVar("_Answer")
@@ -31,7 +32,7 @@ def new_consumer(properties: Properties, client_errors: ClientErrors) -> Consume
     try:
         return Consumer({**properties, "error_cb": client_errors}, logger=client_errors)
     except KafkaException as error:
-        raise _refused(error) from error
+        raise _refused(error, properties) from None
 
 
 def new_producer(
@@ -45,7 +46,7 @@ def new_producer(
     try:
         return Producer({**properties, "error_cb": client_errors, "on_delivery": on_delivery}, logger=client_errors)
     except KafkaException as error:
-        raise _refused(error) from error
+        raise _refused(error, properties) from None
 
 
 def new_admin_client(properties: Properties, client_errors: ClientErrors) -> AdminClient:
@@ -58,7 +59,7 @@ def new_admin_client(properties: Properties, client_errors: ClientErrors) -> Adm
     try:
         return AdminClient({**properties, **callbacks}, logger=client_errors)
     except KafkaException as error:
-        raise _refused(error) from error
+        raise _refused(error, properties) from None
 
 
 def checked_call(call: Callable[..., _Answer], *arguments: float) -> _Answer:
@@ -112,5 +113,7 @@ def checked_call_in_time(call: Callable[[float], None], seconds: float) -> None:
         raise failure
 
 
-def _refused(error: KafkaException) -> Stop:
-    return Stop(f"the Kafka client does not take these properties: {error.args[0].str()}")
+def _refused(error: KafkaException, properties: Properties) -> Stop:
+    """Says what librdkafka does not take; it may quote the value."""
+    reason = redacted(error.args[0].str(), secrets_in(properties))
+    return Stop(f"the Kafka client does not take these properties: {reason}")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Message, TopicPartition
 
-from spanstream.consumer.broker.kafka.error_mapping import ClientErrors, map_error
+from spanstream.consumer.broker.kafka.error_mapping import ClientErrors, NeededRights, map_error
 from spanstream.consumer.broker.kafka.handles import checked_call, new_consumer
 from spanstream.consumer.broker.kafka.properties import (
     Properties,
@@ -40,13 +40,14 @@ class KafkaPartitionReader:
     def __init__(self, settings: KafkaSettings, *, request_timeout_seconds: float = REQUEST_TIMEOUT_SECONDS) -> None:
         self._settings = settings
         self._request_timeout_seconds = request_timeout_seconds
-        self._client_errors = ClientErrors(settings.bootstrap_servers)
+        properties = follower_properties(settings)
+        self._client_errors = ClientErrors(properties)
         self._next_offsets: dict[Partition, int | None] = {}  # of the followed partitions
         self._topic_ids: dict[str, str] = {}  # of the topics that were asked about
         self._admin: TopicAdmin | None = None
         self._lookup: _Lookup | None = None
         self._uncommitted_reader: _Lookup | None = None
-        self._consumer = new_consumer(follower_properties(settings), self._client_errors)
+        self._consumer = new_consumer(properties, self._client_errors)
 
     def partitions(self, topic: str) -> list[Partition]:
         """Returns the topic's partitions, in order.
@@ -55,7 +56,9 @@ class KafkaPartitionReader:
             Stop: the topic does not exist.
             Retryable: no answer in time.
         """
-        return partitions_of(self._consumer, topic, self._request_timeout_seconds, self._client_errors)
+        return partitions_of(
+            self._consumer, topic, self._request_timeout_seconds, self._client_errors, self._run_callbacks
+        )
 
     def follow(self, positions: Mapping[Partition, int | None]) -> None:
         """Reads exactly these from now on: each new one from its offset (None: its beginning); known ones go on."""
@@ -166,6 +169,11 @@ class KafkaPartitionReader:
         followed, self._next_offsets = self._next_offsets, {}
         self.follow(followed)
 
+    def _run_callbacks(self) -> None:
+        """Runs what librdkafka has to tell; not where a record might come with it."""
+        if not self._next_offsets:
+            checked_call(self._consumer.poll, 0)
+
     def _learn_about(self, topics: set[str]) -> None:
         """Asks where the topics are: left to itself, librdkafka asks half a second after they are assigned."""
         for topic in topics - {partition.topic for partition in self._next_offsets}:
@@ -187,7 +195,7 @@ class KafkaPartitionReader:
         error = message.error()
         if error is not None and error.code() != _EOF:
             if error.code() not in _IGNORED:
-                _log_or_raise(error, f"to read {message.topic()}")
+                _log_or_raise(error, f"to read {message.topic()}", message.topic() or "")
             return None
         partition = Partition(message.topic() or "", message.partition() or 0)
         if partition not in self._next_offsets:
@@ -209,7 +217,7 @@ class _Lookup:
 
     def __init__(self, properties: Properties, request_timeout_seconds: float) -> None:
         self._seconds = request_timeout_seconds
-        self._client_errors = ClientErrors(str(properties["bootstrap.servers"]))
+        self._client_errors = ClientErrors(properties)
         self._consumer = new_consumer(properties, self._client_errors)
 
     def edges(self, partitions: Iterable[Partition], edge: int) -> dict[Partition, int]:
@@ -229,7 +237,7 @@ class _Lookup:
                     return to_record(message, partition) if message.offset() == offset else None
                 if error.code() == _EOF or error.code() in _GONE:
                     return None
-                _log_or_raise(error, f"to read {partition} at {offset}")
+                _log_or_raise(error, f"to read {partition} at {offset}", partition.topic)
         finally:
             self._consumer.unassign()
         raise self._client_errors.no_answer(f"a read of {partition} at {offset}")
@@ -238,9 +246,9 @@ class _Lookup:
         self._consumer.close()
 
 
-def _log_or_raise(error: KafkaError, doing: str) -> None:
+def _log_or_raise(error: KafkaError, doing: str, topic: str) -> None:
     """Logs what may mend itself, raises the rest."""
-    mapped = map_error(error, doing)
+    mapped = map_error(error, doing, NeededRights(topic=f"Read on the topic {topic}"))
     if not isinstance(mapped, Retryable):
         raise Stop(mapped.detail, hint=mapped.hint)
     _log.warning("kafka_reader_error", code=error.name(), detail=error.str())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
-from spanstream.consumer.broker.kafka.error_mapping import ClientErrors, map_error
+from spanstream.consumer.broker.kafka.error_mapping import ClientErrors, Failure, NeededRights, map_error, on_topics
 from spanstream.consumer.broker.kafka.handles import checked_call, checked_call_in_time, new_producer
 from spanstream.consumer.broker.kafka.properties import Properties
 from spanstream.consumer.broker.protocols import Outgoing, Partition
@@ -31,9 +31,9 @@ class DeadlineProducer:
     """One producer, for one thread; after a transaction that failed for good it is of no more use (`discard`)."""
 
     def __init__(self, properties: Properties) -> None:
-        self._client_errors = ClientErrors(str(properties["bootstrap.servers"]))
-        # What the broker said of the first record since `send` that it refused, and what was being done.
-        self.first_failure: tuple[KafkaError, str] | None = None
+        self._client_errors = ClientErrors(properties)
+        # What the broker said of the first record since `send` that it refused.
+        self.first_failure: Failure | None = None
         self.client = new_producer(properties, self._client_errors, self._on_delivery)
 
     def send(self, records: Sequence[Outgoing], deadline: Deadline, *, one_by_one: bool = False) -> None:
@@ -84,7 +84,7 @@ class DeadlineProducer:
             if deadline.has_passed:
                 raise self._client_errors.no_answer(f"the publishing of {len(self.client)} records")
         if self.first_failure is not None:
-            raise KafkaException(self.first_failure[0])
+            raise KafkaException(self.first_failure.error)
 
     def retry_until_done(self, call: Callable[[float], None], doing: str, deadline: Deadline) -> None:
         """Calls one of librdkafka's resumable transaction operations, again and again until it is done.
@@ -121,6 +121,10 @@ class DeadlineProducer:
 
         self.retry_until_done(send, "the offsets of a transaction", deadline)
 
+    def unwritable_of(self, topics: Iterable[str]) -> set[str]:
+        """Returns those of the topics that the broker did not let a transaction write to; all where it did not say."""
+        return self._client_errors.unwritable & set(topics) or set(topics)
+
     def discard(self) -> None:
         """Drops what was not sent and lets go of the connections; the broker is not told."""
         self.client.purge()
@@ -146,8 +150,17 @@ class DeadlineProducer:
             )
         except BufferError:
             return False
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                self._keep_first(error.args[0], record.topic)
+            raise
         return True
 
     def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
-        if error is not None and self.first_failure is None and error.code() not in _PURGED:
-            self.first_failure = (error, f"publishing to {message.topic()}")
+        if error is not None and error.code() not in _PURGED:
+            self._keep_first(error, message.topic() or "")
+
+    def _keep_first(self, error: KafkaError, topic: str) -> None:
+        if self.first_failure is None:
+            needed = NeededRights(topic=on_topics("Write", [topic]))
+            self.first_failure = Failure(error, f"publishing to {topic}", needed)

@@ -10,13 +10,21 @@ The transactional id has one holder at a time. The broker takes offsets from out
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException
 
-from spanstream.consumer.broker.kafka.error_mapping import FENCED_PRODUCER, ClientErrors, map_error
+from spanstream.consumer.broker.kafka.error_mapping import (
+    FENCED_PRODUCER,
+    ClientErrors,
+    Failure,
+    NeededRights,
+    map_error,
+    on_topics,
+)
 from spanstream.consumer.broker.kafka.handles import new_consumer
-from spanstream.consumer.broker.kafka.producer import DeadlineProducer
+from spanstream.consumer.broker.kafka.producer import DeadlineProducer, slice_of
 from spanstream.consumer.broker.kafka.properties import (
     lookup_properties,
     make_transactional_id,
@@ -43,7 +51,12 @@ class KafkaProgressPublisher:
         self._transactional_id = make_transactional_id(settings)
         self._properties = transactional_producer_properties(settings, self._transactional_id, PUBLISH_TIMEOUT_SECONDS)
         # It never subscribes: it only asks for the group's offsets, and names the group in a transaction.
-        self._group = new_consumer(lookup_properties(settings), ClientErrors(settings.bootstrap_servers))
+        group_properties = lookup_properties(settings)
+        self._group = new_consumer(group_properties, ClientErrors(group_properties))
+        self._needed = NeededRights(
+            group=f"Read on the group {settings.group_id}",
+            transactional_id=f"Write on the transactional id {self._transactional_id}",
+        )
         self._producer: DeadlineProducer | None = None
 
     def take_over(self) -> None:
@@ -59,7 +72,7 @@ class KafkaProgressPublisher:
             producer.retry_until_done(producer.client.init_transactions, doing, _publish_deadline())
         except KafkaException as error:
             producer.discard()
-            raise self._map_error(error.args[0], doing) from error
+            raise self._map_error(error.args[0], doing, self._needed) from error
         except SpanstreamError:
             producer.discard()
             raise
@@ -73,7 +86,15 @@ class KafkaProgressPublisher:
             Stop: the broker refuses for good.
         """
         doing = f"a question about the offsets of {self._group_id}"
-        return committed_offsets(self._group, partitions, REQUEST_TIMEOUT_SECONDS, doing, self._map_error)
+        asked, deadline = list(partitions), Deadline(_CLOCK, REQUEST_TIMEOUT_SECONDS)
+        while True:
+            try:
+                return committed_offsets(self._group, asked, slice_of(deadline), doing, self._map_error)
+            except Retryable:
+                # To a user without the right the question is never answered; the refusal comes beside it, as a message.
+                self._raise_refusal(doing)
+                if deadline.has_passed:
+                    raise
 
     def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
         """Publishes all records and commits all offsets in one transaction.
@@ -86,7 +107,7 @@ class KafkaProgressPublisher:
         producer, deadline = self._producer, _publish_deadline()
         if producer is None:
             raise Stop("publishing begins with taking over the transactional id")
-        doing = OutgoingChunk(tuple(records), offsets).doing
+        chunk = OutgoingChunk(tuple(records), offsets)
         committing = False
         try:
             producer.client.begin_transaction()
@@ -97,11 +118,16 @@ class KafkaProgressPublisher:
             committing = True
             producer.retry_until_done(producer.client.commit_transaction, "the commit of a transaction", deadline)
         except (KafkaException, SpanstreamError) as error:
-            kafka_error, failed = producer.first_failure or (error.args[0], doing)
+            refused_record = producer.first_failure  # before the abort adds its own
+            # A commit that only an abort can follow was not made.
+            if isinstance(error, KafkaException) and error.args[0].txn_requires_abort():
+                committing = False
             if not committing:
                 _abort(producer)
+            needed = replace(self._needed, topic=on_topics("Write", producer.unwritable_of(chunk.topics)))
             self._discard_producer()
-            mapped = self._map_error(kafka_error, failed) if isinstance(error, KafkaException) else error
+            failure = refused_record or Failure(error.args[0], chunk.doing, needed)
+            mapped = self._map_error(*failure) if isinstance(error, KafkaException) else error
             if committing and isinstance(mapped, Stop):
                 # The commit may have been made, and its reply lost: the next holder's `take_over` finds the refusal.
                 raise Retryable(mapped.detail) from error
@@ -120,10 +146,16 @@ class KafkaProgressPublisher:
             self._producer.discard()
             self._producer = None
 
-    def _map_error(self, error: KafkaError, doing: str) -> SpanstreamError:
+    def _raise_refusal(self, doing: str) -> None:
+        message = self._group.poll(0)
+        error = None if message is None else message.error()
+        if error is not None and isinstance(mapped := self._map_error(error, doing), Stop):
+            raise mapped
+
+    def _map_error(self, error: KafkaError, doing: str, needed: NeededRights | None = None) -> SpanstreamError:
         if error.code() in FENCED_PRODUCER:
             return Fenced(f"another process took over the transactional id {self._transactional_id}")
-        mapped = map_error(error, doing)
+        mapped = map_error(error, doing, needed or self._needed)
         if isinstance(mapped, Fenced):
             # From outside a group there is no member whose place another could have taken.
             return Stop(mapped.detail, hint=f"is {self._group_id} another program's group?")

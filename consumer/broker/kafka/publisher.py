@@ -23,12 +23,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException
 
 from spanstream.consumer.broker.kafka.at_least_once import AtLeastOncePublisher
-from spanstream.consumer.broker.kafka.error_mapping import FENCED_PRODUCER, map_error
+from spanstream.consumer.broker.kafka.error_mapping import FENCED_PRODUCER, Failure, NeededRights, map_error, on_topics
 from spanstream.consumer.broker.kafka.group_consumer import KafkaGroupConsumer
 from spanstream.consumer.broker.kafka.producer import DeadlineProducer, slice_of
 from spanstream.consumer.broker.kafka.properties import (
@@ -79,8 +80,11 @@ class KafkaPublisher:
         self._settings = settings
         self._publish_timeout_seconds = publish_timeout_seconds
         self._member = member
-        self._properties = transactional_producer_properties(
-            settings, make_transactional_id(settings), publish_timeout_seconds
+        transactional_id = make_transactional_id(settings)
+        self._properties = transactional_producer_properties(settings, transactional_id, publish_timeout_seconds)
+        self._needed = NeededRights(
+            group=f"Read on the group {settings.group_id}",
+            transactional_id=f"Write on the transactional id {transactional_id}",
         )
         self._producer: DeadlineProducer | None = None
         self._unsettled: OutgoingChunk | None = None  # its outcome is not known
@@ -148,7 +152,7 @@ class KafkaPublisher:
         try:
             producer.retry_until_done(producer.client.init_transactions, doing, deadline)
         except KafkaException as error:
-            raise self._map_error(error.args[0], doing) from error
+            raise self._map_error(Failure(error.args[0], doing, self._needed)) from error
         self._producer = producer
         return producer
 
@@ -225,27 +229,22 @@ class KafkaPublisher:
             self._one_by_one = True
             return Retryable(f"{chunk.doing}: a batch is too large for its topic, its records are sent one by one")
         else:
-            outcome = self._map_first_cause(error, chunk, refused_record, fatal)
+            needed = replace(self._needed, topic=on_topics("Write", producer.unwritable_of(chunk.topics)))
+            failures = [Failure(error.args[0], chunk.doing, needed)]
+            if refused_record is not None:
+                failures.insert(0, refused_record)
+            if fatal is not None:
+                failures.append(Failure(fatal, chunk.doing, needed))
+            outcome = self._map_first_cause(failures, is_fatal=fatal is not None)
         if isinstance(outcome, Retryable):
             # This producer may have lost all brokers for good (see "metadata.recovery.strategy" in properties.py).
             self._discard_producer()
         return outcome
 
-    def _map_first_cause(
-        self,
-        error: KafkaException,
-        chunk: OutgoingChunk,
-        refused_record: tuple[KafkaError, str] | None,
-        fatal: KafkaError | None,
-    ) -> SpanstreamError:
-        """Chooses among all that failed: a refusal, else what ended the producer, else what came first."""
-        failures = [(error.args[0], chunk.doing)]
-        if refused_record is not None:
-            failures.insert(0, refused_record)
-        if fatal is not None:
-            failures.append((fatal, chunk.doing))
+    def _map_first_cause(self, failures: Sequence[Failure], *, is_fatal: bool) -> SpanstreamError:
+        """Chooses among all that failed: a refusal, else what ended the producer (the last), else what came first."""
         refusals = (mapped for failure in failures if isinstance(mapped := map_error(*failure), Stop))
-        return next(refusals, None) or self._map_error(*failures[-1 if fatal is not None else 0])
+        return next(refusals, None) or self._map_error(failures[-1 if is_fatal else 0])
 
     def _abort(self, producer: DeadlineProducer) -> KafkaError | None:
         """Aborts; discards a producer that cannot, and returns the reason where that is a fatal error."""
@@ -258,13 +257,13 @@ class KafkaPublisher:
             return error.args[0] if isinstance(error, KafkaException) and error.args[0].fatal() else None
         return None
 
-    def _map_error(self, error: KafkaError, doing: str) -> SpanstreamError:
-        if error.code() in FENCED_PRODUCER:
+    def _map_error(self, failure: Failure) -> SpanstreamError:
+        if failure.error.code() in FENCED_PRODUCER:
             self._fenced_in_a_row += 1
             if self._fenced_in_a_row >= _FENCED_PRODUCER_LIMIT:
                 name = self._properties["transactional.id"]
                 return Stop(f"another process keeps taking the transactional id {name}: give each process its own")
-        return map_error(error, doing)
+        return map_error(*failure)
 
     def _discard_producer(self) -> None:
         if self._producer is not None:

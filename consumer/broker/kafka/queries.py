@@ -7,7 +7,7 @@ from operator import methodcaller
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from spanstream.consumer.broker.kafka.error_mapping import ClientErrors, map_error
+from spanstream.consumer.broker.kafka.error_mapping import ClientErrors, NeededRights, map_error
 from spanstream.consumer.broker.protocols import UNREADABLE_HEADERS, Headers, Partition, Record
 from spanstream.consumer.clock import Deadline, SystemClock
 from spanstream.consumer.errors import Retryable, SpanstreamError, Stop
@@ -57,8 +57,21 @@ def _headers(message: Message) -> Headers:
     return tuple(headers) if headers else ()
 
 
-def partitions_of(client: Consumer, topic: str, timeout_seconds: float, client_errors: ClientErrors) -> list[Partition]:
+def partitions_of(
+    client: Consumer,
+    topic: str,
+    timeout_seconds: float,
+    client_errors: ClientErrors,
+    hear_why: Callable[[], object] = lambda: None,
+) -> list[Partition]:
     """Returns the partitions of a topic, in order.
+
+    Args:
+        client: asks.
+        topic: the topic's name.
+        timeout_seconds: how long the answer may take.
+        client_errors: of this client.
+        hear_why: called where no answer came; runs the client's callbacks, if nothing else can come with them.
 
     Raises:
         Stop: there is no such topic, or this client may not see it.
@@ -67,10 +80,12 @@ def partitions_of(client: Consumer, topic: str, timeout_seconds: float, client_e
     try:
         metadata = client.list_topics(topic, timeout_seconds).topics[topic]
     except KafkaException as error:
+        hear_why()
         client_errors.raise_refusal()
         raise client_errors.no_answer(f"a question about the topic {topic}") from error
     if metadata.error is not None:
-        raise map_error(metadata.error, f"the topic {topic}")
+        needed = NeededRights(topic=f"Describe on the topic {topic} (Read and Write include it)")
+        raise map_error(metadata.error, f"the topic {topic}", needed)
     if not metadata.partitions:
         raise Stop(f"the topic {topic} has no partitions: create it (`spanstream topics create`)")
     return [Partition(topic, number) for number in sorted(metadata.partitions)]

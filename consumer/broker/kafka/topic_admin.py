@@ -22,7 +22,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the stubs d
     ResourceType,
 )
 
-from spanstream.consumer.broker.kafka.error_mapping import UNKNOWN_TOPIC, ClientErrors, map_error
+from spanstream.consumer.broker.kafka.error_mapping import UNKNOWN_TOPIC, ClientErrors, NeededRights, map_error
 from spanstream.consumer.broker.kafka.handles import new_admin_client
 from spanstream.consumer.broker.kafka.properties import admin_properties
 from spanstream.consumer.broker.protocols import Partition, TopicSpec
@@ -38,8 +38,9 @@ class TopicAdmin:
 
     def __init__(self, settings: KafkaSettings, *, request_timeout_seconds: float = REQUEST_TIMEOUT_SECONDS) -> None:
         self._seconds = request_timeout_seconds
-        self._client_errors = ClientErrors(settings.bootstrap_servers)
-        self._client = new_admin_client(admin_properties(settings), self._client_errors)
+        properties = admin_properties(settings)
+        self._client_errors = ClientErrors(properties)
+        self._client = new_admin_client(properties, self._client_errors)
 
     def create(self, topics: Sequence[TopicSpec]) -> list[str]:
         """Creates those that are not there; returns their names.
@@ -57,7 +58,8 @@ class TopicAdmin:
         created = []
         for name, answer in (self._client.create_topics(asked, request_timeout=self._seconds) if asked else {}).items():
             try:
-                self._wait(answer, f"the creation of the topic {name}", expected=KafkaError.TOPIC_ALREADY_EXISTS)
+                doing = f"the creation of the topic {name}"
+                self._wait(answer, doing, expected=KafkaError.TOPIC_ALREADY_EXISTS, needed=_on_topic("Create", name))
             except _ExpectedRefusal:
                 continue
             created.append(name)
@@ -88,7 +90,12 @@ class TopicAdmin:
         """
         asked = self._client.describe_topics(TopicCollection([name]), request_timeout=self._seconds)
         try:
-            topic = self._wait(asked[name], f"the topic {name}", expected=KafkaError.UNKNOWN_TOPIC_OR_PART)
+            topic = self._wait(
+                asked[name],
+                f"the topic {name}",
+                expected=KafkaError.UNKNOWN_TOPIC_OR_PART,
+                needed=_on_topic("Describe", name),
+            )
         except _ExpectedRefusal:
             return ""
         return str(topic.topic_id)
@@ -110,7 +117,7 @@ class TopicAdmin:
         ends = self._edges(asked, OffsetSpec.latest())  # type: ignore[no-untyped-call]  # the client's own
         request = ConsumerGroupTopicPartitions(group_id, asked)
         groups = self._client.list_consumer_group_offsets([request], request_timeout=self._seconds)
-        answer = self._wait(groups[group_id], f"the offsets of the group {group_id}")
+        answer = self._wait(groups[group_id], f"the offsets of the group {group_id}", needed=_on_group(group_id))
         committed = {Partition(tp.topic, tp.partition): tp.offset for tp in answer.topic_partitions}
         return {p: max(0, ends[p] - max(committed.get(p, -1), begins[p])) for p in partitions}
 
@@ -123,7 +130,9 @@ class TopicAdmin:
         """
         answer = self._client.describe_consumer_groups([group_id], request_timeout=self._seconds)[group_id]
         try:
-            group = self._wait(answer, f"the group {group_id}", expected=KafkaError.GROUP_ID_NOT_FOUND)
+            group = self._wait(
+                answer, f"the group {group_id}", expected=KafkaError.GROUP_ID_NOT_FOUND, needed=_on_group(group_id)
+            )
         except _ExpectedRefusal:
             return {}
         return {
@@ -140,7 +149,8 @@ class TopicAdmin:
         """
         for name, answer in self._client.delete_topics(list(names), request_timeout=self._seconds).items():
             try:
-                self._wait(answer, f"the deletion of the topic {name}", expected=KafkaError.UNKNOWN_TOPIC_OR_PART)
+                doing = f"the deletion of the topic {name}"
+                self._wait(answer, doing, expected=KafkaError.UNKNOWN_TOPIC_OR_PART, needed=_on_topic("Delete", name))
             except _ExpectedRefusal:
                 continue
 
@@ -148,7 +158,10 @@ class TopicAdmin:
         answers = self._client.list_offsets(
             dict.fromkeys(asked, edge), isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=self._seconds
         )
-        return {Partition(tp.topic, tp.partition): self._wait(a, f"{tp.topic}").offset for tp, a in answers.items()}
+        return {
+            Partition(tp.topic, tp.partition): self._wait(a, tp.topic, needed=_on_topic("Describe", tp.topic)).offset
+            for tp, a in answers.items()
+        }
 
     def _metadata(self, name: str) -> tuple[int, int] | None:
         """Returns partitions and replicas of a topic; None where it does not exist."""
@@ -162,15 +175,19 @@ class TopicAdmin:
             return len(topic.partitions), min((len(p.replicas) for p in topic.partitions.values()), default=0)
         if topic.error.code() in UNKNOWN_TOPIC:
             return None
-        raise map_error(topic.error, f"a question about the topic {name}")
+        raise map_error(topic.error, f"a question about the topic {name}", _on_topic("Describe", name))
 
     def _configuration(self, name: str) -> dict[str, str]:
         resource = ConfigResource(ResourceType.TOPIC, name)
         answer = self._client.describe_configs([resource], request_timeout=self._seconds)[resource]
-        entries = self._wait(answer, f"the configuration of the topic {name}")
+        entries = self._wait(
+            answer, f"the configuration of the topic {name}", needed=_on_topic("DescribeConfigs", name)
+        )
         return {key: entry.value for key, entry in entries.items() if entry.value is not None}
 
-    def _wait(self, answer: Future[_Answer], doing: str, expected: int | None = None) -> _Answer:
+    def _wait(
+        self, answer: Future[_Answer], doing: str, *, needed: NeededRights, expected: int | None = None
+    ) -> _Answer:
         try:
             return answer.result(self._seconds + 1)
         except NoAnswer as error:
@@ -183,9 +200,17 @@ class TopicAdmin:
                 raise _ExpectedRefusal from error
             self._client.poll(0)
             self._client_errors.raise_refusal()
-            mapped = map_error(kafka_error, doing)
+            mapped = map_error(kafka_error, doing, needed)
             timed_out = isinstance(mapped, Retryable) and kafka_error.code() == KafkaError._TIMED_OUT  # noqa: SLF001  librdkafka's name
             raise (self._client_errors.no_answer(doing) if timed_out else mapped) from error
+
+
+def _on_topic(operation: str, name: str) -> NeededRights:
+    return NeededRights(topic=f"{operation} on the topic {name}")
+
+
+def _on_group(group_id: str) -> NeededRights:
+    return NeededRights(group=f"Describe on the group {group_id}")
 
 
 class _ExpectedRefusal(Exception):

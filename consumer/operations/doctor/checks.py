@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from spanstream.consumer.broker.kafka import KafkaPublisher, TopicAdmin
 from spanstream.consumer.broker.kafka.cluster import KafkaCluster
@@ -15,12 +14,11 @@ from spanstream.consumer.operations.doctor import machine, store
 from spanstream.consumer.operations.doctor.broker import BrokerAccess, BrokerChecks
 from spanstream.consumer.operations.doctor.finding import Check
 from spanstream.consumer.operations.doctor.model import ModelChecks
+from spanstream.consumer.redaction import secrets_in, secrets_in_url
 from spanstream.consumer.settings import Settings
 from spanstream.models.inference.cpu import available_cpus
 
 _PROBE_SECONDS = 60
-_PROTECTED = ("password", "passphrase", "secret", "token", "jaas", "key.pem", "oauthbearer.config")
-_SHORTEST_SECRET = 3  # characters; hiding every "a" would protect nothing
 
 
 def checks_of(settings: Settings, *, timeout_seconds: float, cpuinfo: Path = machine.CPUINFO) -> list[Check]:
@@ -46,21 +44,9 @@ def checks_of(settings: Settings, *, timeout_seconds: float, cpuinfo: Path = mac
 
 def secrets_of(settings: Settings) -> frozenset[str]:
     """Returns what no line may hold, whichever library repeats it."""
-    clients = {**settings.kafka.client, **settings.redis.client}
-    secrets = {str(value) for name, value in clients.items() if any(word in name.lower() for word in _PROTECTED)}
-    if settings.redis.url is not None:
-        url = settings.redis.url.get_secret_value()
-        secrets |= {url, *_passwords_in(url)}
-    return frozenset(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
-
-
-def _passwords_in(url: str) -> set[str]:
-    """Returns the URL's password, as it is written and as it is meant; none where it cannot be read as a URL."""
-    try:
-        password = urlsplit(url).password or ""
-    except ValueError:
-        return set()
-    return {password, unquote(password)}
+    secrets = secrets_in({**settings.kafka.client, **settings.redis.client})
+    url = settings.redis.url
+    return secrets if url is None else secrets | secrets_in_url(url.get_secret_value())
 
 
 def broker_access(settings: Settings, timeout_seconds: float) -> BrokerAccess:

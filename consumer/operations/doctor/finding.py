@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from spanstream.consumer.errors import Retryable, SpanstreamError
+from spanstream.consumer.redaction import redacted
 from spanstream.models.errors import ModelError
 from spanstream.schemas.errors import one_line
 
@@ -102,16 +103,9 @@ def examine(checks: Sequence[Check], secrets: Collection[str] = ()) -> Iterator[
             gone[check.subject] = check.subject
         if not answered and check.depends_on is not None:
             gone[check.depends_on] = check.subject
-        yield _redacted(secrets, finding)
+        yield replace(finding, detail=redacted(finding.detail, secrets))
     for reason, subjects in left_out.items():
         yield skipped(", ".join(subjects), f"{reason} first")
-
-
-def _redacted(secrets: Collection[str], finding: Finding) -> Finding:
-    detail = finding.detail
-    for secret in sorted(secrets, key=len, reverse=True):
-        detail = detail.replace(secret, "***")
-    return replace(finding, detail=detail)
 
 
 def _look(check: Check) -> tuple[Finding, bool]:

@@ -72,7 +72,7 @@ def triage(specs: TopicSpecs, topics: TopicSettings) -> Finding:
     subject = "triage"
     missing = [name for name in triage_names(topics) if name not in specs]
     if len(missing) == len(triage_names(topics)):
-        return ok(subject, "not set up (`spanstream topics create --triage` would)")
+        return ok(subject, "not set up (`spanstream topics create --triage` would), or not for this user to see")
     if missing:
         return failed(subject, f"missing: {', '.join(missing)}", "`spanstream topics create --triage`")
     counts = {name: specs[name].partitions for name in (*topics.consumed, *topics.consumed_by_triage)}

@@ -19,14 +19,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import pytest
 
 KAFKA_VERSION = "4.2.0"
 SASL_USER = "tester"
 SASL_PASSWORD = "tester-secret"  # noqa: S105  of a broker that lives as long as the tests
-# A machine that is busy with other things takes its time.
-_START_SECONDS = 180.0
+_START_SECONDS = 240.0  # a busy machine may take minutes
 _JVM = (
     "-Xmx384m",
     "-XX:+UseSerialGC",
@@ -158,7 +158,7 @@ class KafkaBroker:
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @classmethod
-    def start(cls, data_dir: Path) -> KafkaBroker:
+    def start(cls, data_dir: Path) -> Self:
         """Formats a new broker in the folder and waits until it answers."""
         broker = cls.on_free_ports(data_dir)
         broker.format([broker])

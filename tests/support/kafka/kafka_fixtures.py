@@ -6,6 +6,7 @@ import os
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -14,6 +15,8 @@ from spanstream.consumer.broker.protocols import TopicSpec
 from spanstream.consumer.settings import KafkaSettings
 from tests.support.kafka.kafka_broker import BrokerUnavailableError, ExternalBroker, KafkaBroker
 from tests.support.kafka.program import until
+
+_Broker = TypeVar("_Broker", bound=KafkaBroker)
 
 
 class Topics:
@@ -35,9 +38,10 @@ class Topics:
         until(lambda: self.admin.create([spec]) == [name], f"the deletion of {name}", every=0.1)
 
 
-def _start(folder: Path) -> KafkaBroker:
+def start_broker(kind: type[_Broker], folder: Path) -> _Broker:
+    """Starts a broker of this kind in the folder; skips where there is none to be had."""
     try:
-        return KafkaBroker.start(folder)
+        return kind.start(folder)
     except BrokerUnavailableError as missing:
         pytest.skip(f"no Kafka broker: {missing}")
 
@@ -46,7 +50,7 @@ def _start(folder: Path) -> KafkaBroker:
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
     """Yields the session's broker. Tests that stop one use `own_kafka`."""
     external = os.environ.get("SPANSTREAM_TEST_KAFKA")
-    broker = ExternalBroker(external) if external else _start(tmp_path_factory.mktemp("kafka"))
+    broker = ExternalBroker(external) if external else start_broker(KafkaBroker, tmp_path_factory.mktemp("kafka"))
     yield broker
     broker.kill()
 
@@ -56,7 +60,7 @@ def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]
     """Yields a broker that the tests of one module may kill, if they restart it."""
     if os.environ.get("SPANSTREAM_TEST_KAFKA"):
         pytest.skip("SPANSTREAM_TEST_KAFKA names a broker that is not the tests' to disturb")
-    broker = _start(tmp_path_factory.mktemp("own-kafka"))
+    broker = start_broker(KafkaBroker, tmp_path_factory.mktemp("own-kafka"))
     yield broker
     broker.kill()
 

@@ -79,7 +79,7 @@ def test_a_change_is_told_once_with_its_reason_however_many_calls_and_probes_fai
     for _ in range(5):
         store.now += 11
         store.failures(2)
-    down = StoreChange("a store", "read", available=False, reason=StoreFailure.TIMEOUT)
+    down = StoreChange("a store", "read", available=False, reason=StoreFailure.TIMEOUT, detail="no answer")
     assert store.changes == [down]
     store.failing = False
     store.now += 11

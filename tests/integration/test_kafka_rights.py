@@ -1,0 +1,268 @@
+"""Each command with exactly the rights of docs/security.md, by password and certificate; and with each one missing."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from spanstream.consumer.broker.kafka import TopicAdmin
+from spanstream.consumer.broker.protocols import Outgoing
+from spanstream.consumer.operations.topics import topic_specs, triage_topic_specs
+from spanstream.consumer.settings import KafkaSettings, TopicSettings
+from spanstream.schemas.triage import Ticket
+from tests.support.events.dead_letters import dead_letter
+from tests.support.kafka.program import until
+from tests.support.kafka.secure_broker import Right, SecureBroker, User
+from tests.support.kafka.stream import REPOSITORY, document, named, question
+from tests.support.kafka.triage_stream import TriageStream
+from tests.support.redis.redis_server import RedisServer
+
+ARGUMENTS = {
+    "run": ("run", "--once"),
+    "triage run": ("triage", "run"),
+    "replay run": ("replay", "run", "--yes"),
+    "replay summary": ("replay", "summary"),
+    "publish documents": ("publish", "documents", "-"),
+    "publish questions": ("publish", "questions", "-"),
+    "publish tickets": ("publish", "tickets", "-"),
+    "answers": ("answers", "--json"),
+    "backfill": ("backfill",),
+    "doctor": ("doctor",),
+    "topics create": ("topics", "create", "--triage", "--partitions", "1"),
+    "topics describe": ("topics", "describe"),
+}
+STDIN = {
+    "publish documents": b'{"document_id": "d9", "text": "It works."}\n',
+    "publish questions": b'{"question_id": "q9", "question": "Does it work?", "document_id": "d9"}\n',
+    "publish tickets": b'{"ticket_id": "t9", "subject": "It works", "body": "It does."}\n',
+}
+# Seconds after which a command is said to wait for ever; a busy machine takes a minute to start one.
+LONGEST = 240.0
+# A triage record is due a second after the questions, whether or not a consumer answers.
+PLAYBOOK = """
+playbook: small
+version: "1"
+deadline_seconds: 1
+fields:
+  error: {questions: [Which error is it?], min_confidence: 0.1}
+routes: [{route: everything, because: there is one queue}]
+priorities: [{priority: normal, because: all are}]
+"""
+
+
+def documented() -> dict[str, list[Right]]:
+    """Returns the rights of each command, as the table of docs/security.md lists them."""
+    text = (REPOSITORY / "docs" / "security.md").read_text(encoding="utf-8")
+    table = text.partition("<!-- rights -->")[2].partition("<!-- end of rights -->")[0]
+    rights: dict[str, list[Right]] = {}
+    for row in table.strip().splitlines()[2:]:
+        command, operation, kind, names = (cell.strip() for cell in row.strip("|").split("|"))
+        for name in re.findall(r"`([^`]+)`", names):
+            rights.setdefault(command.strip("`"), []).append(Right(operation, kind.removesuffix("s"), name))
+    return rights
+
+
+RIGHTS = documented()
+
+
+class NamedStream(TriageStream):
+    """Topics and groups with the default names, behind a prefix of this stream's own."""
+
+    def __post_init__(self) -> None:
+        self.topics = TopicSettings(**{role: self.named(name) for role, name in TopicSettings().model_dump().items()})
+        groups = {
+            "KAFKA__GROUP_ID": self.named(KafkaSettings().group_id),
+            "TRIAGE__GROUP_ID": self.named("spanstream-triage"),
+        }
+        self.settings = groups | self.settings
+
+    def named(self, default: str) -> str:
+        """Returns this stream's name for what has this name by default."""
+        begin = "replay." if default.startswith("replay.") else ""
+        return f"{begin}{self.name}-{default.removeprefix(begin)}"
+
+    def create_topics(self) -> None:
+        specs = [*topic_specs(self.topics, partitions=1), *triage_topic_specs(self.topics, partitions=1)]
+        TopicAdmin(self.config, request_timeout_seconds=LONGEST).create(specs)
+
+    def right(self, right: Right) -> Right:
+        return right._replace(name=self.named(right.name))
+
+
+@dataclass(frozen=True)
+class Party:
+    """A command, run by a user of its own."""
+
+    broker: SecureBroker
+    stream: NamedStream
+    command: str
+    user: User
+
+    def run(self, access: KafkaSettings) -> subprocess.CompletedProcess[bytes]:
+        """Runs it to its end; the ticket stream, which has none, until it has published a triage record."""
+        self.stream.settings |= access_of(access)
+        if self.command != "triage run":
+            return self.stream.command(*ARGUMENTS[self.command], stdin=STDIN.get(self.command, b""), seconds=LONGEST)
+        program = self.stream.start(*ARGUMENTS[self.command])
+        until(
+            lambda: not program.is_running or bool(self.stream.read(self.stream.topics.triage)),
+            "a triage record",
+            LONGEST,
+        )
+        if program.is_running:
+            program.send(signal.SIGTERM)
+        return subprocess.CompletedProcess([], program.wait(), b"", program.log.encode())
+
+
+MakeParty = Callable[[str, list[Right]], Party]
+
+
+def access_of(kafka: KafkaSettings) -> dict[str, str]:
+    return {"KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers, "KAFKA__CLIENT": json.dumps(kafka.client)}
+
+
+@pytest.fixture
+def make_party(secure_kafka: SecureBroker, redis_server: RedisServer, tmp_path: Path) -> Iterator[MakeParty]:
+    """Makes a stream with work for which the command needs all its rights, and a user who has some of them."""
+    (tmp_path / "playbook.yaml").write_text(PLAYBOOK)
+    settings = {
+        "REDIS__URL": redis_server.url,
+        "REDIS__TIMEOUT_SECONDS": "10",
+        "REDIS__NAMESPACE": f"spanstream-test-{uuid.uuid4().hex}",
+        "RETRIES__DELAY_SECONDS": "0.1",
+        "RETRIES__MAX_ATTEMPTS": "2",
+        "TRIAGE__PLAYBOOK": str(tmp_path / "playbook.yaml"),
+    }
+    stream = NamedStream(secure_kafka.bootstrap, tmp_path, 1, settings)
+
+    def make(command: str, rights: list[Right]) -> Party:
+        user = secure_kafka.user(f"u{uuid.uuid4().hex[:12]}", "a-password", "a-key-password")
+        secure_kafka.grant(user, [stream.right(right) for right in rights])
+        if command != "topics create":
+            stream.create_topics()
+            stream.publish(work(stream))
+        return Party(secure_kafka, stream, command, user)
+
+    yield make
+    stream.close()
+
+
+def work(stream: NamedStream) -> list[Outgoing]:
+    """Records that lead to an answer, a retry, dead letters, a parked and two replayed records, and a triage record."""
+    topics = stream.topics
+    letters, ledger = topics.dead_letters, f"{topics.dead_letters}.ledger"
+    return [
+        document(topics.documents, "d1", "The nightly export stops with error FXP-4107 since Tuesday."),
+        question(topics.questions, "q1", "Which error does the export stop with?", "d1"),
+        question(topics.questions, "q2", "Is it there?", "missing"),
+        named("bad", topics.questions, "k", b"{"),
+        stream.ticket(Ticket(ticket_id="T1", subject="Export fails", body="It stops with error FXP-4107.")),
+        named("bad ticket", topics.tickets, "k", b"{"),
+        dead_letter(letters, "a question", origin=topics.questions),
+        dead_letter(letters, "a document", origin=topics.documents, key=b"d2", value=b"{}"),
+        dead_letter(letters, "again", origin=topics.questions, headers=(("replay.attempt", b"3"),)),
+        Outgoing(ledger, json.dumps(["attempts", "0" * 64]).encode(), b'{"runs": []}'),
+    ]
+
+
+def test_every_command_of_the_table_is_tested() -> None:
+    assert RIGHTS.keys() == ARGUMENTS.keys()
+
+
+@pytest.mark.parametrize("login", ["password", "certificate"])
+@pytest.mark.parametrize("command", ARGUMENTS)
+def test_with_exactly_the_documented_rights_a_command_works(make_party: MakeParty, command: str, login: str) -> None:
+    party = make_party(command, RIGHTS[command])
+    access = party.broker.scram(party.user) if login == "password" else party.broker.mtls(party.user)
+    done = party.run(access)
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert b"refused" not in done.stdout + done.stderr
+    if command == "run":
+        assert len(party.stream.answers()) == 1
+    if command == "replay run":
+        assert [len(party.stream.read(topic)) for topic in (party.stream.topics.questions,)] == [4]
+
+
+@pytest.mark.parametrize(
+    ("settings", "unneeded"),
+    [({"KAFKA__GROUP_PROTOCOL": "consumer"}, ""), ({"KAFKA__TRANSACTIONS": "false"}, "transactional id")],
+    ids=["the group protocol consumer", "no transactions"],
+)
+def test_a_consumer_set_up_otherwise_needs_no_other_right(
+    make_party: MakeParty, settings: dict[str, str], unneeded: str
+) -> None:
+    party = make_party("run", [right for right in RIGHTS["run"] if right.kind != unneeded])
+    party.stream.settings |= settings
+    done = party.run(party.broker.scram(party.user))
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [(command, right) for command, rights in RIGHTS.items() for right in rights],
+    ids=str,
+)
+def test_a_missing_right_is_one_line_that_says_what_to_grant(
+    make_party: MakeParty, command: str, missing: Right
+) -> None:
+    party = make_party(command, [right for right in RIGHTS[command] if right != missing])
+    done = party.run(party.broker.scram(party.user))
+    printed, errors = done.stdout.decode(), done.stderr.decode()
+    assert done.returncode == 1, (printed, errors)
+    assert "Traceback" not in printed + errors
+    if command == "doctor":
+        lines = [line for line in printed.splitlines() if line.startswith("failed")]
+    else:
+        lines = [line for line in errors.splitlines() if not line.startswith("{")]
+        assert all(line.startswith("spanstream: ") for line in lines), errors
+    assert len(lines) == 1, (printed, errors)
+    assert re.search(grant_of(party.stream.right(missing)), lines[0]), lines[0]
+
+
+def grant_of(right: Right) -> str:
+    """Returns what the line says; without Read or Write on a topic Kafka may not even let it be described."""
+    operation = f"(?:{right.operation}|Describe)" if right.operation in {"Read", "Write"} else right.operation
+    name = re.escape(right.name.removesuffix("*"))
+    return rf"grant this user {operation} on the {right.kind} {name}" + (
+        "" if right.name.endswith("*") else r"(?![\w.-])"
+    )
+
+
+def strangers(broker: SecureBroker, user: User) -> dict[str, tuple[KafkaSettings, str]]:
+    scram, mtls = broker.scram(user), broker.mtls(user)
+    no_certificate = {
+        name: value for name, value in mtls.client.items() if name in {"security.protocol", "ssl.ca.location"}
+    }
+    no_authority = {name: value for name, value in scram.client.items() if name != "ssl.ca.location"}
+    return {
+        "a wrong password": (with_client(scram, {**scram.client, "sasl.password": "a guess"}), "check the user"),
+        "a wrong key password": (with_client(mtls, {**mtls.client, "ssl.key.password": "a guess"}), "ssl.key.location"),
+        "no certificate": (with_client(mtls, no_certificate), "certificate"),
+        "a broker of an unknown authority": (with_client(scram, no_authority), "certificate"),
+    }  # fmt: skip
+
+
+def with_client(settings: KafkaSettings, client: dict[str, str | int | float | bool]) -> KafkaSettings:
+    return settings.model_copy(update={"client": client})
+
+
+@pytest.mark.parametrize(
+    "who", ["a wrong password", "a wrong key password", "no certificate", "a broker of an unknown authority"]
+)
+def test_a_stranger_gets_one_line(make_party: MakeParty, who: str) -> None:
+    party = make_party("answers", RIGHTS["answers"])
+    access, saying = strangers(party.broker, party.user)[who]
+    done = party.run(access)
+    lines = [line for line in done.stderr.decode().splitlines() if not line.startswith("{")]
+    assert done.returncode == 1
+    assert len(lines) == 1, lines
+    assert saying in lines[0]
+    assert "a guess" not in done.stderr.decode()
