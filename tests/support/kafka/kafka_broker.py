@@ -166,7 +166,7 @@ class KafkaBroker:
         return broker
 
     @classmethod
-    def on_free_ports(cls, data_dir: Path, node_id: int = 1) -> KafkaBroker:
+    def on_free_ports(cls, data_dir: Path, node_id: int = 1) -> Self:
         """Chooses the ports of a broker that is yet to be formatted."""
         ports = {name: free_port() for name in ("PLAIN", "SASL", "PROXIED", "CONTROLLER")}
         return cls(data_dir, ports, free_port(), node_id)
