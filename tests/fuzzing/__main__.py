@@ -1,13 +1,17 @@
 """`make fuzz`: a million generated records through decoding, triage and replay; each has exactly one outcome.
 
-A record is made out of the seed and its number, so `--only NUMBER` runs one again, and shows it.
+A record is made out of the seed and its number, so `--only NUMBER` runs one again, and shows it. SIGINT and SIGTERM end
+the run with what it has found.
 """
 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+import threading
 from collections import Counter
+from itertools import takewhile
 
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
@@ -16,6 +20,8 @@ from rich.table import Table
 from tests.fuzzing.run import Fall, FuzzSummary, fuzz, generated
 from tests.fuzzing.scene import Scene
 
+# Of processor time for one record. The slowest take hundredths of a second.
+_MOST_SECONDS = 30.0
 _CONSOLE = Console(highlight=False)
 
 
@@ -31,18 +37,22 @@ def main() -> None:
         numbers = range(arguments.only, arguments.only + 1)
     else:
         numbers = range(arguments.records)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), refresh_per_second=2) as progress:
         task = progress.add_task("records", total=len(numbers))
         summary = fuzz(
             arguments.seed,
-            numbers,
+            takewhile(lambda _: not stop.is_set(), numbers),
+            most_seconds=_MOST_SECONDS,
             on_record=lambda: progress.advance(task),
             on_fall=lambda fall: progress.console.print(
                 _described(arguments.seed, fall), markup=False, highlight=False
             ),
         )
-    _print_summary(arguments.seed, len(numbers), summary)
+    _print_summary(arguments.seed, summary)
     sys.exit(bool(summary.falls))
 
 
@@ -50,7 +60,8 @@ def _described(seed: int, fall: Fall) -> str:
     return f"record {fall.number} fell (--seed {seed} --only {fall.number}), {fall.kind}:\n{fall.what}"
 
 
-def _print_summary(seed: int, records: int, summary: FuzzSummary) -> None:
+def _print_summary(seed: int, summary: FuzzSummary) -> None:
+    records = summary.outcomes.total() + len(summary.falls)
     table = Table("Kind", "Records", "Outcomes", title=f"{records:,} records of seed {seed}, {len(summary.falls)} fell")
     for kind in sorted({kind for kind, _ in summary.outcomes}):
         outcomes = Counter({outcome: n for (of_kind, outcome), n in summary.outcomes.items() if of_kind == kind})

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import heapq
 import random
+import signal
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -58,17 +60,27 @@ def fuzz(
     seed: int,
     numbers: Iterable[int],
     *,
+    most_seconds: float = 0.0,
     on_record: Callable[[], object] = lambda: None,
     on_fall: Callable[[Fall], object] = lambda _: None,
 ) -> FuzzSummary:
-    """Runs these records of a seed through their readers."""
+    """Runs these records of a seed through their readers.
+
+    Args:
+        seed: what the records are drawn from.
+        numbers: which ones.
+        most_seconds: of processor time for one record, past which it fell; 0: no limit. Needs the main thread.
+        on_record: called after each record.
+        on_fall: called with each fall.
+    """
     scene, summary = Scene(), FuzzSummary()
     with capture_logs() as logs:
         for number in numbers:
             kind, record, is_whole = generated(scene, seed, number)
             began = time.process_time()
             try:
-                outcome = outcome_of(scene, record)
+                with _limited(most_seconds):
+                    outcome = outcome_of(scene, record)
                 _check(kind, outcome, is_whole, {str(line["event"]) for line in logs})
                 summary.outcomes[kind, outcome] += 1
             except Exception:  # noqa: BLE001  that is what is looked for
@@ -80,6 +92,25 @@ def fuzz(
             logs.clear()
             on_record()
     return summary
+
+
+@contextmanager
+def _limited(seconds: float) -> Iterator[None]:
+    """Raises TimeoutError inside once so much processor time is spent."""
+    if not seconds:
+        yield
+        return
+
+    def give_up(number: int, frame: object) -> None:
+        del number, frame
+        raise TimeoutError(f"more than {seconds:g} s of processor time")
+
+    signal.signal(signal.SIGVTALRM, give_up)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
 
 def _check(kind: str, outcome: str, is_whole: bool, events: set[str]) -> None:

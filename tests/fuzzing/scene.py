@@ -59,6 +59,7 @@ priorities:
 """,
     "fuzz",
 )
+_TEN_YEARS: Final = 10 * 365 * 86_400.0
 _ANSWERS: Final = (
     "FXP-4107", "½ hour ago", "it may fail", "yesterday at 25:61", "99999999999999 years ago", "31.02.2026",
     "in 1e9 weeks",
@@ -93,6 +94,8 @@ class Scene:
             TOPICS, self.limits, "spanstream/fuzz", lambda: self.partitions, keep_seconds=600.0
         )
         self.processor = TicketProcessor(PLAYBOOK, settings, self.clock)
+        self.later_clock = FakeClock(self.clock.now + _TEN_YEARS)
+        self.later_processor = TicketProcessor(PLAYBOOK, settings, self.later_clock)
         self.store = self.loaded(*(Partition(TOPICS.triage_state, number) for number in range(self.partitions)))
         for number in range(4):
             self._know(number)
