@@ -6,6 +6,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol, overload
 
+# A century: what is written down may be a number of any size.
+_LONGEST_WAIT_MS: Final = 100 * 366 * 86_400_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -57,7 +59,7 @@ class Deadline:
         return self.seconds_left == 0.0
 
 
-def monotonic_due(clock: Clock, due_ms: int, *, longest_seconds: float) -> float:
+def monotonic_due(clock: Clock, due_ms: int, *, longest_ms: int) -> float:
     """Converts a due time that was written down to one of `Clock.monotonic`.
 
     It is converted once, when it is read: the wait does not change when the machine's time is set after that.
@@ -65,10 +67,10 @@ def monotonic_due(clock: Clock, due_ms: int, *, longest_seconds: float) -> float
     Args:
         clock: both of its times are compared now.
         due_ms: milliseconds since the epoch, by the clock of whoever wrote it down.
-        longest_seconds: no wait is longer: the machine's time may have been set back since, or the writer's be ahead.
+        longest_ms: no wait is longer: the machine's time may have been set back since, or the writer's be ahead.
     """
-    wait_ms = max(0, due_ms - clock.now_ms())
-    return clock.monotonic() + min(wait_ms, longest_seconds * 1000) / 1000
+    wait_ms = min(due_ms - clock.now_ms(), longest_ms, _LONGEST_WAIT_MS)
+    return clock.monotonic() + max(0, wait_ms) / 1000
 
 
 def to_datetime(milliseconds: int) -> datetime:

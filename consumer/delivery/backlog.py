@@ -43,7 +43,7 @@ class Backlog(Generic[_R]):
         clock: Clock,
     ) -> None:
         self._due_ms = due_ms
-        self._max_wait_seconds = max_wait_seconds
+        self._max_wait_ms = round(max_wait_seconds * 1000)
         self._max_records = max_records
         self._max_bytes = max_bytes
         self._clock = clock
@@ -91,7 +91,7 @@ class Backlog(Generic[_R]):
             if due_ms is None:
                 self._ready.append(record)
             else:
-                due = monotonic_due(self._clock, due_ms, longest_seconds=self._max_wait_seconds)
+                due = monotonic_due(self._clock, due_ms, longest_ms=self._max_wait_ms)
                 self._waiting.setdefault(record.partition, deque()).append((due, record))
 
     def take(self, max_records: int, max_bytes: int | None = None) -> list[_R]:

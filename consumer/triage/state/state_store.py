@@ -61,7 +61,7 @@ class StateStore:
     def __init__(self, reader: PartitionReader, topic: str, *, keep_seconds: float, clock: Clock) -> None:
         self._reader = reader
         self._topic = topic
-        self._keep_seconds = keep_seconds
+        self._keep_ms = round(keep_seconds * 1000)
         self._clock = clock
         self._partitions: dict[int, _PartitionState] = {}
         self._loading: set[Partition] = set()
@@ -220,8 +220,8 @@ class StateStore:
 
     def _due_of(self, state: TicketState) -> float:
         """Returns when a ticket is due; no wait is longer than it was meant to be when the ticket was written."""
-        meant = (state.due_ms - state.asked_ms) / 1000 if state.is_open else self._keep_seconds
-        return monotonic_due(self._clock, state.due_ms, longest_seconds=meant)
+        meant_ms = state.due_ms - state.asked_ms if state.is_open else self._keep_ms
+        return monotonic_due(self._clock, state.due_ms, longest_ms=meant_ms)
 
 
 def _decoded(value: bytes, place: str) -> TicketState:
