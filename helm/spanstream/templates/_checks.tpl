@@ -187,7 +187,7 @@ values.schema.json checks the types and ranges of single values, and _forms.tpl 
 {{- $wrong = append $wrong "kafka.tls.certKey and kafka.tls.keyKey go together: a certificate without its key, or a key without its certificate, proves nothing" -}}
 {{- end -}}
 {{- end -}}
-{{- if regexMatch "(?i)[?&][^=&]*(password|secret|token)[^=&]*=" .Values.redis.url -}}
+{{- if regexMatch "(?i)[?&][^=&]*(password|secret|token)[^=&]*=" (.Values.redis.url | default "") -}}
 {{- $wrong = append $wrong "redis.url holds a password among its options, and would lie in a ConfigMap; a URL with one comes from redis.urlSecret" -}}
 {{- end -}}
 {{- if and .Values.redis.url .Values.redis.urlSecret.name -}}
