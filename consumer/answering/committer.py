@@ -149,6 +149,7 @@ class Committer:
 
         Raises:
             Fenced: it never will be done; give the chunk's records back.
+            CircuitOpen: too many of the latest questions are poison, those counted that no topic takes for their size.
             Stop: the broker refuses it for good.
         """
         started = self._clock.monotonic()
@@ -218,6 +219,7 @@ class Committer:
         place = {"partition": str(refused.record.partition), "offset": refused.record.offset}
         _log.warning("record_too_large_for_topic", topic=refused.outgoing.topic, bytes=refused.outgoing.size, **place)
         commit.outcomes[index] = smaller
+        self._circuit.check(commit.reasons)  # a topic that takes no answer must not make dead letters of all
 
     def _with_documents(self, outcomes: Sequence[RecordOutcome], offsets: Mapping[Partition, int]) -> ChunkCommit:
         progress = self._documents.progress()

@@ -184,6 +184,7 @@ class AnsweringService:
         records, rewound = self._parts.rewinds.sift(polled)
         if rewound:
             self._give_back(None)
+            self._parts.committer.forget(())
             self._parts.intake.drop(rewound)
             self._ask_what_is_committed()
         self._parts.intake.add(records)
@@ -224,6 +225,8 @@ class AnsweringService:
         """
         if isinstance(error, DocumentsReplaced):
             self._give_back(None)
+            if self._parts.committer.forget(()):  # progress in the topic that is no more
+                self._ask_what_is_committed()
             self._ownership.reload()
         _log.warning("documents_wait_for_kafka", detail=str(error))
         self._parts.health.beat()

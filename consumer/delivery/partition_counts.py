@@ -18,6 +18,7 @@ _log = structlog.get_logger(__name__)
 
 # Seconds between two looks while the numbers differ: a topic that no group member reads may grow last.
 _LOOK_EVERY = 5.0
+_ASK_AGAIN = 0.5
 
 
 class PartitionCounts:
@@ -51,17 +52,18 @@ class PartitionCounts:
     def compare_soon(self) -> None:
         """Lets the next `compare` ask: partitions were assigned, so a topic may have new ones."""
         self._is_due = True
+        self._next_look = 0.0
 
     def compare(self) -> None:
-        """Compares, if it is due; where Kafka does not say, the next call asks again."""
-        is_next_look = bool(self._differing) and self._clock.monotonic() >= self._next_look
-        if not (self._is_due or is_next_look):
+        """Compares, if it is due; where Kafka does not say, it asks again half a second later."""
+        if not (self._is_due or self._differing) or self._clock.monotonic() < self._next_look:
             return
         self._next_look = self._clock.monotonic() + _LOOK_EVERY
         try:
             counts = {topic: len(self._reader.partitions(topic)) for topic in self._topics}
         except (Retryable, Stop) as error:  # a topic that is missing or may not be read stops the group member itself
             _log.warning("partition_counts_unknown", detail=str(error))
+            self._next_look = self._clock.monotonic() + _ASK_AGAIN
             return
         self._is_due = False
         self._shared = min(counts.values())

@@ -13,7 +13,7 @@ from spanstream.consumer.broker.kafka.producer import DeadlineProducer
 from spanstream.consumer.broker.kafka.properties import producer_properties
 from spanstream.consumer.broker.protocols import Outgoing, Partition
 from spanstream.consumer.clock import Deadline, SystemClock
-from spanstream.consumer.errors import Retryable, SpanstreamError, Stop
+from spanstream.consumer.errors import SpanstreamError, Stop
 from spanstream.consumer.settings import KafkaSettings
 from spanstream.consumer.time_limits import PUBLISH_TIMEOUT_SECONDS
 
@@ -42,7 +42,7 @@ class AtLeastOncePublisher:
         self._publish_timeout_seconds = publish_timeout_seconds
         self._member = member
         self._producer: DeadlineProducer | None = None
-        self._one_by_one = False  # until a publish succeeds: a batch was refused for its size
+        self._one_by_one: frozenset[str] = frozenset()  # topics that refused a batch, until a publish succeeds
 
     def prepare(self) -> None:
         """Does nothing: without transactions a predecessor left nothing open."""
@@ -66,17 +66,17 @@ class AtLeastOncePublisher:
             self._producer.flush(deadline)
         except KafkaException as error:
             failure = self._producer.first_failure or Failure(error.args[0], "publishing")
-            has_refused_a_size = self._producer.has_refused_a_size
+            refused_for_size = self._producer.refused_for_size
             self.close()
-            if has_refused_a_size and not self._one_by_one:
-                self._one_by_one = True
-                detail = f"{failure.doing}: a batch is too large for its topic, its records are sent one by one"
-                raise Retryable(detail) from error
+            if refused_for_size - self._one_by_one:
+                self._one_by_one |= refused_for_size
+                self.publish(records, offsets, deadline.seconds_left)
+                return
             raise map_error(*failure) from error
         except SpanstreamError:
             self.close()
             raise
-        self._one_by_one = False
+        self._one_by_one = frozenset()
         if not offsets:
             return
         if self._member is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
@@ -34,16 +34,20 @@ class DeadlineProducer:
         self._client_errors = ClientErrors(properties)
         # What the broker said of the first record since `send` that it refused.
         self.first_failure: Failure | None = None
+        # The topics of which it refused a batch since `send` for its size.
+        self.refused_for_size: frozenset[str] = frozenset()
         self.client = new_producer(properties, self._client_errors, self._on_delivery)
 
-    def send(self, records: Sequence[Outgoing], deadline: Deadline, *, one_by_one: bool = False) -> None:
+    def send(
+        self, records: Sequence[Outgoing], deadline: Deadline, *, one_by_one: Collection[str] = frozenset()
+    ) -> None:
         """Hands the records to librdkafka.
 
         Args:
             records: the records.
             deadline: until when its queue may be full.
-            one_by_one: wait for the broker's answer to each: it refuses whole batches, and does not say for which
-                record.
+            one_by_one: of these topics, first, wait for the broker's answer to each record: it refuses whole batches,
+                and does not say for which record.
 
         Raises:
             Retryable: its queue stayed full until the deadline.
@@ -51,13 +55,14 @@ class DeadlineProducer:
             KafkaException: the producer or its transaction has failed.
         """
         self.first_failure = None
-        for record in records:
+        self.refused_for_size = frozenset()
+        for record in sorted(records, key=lambda record: record.topic not in one_by_one):
             try:
                 while not self._accepts(record):
                     checked_call(self.client.poll, slice_of(deadline))
                     if deadline.has_passed:
                         raise self._client_errors.no_answer(f"the publishing of {len(records)} records")
-                if one_by_one:
+                if record.topic in one_by_one:
                     self.flush(deadline)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
@@ -65,11 +70,6 @@ class DeadlineProducer:
                 refusal = map_error(error.args[0], f"a record of {record.size} bytes for {record.topic}")
                 raise TooLarge(refusal.detail, hint=refusal.hint, record=record) from error
         checked_call(self.client.poll, 0)
-
-    @property
-    def has_refused_a_size(self) -> bool:
-        """Whether the broker refused a batch of the records since `send` for its size."""
-        return self.first_failure is not None and self.first_failure[0].code() == KafkaError.MSG_SIZE_TOO_LARGE
 
     def flush(self, deadline: Deadline) -> None:
         """Waits until the broker has every record.
@@ -159,6 +159,8 @@ class DeadlineProducer:
     def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
         if error is not None and error.code() not in _PURGED:
             self._keep_first(error, message.topic() or "")
+            if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+                self.refused_for_size |= {message.topic() or ""}
 
     def _keep_first(self, error: KafkaError, topic: str) -> None:
         if self.first_failure is None:

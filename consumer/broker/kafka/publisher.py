@@ -91,7 +91,7 @@ class KafkaPublisher:
         self._committing: DeadlineProducer | None = None  # the producer that can still finish it
         self._decided = Deadline(_CLOCK, 0)  # by then the broker has aborted what no commit reached
         self._fenced_in_a_row = 0
-        self._one_by_one = False  # until a publish succeeds: a batch was refused for its size
+        self._one_by_one: frozenset[str] = frozenset()  # topics that refused a batch, until a publish succeeds
 
     def prepare(self) -> None:
         """Announces the transactional id; what a predecessor with the same id left open is aborted now.
@@ -176,7 +176,7 @@ class KafkaPublisher:
         self._unsettled = None
         if committed:
             self._fenced_in_a_row = 0
-            self._one_by_one = False
+            self._one_by_one = frozenset()
         return committed
 
     def _commit(self, chunk: OutgoingChunk, deadline: Deadline) -> bool | None:
@@ -210,7 +210,10 @@ class KafkaPublisher:
             self._unsettled = None
             raise Stop(f"whether {len(chunk.records)} records were published is not known: look into their topics")
         committed = self._member.committed(chunk.offsets, slice_of(deadline))
-        done = [(committed[partition] or 0) >= offset for partition, offset in chunk.offsets.items()]
+        # Of a partition that nothing is committed of, not even 0 is.
+        done = [
+            (at := committed[partition]) is not None and at >= offset for partition, offset in chunk.offsets.items()
+        ]
         if any(done) and not all(done):
             self._unsettled = None
             raise Fenced("another member has committed offsets of this chunk's partitions")
@@ -221,12 +224,12 @@ class KafkaPublisher:
     ) -> SpanstreamError:
         """Aborts the chunk's transaction; returns the shell's error for what went wrong."""
         refused_record = producer.first_failure  # before the abort adds its own
-        has_refused_a_size = producer.has_refused_a_size
+        refused_for_size = producer.refused_for_size
         fatal = self._abort(producer)
         if isinstance(error, SpanstreamError):
             outcome = error
-        elif has_refused_a_size and not self._one_by_one:
-            self._one_by_one = True
+        elif refused_for_size - self._one_by_one:
+            self._one_by_one |= refused_for_size
             return Retryable(f"{chunk.doing}: a batch is too large for its topic, its records are sent one by one")
         else:
             needed = replace(self._needed, topic=on_topics("Write", producer.unwritable_of(chunk.topics)))

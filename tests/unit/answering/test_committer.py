@@ -16,7 +16,7 @@ from spanstream.consumer.answering.question_record import QuestionRecord
 from spanstream.consumer.answering.report import Reporter
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
 from spanstream.consumer.delivery.circuit import Circuit
-from spanstream.consumer.errors import CircuitOpen, Fenced, Retryable, SpanstreamError, Stop
+from spanstream.consumer.errors import CircuitOpen, Fenced, Retryable, SpanstreamError, Stop, TooLarge
 from spanstream.consumer.health import Health
 from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.settings import RetrySettings
@@ -165,6 +165,18 @@ def test_poison_opens_the_circuit_before_anything_is_published(rig: CommitterRig
     with pytest.raises(CircuitOpen):
         rig.committer.commit_of(records, [rig.outcome(record, Reason.UNDECODABLE) for record in records])
     assert rig.publisher.tried == 0
+
+
+def test_a_topic_that_takes_no_answer_opens_the_circuit(rig: CommitterRig) -> None:
+    records = [asked(at=(0, offset)) for offset in range(4)]
+    outcomes = [RecordOutcome(record, Outgoing(TOPICS.answers, record.key, b"{}"), "answered") for record in records]
+    commit = rig.committer.commit_of(records, outcomes)
+    for outcome in outcomes[:3]:
+        rig.publisher.errors = [TooLarge("too large", hint="", record=outcome.outgoing)]
+        if outcome is not outcomes[2]:
+            assert not rig.committer.publish(commit)
+    with pytest.raises(CircuitOpen):
+        rig.committer.publish(commit)
 
 
 def test_repeating_a_commit_is_not_counted_again(rig: CommitterRig) -> None:
