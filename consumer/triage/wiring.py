@@ -21,8 +21,9 @@ from spanstream.consumer.settings import Settings, TopicSettings
 from spanstream.consumer.triage.intake import TriageIntake
 from spanstream.consumer.triage.metrics import TriageMetrics
 from spanstream.consumer.triage.outcomes_read import OutcomesRead
+from spanstream.consumer.triage.parts import TriageParts
 from spanstream.consumer.triage.processor import ProcessorSettings, TicketProcessor
-from spanstream.consumer.triage.service import TriageParts, TriageService
+from spanstream.consumer.triage.service import TriageService
 from spanstream.consumer.triage.state.state_store import StateStore
 from spanstream.schemas.playbook import Playbook
 

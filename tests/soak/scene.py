@@ -14,7 +14,7 @@ from spanstream.models.reader import Reader
 from tests.soak.crew import Crew
 from tests.soak.faults import Surroundings
 from tests.soak.streams import Ground
-from tests.support.kafka.kafka_cluster import KafkaCluster
+from tests.support.kafka.kafka_brokers import KafkaBrokers
 from tests.support.kafka.stream import artifact_folder
 from tests.support.redis.redis_server import RedisServer, redis_binary
 
@@ -24,7 +24,7 @@ class Scene:
     """Brokers with proxies in front of them, and Redis; rounds play on it one after the other."""
 
     ground: Ground
-    cluster: KafkaCluster
+    cluster: KafkaBrokers
     surroundings: Surroundings
 
 
@@ -37,7 +37,7 @@ def open_scene(brokers: int) -> Iterator[Scene]:
     logging.getLogger("librdkafka").setLevel(logging.CRITICAL)  # that brokers are away is no news here
     with tempfile.TemporaryDirectory(prefix="spanstream-soak-") as name:
         folder = Path(name)
-        cluster = KafkaCluster.start(folder, brokers)
+        cluster = KafkaBrokers.start(folder, brokers)
         redis = RedisServer(folder, binary)
         proxies = cluster.proxies()
         try:
