@@ -20,7 +20,7 @@ from tests.support.redis.redis_server import RedisServer, redis_binary
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class SoakScene:
     """Brokers with proxies in front of them, and Redis; rounds play on it one after the other."""
 
     ground: Ground
@@ -29,7 +29,7 @@ class Scene:
 
 
 @contextmanager
-def open_scene(brokers: int) -> Iterator[Scene]:
+def open_scene(brokers: int) -> Iterator[SoakScene]:
     """Starts brokers, proxies and Redis, and loads the model that says what is right."""
     binary = redis_binary()
     if binary is None:
@@ -50,7 +50,7 @@ def open_scene(brokers: int) -> Iterator[Scene]:
                 Reader.load(artifact_folder(), threads=1),
             )
             around = Surroundings(cluster, proxies, redis, Crew(()), 0.0, tuple, random.Random())  # noqa: S311  no secret
-            yield Scene(ground, cluster, around)
+            yield SoakScene(ground, cluster, around)
         finally:
             for proxy in proxies:
                 proxy.close()
