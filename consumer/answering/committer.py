@@ -57,7 +57,7 @@ class ChunkCommit:
 
     @property
     def reasons(self) -> list[Reason | None]:
-        """Of each question: the reason of its dead letter, or None; for the circuit."""
+        """The reason of each question's dead letter, or None where there is no dead letter; for the circuit."""
         return [outcome.reason for outcome in self.of_questions]
 
 

@@ -40,7 +40,7 @@ _KEEP_RELEASED_SECONDS = 60.0
 
 
 class DocumentsReplaced(Retryable):
-    """The topic is another one now, or its log starts over; nothing is indexed any more: own the partitions again."""
+    """The topic was replaced, or its log starts over. The index is empty now: own all partitions again."""
 
 
 class Documents:
