@@ -64,8 +64,8 @@ class KafkaSettings(_Group):
     )
     auto_offset_reset: AutoOffsetReset = Field(
         "earliest",
-        description="What a partition begins with of which the group has committed nothing, because it is new or its "
-        "offsets have expired: earliest, latest, or error: stop if there are records.",
+        description="Where a partition begins of which the group has committed nothing (a new group, or expired "
+        "offsets): earliest, latest, or error, which stops the consumer if there are records.",
     )
     client: dict[str, str | int | float | bool] = Field(
         default_factory=dict,
@@ -154,9 +154,10 @@ class ChunkSettings(_Group):
     """How many questions are taken at a time; one chunk is one transaction."""
 
     max_questions: Count = Field(64, description="Questions of one chunk. More: fewer commits, later first answers.")
-    max_windows: Count = Field(128, description="A chunk takes no more questions once it has this many windows ...")
+    max_windows: Count = Field(128, description="A chunk takes no more questions once it has this many windows.")
     max_bytes: Count = Field(
-        32 << 20, description="... or this many bytes of records, of texts and of the texts' tokenizations."
+        32 << 20,
+        description="A chunk takes no more questions once it has this many bytes of records, texts and tokenizations.",
     )
     linger_seconds: Annotated[float, Field(ge=0)] = Field(
         0.0, description="An idle consumer waits this long for more questions before it answers; 0: it answers at once."
@@ -216,7 +217,8 @@ class HttpSettings(_Group):
     host: str = Field("0.0.0.0", description="Address to listen on.")  # noqa: S104  probes come from outside the pod
     port: Annotated[int, Field(ge=0, le=65535)] | None = Field(8080, description="Port; 0: any; null: none.")
     stuck_seconds: Seconds = Field(
-        60.0, description="/healthz fails when the loop was not at work for this long; above 41: one try to publish."
+        60.0,
+        description="/healthz fails when the loop was not at work for this long; above 41, the longest try to publish.",
     )
 
 

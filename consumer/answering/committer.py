@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 import structlog
 
-from spanstream.consumer.answering.documents import DocumentProgress, Documents
+from spanstream.consumer.answering.documents import Documents
 from spanstream.consumer.answering.outcomes import Outcomes, RecordOutcome
 from spanstream.consumer.answering.report import Reporter
+from spanstream.consumer.answering.stored_documents import DocumentProgress
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Publisher, Record
 from spanstream.consumer.clock import Clock, Deadline
 from spanstream.consumer.delivery.circuit import Circuit
@@ -56,7 +57,7 @@ class ChunkCommit:
 
     @property
     def reasons(self) -> list[Reason | None]:
-        """Of each question: the reason of its dead letter, or None; for the circuit."""
+        """The reason of each question's dead letter, or None where there is no dead letter; for the circuit."""
         return [outcome.reason for outcome in self.of_questions]
 
 

@@ -13,14 +13,13 @@ read again; what is read at an offset is used only if the topic is still the one
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import NoReturn
 
 import structlog
 from cachetools import LRUCache
 
+from spanstream.consumer.answering.stored_documents import BadDocument, DocumentProgress, StoredDocument
 from spanstream.consumer.broker.protocols import Partition, PartitionReader, Record
 from spanstream.consumer.clock import Clock, Deadline
 from spanstream.consumer.delivery.circuit import Circuit
@@ -41,38 +40,7 @@ _KEEP_RELEASED_SECONDS = 60.0
 
 
 class DocumentsReplaced(Retryable):
-    """The topic is another one now, or its log starts over; nothing is indexed any more: own the partitions again."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredDocument:
-    """A document's text as it stands at one offset of the topic."""
-
-    document_id: str
-    text: str
-    sha256: str
-    offset: int
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held in memory, about."""
-        return sys.getsizeof(self.text) + 512
-
-
-@dataclass(frozen=True, slots=True)
-class BadDocument:
-    """A record of the documents topic that is no document."""
-
-    record: Record
-    error: InvalidRecord
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentProgress:
-    """What was read since the last commit: records to dead-letter, and the offsets to commit with them."""
-
-    bad: tuple[BadDocument, ...]
-    offsets: Mapping[Partition, int]
+    """The topic was replaced, or its log starts over. The index is empty now: own all partitions again."""
 
 
 class Documents:

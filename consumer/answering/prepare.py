@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from spanstream.consumer.answering.documents import Documents, StoredDocument
+from spanstream.consumer.answering.documents import Documents
 from spanstream.consumer.answering.outcomes import Outcomes, RecordOutcome
 from spanstream.consumer.answering.question_record import QuestionRecord
+from spanstream.consumer.answering.stored_documents import StoredDocument
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.clock import Clock, Deadline
 from spanstream.consumer.errors import Retryable, SpanstreamError

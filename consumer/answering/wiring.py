@@ -95,6 +95,16 @@ def open_kafka_clients(settings: Settings) -> BrokerClients:
     return BrokerClients(consumer, KafkaPartitionReader(kafka), open_publisher(kafka, consumer))
 
 
+def start_offsets(clients: BrokerClients, settings: Settings, followed_topic: str) -> StartOffsets:
+    """Returns what asks for the group's offsets; the followed topic is read from its beginning."""
+    return StartOffsets(
+        clients.consumer,
+        clients.documents,
+        auto_offset_reset=settings.kafka.auto_offset_reset,
+        followed_topic=followed_topic,
+    )
+
+
 def build(  # noqa: PLR0913  tests and the demo replace these parts
     settings: Settings,
     *,
@@ -153,12 +163,7 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
     parts = AnsweringParts(
         consumer=clients.consumer,
         partition_counts=PartitionCounts(clients.documents, settings.topics.consumed, clock),
-        start_offsets=StartOffsets(
-            clients.consumer,
-            clients.documents,
-            auto_offset_reset=settings.kafka.auto_offset_reset,
-            followed_topic=settings.topics.documents,
-        ),
+        start_offsets=start_offsets(clients, settings, settings.topics.documents),
         rewinds=Rewinds(metrics.rewinds.inc),
         committer=committer,
         documents=documents,

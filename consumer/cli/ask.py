@@ -33,7 +33,7 @@ def ask(
     """
     from spanstream.consumer.answering.open_reader import open_reader  # noqa: PLC0415  the model, for those who use it
     from spanstream.consumer.clock import SystemClock  # noqa: PLC0415  for those who use it
-    from spanstream.consumer.operations.asking import Answerer  # noqa: PLC0415  for those who use it
+    from spanstream.consumer.operations.asking import TextAnswerer  # noqa: PLC0415  for those who use it
     from spanstream.consumer.operations.local_texts import STANDARD_INPUT, read_text  # noqa: PLC0415  for those who use it
     from spanstream.consumer.terminal.answer_views import answer_view  # noqa: PLC0415  for those who use it
     from spanstream.consumer.terminal.panels import TicketPanel  # noqa: PLC0415  for those who use it
@@ -44,7 +44,7 @@ def ask(
     texts = [(str(file), read_text(file)) for file in files or [STANDARD_INPUT]]
     console = Console(highlight=False)
     reader = open_reader(settings)
-    answerer = Answerer(reader, settings.limits, SystemClock())
+    answerer = TextAnswerer(reader, settings.limits, SystemClock())
     try:
         for name, text in texts:
             try:

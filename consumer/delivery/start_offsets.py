@@ -19,7 +19,7 @@ _log = structlog.get_logger(__name__)
 # Seconds.
 _COMMITTED_TIMEOUT = 5.0
 _EFFECTS = {
-    "earliest": "everything in them is consumed, what was answered before the offsets expired once more",
+    "earliest": "everything in them is consumed; what was answered before the offsets expired is answered again",
     "latest": "what is in them now is skipped",
 }
 _HINT = (

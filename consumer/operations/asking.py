@@ -16,7 +16,7 @@ from spanstream.schemas.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)
-class Answerer:
+class TextAnswerer:
     """Answers questions about texts, within the limits that hold for records.
 
     Attributes:

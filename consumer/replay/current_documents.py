@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from spanstream.consumer.answering.documents import Documents, StoredDocument
+from spanstream.consumer.answering.documents import Documents
+from spanstream.consumer.answering.stored_documents import StoredDocument
 from spanstream.consumer.broker.protocols import PartitionReader
 from spanstream.consumer.broker.reading import Patience
 from spanstream.consumer.clock import Clock

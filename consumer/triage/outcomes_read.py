@@ -29,7 +29,7 @@ class _Look:
 
 
 class OutcomesRead:
-    """The moments by partition number, in seconds of `Clock.monotonic`.
+    """Holds these moments by partition number, in seconds of `Clock.monotonic`.
 
     Args:
         reader: tells where partitions end.

@@ -11,24 +11,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import structlog
 
-from spanstream.consumer.broker.protocols import GroupConsumer, Partition
-from spanstream.consumer.clock import Clock, Deadline
+from spanstream.consumer.broker.protocols import Partition
+from spanstream.consumer.clock import Deadline
 from spanstream.consumer.delivery.committed_offsets import CommittedOffsets
 from spanstream.consumer.delivery.ownership import Ownership
-from spanstream.consumer.delivery.paced_publisher import PacedPublisher
-from spanstream.consumer.delivery.partition_counts import PartitionCounts
-from spanstream.consumer.delivery.rewinds import Rewinds
-from spanstream.consumer.delivery.start_offsets import StartOffsets
 from spanstream.consumer.errors import Fenced, Retryable, TooLarge
-from spanstream.consumer.health import Health
 from spanstream.consumer.settings import Settings
-from spanstream.consumer.triage.intake import MAX_RECORDS, TriageCommit, TriageIntake
-from spanstream.consumer.triage.metrics import TriageMetrics
-from spanstream.consumer.triage.state.state_store import StateStore
+from spanstream.consumer.triage.intake import MAX_RECORDS, TriageCommit
+from spanstream.consumer.triage.parts import TriageParts
 from spanstream.consumer.triage.state.transaction import TriageTransaction
 
 _log = structlog.get_logger(__name__)
@@ -36,22 +29,6 @@ _log = structlog.get_logger(__name__)
 # Seconds.
 _IDLE_POLL = 0.1
 _BUSY_WAIT = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class TriageParts:
-    """What the loop works with; wired by `spanstream.consumer.triage.wiring`."""
-
-    consumer: GroupConsumer
-    partition_counts: PartitionCounts
-    start_offsets: StartOffsets
-    rewinds: Rewinds
-    publisher: PacedPublisher
-    store: StateStore
-    intake: TriageIntake
-    metrics: TriageMetrics
-    health: Health
-    clock: Clock
 
 
 class TriageService:

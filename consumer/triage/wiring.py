@@ -6,14 +6,13 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from spanstream.consumer.answering.wiring import BrokerClients, open_kafka_clients
+from spanstream.consumer.answering.wiring import BrokerClients, open_kafka_clients, start_offsets
 from spanstream.consumer.broker.protocols import PartitionReader
 from spanstream.consumer.clock import Clock, SystemClock
 from spanstream.consumer.delivery.circuit import Circuit
 from spanstream.consumer.delivery.paced_publisher import PacedPublisher
 from spanstream.consumer.delivery.partition_counts import PartitionCounts, describe_difference
 from spanstream.consumer.delivery.rewinds import Rewinds
-from spanstream.consumer.delivery.start_offsets import StartOffsets
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.health import Health
 from spanstream.consumer.http import HttpServer, serve_http
@@ -21,8 +20,9 @@ from spanstream.consumer.settings import Settings, TopicSettings
 from spanstream.consumer.triage.intake import TriageIntake
 from spanstream.consumer.triage.metrics import TriageMetrics
 from spanstream.consumer.triage.outcomes_read import OutcomesRead
+from spanstream.consumer.triage.parts import TriageParts
 from spanstream.consumer.triage.processor import ProcessorSettings, TicketProcessor
-from spanstream.consumer.triage.service import TriageParts, TriageService
+from spanstream.consumer.triage.service import TriageService
 from spanstream.consumer.triage.state.state_store import StateStore
 from spanstream.schemas.playbook import Playbook
 
@@ -93,12 +93,7 @@ def build_triage(
     parts = TriageParts(
         consumer=clients.consumer,
         partition_counts=partition_counts,
-        start_offsets=StartOffsets(
-            clients.consumer,
-            reader,
-            auto_offset_reset=settings.kafka.auto_offset_reset,
-            followed_topic=settings.topics.triage_state,
-        ),
+        start_offsets=start_offsets(clients, settings, settings.topics.triage_state),
         rewinds=Rewinds(metrics.rewinds.inc),
         publisher=PacedPublisher(
             clients.publisher,

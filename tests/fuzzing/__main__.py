@@ -18,7 +18,7 @@ from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 
 from tests.fuzzing.run import Fall, FuzzSummary, fuzz, generated
-from tests.fuzzing.scene import Scene
+from tests.fuzzing.scene import FuzzScene
 
 # Of processor time for one record. The slowest take hundredths of a second.
 _MOST_SECONDS = 30.0
@@ -26,14 +26,14 @@ _CONSOLE = Console(highlight=False)
 
 
 def main() -> None:
-    """Runs the records and prints what became of them; exits with 1 where one fell."""
+    """Runs the records and prints what became of them; exits with 1 where one failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzzing", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--records", type=int, default=1_000_000, help="how many records (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="what they are drawn from (%(default)s)")
     parser.add_argument("--only", type=int, metavar="NUMBER", help="run this one of them, and show it")
     arguments = parser.parse_args()
     if arguments.only is not None:
-        _CONSOLE.print(generated(Scene(), arguments.seed, arguments.only), markup=False)
+        _CONSOLE.print(generated(FuzzScene(), arguments.seed, arguments.only), markup=False)
         numbers = range(arguments.only, arguments.only + 1)
     else:
         numbers = range(arguments.records)
@@ -57,12 +57,14 @@ def main() -> None:
 
 
 def _described(seed: int, fall: Fall) -> str:
-    return f"record {fall.number} fell (--seed {seed} --only {fall.number}), {fall.kind}:\n{fall.what}"
+    return f"record {fall.number} failed (--seed {seed} --only {fall.number}), {fall.kind}:\n{fall.what}"
 
 
 def _print_summary(seed: int, summary: FuzzSummary) -> None:
     records = summary.outcomes.total() + len(summary.falls)
-    table = Table("Kind", "Records", "Outcomes", title=f"{records:,} records of seed {seed}, {len(summary.falls)} fell")
+    table = Table(
+        "Kind", "Records", "Outcomes", title=f"{records:,} records of seed {seed}, {len(summary.falls)} failed"
+    )
     for kind in sorted({kind for kind, _ in summary.outcomes}):
         outcomes = Counter({outcome: n for (of_kind, outcome), n in summary.outcomes.items() if of_kind == kind})
         shown = ", ".join(f"{outcome} {count:,}" for outcome, count in outcomes.most_common())

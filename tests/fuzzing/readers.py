@@ -24,13 +24,13 @@ from spanstream.consumer.triage.state.transaction import TriageTransaction
 from spanstream.schemas.codec import check_key, decode_document, decode_question, decode_triage, encode
 from spanstream.schemas.dead_letters import Stage, from_headers
 from spanstream.schemas.errors import InvalidRecord
-from tests.fuzzing.scene import DEAD_LEDGER, SELECTION, TOPIC_ID, TOPICS, Scene, outgoing_record, planner
+from tests.fuzzing.scene import DEAD_LEDGER, SELECTION, TOPIC_ID, TOPICS, FuzzScene, outgoing_record, planner
 
 # Every so many dead letters one is drawn on a screen too, which is slow.
 _DRAWN: Final = 8
 
 
-def outcome_of(scene: Scene, record: Record) -> str:
+def outcome_of(scene: FuzzScene, record: Record) -> str:
     """Returns the one outcome of a record.
 
     Raises:
@@ -39,7 +39,7 @@ def outcome_of(scene: Scene, record: Record) -> str:
     return _READERS[record.partition.topic](scene, record)
 
 
-def _document(scene: Scene, record: Record) -> str:
+def _document(scene: FuzzScene, record: Record) -> str:
     try:
         document = decode_document(record.value or b"", scene.limits)
         check_key(record.key, document.document_id)
@@ -49,7 +49,7 @@ def _document(scene: Scene, record: Record) -> str:
     return "valid"
 
 
-def _question(scene: Scene, record: Record) -> str:
+def _question(scene: FuzzScene, record: Record) -> str:
     read = read_retry_headers(record)
     try:
         if read.headers_error is not None:
@@ -62,7 +62,7 @@ def _question(scene: Scene, record: Record) -> str:
     return "valid"
 
 
-def _refused(scene: Scene, record: Record, error: InvalidRecord) -> str:
+def _refused(scene: FuzzScene, record: Record, error: InvalidRecord) -> str:
     """Makes the dead letter of a record, and reads it as replay does."""
     now_ms = scene.clock.now_ms()
     letter = dead_letter_of(record, error.reason, error.detail, Stage.DECODE, topic=TOPICS.dead_letters, now_ms=now_ms)
@@ -70,7 +70,7 @@ def _refused(scene: Scene, record: Record, error: InvalidRecord) -> str:
     return error.reason
 
 
-def _check_letter(scene: Scene, record: Record, letter: Outgoing) -> None:
+def _check_letter(scene: FuzzScene, record: Record, letter: Outgoing) -> None:
     assert (letter.key, letter.value) == (record.key, record.value)
     said = from_headers(letter.headers)
     assert (said.topic, said.offset) == (record.partition.topic, record.offset)
@@ -79,7 +79,7 @@ def _check_letter(scene: Scene, record: Record, letter: Outgoing) -> None:
     _replay(scene, outgoing_record(record, letter))
 
 
-def _ticket(scene: Scene, record: Record) -> str:
+def _ticket(scene: FuzzScene, record: Record) -> str:
     transaction = scene.transaction()
     scene.processor.apply_record(record, transaction)
     scene.processor.decide_tickets_with_news(transaction)
@@ -93,7 +93,7 @@ def _ticket(scene: Scene, record: Record) -> str:
     return outcomes[0]
 
 
-def _check_sent(scene: Scene, record: Record, transaction: TriageTransaction) -> None:
+def _check_sent(scene: FuzzScene, record: Record, transaction: TriageTransaction) -> None:
     """Checks that what was published can be read by those it is for, and what is kept by the next owner."""
     for sent in (outgoing_record(record, outgoing) for outgoing in transaction.outgoing):
         if sent.partition.topic == TOPICS.documents and sent.value is not None:
@@ -106,7 +106,7 @@ def _check_sent(scene: Scene, record: Record, transaction: TriageTransaction) ->
         assert value is None or not is_ticket(key) or decode_state(value).key == key
 
 
-def _answer(scene: Scene, record: Record) -> str:
+def _answer(scene: FuzzScene, record: Record) -> str:
     transaction = scene.transaction()
     scene.processor.apply_record(record, transaction)
     scene.processor.decide_tickets_with_news(transaction)
@@ -116,11 +116,11 @@ def _answer(scene: Scene, record: Record) -> str:
     return "record made" if records else "kept" if transaction.changes else "passed over"
 
 
-def _dead_letter(scene: Scene, record: Record) -> str:
+def _dead_letter(scene: FuzzScene, record: Record) -> str:
     return f"{_answer(scene, record)}, {_replay(scene, record)}"
 
 
-def _replay(scene: Scene, record: Record) -> str:
+def _replay(scene: FuzzScene, record: Record) -> str:
     """Reads, counts, shows and plans a dead letter."""
     letter = read_letter(record)
     seen = SeenLetter(letter, 0, LetterState.OPEN)
@@ -141,7 +141,7 @@ def _replay(scene: Scene, record: Record) -> str:
     return step.outcome
 
 
-def _triage(scene: Scene, record: Record) -> str:
+def _triage(scene: FuzzScene, record: Record) -> str:
     del scene
     try:
         triage = decode_triage(record.value or b"")
@@ -151,7 +151,7 @@ def _triage(scene: Scene, record: Record) -> str:
     return "valid"
 
 
-def _state(scene: Scene, record: Record) -> str:
+def _state(scene: FuzzScene, record: Record) -> str:
     """Lets a new owner read the state, and does what is due ten years from now."""
     number, topic = record.partition.number, record.partition.topic
     scene.broker.create_topic(topic, scene.partitions)
@@ -174,7 +174,7 @@ def _state(scene: Scene, record: Record) -> str:
     return done[0] if done else "misplaced" if misplaced else "no ticket, or due later"
 
 
-def _ledger(scene: Scene, record: Record) -> str:
+def _ledger(scene: FuzzScene, record: Record) -> str:
     del scene
     ledger = Ledger(DEAD_LEDGER, TOPIC_ID)
     try:
@@ -190,7 +190,7 @@ def _ledger(scene: Scene, record: Record) -> str:
     return "an entry"
 
 
-_READERS: Final[Mapping[str, Callable[[Scene, Record], str]]] = {
+_READERS: Final[Mapping[str, Callable[[FuzzScene, Record], str]]] = {
     TOPICS.documents: _document,
     TOPICS.questions: _question,
     TOPICS.retries: _question,

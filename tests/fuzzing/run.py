@@ -19,7 +19,7 @@ from spanstream.consumer.broker.protocols import Record
 from spanstream.schemas.errors import Reason
 from tests.fuzzing.mutations import mutated
 from tests.fuzzing.readers import outcome_of
-from tests.fuzzing.scene import Scene
+from tests.fuzzing.scene import FuzzScene
 from tests.fuzzing.seeds import KINDS, seed_record
 
 _WHOLE_SHARE: Final = 0.1
@@ -47,7 +47,7 @@ class FuzzSummary:
     slowest: list[tuple[float, int, str]] = field(default_factory=list)
 
 
-def generated(scene: Scene, seed: int, number: int) -> tuple[str, Record, bool]:
+def generated(scene: FuzzScene, seed: int, number: int) -> tuple[str, Record, bool]:
     """Returns record `number` of a seed, always the same: its kind, the record, and whether it was left whole."""
     draw = random.Random(f"{seed}/{number}")  # noqa: S311  no secret
     kind = draw.choice(list(KINDS))
@@ -69,11 +69,11 @@ def fuzz(
     Args:
         seed: what the records are drawn from.
         numbers: which ones.
-        most_seconds: of processor time for one record, past which it fell; 0: no limit. Needs the main thread.
+        most_seconds: of processor time for one record, past which it has failed; 0: no limit. Needs the main thread.
         on_record: called after each record.
         on_fall: called with each fall.
     """
-    scene, summary = Scene(), FuzzSummary()
+    scene, summary = FuzzScene(), FuzzSummary()
     with capture_logs() as logs:
         for number in numbers:
             kind, record, is_whole = generated(scene, seed, number)

@@ -69,7 +69,7 @@ _ANSWERS: Final = (
 
 
 @dataclass
-class Scene:
+class FuzzScene:
     """What every record comes into; no record changes it.
 
     Attributes:
@@ -162,7 +162,7 @@ SELECTION: Final = Selection(
 )  # fmt: skip
 
 
-def planner(scene: Scene, number: int) -> Planner:
+def planner(scene: FuzzScene, number: int) -> Planner:
     """Returns one of several planners: each has other fixes, and every other one asks what is newer."""
     superseding = Superseding(LatestRecords(scene.broker.reader(), scene.clock, 5.0)) if number % 2 else None
     destinations = Destinations(describe, {DEAD_LEDGER: "its own"})

@@ -14,7 +14,7 @@ from spanstream.consumer.replay.ledger import LedgerEntries
 from spanstream.consumer.replay.letters.formats import CONNECT_PREFIX, SPRING_PREFIX, STREAMS_PREFIX
 from spanstream.consumer.replay.letters.letter import LetterState
 from spanstream.schemas.dead_letters import DeadLetter, Reason, Retry, Stage, to_headers
-from tests.fuzzing.scene import BODY, DEAD_LEDGER, RUN, SHA256, SUBJECT, TOPIC_ID, TOPICS, Scene
+from tests.fuzzing.scene import BODY, DEAD_LEDGER, RUN, SHA256, SUBJECT, TOPIC_ID, TOPICS, FuzzScene
 from tests.fuzzing.texts import message, odd_text
 
 _MODEL: Final = {"name": "m", "version": "1", "precision": "int8", "calibration": "c"}
@@ -26,7 +26,7 @@ _TIMES: Final = (
 )
 
 
-def seed_record(draw: random.Random, scene: Scene, kind: str) -> Record:
+def seed_record(draw: random.Random, scene: FuzzScene, kind: str) -> Record:
     """Makes a whole record of a kind."""
     topic, key, value, headers = KINDS[kind](draw, scene)
     timestamp_ms = draw.randint(1_700_000_000_000, 1_800_000_000_000)
@@ -49,14 +49,14 @@ def _id(draw: random.Random) -> str:
     return draw.choice(("t-1", "q-77", "a b", "ü/1", "x" * 200, "1"))
 
 
-def document(draw: random.Random, scene: Scene) -> Parts:
+def document(draw: random.Random, scene: FuzzScene) -> Parts:
     del scene
     document_id = _id(draw)
     event = {"document_id": document_id, "text": message(draw), "title": odd_text(draw), "metadata": _metadata(draw)}
     return TOPICS.documents, document_id.encode(), _encoded(event), ()
 
 
-def question(draw: random.Random, scene: Scene) -> Parts:
+def question(draw: random.Random, scene: FuzzScene) -> Parts:
     del scene
     event: dict[str, Any] = {"question_id": _id(draw), "question": "Which error? " + odd_text(draw)}
     event |= {"min_confidence": draw.choice((0, 0.5, 1)), "metadata": _metadata(draw)}
@@ -66,7 +66,7 @@ def question(draw: random.Random, scene: Scene) -> Parts:
     return TOPICS.questions, b"d", _encoded(event), ()
 
 
-def retry(draw: random.Random, scene: Scene) -> Parts:
+def retry(draw: random.Random, scene: FuzzScene) -> Parts:
     _, key, value, _ = question(draw, scene)
     waiting = Retry(
         attempt=draw.randint(1, 9), due_ms=draw.randrange(2**40), reason=draw.choice(list(Reason)),
@@ -76,7 +76,7 @@ def retry(draw: random.Random, scene: Scene) -> Parts:
     return TOPICS.retries, key, value, waiting.to_headers((("own", b"1"),))
 
 
-def ticket(draw: random.Random, scene: Scene) -> Parts:
+def ticket(draw: random.Random, scene: FuzzScene) -> Parts:
     del scene
     ticket_id = _id(draw)
     event = {
@@ -92,7 +92,7 @@ def ticket(draw: random.Random, scene: Scene) -> Parts:
     return TOPICS.tickets, ticket_id.encode(), _encoded(event), ()
 
 
-def answer(draw: random.Random, scene: Scene) -> Parts:
+def answer(draw: random.Random, scene: FuzzScene) -> Parts:
     asked = draw.choice(scene.questions)
     text = draw.choice((*scene.answers, message(draw)))
     span = {"text": text, "char_start": 3, "char_end": 3 + len(text)} if text else None
@@ -109,19 +109,19 @@ def answer(draw: random.Random, scene: Scene) -> Parts:
     return TOPICS.answers, (asked.document_id or "").encode(), _encoded(event), ()
 
 
-def triage(draw: random.Random, scene: Scene) -> Parts:
+def triage(draw: random.Random, scene: FuzzScene) -> Parts:
     record = draw.choice(scene.triages)
     return TOPICS.triage, json.loads(record)["ticket_id"].encode(), record, ()
 
 
-def state(draw: random.Random, scene: Scene) -> Parts:
+def state(draw: random.Random, scene: FuzzScene) -> Parts:
     key, value = draw.choice(scene.states)
     if draw.random() < 0.1:
         key, _ = draw.choice(scene.states)
     return TOPICS.triage_state, key, value, ()
 
 
-def ledger(draw: random.Random, scene: Scene) -> Parts:
+def ledger(draw: random.Random, scene: FuzzScene) -> Parts:
     del scene
     entries = LedgerEntries(DEAD_LEDGER, TOPIC_ID, RUN)
     place = Record(Partition(TOPICS.dead_letters, draw.randrange(3)), draw.randrange(99), None, None)
@@ -135,7 +135,7 @@ def ledger(draw: random.Random, scene: Scene) -> Parts:
     return DEAD_LEDGER, entry.key, entry.value, ()
 
 
-def our_letter(draw: random.Random, scene: Scene) -> Parts:
+def our_letter(draw: random.Random, scene: FuzzScene) -> Parts:
     """A dead letter of any of our records; often one of a triage question, which its ticket waits for."""
     topic, key, value, headers = draw.choice((question, document, ticket, retry, asked_question, asked_question))(
         draw, scene
@@ -156,12 +156,12 @@ def our_letter(draw: random.Random, scene: Scene) -> Parts:
     return TOPICS.dead_letters, key, value, to_headers(letter, (*headers, ("own", odd_text(draw).encode())))
 
 
-def asked_question(draw: random.Random, scene: Scene) -> Parts:
+def asked_question(draw: random.Random, scene: FuzzScene) -> Parts:
     asked = draw.choice(scene.questions)
     return TOPICS.questions, (asked.document_id or "").encode(), asked.model_dump_json(exclude_none=True).encode(), ()
 
 
-def foreign_letter(draw: random.Random, scene: Scene) -> Parts:
+def foreign_letter(draw: random.Random, scene: FuzzScene) -> Parts:
     """A dead letter of Connect, Streams or Spring."""
     _, key, value, _ = draw.choice((question, document))(draw, scene)
     topic = draw.choice((b"orders", b"orders", b"nowhere", b"__consumer_offsets", TOPICS.documents.encode()))
@@ -180,7 +180,7 @@ def foreign_letter(draw: random.Random, scene: Scene) -> Parts:
     return TOPICS.dead_letters, key, value, (("own", b"1"), *headers)
 
 
-KINDS: Final[Mapping[str, Callable[[random.Random, Scene], Parts]]] = {
+KINDS: Final[Mapping[str, Callable[[random.Random, FuzzScene], Parts]]] = {
     "document": document,
     "question": question,
     "retry": retry,

@@ -17,7 +17,7 @@ from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.errors import Retryable
 from tests.soak.crew import Crew
 from tests.soak.patience import patiently
-from tests.support.kafka.kafka_cluster import KafkaCluster
+from tests.support.kafka.kafka_brokers import KafkaBrokers
 from tests.support.kafka.kafka_proxy import KafkaProxy
 from tests.support.kafka.transactions import begin
 from tests.support.redis.redis_server import RedisServer
@@ -40,7 +40,7 @@ class Surroundings:
         draw: chooses whom it hits, and how long.
     """
 
-    cluster: KafkaCluster
+    cluster: KafkaBrokers
     proxies: Sequence[KafkaProxy]
     redis: RedisServer
     crew: Crew

@@ -1,7 +1,7 @@
 """The oracle: compares what came out with what was asked, and names everything that is not as promised.
 
     Expected (one for each record that went in) ─┐
-                                                 ├─> Ledger ─> counts and violations
+                                                 ├─> SoakLedger ─> counts and violations
     Outcome (one for each record that came out) ─┘
 
 It knows no Kafka: a place is a text to be printed, and the right content comes from a function.
@@ -92,7 +92,7 @@ RightContent = Callable[[Expected, str], object]
 
 
 @dataclass
-class Ledger:
+class SoakLedger:
     """Counts of one round of the soak, and what was wrong in it.
 
     Attributes:

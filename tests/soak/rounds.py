@@ -15,9 +15,9 @@ from spanstream.consumer.errors import Retryable
 from spanstream.consumer.settings import GroupProtocol
 from tests.soak.crew import Crew
 from tests.soak.faults import Fault, fault_plan
-from tests.soak.ledger import Ledger, Violation
+from tests.soak.ledger import SoakLedger, Violation
 from tests.soak.patience import PATIENCE_SECONDS, patiently
-from tests.soak.scene import Scene, open_scene
+from tests.soak.scene import SoakScene, open_scene
 from tests.soak.streams import Ground, Questions, Replays, SoakedStream
 from tests.soak.tickets import Tickets
 
@@ -60,7 +60,7 @@ class RoundReport:
 
     name: str
     asked: int
-    ledger: Ledger
+    ledger: SoakLedger
     faults: Counter[str] = field(default_factory=Counter)
     restarts: int = 0
     seconds: float = 0.0
@@ -142,7 +142,7 @@ class Play:
     """
 
     def __init__(
-        self, round_: Round, scene: Scene, seed: int, *, questions: int, faults: int, end: float, say: Say
+        self, round_: Round, scene: SoakScene, seed: int, *, questions: int, faults: int, end: float, say: Say
     ) -> None:
         self._name, self._end, self._say = round_.name, end, say
         self._draw = random.Random(f"{seed} {round_.name}")  # noqa: S311  no secret
@@ -157,7 +157,9 @@ class Play:
         )
         count = max(faults, questions // self.stream.questions_each)
         self._portions = [count // faults + (number < count % faults) for number in range(faults)]
-        self.report = RoundReport(round_.name, 0, Ledger(self.stream.right_content, exactly_once=round_.transactions))
+        self.report = RoundReport(
+            round_.name, 0, SoakLedger(self.stream.right_content, exactly_once=round_.transactions)
+        )
 
     def run(self) -> RoundReport:
         """Plays it and settles it."""

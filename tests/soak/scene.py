@@ -14,22 +14,22 @@ from spanstream.models.reader import Reader
 from tests.soak.crew import Crew
 from tests.soak.faults import Surroundings
 from tests.soak.streams import Ground
-from tests.support.kafka.kafka_cluster import KafkaCluster
+from tests.support.kafka.kafka_brokers import KafkaBrokers
 from tests.support.kafka.stream import artifact_folder
 from tests.support.redis.redis_server import RedisServer, redis_binary
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class SoakScene:
     """Brokers with proxies in front of them, and Redis; rounds play on it one after the other."""
 
     ground: Ground
-    cluster: KafkaCluster
+    cluster: KafkaBrokers
     surroundings: Surroundings
 
 
 @contextmanager
-def open_scene(brokers: int) -> Iterator[Scene]:
+def open_scene(brokers: int) -> Iterator[SoakScene]:
     """Starts brokers, proxies and Redis, and loads the model that says what is right."""
     binary = redis_binary()
     if binary is None:
@@ -37,7 +37,7 @@ def open_scene(brokers: int) -> Iterator[Scene]:
     logging.getLogger("librdkafka").setLevel(logging.CRITICAL)  # that brokers are away is no news here
     with tempfile.TemporaryDirectory(prefix="spanstream-soak-") as name:
         folder = Path(name)
-        cluster = KafkaCluster.start(folder, brokers)
+        cluster = KafkaBrokers.start(folder, brokers)
         redis = RedisServer(folder, binary)
         proxies = cluster.proxies()
         try:
@@ -50,7 +50,7 @@ def open_scene(brokers: int) -> Iterator[Scene]:
                 Reader.load(artifact_folder(), threads=1),
             )
             around = Surroundings(cluster, proxies, redis, Crew(()), 0.0, tuple, random.Random())  # noqa: S311  no secret
-            yield Scene(ground, cluster, around)
+            yield SoakScene(ground, cluster, around)
         finally:
             for proxy in proxies:
                 proxy.close()

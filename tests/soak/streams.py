@@ -21,7 +21,7 @@ from spanstream.schemas.codec import decode_answer
 from spanstream.schemas.dead_letters import Reason, from_headers
 from tests.soak.crew import Post
 from tests.soak.documents import DocumentHistory
-from tests.soak.ledger import Expected, Ledger, Outcome
+from tests.soak.ledger import Expected, Outcome, SoakLedger
 from tests.soak.patience import PATIENCE_SECONDS, patiently
 from tests.support.events.dead_letters import dead_letter, question_value
 from tests.support.kafka.program import Program
@@ -98,7 +98,7 @@ class SoakedStream(ABC):
         """Reads a record of the outputs."""
 
     @abstractmethod
-    def settle(self, ledger: Ledger) -> None:
+    def settle(self, ledger: SoakLedger) -> None:
         """Compares everything that stands in the topics with what was asked."""
 
     @abstractmethod
@@ -165,7 +165,7 @@ class Questions(SoakedStream):
         ce_id = record.header("ce_id")
         return Outcome(answer.question_id, place, version=answer.document_sha256, content=content, event_id=ce_id)
 
-    def settle(self, ledger: Ledger) -> None:
+    def settle(self, ledger: SoakLedger) -> None:
         topics = self.stream.topics
         retried = {name_of(record) for record in self.read(topics.retries)}
         positions = {
@@ -231,7 +231,7 @@ class Replays(Questions):
         name = f"foreign-{self.portions}"
         return [self._letter(name, self.documents.any_id(self.draw), "Who?")]
 
-    def settle(self, ledger: Ledger) -> None:
+    def settle(self, ledger: SoakLedger) -> None:
         topics, sent = self.stream.topics, {one.name for one in self.documents.asked}
         super().settle(ledger)
         ledger.settle(

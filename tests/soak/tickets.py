@@ -16,7 +16,7 @@ from spanstream.schemas.dead_letters import Reason, from_headers
 from spanstream.schemas.limits import Limits
 from spanstream.schemas.triage import Ticket, Triage
 from tests.soak.crew import Post
-from tests.soak.ledger import Expected, Ledger, Outcome
+from tests.soak.ledger import Expected, Outcome, SoakLedger
 from tests.soak.streams import PARTITIONS, Ground, SoakedStream
 from tests.support.kafka.stream import name_of, named
 from tests.support.kafka.triage_stream import TriageStream, small_tickets
@@ -83,7 +83,7 @@ class Tickets(SoakedStream):
             is_final=triage.complete,
         )
 
-    def settle(self, ledger: Ledger) -> None:
+    def settle(self, ledger: SoakLedger) -> None:
         self._right = {name: self._tried(ticket) for name, ticket in self.tickets.items()}
         undecodable = frozenset({str(Reason.UNDECODABLE)})
         expected = [

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -14,6 +15,9 @@ from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.terminal.sanitizing import sanitized_line
 from spanstream.schemas.errors import InvalidRecord
+
+if TYPE_CHECKING:
+    from spanstream.consumer.triage.measuring import FieldFigures
 
 
 def measure(
@@ -58,7 +62,12 @@ def measure(
         raise Stop(f"{tickets}: {error}") from None
     finally:
         reader.close()
-    table = Table("Field", padding=0, title=f"{len(labelled)} tickets; answers are given from the least confidence on")
+    Console(highlight=False).print(_table(fields, len(labelled), rows))
+
+
+def _table(fields: Mapping[str, Sequence[FieldFigures]], tickets: int, rows: int) -> Table:
+    """Returns the best ways to ask each field, at most `rows` of each."""
+    table = Table("Field", padding=0, title=f"{tickets} tickets; answers are given from the least confidence on")
     table.add_column("Asked as", min_width=24)
     for column in ("least", "right", "wrong", "missed", "rightly\nempty", "wrongly\nfilled"):
         table.add_column(column, justify="right")
@@ -69,4 +78,4 @@ def measure(
             questions = Text("\n".join(map(sanitized_line, way.questions)))
             table.add_row(label, questions, f"{way.min_confidence:.2f}", *map(str, counts))
         table.add_section()
-    Console(highlight=False).print(table)
+    return table

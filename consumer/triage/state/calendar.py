@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import heapq
 
-# A heap with more than twice its keys, and so many more, is made anew.
+# The heap is made anew once it has twice as many entries as there are keys, and this many more.
 _STALE = 1_000
 
 
 class Calendar:
-    """Moments by key, in seconds of `Clock.monotonic`.
+    """Holds moments by key, in seconds of `Clock.monotonic`.
 
-    A heap, in which the moments of keys that have changed since are left and skipped.
+    When a key is put anew or removed, its old moment stays in the heap and is skipped later.
     """
 
     def __init__(self) -> None:

@@ -201,7 +201,7 @@ class StateStore:
         self._index(partition, key, state)
 
     def _index(self, partition: _PartitionState, key: bytes, state: TicketState | None) -> None:
-        """Lets document and calendars say what the state of this key says; None: there is none."""
+        """Updates the documents and the calendars to a key's new state; None: the state is deleted."""
         before = partition.entries.pop(key, None)
         if before is not None:
             partition.documents[before.document_id] -= 1

@@ -36,7 +36,7 @@ class TriageTransaction:
         self._store = store
         self._current = current
         self._states: dict[tuple[int, bytes], TicketState | None] = {}
-        # How many tickets more than in the store have a document, by (partition number, document).
+        # By (partition number, document): how many more tickets have the document than the store says.
         self._documents: Counter[tuple[int, str]] = Counter()
         self._tickets_with_news: dict[tuple[int, str], None] = {}
         self.outgoing: list[Outgoing] = []

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from spanstream.consumer.answering.committer import Committer
-from spanstream.consumer.answering.documents import BadDocument, DocumentProgress
 from spanstream.consumer.answering.outcomes import Outcomes, RecordOutcome
 from spanstream.consumer.answering.question_record import QuestionRecord
 from spanstream.consumer.answering.report import Reporter
+from spanstream.consumer.answering.stored_documents import BadDocument, DocumentProgress
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
 from spanstream.consumer.delivery.circuit import Circuit
 from spanstream.consumer.errors import CircuitOpen, Fenced, Retryable, SpanstreamError, Stop, TooLarge

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from spanstream.consumer.answering.documents import StoredDocument
 from spanstream.consumer.answering.outcomes import Outcomes, RecordOutcome
 from spanstream.consumer.answering.prepare import PreparedChunk, Preparer
 from spanstream.consumer.answering.question_record import QuestionRecord, read_retry_headers
+from spanstream.consumer.answering.stored_documents import StoredDocument
 from spanstream.consumer.broker.protocols import Partition, Record
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.errors import Retryable

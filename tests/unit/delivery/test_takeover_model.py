@@ -1,4 +1,4 @@
-"""Takeovers in every order: a record's outcome becomes visible once, because of the three rules that Kafka and we keep.
+"""Takeovers in every order: a record's outcome becomes visible once, because Kafka and the members keep four rules.
 
 A model of one record, a group and its members, each with one transaction at a time. A member that loses the record to
 another is not told, so it goes on as one that was frozen; one that is killed takes no more steps. Each rule that is

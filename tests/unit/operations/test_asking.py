@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spanstream.consumer.clock import SystemClock
-from spanstream.consumer.operations.asking import Answerer
+from spanstream.consumer.operations.asking import TextAnswerer
 from spanstream.models.text.tokenization import sha256_of
 from spanstream.schemas.codec import decode_answer, encode
 from spanstream.schemas.errors import InvalidRecord
@@ -17,7 +17,7 @@ TEXT = "the export stops with error one two three"
 
 def test_each_question_gets_the_event_that_the_stream_would_publish() -> None:
     reader = fake_reader()
-    answers = Answerer(reader, Limits(), SystemClock()).answer("a.txt", TEXT, ["which error ?", "where ?"])
+    answers = TextAnswerer(reader, Limits(), SystemClock()).answer("a.txt", TEXT, ["which error ?", "where ?"])
     assert [answer.question_id for answer in answers] == ["1", "2"]
     assert [answer.metadata for answer in answers] == [{"question": "which error ?"}, {"question": "where ?"}]
     readings = reader.read(TEXT, ["which error ?", "where ?"])
@@ -31,7 +31,7 @@ def test_each_question_gets_the_event_that_the_stream_would_publish() -> None:
 
 
 def test_what_no_record_may_be_is_refused_with_the_field() -> None:
-    answerer = Answerer(fake_reader(), Limits(), SystemClock())
+    answerer = TextAnswerer(fake_reader(), Limits(), SystemClock())
     wrong = {
         (TEXT, "x" * 2_001): "question",
         (TEXT, "\u200b"): "question",

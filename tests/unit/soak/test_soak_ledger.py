@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.soak.ledger import Expected, Ledger, Outcome, Violation
+from tests.soak.ledger import Expected, Outcome, SoakLedger, Violation
 
 QUESTIONS = (
     Expected("first", "Who?", "d", ("v1", "v2", "v3")),
@@ -34,8 +34,8 @@ def settled(
     positions: Mapping[str, tuple[int, int]] | None = POSITIONS,
     *,
     exactly_once: bool = True,
-) -> Ledger:
-    ledger = Ledger(right_content, exactly_once=exactly_once)
+) -> SoakLedger:
+    ledger = SoakLedger(right_content, exactly_once=exactly_once)
     ledger.settle(expected, outcomes, positions)
     return ledger
 

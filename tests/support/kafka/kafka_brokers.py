@@ -10,13 +10,13 @@ from tests.support.kafka.kafka_proxy import KafkaProxy
 
 
 @dataclass(frozen=True, slots=True)
-class KafkaCluster:
+class KafkaBrokers:
     """One broker or three; one of three may be gone and everything goes on."""
 
     brokers: tuple[KafkaBroker, ...]
 
     @classmethod
-    def start(cls, folder: Path, count: int) -> KafkaCluster:
+    def start(cls, folder: Path, count: int) -> KafkaBrokers:
         """Formats new brokers in the folder and waits until all of them answer."""
         brokers = tuple(
             KafkaBroker.on_free_ports(folder / f"broker-{number}", number) for number in range(1, count + 1)
