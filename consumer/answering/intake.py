@@ -193,5 +193,9 @@ class Intake:
         """Drops the records before these offsets: they turned out to be committed."""
         self._backlog.drop_before(committed)
 
+    def drop_from(self, offsets: Mapping[Partition, int]) -> None:
+        """Drops the records from these offsets on, once they are given back: they come again."""
+        self._backlog.drop_from(offsets)
+
     def _due_ms(self, record: QuestionRecord) -> int | None:
         return record.due_ms if record.partition.topic == self._retries_topic else None

@@ -185,7 +185,7 @@ class AnsweringService:
         if rewound:
             self._give_back(None)
             self._parts.committer.forget(())
-            self._parts.intake.drop(rewound)
+            self._parts.intake.drop_from(rewound)
             self._ask_what_is_committed()
         self._parts.intake.add(records)
         return bool(records)

@@ -120,6 +120,10 @@ class Backlog(Generic[_R]):
         """Drops the records before these offsets: they turned out to be committed."""
         self._drop(lambda record: record.offset < (committed.get(record.partition) or 0))
 
+    def drop_from(self, offsets: Mapping[Partition, int]) -> None:
+        """Drops the records from these offsets on: they come again."""
+        self._drop(lambda record: record.partition in offsets and record.offset >= offsets[record.partition])
+
     def _drop(self, is_dropped: Callable[[_R], bool]) -> None:
         waiting = (record for queue in self._waiting.values() for _, record in queue)
         for record in (*self._ready, *waiting):

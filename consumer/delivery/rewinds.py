@@ -39,25 +39,26 @@ class Rewinds:
             self._committed.pop(partition, None)
             self._next_offsets.pop(partition, None)
 
-    def sift(self, records: Iterable[Record]) -> tuple[list[Record], frozenset[Partition]]:
+    def sift(self, records: Iterable[Record]) -> tuple[list[Record], dict[Partition, int]]:
         """Takes records as they were polled.
 
         Returns:
-            The records to be done, and the partitions that are read again. Everything that was read before of such a
-            partition comes again: drop it, and ask the group what it has committed before any of it is done.
+            The records to be done, and from which offset on partitions are read again. What was read before from there
+            on comes again: drop it, and ask the group what it has committed before any of it is done. What lies
+            before it does not come again.
         """
-        rewound: set[Partition] = set()
+        rewound: dict[Partition, int] = {}
         kept: list[Record] = []
         for record in records:
             partition, expected = record.partition, self._next_offsets.get(record.partition, 0)
             if record.offset < expected:
                 _log.warning("partition_read_again", partition=str(partition), offset=record.offset, expected=expected)
                 self._on_rewind()
-                rewound.add(partition)
+                rewound[partition] = min(record.offset, rewound.get(partition, record.offset))
                 # The partition may be another topic's now, in which these offsets are not committed.
                 self._committed.pop(partition, None)
-                kept = [earlier for earlier in kept if earlier.partition != partition]
+                kept = [one for one in kept if one.partition != partition or one.offset < record.offset]
             self._next_offsets[partition] = record.next_offset
             kept.append(record)
         new = [record for record in kept if record.offset >= self._committed.get(record.partition, 0)]
-        return new, frozenset(rewound)
+        return new, rewound

@@ -118,6 +118,12 @@ class TriageIntake:
         self._tickets.drop_before(committed)
         self._outcomes.drop_before(committed)
 
+    def drop_from(self, offsets: Mapping[Partition, int]) -> None:
+        """Drops the records from these offsets on: they come again."""
+        self._outcomes_read.forget(partition.number for partition in offsets)
+        self._tickets.drop_from(offsets)
+        self._outcomes.drop_from(offsets)
+
     def next_commit(self, ready: Collection[int], positions: Mapping[Partition, int]) -> TriageCommit | None:
         """Builds the commit of the first records and of what is due; None: there is nothing.
 

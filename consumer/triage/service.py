@@ -146,7 +146,7 @@ class TriageService:
         records, rewound = self._parts.rewinds.sift(self._parts.consumer.poll(MAX_RECORDS, timeout_seconds))
         if rewound:
             self._give_back()
-            self._parts.intake.drop(rewound)
+            self._parts.intake.drop_from(rewound)
         self._parts.intake.add(records)
 
     def _load(self) -> None:

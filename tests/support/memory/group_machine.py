@@ -49,6 +49,14 @@ class GroupMachine(RuleBasedStateMachine, Generic[MemberT]):
     def lose_its_session(self, number: int) -> None:
         self.stream.broker.expel(self.member(number).consumer)
 
+    @rule(number=members, offset=st.integers(0, 20))
+    def read_again(self, number: int, offset: int) -> None:
+        """The client has reset its positions."""
+        cursor = self.member(number).consumer._cursor
+        for partition, position in list(cursor.positions.items()):
+            if position is not None and offset < position:
+                cursor.start(partition, offset)
+
     # What the broker and the machine's clock do.
 
     @rule(hours=st.sampled_from([-1, 1]))
