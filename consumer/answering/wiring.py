@@ -105,6 +105,27 @@ def start_offsets(clients: BrokerClients, settings: Settings, followed_topic: st
     )
 
 
+def open_preparer(  # noqa: PLR0913, PLR0917  what a chunk is prepared with
+    settings: Settings,
+    reader: Reader,
+    documents: Documents,
+    cache: TokenCache[TokenizedDocument],
+    outcomes: Outcomes,
+    clock: Clock,
+) -> Preparer:
+    """Returns what prepares chunks as large as the settings allow."""
+    return Preparer(
+        reader,
+        documents,
+        cache,
+        outcomes,
+        limits=settings.limits,
+        max_windows=settings.chunk.max_windows,
+        max_bytes=settings.chunk.max_bytes,
+        clock=clock,
+    )
+
+
 def build(  # noqa: PLR0913  tests and the demo replace these parts
     settings: Settings,
     *,
@@ -146,16 +167,7 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
         health=health,
         clock=clock,
     )
-    preparer = Preparer(
-        reader,
-        documents,
-        cache,
-        outcomes,
-        limits=settings.limits,
-        max_windows=settings.chunk.max_windows,
-        max_bytes=settings.chunk.max_bytes,
-        clock=clock,
-    )
+    preparer = open_preparer(settings, reader, documents, cache, outcomes, clock)
     pipeline = Pipeline(Answerer(reader, outcomes, cache).answer, pool)
     intake = Intake(
         documents=documents, preparer=preparer, pipeline=pipeline, reporter=reporter, settings=settings, clock=clock

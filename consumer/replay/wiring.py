@@ -10,7 +10,7 @@ from pathlib import Path
 from spanstream.consumer.answering.answer import Answerer
 from spanstream.consumer.answering.open_reader import open_reader
 from spanstream.consumer.answering.outcomes import Outcomes
-from spanstream.consumer.answering.prepare import Preparer
+from spanstream.consumer.answering.wiring import open_preparer
 from spanstream.consumer.broker.kafka import (
     KafkaPartitionReader,
     KafkaProgressPublisher,
@@ -198,16 +198,7 @@ def open_checker(settings: Settings, documents: CurrentDocuments, clock: Clock) 
         manifest = reader.artifact.manifest
         outcomes = Outcomes(settings.topics, settings.retries, manifest, source="spanstream/check", clock=clock)
         index, cache = documents.documents, open_cache(settings, reader, None)
-        preparer = Preparer(
-            reader,
-            index,
-            cache,
-            outcomes,
-            limits=settings.limits,
-            max_windows=settings.chunk.max_windows,
-            max_bytes=settings.chunk.max_bytes,
-            clock=clock,
-        )
+        preparer = open_preparer(settings, reader, index, cache, outcomes, clock)
         answerer = Answerer(reader, outcomes, cache)
         yield Checker(preparer, answerer, settings.topics, settings.limits, partitions=len(index.owned))
     finally:
