@@ -41,20 +41,24 @@ def ask(
 
     settings = open_settings(config)
     # All files first: loading the model takes longer than finding that one of them is not there.
-    texts = [(str(file), read_text(file)) for file in files or [STANDARD_INPUT]]
+    texts = [(file, read_text(file)) for file in files or [STANDARD_INPUT]]
     console = Console(highlight=False)
     reader = open_reader(settings)
     answerer = TextAnswerer(reader, settings.limits, SystemClock())
     try:
-        for name, text in texts:
+        for file, text in texts:
             try:
-                answers = answerer.answer(name, text, questions)
+                answers = answerer.answer(str(file), text, questions)
             except (InvalidRecord, ModelError) as error:
-                raise Stop(f"{name}: {error}") from None
+                raise Stop(f"{file}: {error}") from None
             if as_json:
                 for answer in answers:
                     write_event(encode(answer))
             else:
-                console.print(TicketPanel(TicketView(name, "", text, tuple(map(answer_view, questions, answers)))))
+                # The name before its folder: what does not fit in a title is cut at its end.
+                folder = "" if file.parent == Path() else str(file.parent)
+                console.print(
+                    TicketPanel(TicketView(file.name, folder, text, tuple(map(answer_view, questions, answers))))
+                )
     finally:
         reader.close()

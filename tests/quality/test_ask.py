@@ -13,10 +13,12 @@ from spanstream.consumer.errors import Stop
 TICKET = "Export\n\nSince Tuesday the nightly export stops with error FXP-4107 on node db-3.\n"
 
 
-def test_answers_stand_marked_in_each_file(tmp_path: Path) -> None:
-    (tmp_path / "ticket.txt").write_text(TICKET)
-    (tmp_path / "page.html").write_text("<p>We see <b>error ORA-01555</b> in the log.</p>")
-    files = [str(tmp_path / name) for name in ("ticket.txt", "page.html")]
+def test_answers_stand_marked_in_each_file_under_its_name_however_deep_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / ("deep" * 30)
+    folder.mkdir()
+    (folder / "ticket.txt").write_text(TICKET)
+    (folder / "page.html").write_text("<p>We see <b>error ORA-01555</b> in the log.</p>")
+    files = [str(folder / name) for name in ("ticket.txt", "page.html")]
     result = CliRunner().invoke(app, ["ask", "-q", "Which error is shown?", "-q", "Who paid for it?", *files])
     assert result.exit_code == 0, result.output
     for expected in ("⟦FXP-4107⟧¹", "ORA-01555⟧¹", "declined", "ticket.txt", "page.html"):
