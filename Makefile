@@ -26,8 +26,8 @@ help: ## This list
 	@sh requirements/install .venv requirements/serving.txt
 	@touch $@
 
-.venv/.test: requirements/test.txt .venv/.serving
-	@sh requirements/install .venv requirements/test.txt
+.venv/.test: requirements/test.txt requirements/extras.txt .venv/.serving
+	@sh requirements/install .venv requirements/extras.txt requirements/test.txt
 	@touch $@
 
 .venv/.evaluate: requirements/evaluate.txt .venv/.serving
