@@ -67,7 +67,7 @@ def test_serving_needs_none_of_the_build_tools() -> None:
     assert not BUILD_TOOLS & {pin.name for pin in pins("serving")}
 
 
-@pytest.mark.parametrize("group", ["evaluate", "test", "build", "gpu"])
+@pytest.mark.parametrize("group", ["evaluate", "extras", "test", "build", "gpu"])
 def test_a_package_that_serving_has_too_is_the_same_version(group: str) -> None:
     served: dict[str, set[str]] = {}
     for pin in pins("serving"):
@@ -93,11 +93,28 @@ def test_the_package_and_the_pins_name_the_same_dependencies() -> None:
     declared = {
         canonicalize_name(requirement.name): requirement for requirement in map(Requirement, project["dependencies"])
     }
-    # huggingface-hub is listed to bound it; the program does not import it.
-    assert declared.keys() == {canonicalize_name(requirement.name) for requirement in asked("serving")} - {
-        "huggingface-hub"
-    }
+    # These are listed to bound them; the program does not import them.
+    bounded = {"huggingface-hub", "python-dateutil"}
+    assert declared.keys() == {canonicalize_name(requirement.name) for requirement in asked("serving")} - bounded
     for pin in pins("serving"):
         if pin.name in declared:
             version = str(pin.requirement.specifier).removeprefix("==")
             assert declared[pin.name].specifier.contains(version, prereleases=True), pin.requirement
+
+
+def test_each_extra_is_pinned_within_its_range() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    optional = project["optional-dependencies"]
+    for extra, requirements in optional.items():
+        group = extra if extra == "evaluate" else "extras"
+        for requirement in map(Requirement, requirements):
+            name = canonicalize_name(requirement.name)
+            # confluent-kafka itself is pinned for serving; the extra adds what its registry client needs.
+            found = [pin for pin in (*pins(group), *pins("serving")) if pin.name == name]
+            assert found, requirement
+            for pin in found:
+                version = str(pin.requirement.specifier).removeprefix("==")
+                assert requirement.specifier.contains(version, prereleases=True), pin.requirement
+    asked_for = {canonicalize_name(requirement.name) for requirement in asked("extras")}
+    declared = {canonicalize_name(Requirement(text).name) for extra in optional.values() for text in extra}
+    assert asked_for == declared - {canonicalize_name(requirement.name) for requirement in asked("evaluate")}
