@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -9,9 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from spanstream.consumer.broker.kafka.topic_admin import TopicAdmin
+from spanstream.consumer.broker.protocols import TopicSpec
 from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.errors import Stop
-from spanstream.consumer.operations.topics import topic_specs, triage_topic_specs
+from spanstream.consumer.operations.topics import differences, topic_specs, triage_topic_specs
 
 app = typer.Typer(help="Create or describe the topics.", no_args_is_help=True)
 
@@ -26,24 +28,55 @@ def create(
     triage: Annotated[
         bool, typer.Option("--triage", help="Also those of the ticket stream: tickets, triage and its state.")
     ] = False,
+    alter: Annotated[
+        bool, typer.Option("--alter", help="Set the configs that differ of topics that were there.")
+    ] = False,
 ) -> None:
-    """Create what is missing: documents (compacted), questions, answers, retries and dead letters."""
+    """Create what is missing: documents (compacted), questions, answers, retries and dead letters.
+
+    How long each keeps what is in SPANSTREAM_RETENTION__*, in seconds. Of topics that were there it says which configs
+    differ; --alter sets them.
+
+    Example: SPANSTREAM_RETENTION__DELETED_SECONDS=86400 spanstream topics create --partitions 12 --alter
+    """
     settings = open_settings(config)
-    specs = topic_specs(settings.topics, partitions=partitions, replication_factor=replication_factor)
+    options = {"partitions": partitions, "replication_factor": replication_factor}
+    specs = topic_specs(settings.topics, **options, retention=settings.retention)
     if triage:
-        specs += triage_topic_specs(settings.topics, partitions=partitions, replication_factor=replication_factor)
+        specs += triage_topic_specs(settings.topics, **options, retention=settings.retention)
     admin = TopicAdmin(settings.kafka)
     created = admin.create(specs)
     for spec in specs:
-        typer.echo(f"{spec.name}: {'created' if spec.name in created else 'was there'}")
-    counts = {name: spec.partitions for name, spec in admin.describe(settings.topics.consumed).items()}
-    if len(set(counts.values())) > 1:
-        raise Stop(f"questions, retries and documents need the same number of partitions, but have {counts}")
+        if spec.name in created:
+            typer.echo(f"{spec.name}: created")
+        else:
+            _compare(admin, spec, alter=alter)
+    _check_in_step(admin, settings.topics.consumed, "questions, retries and documents need")
     if triage:
         topics = (*settings.topics.consumed, *settings.topics.consumed_by_triage)
-        counts = {name: spec.partitions for name, spec in admin.describe(topics).items()}
-        if len(set(counts.values())) > 1:
-            raise Stop(f"the triage stream needs topics with the same number of partitions, but they have {counts}")
+        _check_in_step(admin, topics, "all topics that the triage stream reads need")
+
+
+def _compare(admin: TopicAdmin, wanted: TopicSpec, *, alter: bool) -> None:
+    """Prints how a topic that was there differs from what is wanted; with `alter` it is set."""
+    found = admin.describe([wanted.name]).get(wanted.name, wanted)
+    differing = differences(wanted, found)
+    if differing and alter:
+        admin.alter(wanted.name, differing)
+    verb = "set" if alter else "should be"
+    described = [f"{name} was {found.config.get(name)}, {verb} {value}" for name, value in differing.items()]
+    typer.echo("; ".join([f"{wanted.name}: was there", *described]))
+
+
+def _check_in_step(admin: TopicAdmin, topics: Sequence[str], who: str) -> None:
+    """Checks that topics have the same number of partitions.
+
+    Raises:
+        Stop: they do not.
+    """
+    counts = {name: spec.partitions for name, spec in admin.describe(topics).items()}
+    if len(set(counts.values())) > 1:
+        raise Stop(f"{who} the same number of partitions, but they have {counts}")
 
 
 @app.command()

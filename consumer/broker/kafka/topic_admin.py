@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NoAnswer
 from typing import TypeVar
@@ -16,6 +16,8 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the stubs do not re-export them all
+    AlterConfigOpType,
+    ConfigEntry,
     ConfigResource,
     NewTopic,
     OffsetSpec,
@@ -80,6 +82,20 @@ class TopicAdmin:
             partitions, replicas = topic
             specs[name] = TopicSpec(name, partitions, replicas, self._configuration(name))
         return specs
+
+    def alter(self, name: str, config: Mapping[str, str]) -> None:
+        """Sets these configs of a topic and leaves the others as they are.
+
+        Raises:
+            Retryable: no answer in time.
+            Stop: the broker refuses one of the values, or this client may not alter the topic.
+        """
+        entries = [
+            ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in config.items()
+        ]
+        resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)
+        answer = self._client.incremental_alter_configs([resource], request_timeout=self._seconds)[resource]
+        self._wait(answer, f"the alteration of the topic {name}", needed=_on_topic("AlterConfigs", name))
 
     def topic_id(self, name: str) -> str:
         """Returns Kafka's id of a topic; another one after it was created anew, empty where there is none.

@@ -26,7 +26,8 @@ def prepare(
     Example: spanstream replay prepare --topic orders-dlt
     """
     with open_replay(open_settings(config), TopicNames(topic, ledger, group)) as context:
-        specs = replay_specs(context.ledger, context.parking, replication_factor=replication_factor)
+        names, retention = (context.ledger, context.parking), context.settings.retention
+        specs = replay_specs(*names, replication_factor=replication_factor, retention=retention)
         created = context.admin.create(specs)
         for spec in specs:
             typer.echo(f"{spec.name}: {'created' if spec.name in created else 'was there'}")

@@ -17,6 +17,8 @@ TopicSpecs = Mapping[str, TopicSpec]
 HEADROOM_BYTES = 64 << 10
 _MINUTE_MS = 60_000
 _DAY_MINUTES = 24 * 60
+# Kafka's default: no bound at all.
+_NO_LAG_MS = 2**63 - 1
 
 
 def all_names(topics: TopicSettings) -> tuple[str, ...]:
@@ -52,7 +54,7 @@ def partitions(specs: TopicSpecs, topics: TopicSettings) -> Finding:
 
 
 def compaction(specs: TopicSpecs, topics: TopicSettings) -> Finding:
-    """Tells whether documents stay, and whether nothing else is thinned out by key."""
+    """Tells whether documents stay, deleted ones go, and nothing else is thinned out by key."""
     subject = "compaction"
     policies = {name: spec.config.get("cleanup.policy", "").split(",") for name, spec in specs.items()}
     documents = policies[topics.documents]
@@ -64,6 +66,9 @@ def compaction(specs: TopicSpecs, topics: TopicSettings) -> Finding:
     if thinned:
         detail = f"compacted, but should not be: {', '.join(thinned)}: of the records with one key only the last stays"
         return failed(subject, detail, alter.format(thinned[0], "delete"))
+    if int(specs[topics.documents].config.get("max.compaction.lag.ms", _NO_LAG_MS)) >= _NO_LAG_MS:
+        detail = f"{topics.documents} is compacted whenever it suits: a deleted text may stay in it for ever"
+        return warning(subject, detail, "`spanstream topics create --alter` sets max.compaction.lag.ms")
     return ok(subject, f"{topics.documents} is compacted")
 
 

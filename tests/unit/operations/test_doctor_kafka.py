@@ -36,6 +36,13 @@ def test_topics_as_the_program_creates_them_are_fine() -> None:
     assert [judge(found_topics(), TOPICS).level for judge in judges] == [Level.OK] * 4
 
 
+def test_a_documents_topic_that_may_keep_deleted_texts_for_ever_is_worth_a_word() -> None:
+    endless = {**found_topics()[TOPICS.documents].config, "max.compaction.lag.ms": str(2**63 - 1)}
+    finding = topics.compaction(found_topics(documents=TopicSpec(TOPICS.documents, 12, 1, endless)), TOPICS)
+    assert finding.level is Level.WARNING
+    assert "--alter" in finding.advice
+
+
 def triage_found(**changed: TopicSpec) -> dict[str, TopicSpec]:
     specs = {spec.name: TopicSpec(spec.name, 12, 1, spec.config) for spec in triage_topic_specs(TOPICS, partitions=12)}
     return found_topics() | specs | {spec.name: spec for spec in changed.values()}

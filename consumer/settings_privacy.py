@@ -1,0 +1,27 @@
+"""Settings of how long texts are kept, and of what is taken out of them: the groups `retention` and `redaction`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_DAY: Final = 24 * 3600.0
+
+Seconds = Annotated[float, Field(ge=0.01)]
+
+
+class RetentionSettings(BaseModel):
+    """How long topics keep texts. `spanstream topics create` writes it into the topics; nothing else reads it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    deleted_seconds: Seconds = Field(
+        _DAY,
+        description="A deleted or replaced text is gone from a compacted topic after this, if its partition is "
+        "written to in the second half of it.",
+    )
+    input_seconds: Seconds = Field(7 * _DAY, description="How long questions, retries and tickets are kept.")
+    output_seconds: Seconds = Field(7 * _DAY, description="How long answers and triage records are kept.")
+    dead_letters_seconds: Seconds = Field(30 * _DAY, description="How long dead letters are kept.")
+    parked_seconds: Seconds = Field(90 * _DAY, description="How long the dead letters that replay parked are kept.")
