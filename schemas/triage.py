@@ -53,7 +53,7 @@ AnyTime = Annotated[
 
 
 class Ticket(Closed):
-    """A support ticket as a helpdesk has it. Its record is keyed by `ticket_id`; sent again, the last one counts."""
+    """A helpdesk's support ticket. Its record is keyed by `ticket_id`; the last one counts, a null value deletes it."""
 
     ticket_id: Identifier = Field(description="Names the ticket; the record's key is exactly its UTF-8 bytes.")
     subject: Text = Field(repr=False, description="The subject line, which may be empty.")

@@ -21,6 +21,7 @@ from cachetools import LRUCache
 
 from spanstream.consumer.answering.stored_documents import BadDocument, DocumentProgress, StoredDocument
 from spanstream.consumer.broker.protocols import Partition, PartitionReader, Record
+from spanstream.consumer.cache.asked_texts import AskedTexts
 from spanstream.consumer.clock import Clock, Deadline
 from spanstream.consumer.delivery.circuit import Circuit
 from spanstream.consumer.errors import Retryable
@@ -54,6 +55,7 @@ class Documents:
         read_seconds: longest wait for one evicted document.
         circuit: opens when too many documents are poison.
         clock: measures how long a partition is followed after it was released.
+        asked: told of texts that are asked about, and when they are replaced or deleted; None: nobody is.
     """
 
     def __init__(  # noqa: PLR0913  built in one place, by name
@@ -66,6 +68,7 @@ class Documents:
         read_seconds: float,
         circuit: Circuit,
         clock: Clock,
+        asked: AskedTexts | None = None,
     ) -> None:
         self._reader = reader
         self._topic = topic
@@ -75,6 +78,7 @@ class Documents:
         self._index: dict[Partition, dict[bytes, int]] = {}
         self._circuit = circuit
         self._clock = clock
+        self._asked = asked or AskedTexts(lambda _: None, cache_bytes=0)
         self._released: dict[Partition, Deadline] = {}
         self._committed: dict[Partition, int] = {}
         # Up to where records were counted for the circuit: a partition that comes back is read from its beginning.
@@ -171,9 +175,15 @@ class Documents:
         offset = self._index[partition].get(key)
         if offset is None:
             return None
-        kept = self._texts.get((partition, key))
-        if kept is not None and kept.offset == offset:
-            return kept
+        document = self._texts.get((partition, key))
+        if document is None or document.offset != offset:
+            document = self._read_again(partition, key, offset)
+        if document is not None:
+            self._asked.note((partition, key), document.sha256)
+        return document
+
+    def _read_again(self, partition: Partition, key: bytes, offset: int) -> StoredDocument | None:
+        """Reads a document that is not in memory; None where the topic does not hold it any more."""
         record = self._reader.read_at(partition, offset, self._read_seconds)
         if record is None or record.value is None:
             return None
@@ -220,6 +230,7 @@ class Documents:
         self._bad = [bad for bad in self._bad if bad.record.partition not in to_forget]
         for key in [key for key in self._texts if key[0] in to_forget]:
             del self._texts[key]
+        self._asked.release(to_forget)
         self._follow()
 
     def _current_topic(self) -> str:
@@ -252,17 +263,20 @@ class Documents:
             self._texts.pop((record.partition, record.key), None)
             if record.value is None:
                 index.pop(record.key, None)
+                self._asked.replace((record.partition, record.key), None)
                 return
             if can_be_id(record.key, self._limits):  # another key is no document's: keeping it would cost memory only
                 index[record.key] = record.offset
         if record.offset < self._committed[record.partition]:
             return
-        reason: Reason | None = None
+        sha256, reason = None, None
         try:
-            self._keep(record)
+            sha256 = self._keep(record).sha256
         except InvalidRecord as error:
             self._bad.append(BadDocument(record, error))
             reason = error.reason
+        if record.key is not None:
+            self._asked.replace((record.partition, record.key), sha256)
         if record.offset >= self._counted.get(record.partition, 0):
             self._counted[record.partition] = record.next_offset
             yield reason

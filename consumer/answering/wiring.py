@@ -21,6 +21,7 @@ from spanstream.consumer.broker.kafka.group_consumer import KafkaGroupConsumer
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
 from spanstream.consumer.broker.kafka.publisher import open_publisher
 from spanstream.consumer.broker.protocols import GroupConsumer, PartitionReader, Publisher
+from spanstream.consumer.cache.asked_texts import AskedTexts
 from spanstream.consumer.cache.byte_store import ByteStore
 from spanstream.consumer.cache.opening import open_cache, open_store
 from spanstream.consumer.cache.token_cache import CacheCounts, TokenCache
@@ -154,7 +155,7 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
     store = None if cache else open_store(settings.redis, metrics)
     cache = cache or open_cache(settings, reader, store)
     clients = connect(settings)
-    documents = _documents(settings, clients.documents, clock)
+    documents = _documents(settings, clients.documents, cache, clock)
     outcomes = _outcomes(settings, reader, clock)
     reporter = Reporter(metrics, _LiveFigures(reader, cache, documents), clock)
     health = Health(clock, stuck_seconds=settings.http.stuck_seconds)
@@ -188,7 +189,9 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
     return Application(AnsweringService(parts, settings), health, metrics, cache, reader, store, settings)
 
 
-def _documents(settings: Settings, reader: PartitionReader, clock: Clock) -> Documents:
+def _documents(
+    settings: Settings, reader: PartitionReader, cache: TokenCache[TokenizedDocument], clock: Clock
+) -> Documents:
     return Documents(
         reader,
         settings.topics.documents,
@@ -197,6 +200,7 @@ def _documents(settings: Settings, reader: PartitionReader, clock: Clock) -> Doc
         read_seconds=settings.documents.read_seconds,
         circuit=_circuit(settings),
         clock=clock,
+        asked=AskedTexts(cache.forget, settings.cache.memory_bytes),
     )
 
 

@@ -172,6 +172,11 @@ class TokenCache(Generic[_T]):
             self._counts += CacheCounts(misses=1, bad_entries=1, tokenize_seconds=seconds)
         return value
 
+    def forget(self, sha256: str) -> None:
+        """Drops a text's value from this process; the store keeps it for its own time."""
+        with self._lock:
+            self._memory.pop(sha256, None)
+
     def _fill(self, values: dict[str, _T], absent: Mapping[str, str]) -> CacheCounts:
         stored = self._read(absent)
         values.update(stored.values)

@@ -1,6 +1,7 @@
 """Says what a record or a deadline changes: the rules of the stream, without Kafka and without waiting.
 
     ticket ───────────────> document and questions; the ticket is open
+    ticket without value ─> the ticket is forgotten, its document deleted
     answer, dead letter ──> an outcome; with the last one, or a late one, a triage record (the next revision)
     deadline ─────────────> a record of what there is; long after it the ticket is forgotten, its document deleted
 
@@ -24,19 +25,14 @@ from spanstream.consumer.errors import SpanstreamError
 from spanstream.consumer.logs import exception_facts
 from spanstream.consumer.settings import TopicSettings
 from spanstream.consumer.triage.decision.record import is_complete, make_best_record, make_record, record_id
-from spanstream.consumer.triage.questions import (
-    document_id_of,
-    field_questions,
-    mentions_ticket,
-    question_event,
-    ticket_id_in,
-)
-from spanstream.consumer.triage.state.ticket_state import QuestionOutcome, TicketFacts, TicketState
+from spanstream.consumer.triage.outcome_reading import ReadOutcome, read_outcome
+from spanstream.consumer.triage.questions import document_id_of, field_questions, question_event
+from spanstream.consumer.triage.state.ticket_state import TicketFacts, TicketState, ticket_key_of
 from spanstream.consumer.triage.state.transaction import TriageTransaction
 from spanstream.consumer.triage.text.ticket_text import TicketText, document_text
 from spanstream.schemas.cloudevents import event_headers
-from spanstream.schemas.codec import check_bounds, check_key, decode_answer, decode_question, decode_ticket, encode
-from spanstream.schemas.dead_letters import Stage, from_headers
+from spanstream.schemas.codec import check_bounds, check_key, decode_ticket, encode
+from spanstream.schemas.dead_letters import Stage
 from spanstream.schemas.errors import InvalidRecord, Reason
 from spanstream.schemas.events import Document
 from spanstream.schemas.limits import Limits
@@ -85,11 +81,8 @@ class TicketProcessor:
         try:
             if is_ticket:
                 self._apply_ticket(record, transaction)
-            elif mentions_ticket(record.value):
-                if record.partition.topic == topics.answers:
-                    self._apply_answer(record, transaction)
-                else:
-                    self._apply_dead_letter(record, transaction)
+            elif (outcome := read_outcome(record, topics, self._settings.limits)) is not None:
+                self._apply_outcome(record.partition.number, outcome, transaction)
         except SpanstreamError:
             raise
         except Exception as error:  # noqa: BLE001  whatever it is, it must not stop the stream
@@ -107,9 +100,7 @@ class TicketProcessor:
         if state.is_open:
             self._decide(number, state, transaction)
             return
-        transaction.forget(number, key)
-        self._delete_documents(number, [*state.replaced, state.document.document_id], transaction)
-        transaction.counts["tickets", "forgotten"] += 1
+        self._forget(number, state, transaction)
 
     def decide_tickets_with_news(self, transaction: TriageTransaction) -> None:
         """Makes the records that the new outcomes ask for: one for each ticket, however many outcomes came."""
@@ -121,7 +112,10 @@ class TicketProcessor:
                 self._decide(number, state, transaction)
 
     def _apply_ticket(self, record: Record, transaction: TriageTransaction) -> None:
-        limits = self._settings.limits
+        number, limits = record.partition.number, self._settings.limits
+        if record.key is not None and record.value is None:
+            self._delete_ticket(number, record.key, transaction)
+            return
         try:
             check_bounds(record.key, record.size, limits)
             ticket = decode_ticket(record.value or b"", limits)
@@ -130,7 +124,6 @@ class TicketProcessor:
         except InvalidRecord as error:
             self._refuse(record, error, Stage.DECODE, transaction)
             return
-        number = record.partition.number
         before = transaction.ticket(number, ticket.ticket_id)
         state = self._opened(record, ticket, text, before.revision if before else 0)
         if before is None or (before.document.document_id, before.playbook) != (
@@ -153,6 +146,21 @@ class TicketProcessor:
             transaction.put(number, updated, is_news=True)
             transaction.counts["tickets", "updated"] += 1
         transaction.ticket_reasons.append(None)
+
+    def _delete_ticket(self, number: int, key: bytes, transaction: TriageTransaction) -> None:
+        """Forgets the ticket of a tombstone at once, whether it has its record or not."""
+        state = transaction.state(number, ticket_key_of(key))
+        if state is None:
+            transaction.counts["tickets", "repeated"] += 1
+        else:
+            self._forget(number, state, transaction)
+        transaction.ticket_reasons.append(None)
+
+    def _forget(self, number: int, state: TicketState, transaction: TriageTransaction) -> None:
+        """Deletes what is known of a ticket, and those of its documents that no other ticket has."""
+        transaction.forget(number, state.key)
+        self._delete_documents(number, [*state.replaced, state.document.document_id], transaction)
+        transaction.counts["tickets", "forgotten"] += 1
 
     def _refuse(self, record: Record, error: InvalidRecord, stage: Stage, transaction: TriageTransaction) -> None:
         """Publishes a ticket's dead letter."""
@@ -223,51 +231,18 @@ class TicketProcessor:
             if transaction.tickets_with(number, document_id) == 0:
                 transaction.outgoing.append(Outgoing(topic, document_id.encode(), None, partition=number))
 
-    def _apply_answer(self, record: Record, transaction: TriageTransaction) -> None:
-        try:
-            answer = decode_answer(record.value or b"")
-        except InvalidRecord:
-            return
-        outcome = QuestionOutcome.of(
-            answer.candidate,
-            confidence=answer.confidence,
-            null_score_diff=answer.null_score_diff,
-            model=answer.model,
-        )
-        self._apply_outcome(record, answer.question_id, answer.metadata, outcome, transaction)
-
-    def _apply_dead_letter(self, record: Record, transaction: TriageTransaction) -> None:
-        topics = self._settings.topics
-        try:
-            letter = from_headers(record.headers)
-            if letter.topic not in {topics.questions, topics.retries}:
-                return
-            question = decode_question(record.value or b"", self._settings.limits)
-        except InvalidRecord:
-            return
-        outcome = QuestionOutcome(dead_letter=letter.reason)
-        self._apply_outcome(record, question.question_id, question.metadata, outcome, transaction)
-
-    def _apply_outcome(
-        self,
-        record: Record,
-        question_id: str,
-        metadata: dict[str, str],
-        outcome: QuestionOutcome,
-        transaction: TriageTransaction,
-    ) -> None:
-        number, ticket_id = record.partition.number, ticket_id_in(question_id, metadata)
-        state = transaction.ticket(number, ticket_id) if ticket_id is not None else None
-        if state is None or ticket_id is None:
+    def _apply_outcome(self, number: int, read: ReadOutcome, transaction: TriageTransaction) -> None:
+        state = transaction.ticket(number, read.ticket_id)
+        if state is None:
             return
         playbook = transaction.playbook(number, state.playbook)
-        questions = field_questions(ticket_id, state.document.sha256, playbook)
-        if all(question_id != question.question_id for question in questions):
+        questions = field_questions(read.ticket_id, state.document.sha256, playbook)
+        if all(read.question_id != question.question_id for question in questions):
             return  # It is about a text that the ticket no longer has.
-        known = state.outcomes.get(question_id)
-        if known is not None and (known.is_answer or not outcome.is_answer):
+        known = state.outcomes.get(read.question_id)
+        if known is not None and (known.is_answer or not read.outcome.is_answer):
             return
-        outcomes = {**state.outcomes, question_id: outcome}
+        outcomes = {**state.outcomes, read.question_id: read.outcome}
         transaction.put(number, state.model_copy(update={"outcomes": outcomes}), is_news=True)
 
     def _decide(self, number: int, state: TicketState, transaction: TriageTransaction) -> None:

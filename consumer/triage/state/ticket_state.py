@@ -127,7 +127,12 @@ class TicketState(Closed):
 
 def ticket_key(ticket_id: str) -> bytes:
     """Returns the key of a ticket's state."""
-    return _TICKET + ticket_id.encode()
+    return ticket_key_of(ticket_id.encode())
+
+
+def ticket_key_of(record_key: bytes) -> bytes:
+    """Returns the key of the state of the ticket whose record has this key."""
+    return _TICKET + record_key
 
 
 def playbook_key(sha256: str) -> bytes:

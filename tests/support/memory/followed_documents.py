@@ -8,6 +8,7 @@ from typing import Any
 from spanstream.consumer.answering.documents import Documents
 from spanstream.consumer.broker.memory.broker import MemoryBroker
 from spanstream.consumer.broker.protocols import Outgoing, Partition, PartitionReader, Record
+from spanstream.consumer.cache.asked_texts import AskedTexts
 from spanstream.consumer.delivery.circuit import Circuit
 from spanstream.schemas.limits import Limits
 from tests.support.memory.fake_time import FakeClock
@@ -45,6 +46,7 @@ class FollowedDocuments:
         self.broker = MemoryBroker()
         self.broker.create_topic(TOPIC, 2)
         self.clock = FakeClock()
+        self.forgotten: list[str] = []
         self.documents = self.follower()
 
     def follower(self, *, memory_bytes: int = ROOM, max_share: float = 1.0, limits: Limits | None = None) -> Documents:
@@ -58,6 +60,7 @@ class FollowedDocuments:
             read_seconds=1.0,
             circuit=Circuit(window=20, min_records=10, max_share=max_share),
             clock=self.clock,
+            asked=AskedTexts(self.forgotten.append, cache_bytes=ROOM),
         )
 
     def put(self, key: str | None, value: bytes | None, number: int = 0) -> None:

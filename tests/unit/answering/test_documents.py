@@ -6,6 +6,7 @@ import pytest
 
 from spanstream.consumer.answering.documents import DocumentsReplaced
 from spanstream.consumer.errors import Retryable
+from spanstream.models.text.tokenization import sha256_of
 from spanstream.schemas.errors import InvalidRecord
 from tests.support.memory.followed_documents import ONE, TOPIC, ZERO, FollowedDocuments
 
@@ -287,3 +288,42 @@ def test_while_there_is_no_topic_nothing_is_taken_to_be_read(rig: FollowedDocume
     del rig.broker.topics[TOPIC]
     with pytest.raises(Retryable, match="no topic"):
         rig.documents.ends()
+
+
+def test_what_was_made_of_a_text_is_forgotten_with_its_tombstone_even_where_the_text_is_no_longer_in_memory(
+    rig: FollowedDocuments,
+) -> None:
+    rig.documents = rig.follower(memory_bytes=700)
+    rig.write("a", "one")
+    rig.write("b", "two")
+    rig.documents.own({ZERO: None})
+    rig.read()
+    assert (rig.text("a"), rig.text("b")) == ("one", "two")
+    rig.put("a", None)
+    rig.read()
+    assert rig.forgotten == [sha256_of("one")]
+
+
+def test_a_text_that_is_replaced_is_forgotten_and_one_that_comes_again_is_not(rig: FollowedDocuments) -> None:
+    rig.write("a", "one")
+    rig.documents.own({ZERO: None})
+    rig.read()
+    assert rig.text("a") == "one"
+    rig.write("a", "one")
+    rig.read()
+    assert not rig.forgotten
+    rig.write("a", "two")
+    rig.read()
+    assert rig.forgotten == [sha256_of("one")]
+
+
+def test_the_texts_of_a_partition_that_is_not_followed_any_more_are_forgotten(rig: FollowedDocuments) -> None:
+    rig.write("a", "one")
+    rig.write("b", "two", number=1)
+    rig.documents.own({ZERO: None, ONE: None})
+    rig.read()
+    assert (rig.text("a"), rig.text("b", 1)) == ("one", "two")
+    rig.documents.release([ONE])
+    rig.clock.sleep(100)
+    rig.documents.poll()
+    assert rig.forgotten == [sha256_of("two")]

@@ -119,3 +119,14 @@ def test_after_the_documents_topic_was_replaced_nothing_is_answered_out_of_the_o
     assert stream.dead_letters()["deleted"].reason is Reason.DOCUMENT_MISSING
     assert once(stream, "before after deleted")
     assert not member.health.waiting_for
+
+
+def test_a_deleted_document_leaves_the_memory_of_a_running_consumer_its_tokenization_too() -> None:
+    stream = MemoryStream()
+    stream.document("d", "from Rome to Paris .")
+    stream.question("q", "d")
+    member = stream.start()
+    stream.until(lambda: len(stream.answers()) == 1)
+    assert member.application.cache.memory_bytes > 0
+    stream.document("d", None)
+    stream.until(lambda: member.application.cache.memory_bytes == 0)

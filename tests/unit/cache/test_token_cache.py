@@ -293,3 +293,13 @@ def test_a_cut_padded_or_flipped_entry_of_any_text_is_a_miss(text: str, data: st
     cache = token_cache(store)
     assert token_codec.encode(cache.get_many(named(text))[sha256_of(text)]) == expected
     assert (cache.counts.misses, cache.counts.bad_entries) == (1, 1)
+
+
+def test_a_text_that_is_forgotten_is_in_memory_no_more() -> None:
+    tokenize = CountingTokenizer()
+    cache = TokenCache(tokenize, UpperCodec(), fingerprint=FINGERPRINT)
+    cache.get_many({sha256_of("a"): "a", sha256_of("b"): "b"})
+    cache.forget(sha256_of("a"))
+    cache.forget(sha256_of("never seen"))
+    cache.get_many({sha256_of("a"): "a", sha256_of("b"): "b"})
+    assert tokenize.texts == ["a", "b", "a"]

@@ -25,7 +25,8 @@ def stream() -> MemoryTriage:
 
 BAD = {
     "not JSON": (b"{", b"t", Reason.UNDECODABLE),
-    "nothing": (None, b"t", Reason.UNDECODABLE),
+    "nothing": (b"", b"t", Reason.UNDECODABLE),
+    "neither key nor value": (None, None, Reason.UNDECODABLE),
     "no body": (b'{"ticket_id": "t", "subject": "s"}', b"t", Reason.INVALID_EVENT),
     "a time without a zone": (
         b'{"ticket_id": "t", "subject": "s", "body": "b", "created_at": "2026-01-01T00:00:00"}',

@@ -115,3 +115,57 @@ def test_a_state_under_a_key_that_is_not_its_tickets_is_deleted_and_told_once_an
     stream.start()
     stream.ask_about("stray")
     assert stream.latest_state("stray").ticket_id == "stray"
+
+
+def deleted(stream: MemoryTriage, ticket_id: str) -> None:
+    stream.send(Outgoing(TOPICS.tickets, ticket_id.encode(), None))
+
+
+def test_a_ticket_record_without_a_value_forgets_the_ticket_and_deletes_its_documents_at_once() -> None:
+    stream = MemoryTriage(partitions=1)
+    member = stream.ask_about("t-1", "an earlier text")
+    stream.ask_about("t-1")
+    stream.ask_about("t-2", "another text")
+    deleted(stream, "t-1")
+    stream.until(lambda: forgotten(member) == 1)
+    assert living_documents(stream) == 1
+    assert stream.broker.records(TOPICS.triage_state)[-1].value is None
+    stream.answer_all()
+    stream.until(lambda: bool(stream.triages()))
+    assert stream.triages().keys() == {"t-2"}
+
+
+def test_a_ticket_that_is_decided_is_forgotten_too_and_may_come_anew() -> None:
+    stream = decided(1)
+    deleted(stream, "t-0")
+    stream.until(lambda: forgotten(stream.members[0]) == 1)
+    assert living_documents(stream) == 0
+    stream.ask_about("t-0")
+    assert stream.latest_state("t-0").revision == 0
+
+
+def test_a_ticket_and_its_deletion_read_together_leave_nothing() -> None:
+    stream = MemoryTriage(partitions=1)
+    stream.ticket("t-1", TEXT)
+    deleted(stream, "t-1")
+    member = stream.start()
+    stream.until(lambda: forgotten(member) == 1)
+    assert living_documents(stream) == 0
+
+
+def test_the_deletion_of_a_ticket_keeps_a_text_that_another_ticket_has() -> None:
+    stream = MemoryTriage(partitions=1)
+    member = stream.ask_about("t-1")
+    stream.ask_about("t-2")
+    deleted(stream, "t-1")
+    stream.until(lambda: forgotten(member) == 1)
+    assert living_documents(stream) == 1
+
+
+def test_the_deletion_of_a_ticket_that_nobody_knows_changes_nothing_and_is_no_dead_letter() -> None:
+    stream = MemoryTriage(partitions=1)
+    stream.start()
+    deleted(stream, "nobody")
+    stream.send(Outgoing(TOPICS.tickets, b"\xff", None))
+    stream.ask_about("t-1")
+    assert not stream.broker.records(TOPICS.dead_letters)

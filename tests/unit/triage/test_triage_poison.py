@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from spanstream.consumer.broker.protocols import Outgoing
-from spanstream.consumer.triage import processor
+from spanstream.consumer.triage import outcome_reading, processor
 from spanstream.consumer.triage.decision import field_results
 from spanstream.consumer.triage.decision import record as decision_record
 from spanstream.consumer.triage.playbook.load import parse_playbook
@@ -169,7 +169,7 @@ def test_an_outcome_on_which_the_program_fails_is_passed_over_and_its_ticket_tim
     stream: MemoryTriage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     member = stream.ask_about()
-    fail_for(monkeypatch, processor, "ticket_id_in", stream.question(stream.questions()[0]).question_id)
+    fail_for(monkeypatch, outcome_reading, "ticket_id_in", stream.question(stream.questions()[0]).question_id)
     with capture_logs() as logs:
         stream.answer_all()
         member.turn(30)
