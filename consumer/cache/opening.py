@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import structlog
+from pydantic import SecretStr
 
 from spanstream.consumer.cache.byte_store import ByteStore
 from spanstream.consumer.cache.token_cache import TokenCache
@@ -14,10 +16,17 @@ from spanstream.models.reader import Reader
 from spanstream.models.text import token_codec
 from spanstream.models.text.tokenization import TokenizedDocument
 
-if TYPE_CHECKING:
-    from spanstream.consumer.cache.store_breaker import StoreChange  # importing it loads redis, which many do without
+if TYPE_CHECKING:  # importing these loads redis, which many do without
+    from spanstream.consumer.cache.redis_store import RedisStore
+    from spanstream.consumer.cache.store_breaker import StoreChange
 
 _log = structlog.get_logger(__name__)
+
+# Where nobody waits for an answer slow is fine; a consumer would rather tokenize.
+_PATIENT_TIMEOUT_SECONDS = 5.0
+_PATIENT_CALL_SECONDS = 30.0
+# Trying again is decided elsewhere, and not by the breaker.
+_NEVER = sys.maxsize
 
 
 def open_store(settings: RedisSettings, metrics: Metrics | None = None) -> ByteStore | None:
@@ -46,6 +55,26 @@ def open_store(settings: RedisSettings, metrics: Metrics | None = None) -> ByteS
         client=settings.client,
     )
     return RedisStore(settings.url.get_secret_value(), options, on_change=on_change)
+
+
+def open_patient_store(settings: RedisSettings, url: SecretStr) -> RedisStore:
+    """Opens Redis for a command whose calls are large and that nobody waits for; it never leaves Redis alone.
+
+    Raises:
+        Stop: the URL cannot be read.
+    """
+    from spanstream.consumer.cache.redis_store import RedisOptions, RedisStore  # noqa: PLC0415  half a second, for those who use it
+
+    options = RedisOptions(
+        timeout_seconds=max(settings.timeout_seconds, _PATIENT_TIMEOUT_SECONDS),
+        connect_timeout_seconds=_PATIENT_TIMEOUT_SECONDS,
+        call_seconds=_PATIENT_CALL_SECONDS,
+        ttl_seconds=settings.ttl_seconds,
+        max_value_bytes=settings.max_value_bytes,
+        fail_max=_NEVER,
+        client=settings.client,
+    )
+    return RedisStore(url.get_secret_value(), options)
 
 
 def open_cache(settings: Settings, reader: Reader, store: ByteStore | None) -> TokenCache[TokenizedDocument]:

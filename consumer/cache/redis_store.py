@@ -12,9 +12,10 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -28,6 +29,10 @@ from spanstream.consumer.cache.store_breaker import BreakerOptions, StoreBreaker
 from spanstream.consumer.errors import Stop
 
 _T = TypeVar("_T")
+
+_KEYS_AT_A_TIME = 1_000
+# What a pattern of Redis takes for more than itself.
+_GLOB_CHARACTERS = re.compile(r"[*?\[\]\\^]")
 
 # The first kind that matches counts, so subclasses stand before their bases.
 _REASONS: tuple[tuple[type[Exception], StoreFailure], ...] = (
@@ -122,6 +127,30 @@ class RedisStore:
         """Reads the key from Redis itself, past the breakers and without a say in them."""
         self._call(lambda: self._read([key]))
 
+    def keys_with(self, namespace: str, endings: Collection[str]) -> list[str]:
+        """Returns the keys of a namespace whose last part is one of these; it looks at every key that there is.
+
+        Raises:
+            StoreUnavailable: Redis did not answer, or this user may not SCAN.
+        """
+        found, cursor = set[str](), 0
+        pattern = _GLOB_CHARACTERS.sub(r"\\\g<0>", namespace) + ":*"
+        while True:
+            cursor, keys = self._call(partial(self._scan, cursor, pattern))
+            found |= {key for key in keys if key.rpartition(":")[2] in endings}
+            if not cursor:
+                return sorted(found)
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        """Deletes these keys.
+
+        Raises:
+            StoreUnavailable: any of them may still be there, or this user may not DEL.
+        """
+        for start in range(0, len(keys), _KEYS_AT_A_TIME):
+            some = keys[start : start + _KEYS_AT_A_TIME]
+            self._call(partial(self._redis.delete, *some))
+
     def close(self) -> None:
         """Closes the connections."""
         self._pool.disconnect()
@@ -136,6 +165,10 @@ class RedisStore:
             if value is not None and len(value) <= self._options.max_value_bytes:
                 values[key] = value
         return values
+
+    def _scan(self, cursor: int, pattern: str) -> tuple[int, list[str]]:
+        reply = cast("tuple[int, list[bytes]]", self._redis.scan(cursor, match=pattern, count=_KEYS_AT_A_TIME))
+        return int(reply[0]), [key.decode(errors="replace") for key in reply[1]]
 
     def _write(self, items: Mapping[str, bytes]) -> None:
         pipeline = self._redis.pipeline(transaction=False)
@@ -189,7 +222,7 @@ class RedisStore:
 
 def _missing_right(error: redis.exceptions.NoPermissionError) -> str:
     """Says what the user may not do, in our words: the server's hold the user's name."""
-    command = re.search(r"'(mget|set|select)'", str(error), flags=re.IGNORECASE)
+    command = re.search(r"'(mget|set|select|scan|del)'", str(error), flags=re.IGNORECASE)
     return f"this user may not {command[1].upper()}" if command else "this user may not use these keys"
 
 

@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import structlog
 import typer
 
 from spanstream.consumer.broker.kafka import KafkaPartitionReader
 from spanstream.consumer.cache.backfill import Backfill, BackfillCounts
+from spanstream.consumer.cache.opening import open_patient_store
 from spanstream.consumer.cache.retrying_store import RetryingStore
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.clock import SystemClock
 from spanstream.consumer.errors import Retryable, Stop
-from spanstream.consumer.settings import RedisSettings, Settings
+from spanstream.consumer.settings import Settings
 from spanstream.consumer.terminal.progress import ProgressStep, at_intervals, show_progress
 from spanstream.models.artifact import load_artifact
 from spanstream.models.text import token_codec
 from spanstream.models.text.tokenization import TokenizedDocument
 
-if TYPE_CHECKING:
-    from spanstream.consumer.cache.redis_store import RedisStore  # importing it takes half a second
-
 _log = structlog.get_logger(__name__)
 
 _LOG_SECONDS = 10.0
-# Batches are large and nobody waits for an answer: slow is fine here, where a consumer would rather tokenize.
-_TIMEOUT_SECONDS = 5.0
-_CALL_SECONDS = 30.0
-# Trying again is decided in one place, and that is not the breaker.
-_NEVER = sys.maxsize
 
 
 def backfill(
@@ -56,7 +48,7 @@ def backfill(
     if settings.redis.url is None:
         raise Stop("backfill writes to Redis, and none is configured: set SPANSTREAM_REDIS__URL")
     store = RetryingStore(
-        _patient_store(settings.redis, settings.redis.url.get_secret_value()),
+        open_patient_store(settings.redis, settings.redis.url),
         patience_seconds=patience,
         max_value_bytes=settings.redis.max_value_bytes,
         force=force,
@@ -87,21 +79,6 @@ def _run(job: Backfill) -> BackfillCounts:
     except KeyboardInterrupt:
         typer.echo(f"interrupted after {job.counts}", err=True)
         raise
-
-
-def _patient_store(settings: RedisSettings, url: str) -> RedisStore:
-    from spanstream.consumer.cache.redis_store import RedisOptions, RedisStore  # noqa: PLC0415  half a second, for those who use it
-
-    options = RedisOptions(
-        timeout_seconds=max(settings.timeout_seconds, _TIMEOUT_SECONDS),
-        connect_timeout_seconds=_TIMEOUT_SECONDS,
-        call_seconds=_CALL_SECONDS,
-        ttl_seconds=settings.ttl_seconds,
-        max_value_bytes=settings.max_value_bytes,
-        fail_max=_NEVER,
-        client=settings.client,
-    )
-    return RedisStore(url, options)
 
 
 def _cache(settings: Settings, store: RetryingStore) -> TokenCache[TokenizedDocument]:

@@ -10,12 +10,7 @@ from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Messag
 
 from spanstream.consumer.broker.kafka.error_mapping import ClientErrors, NeededRights, map_error
 from spanstream.consumer.broker.kafka.handles import checked_call, new_consumer
-from spanstream.consumer.broker.kafka.properties import (
-    Properties,
-    follower_properties,
-    lookup_properties,
-    uncommitted_properties,
-)
+from spanstream.consumer.broker.kafka.properties import Properties, follower_properties, lookup_properties
 from spanstream.consumer.broker.kafka.queries import EARLIEST, LATEST, edge_offsets, partitions_of, to_record
 from spanstream.consumer.broker.kafka.topic_admin import TopicAdmin
 from spanstream.consumer.broker.protocols import Partition, Record
@@ -35,12 +30,25 @@ _EOF = KafkaError._PARTITION_EOF  # noqa: SLF001  librdkafka's name
 
 
 class KafkaPartitionReader:
-    """Implements `spanstream.consumer.broker.protocols.PartitionReader`; not thread-safe."""
+    """Implements `spanstream.consumer.broker.protocols.PartitionReader`; not thread-safe.
 
-    def __init__(self, settings: KafkaSettings, *, request_timeout_seconds: float = REQUEST_TIMEOUT_SECONDS) -> None:
+    Args:
+        settings: of Kafka.
+        uncommitted: read the records of open and aborted transactions too, whatever the protocol says.
+        request_timeout_seconds: how long an answer of the broker may take.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        *,
+        uncommitted: bool = False,
+        request_timeout_seconds: float = REQUEST_TIMEOUT_SECONDS,
+    ) -> None:
         self._settings = settings
+        self._uncommitted = uncommitted
         self._request_timeout_seconds = request_timeout_seconds
-        properties = follower_properties(settings)
+        properties = follower_properties(settings, uncommitted=uncommitted)
         self._client_errors = ClientErrors(properties)
         self._next_offsets: dict[Partition, int | None] = {}  # of the followed partitions
         self._topic_ids: dict[str, str] = {}  # of the topics that were asked about
@@ -138,7 +146,7 @@ class KafkaPartitionReader:
             Retryable: no answer in time.
         """
         if self._uncommitted_reader is None:
-            self._uncommitted_reader = self._new_lookup(uncommitted_properties(self._settings))
+            self._uncommitted_reader = self._new_lookup(lookup_properties(self._settings, uncommitted=True))
         return self._uncommitted_reader.edges(partitions, LATEST)
 
     def read_at(self, partition: Partition, offset: int, timeout_seconds: float) -> Record | None:
@@ -165,7 +173,8 @@ class KafkaPartitionReader:
         at 0 again, and lower ones are taken for outdated.
         """
         self.close()
-        self._consumer = new_consumer(follower_properties(self._settings), self._client_errors)
+        properties = follower_properties(self._settings, uncommitted=self._uncommitted)
+        self._consumer = new_consumer(properties, self._client_errors)
         followed, self._next_offsets = self._next_offsets, {}
         self.follow(followed)
 
@@ -185,7 +194,7 @@ class KafkaPartitionReader:
     def _lookup_reader(self) -> _Lookup:
         """Returns the second handle, made when it is first needed."""
         if self._lookup is None:
-            self._lookup = self._new_lookup(lookup_properties(self._settings))
+            self._lookup = self._new_lookup(lookup_properties(self._settings, uncommitted=self._uncommitted))
         return self._lookup
 
     def _new_lookup(self, properties: Properties) -> _Lookup:

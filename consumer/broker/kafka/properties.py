@@ -94,19 +94,19 @@ def member_properties(settings: KafkaSettings) -> Properties:
     return properties
 
 
-def follower_properties(settings: KafkaSettings) -> Properties:
-    """Returns properties of a reader outside any group; it never joins, but librdkafka wants a group's name."""
-    return _reader_properties(settings, _PREFERRED_CONSUMER) | {"auto.offset.reset": "earliest"}
+def follower_properties(settings: KafkaSettings, *, uncommitted: bool = False) -> Properties:
+    """Returns properties of a reader outside any group; it never joins, but librdkafka wants a group's name.
+
+    Args:
+        settings: of Kafka.
+        uncommitted: see the records of open and aborted transactions too.
+    """
+    return _isolated(settings, _PREFERRED_CONSUMER, uncommitted=uncommitted) | {"auto.offset.reset": "earliest"}
 
 
-def lookup_properties(settings: KafkaSettings) -> Properties:
+def lookup_properties(settings: KafkaSettings, *, uncommitted: bool = False) -> Properties:
     """Returns properties of a reader of single records: an offset that is gone is an error, not another record."""
-    return _reader_properties(settings, _PREFERRED_LOOKUP) | {"auto.offset.reset": "error"}
-
-
-def uncommitted_properties(settings: KafkaSettings) -> Properties:
-    """Returns properties of a reader that sees open transactions too; it is asked for end offsets only."""
-    return lookup_properties(settings) | {"isolation.level": "read_uncommitted"}
+    return _isolated(settings, _PREFERRED_LOOKUP, uncommitted=uncommitted) | {"auto.offset.reset": "error"}
 
 
 def producer_properties(settings: KafkaSettings, publish_timeout_seconds: float) -> Properties:
@@ -156,6 +156,11 @@ def _common_properties(settings: KafkaSettings) -> Properties:
 def _reader_properties(settings: KafkaSettings, preferred: Properties) -> Properties:
     group = {"group.id": settings.group_id}
     return _common_properties(settings) | preferred | _passed_through(settings) | _READING | group
+
+
+def _isolated(settings: KafkaSettings, preferred: Properties, *, uncommitted: bool) -> Properties:
+    properties = _reader_properties(settings, preferred)
+    return properties | {"isolation.level": "read_uncommitted"} if uncommitted else properties
 
 
 def _passed_through(settings: KafkaSettings) -> Properties:

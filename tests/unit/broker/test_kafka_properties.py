@@ -16,7 +16,6 @@ from spanstream.consumer.broker.kafka.properties import (
     member_properties,
     producer_properties,
     transactional_producer_properties,
-    uncommitted_properties,
 )
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.settings import KafkaSettings
@@ -25,7 +24,7 @@ MAKERS: list[Callable[[KafkaSettings], Properties]] = [
     member_properties,
     follower_properties,
     lookup_properties,
-    uncommitted_properties,
+    lambda settings: lookup_properties(settings, uncommitted=True),
     admin_properties,
     lambda settings: producer_properties(settings, 30.0),
     lambda settings: transactional_producer_properties(settings, "id", 30.0),

@@ -1,0 +1,52 @@
+"""Opens what an erasure works with, by the settings, and closes it at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from spanstream.consumer.broker.kafka import KafkaPartitionReader, TopicAdmin
+from spanstream.consumer.cache.opening import open_patient_store
+from spanstream.consumer.clock import SystemClock
+from spanstream.consumer.errors import Stop
+from spanstream.consumer.operations.erasure.erasing import SharedTexts
+from spanstream.consumer.operations.erasure.search import ErasureSearch
+from spanstream.consumer.operations.erasure.standing import key_kinds
+from spanstream.consumer.settings import RedisSettings, Settings
+
+
+@contextmanager
+def open_search(settings: Settings) -> Iterator[ErasureSearch]:
+    """Opens a search over the topics that exist.
+
+    Raises:
+        Stop: Kafka refuses, or there is no documents topic.
+        Retryable: Kafka did not answer in time.
+    """
+    topics = settings.topics
+    specs = TopicAdmin(settings.kafka).describe(key_kinds(topics))
+    if topics.documents not in specs:
+        raise Stop(f"there is no topic {topics.documents}, or not for this user to see: see SPANSTREAM_TOPICS__*")
+    reader = KafkaPartitionReader(settings.kafka, uncommitted=True)
+    try:
+        yield ErasureSearch(reader, specs, topics, SystemClock())
+    finally:
+        reader.close()
+
+
+@contextmanager
+def open_shared_texts(settings: RedisSettings) -> Iterator[SharedTexts]:
+    """Opens Redis where one is configured, and asks whether it is there.
+
+    Raises:
+        StoreUnavailable: it is not.
+    """
+    if settings.url is None:
+        yield SharedTexts(None, settings.namespace, settings.ttl_seconds)
+        return
+    store = open_patient_store(settings, settings.url)
+    try:
+        store.ping(f"{settings.namespace}:erase")
+        yield SharedTexts(store, settings.namespace, settings.ttl_seconds)
+    finally:
+        store.close()

@@ -1,0 +1,138 @@
+"""Finds what belongs to documents, tickets and customers, and what stands of it in every topic.
+
+    customers ──> tickets (tickets, dead letters, triage state) ──> documents (state, triage records) ──> texts' hashes
+    documents ──> texts' hashes (documents, answers)
+
+Topics are read from their beginnings, with what open and aborted transactions wrote: nothing hides.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from spanstream.consumer.broker.protocols import PartitionReader, Record, TopicSpec
+from spanstream.consumer.broker.reading import read_topic
+from spanstream.consumer.clock import Clock
+from spanstream.consumer.operations.erasure.requests import ErasureRequest
+from spanstream.consumer.operations.erasure.standing import ErasureTopic, Standing, key_kinds
+from spanstream.consumer.operations.erasure.subjects import KnownIds, Subjects, json_event, texts_of
+from spanstream.consumer.replay.ledger import parking_of
+from spanstream.consumer.settings import TopicSettings
+from spanstream.consumer.triage.state.ticket_state import is_ticket
+
+PATIENCE_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class ErasureSearch:
+    """Reads the topics.
+
+    Attributes:
+        reader: made for this; it sees uncommitted records.
+        specs: the topics that exist, as Kafka describes them.
+        topics: their names.
+        clock: measures how long Kafka is silent.
+        shared: documents of erased tickets that other tickets have too, after `resolve`; they are not erased.
+    """
+
+    reader: PartitionReader
+    specs: Mapping[str, TopicSpec]
+    topics: TopicSettings
+    clock: Clock
+    shared: frozenset[str] = frozenset()
+    _documents: set[str] = field(default_factory=set)
+    _tickets: set[str] = field(default_factory=set)
+    _texts: set[str] = field(default_factory=set)
+
+    def resolve(self, request: ErasureRequest) -> Subjects:
+        """Returns the tickets of the customers, the documents of the tickets, and the texts of the documents.
+
+        Raises:
+            Retryable: Kafka did not answer in time.
+            Stop: it refuses.
+        """
+        self._documents, self._tickets = set(request.documents), set(request.tickets)
+        if request.tickets or request.customers:
+            self._find_tickets(request.customers)
+            self._find_documents(request)
+        for record in self._read(self.topics.documents):
+            if record.key is not None and record.key.decode(errors="replace") in self._documents:
+                self._texts |= texts_of(json_event(record.value))
+        for record in self._read(self.topics.answers):
+            event = json_event(record.value)
+            if event.get("document_id") in self._documents:
+                self._texts.add(str(event.get("document_sha256")))
+        ids = (KnownIds(frozenset(self._documents)), KnownIds(frozenset(self._tickets)))
+        return Subjects(*ids, frozenset(self._texts))
+
+    def stand(self, subjects: Subjects) -> list[Standing]:
+        """Returns what stands of the subjects, for each of the topics that hold anything.
+
+        Raises:
+            Retryable: Kafka did not answer in time.
+            Stop: it refuses.
+        """
+        found = []
+        for name, kind in key_kinds(self.topics).items():
+            if name in self.specs:
+                standing = Standing(ErasureTopic(self.specs[name], kind))
+                for record in self._read(name):
+                    standing.take(record, subjects)
+                found += [standing] if standing.records else []
+        return found
+
+    def _find_tickets(self, customers: frozenset[str]) -> None:
+        """Finds the customers' tickets, in the topics where tickets stand as they came."""
+        if not customers:
+            return
+        dead_letters = self.topics.dead_letters
+        for name in (self.topics.tickets, dead_letters, parking_of(dead_letters)):
+            for record in self._read(name):
+                event = json_event(record.value)
+                if event.get("customer") in customers and isinstance(event.get("ticket_id"), str):
+                    self._tickets.add(event["ticket_id"])
+
+    def _find_documents(self, request: ErasureRequest) -> None:
+        """Finds the documents of the tickets, those that other tickets have too left out."""
+        holders: dict[str, set[str]] = defaultdict(set)
+        states: dict[bytes, tuple[str, set[str]]] = {}
+        for record in self._read(self.topics.triage_state):
+            if record.key is None or not is_ticket(record.key):
+                continue
+            states.pop(record.key, None)
+            event = json_event(record.value)
+            if not event:
+                continue
+            ticket_id = str(event.get("ticket_id"))
+            if event.get("facts", {}).get("customer") in request.customers:
+                self._tickets.add(ticket_id)
+            states[record.key] = (ticket_id, {*_document_of(event), *event.get("replaced", ())})
+            for document_id in states[record.key][1]:
+                holders[document_id].add(ticket_id)
+        for record in self._read(self.topics.triage):
+            event = json_event(record.value)
+            for document_id in _document_of(event):
+                holders[document_id].add(str(event.get("ticket_id")))
+        erased = {document_id for document_id, tickets in holders.items() if tickets & self._tickets}
+        needed = {
+            document_id
+            for ticket_id, documents in states.values()
+            for document_id in documents
+            if ticket_id not in self._tickets
+        }
+        self.shared = frozenset((erased & needed) - request.documents)
+        self._documents |= erased - self.shared
+
+    def _read(self, name: str) -> Iterator[Record]:
+        if name in self.specs:
+            yield from read_topic(self.reader, name, clock=self.clock, patience_seconds=PATIENCE_SECONDS)
+
+
+def _document_of(event: Mapping[str, Any]) -> Iterator[str]:
+    """Yields the document that a ticket's state or a triage record names."""
+    document = event.get("document")
+    if isinstance(document, dict) and isinstance(document.get("document_id"), str):
+        yield document["document_id"]
