@@ -110,8 +110,9 @@ class Reader:
         self._max_windows = max_windows
         self._threshold = manifest.calibration.thresholds["default"] if threshold is None else threshold
         self._validator = Validator(artifact.tokenizer)
-        indexes: LRUCache[tuple[Any, ...], BlockIndex] = LRUCache(KEPT_INDEX_BYTES, lambda index: index.nbytes)
-        self._index = cached(indexes, lock=Lock())(BlockIndex)
+        self._indexes: LRUCache[tuple[Any, ...], BlockIndex] = LRUCache(KEPT_INDEX_BYTES, lambda index: index.nbytes)
+        self._indexes_lock = Lock()
+        self._index = cached(self._indexes, lock=self._indexes_lock)(BlockIndex)
         self._inference = InferenceRunner(
             backends, pad_id=manifest.pad_id, max_answer_tokens=manifest.max_answer_tokens
         )
@@ -157,6 +158,12 @@ class Reader:
     def tokenize(self, text: str) -> TokenizedDocument:
         """Returns the document's tokens; the same for every question, so worth keeping."""
         return self.artifact.tokenizer.tokenize_document(text)
+
+    def forget(self, text_sha256: str) -> None:
+        """Drops what is kept of a text between questions: the index of a long document, with its tokens."""
+        with self._indexes_lock:
+            for key in [key for key in self._indexes if key[0].text_sha256 == text_sha256]:
+                del self._indexes[key]
 
     def plan(self, text: str, document: TokenizedDocument, questions: Sequence[str]) -> list[ReadPlan]:
         """Chooses the windows to read for each question.

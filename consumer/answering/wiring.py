@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -155,7 +155,7 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
     store = None if cache else open_store(settings.redis, metrics)
     cache = cache or open_cache(settings, reader, store)
     clients = connect(settings)
-    documents = _documents(settings, clients.documents, cache, clock)
+    documents = _documents(settings, clients.documents, (cache.forget, reader.forget), clock)
     outcomes = _outcomes(settings, reader, clock)
     reporter = Reporter(metrics, _LiveFigures(reader, cache, documents), clock)
     health = Health(clock, stuck_seconds=settings.http.stuck_seconds)
@@ -190,8 +190,12 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
 
 
 def _documents(
-    settings: Settings, reader: PartitionReader, cache: TokenCache[TokenizedDocument], clock: Clock
+    settings: Settings, reader: PartitionReader, forgetting: Sequence[Callable[[str], None]], clock: Clock
 ) -> Documents:
+    def forget(text_sha256: str) -> None:
+        for forget_text in forgetting:
+            forget_text(text_sha256)
+
     return Documents(
         reader,
         settings.topics.documents,
@@ -200,7 +204,7 @@ def _documents(
         read_seconds=settings.documents.read_seconds,
         circuit=_circuit(settings),
         clock=clock,
-        asked=AskedTexts(cache.forget, settings.cache.memory_bytes),
+        asked=AskedTexts(forget, settings.cache.memory_bytes),
     )
 
 

@@ -46,6 +46,7 @@ def stream(kafka: KafkaBroker, own_redis: RedisServer, tmp_path: Path) -> Iterat
         "REDIS__URL": own_redis.url,
         "REDIS__TIMEOUT_SECONDS": "10",
         "RETENTION__DELETED_SECONDS": "2",
+        "LOG__LEVEL": "debug",
     }
     stream = TriageStream(kafka.bootstrap, tmp_path, 2, QUICK | settings)
     assert stream.command("topics", "create", "--triage", "--partitions", "2").returncode == 0
@@ -135,6 +136,7 @@ def test_what_is_erased_is_gone_from_every_topic_and_redis_and_before_that_it_is
     assert stream.documents().keys() >= {"d-bob"}
     assert state_of(stream, "T-bob") == "decided"
     stream.check_programs()
+    assert not [program.log_file for program in stream.programs if CODE in program.log]  # at debug level
 
 
 def records_with(stream: TriageStream, text: bytes) -> list[Record]:

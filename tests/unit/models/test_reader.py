@@ -20,6 +20,7 @@ from spanstream.models.inference.backends import Backend, Backends
 from spanstream.models.inference.runner import ScoredWindow
 from spanstream.models.reader import Answer, Reader
 from spanstream.models.text.retrieval import BlockIndex
+from spanstream.models.text.tokenization import TokenizedDocument
 from tests.support.model.damage import all_shifts
 from tests.support.model.fake_reader import MANIFEST, MAX_LENGTH, LetterSession, fake_reader
 from tests.support.model.texts import TEXTS
@@ -185,6 +186,25 @@ def test_the_index_of_a_long_document_is_made_once(monkeypatch: pytest.MonkeyPat
     for question in QUESTIONS:
         reader.plan(LONG, document, [question])
     assert made == [document]
+
+
+def test_the_index_of_a_text_that_is_forgotten_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+
+    def counting(document: TokenizedDocument) -> BlockIndex:
+        made.append(document.text_sha256)
+        return BlockIndex(document)
+
+    monkeypatch.setattr("spanstream.models.reader.BlockIndex", counting)
+    reader = fake_reader(max_windows=2)
+    document = reader.tokenize(LONG)
+    reader.plan(LONG, document, ["when?"])
+    reader.forget("another text's")
+    reader.plan(LONG, document, ["when?"])
+    assert len(made) == 1
+    reader.forget(document.text_sha256)
+    reader.plan(LONG, document, ["when?"])
+    assert len(made) == 2
 
 
 def test_a_question_that_leaves_no_room_is_too_long() -> None:
