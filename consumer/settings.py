@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from spanstream.consumer.settings_privacy import RetentionSettings
+from spanstream.consumer.settings_privacy import RedactionSettings, RetentionSettings
 from spanstream.models.defaults import DEFAULT_ARTIFACT, DEFAULT_MAX_WINDOWS
 from spanstream.schemas.limits import Limits
 
@@ -226,7 +226,9 @@ class HttpSettings(_Group):
 class LogSettings(_Group):
     """Logs on standard error."""
 
-    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Texts appear at debug only.")
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe lines; none holds a text, at any level."
+    )
     format: Literal["auto", "json", "console"] = Field("auto", description="auto: JSON when not on a terminal.")
 
 
@@ -256,6 +258,7 @@ class Settings(BaseSettings):
     circuit: CircuitSettings = CircuitSettings()
     triage: TriageSettings = TriageSettings()
     retention: RetentionSettings = RetentionSettings()
+    redaction: RedactionSettings = RedactionSettings()
     http: HttpSettings = HttpSettings()
     log: LogSettings = LogSettings()
     limits: Limits = Field(Limits(), description="How large an event may be.")

@@ -25,3 +25,16 @@ class RetentionSettings(BaseModel):
     output_seconds: Seconds = Field(7 * _DAY, description="How long answers and triage records are kept.")
     dead_letters_seconds: Seconds = Field(30 * _DAY, description="How long dead letters are kept.")
     parked_seconds: Seconds = Field(90 * _DAY, description="How long the dead letters that replay parked are kept.")
+
+
+class RedactionSettings(BaseModel):
+    """Redaction at the door: what `spanstream publish` and the ticket stream publish."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    hook: str | None = Field(
+        None,
+        pattern=r"^[\w.]+:\w+$",
+        description="Function that texts go through before they are published, module:function; "
+        "spanstream.consumer.pii.patterns:redact comes with the extra redaction.",
+    )

@@ -21,6 +21,7 @@ from spanstream.consumer.operations.publishing import (
     question_record,
     ticket_record,
 )
+from spanstream.consumer.pii.hook import load_redaction
 from spanstream.consumer.settings import Settings
 from spanstream.consumer.terminal.sanitizing import sanitized_line
 
@@ -36,7 +37,8 @@ def documents(file: File, config: ConfigFile = None) -> None:
     Example: echo '{"document_id": "t-1", "text": "Error E42 since Monday."}' | spanstream publish documents -
     """
     settings = open_settings(config)
-    _publish(settings, file, lambda line: document_record(line, settings.topics.documents, settings.limits))
+    redact = load_redaction(settings.redaction.hook)
+    _publish(settings, file, lambda line: document_record(line, settings.topics.documents, settings.limits, redact))
 
 
 @app.command()
@@ -46,7 +48,8 @@ def questions(file: File, config: ConfigFile = None) -> None:
     Example: echo '{"question_id": "q", "question": "What error?", "document_id": "t"}' | spanstream publish questions -
     """
     settings = open_settings(config)
-    _publish(settings, file, lambda line: question_record(line, settings.topics.questions, settings.limits))
+    redact = load_redaction(settings.redaction.hook)
+    _publish(settings, file, lambda line: question_record(line, settings.topics.questions, settings.limits, redact))
 
 
 @app.command()
@@ -56,7 +59,8 @@ def tickets(file: File, config: ConfigFile = None) -> None:
     Example: echo '{"ticket_id": "t-1", "subject": "Help", "body": "Error E42"}' | spanstream publish tickets -
     """
     settings = open_settings(config)
-    _publish(settings, file, lambda line: ticket_record(line, settings.topics.tickets, settings.limits))
+    redact = load_redaction(settings.redaction.hook)
+    _publish(settings, file, lambda line: ticket_record(line, settings.topics.tickets, settings.limits, redact))
 
 
 def _publish(settings: Settings, file: str, to_record: Callable[[bytes], Outgoing]) -> None:

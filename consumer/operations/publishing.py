@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Final
 
 from pydantic_core import from_json, to_json
 
 from spanstream.consumer.broker.protocols import Outgoing, Publisher
+from spanstream.consumer.pii.hook import Redact
 from spanstream.schemas.cloudevents import event_headers
 from spanstream.schemas.codec import decode_document, decode_question, decode_ticket, encode
 from spanstream.schemas.errors import InvalidRecord
+from spanstream.schemas.events import Document, Question
 from spanstream.schemas.limits import Limits
+from spanstream.schemas.triage import Ticket
 
 _SOURCE = "spanstream/publish"
 # A fixed namespace: the same event sent again has the same id.
 _NAMESPACE = uuid.UUID("0a3c2f60-5a3f-4d0f-9d4b-6a4d5f0f5b1e")
 _BATCH = 500
+# Ids, metadata and what rules look at stay: a hook of the texts would not know what they mean.
+_REDACTED_FIELDS: Final[Mapping[type, tuple[str, ...]]] = {
+    Document: ("text", "title"),
+    Question: ("question", "context"),
+    Ticket: ("subject", "body"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,41 +40,52 @@ class RefusedLine:
     error: InvalidRecord
 
 
-def document_record(line: bytes, topic: str, limits: Limits) -> Outgoing:
+def document_record(line: bytes, topic: str, limits: Limits, redact: Redact | None = None) -> Outgoing:
     """Makes the record of a document from a line; with a null text, the tombstone that deletes it.
 
+    Args:
+        line: the event as JSON.
+        topic: where it goes.
+        limits: how large it may be.
+        redact: what its text and title go through.
+
     Raises:
-        InvalidRecord: it is no document.
+        InvalidRecord: it is no document, or the redaction failed.
     """
     tombstone = _as_deleted_document(line)
     document = decode_document(line if tombstone is None else tombstone, limits)
     if tombstone is not None:
         return Outgoing(topic, document.document_id.encode(), None)
+    document = decode_document(_redacted(document, redact), limits)
     event_id = str(uuid.uuid5(_NAMESPACE, f"{document.document_id}\n{document.sha256}"))
     headers = event_headers(document, event_id, _SOURCE, datetime.now(UTC))
     return Outgoing(topic, document.document_id.encode(), encode(document), headers)
 
 
-def question_record(line: bytes, topic: str, limits: Limits) -> Outgoing:
+def question_record(line: bytes, topic: str, limits: Limits, redact: Redact | None = None) -> Outgoing:
     """Makes the record of a question from a line; its key is its document's id, or its own with an inline context.
 
+    The question and its context are redacted; otherwise as `document_record`.
+
     Raises:
-        InvalidRecord: it is no question.
+        InvalidRecord: it is no question, or the redaction failed.
     """
-    question = decode_question(line, limits)
+    question = decode_question(_redacted(decode_question(line, limits), redact), limits)
     headers = event_headers(question, str(uuid.uuid5(_NAMESPACE, question.question_id)), _SOURCE, datetime.now(UTC))
     key = question.document_id or question.question_id
     return Outgoing(topic, key.encode(), encode(question), headers)
 
 
-def ticket_record(line: bytes, topic: str, limits: Limits) -> Outgoing:
+def ticket_record(line: bytes, topic: str, limits: Limits, redact: Redact | None = None) -> Outgoing:
     """Makes the record of a support ticket from a line.
 
+    Its subject and body are redacted; otherwise as `document_record`.
+
     Raises:
-        InvalidRecord: it is no ticket.
+        InvalidRecord: it is no ticket, or the redaction failed.
     """
-    ticket = decode_ticket(line, limits)
-    value = encode(ticket)
+    value = _redacted(decode_ticket(line, limits), redact)
+    ticket = decode_ticket(value, limits)
     event_id = str(uuid.uuid5(_NAMESPACE, f"{ticket.ticket_id}\n{sha256(value).hexdigest()}"))
     headers = event_headers(ticket, event_id, _SOURCE, datetime.now(UTC))
     return Outgoing(topic, ticket.ticket_id.encode(), value, headers)
@@ -101,6 +122,15 @@ def publish_lines(
     if batch:
         publisher.publish(batch, {})
     return published + len(batch)
+
+
+def _redacted(event: Document | Question | Ticket, redact: Redact | None) -> bytes:
+    """Returns the event with its texts redacted, to be decoded: it may be longer than it was."""
+    if redact is None:
+        return encode(event)
+    texts = {name: getattr(event, name) for name in _REDACTED_FIELDS[type(event)]}
+    changes = {name: redact(text) for name, text in texts.items() if text is not None}
+    return encode(event.model_copy(update=changes))
 
 
 def _as_deleted_document(line: bytes) -> bytes | None:

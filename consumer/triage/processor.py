@@ -18,11 +18,12 @@ from dataclasses import dataclass
 
 import structlog
 
-from spanstream.consumer.answering.outcomes import dead_letter_of
+from spanstream.consumer.answering.outcomes import dead_letter_of, without_content
 from spanstream.consumer.broker.protocols import Outgoing, Record
 from spanstream.consumer.clock import Clock, calendar_time, to_datetime, to_milliseconds
 from spanstream.consumer.errors import SpanstreamError
 from spanstream.consumer.logs import exception_facts
+from spanstream.consumer.pii.hook import Redact, unredacted
 from spanstream.consumer.settings import TopicSettings
 from spanstream.consumer.triage.decision.record import is_complete, make_best_record, make_record, record_id
 from spanstream.consumer.triage.outcome_reading import ReadOutcome, read_outcome
@@ -53,6 +54,7 @@ class ProcessorSettings:
         source: CloudEvents source of what it publishes.
         partitions: tells how many each of the topics has now.
         keep_seconds: how long a decided ticket is known: for late answers, and to recognise it if it comes again.
+        redact: what subjects and texts go through before they are published or kept; None: they are as they came.
     """
 
     topics: TopicSettings
@@ -60,6 +62,7 @@ class ProcessorSettings:
     source: str
     partitions: Callable[[], int]
     keep_seconds: float
+    redact: Redact | None = None
 
 
 class TicketProcessor:
@@ -120,7 +123,9 @@ class TicketProcessor:
             check_bounds(record.key, record.size, limits)
             ticket = decode_ticket(record.value or b"", limits)
             check_key(record.key, ticket.ticket_id, "ticket_id")
-            text = document_text(ticket, limits, self._playbook.keep)
+            redact = self._settings.redact or unredacted
+            text = document_text(ticket, limits, self._playbook.keep, redact)
+            ticket = ticket.model_copy(update={"subject": redact(ticket.subject)})
         except InvalidRecord as error:
             self._refuse(record, error, Stage.DECODE, transaction)
             return
@@ -166,6 +171,8 @@ class TicketProcessor:
         """Publishes a ticket's dead letter."""
         topic, now_ms = self._settings.topics.dead_letters, self._clock.now_ms()
         letter = dead_letter_of(record, error.reason, error.detail, stage, topic=topic, now_ms=now_ms)
+        if self._settings.redact is not None:  # the ticket as it came must not leave its topic
+            letter = without_content(letter) or letter
         transaction.outgoing.append(letter)
         transaction.ticket_reasons.append(error.reason)
         transaction.counts["tickets", "dead_letter"] += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spanstream.consumer.clock import Clock, to_milliseconds
+from spanstream.consumer.pii.hook import Redact, unredacted
 from spanstream.consumer.triage.decision.record import make_record
 from spanstream.consumer.triage.questions import field_questions
 from spanstream.consumer.triage.state.ticket_state import QuestionOutcome, TicketFacts, TicketState
@@ -24,14 +25,17 @@ class TicketTrial:
     triage: Triage
 
 
-def try_ticket(ticket: Ticket, playbook: Playbook, reader: Reader, limits: Limits, clock: Clock) -> TicketTrial:
-    """Asks all of the playbook's questions about a ticket and builds its record.
+def try_ticket(  # noqa: PLR0913, PLR0917  what the stream has too
+    ticket: Ticket, playbook: Playbook, reader: Reader, limits: Limits, clock: Clock, redact: Redact = unredacted
+) -> TicketTrial:
+    """Asks all of the playbook's questions about a ticket, redacted, and builds its record.
 
     Raises:
-        InvalidRecord: the ticket's text is too long to be a document.
+        InvalidRecord: the ticket's text is too long to be a document, or the redaction failed.
         QuestionTooLong, InferenceFailed, InvalidSpan: as `Reader.read`; in the stream they become dead letters.
     """
-    text = document_text(ticket, limits, playbook.keep)
+    text = document_text(ticket, limits, playbook.keep, redact)
+    ticket = ticket.model_copy(update={"subject": redact(ticket.subject)})
     now_ms = clock.now_ms()
     questions = list(field_questions(ticket.ticket_id, text.sha256, playbook))
     answers = reader.read(text.text, [question.text for question in questions])

@@ -16,6 +16,7 @@ from spanstream.consumer.delivery.rewinds import Rewinds
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.health import Health
 from spanstream.consumer.http import HttpServer, serve_http
+from spanstream.consumer.pii.hook import load_redaction
 from spanstream.consumer.settings import Settings, TopicSettings
 from spanstream.consumer.triage.intake import TriageIntake
 from spanstream.consumer.triage.metrics import TriageMetrics
@@ -77,6 +78,7 @@ def build_triage(
         source=f"spanstream/{settings.triage.group_id}@{socket.gethostname()}",
         partitions=lambda: partition_counts.shared,
         keep_seconds=settings.triage.keep_seconds,
+        redact=load_redaction(settings.redaction.hook),
     )
     metrics = TriageMetrics()
     health = Health(clock, stuck_seconds=settings.http.stuck_seconds)

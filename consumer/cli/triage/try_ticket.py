@@ -30,17 +30,19 @@ def try_(
     """
     from spanstream.consumer.answering.open_reader import open_reader  # noqa: PLC0415  the model, for those who use it
     from spanstream.consumer.clock import SystemClock  # noqa: PLC0415  for those who use it
+    from spanstream.consumer.pii.hook import load_redaction, unredacted  # noqa: PLC0415  for those who use it
     from spanstream.consumer.terminal.triage_panel import TriagePanel  # noqa: PLC0415  for those who use it
     from spanstream.consumer.triage.playbook.load import load_playbook  # noqa: PLC0415  for those who use it
     from spanstream.consumer.triage.trial import try_ticket  # noqa: PLC0415  for those who use it
 
     settings = open_settings(config)
+    redact = load_redaction(settings.redaction.hook) or unredacted
     loaded = load_playbook(None if str(playbook) == "-" else playbook)
     try:
         event = decode_ticket(_bytes(ticket).strip(), settings.limits)
         reader = open_reader(settings)
         try:
-            trial = try_ticket(event, loaded, reader, settings.limits, SystemClock())
+            trial = try_ticket(event, loaded, reader, settings.limits, SystemClock(), redact)
         finally:
             reader.close()
     except InvalidRecord as error:

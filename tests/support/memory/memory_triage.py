@@ -18,6 +18,7 @@ from spanstream.consumer.answering.wiring import BrokerClients
 from spanstream.consumer.broker.memory.clients import MemoryConsumer
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
 from spanstream.consumer.settings import CircuitSettings, KafkaSettings, Settings, TopicSettings, TriageSettings
+from spanstream.consumer.settings_privacy import RedactionSettings
 from spanstream.consumer.triage.playbook.load import parse_playbook
 from spanstream.consumer.triage.service import TriageService
 from spanstream.consumer.triage.state.ticket_state import TicketState, decode_state, ticket_key
@@ -95,6 +96,7 @@ class MemoryTriage(StreamUnderTest[TriageMember]):
         playbook: Playbook | None = None,
         circuit: CircuitSettings = PATIENT_CIRCUIT,
         drain_seconds: float = 1.0,
+        redaction: RedactionSettings | None = None,
         **triage: Any,
     ) -> TriageMember:
         consumer = self.broker.consumer(GROUP, group_protocol=self.group_protocol)
@@ -107,6 +109,7 @@ class MemoryTriage(StreamUnderTest[TriageMember]):
             circuit=circuit,
             triage=TriageSettings(**({"keep_seconds": KEEP} | triage)),
             drain_seconds=drain_seconds,
+            redaction=redaction or RedactionSettings(),
         )
         application = build_triage(
             settings, playbook or small_playbook(), open_clients=lambda _: clients, clock=self.clock
