@@ -35,6 +35,7 @@ ARGUMENTS = {
     "publish tickets": ("publish", "tickets", "-"),
     "answers": ("answers", "--json"),
     "backfill": ("backfill",),
+    "erase": ("erase", "--document-id", "d1", "--ticket-id", "T1", "--yes"),
     "doctor": ("doctor",),
     "topics create": ("topics", "create", "--triage", "--partitions", "1"),
     "topics describe": ("topics", "describe"),
@@ -149,6 +150,9 @@ def make_party(secure_kafka: SecureBroker, redis_server: RedisServer, tmp_path: 
         if command != "topics create":
             stream.create_topics()
             stream.publish(work(stream))
+        if command == "erase":  # a ticket that the triage stream has forgotten, and that is not compacted yet
+            forgotten = b"ticket:T1", stream.topics.triage_state
+            stream.publish([Outgoing(forgotten[1], forgotten[0], value) for value in (b'{"ticket_id": "T1"}', None)])
         return Party(secure_kafka, stream, command, user)
 
     yield make

@@ -86,3 +86,22 @@ def test_without_a_right_the_stream_goes_on_and_the_log_names_it(
     (line,) = [line for line in stopped.stderr.decode().splitlines() if not line.startswith("{")]
     assert MISSING[missing] in line
     assert PASSWORD not in done.stderr.decode() + stopped.stderr.decode()
+
+
+@pytest.mark.parametrize("missing", ["+scan", "+del"])
+def test_erase_needs_two_rights_more_and_names_the_one_it_lacks(
+    stream: Stream, own_redis: RedisServer, missing: str
+) -> None:
+    allow(own_redis, KEYS, *COMMANDS)
+    assert stream.command("run", "--once", seconds=LONGEST).returncode == 0
+    erase = ("erase", "--document-id", "d", "--yes")
+    more = {"+scan", "+del"} - {missing}
+    allow(own_redis, KEYS, *COMMANDS, *more)
+    stopped = stream.command(*erase, seconds=LONGEST)
+    assert stopped.returncode == 1
+    assert f"this user may not {missing[1:].upper()}" in stopped.stderr.decode()
+    allow(own_redis, KEYS, *COMMANDS, "+scan", "+del")
+    done = stream.command(*erase, seconds=LONGEST)
+    assert done.returncode == 0, done.stderr
+    assert b"1 key in Redis" in done.stderr
+    assert b"0 keys in Redis" in stream.command(*erase, seconds=LONGEST).stderr
