@@ -15,17 +15,22 @@ Place = tuple[Partition, bytes]
 _BYTES_A_TEXT: Final = 2048
 
 
+def remembered_texts(cache_bytes: int) -> int:
+    """Returns how many texts are remembered beside a cache of this size: as many short ones as it can hold."""
+    return cache_bytes // _BYTES_A_TEXT
+
+
 class AskedTexts:
     """The texts of the latest documents that were asked about, by their SHA-256.
 
     Args:
         forget: called with the SHA-256 of a text that is no longer this document's, or no longer remembered here.
-        cache_bytes: of the cache that forgets; as many texts are remembered as it can hold of short ones.
+        cache_bytes: of the cache that forgets.
     """
 
     def __init__(self, forget: Callable[[str], object], cache_bytes: int) -> None:
         self._forget = forget
-        self._limit = cache_bytes // _BYTES_A_TEXT
+        self._limit = remembered_texts(cache_bytes)
         self._texts: OrderedDict[Place, str] = OrderedDict()
 
     def note(self, place: Place, sha256: str) -> None:

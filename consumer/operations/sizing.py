@@ -14,12 +14,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from spanstream.consumer.cache.asked_texts import remembered_texts
 from spanstream.consumer.settings import Settings
 from spanstream.models.defaults import KEPT_INDEX_BYTES
 
 # Bytes of the index for each document of an owned partition: its id (20 bytes here) and its offset in a dictionary.
 # 139 were measured on CPython 3.11 with a million entries; longer ids take more.
 _INDEX_BYTES = 200
+# Of a text that was asked about: its id again, and its hash; 371 were measured.
+_ASKED_BYTES = 400
 # The largest record that the topics take (operations/topics.py); one record may pass a bound of bytes.
 _LARGEST_RECORD_BYTES = 12 << 20
 # What librdkafka fetches ahead (queued.max.messages.kbytes), for the group member and for the documents' follower.
@@ -124,6 +127,7 @@ def memory_parts(load: Load, machine: Machine, settings: Settings) -> dict[str, 
         "program": machine.program_bytes,
         "texts": settings.documents.memory_bytes,
         "tokenizations": settings.cache.memory_bytes,
+        "texts asked about": remembered_texts(settings.cache.memory_bytes) * _ASKED_BYTES,
         "BM25 indexes": KEPT_INDEX_BYTES,
         "chunks in flight": _CHUNKS_IN_FLIGHT * (chunk.max_bytes + longest * _HELD_PER_CHAR),
         # A long document is tokenized, or a chunk's tokenizations are written for Redis and sent.
