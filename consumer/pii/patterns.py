@@ -19,7 +19,7 @@ try:
 except ImportError as missing:
     raise Stop("redaction by patterns needs an extra: pip install spanstream[redaction]") from missing
 
-_EMAIL: Final = re.compile(r"(?<!\w)[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,63}(?!\w)")
+_EMAIL: Final = re.compile(r"(?<!\w)[\w.%+'-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,63}(?!\w)")
 _IBAN_BEGIN: Final = re.compile(r"(?<!\w)[A-Z]{2}[0-9]{2}(?=[ -]?[A-Z0-9])", re.IGNORECASE | re.ASCII)
 _IBAN: Final = re.compile(r"[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]){11,30}", re.IGNORECASE | re.ASCII)
 # Issuers' numbers begin with 2 to 6.

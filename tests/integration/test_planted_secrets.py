@@ -27,6 +27,7 @@ COMMANDS = [
     ("topics", "describe"),
     ("answers", "--json"),
     ("backfill",),
+    ("erase", "--document-id", "nobody", "--yes"),
     ("replay", "summary"),
     ("replay", "run", "--yes", "--manifest", "manifest.jsonl"),
     ("run", "--help"),

@@ -13,6 +13,7 @@ from spanstream.consumer.pii.patterns import redact
 REDACTED = {
     "Write to ann.example+x@mail.example.co.uk.": "Write to [EMAIL].",
     "<ann@example.com>, jürgen@müller.example": "<[EMAIL]>, [EMAIL]",
+    "https://host.example/path?mail=ann@example.com&x=1": "https://host.example/path?mail=[EMAIL]&x=1",
     "IBAN DE89 3704 0044 0532 0130 00 and more": "IBAN [IBAN] and more",
     "gb82west12345698765432": "[IBAN]",
     "Pay NL91ABNA0417164300, please": "Pay [IBAN], please",
