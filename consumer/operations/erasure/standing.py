@@ -112,5 +112,5 @@ class Standing:
         if not self.topic.is_compacted:
             return f"until {due} at the latest" if self.due_ms > now_ms else f"due since {due}"
         if self.due_ms > now_ms:
-            return f"until {due}, and the next record in its partition after that"
+            return f"until {due}, or the first record in its partition after that"
         return f"due since {due}, with the next record in its partition: `spanstream erase --again` writes one"

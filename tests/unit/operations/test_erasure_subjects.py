@@ -76,7 +76,7 @@ def standing(config: dict[str, str], *records: Record, kind: KeyKind = KeyKind.D
 def test_a_deleted_document_stands_until_the_compaction_after_its_tombstone() -> None:
     found = standing(COMPACTED, record("d", {"document_id": "d"}), record("d", None, 1, timestamp_ms=5000))
     assert (found.records, found.is_deleted, found.due_ms) == (1, True, 5000 + HOUR_MS)
-    assert "next record" in found.until(6000)
+    assert "first record" in found.until(6000)
     assert "--again" in found.until(5000 + HOUR_MS)
 
 
