@@ -10,6 +10,8 @@ from confluent_kafka import Producer
 
 from spanstream.consumer.broker.kafka import KafkaGroupConsumer, KafkaPartitionReader, KafkaPublisher, TopicAdmin
 from spanstream.consumer.broker.protocols import Partition
+from spanstream.consumer.broker.reading import read_topic
+from spanstream.consumer.clock import SystemClock
 from spanstream.consumer.settings import KafkaSettings
 from tests.support.kafka.broker_harness import GroupMember, await_markers, group_name, numbered, until
 from tests.support.kafka.kafka_broker import KafkaBroker
@@ -80,3 +82,23 @@ def test_a_new_producer_with_the_same_id_frees_what_its_predecessor_left_open(to
     until(lambda: reader.end_offsets([Partition(topic, 0)]) == {Partition(topic, 0): 2})
     publisher.close()
     reader.close()
+
+
+def test_a_reader_of_uncommitted_records_sees_what_open_and_aborted_transactions_wrote(
+    topics: Topics, open_transaction: Producer
+) -> None:
+    topic = topics.make()
+    config = KafkaSettings(bootstrap_servers=topics.bootstrap, group_id=group_name())
+    open_transaction.produce(topic, b"aborted", partition=0)
+    assert open_transaction.flush(20) == 0
+    open_transaction.abort_transaction(20)
+    open_transaction.begin_transaction()
+    KafkaPublisher(config).publish(numbered(topic, range(1)), {})
+    open_transaction.produce(topic, b"open", partition=0)
+    assert open_transaction.flush(20) == 0
+    reader = KafkaPartitionReader(config, uncommitted=True)
+    try:
+        read = read_topic(reader, topic, clock=SystemClock(), patience_seconds=60)
+        assert [record.value for record in read] == [b"aborted", b"0", b"open"]
+    finally:
+        reader.close()
