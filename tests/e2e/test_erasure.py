@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,12 +12,13 @@ from typing import Any
 import pytest
 
 from spanstream.consumer.broker.kafka import KafkaPartitionReader, TopicAdmin
-from spanstream.consumer.broker.protocols import Record
+from spanstream.consumer.broker.protocols import Outgoing, Record
 from spanstream.consumer.broker.reading import read_topic
 from spanstream.consumer.clock import SystemClock
 from spanstream.schemas.triage import Ticket
+from tests.e2e.conftest import MakeStream
 from tests.support.kafka.kafka_broker import KafkaBroker
-from tests.support.kafka.program import until
+from tests.support.kafka.program import Program, until
 from tests.support.kafka.quick_settings import QUICK
 from tests.support.kafka.stream import document, named, question
 from tests.support.kafka.triage_stream import TriageStream
@@ -137,6 +140,32 @@ def test_what_is_erased_is_gone_from_every_topic_and_redis_and_before_that_it_is
     assert state_of(stream, "T-bob") == "decided"
     stream.check_programs()
     assert not [program.log_file for program in stream.programs if CODE in program.log]  # at debug level
+
+
+def test_a_running_consumer_keeps_nothing_of_a_deleted_document(kafka: KafkaBroker, streams: MakeStream) -> None:
+    stream = streams(kafka.bootstrap, 1, **QUICK)
+    topic = stream.topics.documents
+    consumer = stream.start()
+
+    def ask(number: int) -> None:
+        stream.publish([question(stream.topics.questions, f"q-{number}", "Which error is it?", "d")])
+        until(lambda: len(stream.answers()) == number, f"{number} answers", every=0.2)
+
+    stream.publish([document(topic, "d", DOCUMENT)])
+    ask(1)
+    ask(2)
+    assert tokenizations(consumer) == {"memory": 1, "redis": 0, "tokenized": 1}
+    stream.publish([Outgoing(topic, b"d", None), document(topic, "d", DOCUMENT)])
+    ask(3)
+    assert tokenizations(consumer) == {"memory": 1, "redis": 0, "tokenized": 2}
+
+
+def tokenizations(consumer: Program) -> dict[str, int]:
+    """Returns where the consumer found its tokenizations so far."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{consumer.http_port}/metrics") as reply:
+        text = reply.read().decode()
+    found = re.findall(r'^spanstream_tokenizations\{source="(\w+)"\} (\S+)$', text, flags=re.MULTILINE)
+    return {source: int(float(count)) for source, count in found}
 
 
 def records_with(stream: TriageStream, text: bytes) -> list[Record]:
