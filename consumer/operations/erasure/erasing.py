@@ -119,7 +119,7 @@ class Erasure:
         self.is_planned = True
         now_ms = self.search.clock.now_ms()
         for standing in self.standings:
-            standing.delete(now_ms)
+            standing.delete(self.subjects, now_ms)
 
     def lines(self) -> list[WhatStands]:
         """Returns what stands, place by place."""
@@ -192,13 +192,14 @@ def deletions(standings: Iterable[Standing], subjects: Subjects, topics: TopicSe
     for standing in standings:
         kind, name = standing.topic.kind, standing.topic.name
         for (partition, key), deleted_ms in standing.places.items():
-            own = subjects.own_key(key, kind)
             if kind is KeyKind.STATE:
-                if own:
+                if standing.deletes(key, subjects):
                     add(topics.tickets, key[_STATE_PREFIX_BYTES:], partition)
                 if deleted_ms is not None:
                     add(name, _NOBODYS_KEY, partition)
-            elif standing.topic.is_compacted or (own and name == topics.tickets and deleted_ms is None):
+                continue
+            is_undeleted_ticket = name == topics.tickets and deleted_ms is None and subjects.own_key(key, kind)
+            if standing.topic.is_compacted or is_undeleted_ticket:
                 add(name, key, partition)
     return list(records.values())
 

@@ -82,9 +82,15 @@ class Standing:
         elif place in self.places:
             self.places[place] = record.timestamp_ms or 0
 
-    def delete(self, now_ms: int) -> None:
-        """Takes in that a tombstone is written for each key that has none."""
-        self.places = {place: now_ms if deleted_ms is None else deleted_ms for place, deleted_ms in self.places.items()}
+    def delete(self, subjects: Subjects, now_ms: int) -> None:
+        """Takes in that a tombstone is written for each key that has none; of a state, for the subjects' own alone."""
+        for place, deleted_ms in self.places.items():
+            if deleted_ms is None and self.deletes(place[1], subjects):
+                self.places[place] = now_ms
+
+    def deletes(self, key: bytes, subjects: Subjects) -> bool:
+        """Whether an erasure deletes this key: what quotes a document in another ticket's state stays with that."""
+        return self.topic.kind is not KeyKind.STATE or subjects.own_key(key, self.topic.kind)
 
     @property
     def is_deleted(self) -> bool:
@@ -106,7 +112,7 @@ class Standing:
         if self.due_ms is None:
             if self.topic.is_compacted and not self.is_deleted:
                 waits = self.topic.kind is KeyKind.STATE
-                return "until `triage run` has read the deletion of its ticket" if waits else "it is not deleted"
+                return "until `triage run` forgets the ticket" if waits else "it is not deleted"
             return "for ever: `spanstream topics create --alter` bounds it"
         due = iso(self.due_ms)
         if not self.topic.is_compacted:

@@ -84,7 +84,7 @@ def test_a_document_that_is_not_deleted_or_came_again_has_no_end() -> None:
     again = standing(COMPACTED, record("d", b"{}"), record("d", None, 1), record("d", b"{}", 2))
     assert (again.records, again.is_deleted, again.due_ms) == (2, False, None)
     assert again.until(0) == "it is not deleted"
-    again.delete(7000)
+    again.delete(SUBJECTS, 7000)
     assert again.due_ms == 7000 + HOUR_MS
 
 
@@ -106,3 +106,12 @@ def test_a_record_that_age_removes_stands_for_the_retention_and_the_time_of_its_
     assert found.due_ms == 3000 + 3 * HOUR_MS
     assert "at the latest" in found.until(0)
     assert standing(KEPT, record("d", b"{}", timestamp_ms=2**62)).due_ms is None
+
+
+def test_what_another_tickets_state_quotes_is_not_deleted_with_the_document() -> None:
+    other = record("ticket:U", {"ticket_id": "U", "document": {"document_id": "d"}})
+    found = standing(COMPACTED, other, record("ticket:T", {"ticket_id": "T"}), kind=KeyKind.STATE)
+    assert found.records == 2
+    found.delete(SUBJECTS, 7000)
+    assert not found.is_deleted
+    assert "triage run" in found.until(0)
