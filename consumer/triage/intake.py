@@ -17,12 +17,14 @@ from spanstream.consumer.clock import Clock
 from spanstream.consumer.delivery.backlog import Backlog
 from spanstream.consumer.delivery.circuit import Circuit
 from spanstream.consumer.delivery.committed_offsets import offsets_behind
-from spanstream.consumer.errors import Retryable
+from spanstream.consumer.errors import Retryable, TooLarge
 from spanstream.consumer.settings import Settings
 from spanstream.consumer.triage.outcomes_read import OutcomesRead
 from spanstream.consumer.triage.processor import TicketProcessor
 from spanstream.consumer.triage.state.state_store import StateStore
 from spanstream.consumer.triage.state.transaction import TriageTransaction
+from spanstream.schemas.dead_letters import Reason, Stage
+from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.playbook import Playbook
 
 _log = structlog.get_logger(__name__)
@@ -73,6 +75,7 @@ class TriageIntake:
         self._playbook = playbook
         self._circuit = circuit
         self._clock = clock
+        self._refused: dict[tuple[Partition, int], InvalidRecord] = {}  # by the ticket's place
         self._topics = settings.topics
         self._max_open = settings.triage.max_open_tickets
         chunk = settings.chunk
@@ -106,6 +109,20 @@ class TriageIntake:
         """Puts the records of a commit that failed in front again."""
         self._tickets.give_back(commit.tickets)
         self._outcomes.give_back(commit.outcomes)
+
+    def refuse_for_size(self, commit: TriageCommit, error: TooLarge) -> None:
+        """Gives back a commit in which a topic does not take a record: the ticket that it was made of is refused.
+
+        Raises:
+            TooLarge: it was made of no ticket of this commit.
+        """
+        key = error.record.key if isinstance(error.record, Outgoing) else None
+        ticket = commit.transaction.tickets.get(key or b"")
+        if ticket is None:
+            raise error
+        detail = f"what is made of the ticket: {error}"
+        self._refused[ticket.partition, ticket.offset] = InvalidRecord(Reason.TOO_LARGE, detail)
+        self.give_back(commit)
 
     def drop(self, partitions: frozenset[Partition]) -> None:
         """Drops the records of partitions that are no longer owned."""
@@ -141,7 +158,11 @@ class TriageIntake:
         transaction = TriageTransaction(self._store, self._playbook)
         self._drop_misplaced(ready, transaction)
         for record in (*outcomes, *tickets):
-            self._processor.apply_record(record, transaction)
+            refusal = self._refused.pop((record.partition, record.offset), None)
+            if refusal is None:
+                self._processor.apply_record(record, transaction)
+            else:
+                self._processor.refuse(record, refusal, Stage.PREPARE, transaction)
         self._processor.decide_tickets_with_news(transaction)
         self._circuit.check(transaction.ticket_reasons)
         for number, key in self._due(ready):

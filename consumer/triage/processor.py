@@ -97,7 +97,7 @@ class TicketProcessor:
             _log.error(event, partition=str(record.partition), offset=record.offset, **exception_facts(error))
             if is_ticket:
                 detail = f"reading the ticket raised {type(error).__name__}"
-                self._refuse(record, InvalidRecord(Reason.INFERENCE_FAILED, detail), Stage.PREPARE, transaction)
+                self.refuse(record, InvalidRecord(Reason.INFERENCE_FAILED, detail), Stage.PREPARE, transaction)
 
     def apply_deadline(self, number: int, key: bytes, transaction: TriageTransaction) -> None:
         """Makes the record of a ticket that is due, or forgets the ticket if it has its record."""
@@ -128,11 +128,12 @@ class TicketProcessor:
             check_key(record.key, ticket.ticket_id, "ticket_id")
             text = document_text(ticket, limits, self._playbook.keep)
         except InvalidRecord as error:
-            self._refuse(record, error, Stage.DECODE, transaction)
+            self.refuse(record, error, Stage.DECODE, transaction)
             return
         number = record.partition.number
         before = transaction.ticket(number, ticket.ticket_id)
         state = self._opened(record, ticket, text, before.revision if before else 0)
+        transaction.tickets |= {state.key: record, state.document.document_id.encode(): record}
         if before is None or (before.document.document_id, before.playbook) != (
             state.document.document_id,
             state.playbook,
@@ -154,8 +155,8 @@ class TicketProcessor:
             transaction.counts["tickets", "updated"] += 1
         transaction.ticket_reasons.append(None)
 
-    def _refuse(self, record: Record, error: InvalidRecord, stage: Stage, transaction: TriageTransaction) -> None:
-        """Publishes a ticket's dead letter."""
+    def refuse(self, record: Record, error: InvalidRecord, stage: Stage, transaction: TriageTransaction) -> None:
+        """Makes a ticket's dead letter."""
         topic, now_ms = self._settings.topics.dead_letters, self._clock.now_ms()
         letter = dead_letter_of(record, error.reason, error.detail, stage, topic=topic, now_ms=now_ms)
         transaction.outgoing.append(letter)

@@ -215,7 +215,9 @@ class TriageService:
             self._give_back()
             return False
         except TooLarge as error:
-            commit.transaction.replace_by_smaller(error)
+            if not commit.transaction.replace_by_smaller(error):
+                self._parts.intake.refuse_for_size(commit, error)
+                self._pending_commit = None
             return False
         if not is_published:
             return False

@@ -7,7 +7,7 @@ from collections import Counter
 from pydantic import ValidationError
 
 from spanstream.consumer.answering.outcomes import without_content
-from spanstream.consumer.broker.protocols import Outgoing
+from spanstream.consumer.broker.protocols import Outgoing, Record
 from spanstream.consumer.errors import Stop, TooLarge
 from spanstream.consumer.triage.state.state_store import StateStore
 from spanstream.consumer.triage.state.ticket_state import (
@@ -30,6 +30,7 @@ class TriageTransaction:
         counts: what happened, by (group, name), for the metrics.
         ages_ms: for each first record of a ticket: milliseconds since the ticket arrived.
         ticket_reasons: for each ticket record: the reason of its dead letter, or None.
+        tickets: the ticket record that each document and state was made of, by the key of these.
     """
 
     def __init__(self, store: StateStore, current: Playbook) -> None:
@@ -44,6 +45,7 @@ class TriageTransaction:
         self.counts: Counter[tuple[str, str]] = Counter()
         self.ages_ms: list[int] = []
         self.ticket_reasons: list[Reason | None] = []
+        self.tickets: dict[bytes, Record] = {}
 
     @property
     def is_empty(self) -> bool:
@@ -105,15 +107,15 @@ class TriageTransaction:
                 f"the state topic's partition {number} holds tickets of a playbook that it does not hold"
             ) from None
 
-    def replace_by_smaller(self, error: TooLarge) -> None:
-        """Replaces a dead letter that its topic does not take by one without content; raises the error for the rest."""
+    def replace_by_smaller(self, error: TooLarge) -> bool:
+        """Replaces a dead letter that its topic does not take by one without content; False: it is something else."""
         for index, record in enumerate(self.outgoing):
             if record is error.record and any(name == DLQ_REASON for name, _ in record.headers):
                 smaller = without_content(record)
                 if smaller is not None:
                     self.outgoing[index] = smaller
-                    return
-        raise error
+                    return True
+        return False
 
     def state_records(self, topic: str) -> list[Outgoing]:
         """Returns the changes as records of the state topic."""
