@@ -140,6 +140,11 @@ class Reader:
         backends = open_backends(artifact, threads=threads or available_cpus(), report=report)
         return cls(artifact, backends, max_windows=max_windows)
 
+    @property
+    def threshold(self) -> float:
+        """The confidence from which on a candidate is given as the answer."""
+        return self._threshold
+
     def read(self, text: str, questions: Sequence[str]) -> list[Answer]:
         """Returns one answer for each question, in their order.
 
