@@ -10,6 +10,7 @@ from spanstream.consumer.cli import (
     backfill,
     demo,
     doctor,
+    explain,
     model,
     publish,
     replay,
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 app.command("run", cls=run.RunCommand)(run.run)
 app.command("ask")(ask.ask)
+app.command("explain")(explain.show_explanation)
 app.command("demo")(demo.demo)
 app.add_typer(topics.app, name="topics")
 app.add_typer(publish.app, name="publish")
