@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from spanstream.consumer.answering.question_record import read_retry_headers
+from spanstream.consumer.broker.kafka import TopicAdmin
 from spanstream.consumer.broker.protocols import UNREADABLE_HEADERS, Outgoing, Record
 from spanstream.consumer.errors import TooLarge
 from spanstream.consumer.triage.text.ticket_text import document_text
@@ -44,7 +45,7 @@ KINDS: Final = (*_ASKED, "document", "ticket", *_STRAY)
 
 # A ticket asks several questions; more tickets than these would be a test of the model.
 _TICKETS: Final = 0.02
-_PORTION: Final = 500
+_PORTION: Final = 2_000
 _LIMITS: Final = Limits()
 _SETTINGS: Final = {
     "CIRCUIT__MAX_SHARE": "1",
@@ -88,14 +89,14 @@ def fuzz_running(
     """
     stream = TriageStream(bootstrap, folder, 4, dict(_SETTINGS))
     stream.create_topics()
-    programs = [stream.start(), stream.start_triage()]
+    programs, admin = [stream.start(), stream.start_triage()], TopicAdmin(stream.config)
     summary, sent = RunningSummary(), []
     try:
         stream.publish([Outgoing(stream.topics.documents, b"d", b'{"document_id": "d", "text": "Error FXP-4107."}')])
         drawn = itertools.islice(_drawn(seed, stream), records)
         while portion := list(itertools.islice(drawn, _PORTION)):
             sent += _publish(stream, portion, summary)
-            _await_consumed(stream)
+            _await_consumed(stream, admin)
             summary.wrong += [f"a program ended: {p.log[-1000:]}" for p in programs if not p.is_running]
             on_records(len(portion))
         _await_tickets(stream, {one.event_id for one in sent if one.kind == "ticket" and one.event_id})
@@ -163,13 +164,19 @@ def _publish(stream: TriageStream, portion: list[tuple[_Sent, Outgoing]], summar
     return _publish(stream, portion[:half], summary) + _publish(stream, portion[half:], summary)
 
 
-def _await_consumed(stream: TriageStream) -> None:
-    until(
-        lambda: not patiently(stream.lag) and not patiently(stream.triage_lag),
-        "everything consumed",
-        _PATIENCE_SECONDS,
-        every=0.2,
-    )
+def _await_consumed(stream: TriageStream, admin: TopicAdmin) -> None:
+    topics = stream.topics
+    # The triage members follow their state without committing it.
+    of_triage = (topics.tickets, topics.answers, topics.dead_letters)
+    groups = {stream.name: topics.consumed, f"{stream.name}.triage": of_triage}
+
+    def is_consumed() -> bool:
+        return not any(
+            any(patiently(lambda g=group, t=names: admin.lag(g, t)).values())  # type: ignore[misc]  # mypy on a lambda's default
+            for group, names in groups.items()
+        )
+
+    until(is_consumed, "everything consumed", _PATIENCE_SECONDS, every=0.2)
 
 
 def _await_tickets(stream: TriageStream, ticket_ids: set[str]) -> None:
