@@ -15,6 +15,7 @@ from spanstream.consumer.answering.stored_documents import StoredDocument
 from spanstream.consumer.broker.protocols import Partition, Record
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.errors import Retryable
+from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.settings import RetrySettings
 from spanstream.models.text import token_codec
 from spanstream.models.text.tokenization import TokenizedDocument, sha256_of
@@ -45,7 +46,14 @@ class StubDocuments:
 
 
 class PrepareRig:
-    def __init__(self, *, max_windows: int = 100, max_bytes: int = 1 << 20, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        max_windows: int = 100,
+        max_bytes: int = 1 << 20,
+        limits: Limits | None = None,
+        formats: EventFormats | None = None,
+    ) -> None:
         self.clock = FakeClock()
         self.documents = StubDocuments(self.clock, {(0, "d"): TEXT})
         self.tokenized: list[str] = []
@@ -56,7 +64,7 @@ class PrepareRig:
             documents,
             TokenCache(self._tokenize, token_codec, fingerprint=TOKENIZER.fingerprint),
             Outcomes(TOPICS, RetrySettings(max_attempts=3), MANIFEST, source="s", clock=self.clock),
-            limits=limits or Limits(),
+            formats=formats or EventFormats(limits or Limits()),
             max_windows=max_windows,
             max_bytes=max_bytes,
             clock=self.clock,

@@ -14,6 +14,7 @@ from spanstream.consumer.cache.memory_store import MemoryStore
 from spanstream.consumer.cache.retrying_store import RetryingStore
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.errors import Retryable, Stop
+from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.models.text import token_codec
 from spanstream.models.text.tokenization import TokenizedDocument, sha256_of
 from spanstream.schemas.limits import Limits
@@ -63,6 +64,7 @@ class World:
     store: Faulty = field(default_factory=Faulty)
     clock: FakeClock = field(default_factory=FakeClock)
     limits: Limits = field(default_factory=Limits)
+    formats: EventFormats | None = None
     progress: list[BackfillCounts] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -87,7 +89,14 @@ class World:
         )
         reader = self.broker.reader()
         return Backfill(
-            reader, TOPIC, cache, store, self.limits, self.clock, self.progress.append, patience_seconds=5.0
+            reader,
+            TOPIC,
+            cache,
+            store,
+            self.formats or EventFormats(self.limits),
+            self.clock,
+            self.progress.append,
+            patience_seconds=5.0,
         )
 
     def tokenize(self, text: str) -> TokenizedDocument:

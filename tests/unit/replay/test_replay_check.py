@@ -14,6 +14,7 @@ from spanstream.consumer.answering.prepare import Preparer
 from spanstream.consumer.broker.memory.broker import MemoryBroker
 from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.cache.token_cache import TokenCache
+from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.replay.checker import Checker, CheckResult
 from spanstream.consumer.replay.current_documents import CurrentDocuments
 from spanstream.consumer.replay.fixes.user_files import choose_fixes
@@ -38,11 +39,12 @@ TOPICS = SETTINGS.topics
 class CheckedTopics:
     """Dead letters and documents in a memory broker, and the results of checking them."""
 
-    def __init__(self) -> None:
+    def __init__(self, formats: EventFormats | None = None) -> None:
         self.broker, self.clock = MemoryBroker(), FakeClock()
+        self.formats = formats or EventFormats(SETTINGS.limits)
         for topic in (TOPICS.documents, TOPICS.questions, TOPICS.dead_letters, "orders"):
             self.broker.create_topic(topic, 3)
-        self.documents = CurrentDocuments(self._reader(), SETTINGS, self.clock, 5.0)
+        self.documents = CurrentDocuments(self._reader(), SETTINGS, self.formats, self.clock, 5.0)
 
     def send(self, *records: Outgoing) -> None:
         with self.broker.changed:
@@ -87,12 +89,12 @@ class CheckedTopics:
             self.documents.documents,
             cache,
             outcomes,
-            limits=SETTINGS.limits,
+            formats=self.formats,
             max_windows=2,
             max_bytes=1 << 20,
             clock=self.clock,
         )
-        return Checker(preparer, Answerer(model, outcomes, cache), TOPICS, SETTINGS.limits, partitions=3)
+        return Checker(preparer, Answerer(model, outcomes, cache), TOPICS, self.formats, partitions=3)
 
 
 @pytest.fixture
