@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -207,8 +206,8 @@ def _documents(settings: Settings, formats: EventFormats, reader: PartitionReade
 
 
 def _outcomes(settings: Settings, reader: Reader, clock: Clock) -> Outcomes:
-    source = f"spanstream/{settings.kafka.group_id}@{socket.gethostname()}"
-    return Outcomes(settings.topics, settings.retries, reader.artifact.manifest, source=source, clock=clock)
+    manifest = reader.artifact.manifest
+    return Outcomes(settings.topics, settings.retries, manifest, source=settings.event_source, clock=clock)
 
 
 def _circuit(settings: Settings) -> Circuit:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -78,7 +77,7 @@ def build_triage(
     processor_settings = ProcessorSettings(
         topics=settings.topics,
         formats=formats or open_formats(settings),
-        source=f"spanstream/{settings.triage.group_id}@{socket.gethostname()}",
+        source=settings.event_source,
         partitions=lambda: partition_counts.shared,
         keep_seconds=settings.triage.keep_seconds,
     )

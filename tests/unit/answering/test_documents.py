@@ -302,7 +302,6 @@ def test_what_was_polled_behind_a_record_that_cannot_be_read_yet_is_taken_in_lat
     with pytest.raises(TranslatorUnavailable):
         rig.read()
     ends = rig.documents.ends()
-    assert rig.documents.is_stalled
     assert rig.documents.behind(ends) == {ZERO}
     assert rig.documents.progress().offsets == {ZERO: 2}  # what stands before the second document
     assert rig.text("a") == "one"
