@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from spanstream.consumer.settings_formats import CloudEventsSettings
+from spanstream.consumer.settings_formats import CloudEventsSettings, MappingSettings
 from spanstream.models.defaults import DEFAULT_ARTIFACT, DEFAULT_MAX_WINDOWS
 from spanstream.schemas.limits import Limits
 
@@ -248,6 +248,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     topics: TopicSettings = TopicSettings()
     cloudevents: CloudEventsSettings = CloudEventsSettings()
+    mappings: MappingSettings = MappingSettings()
     redis: RedisSettings = RedisSettings()
     model: ModelSettings = ModelSettings()
     documents: DocumentSettings = DocumentSettings()

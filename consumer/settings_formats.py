@@ -1,4 +1,4 @@
-"""Settings of the forms in which events come in and go out: the group `cloudevents`."""
+"""Settings of the forms in which events come in and go out: the groups `cloudevents` and `mappings`."""
 
 from __future__ import annotations
 
@@ -16,3 +16,17 @@ class CloudEventsSettings(BaseModel):
         description="ce_source of answers and triage records, a URI reference, for example //example.com/answers; "
         "unset: /spanstream/GROUP_ID. One for all members, the same after a restart.",
     )
+
+
+class MappingSettings(BaseModel):
+    """Mappings of another program's JSON to our events; unset: records are our events."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    documents: str | None = Field(
+        None,
+        description="How records of the documents topic become documents: a YAML file or a bundled mapping (zendesk, "
+        "jira, servicenow).",
+    )
+    questions: str | None = Field(None, description="The same for questions; a file, since none is bundled.")
+    tickets: str | None = Field(None, description="The same for tickets.")

@@ -38,7 +38,8 @@ class EventFormats:
         tickets: those of tickets.
 
     Raises:
-        InvalidRecord: by the three methods: `too_large`, `undecodable` or `invalid_event`.
+        InvalidRecord: by the three methods: `too_large`, `undecodable` or `invalid_event`; `inference_failed` where a
+            translator raises what nobody foresaw.
         TranslatorUnavailable: by the same: ask again later.
     """
 
@@ -94,7 +95,7 @@ class EventFormats:
             raise
         except Exception as error:  # noqa: BLE001  whatever it is, it must not stop the stream
             _log.error("translating_failed", **exception_facts(error))
-            refusal = InvalidRecord(Reason.INVALID_EVENT, f"translating it raised {type(error).__name__}")
+            refusal = InvalidRecord(Reason.INFERENCE_FAILED, f"translating it raised {type(error).__name__}")
         else:
             self._is_waiting = False
             return message.value

@@ -128,6 +128,9 @@ class MemoryTriage(StreamUnderTest[TriageMember]):
         event = {"ticket_id": ticket_id, "subject": "", "body": body, **fields}
         self.send(Outgoing(TOPICS.tickets, ticket_id.encode(), json.dumps(event).encode()))
 
+    def send_raw(self, topic: str, key: bytes, value: bytes) -> None:
+        self.send(Outgoing(topic, key, value))
+
     def answer(self, record: Record, text: str | None = None, confidence: float = 0.9) -> None:
         """As a consumer would: keyed as its question. Without a text, the first word of the document."""
         question, words = self.question(record), self.text_of(record).split()
