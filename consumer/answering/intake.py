@@ -8,7 +8,7 @@ add -> Backlog -> take -> [the documents published before it are read] -> launch
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -146,12 +146,19 @@ class Intake:
         """Prepares and launches the chunk that was taken, once the documents published before it are read.
 
         Returns:
-            Whether it did. Past the chunk's deadline it does not wait for the documents any longer.
+            Whether it did. Past the chunk's deadline it does not wait for the documents any longer, unless a
+            translator stands in their way: that is no fault of the questions, and their tries are counted.
+
+        Raises:
+            TranslatorUnavailable: the first record, or its document, cannot be read yet; the chunk stays here.
         """
         chunk = self._waiting
         if chunk is None:
             return False
         behind = self._documents.behind(chunk.ends)
+        if behind and self._documents.is_stalled:
+            self._waiting = replace(chunk, deadline=Deadline(self._clock, self._catch_up_seconds))
+            return False
         if behind and not chunk.deadline.has_passed:
             return False
         if behind:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -29,6 +28,8 @@ from spanstream.consumer.delivery.circuit import Circuit
 from spanstream.consumer.delivery.partition_counts import PartitionCounts
 from spanstream.consumer.delivery.rewinds import Rewinds
 from spanstream.consumer.delivery.start_offsets import StartOffsets
+from spanstream.consumer.formats.event_formats import EventFormats
+from spanstream.consumer.formats.opening import open_formats
 from spanstream.consumer.health import Health
 from spanstream.consumer.http import HttpServer, serve_http
 from spanstream.consumer.metrics import Metrics
@@ -107,6 +108,7 @@ def start_offsets(clients: BrokerClients, settings: Settings, followed_topic: st
 
 def open_preparer(  # noqa: PLR0913, PLR0917  what a chunk is prepared with
     settings: Settings,
+    formats: EventFormats,
     reader: Reader,
     documents: Documents,
     cache: TokenCache[TokenizedDocument],
@@ -119,7 +121,7 @@ def open_preparer(  # noqa: PLR0913, PLR0917  what a chunk is prepared with
         documents,
         cache,
         outcomes,
-        limits=settings.limits,
+        formats=formats,
         max_windows=settings.chunk.max_windows,
         max_bytes=settings.chunk.max_bytes,
         clock=clock,
@@ -132,6 +134,7 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
     connect: Callable[[Settings], BrokerClients] = open_kafka_clients,
     reader: Reader | None = None,
     cache: TokenCache[TokenizedDocument] | None = None,
+    formats: EventFormats | None = None,
     clock: Clock | None = None,
     pool: Executor | None = None,
 ) -> Application:
@@ -142,6 +145,7 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
         connect: makes the broker clients; other clients run the same consumer on another broker.
         reader: a model that is loaded already, instead of the one that the settings name.
         cache: tokenizations of that model, instead of a new cache in front of Redis.
+        formats: reads the records, instead of what the settings say.
         clock: instead of the machine's.
         pool: runs the inference, instead of threads of its own.
 
@@ -153,8 +157,9 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
     metrics = Metrics()
     store = None if cache else open_store(settings.redis, metrics)
     cache = cache or open_cache(settings, reader, store)
+    formats = formats or open_formats(settings)
     clients = connect(settings)
-    documents = _documents(settings, clients.documents, clock)
+    documents = _documents(settings, formats, clients.documents, clock)
     outcomes = _outcomes(settings, reader, clock)
     reporter = Reporter(metrics, _LiveFigures(reader, cache, documents), clock)
     health = Health(clock, stuck_seconds=settings.http.stuck_seconds)
@@ -167,7 +172,7 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
         health=health,
         clock=clock,
     )
-    preparer = open_preparer(settings, reader, documents, cache, outcomes, clock)
+    preparer = open_preparer(settings, formats, reader, documents, cache, outcomes, clock)
     pipeline = Pipeline(Answerer(reader, outcomes, cache).answer, pool)
     intake = Intake(
         documents=documents, preparer=preparer, pipeline=pipeline, reporter=reporter, settings=settings, clock=clock
@@ -188,11 +193,11 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
     return Application(AnsweringService(parts, settings), health, metrics, cache, reader, store, settings)
 
 
-def _documents(settings: Settings, reader: PartitionReader, clock: Clock) -> Documents:
+def _documents(settings: Settings, formats: EventFormats, reader: PartitionReader, clock: Clock) -> Documents:
     return Documents(
         reader,
         settings.topics.documents,
-        limits=settings.limits,
+        formats=formats,
         memory_bytes=settings.documents.memory_bytes,
         read_seconds=settings.documents.read_seconds,
         circuit=_circuit(settings),
@@ -201,8 +206,8 @@ def _documents(settings: Settings, reader: PartitionReader, clock: Clock) -> Doc
 
 
 def _outcomes(settings: Settings, reader: Reader, clock: Clock) -> Outcomes:
-    source = f"spanstream/{settings.kafka.group_id}@{socket.gethostname()}"
-    return Outcomes(settings.topics, settings.retries, reader.artifact.manifest, source=source, clock=clock)
+    manifest = reader.artifact.manifest
+    return Outcomes(settings.topics, settings.retries, manifest, source=settings.event_source, clock=clock)
 
 
 def _circuit(settings: Settings) -> Circuit:

@@ -15,6 +15,7 @@ from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.clock import SystemClock
 from spanstream.consumer.errors import Retryable, Stop
+from spanstream.consumer.formats.opening import open_formats
 from spanstream.consumer.settings import RedisSettings, Settings
 from spanstream.consumer.terminal.progress import ProgressStep, at_intervals, show_progress
 from spanstream.models.artifact import load_artifact
@@ -66,10 +67,9 @@ def backfill(
     reader = KafkaPartitionReader(settings.kafka)
     try:
         clock = SystemClock()
+        formats = open_formats(settings).patient(clock, patience)
         with show_progress(_step, at_intervals(_log_counts, clock, seconds=_LOG_SECONDS)) as watch:
-            counts = _run(
-                Backfill(reader, settings.topics.documents, cache, store, settings.limits, clock, watch, patience)
-            )
+            counts = _run(Backfill(reader, settings.topics.documents, cache, store, formats, clock, watch, patience))
     finally:
         reader.close()
         store.close()

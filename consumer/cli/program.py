@@ -11,6 +11,7 @@ from spanstream.consumer.cli import (
     demo,
     doctor,
     explain,
+    mapping,
     model,
     publish,
     replay,
@@ -35,6 +36,7 @@ app.add_typer(publish.app, name="publish")
 app.command("answers")(answers.answers)
 app.add_typer(replay.app, name="replay")
 app.add_typer(triage.app, name="triage")
+app.add_typer(mapping.app, name="mapping")
 app.command("backfill")(backfill.backfill)
 app.command("doctor")(doctor.doctor)
 app.command("size")(size.size)

@@ -10,9 +10,11 @@ from spanstream.consumer.broker.protocols import PartitionReader
 from spanstream.consumer.broker.reading import tail
 from spanstream.consumer.clock import Clock
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.formats.event_formats import EventFormats
+from spanstream.consumer.formats.opening import open_formats
 from spanstream.consumer.replay.current_documents import CurrentDocuments
 from spanstream.consumer.settings import Settings
-from spanstream.schemas.codec import decode_answer, decode_question
+from spanstream.schemas.codec import decode_answer
 from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.events import Answer, Question
 
@@ -49,30 +51,31 @@ def find_published(
         Stop: there is no such question, or its document is gone; the text says which.
         Retryable: Kafka did not answer in time.
     """
+    formats = open_formats(settings).patient(clock, _PATIENCE_SECONDS)
     with closing(open_reader()) as reader:
-        question = _question(question_id, settings, reader)
+        question = _question(question_id, settings.topics.questions, reader, formats)
     with closing(open_reader()) as reader:
         answer = _answer(question_id, settings, reader)
     if question.context is not None:
         return PublishedQuestion(question, question.context, answer)
-    with closing(CurrentDocuments(open_reader(), settings, clock, _PATIENCE_SECONDS)) as documents:
+    with closing(CurrentDocuments(open_reader(), settings, formats, clock, _PATIENCE_SECONDS)) as documents:
         document = documents.find(question.document_id or "")
     if document is None:
         raise Stop(f"question {question_id}: its document {question.document_id} is not in {settings.topics.documents}")
     return PublishedQuestion(question, document.text, answer)
 
 
-def _question(question_id: str, settings: Settings, reader: PartitionReader) -> Question:
+def _question(question_id: str, topic: str, reader: PartitionReader, formats: EventFormats) -> Question:
     found = None
-    for record in tail(reader, settings.topics.questions):
+    for record in tail(reader, topic):
         try:
-            question = decode_question(record.value or b"", settings.limits)
+            question = formats.question(record)
         except InvalidRecord:
             continue
         if question.question_id == question_id:
             found = question
     if found is None:
-        raise Stop(f"there is no question {question_id} in {settings.topics.questions}")
+        raise Stop(f"there is no question {question_id} in {topic}")
     return found
 
 

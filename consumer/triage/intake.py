@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import structlog
 
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
-from spanstream.consumer.clock import Clock
+from spanstream.consumer.clock import Clock, Deadline
 from spanstream.consumer.delivery.backlog import Backlog
 from spanstream.consumer.delivery.circuit import Circuit
 from spanstream.consumer.delivery.committed_offsets import offsets_behind
 from spanstream.consumer.errors import Retryable, TooLarge
+from spanstream.consumer.formats.translator import TranslatorUnavailable
 from spanstream.consumer.settings import Settings
 from spanstream.consumer.triage.outcomes_read import OutcomesRead
 from spanstream.consumer.triage.processor import TicketProcessor
@@ -32,6 +33,8 @@ _log = structlog.get_logger(__name__)
 # Records, and deadlines, of one transaction.
 MAX_RECORDS = 1_000
 _MAX_DEADLINES = 200
+# Between two tries to read a record whose translator is unavailable.
+_PAUSE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ class TriageIntake:
         self._refused: dict[tuple[Partition, int], InvalidRecord] = {}  # by the ticket's place
         self._topics = settings.topics
         self._max_open = settings.triage.max_open_tickets
+        self._pause: Deadline | None = None
+        self._unavailable = ""
         chunk = settings.chunk
         self._tickets, self._outcomes = (
             Backlog[Record](max_records=chunk.backlog_records, max_bytes=chunk.backlog_bytes, clock=clock)
@@ -87,7 +92,12 @@ class TriageIntake:
     @property
     def has_work(self) -> bool:
         """Whether a record could be processed now: tickets wait while too many are open."""
-        return bool(len(self._outcomes) or (len(self._tickets) and self._free_places))
+        return not self._is_paused and bool(len(self._outcomes) or (len(self._tickets) and self._free_places))
+
+    @property
+    def waiting_for(self) -> str:
+        """What a translator waited for when records were last processed; empty: nothing."""
+        return self._unavailable
 
     @property
     def full_topics(self) -> frozenset[str]:
@@ -153,16 +163,9 @@ class TriageIntake:
             Retryable: Kafka does not say where the state ends now.
         """
         self._outcomes_read.update({**positions, **self._outcomes.first_offsets})
-        outcomes = tuple(self._outcomes.take(MAX_RECORDS))
-        tickets = tuple(self._tickets.take(min(self._free_places, MAX_RECORDS)))
         transaction = TriageTransaction(self._store, self._playbook)
         self._drop_misplaced(ready, transaction)
-        for record in (*outcomes, *tickets):
-            refusal = self._refused.pop((record.partition, record.offset), None)
-            if refusal is None:
-                self._processor.apply_record(record, transaction)
-            else:
-                self._processor.refuse(record, refusal, Stage.PREPARE, transaction)
+        outcomes, tickets = self._apply_records(transaction)
         self._processor.decide_tickets_with_news(transaction)
         self._circuit.check(transaction.ticket_reasons)
         for number, key in self._due(ready):
@@ -187,6 +190,34 @@ class TriageIntake:
     def count(self, transaction: TriageTransaction) -> None:
         """Takes in that a transaction is done: its tickets count for the circuit."""
         self._circuit.count(transaction.ticket_reasons)
+
+    def _apply_records(self, transaction: TriageTransaction) -> tuple[tuple[Record, ...], tuple[Record, ...]]:
+        """Applies the first outcomes, then tickets, and returns them; none while a translator is unavailable."""
+        if self._is_paused:
+            return (), ()
+        self._unavailable, self._pause = "", None
+        outcomes = self._apply(self._outcomes, MAX_RECORDS, transaction)
+        return outcomes, self._apply(self._tickets, min(self._free_places, MAX_RECORDS), transaction)
+
+    def _apply(self, backlog: Backlog[Record], max_records: int, transaction: TriageTransaction) -> tuple[Record, ...]:
+        """Applies records out of a backlog; the first one that cannot be read yet stays in it, with those behind."""
+        records = backlog.take(max_records)
+        for index, record in enumerate(records):
+            refusal = self._refused.pop((record.partition, record.offset), None)
+            if refusal is not None:
+                self._processor.refuse(record, refusal, Stage.PREPARE, transaction)
+                continue
+            try:
+                self._processor.apply_record(record, transaction)
+            except TranslatorUnavailable as error:
+                backlog.give_back(records[index:])
+                self._unavailable, self._pause = error.detail, Deadline(self._clock, _PAUSE_SECONDS)
+                return tuple(records[:index])
+        return tuple(records)
+
+    @property
+    def _is_paused(self) -> bool:
+        return self._pause is not None and not self._pause.has_passed
 
     def _drop_misplaced(self, ready: Collection[int], transaction: TriageTransaction) -> None:
         """Deletes states whose key is not their ticket's: nothing else would ever change them."""

@@ -21,6 +21,7 @@ from spanstream.consumer.answering.outcomes import dead_letter_of
 from spanstream.consumer.broker.protocols import Outgoing, Record
 from spanstream.consumer.clock import Clock, calendar_time, to_datetime, to_milliseconds
 from spanstream.consumer.errors import SpanstreamError
+from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.logs import exception_facts
 from spanstream.consumer.settings import TopicSettings
 from spanstream.consumer.triage.decision.record import is_complete, make_best_record, make_record, record_id
@@ -35,11 +36,10 @@ from spanstream.consumer.triage.state.ticket_state import QuestionOutcome, Ticke
 from spanstream.consumer.triage.state.transaction import TriageTransaction
 from spanstream.consumer.triage.text.ticket_text import TicketText, document_text
 from spanstream.schemas.cloudevents import event_headers
-from spanstream.schemas.codec import check_bounds, check_key, decode_answer, decode_question, decode_ticket, encode
+from spanstream.schemas.codec import check_bounds, check_key, decode_answer, encode
 from spanstream.schemas.dead_letters import Stage, from_headers
 from spanstream.schemas.errors import InvalidRecord, Reason
 from spanstream.schemas.events import Document
-from spanstream.schemas.limits import Limits
 from spanstream.schemas.playbook import Playbook
 from spanstream.schemas.triage import DocumentRead, Ticket
 
@@ -54,13 +54,14 @@ class ProcessorSettings:
     """What a processor needs to know beside its playbook.
 
     Attributes:
+        formats: reads tickets, and the questions of dead letters.
         source: CloudEvents source of what it publishes.
         partitions: tells how many each of the topics has now.
         keep_seconds: how long a decided ticket is known: for late answers, and to recognise it if it comes again.
     """
 
     topics: TopicSettings
-    limits: Limits
+    formats: EventFormats
     source: str
     partitions: Callable[[], int]
     keep_seconds: float
@@ -78,7 +79,7 @@ class TicketProcessor:
         """Applies a record of one of the consumed topics; another program's records change nothing.
 
         Where it raises because of what the record holds, a ticket becomes a dead letter, and an outcome is passed over:
-        its ticket is decided without it.
+        its ticket is decided without it. After `TranslatorUnavailable` it has changed nothing, and is applied later.
         """
         topics = self._settings.topics
         is_ticket = record.partition.topic == topics.tickets
@@ -121,12 +122,12 @@ class TicketProcessor:
                 self._decide(number, state, transaction)
 
     def _apply_ticket(self, record: Record, transaction: TriageTransaction) -> None:
-        limits = self._settings.limits
+        formats = self._settings.formats
         try:
-            check_bounds(record.key, record.size, limits)
-            ticket = decode_ticket(record.value or b"", limits)
+            check_bounds(record.key, record.size, formats.limits)
+            ticket = formats.ticket(record)
             check_key(record.key, ticket.ticket_id, "ticket_id")
-            text = document_text(ticket, limits, self._playbook.keep)
+            text = document_text(ticket, formats.limits, self._playbook.keep)
         except InvalidRecord as error:
             self.refuse(record, error, Stage.DECODE, transaction)
             return
@@ -243,7 +244,7 @@ class TicketProcessor:
             letter = from_headers(record.headers)
             if letter.topic not in {topics.questions, topics.retries}:
                 return
-            question = decode_question(record.value or b"", self._settings.limits)
+            question = self._settings.formats.question(record)
         except InvalidRecord:
             return
         outcome = QuestionOutcome(dead_letter=letter.reason)

@@ -294,5 +294,5 @@ class TriageService:
         if not self._ownership.followed:
             return "partitions"
         if self._ownership.is_ready and not self._without_partner:
-            return ""
+            return self._parts.intake.waiting_for
         return self._parts.partition_counts.differing or "state"

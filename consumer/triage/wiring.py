@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,6 +13,8 @@ from spanstream.consumer.delivery.paced_publisher import PacedPublisher
 from spanstream.consumer.delivery.partition_counts import PartitionCounts, describe_difference
 from spanstream.consumer.delivery.rewinds import Rewinds
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.formats.event_formats import EventFormats
+from spanstream.consumer.formats.opening import open_formats
 from spanstream.consumer.health import Health
 from spanstream.consumer.http import HttpServer, serve_http
 from spanstream.consumer.settings import Settings, TopicSettings
@@ -53,6 +54,7 @@ def build_triage(
     playbook: Playbook,
     *,
     open_clients: Callable[[Settings], BrokerClients] = open_triage_clients,
+    formats: EventFormats | None = None,
     clock: Clock | None = None,
 ) -> TriageApplication:
     """Builds a member of the triage group.
@@ -61,6 +63,7 @@ def build_triage(
         settings: all settings of the program.
         playbook: the questions and rules.
         open_clients: opens the broker's clients; tests give those of a broker in memory.
+        formats: reads the records, instead of what the settings say.
         clock: replaces the machine's clock.
 
     Raises:
@@ -73,8 +76,8 @@ def build_triage(
     partition_counts = PartitionCounts(reader, topics_in_step(settings.topics), clock)
     processor_settings = ProcessorSettings(
         topics=settings.topics,
-        limits=settings.limits,
-        source=f"spanstream/{settings.triage.group_id}@{socket.gethostname()}",
+        formats=formats or open_formats(settings),
+        source=settings.event_source,
         partitions=lambda: partition_counts.shared,
         keep_seconds=settings.triage.keep_seconds,
     )
