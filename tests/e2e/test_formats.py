@@ -16,6 +16,7 @@ from spanstream.consumer.formats.mapping.load import bundled_samples
 from tests.e2e.conftest import MakeStream
 from tests.support.kafka.kafka_broker import KafkaBroker
 from tests.support.kafka.quick_settings import QUICK
+from tests.support.kafka.stream import Stream
 from tests.support.kafka.triage_stream import TriageStream
 
 DOCUMENTS = [
@@ -84,6 +85,22 @@ def test_every_wire_form_gets_the_same_answers(kafka: KafkaBroker, streams: Make
     assert answered["json"].keys() == {question["question_id"] for question in QUESTIONS}
     assert all(answers == answered["json"] for answers in answered.values())
     assert answered["json"]["q-d-3"][1].text == "FXP-4103"
+
+
+def test_foreign_records_of_a_file_are_published_as_our_events(stream: Stream) -> None:
+    mapping = stream.folder / "desk.yaml"
+    mapping.write_text(MAPPING, encoding="utf-8")
+    lines = (
+        b'{"article": {"number": 7, "head": "Export", "body": {"html": "It stops with FXP-4107."}}}\n{"article": {}}\n'
+    )
+    published = stream.command("publish", "documents", "-", "--mapping", str(mapping), stdin=lines)
+    assert published.returncode == 1
+    assert b"-:2: invalid_event: mapping: documents.document_id: text(number) gave nothing" in published.stderr
+    (record,) = stream.read(stream.topics.documents)
+    assert (record.key, json.loads(record.value or b"")) == (
+        b"7",
+        {"document_id": "7", "text": "Export\n\nIt stops with FXP-4107.", "title": "Export", "metadata": {}},
+    )
 
 
 @pytest.fixture
