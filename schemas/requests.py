@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from spanstream.schemas.fields import Closed, Identifier, Probability, Text, can_be_seen
+from spanstream.schemas.limits import MAX_REQUEST_QUESTIONS
 
 
 class AnswersRequest(Closed):
@@ -15,8 +16,8 @@ class AnswersRequest(Closed):
     text: Text = Field(repr=False, description="The text to read, which may be empty.")
     questions: Annotated[
         list[Annotated[Text, Field(json_schema_extra={"pattern": r"\S"}), AfterValidator(can_be_seen)]],
-        Field(min_length=1),
-    ] = Field(repr=False, description="What is asked; at least one character of each can be seen.")
+        Field(min_length=1, max_length=MAX_REQUEST_QUESTIONS),
+    ] = Field(repr=False, description="What is asked; a person sees something of each.")
     document_id: Identifier | None = Field(
         default=None, description="Names the text in the answers. Null or absent: so is it there."
     )

@@ -11,13 +11,14 @@ from typing import Annotated, Any, Final
 import structlog
 from fastapi import Depends, FastAPI
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.telemetry import TelemetryConfig
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from spanstream.consumer.asking.api.body import ClosingUnread, read_body
-from spanstream.consumer.asking.api.desk import Desk, client_has_gone
+from spanstream.consumer.asking.api.desk import Desk, client_has_gone, is_stopping
 from spanstream.consumer.asking.api.problem import PROBLEM, ProblemDetails, RequestRefused, refusal_of
 from spanstream.consumer.clock import Clock, Deadline
 from spanstream.consumer.logs import exception_facts
@@ -34,6 +35,8 @@ PATH: Final = "/v1/answers"
 _JSON: Final = "application/json"
 _DESCRIPTION: Final = "Answers out of documents: verbatim pieces with their places and a calibrated confidence."
 _BEARER: Final = HTTPBearer(auto_error=False, description="Where a token is set.")
+# Its spans would hold a URL's query, into which a client may have put a text.
+_UNTOLD: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False}
 _REFUSALS: Final = {
     HTTPStatus.BAD_REQUEST: "undecodable: the body is not JSON in UTF-8.",
     HTTPStatus.UNAUTHORIZED: "unauthorized: the token is missing or another one.",
@@ -81,6 +84,10 @@ class AnswersEndpoint:
             response, outcome = _refusal(error)
         except ClientDisconnect:
             response, outcome = _refusal(client_has_gone())
+        except (
+            asyncio.CancelledError
+        ):  # by the server, once `drain_seconds` are over: it ends, and cancels nothing else
+            response, outcome = _refusal(is_stopping())
         except Exception as error:  # noqa: BLE001  whatever it is, its message may hold a text
             _log.error("request_failed", **exception_facts(error))
             response, outcome = _refusal(error)
@@ -118,7 +125,13 @@ def create_app() -> FastAPI:
     FastAPI's pages for people are left out: they load scripts from another host.
     """
     app = FastAPI(
-        title="spanstream", version="1", description=_DESCRIPTION, docs_url=None, redoc_url=None, redirect_slashes=False
+        title="spanstream",
+        version="1",
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry=_UNTOLD,
     )
 
     @app.post(

@@ -96,7 +96,7 @@ class Desk:
 
     def _refuse_if_closed(self) -> None:
         if self._is_closed:
-            raise RequestRefused(HTTPStatus.SERVICE_UNAVAILABLE, "stopping", "the program is being stopped", COME_BACK)
+            raise is_stopping()
 
     def _work(self, body: bytes, deadline: Deadline, given_up: threading.Event) -> bytes:
         """Answers a request, on a thread of the pool; stops between two answers where nobody waits for them."""
@@ -113,6 +113,11 @@ class Desk:
 def client_has_gone() -> RequestRefused:
     """Returns what is counted for a request whose client has gone; nobody reads it."""
     return RequestRefused(HTTPStatus.BAD_REQUEST, "disconnected", "the client has gone")
+
+
+def is_stopping() -> RequestRefused:
+    """Returns what is told once the program ends."""
+    return RequestRefused(HTTPStatus.SERVICE_UNAVAILABLE, "stopping", "the program is being stopped", COME_BACK)
 
 
 def _too_late() -> RequestRefused:

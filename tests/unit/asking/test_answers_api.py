@@ -52,10 +52,10 @@ class Scene:
         self.session = GatedSession()
         self.metrics = Metrics()
         self.stop = threading.Event()
-        limits = settings.pop("limits", Limits())
+        limits, drain_seconds = settings.pop("limits", Limits()), settings.pop("drain_seconds", 60.0)
         self.reader = fake_reader(self.session)
         self.server: AnswersServer = open_answers_api(
-            Settings(answers_api=AnswersApiSettings(**settings), limits=limits),
+            Settings(answers_api=AnswersApiSettings(**settings), limits=limits, drain_seconds=drain_seconds),
             self.reader,
             self.metrics,
             port=0,
@@ -173,6 +173,17 @@ def test_the_end_finishes_what_was_begun_refuses_what_waits_and_accepts_nothing(
     scene.session.gate.set()
     assert first().status == 200
     scene.server.wait()
+
+
+def test_what_takes_longer_than_the_end_may_is_told_to_go_elsewhere(
+    scenes: MakeScene, capfd: pytest.CaptureFixture[str]
+) -> None:
+    scene = scenes(drain_seconds=0.5)
+    first = scene.hold()
+    scene.stop.set()
+    assert first().problem == (503, "stopping")
+    scene.server.wait()
+    assert "Traceback" not in "".join(capfd.readouterr())
 
 
 def rest(connection: socket.socket) -> bytes:

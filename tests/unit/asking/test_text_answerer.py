@@ -66,6 +66,7 @@ def test_who_takes_no_further_answer_saves_the_work_for_it() -> None:
         ),
         ({"questions": ["\u200b"]}, "invalid_event", "questions.0: should have at least one visible character"),
         ({"questions": []}, "invalid_event", "questions: List should have at least 1 item after validation, not 0"),
+        ({"questions": ["a"] * 1_025}, "too_large", "questions: List should have at most 1024 items"),
         ({"questions": "which ?"}, "invalid_event", "questions: Input should be a valid array"),
         ({"text": "x" * 1_000_001}, "too_large", "text: 1000001 characters, at most 1000000 are allowed"),
         ({"document_id": "x" * 257}, "too_large", "document_id: 257 characters, at most 256 are allowed"),
