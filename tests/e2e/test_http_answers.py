@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 from spanstream.schemas.events import Answer
 from tests.support.http.answers_client import Reply, ask
@@ -56,6 +58,33 @@ def test_the_stream_and_http_clients_are_answered_at_the_same_time_and_alike(str
     assert 'spanstream_records_total{outcome="answered"} 600.0' in text
     assert consumer.stop() == 0
     assert TOKEN not in consumer.log
+
+
+def test_a_flood_of_requests_does_not_stop_the_stream(stream: Stream) -> None:
+    stream.publish([document(stream.topics.documents, "plant-1", text_of(1))])
+    asked = [question(stream.topics.questions, f"q-{number}", ASKED, "plant-1") for number in range(200)]
+    consumer = stream.start(ANSWERS_API__PORT="0", ANSWERS_API__TOKEN=TOKEN, ANSWERS_API__MAX_WAITING="3")
+    port = int(consumer.await_event("started")["answers_port"])
+    is_over = threading.Event()
+
+    def flood() -> set[int]:
+        statuses = set()
+        while not is_over.is_set():
+            statuses.add(ask_about(1, port).status)
+        return statuses
+
+    with ThreadPoolExecutor(8) as clients:
+        floods = [clients.submit(flood) for _ in range(8)]
+        try:
+            with stream.watch() as outcomes:
+                stream.publish(asked)
+                outcomes.await_count(len(asked))
+        finally:
+            is_over.set()
+    assert not outcomes.dead_letters
+    statuses = set().union(*(answered.result() for answered in floods))
+    assert {200, 503} <= statuses <= {200, 503, 504}
+    assert consumer.stop() == 0
 
 
 def ask_about(number: int, port: int) -> Reply:

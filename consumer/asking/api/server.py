@@ -17,6 +17,9 @@ from spanstream.consumer.http import address_family, shown_address
 
 # Seconds between two looks at whether the program is to stop.
 _LOOK_SECONDS = 0.1
+# Longer than proxies keep an idle connection (60 seconds, commonly): it is theirs to close it, or they would send a
+# request into one that is just being closed here.
+_KEEP_ALIVE_SECONDS = 75
 
 
 class AnswersServer:
@@ -65,6 +68,7 @@ class AnswersServer:
             access_log=False,
             proxy_headers=False,
             server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=math.ceil(drain_seconds),
         )
         self._server = uvicorn.Server(config)
