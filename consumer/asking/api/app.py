@@ -24,7 +24,7 @@ from spanstream.consumer.clock import Clock, Deadline
 from spanstream.consumer.logs import exception_facts
 from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.settings import Settings
-from spanstream.models.errors import ModelError
+from spanstream.models.errors import QuestionTooLong
 from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.events import Answer
 from spanstream.schemas.requests import AnswersRequest
@@ -68,7 +68,9 @@ class AnswersEndpoint:
 
     def __init__(self, desk: Desk, settings: Settings, metrics: Metrics, clock: Clock) -> None:
         self._desk = desk
-        self._token = settings.answers_api.token
+        token = settings.answers_api.token
+        # No header holds the line's end that many a file of a Secret has.
+        self._token = None if token is None else token.get_secret_value().strip().encode()
         self._timeout_seconds = settings.answers_api.timeout_seconds
         self._most_bytes = settings.limits.record_bytes
         self._metrics = metrics
@@ -80,15 +82,14 @@ class AnswersEndpoint:
         try:
             response = Response(await self._answers(request, token), media_type=_JSON)
             outcome = "answered"
-        except (RequestRefused, InvalidRecord, ModelError) as error:
+        except (RequestRefused, InvalidRecord, QuestionTooLong) as error:
             response, outcome = _refusal(error)
         except ClientDisconnect:
             response, outcome = _refusal(client_has_gone())
-        except (
-            asyncio.CancelledError
-        ):  # by the server, once `drain_seconds` are over: it ends, and cancels nothing else
+        except asyncio.CancelledError:
+            # By the server, once `drain_seconds` are over; it cancels for no other reason, and ends.
             response, outcome = _refusal(is_stopping())
-        except Exception as error:  # noqa: BLE001  whatever it is, its message may hold a text
+        except Exception as error:  # noqa: BLE001  the model's, or any other, whose message may hold a text
             _log.error("request_failed", **exception_facts(error))
             response, outcome = _refusal(error)
         self._metrics.api_requests.labels(outcome).inc()
@@ -114,7 +115,7 @@ class AnswersEndpoint:
         if token is None:
             challenge = {"WWW-Authenticate": "Bearer"}
             raise RequestRefused(HTTPStatus.UNAUTHORIZED, "unauthorized", "there is no bearer token", challenge)
-        if not secrets.compare_digest(token.encode(), self._token.get_secret_value().encode()):
+        if not secrets.compare_digest(token.encode("latin-1"), self._token):  # the bytes that came
             challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
             raise RequestRefused(HTTPStatus.UNAUTHORIZED, "unauthorized", "the bearer token is another one", challenge)
 

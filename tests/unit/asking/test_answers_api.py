@@ -219,6 +219,13 @@ def test_a_body_past_the_limit_is_refused_before_it_is_read_whole(scenes: MakeSc
     assert scene.session.batches == 0
 
 
+@pytest.mark.parametrize("token", [f"{TOKEN}\n", "sch\xf6n"])
+def test_a_token_may_end_its_line_and_hold_any_letter(scenes: MakeScene, token: str) -> None:
+    scene = scenes(token=token)
+    sent = f"Bearer {token.strip()}".encode().decode("latin-1")  # as its bytes stand in a head
+    assert ask(scene.port, TEXT, "where ?", headers={"Authorization": sent}).status == 200
+
+
 def test_only_the_token_opens_the_door_and_the_body_of_others_is_not_read(scenes: MakeScene) -> None:
     scene = scenes(token=TOKEN)
     assert ask(scene.port, TEXT, "where ?", headers={"Authorization": f"bearer {TOKEN}"}).status == 200
