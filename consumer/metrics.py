@@ -63,3 +63,11 @@ class Metrics:
         self.store_up = gauge(
             "spanstream_redis_up", "1 while Redis is used for this kind of call, 0 while it is left alone.", ["call"]
         )
+        self.api_requests = counter(
+            "spanstream_api_requests",
+            "Requests to /v1/answers by what became of them: answered, or why not (docs/http.md).",
+            ["outcome"],
+        )
+        self.api_seconds = histogram(
+            "spanstream_api_request_seconds", "From the head of a request to /v1/answers to its answers or refusal."
+        )

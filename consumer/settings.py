@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from spanstream.consumer.settings_answers_api import AnswersApiSettings
 from spanstream.consumer.settings_formats import CloudEventsSettings, MappingSettings
 from spanstream.models.defaults import DEFAULT_ARTIFACT, DEFAULT_MAX_WINDOWS
 from spanstream.schemas.limits import Limits
@@ -259,6 +260,7 @@ class Settings(BaseSettings):
     circuit: CircuitSettings = CircuitSettings()
     triage: TriageSettings = TriageSettings()
     http: HttpSettings = HttpSettings()
+    answers_api: AnswersApiSettings = AnswersApiSettings()
     log: LogSettings = LogSettings()
     limits: Limits = Field(Limits(), description="How large an event may be.")
     drain_seconds: Seconds = Field(25.0, description="At SIGTERM or a rebalance, started work has this long to end.")

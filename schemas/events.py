@@ -27,7 +27,7 @@ from spanstream.schemas.fields import (
     Sha256,
     Text,
     UtcTime,
-    is_blank,
+    can_be_seen,
 )
 
 
@@ -66,7 +66,7 @@ class Question(Closed):
     question: Text = Field(
         repr=False,
         description="What is asked; at least one character of it can be seen.",
-        # Looser than `_can_be_seen`: as much of it as a pattern can say.
+        # Looser than `can_be_seen`: as much of it as a pattern can say.
         json_schema_extra={"pattern": r"\S"},
     )
     document_id: Identifier | None = Field(
@@ -93,9 +93,7 @@ class Question(Closed):
     @field_validator("question")
     @classmethod
     def _can_be_seen(cls, question: str) -> str:
-        if is_blank(question):
-            raise ValueError("should have at least one visible character")
-        return question
+        return can_be_seen(question)
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:

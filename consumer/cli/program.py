@@ -16,6 +16,7 @@ from spanstream.consumer.cli import (
     publish,
     replay,
     run,
+    serve,
     size,
     topics,
     triage,
@@ -30,6 +31,7 @@ app = typer.Typer(
 app.command("run", cls=run.RunCommand)(run.run)
 app.command("ask")(ask.ask)
 app.command("explain")(explain.show_explanation)
+app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.add_typer(topics.app, name="topics")
 app.add_typer(publish.app, name="publish")

@@ -38,4 +38,4 @@ def test_what_is_wrong_is_told_with_the_files_name(tmp_path: Path) -> None:
     assert isinstance(missing, Stop)
     long = CliRunner().invoke(app, ["ask", "-q", "x" * 3_000], input=TICKET).exception
     assert isinstance(long, Stop)
-    assert str(long).startswith("-: too_large: question:")
+    assert str(long).startswith("-: too_large: questions.0:")

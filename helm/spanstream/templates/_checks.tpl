@@ -14,6 +14,7 @@ values.schema.json checks the types and ranges of single values, and _forms.tpl 
       (include "spanstream.checkKafka" . | fromJsonArray)
       (include "spanstream.checkNames" . | fromJsonArray)
       (include "spanstream.checkReferences" . | fromJsonArray)
+      (include "spanstream.checkAnswers" . | fromJsonArray)
       (include "spanstream.checkSettings" . | fromJsonArray)
       (include "spanstream.checkEnv" . | fromJsonArray) -}}
 {{- if $wrong -}}

@@ -43,7 +43,7 @@ depend on. The program reads its variables in any case.
 {{- $says = "is read by the chart too: set it in settings or triage.settings" -}}
 {{- else if has (trimPrefix "SPANSTREAM_KAFKA__CLIENT__" $name | lower) $client -}}
 {{- $says = "is set by kafka.client, kafka.sasl or kafka.tls" -}}
-{{- else if regexMatch "^SPANSTREAM_[A-Z0-9]+$" $name -}}
+{{- else if regexMatch "^SPANSTREAM_([A-Z0-9]+|ANSWERS_API)$" $name -}}
 {{- $says = "names a whole group of settings; name each, as docs/settings.md lists them" -}}
 {{- else if hasKey $settings $name -}}
 {{- $says = "is in settings too: choose one of them" -}}

@@ -40,7 +40,7 @@ what is wanted, and a password in the wrong place is not repeated.
 {{- end -}}
 {{- range $group, $settings := dict "settings" .Values.settings "triage.settings" .Values.triage.settings -}}
 {{- range $name, $_ := $settings -}}
-{{- if not (regexMatch "^SPANSTREAM_([A-Z0-9]+__[A-Z][A-Z0-9_]*|DRAIN_SECONDS)$" $name) -}}
+{{- if not (regexMatch "^SPANSTREAM_([A-Z0-9]+(_[A-Z0-9]+)*__[A-Z][A-Z0-9_]*|DRAIN_SECONDS)$" $name) -}}
 {{- $wrong = append $wrong (printf "%s.%s is no setting: their names begin with SPANSTREAM_ and the name of a group, as docs/settings.md lists them" $group $name) -}}
 {{- else if and (hasPrefix "SPANSTREAM_REDIS__CLIENT" $name) (regexMatch "(?i)(password|passphrase|secret|token)" (printf "%s %v" $name (get $settings $name))) -}}
 {{- $wrong = append $wrong (printf "%s.%s holds a password, and would lie in a ConfigMap; a URL with its password comes from redis.urlSecret, other passwords by extraEnv" $group $name) -}}

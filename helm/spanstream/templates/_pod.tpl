@@ -97,6 +97,9 @@ spec:
       {{- if .serves }}
       ports:
         - {name: http, containerPort: {{ $values.http.port }}, protocol: TCP}
+        {{- if and $values.answersApi.enabled (eq .part "consumer") }}
+        - {name: answers, containerPort: {{ $values.answersApi.port }}, protocol: TCP}
+        {{- end }}
       startupProbe:
         httpGet: {path: /healthz, port: http}
         periodSeconds: {{ $values.probes.startup.periodSeconds }}

@@ -61,6 +61,9 @@ SPANSTREAM_LOG__FORMAT: json
       "SPANSTREAM_MODEL__THREADS" "model.threads"
       "SPANSTREAM_HTTP__HOST" "http.host"
       "SPANSTREAM_HTTP__PORT" "http.port"
+      "SPANSTREAM_ANSWERS_API__HOST" "http.host"
+      "SPANSTREAM_ANSWERS_API__PORT" "answersApi.port"
+      "SPANSTREAM_ANSWERS_API__TOKEN" "answersApi.tokenSecret"
       "SPANSTREAM_DRAIN_SECONDS" "drainSeconds"
       "SPANSTREAM_LOG__FORMAT" "nothing: logs of pods are JSON"
       "SPANSTREAM_TRIAGE__PLAYBOOK" "triage.playbook or triage.playbookConfigMap" | toJson -}}
