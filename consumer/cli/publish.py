@@ -14,6 +14,8 @@ from spanstream.consumer.broker.kafka.at_least_once import AtLeastOncePublisher
 from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.formats.event_writer import EventWriter
+from spanstream.consumer.formats.opening import open_writer
 from spanstream.consumer.operations.publishing import (
     RefusedLine,
     document_record,
@@ -23,8 +25,12 @@ from spanstream.consumer.operations.publishing import (
 )
 from spanstream.consumer.settings import Settings
 from spanstream.consumer.terminal.sanitizing import sanitized_line
+from spanstream.schemas.events import Document, Question
+from spanstream.schemas.triage import AnyEvent, Ticket
 
-app = typer.Typer(help="Publish events from a file of JSON lines.", no_args_is_help=True)
+app = typer.Typer(
+    help="Publish events from a file of JSON lines, framed as SPANSTREAM_REGISTRY__FORMAT says.", no_args_is_help=True
+)
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="One JSON event a line; - is standard input.")]
 
@@ -36,7 +42,8 @@ def documents(file: File, config: ConfigFile = None) -> None:
     Example: echo '{"document_id": "t-1", "text": "Error E42 since Monday."}' | spanstream publish documents -
     """
     settings = open_settings(config)
-    _publish(settings, file, lambda line: document_record(line, settings.topics.documents, settings.limits))
+    writer = _opened(settings, Document)
+    _publish(settings, file, lambda line: document_record(line, settings.topics.documents, settings.limits, writer))
 
 
 @app.command()
@@ -46,7 +53,8 @@ def questions(file: File, config: ConfigFile = None) -> None:
     Example: echo '{"question_id": "q", "question": "What error?", "document_id": "t"}' | spanstream publish questions -
     """
     settings = open_settings(config)
-    _publish(settings, file, lambda line: question_record(line, settings.topics.questions, settings.limits))
+    writer = _opened(settings, Question)
+    _publish(settings, file, lambda line: question_record(line, settings.topics.questions, settings.limits, writer))
 
 
 @app.command()
@@ -56,7 +64,14 @@ def tickets(file: File, config: ConfigFile = None) -> None:
     Example: echo '{"ticket_id": "t-1", "subject": "Help", "body": "Error E42"}' | spanstream publish tickets -
     """
     settings = open_settings(config)
-    _publish(settings, file, lambda line: ticket_record(line, settings.topics.tickets, settings.limits))
+    writer = _opened(settings, Ticket)
+    _publish(settings, file, lambda line: ticket_record(line, settings.topics.tickets, settings.limits, writer))
+
+
+def _opened(settings: Settings, event: type[AnyEvent]) -> EventWriter:
+    writer = open_writer(settings, event)
+    writer.open()
+    return writer
 
 
 def _publish(settings: Settings, file: str, to_record: Callable[[bytes], Outgoing]) -> None:
