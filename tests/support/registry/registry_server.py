@@ -1,7 +1,8 @@
 """A real schema registry for the tests: Apicurio Registry, one JVM, with the API of Confluent's.
 
-It comes by Maven (pom.xml beside this file pins it, 140 MB) into `${XDG_CACHE_HOME:-~/.cache}/spanstream/`, once. What it
-is told stands in a file before it answers, so it can be killed. `SPANSTREAM_TEST_REGISTRY` names one that runs already.
+It comes by Maven (pom.xml beside this file pins it, 140 MB) into `${XDG_CACHE_HOME:-~/.cache}/spanstream/`, once. What
+it is told stands in a file before it answers, so it can be killed. `SPANSTREAM_TEST_REGISTRY` is the URL of one that
+runs already.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class RegistryServer:
             f"-Dquarkus.datasource.jdbc.url=jdbc:h2:file:{self.folder / 'schemas'};WRITE_DELAY=0",
         ]
         with (self.folder / "registry.log").open("ab") as log:
-            command = [*with_us(), "java", *_JVM, *options, "-jar", program]
+            command = [*with_us(), "java", *_JVM, *options, "-jar", str(program)]
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
         deadline = time.monotonic() + _START_SECONDS
         while not self._answers():

@@ -102,8 +102,10 @@ def test_whatever_the_bytes_they_are_an_event_or_refused(
     form: RegistryFormat, data: bytes, cut: int, known: bool
 ) -> None:
     framed = WIRES[form].send(Document(document_id="d-1", text="some text", metadata={"a": "b"})).value or b""
+    details = []
     for value in (framed[: 5 if known else 3] + data, framed[:cut] + data, framed[:cut]):
         try:
             WIRES[form].formats.document(Record(Partition("document", 0), 0, b"d", value))
         except InvalidRecord as refused:
-            assert "some text" not in refused.detail
+            details.append(refused.detail)
+    assert not any("some text" in detail for detail in details)
