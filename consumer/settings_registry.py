@@ -24,7 +24,7 @@ class RegistrySettings(BaseModel):
     )
     topics: str = Field(
         ",".join(FRAMED_ROLES),
-        description="Topics whose framed records are read, of documents, questions, tickets; JSON is read beside them.",
+        description="Topics whose framed records are read, JSON beside them; with a format of our own always all three.",
     )
     format: RegistryFormat = Field(
         "none",
@@ -52,7 +52,9 @@ class RegistrySettings(BaseModel):
 
     @property
     def framed(self) -> frozenset[str]:
-        """The roles whose records may be framed; none without a registry."""
+        """The roles whose records may be framed: none without a registry, all where we frame what we write."""
         if self.url is None:
             return frozenset()
+        if self.format != "none":
+            return frozenset(FRAMED_ROLES)
         return frozenset(topic.strip() for topic in self.topics.split(",")) - {""}

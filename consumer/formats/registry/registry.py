@@ -123,10 +123,10 @@ class SchemaRegistry:
         try:
             yield
         except SchemaRegistryError as error:
-            self._fail(f"answers with HTTP status {error.http_status_code}")
+            self._fail(f"HTTP status {error.http_status_code}")
         except (*_NO_ANSWER, *also) as error:
             # The client's text may quote the URL, with its password.
-            self._fail(f"does not answer ({type(error).__name__})")
+            self._fail(f"no answer ({type(error).__name__})")
 
     @contextmanager
     def _ask(self) -> Iterator[None]:
@@ -137,7 +137,7 @@ class SchemaRegistry:
         self._pause, self._pause_seconds = None, _FIRST_PAUSE
 
     def _fail(self, what: str) -> NoReturn:
-        self._failure = f"the schema registry {what}"
+        self._failure = f"the schema registry: {what}"  # /readyz says "waiting for" before it
         self._pause = Deadline(self._clock, self._pause_seconds)
         self._pause_seconds = min(2 * self._pause_seconds, _LONGEST_PAUSE)
         raise Retryable(self._failure, hint=_ADVICE) from None
