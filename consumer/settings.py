@@ -9,11 +9,13 @@ from collections.abc import Iterable
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from spanstream.consumer.settings_formats import CloudEventsSettings, MappingSettings
 from spanstream.consumer.settings_registry import RegistrySettings
 from spanstream.models.defaults import DEFAULT_ARTIFACT, DEFAULT_MAX_WINDOWS
 from spanstream.schemas.limits import Limits
@@ -247,6 +249,8 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     topics: TopicSettings = TopicSettings()
     registry: RegistrySettings = RegistrySettings()
+    cloudevents: CloudEventsSettings = CloudEventsSettings()
+    mappings: MappingSettings = MappingSettings()
     redis: RedisSettings = RedisSettings()
     model: ModelSettings = ModelSettings()
     documents: DocumentSettings = DocumentSettings()
@@ -267,6 +271,11 @@ class Settings(BaseSettings):
         groups = {"kafka": self.kafka.group_id, "triage": self.triage.group_id, "replay": replay}
         _check_different("group", ((f"{part}__group_id", name) for part, name in groups.items()))
         return self
+
+    @property
+    def event_source(self) -> str:
+        """The CloudEvents source of what this deployment publishes."""
+        return self.cloudevents.source or f"/spanstream/{quote(self.kafka.group_id, safe='')}"
 
     @classmethod
     def settings_customise_sources(

@@ -24,7 +24,7 @@ class RegistrySettings(BaseModel):
     )
     topics: str = Field(
         ",".join(FRAMED_ROLES),
-        description="Topics whose framed records are read, JSON beside them; with a format of our own always all three.",
+        description="Topics whose framed records are read, JSON beside them; where a format is set, all three.",
     )
     format: RegistryFormat = Field(
         "none",

@@ -24,11 +24,14 @@ TRACEPARENT: Final = "traceparent"
 # Of version 00 it has 55 bytes, of a later version somewhat more. What is longer is none, and would make answers large.
 _MAX_TRACEPARENT_BYTES: Final = 256
 
-ANSWER_TYPE: Final = "spanstream.answer.v1"
-DOCUMENT_TYPE: Final = "spanstream.document.v1"
-QUESTION_TYPE: Final = "spanstream.question.v1"
-TICKET_TYPE: Final = "spanstream.ticket.v1"
-TRIAGE_TYPE: Final = "spanstream.triage.v1"
+ANSWER_TYPE: Final = "dev.spanstream.answer.v1"
+DOCUMENT_TYPE: Final = "dev.spanstream.document.v1"
+QUESTION_TYPE: Final = "dev.spanstream.question.v1"
+TICKET_TYPE: Final = "dev.spanstream.ticket.v1"
+TRIAGE_TYPE: Final = "dev.spanstream.triage.v1"
+
+# Without the reversed domain name: the types of version 0.1.
+_OUR_PREFIXES: Final = (b"dev.spanstream.", b"spanstream.")
 
 ANSWER_NAMESPACE: Final = uuid.UUID("f3ab0c7b-f698-4522-b046-d64ea0f5ab9d")
 """The namespace of answer ids (RFC 9562, version 5). Drawn once, for this program alone. It must never change: a
@@ -80,6 +83,11 @@ def event_headers(
     if traceparent is None or len(traceparent) > _MAX_TRACEPARENT_BYTES:
         return headers
     return (*headers, (TRACEPARENT, traceparent))
+
+
+def is_ours(ce_type: bytes | None) -> bool:
+    """Whether a `ce_type` header is one of ours, of whatever version: the value is JSON of ours then."""
+    return ce_type is not None and ce_type.startswith(_OUR_PREFIXES)
 
 
 def event_type(event: AnyEvent) -> str:

@@ -24,6 +24,7 @@ from spanstream.schemas.asyncapi import Json, asyncapi
 from spanstream.schemas.avro import avro_schema
 from spanstream.schemas.dead_letters import DLQ_HEADERS, RETRY_HEADERS, DeadLetter, Retry
 from spanstream.schemas.events import Answer, Document, Question
+from spanstream.schemas.mapping import RecordMapping
 from spanstream.schemas.playbook import Playbook
 from spanstream.schemas.protobuf import proto_file
 from spanstream.schemas.triage import Ticket, Triage
@@ -67,6 +68,7 @@ def documents() -> dict[str, Json]:
         "v1/ticket.schema.json": event_schema(Ticket),
         "v1/triage.schema.json": event_schema(Triage),
         "v1/playbook.schema.json": event_schema(Playbook),
+        "v1/mapping.schema.json": event_schema(RecordMapping),
         "asyncapi.json": asyncapi(headers_schema(Retry, RETRY_HEADERS)),
         **{f"v1/{model.__name__.lower()}.avsc": avro_schema(event_schema(model)) for model in EVENTS},
     }

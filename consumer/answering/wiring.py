@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -211,8 +210,7 @@ def _documents(settings: Settings, formats: EventFormats, reader: PartitionReade
 
 
 def _outcomes(settings: Settings, reader: Reader, writer: EventWriter, clock: Clock) -> Outcomes:
-    source = f"spanstream/{settings.kafka.group_id}@{socket.gethostname()}"
-    manifest = reader.artifact.manifest
+    manifest, source = reader.artifact.manifest, settings.event_source
     return Outcomes(settings.topics, settings.retries, manifest, source=source, clock=clock, writer=writer)
 
 

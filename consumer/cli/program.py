@@ -10,6 +10,7 @@ from spanstream.consumer.cli import (
     backfill,
     demo,
     doctor,
+    mapping,
     model,
     publish,
     replay,
@@ -33,6 +34,7 @@ app.add_typer(publish.app, name="publish")
 app.command("answers")(answers.answers)
 app.add_typer(replay.app, name="replay")
 app.add_typer(triage.app, name="triage")
+app.add_typer(mapping.app, name="mapping")
 app.command("backfill")(backfill.backfill)
 app.command("doctor")(doctor.doctor)
 app.command("size")(size.size)

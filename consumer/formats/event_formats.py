@@ -39,7 +39,8 @@ class EventFormats:
         answers: those of our own answers.
 
     Raises:
-        InvalidRecord: by the methods: `too_large`, `undecodable` or `invalid_event`.
+        InvalidRecord: by the methods: `too_large`, `undecodable` or `invalid_event`; `inference_failed` where a
+            translator raises what nobody foresaw.
         TranslatorUnavailable: by the same: ask again later.
     """
 
@@ -105,7 +106,7 @@ class EventFormats:
             raise
         except Exception as error:  # noqa: BLE001  whatever it is, it must not stop the stream
             _log.error("translating_failed", **exception_facts(error))
-            refusal = InvalidRecord(Reason.INVALID_EVENT, f"translating it raised {type(error).__name__}")
+            refusal = InvalidRecord(Reason.INFERENCE_FAILED, f"translating it raised {type(error).__name__}")
         else:
             self._is_waiting = False
             return message.value

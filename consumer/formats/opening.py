@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.formats.event_writer import EventWriter
+from spanstream.consumer.formats.structured_mode import StructuredMode
 from spanstream.consumer.formats.translator import Translator
 from spanstream.consumer.settings import Settings
 from spanstream.schemas.events import Answer, Document, Question
+from spanstream.schemas.mapping import EventKind
 from spanstream.schemas.triage import AnyEvent, Ticket, Triage
 
 
@@ -18,15 +20,15 @@ def open_formats(settings: Settings) -> EventFormats:
     """Returns what reads the records of the settings' topics.
 
     Raises:
-        Stop: a schema registry is set, and its packages are not installed or its settings are wrong.
+        Stop: a mapping cannot be used, or the schema registry's client; one line with what is wrong.
     """
     frames = _frames(settings)
     return EventFormats(
         settings.limits,
-        documents=frames.get("documents", ()),
-        questions=frames.get("questions", ()),
-        tickets=frames.get("tickets", ()),
-        answers=frames.get("answers", ()),
+        documents=_translators(settings, "documents", frames),
+        questions=_translators(settings, "questions", frames),
+        tickets=_translators(settings, "tickets", frames),
+        answers=frames,
     )
 
 
@@ -74,13 +76,24 @@ def registry_needed(settings: Settings) -> Iterator[None]:
         raise Stop(detail, hint="pip install spanstream[registry]") from error
 
 
-def _frames(settings: Settings) -> dict[str, tuple[Translator, ...]]:
-    """Returns what reads the frames of each role; answers are read however they were written."""
+def _translators(settings: Settings, kind: EventKind, frames: tuple[Translator, ...]) -> Iterator[Translator]:
+    """Yields the translators of one kind of event, the outermost form first."""
+    if kind in settings.registry.framed:
+        yield from frames
+    yield StructuredMode()
+    name: str | None = getattr(settings.mappings, kind)
+    if name is not None:
+        from spanstream.consumer.formats.mapping.load import compile_mapping  # noqa: PLC0415  for those who use it
+
+        yield compile_mapping(name, kind)
+
+
+def _frames(settings: Settings) -> tuple[Translator, ...]:
+    """Returns what reads a schema registry's frames; nothing without a registry."""
     if settings.registry.url is None:
-        return {}
+        return ()
     with registry_needed(settings):
         from spanstream.consumer.formats.registry.decoders import FramedDecoder  # noqa: PLC0415  an extra
         from spanstream.consumer.formats.registry.registry import SchemaRegistry  # noqa: PLC0415  the same
         from spanstream.consumer.formats.registry.translator import FrameTranslator  # noqa: PLC0415  the same
-    frames = FrameTranslator(FramedDecoder(SchemaRegistry(settings.registry)))
-    return dict.fromkeys((*settings.registry.framed, "answers"), (frames,))
+    return (FrameTranslator(FramedDecoder(SchemaRegistry(settings.registry))),)

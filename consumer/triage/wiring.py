@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -82,7 +81,7 @@ def build_triage(
         topics=settings.topics,
         formats=formats or open_formats(settings),
         writer=writer,
-        source=f"spanstream/{settings.triage.group_id}@{socket.gethostname()}",
+        source=settings.event_source,
         partitions=lambda: partition_counts.shared,
         keep_seconds=settings.triage.keep_seconds,
     )

@@ -16,6 +16,7 @@ from spanstream.consumer.answering.service import AnsweringService
 from spanstream.consumer.answering.wiring import Application, BrokerClients, build
 from spanstream.consumer.broker.memory.clients import MemoryConsumer, MemoryPublisher
 from spanstream.consumer.broker.protocols import Headers, Outgoing, Record
+from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.health import Health
 from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.settings import ChunkSettings, CircuitSettings, RetrySettings, Settings, TopicSettings
@@ -69,7 +70,14 @@ class MemoryStream(StreamUnderTest[StreamMember]):
 
     all_topics = (*TOPICS.consumed, TOPICS.answers, TOPICS.dead_letters)
 
-    def start(self, *, at_once: bool = True, reader: Reader | None = None, **settings: Any) -> StreamMember:
+    def start(
+        self,
+        *,
+        at_once: bool = True,
+        reader: Reader | None = None,
+        formats: EventFormats | None = None,
+        **settings: Any,
+    ) -> StreamMember:
         """Returns a new member; `at_once`: its inference takes no time."""
         defaults: dict[str, Any] = {"circuit": PATIENT_CIRCUIT, "chunk": ChunkSettings(max_questions=4)}
         all_settings = Settings(**(defaults | settings))
@@ -86,6 +94,7 @@ class MemoryStream(StreamUnderTest[StreamMember]):
             all_settings,
             connect=lambda _: clients,
             reader=reader or fake_reader(),
+            formats=formats,
             clock=self.clock,
             pool=pool,
         )

@@ -17,6 +17,7 @@ from spanstream.consumer.answering.outcomes import dead_letter_of
 from spanstream.consumer.answering.wiring import BrokerClients
 from spanstream.consumer.broker.memory.clients import MemoryConsumer
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
+from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.settings import CircuitSettings, KafkaSettings, Settings, TopicSettings, TriageSettings
 from spanstream.consumer.triage.playbook.load import parse_playbook
 from spanstream.consumer.triage.service import TriageService
@@ -95,6 +96,7 @@ class MemoryTriage(StreamUnderTest[TriageMember]):
         playbook: Playbook | None = None,
         circuit: CircuitSettings = PATIENT_CIRCUIT,
         drain_seconds: float = 1.0,
+        formats: EventFormats | None = None,
         **triage: Any,
     ) -> TriageMember:
         consumer = self.broker.consumer(GROUP, group_protocol=self.group_protocol)
@@ -109,7 +111,11 @@ class MemoryTriage(StreamUnderTest[TriageMember]):
             drain_seconds=drain_seconds,
         )
         application = build_triage(
-            settings, playbook or small_playbook(), open_clients=lambda _: clients, clock=self.clock
+            settings,
+            playbook or small_playbook(),
+            open_clients=lambda _: clients,
+            formats=formats,
+            clock=self.clock,
         )
         member = TriageMember(application, consumer)
         self.members.append(member)
@@ -121,6 +127,9 @@ class MemoryTriage(StreamUnderTest[TriageMember]):
     def ticket(self, ticket_id: str, body: str, **fields: Any) -> None:
         event = {"ticket_id": ticket_id, "subject": "", "body": body, **fields}
         self.send(Outgoing(TOPICS.tickets, ticket_id.encode(), json.dumps(event).encode()))
+
+    def send_raw(self, topic: str, key: bytes, value: bytes) -> None:
+        self.send(Outgoing(topic, key, value))
 
     def answer(self, record: Record, text: str | None = None, confidence: float = 0.9) -> None:
         """As a consumer would: keyed as its question. Without a text, the first word of the document."""

@@ -16,6 +16,7 @@ from spanstream.consumer.broker.protocols import Partition, Record
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.errors import Retryable
 from spanstream.consumer.formats.event_formats import EventFormats
+from spanstream.consumer.formats.translator import TranslatorUnavailable
 from spanstream.consumer.settings import RetrySettings
 from spanstream.models.text import token_codec
 from spanstream.models.text.tokenization import TokenizedDocument, sha256_of
@@ -24,6 +25,7 @@ from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.limits import Limits
 from tests.support.events.asked import TOPICS, asked, retried
 from tests.support.memory.fake_time import FakeClock
+from tests.support.memory.translators import Away
 from tests.support.model.fake_reader import MANIFEST, TOKENIZER, fake_reader
 
 TEXT = "The train leaves at 07:05 from platform 3."
@@ -309,3 +311,21 @@ def test_every_record_comes_out_once_planned_or_settled(rig: PrepareRig) -> None
     prepared, left = rig.preparer.prepare(records)
     assert len(prepared.planned) + len(prepared.outcomes) == len(prepared.records) == 5
     assert left == []
+
+
+def test_a_chunk_ends_before_a_record_that_cannot_be_read_yet() -> None:
+    away = Away(names={b"unread"})
+    rig = PrepareRig(formats=EventFormats(Limits(), questions=[away]))
+    records = [asked("first"), asked("unread"), asked("last")]
+    prepared, left = rig.preparer.prepare(records)
+    assert (names(prepared), prepared.outcomes, left) == (["first"], (), records[1:])
+    with pytest.raises(TranslatorUnavailable):
+        rig.preparer.prepare(left)
+    away.names.clear()
+    assert names(rig.preparer.prepare(left)[0]) == ["unread", "last"]
+
+
+def test_a_document_that_cannot_be_read_yet_is_no_try_of_its_question(rig: PrepareRig) -> None:
+    rig.documents.texts[0, "d"] = TranslatorUnavailable("the registry does not answer")
+    with pytest.raises(TranslatorUnavailable):
+        rig.preparer.prepare([asked()])

@@ -15,10 +15,12 @@ from spanstream.consumer.cache.retrying_store import RetryingStore
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.errors import Retryable, Stop
 from spanstream.consumer.formats.event_formats import EventFormats
+from spanstream.consumer.formats.translator import TranslatorUnavailable
 from spanstream.models.text import token_codec
 from spanstream.models.text.tokenization import TokenizedDocument, sha256_of
 from spanstream.schemas.limits import Limits
 from tests.support.memory.fake_time import FakeClock
+from tests.support.memory.translators import Away, Prefixed
 from tests.support.model.small_tokenizer import small_tokenizer
 
 TOPIC = "documents"
@@ -278,3 +280,14 @@ def test_a_topic_that_is_not_there_is_a_stop(world: World) -> None:
     run.topic = "no-such-topic"
     with pytest.raises(Stop, match="no-such-topic"):
         run.run()
+
+
+def test_documents_are_translated_and_a_translator_that_is_away_is_waited_for() -> None:
+    away = Away(calls=3)
+    world = World()
+    world.formats = EventFormats(Limits(), documents=[Prefixed(b"x:"), away]).patient(world.clock, 60.0)
+    world.publish_raw(b"d", b"x:" + json.dumps({"document_id": "d", "text": text_of(1)}).encode())
+    assert (world.backfill().run().written, away.calls) == (1, 0)
+    away.calls = 10**6
+    with pytest.raises(TranslatorUnavailable):
+        world.backfill().run()

@@ -79,7 +79,7 @@ def test_whatever_else_a_translator_raises_makes_the_record_a_dead_letter_withou
     error = refusal(
         lambda: EventFormats(Limits(), documents=[Raising(ValueError("some text"))]).document(record(DOCUMENT))
     )
-    assert (error.reason, error.detail) == (Reason.INVALID_EVENT, "translating it raised ValueError")
+    assert (error.reason, error.detail) == (Reason.INFERENCE_FAILED, "translating it raised ValueError")
     assert error.__context__ is None
 
 

@@ -61,7 +61,7 @@ def test_a_document_is_sent_as_it_is_read_and_keyed_by_its_id(document: Any) -> 
     record = as_document(document.model_dump_json().encode())
     assert record.key == document.document_id.encode()
     assert decode_document(record.value or b"", LIMITS) == document
-    assert dict(record.headers)["ce_type"] == b"spanstream.document.v1"
+    assert dict(record.headers)["ce_type"] == b"dev.spanstream.document.v1"
 
 
 @given(questions())

@@ -14,12 +14,12 @@ from spanstream.consumer.cli.program import app
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.triage.playbook.load import (
     InvalidPlaybook,
-    Problem,
     bundled_text,
     load_playbook,
     parse_playbook,
 )
 from spanstream.consumer.triage.state.ticket_state import decode_playbook
+from spanstream.consumer.yaml_files import Problem
 
 GOOD = """\
 playbook: p
