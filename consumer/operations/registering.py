@@ -39,7 +39,7 @@ def register_schemas(settings: Settings, *, triage: bool) -> Iterator[str]:
         subject, schema = subject_of(topics[event]), schema_of(event, form)
         known = registry.id_of(subject, schema)
         if known is None and event in _INPUT and subject in registry.subjects():
-            yield f"{subject}: left as it is, it has another schema"
+            yield f"{subject}: left as it is, it has another schema; what writes our events there stops"
             continue
         schema_id = registry.register(subject, schema, compatibility)
         yield f"{subject}: {'registered' if known is None else 'was there'}, id {schema_id}, {compatibility}"

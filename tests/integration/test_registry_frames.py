@@ -259,11 +259,27 @@ def test_somebody_elses_schema_of_an_input_topic_is_left_and_of_answers_refused(
     for topic in (settings.topics.tickets, settings.topics.answers):
         client.register_schema(f"{topic}-value", Schema('{"type": "record", "name": "Own", "fields": []}', "AVRO"))
         client.set_compatibility(f"{topic}-value", "BACKWARD")
-    with pytest.raises(Stop, match="not compatible"):
+    with pytest.raises(Stop, match="does not go with the earlier ones"):
         list(register_schemas(settings, triage=True))
     free = settings.model_copy(update={"topics": settings.topics.model_copy(update={"answers": unique("answers")})})
     lines = list(register_schemas(free, triage=True))
-    assert f"{settings.topics.tickets}-value: left as it is, it has another schema" in lines
+    assert (
+        f"{settings.topics.tickets}-value: left as it is, it has another schema; what writes our events there stops"
+        in lines
+    )
+
+
+def test_a_format_is_not_changed_under_a_subject_and_no_request_is_logged(
+    registry_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    settings = settings_of(registry_url.replace("//", "//user:some-password@"), format="protobuf")
+    assert len(list(register_schemas(settings, triage=False))) == 3
+    changed = settings.registry.model_copy(update={"format": "avro"})
+    with pytest.raises(Stop, match="does not go with the earlier ones"):
+        list(register_schemas(settings.model_copy(update={"registry": changed}), triage=False))
+    assert "some-password" not in caplog.text
+    assert "HTTP Request" not in caplog.text
 
 
 def test_a_writer_stops_where_its_schema_is_not_registered(registry_url: str) -> None:

@@ -6,6 +6,7 @@ client ── schema id unknown ───────────> InvalidRecord
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, NoReturn
@@ -22,7 +23,7 @@ from spanstream.schemas.errors import InvalidRecord, Reason
 _NO_ANSWER: Final[tuple[type[Exception], ...]] = (httpx.HTTPError, OAuthTokenError)
 _SCHEMA_UNKNOWN: Final = 40403
 _NOT_FOUND: Final = 404
-_INCOMPATIBLE: Final = 409
+_REFUSED: Final = frozenset({409, 422})  # not compatible, or not even of the same type
 _MAX_SCHEMA_ID: Final = 2**31 - 1
 # Seconds between two questions to a registry that gives no answer.
 _FIRST_PAUSE: Final = 0.5
@@ -46,6 +47,8 @@ class SchemaRegistry:
         url = settings.url.get_secret_value() if settings.url else ""
         # The client's own retries would hold up the thread that talks to Kafka.
         options = {"url": url, "timeout": settings.timeout_seconds, "max.retries": 0, **settings.client}
+        # Its lines of each request hold the URL, with its password.
+        logging.getLogger(httpx.__name__).setLevel(logging.WARNING)
         try:
             self.client = SchemaRegistryClient(options)
         except (TypeError, ValueError, OSError) as error:
@@ -93,15 +96,15 @@ class SchemaRegistry:
         """Registers a schema as the subject's latest version, sets the subject's compatibility, and returns the id.
 
         Raises:
-            Stop: it is not compatible with the versions that are there.
+            Stop: it does not go with the versions that are there.
         """
         with self._ask():
             try:
                 schema_id = self.client.register_schema(subject, schema)
             except SchemaRegistryError as error:
-                if error.http_status_code != _INCOMPATIBLE:
+                if error.http_status_code not in _REFUSED:
                     raise
-                detail = f"the schema registry refuses the schema of {subject}: it is not compatible with earlier ones"
+                detail = f"the schema registry refuses our schema of {subject}: it does not go with the earlier ones"
                 raise Stop(detail, hint="give the topic another name, or delete the subject") from error
             self.client.set_compatibility(subject, compatibility)
             return schema_id

@@ -50,13 +50,12 @@ WIRE_FORMS = {
 
 def in_process(stream: TriageStream) -> Settings:
     """Returns the settings of the stream's programs, for what a test reads and writes itself."""
-    names = {"URL": "url", "FORMAT": "format"}
-    registry = {
-        names[name.removeprefix("REGISTRY__")]: value
-        for name, value in stream.settings.items()
-        if name.startswith("REGISTRY__")
-    }
-    return Settings.model_validate({"kafka": stream.config, "topics": stream.topics, "registry": registry})
+    groups: dict[str, dict[str, str]] = {group: {} for group in ("cloudevents", "mappings", "registry")}
+    for name, value in stream.settings.items():
+        group, _, setting = name.lower().partition("__")
+        if group in groups:
+            groups[group][setting] = value
+    return Settings.model_validate({"kafka": stream.config, "topics": stream.topics, **groups})
 
 
 def read_answers(stream: TriageStream, records: Sequence[Record]) -> list[Answer]:
