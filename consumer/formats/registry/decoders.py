@@ -39,8 +39,8 @@ class FramedDecoder:
         self._by_id: dict[int, _Decode] = {}
         # The writer's schema is found by its id alone; a subject is of no use here.
         conf = {"subject.name.strategy": _no_subject}
-        self._avro = AvroDeserializer(registry.client, conf=conf)
-        self._json = JSONDeserializer(None, schema_registry_client=registry.client, conf=conf)
+        self._avro: _Decode = AvroDeserializer(registry.client, conf=conf)
+        self._json: _Decode = JSONDeserializer(None, schema_registry_client=registry.client, conf=conf)
 
     def to_json(self, value: bytes) -> bytes:
         """Returns the content of a framed value as JSON.
@@ -75,12 +75,36 @@ class FramedDecoder:
         if schema.schema_type == "PROTOBUF":
             references = self._registry.references(schema)
             return ProtobufReader(compiled(schema, references))
-        decode: _Decode = self._json if schema.schema_type == "JSON" else self._avro
-        return decode
+        if schema.schema_type == "JSON":
+            return self._json
+        if _is_recursive(json.loads(schema.schema_str or "null")):
+            # The library reads without a bound: a record of some thousand levels would end the process.
+            raise InvalidRecord(Reason.UNDECODABLE, f"schema id {schema_id} is recursive, which is not read in Avro")
+        return self._avro
 
 
 def _no_subject(ctx: SerializationContext | None, record_name: str | None) -> None:  # noqa: ARG001  the client's signature
     return None
+
+
+def _is_recursive(schema: Any, namespace: str = "", around: frozenset[str] = frozenset()) -> bool:  # noqa: ANN401  JSON
+    """Returns whether an Avro schema has a record that holds records of its own kind; `around` are those it is in."""
+    if isinstance(schema, str):
+        return _full_name(schema, namespace) in around
+    if isinstance(schema, list):
+        return any(_is_recursive(option, namespace, around) for option in schema)
+    if not isinstance(schema, dict):
+        return False
+    if "fields" in schema:
+        name = _full_name(schema["name"], schema.get("namespace", namespace))
+        fields = (field["type"] for field in schema["fields"])
+        return any(_is_recursive(field, name.rpartition(".")[0], around | {name}) for field in fields)
+    inner = (schema.get(place) for place in ("type", "items", "values"))
+    return any(_is_recursive(part, namespace, around) for part in inner)
+
+
+def _full_name(name: str, namespace: str) -> str:
+    return name if "." in name or not namespace else f"{namespace}.{name}"
 
 
 def _as_json(plain: Any) -> bytes:  # noqa: ANN401  whatever a schema describes

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from confluent_kafka.schema_registry import Schema
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -94,6 +96,32 @@ def test_json_is_read_beside_frames_and_headers_name_the_format(form: RegistryFo
     assert WIRES[form].formats.document(plain) == document
     types = {"avro": b"application/avro", "json": b"application/json", "protobuf": b"application/protobuf"}
     assert WIRES[form].send(document).headers == (("content-type", types[form]),)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        ["null", "Node"],
+        {"type": "array", "items": "dev.Node"},
+        {"type": "record", "name": "Inner", "fields": [{"name": "up", "type": {"type": "map", "values": "Node"}}]},
+    ],
+)
+def test_a_recursive_avro_schema_is_refused_because_a_deep_record_would_end_the_process(field: Any) -> None:
+    registry = memory_registry()
+    schema = {"type": "record", "name": "Node", "namespace": "dev", "fields": [{"name": "next", "type": field}]}
+    schema_id = registry.client.register_schema("nodes", Schema(json.dumps(schema), "AVRO"))
+    with pytest.raises(InvalidRecord, match=f"schema id {schema_id} is recursive"):
+        FramedDecoder(registry).to_json(b"\0" + schema_id.to_bytes(4) + b"\2" * 100_000)
+
+
+def test_a_type_that_is_named_again_is_not_recursive() -> None:
+    registry = memory_registry()
+    person = {"type": "record", "name": "Person", "fields": [{"name": "name", "type": "string"}]}
+    fields = [{"name": "a", "type": person}, {"name": "b", "type": ["null", "Person"]}]
+    schema = {"type": "record", "name": "Case", "namespace": "dev", "fields": fields}
+    schema_id = registry.client.register_schema("cases", Schema(json.dumps(schema), "AVRO"))
+    value = b"\0" + schema_id.to_bytes(4) + b"\2A\2\2B"
+    assert FramedDecoder(registry).to_json(value) == b'{"a":{"name":"A"},"b":{"name":"B"}}'
 
 
 @each_format
