@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from spanstream.consumer.settings_answers_api import AnswersApiSettings
 from spanstream.consumer.settings_formats import CloudEventsSettings, MappingSettings
+from spanstream.consumer.settings_registry import RegistrySettings
 from spanstream.models.defaults import DEFAULT_ARTIFACT, DEFAULT_MAX_WINDOWS
 from spanstream.schemas.limits import Limits
 
@@ -248,6 +249,7 @@ class Settings(BaseSettings):
 
     kafka: KafkaSettings = KafkaSettings()
     topics: TopicSettings = TopicSettings()
+    registry: RegistrySettings = RegistrySettings()
     cloudevents: CloudEventsSettings = CloudEventsSettings()
     mappings: MappingSettings = MappingSettings()
     redis: RedisSettings = RedisSettings()

@@ -22,6 +22,7 @@ pytest_plugins = [
     "tests.support.kafka.kafka_fixtures",
     "tests.support.kafka.secure_broker",
     "tests.support.redis.redis_server",
+    "tests.support.registry.registry_server",
 ]
 
 

@@ -10,11 +10,11 @@ from spanstream.consumer.answering.answer_event import answer_event
 from spanstream.consumer.answering.question_record import QuestionRecord
 from spanstream.consumer.broker.protocols import Outgoing, Record
 from spanstream.consumer.clock import Clock, to_datetime
+from spanstream.consumer.formats.event_writer import EventWriter
 from spanstream.consumer.settings import RetrySettings, TopicSettings
 from spanstream.models.artifact import Manifest
 from spanstream.models.reader import Answer
 from spanstream.schemas.cloudevents import TRACEPARENT, answer_headers
-from spanstream.schemas.codec import encode
 from spanstream.schemas.dead_letters import (
     DLQ_MODEL,
     DLQ_OMITTED,
@@ -62,16 +62,25 @@ class Outcomes:
         manifest: the model that answers.
         source: CloudEvents source of the answers; names this deployment.
         clock: gives the times of answers and failures.
+        writer: writes the answers.
     """
 
-    def __init__(
-        self, topics: TopicSettings, retries: RetrySettings, manifest: Manifest, *, source: str, clock: Clock
+    def __init__(  # noqa: PLR0913  what answers and failures are made of
+        self,
+        topics: TopicSettings,
+        retries: RetrySettings,
+        manifest: Manifest,
+        *,
+        source: str,
+        clock: Clock,
+        writer: EventWriter | None = None,
     ) -> None:
         self._topics = topics
         self._retries = retries
         self._manifest = manifest
         self._source = source
         self._clock = clock
+        self._writer = writer or EventWriter()
 
     def answer(
         self, record: QuestionRecord, question: Question, document_sha256: str, reading: Answer
@@ -79,7 +88,7 @@ class Outcomes:
         """Makes the answer to a question, as `answer_event` does; a dead letter where it is too large to be sent."""
         answer = answer_event(question, document_sha256, reading, self._manifest, to_datetime(self._clock.now_ms()))
         headers = answer_headers(answer, self._source, record.header(TRACEPARENT))
-        outgoing = Outgoing(self._topics.answers, record.key, encode(answer), headers)
+        outgoing = self._writer.record(self._topics.answers, record.key, answer, headers)
         if outgoing.size > _MAX_ANSWER_BYTES:
             detail = f"the answer would have {outgoing.size} bytes, at most {_MAX_ANSWER_BYTES} are sent"
             return self.dead_letter(record, Reason.TOO_LARGE, detail, Stage.VALIDATE)

@@ -27,6 +27,7 @@ from spanstream.consumer.delivery.partition_counts import PartitionCounts
 from spanstream.consumer.delivery.rewinds import Rewinds
 from spanstream.consumer.delivery.start_offsets import StartOffsets
 from spanstream.consumer.errors import Fenced, Retryable
+from spanstream.consumer.formats.event_writer import EventWriter
 from spanstream.consumer.formats.translator import TranslatorUnavailable
 from spanstream.consumer.health import Health
 from spanstream.consumer.settings import Settings
@@ -50,6 +51,7 @@ class AnsweringParts:
     documents: Documents
     intake: Intake
     pipeline: Pipeline
+    writer: EventWriter
     reporter: Reporter
     health: Health
     clock: Clock
@@ -213,7 +215,7 @@ class AnsweringService:
         return True
 
     def _take(self) -> bool:
-        return not self._ownership.to_load and self._parts.intake.take()
+        return not self._ownership.to_load and self._parts.writer.open() and self._parts.intake.take()
 
     def _try(self, step: Callable[[], bool]) -> bool:
         """Does a step; one that has to be tried again is done by one of the next turns."""

@@ -29,13 +29,15 @@ from spanstream.consumer.delivery.partition_counts import PartitionCounts
 from spanstream.consumer.delivery.rewinds import Rewinds
 from spanstream.consumer.delivery.start_offsets import StartOffsets
 from spanstream.consumer.formats.event_formats import EventFormats
-from spanstream.consumer.formats.opening import open_formats
+from spanstream.consumer.formats.event_writer import EventWriter
+from spanstream.consumer.formats.opening import open_formats, open_writer
 from spanstream.consumer.health import Health
 from spanstream.consumer.http import HttpServer, serve_http
 from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.settings import Settings
 from spanstream.models.reader import Reader
 from spanstream.models.text.tokenization import TokenizedDocument
+from spanstream.schemas.events import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,8 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
     formats = formats or open_formats(settings)
     clients = connect(settings)
     documents = _documents(settings, formats, clients.documents, clock)
-    outcomes = _outcomes(settings, reader, clock)
+    writer = open_writer(settings, Answer)
+    outcomes = _outcomes(settings, reader, writer, clock)
     reporter = Reporter(metrics, _LiveFigures(reader, cache, documents), clock)
     health = Health(clock, stuck_seconds=settings.http.stuck_seconds)
     committer = Committer(
@@ -186,6 +189,7 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
         documents=documents,
         intake=intake,
         pipeline=pipeline,
+        writer=writer,
         reporter=reporter,
         health=health,
         clock=clock,
@@ -205,9 +209,9 @@ def _documents(settings: Settings, formats: EventFormats, reader: PartitionReade
     )
 
 
-def _outcomes(settings: Settings, reader: Reader, clock: Clock) -> Outcomes:
-    manifest = reader.artifact.manifest
-    return Outcomes(settings.topics, settings.retries, manifest, source=settings.event_source, clock=clock)
+def _outcomes(settings: Settings, reader: Reader, writer: EventWriter, clock: Clock) -> Outcomes:
+    manifest, source = reader.artifact.manifest, settings.event_source
+    return Outcomes(settings.topics, settings.retries, manifest, source=source, clock=clock, writer=writer)
 
 
 def _circuit(settings: Settings) -> Circuit:

@@ -14,6 +14,8 @@ from spanstream.consumer.broker.kafka.at_least_once import AtLeastOncePublisher
 from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.formats.event_writer import EventWriter
+from spanstream.consumer.formats.opening import open_writer
 from spanstream.consumer.operations.publishing import (
     RefusedLine,
     document_record,
@@ -23,9 +25,13 @@ from spanstream.consumer.operations.publishing import (
 )
 from spanstream.consumer.settings import Settings
 from spanstream.consumer.terminal.sanitizing import sanitized_line
+from spanstream.schemas.events import Document, Question
 from spanstream.schemas.mapping import EventKind
+from spanstream.schemas.triage import AnyEvent, Ticket
 
-app = typer.Typer(help="Publish events from a file of JSON lines.", no_args_is_help=True)
+app = typer.Typer(
+    help="Publish events from a file of JSON lines, framed as SPANSTREAM_REGISTRY__FORMAT says.", no_args_is_help=True
+)
 
 Mapping = Annotated[
     str | None,
@@ -43,8 +49,9 @@ def documents(file: File, mapping: Mapping = None, config: ConfigFile = None) ->
     Example: echo '{"document_id": "t-1", "text": "Error E42 since Monday."}' | spanstream publish documents -
     """
     settings = open_settings(config)
-    event = _event_maker(mapping, "documents")
-    _publish(settings, file, lambda line: document_record(event(line), settings.topics.documents, settings.limits))
+    event, writer = _event_maker(mapping, "documents"), _opened(settings, Document)
+    topic, limits = settings.topics.documents, settings.limits
+    _publish(settings, file, lambda line: document_record(event(line), topic, limits, writer))
 
 
 @app.command()
@@ -54,8 +61,9 @@ def questions(file: File, mapping: Mapping = None, config: ConfigFile = None) ->
     Example: echo '{"question_id": "q", "question": "What error?", "document_id": "t"}' | spanstream publish questions -
     """
     settings = open_settings(config)
-    event = _event_maker(mapping, "questions")
-    _publish(settings, file, lambda line: question_record(event(line), settings.topics.questions, settings.limits))
+    event, writer = _event_maker(mapping, "questions"), _opened(settings, Question)
+    topic, limits = settings.topics.questions, settings.limits
+    _publish(settings, file, lambda line: question_record(event(line), topic, limits, writer))
 
 
 @app.command()
@@ -65,8 +73,15 @@ def tickets(file: File, mapping: Mapping = None, config: ConfigFile = None) -> N
     Example: echo '{"ticket_id": "t-1", "subject": "Help", "body": "Error E42"}' | spanstream publish tickets -
     """
     settings = open_settings(config)
-    event = _event_maker(mapping, "tickets")
-    _publish(settings, file, lambda line: ticket_record(event(line), settings.topics.tickets, settings.limits))
+    event, writer = _event_maker(mapping, "tickets"), _opened(settings, Ticket)
+    topic, limits = settings.topics.tickets, settings.limits
+    _publish(settings, file, lambda line: ticket_record(event(line), topic, limits, writer))
+
+
+def _opened(settings: Settings, event: type[AnyEvent]) -> EventWriter:
+    writer = open_writer(settings, event)
+    writer.open()
+    return writer
 
 
 def _event_maker(mapping: str | None, kind: EventKind) -> Callable[[bytes], bytes]:

@@ -11,6 +11,7 @@ from rich.table import Table
 from spanstream.consumer.broker.kafka.topic_admin import TopicAdmin
 from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.operations.registering import register_schemas
 from spanstream.consumer.operations.topics import topic_specs, triage_topic_specs
 
 app = typer.Typer(help="Create or describe the topics.", no_args_is_help=True)
@@ -26,8 +27,15 @@ def create(
     triage: Annotated[
         bool, typer.Option("--triage", help="Also those of the ticket stream: tickets, triage and its state.")
     ] = False,
+    register: Annotated[
+        bool,
+        typer.Option("--register", help="Also register our schemas (SPANSTREAM_REGISTRY__FORMAT) under TOPIC-value."),
+    ] = False,
 ) -> None:
-    """Create what is missing: documents (compacted), questions, answers, retries and dead letters."""
+    """Create what is missing: documents (compacted), questions, answers, retries and dead letters.
+
+    Example: SPANSTREAM_REGISTRY__FORMAT=avro spanstream topics create --partitions 12 --triage --register
+    """
     settings = open_settings(config)
     specs = topic_specs(settings.topics, partitions=partitions, replication_factor=replication_factor)
     if triage:
@@ -44,6 +52,9 @@ def create(
         counts = {name: spec.partitions for name, spec in admin.describe(topics).items()}
         if len(set(counts.values())) > 1:
             raise Stop(f"the triage stream needs topics with the same number of partitions, but they have {counts}")
+    if register:
+        for line in register_schemas(settings, triage=triage):
+            typer.echo(line)
 
 
 @app.command()

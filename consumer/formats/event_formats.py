@@ -19,9 +19,9 @@ from spanstream.consumer.clock import Clock
 from spanstream.consumer.errors import Retryable, SpanstreamError
 from spanstream.consumer.formats.translator import Message, PatientTranslator, Translator, TranslatorUnavailable
 from spanstream.consumer.logs import exception_facts
-from spanstream.schemas.codec import check_bounds, decode_document, decode_question, decode_ticket
+from spanstream.schemas.codec import check_bounds, decode_answer, decode_document, decode_question, decode_ticket
 from spanstream.schemas.errors import InvalidRecord, Reason
-from spanstream.schemas.events import Document, Question
+from spanstream.schemas.events import Answer, Document, Question
 from spanstream.schemas.limits import Limits
 from spanstream.schemas.triage import Ticket
 
@@ -29,16 +29,17 @@ _log = structlog.get_logger(__name__)
 
 
 class EventFormats:
-    """Reads documents, questions and tickets; all loops and tools read them with this.
+    """Reads documents, questions, tickets and answers; all loops and tools read them with this.
 
     Args:
         limits: what an event may be.
         documents: translators of the documents topic, in their order; none: records are our JSON.
         questions: those of questions and retries.
         tickets: those of tickets.
+        answers: those of our own answers.
 
     Raises:
-        InvalidRecord: by the three methods: `too_large`, `undecodable` or `invalid_event`; `inference_failed` where a
+        InvalidRecord: by the methods: `too_large`, `undecodable` or `invalid_event`; `inference_failed` where a
             translator raises what nobody foresaw.
         TranslatorUnavailable: by the same: ask again later.
     """
@@ -50,11 +51,13 @@ class EventFormats:
         documents: Iterable[Translator] = (),
         questions: Iterable[Translator] = (),
         tickets: Iterable[Translator] = (),
+        answers: Iterable[Translator] = (),
     ) -> None:
         self.limits = limits
         self._documents = tuple(documents)
         self._questions = tuple(questions)
         self._tickets = tuple(tickets)
+        self._answers = tuple(answers)
         self._is_waiting = False
 
     def document(self, record: Record | Outgoing) -> Document:
@@ -69,13 +72,21 @@ class EventFormats:
         """Returns the ticket in a record's value."""
         return decode_ticket(self._translate(record, self._tickets), self.limits)
 
+    def answer(self, record: Record) -> Answer:
+        """Returns the answer in a record's value."""
+        return decode_answer(self.answer_json(record))
+
+    def answer_json(self, record: Record) -> bytes:
+        """Returns the answer in a record's value as JSON; it is not decoded."""
+        return self._translate(record, self._answers)
+
     def patient(self, clock: Clock, seconds: float) -> EventFormats:
         """Returns the same for a tool: it waits so long for a translator that is unavailable, before it raises."""
-        documents, questions, tickets = (
+        documents, questions, tickets, answers = (
             tuple(PatientTranslator(translator, clock, seconds) for translator in translators)
-            for translators in (self._documents, self._questions, self._tickets)
+            for translators in (self._documents, self._questions, self._tickets, self._answers)
         )
-        return EventFormats(self.limits, documents=documents, questions=questions, tickets=tickets)
+        return EventFormats(self.limits, documents=documents, questions=questions, tickets=tickets, answers=answers)
 
     def _translate(self, record: Record | Outgoing, translators: tuple[Translator, ...]) -> bytes:
         value = record.value or b""

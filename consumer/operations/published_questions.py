@@ -14,7 +14,6 @@ from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.formats.opening import open_formats
 from spanstream.consumer.replay.current_documents import CurrentDocuments
 from spanstream.consumer.settings import Settings
-from spanstream.schemas.codec import decode_answer
 from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.events import Answer, Question
 
@@ -55,7 +54,7 @@ def find_published(
     with closing(open_reader()) as reader:
         question = _question(question_id, settings.topics.questions, reader, formats)
     with closing(open_reader()) as reader:
-        answer = _answer(question_id, settings, reader)
+        answer = _answer(question_id, settings.topics.answers, reader, formats)
     if question.context is not None:
         return PublishedQuestion(question, question.context, answer)
     with closing(CurrentDocuments(open_reader(), settings, formats, clock, _PATIENCE_SECONDS)) as documents:
@@ -79,11 +78,11 @@ def _question(question_id: str, topic: str, reader: PartitionReader, formats: Ev
     return found
 
 
-def _answer(question_id: str, settings: Settings, reader: PartitionReader) -> Answer | None:
+def _answer(question_id: str, topic: str, reader: PartitionReader, formats: EventFormats) -> Answer | None:
     found = None
-    for record in tail(reader, settings.topics.answers):
+    for record in tail(reader, topic):
         try:
-            answer = decode_answer(record.value or b"")
+            answer = formats.answer(record)
         except InvalidRecord:
             continue
         if answer.question_id == question_id:

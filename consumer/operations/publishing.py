@@ -11,6 +11,7 @@ from hashlib import sha256
 from pydantic_core import from_json, to_json
 
 from spanstream.consumer.broker.protocols import Outgoing, Publisher
+from spanstream.consumer.formats.event_writer import EventWriter
 from spanstream.schemas.cloudevents import event_headers
 from spanstream.schemas.codec import decode_document, decode_question, decode_ticket, encode
 from spanstream.schemas.errors import InvalidRecord
@@ -20,6 +21,7 @@ _SOURCE = "spanstream/publish"
 # A fixed namespace: the same event sent again has the same id.
 _NAMESPACE = uuid.UUID("0a3c2f60-5a3f-4d0f-9d4b-6a4d5f0f5b1e")
 _BATCH = 500
+_JSON = EventWriter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class RefusedLine:
     error: InvalidRecord
 
 
-def document_record(line: bytes, topic: str, limits: Limits) -> Outgoing:
+def document_record(line: bytes, topic: str, limits: Limits, writer: EventWriter = _JSON) -> Outgoing:
     """Makes the record of a document from a line; with a null text, the tombstone that deletes it.
 
     Raises:
@@ -42,10 +44,10 @@ def document_record(line: bytes, topic: str, limits: Limits) -> Outgoing:
         return Outgoing(topic, document.document_id.encode(), None)
     event_id = str(uuid.uuid5(_NAMESPACE, f"{document.document_id}\n{document.sha256}"))
     headers = event_headers(document, event_id, _SOURCE, datetime.now(UTC))
-    return Outgoing(topic, document.document_id.encode(), encode(document), headers)
+    return writer.record(topic, document.document_id.encode(), document, headers)
 
 
-def question_record(line: bytes, topic: str, limits: Limits) -> Outgoing:
+def question_record(line: bytes, topic: str, limits: Limits, writer: EventWriter = _JSON) -> Outgoing:
     """Makes the record of a question from a line; its key is its document's id, or its own with an inline context.
 
     Raises:
@@ -54,20 +56,19 @@ def question_record(line: bytes, topic: str, limits: Limits) -> Outgoing:
     question = decode_question(line, limits)
     headers = event_headers(question, str(uuid.uuid5(_NAMESPACE, question.question_id)), _SOURCE, datetime.now(UTC))
     key = question.document_id or question.question_id
-    return Outgoing(topic, key.encode(), encode(question), headers)
+    return writer.record(topic, key.encode(), question, headers)
 
 
-def ticket_record(line: bytes, topic: str, limits: Limits) -> Outgoing:
+def ticket_record(line: bytes, topic: str, limits: Limits, writer: EventWriter = _JSON) -> Outgoing:
     """Makes the record of a support ticket from a line.
 
     Raises:
         InvalidRecord: it is no ticket.
     """
     ticket = decode_ticket(line, limits)
-    value = encode(ticket)
-    event_id = str(uuid.uuid5(_NAMESPACE, f"{ticket.ticket_id}\n{sha256(value).hexdigest()}"))
+    event_id = str(uuid.uuid5(_NAMESPACE, f"{ticket.ticket_id}\n{sha256(encode(ticket)).hexdigest()}"))
     headers = event_headers(ticket, event_id, _SOURCE, datetime.now(UTC))
-    return Outgoing(topic, ticket.ticket_id.encode(), value, headers)
+    return writer.record(topic, ticket.ticket_id.encode(), ticket, headers)
 
 
 def publish_lines(

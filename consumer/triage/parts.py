@@ -10,6 +10,7 @@ from spanstream.consumer.delivery.paced_publisher import PacedPublisher
 from spanstream.consumer.delivery.partition_counts import PartitionCounts
 from spanstream.consumer.delivery.rewinds import Rewinds
 from spanstream.consumer.delivery.start_offsets import StartOffsets
+from spanstream.consumer.formats.event_writer import EventWriter
 from spanstream.consumer.health import Health
 from spanstream.consumer.triage.intake import TriageIntake
 from spanstream.consumer.triage.metrics import TriageMetrics
@@ -27,6 +28,7 @@ class TriageParts:
     publisher: PacedPublisher
     store: StateStore
     intake: TriageIntake
+    writer: EventWriter
     metrics: TriageMetrics
     health: Health
     clock: Clock

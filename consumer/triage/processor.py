@@ -22,6 +22,7 @@ from spanstream.consumer.broker.protocols import Outgoing, Record
 from spanstream.consumer.clock import Clock, calendar_time, to_datetime, to_milliseconds
 from spanstream.consumer.errors import SpanstreamError
 from spanstream.consumer.formats.event_formats import EventFormats
+from spanstream.consumer.formats.event_writer import EventWriter
 from spanstream.consumer.logs import exception_facts
 from spanstream.consumer.settings import TopicSettings
 from spanstream.consumer.triage.decision.record import is_complete, make_best_record, make_record, record_id
@@ -36,7 +37,7 @@ from spanstream.consumer.triage.state.ticket_state import QuestionOutcome, Ticke
 from spanstream.consumer.triage.state.transaction import TriageTransaction
 from spanstream.consumer.triage.text.ticket_text import TicketText, document_text
 from spanstream.schemas.cloudevents import event_headers
-from spanstream.schemas.codec import check_bounds, check_key, decode_answer, encode
+from spanstream.schemas.codec import check_bounds, check_key
 from spanstream.schemas.dead_letters import Stage, from_headers
 from spanstream.schemas.errors import InvalidRecord, Reason
 from spanstream.schemas.events import Document
@@ -54,7 +55,8 @@ class ProcessorSettings:
     """What a processor needs to know beside its playbook.
 
     Attributes:
-        formats: reads tickets, and the questions of dead letters.
+        formats: reads tickets and answers, and the questions of dead letters.
+        writer: writes documents, questions and triage records.
         source: CloudEvents source of what it publishes.
         partitions: tells how many each of the topics has now.
         keep_seconds: how long a decided ticket is known: for late answers, and to recognise it if it comes again.
@@ -62,6 +64,7 @@ class ProcessorSettings:
 
     topics: TopicSettings
     formats: EventFormats
+    writer: EventWriter
     source: str
     partitions: Callable[[], int]
     keep_seconds: float
@@ -195,13 +198,14 @@ class TicketProcessor:
         self, number: int, state: TicketState, ticket: Ticket, text: TicketText, transaction: TriageTransaction
     ) -> None:
         """Publishes the document and every question about it, and opens the ticket."""
-        topics, document_id = self._settings.topics, state.document.document_id
+        topics, record = self._settings.topics, self._settings.writer.record
+        document_id = state.document.document_id
         title = ticket.subject if ticket.subject.strip() else None
         document = Document(document_id=document_id, text=text.text, title=title)
         key = document_id.encode()
         asked_at = to_datetime(state.asked_ms)
         headers = event_headers(document, document_id, self._settings.source, asked_at)
-        outgoing = [Outgoing(topics.documents, key, encode(document), headers, number)]
+        outgoing = [record(topics.documents, key, document, headers, number)]
         for question in field_questions(state.ticket_id, text.sha256, self._playbook):
             event = question_event(
                 question,
@@ -211,7 +215,7 @@ class TicketProcessor:
                 text_sha256=text.sha256,
             )
             headers = event_headers(event, question.question_id, self._settings.source, asked_at)
-            outgoing.append(Outgoing(topics.questions, key, encode(event), headers, number))
+            outgoing.append(record(topics.questions, key, event, headers, number))
         self._check_record_can_be_made(state, self._playbook)
         transaction.put(number, state)
         transaction.keep_playbook(number)
@@ -227,7 +231,7 @@ class TicketProcessor:
 
     def _apply_answer(self, record: Record, transaction: TriageTransaction) -> None:
         try:
-            answer = decode_answer(record.value or b"")
+            answer = self._settings.formats.answer(record)
         except InvalidRecord:
             return
         outcome = QuestionOutcome.of(
@@ -283,8 +287,8 @@ class TicketProcessor:
             headers = event_headers(
                 triage, record_id(state.ticket_id, revision), self._settings.source, triage.times.decided_at
             )
-            outgoing = Outgoing(self._settings.topics.triage, state.ticket_id.encode(), encode(triage), headers)
-            transaction.outgoing.append(outgoing)
+            topic, key = self._settings.topics.triage, state.ticket_id.encode()
+            transaction.outgoing.append(self._settings.writer.record(topic, key, triage, headers))
             kind = "corrected" if not state.is_open else "complete" if triage.complete else "timed_out"
             transaction.counts.update(("fields", result.status) for result in triage.fields.values())
             if state.is_open and state.received_ms is not None:

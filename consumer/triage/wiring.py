@@ -14,7 +14,7 @@ from spanstream.consumer.delivery.partition_counts import PartitionCounts, descr
 from spanstream.consumer.delivery.rewinds import Rewinds
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.formats.event_formats import EventFormats
-from spanstream.consumer.formats.opening import open_formats
+from spanstream.consumer.formats.opening import open_formats, open_writer
 from spanstream.consumer.health import Health
 from spanstream.consumer.http import HttpServer, serve_http
 from spanstream.consumer.settings import Settings, TopicSettings
@@ -25,7 +25,9 @@ from spanstream.consumer.triage.parts import TriageParts
 from spanstream.consumer.triage.processor import ProcessorSettings, TicketProcessor
 from spanstream.consumer.triage.service import TriageService
 from spanstream.consumer.triage.state.state_store import StateStore
+from spanstream.schemas.events import Document, Question
 from spanstream.schemas.playbook import Playbook
+from spanstream.schemas.triage import Triage
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,11 @@ def build_triage(
     reader = clients.documents  # here it reads the state
     refuse_differing_partitions(reader, settings.topics)
     partition_counts = PartitionCounts(reader, topics_in_step(settings.topics), clock)
+    writer = open_writer(settings, Document, Question, Triage)
     processor_settings = ProcessorSettings(
         topics=settings.topics,
         formats=formats or open_formats(settings),
+        writer=writer,
         source=settings.event_source,
         partitions=lambda: partition_counts.shared,
         keep_seconds=settings.triage.keep_seconds,
@@ -106,6 +110,7 @@ def build_triage(
         ),
         store=store,
         intake=intake,
+        writer=writer,
         metrics=metrics,
         health=health,
         clock=clock,

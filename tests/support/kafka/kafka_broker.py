@@ -94,7 +94,7 @@ def kafka_jars() -> Path:
     return jars
 
 
-def _with_us() -> list[str]:
+def with_us() -> list[str]:
     """Returns a prefix that ends the broker with the thread that starts it, so none outlives a killed test run.
 
     Linux; elsewhere there is none.
@@ -202,7 +202,7 @@ class KafkaBroker:
         """Starts the process; one of several listens only when most of them do."""
         with (self.folder / "broker.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*_with_us(), *self._java(), "kafka.Kafka", self.folder / "server.properties"], stdout=log, stderr=log
+                [*with_us(), *self._java(), "kafka.Kafka", self.folder / "server.properties"], stdout=log, stderr=log
             )
 
     def await_listening(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import fastavro
 import pytest
 
 from spanstream.schemas import generate
@@ -41,10 +42,10 @@ def test_the_checked_in_files_are_current(capsys: pytest.CaptureFixture[str]) ->
 
 def test_writing_twice_writes_nothing_the_second_time(tmp_path: Path) -> None:
     assert generate.main([], tmp_path) == 0
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
-    assert before.keys() == {tmp_path / name for name in generate.documents()}
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    assert before.keys() == {tmp_path / name for name in generate.rendered()}
     assert generate.write(tmp_path) == []
-    assert {path: path.read_bytes() for path in tmp_path.rglob("*.json")} == before
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
 
 
 @pytest.mark.parametrize("path", generate.rendered())
@@ -182,7 +183,7 @@ def test_the_operations_are_the_consumers_and_the_triage_streams() -> None:
     }
 
 
-@pytest.mark.parametrize("path", generate.rendered())
+@pytest.mark.parametrize("path", generate.documents())
 def test_every_reference_leads_somewhere(path: str) -> None:
     for node in nodes(generate.documents()[path]):
         if "$ref" not in node:
@@ -193,3 +194,24 @@ def test_every_reference_leads_somewhere(path: str) -> None:
         for step in pointer.strip("/").split("/") if pointer else []:
             target = target[step]
         assert target
+
+
+def proto_fields(text: str) -> set[tuple[str, str]]:
+    """The fields of a Protobuf file: type and name, and number."""
+    return {(field.strip(), number) for field, _, number in (line.partition(" = ") for line in text.splitlines())}
+
+
+@pytest.mark.parametrize("name", ["document", "question", "answer", "ticket", "triage"])
+def test_a_protobuf_field_keeps_its_number_and_type(name: str) -> None:
+    frozen_text = (FROZEN / f"{name}.proto").read_text(encoding="utf-8")
+    assert proto_fields(frozen_text) <= proto_fields(generate.rendered()[f"v1/{name}.proto"])
+
+
+@pytest.mark.parametrize("name", ["document", "question", "answer", "ticket", "triage"])
+def test_an_avro_schema_names_each_type_once_and_is_one(name: str) -> None:
+    schema = generate.documents()[f"v1/{name}.avsc"]
+    assert schema["name"] == name.title()
+    parsed: Any = fastavro.parse_schema(schema)
+    assert parsed["name"] == f"dev.spanstream.v1.{name.title()}"
+    written = [node["name"] for node in nodes(schema) if node.get("type") in ("record", "enum")]
+    assert len(written) == len(set(written))
