@@ -227,6 +227,7 @@ class LogSettings(_Group):
 
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="Texts appear at debug only.")
     format: Literal["auto", "json", "console"] = Field("auto", description="auto: JSON when not on a terminal.")
+    message_key: Literal["event", "message"] = Field("event", description="Key of a JSON line's event name.")
 
 
 class Settings(BaseSettings):

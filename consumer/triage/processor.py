@@ -93,11 +93,13 @@ class TicketProcessor:
         except SpanstreamError:
             raise
         except Exception as error:  # noqa: BLE001  whatever it is, it must not stop the stream
-            event = "ticket_failed" if is_ticket else "outcome_failed"
-            _log.error(event, partition=str(record.partition), offset=record.offset, **exception_facts(error))
+            facts = {"partition": str(record.partition), "offset": record.offset, **exception_facts(error)}
             if is_ticket:
+                _log.error("ticket_failed", **facts)
                 detail = f"reading the ticket raised {type(error).__name__}"
                 self._refuse(record, InvalidRecord(Reason.INFERENCE_FAILED, detail), Stage.PREPARE, transaction)
+            else:
+                _log.error("outcome_failed", **facts)
 
     def apply_deadline(self, number: int, key: bytes, transaction: TriageTransaction) -> None:
         """Makes the record of a ticket that is due, or forgets the ticket if it has its record."""
