@@ -44,6 +44,7 @@ class Reporter:
         self._figures = figures
         self._clock = clock
         self._work = WorkEstimate()
+        self._counted = CacheCounts()
 
     def prepared(self, prepared: PreparedChunk, seconds: float) -> None:
         """Takes in that a chunk was prepared, in so many seconds."""
@@ -84,14 +85,23 @@ class Reporter:
         self._metrics.partitions.set(partitions)
         self._metrics.documents.set(self._figures.documents_known)
         self._metrics.windows_per_second.set(rate or 0)
-        self._metrics.work_seconds.set(
-            self._work.seconds(records_ready=ready, windows_pending=windows_pending, windows_per_second=rate)
-        )
-        counts = self._figures.tokenizations
-        for source, count in (
-            ("memory", counts.hits_memory),
-            ("redis", counts.hits_store),
-            ("tokenized", counts.misses),
+        seconds = self._work.seconds(records_ready=ready, windows_pending=windows_pending, windows_per_second=rate)
+        self._metrics.work_seconds.set(seconds)
+        self._metrics.work_seconds_before.set(seconds)
+        self._count_tokenizations()
+
+    def _count_tokenizations(self) -> None:
+        """Counts what the cache has counted since the last turn."""
+        counts, before = self._figures.tokenizations, self._counted
+        if counts == before:
+            return
+        self._counted = counts
+        for source, count, counted in (
+            ("memory", counts.hits_memory, before.hits_memory),
+            ("redis", counts.hits_store, before.hits_store),
+            ("tokenized", counts.misses, before.misses),
         ):
+            self._metrics.tokenization_lookups.labels(source).inc(count - counted)
             self._metrics.tokenizations.labels(source).set(count)
+        self._metrics.cache_bad_entries.inc(counts.bad_entries - before.bad_entries)
         self._metrics.bad_cache_entries.set(counts.bad_entries)

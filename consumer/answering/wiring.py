@@ -26,6 +26,7 @@ from spanstream.consumer.cache.opening import open_cache, open_store
 from spanstream.consumer.cache.token_cache import CacheCounts, TokenCache
 from spanstream.consumer.clock import Clock, SystemClock
 from spanstream.consumer.delivery.circuit import Circuit
+from spanstream.consumer.delivery.lag import Lag
 from spanstream.consumer.delivery.partition_counts import PartitionCounts
 from spanstream.consumer.delivery.rewinds import Rewinds
 from spanstream.consumer.delivery.start_offsets import StartOffsets
@@ -150,7 +151,9 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
     """
     clock = clock or SystemClock()
     reader = reader or open_reader(settings)
-    metrics = Metrics()
+    manifest, metrics = reader.artifact.manifest, Metrics()
+    precision = reader.backends.choose(0).precision
+    metrics.runs(model=manifest.name, model_version=manifest.version, precision=precision)
     store = None if cache else open_store(settings.redis, metrics)
     cache = cache or open_cache(settings, reader, store)
     clients = connect(settings)
@@ -182,6 +185,7 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
         intake=intake,
         pipeline=pipeline,
         reporter=reporter,
+        lag=Lag(metrics.lag, clients.consumer, clients.documents, clock),
         health=health,
         clock=clock,
     )

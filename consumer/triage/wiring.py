@@ -10,6 +10,7 @@ from spanstream.consumer.answering.wiring import BrokerClients, open_kafka_clien
 from spanstream.consumer.broker.protocols import PartitionReader
 from spanstream.consumer.clock import Clock, SystemClock
 from spanstream.consumer.delivery.circuit import Circuit
+from spanstream.consumer.delivery.lag import Lag
 from spanstream.consumer.delivery.paced_publisher import PacedPublisher
 from spanstream.consumer.delivery.partition_counts import PartitionCounts, describe_difference
 from spanstream.consumer.delivery.rewinds import Rewinds
@@ -104,6 +105,7 @@ def build_triage(
         store=store,
         intake=intake,
         metrics=metrics,
+        lag=Lag(metrics.lag, clients.consumer, reader, clock),
         health=health,
         clock=clock,
     )

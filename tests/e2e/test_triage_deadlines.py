@@ -52,7 +52,7 @@ def test_the_same_text_in_several_tickets_is_tokenized_once(stream: TriageStream
         stream.publish([stream.ticket(ticket) for ticket in tickets])
         for ticket in tickets:
             watched.await_complete(ticket.ticket_id)
-        assert 'spanstream_tokenizations{source="tokenized"} 1.0' in metrics(consumer)
+        assert 'spanstream_tokenization_lookups_total{source="tokenized"} 1.0' in metrics(consumer)
     assert len({watched.by_ticket[ticket.ticket_id][-1].document.sha256 for ticket in tickets}) == 1
 
 
