@@ -230,6 +230,12 @@ class LogSettings(_Group):
     message_key: Literal["event", "message"] = Field("event", description="Key of a JSON line's event name.")
 
 
+class TraceSettings(_Group):
+    """Traces (OpenTelemetry); where they go, and how many, is set by the standard variables `OTEL_*`."""
+
+    enabled: bool = Field(False, description="Send a span for each record and chunk; needs the extra `traces`.")
+
+
 class Settings(BaseSettings):
     """All settings."""
 
@@ -257,6 +263,7 @@ class Settings(BaseSettings):
     triage: TriageSettings = TriageSettings()
     http: HttpSettings = HttpSettings()
     log: LogSettings = LogSettings()
+    traces: TraceSettings = TraceSettings()
     limits: Limits = Field(Limits(), description="How large an event may be.")
     drain_seconds: Seconds = Field(25.0, description="At SIGTERM or a rebalance, started work has this long to end.")
 

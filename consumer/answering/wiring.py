@@ -34,6 +34,8 @@ from spanstream.consumer.health import Health
 from spanstream.consumer.http import HttpServer, serve_http
 from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.settings import Settings
+from spanstream.consumer.tracing.opening import open_tracing
+from spanstream.consumer.tracing.tracing import Tracing
 from spanstream.models.reader import Reader
 from spanstream.models.text.tokenization import TokenizedDocument
 
@@ -77,6 +79,7 @@ class Application:
     reader: Reader
     store: ByteStore | None
     settings: Settings
+    tracing: Tracing
 
     def serve_http(self) -> HttpServer | None:
         """Serves probes and metrics if a port is set. Raises `Stop` if it is taken."""
@@ -87,6 +90,7 @@ class Application:
         self.reader.close()
         if self.store is not None:
             self.store.close()
+        self.tracing.close()
 
 
 def open_kafka_clients(settings: Settings) -> BrokerClients:
@@ -135,6 +139,7 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
     cache: TokenCache[TokenizedDocument] | None = None,
     clock: Clock | None = None,
     pool: Executor | None = None,
+    tracing: Tracing | None = None,
 ) -> Application:
     """Builds a consumer.
 
@@ -145,12 +150,14 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
         cache: tokenizations of that model, instead of a new cache in front of Redis.
         clock: instead of the machine's.
         pool: runs the inference, instead of threads of its own.
+        tracing: instead of the one that the settings ask for.
 
     Raises:
         Stop: something cannot be opened; the text is one line that says what to do.
     """
     clock = clock or SystemClock()
     reader = reader or open_reader(settings)
+    tracing = tracing or open_tracing(settings, settings.kafka.group_id)
     manifest, metrics = reader.artifact.manifest, Metrics()
     precision = reader.backends.choose(0).precision
     metrics.runs(model=manifest.name, model_version=manifest.version, precision=precision)
@@ -158,8 +165,8 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
     cache = cache or open_cache(settings, reader, store)
     clients = connect(settings)
     documents = _documents(settings, clients.documents, clock)
-    outcomes = _outcomes(settings, reader, clock)
-    reporter = Reporter(metrics, _LiveFigures(reader, cache, documents), clock)
+    outcomes = _outcomes(settings, reader, clock, tracing)
+    reporter = Reporter(metrics, _LiveFigures(reader, cache, documents), clock, tracing)
     health = Health(clock, stuck_seconds=settings.http.stuck_seconds)
     committer = Committer(
         clients.publisher,
@@ -189,7 +196,7 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
         health=health,
         clock=clock,
     )
-    return Application(AnsweringService(parts, settings), health, metrics, cache, reader, store, settings)
+    return Application(AnsweringService(parts, settings), health, metrics, cache, reader, store, settings, tracing)
 
 
 def _documents(settings: Settings, reader: PartitionReader, clock: Clock) -> Documents:
@@ -204,9 +211,9 @@ def _documents(settings: Settings, reader: PartitionReader, clock: Clock) -> Doc
     )
 
 
-def _outcomes(settings: Settings, reader: Reader, clock: Clock) -> Outcomes:
-    source = f"spanstream/{settings.kafka.group_id}@{socket.gethostname()}"
-    return Outcomes(settings.topics, settings.retries, reader.artifact.manifest, source=source, clock=clock)
+def _outcomes(settings: Settings, reader: Reader, clock: Clock, tracing: Tracing) -> Outcomes:
+    source, manifest = f"spanstream/{settings.kafka.group_id}@{socket.gethostname()}", reader.artifact.manifest
+    return Outcomes(settings.topics, settings.retries, manifest, source=source, clock=clock, tracing=tracing)
 
 
 def _circuit(settings: Settings) -> Circuit:

@@ -19,6 +19,7 @@ from spanstream.consumer.delivery.circuit import Circuit
 from spanstream.consumer.delivery.committed_offsets import offsets_behind
 from spanstream.consumer.errors import Retryable
 from spanstream.consumer.settings import Settings
+from spanstream.consumer.tracing.tracing import OFF, Tracing
 from spanstream.consumer.triage.outcomes_read import OutcomesRead
 from spanstream.consumer.triage.processor import TicketProcessor
 from spanstream.consumer.triage.state.state_store import StateStore
@@ -54,6 +55,7 @@ class TriageIntake:
         circuit: opens when too many tickets are poison.
         settings: sizes.
         clock: says which deadlines have come.
+        tracing: told which records are done, and which come again.
     """
 
     def __init__(  # noqa: PLR0913  wired in one place, by name
@@ -66,6 +68,7 @@ class TriageIntake:
         circuit: Circuit,
         settings: Settings,
         clock: Clock,
+        tracing: Tracing = OFF,
     ) -> None:
         self._store = store
         self._outcomes_read = outcomes_read
@@ -73,6 +76,7 @@ class TriageIntake:
         self._playbook = playbook
         self._circuit = circuit
         self._clock = clock
+        self._tracing = tracing
         self._topics = settings.topics
         self._max_open = settings.triage.max_open_tickets
         chunk = settings.chunk
@@ -106,6 +110,7 @@ class TriageIntake:
         """Puts the records of a commit that failed in front again."""
         self._tickets.give_back(commit.tickets)
         self._outcomes.give_back(commit.outcomes)
+        self._tracing.drop((*commit.tickets, *commit.outcomes))
 
     def drop(self, partitions: frozenset[Partition]) -> None:
         """Drops the records of partitions that are no longer owned."""
@@ -164,8 +169,9 @@ class TriageIntake:
         return TriageCommit(TriageTransaction(self._store, self._playbook), (), offsets)
 
     def count(self, transaction: TriageTransaction) -> None:
-        """Takes in that a transaction is done: its tickets count for the circuit."""
+        """Takes in that a transaction is done: its tickets count for the circuit, and its records' spans end."""
         self._circuit.count(transaction.ticket_reasons)
+        self._tracing.end(transaction.processed)
 
     def _drop_misplaced(self, ready: Collection[int], transaction: TriageTransaction) -> None:
         """Deletes states whose key is not their ticket's: nothing else would ever change them."""

@@ -18,6 +18,8 @@ from spanstream.consumer.errors import Stop
 from spanstream.consumer.health import Health
 from spanstream.consumer.http import HttpServer, serve_http
 from spanstream.consumer.settings import Settings, TopicSettings
+from spanstream.consumer.tracing.opening import open_tracing
+from spanstream.consumer.tracing.tracing import Tracing
 from spanstream.consumer.triage.intake import TriageIntake
 from spanstream.consumer.triage.metrics import TriageMetrics
 from spanstream.consumer.triage.outcomes_read import OutcomesRead
@@ -37,6 +39,7 @@ class TriageApplication:
     metrics: TriageMetrics
     settings: Settings
     playbook: Playbook
+    tracing: Tracing
 
     def serve_http(self) -> HttpServer | None:
         """Serves probes and metrics if a port is set; raises `Stop` if it is taken."""
@@ -55,6 +58,7 @@ def build_triage(
     *,
     open_clients: Callable[[Settings], BrokerClients] = open_triage_clients,
     clock: Clock | None = None,
+    tracing: Tracing | None = None,
 ) -> TriageApplication:
     """Builds a member of the triage group.
 
@@ -63,11 +67,13 @@ def build_triage(
         playbook: the questions and rules.
         open_clients: opens the broker's clients; tests give those of a broker in memory.
         clock: replaces the machine's clock.
+        tracing: replaces the one that the settings ask for.
 
     Raises:
         Stop: a topic is missing, or the topics' partitions differ in number.
     """
     clock = clock or SystemClock()
+    tracing = tracing or open_tracing(settings, settings.triage.group_id)
     clients = open_clients(settings)
     reader = clients.documents  # here it reads the state
     refuse_differing_partitions(reader, settings.topics)
@@ -85,11 +91,12 @@ def build_triage(
     intake = TriageIntake(
         store=store,
         outcomes_read=OutcomesRead(reader, (settings.topics.answers, settings.topics.dead_letters), clock),
-        processor=TicketProcessor(playbook, processor_settings, clock),
+        processor=TicketProcessor(playbook, processor_settings, clock, tracing),
         playbook=playbook,
         circuit=Circuit(**settings.circuit.model_dump()),
         settings=settings,
         clock=clock,
+        tracing=tracing,
     )
     parts = TriageParts(
         consumer=clients.consumer,
@@ -109,7 +116,7 @@ def build_triage(
         health=health,
         clock=clock,
     )
-    return TriageApplication(TriageService(parts, settings), health, metrics, settings, playbook)
+    return TriageApplication(TriageService(parts, settings), health, metrics, settings, playbook, tracing)
 
 
 def refuse_differing_partitions(reader: PartitionReader, topics: TopicSettings) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import uuid
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from spanstream.consumer.replay.sending.rate_limiter import RateLimiter
 from spanstream.consumer.replay.sending.sender import Interrupted, ReplayRun
 from spanstream.consumer.replay.snapshot import TopicSnapshot
 from spanstream.consumer.replay.wiring import PATIENCE_SECONDS, ReplayContext, SendingOptions
+from spanstream.consumer.tracing.opening import open_tracing
 from spanstream.consumer.version import program_version
 from spanstream.models.artifact import MANIFEST
 
@@ -86,7 +88,7 @@ class ReplayJob:
         """
         context, planner, options = self.context, self.planner, self.options
         path = options.manifest or Path(f"replay-{planner.run}.jsonl")
-        with ManifestWriter(path) as manifest:
+        with closing(open_tracing(context.settings, context.group)) as tracing, ManifestWriter(path) as manifest:
             manifest.begin(self._manifest_facts())
             replay = ReplayRun(
                 opener=context.opener,
@@ -103,6 +105,7 @@ class ReplayJob:
                 batch=options.batch,
                 limit=options.limit,
                 patience_seconds=PATIENCE_SECONDS,
+                tracing=tracing,
             )
             try:
                 totals = self._totals(replay.run(), interrupted=interrupted())
