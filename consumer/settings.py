@@ -231,6 +231,13 @@ class LogSettings(_Group):
 
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="Texts appear at debug only.")
     format: Literal["auto", "json", "console"] = Field("auto", description="auto: JSON when not on a terminal.")
+    message_key: Literal["event", "message"] = Field("event", description="Key of a JSON line's event name.")
+
+
+class TraceSettings(_Group):
+    """Traces (OpenTelemetry); where they go, and how many, is set by the standard variables `OTEL_*`."""
+
+    enabled: bool = Field(False, description="Send a span for each record and chunk; needs the extra `traces`.")
 
 
 class Settings(BaseSettings):
@@ -264,6 +271,7 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     answers_api: AnswersApiSettings = AnswersApiSettings()
     log: LogSettings = LogSettings()
+    traces: TraceSettings = TraceSettings()
     limits: Limits = Field(Limits(), description="How large an event may be.")
     drain_seconds: Seconds = Field(25.0, description="At SIGTERM or a rebalance, started work has this long to end.")
 

@@ -171,9 +171,10 @@ def _cloud_event(event_type: str, *, required: bool = False) -> Json:
             "ce_time": {"type": "string", "format": "date-time", "description": "When it happened, UTC."},
             "content-type": {"const": CONTENT_TYPE, "description": "The format of the value."},
             "traceparent": {"type": "string", "description": "W3C Trace Context, passed on from the question."},
+            "tracestate": {"type": "string", "description": "The one beside it, of at most 512 bytes."},
         },
         "additionalProperties": True,
     }
     if required:
-        schema["required"] = [name for name in schema["properties"] if name != "traceparent"]
+        schema["required"] = [name for name in schema["properties"] if not name.startswith("trace")]
     return schema

@@ -50,7 +50,7 @@ class Intake:
         documents: read up to where they ended when a chunk was taken, before it is launched.
         preparer: prepares the chunks.
         pipeline: infers them.
-        reporter: told how long preparing took.
+        reporter: told what is begun, given back, and how long preparing took.
         settings: sizes and waits.
         clock: measures the waits.
     """
@@ -165,8 +165,10 @@ class Intake:
             names = [str(partition) for partition in sorted(behind)]
             _log.warning("documents_behind", partitions=names, records=len(chunk.records))
         started = self._clock.monotonic()
+        self._reporter.began(chunk.records)
         prepared, left = self._preparer.prepare(chunk.records, frozenset(partition.number for partition in behind))
         self._waiting = None
+        self._reporter.given_back(left)
         self._backlog.give_back(left)
         now = self._clock.monotonic()
         self._reporter.prepared(prepared, now - started)
@@ -186,6 +188,7 @@ class Intake:
         """
         chunks = self._pipeline.give_back(partitions)
         records = [record for chunk in chunks for record in chunk.prepared.records]
+        self._reporter.given_back(records)
         if self._waiting is not None:
             records.extend(self._waiting.records)
             self._waiting = None

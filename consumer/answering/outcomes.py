@@ -12,9 +12,10 @@ from spanstream.consumer.broker.protocols import Outgoing, Record
 from spanstream.consumer.clock import Clock, to_datetime
 from spanstream.consumer.formats.event_writer import EventWriter
 from spanstream.consumer.settings import RetrySettings, TopicSettings
+from spanstream.consumer.tracing.tracing import OFF, Tracing
 from spanstream.models.artifact import Manifest
 from spanstream.models.reader import Answer
-from spanstream.schemas.cloudevents import TRACEPARENT, answer_headers
+from spanstream.schemas.cloudevents import answer_headers, trace_context
 from spanstream.schemas.dead_letters import (
     DLQ_MODEL,
     DLQ_OMITTED,
@@ -63,6 +64,7 @@ class Outcomes:
         source: CloudEvents source of the answers; names this deployment.
         clock: gives the times of answers and failures.
         writer: writes the answers.
+        tracing: says under which span each of them travels on.
     """
 
     def __init__(  # noqa: PLR0913  what answers and failures are made of
@@ -74,6 +76,7 @@ class Outcomes:
         source: str,
         clock: Clock,
         writer: EventWriter | None = None,
+        tracing: Tracing = OFF,
     ) -> None:
         self._topics = topics
         self._retries = retries
@@ -81,13 +84,18 @@ class Outcomes:
         self._source = source
         self._clock = clock
         self._writer = writer or EventWriter()
+        self._tracing = tracing
+
+    def log_ids(self, record: Record) -> Mapping[str, str]:
+        """Returns the fields by which a log line about a record is found from its trace; empty with traces off."""
+        return self._tracing.ids(record)
 
     def answer(
         self, record: QuestionRecord, question: Question, document_sha256: str, reading: Answer
     ) -> RecordOutcome:
         """Makes the answer to a question, as `answer_event` does; a dead letter where it is too large to be sent."""
         answer = answer_event(question, document_sha256, reading, self._manifest, to_datetime(self._clock.now_ms()))
-        headers = answer_headers(answer, self._source, record.header(TRACEPARENT))
+        headers = answer_headers(answer, self._source, *trace_context(self._tracing.headers(record)))
         outgoing = self._writer.record(self._topics.answers, record.key, answer, headers)
         if outgoing.size > _MAX_ANSWER_BYTES:
             detail = f"the answer would have {outgoing.size} bytes, at most {_MAX_ANSWER_BYTES} are sent"
@@ -106,7 +114,7 @@ class Outcomes:
             detail=one_line(detail),
             **_origin(record, record.retry),
         )
-        headers = retry.to_headers(record.headers)
+        headers = retry.to_headers(self._tracing.headers(record))
         # The partition's number is its document's, whatever partitioner the producer of both has.
         number = record.partition.number
         outgoing = Outgoing(self._topics.retries, record.key, record.value, headers, number)
@@ -123,14 +131,15 @@ class Outcomes:
         """Makes the dead letter of a question, as `dead_letter_of` does."""
         topic, now_ms = self._topics.dead_letters, self._clock.now_ms()
         outgoing = dead_letter_of(
-            record, reason, detail, stage, candidate, retry=record.retry, topic=topic, now_ms=now_ms
+            self._travelling(record), reason, detail, stage, candidate, retry=record.retry, topic=topic, now_ms=now_ms
         )
         return self._with_model(record, outgoing, reason)
 
     def bad_document(self, record: Record, error: InvalidRecord) -> RecordOutcome:
         """Makes the dead letter of a record of the documents topic that is no document."""
         topic, now_ms = self._topics.dead_letters, self._clock.now_ms()
-        outgoing = dead_letter_of(record, error.reason, error.detail, Stage.DECODE, topic=topic, now_ms=now_ms)
+        travelling = self._travelling(record)
+        outgoing = dead_letter_of(travelling, error.reason, error.detail, Stage.DECODE, topic=topic, now_ms=now_ms)
         return self._with_model(record, outgoing, error.reason)
 
     def smaller(self, outcome: RecordOutcome) -> RecordOutcome | None:
@@ -148,6 +157,9 @@ class Outcomes:
             return self.dead_letter(record, Reason.TOO_LARGE, detail, stage)
         letter = without_content(outcome.outgoing)
         return None if letter is None else replace(outcome, outgoing=letter)
+
+    def _travelling(self, record: Record) -> Record:
+        return replace(record, headers=self._tracing.headers(record))
 
     def _with_model(self, record: Record, outgoing: Outgoing, reason: Reason) -> RecordOutcome:
         """Names the model in the headers of a dead letter."""

@@ -195,7 +195,8 @@ class Preparer:
 
     def _failed(self, record: QuestionRecord, step: str, error: Exception) -> RecordOutcome:
         """Makes the dead letter of a record on which a step raised what nobody foresaw."""
-        _log.error("preparing_failed", partition=str(record.partition), offset=record.offset, **exception_facts(error))
+        place = {"partition": str(record.partition), "offset": record.offset, **self._outcomes.log_ids(record)}
+        _log.error("preparing_failed", **place, **exception_facts(error))
         detail = f"{step} raised {type(error).__name__}"
         return self._outcomes.dead_letter(record, Reason.INFERENCE_FAILED, detail, Stage.PREPARE)
 

@@ -22,6 +22,7 @@ from spanstream.consumer.answering.pipeline import Pipeline
 from spanstream.consumer.answering.report import Reporter
 from spanstream.consumer.broker.protocols import GroupConsumer, Partition
 from spanstream.consumer.clock import Clock, Deadline
+from spanstream.consumer.delivery.lag import Lag
 from spanstream.consumer.delivery.ownership import Ownership
 from spanstream.consumer.delivery.partition_counts import PartitionCounts
 from spanstream.consumer.delivery.rewinds import Rewinds
@@ -53,6 +54,7 @@ class AnsweringParts:
     pipeline: Pipeline
     writer: EventWriter
     reporter: Reporter
+    lag: Lag
     health: Health
     clock: Clock
 
@@ -134,6 +136,7 @@ class AnsweringService:
             windows_pending=self._parts.pipeline.windows,
             partitions=len(self._ownership.consumed),
         )
+        self._parts.lag.update(self._ownership)
 
     # Rebalance listener: called from inside poll and close.
 

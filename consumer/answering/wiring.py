@@ -25,6 +25,7 @@ from spanstream.consumer.cache.opening import open_cache, open_store
 from spanstream.consumer.cache.token_cache import CacheCounts, TokenCache
 from spanstream.consumer.clock import Clock, SystemClock
 from spanstream.consumer.delivery.circuit import Circuit
+from spanstream.consumer.delivery.lag import Lag
 from spanstream.consumer.delivery.partition_counts import PartitionCounts
 from spanstream.consumer.delivery.rewinds import Rewinds
 from spanstream.consumer.delivery.start_offsets import StartOffsets
@@ -35,6 +36,8 @@ from spanstream.consumer.health import Health
 from spanstream.consumer.http import HttpServer, serve_http
 from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.settings import Settings
+from spanstream.consumer.tracing.opening import open_tracing
+from spanstream.consumer.tracing.tracing import Tracing
 from spanstream.models.reader import Reader
 from spanstream.models.text.tokenization import TokenizedDocument
 from spanstream.schemas.events import Answer
@@ -79,6 +82,7 @@ class Application:
     reader: Reader
     store: ByteStore | None
     settings: Settings
+    tracing: Tracing
 
     def serve_http(self) -> HttpServer | None:
         """Serves probes and metrics if a port is set. Raises `Stop` if it is taken."""
@@ -89,6 +93,7 @@ class Application:
         self.reader.close()
         if self.store is not None:
             self.store.close()
+        self.tracing.close()
 
 
 def open_kafka_clients(settings: Settings) -> BrokerClients:
@@ -139,6 +144,7 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
     formats: EventFormats | None = None,
     clock: Clock | None = None,
     pool: Executor | None = None,
+    tracing: Tracing | None = None,
 ) -> Application:
     """Builds a consumer.
 
@@ -150,21 +156,25 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
         formats: reads the records, instead of what the settings say.
         clock: instead of the machine's.
         pool: runs the inference, instead of threads of its own.
+        tracing: instead of the one that the settings ask for.
 
     Raises:
         Stop: something cannot be opened; the text is one line that says what to do.
     """
     clock = clock or SystemClock()
     reader = reader or open_reader(settings)
-    metrics = Metrics()
+    tracing = tracing or open_tracing(settings, settings.kafka.group_id)
+    manifest, metrics = reader.artifact.manifest, Metrics()
+    precision = reader.backends.choose(0).precision
+    metrics.runs(model=manifest.name, model_version=manifest.version, precision=precision)
     store = None if cache else open_store(settings.redis, metrics)
     cache = cache or open_cache(settings, reader, store)
     formats = formats or open_formats(settings)
     clients = connect(settings)
     documents = _documents(settings, formats, clients.documents, clock)
     writer = open_writer(settings, Answer)
-    outcomes = _outcomes(settings, reader, writer, clock)
-    reporter = Reporter(metrics, _LiveFigures(reader, cache, documents), clock)
+    outcomes = _outcomes(settings, reader, writer, clock, tracing)
+    reporter = Reporter(metrics, _LiveFigures(reader, cache, documents), clock, tracing)
     health = Health(clock, stuck_seconds=settings.http.stuck_seconds)
     committer = Committer(
         clients.publisher,
@@ -191,10 +201,11 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
         pipeline=pipeline,
         writer=writer,
         reporter=reporter,
+        lag=Lag(metrics.lag, clients.consumer, clients.documents, clock),
         health=health,
         clock=clock,
     )
-    return Application(AnsweringService(parts, settings), health, metrics, cache, reader, store, settings)
+    return Application(AnsweringService(parts, settings), health, metrics, cache, reader, store, settings, tracing)
 
 
 def _documents(settings: Settings, formats: EventFormats, reader: PartitionReader, clock: Clock) -> Documents:
@@ -209,9 +220,11 @@ def _documents(settings: Settings, formats: EventFormats, reader: PartitionReade
     )
 
 
-def _outcomes(settings: Settings, reader: Reader, writer: EventWriter, clock: Clock) -> Outcomes:
+def _outcomes(settings: Settings, reader: Reader, writer: EventWriter, clock: Clock, tracing: Tracing) -> Outcomes:
     manifest, source = reader.artifact.manifest, settings.event_source
-    return Outcomes(settings.topics, settings.retries, manifest, source=source, clock=clock, writer=writer)
+    return Outcomes(
+        settings.topics, settings.retries, manifest, source=source, clock=clock, writer=writer, tracing=tracing
+    )
 
 
 def _circuit(settings: Settings) -> Circuit:

@@ -20,6 +20,7 @@ from spanstream.consumer.delivery.committed_offsets import offsets_behind
 from spanstream.consumer.errors import Retryable, TooLarge
 from spanstream.consumer.formats.translator import TranslatorUnavailable
 from spanstream.consumer.settings import Settings
+from spanstream.consumer.tracing.tracing import OFF, Tracing
 from spanstream.consumer.triage.outcomes_read import OutcomesRead
 from spanstream.consumer.triage.processor import TicketProcessor
 from spanstream.consumer.triage.state.state_store import StateStore
@@ -59,6 +60,7 @@ class TriageIntake:
         circuit: opens when too many tickets are poison.
         settings: sizes.
         clock: says which deadlines have come.
+        tracing: told which records are done, and which come again.
     """
 
     def __init__(  # noqa: PLR0913  wired in one place, by name
@@ -71,6 +73,7 @@ class TriageIntake:
         circuit: Circuit,
         settings: Settings,
         clock: Clock,
+        tracing: Tracing = OFF,
     ) -> None:
         self._store = store
         self._outcomes_read = outcomes_read
@@ -79,6 +82,7 @@ class TriageIntake:
         self._circuit = circuit
         self._clock = clock
         self._refused: dict[tuple[Partition, int], InvalidRecord] = {}  # by the ticket's place
+        self._tracing = tracing
         self._topics = settings.topics
         self._max_open = settings.triage.max_open_tickets
         self._pause: Deadline | None = None
@@ -119,6 +123,7 @@ class TriageIntake:
         """Puts the records of a commit that failed in front again."""
         self._tickets.give_back(commit.tickets)
         self._outcomes.give_back(commit.outcomes)
+        self._tracing.drop((*commit.tickets, *commit.outcomes))
 
     def refuse_for_size(self, commit: TriageCommit, error: TooLarge) -> None:
         """Gives back a commit in which a topic does not take a record: the ticket that it was made of is refused.
@@ -188,8 +193,9 @@ class TriageIntake:
         return TriageCommit(TriageTransaction(self._store, self._playbook), (), offsets)
 
     def count(self, transaction: TriageTransaction) -> None:
-        """Takes in that a transaction is done: its tickets count for the circuit."""
+        """Takes in that a transaction is done: its tickets count for the circuit, and its records' spans end."""
         self._circuit.count(transaction.ticket_reasons)
+        self._tracing.end(transaction.processed)
 
     def _apply_records(self, transaction: TriageTransaction) -> tuple[tuple[Record, ...], tuple[Record, ...]]:
         """Applies the first outcomes, then tickets, and returns them; none while a translator is unavailable."""
@@ -211,6 +217,7 @@ class TriageIntake:
                 self._processor.apply_record(record, transaction)
             except TranslatorUnavailable as error:
                 backlog.give_back(records[index:])
+                self._tracing.drop([record])
                 self._unavailable, self._pause = error.detail, Deadline(self._clock, _PAUSE_SECONDS)
                 return tuple(records[:index])
         return tuple(records)

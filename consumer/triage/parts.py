@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from spanstream.consumer.broker.protocols import GroupConsumer
 from spanstream.consumer.clock import Clock
+from spanstream.consumer.delivery.lag import Lag
 from spanstream.consumer.delivery.paced_publisher import PacedPublisher
 from spanstream.consumer.delivery.partition_counts import PartitionCounts
 from spanstream.consumer.delivery.rewinds import Rewinds
@@ -30,5 +31,6 @@ class TriageParts:
     intake: TriageIntake
     writer: EventWriter
     metrics: TriageMetrics
+    lag: Lag
     health: Health
     clock: Clock

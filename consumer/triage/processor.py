@@ -13,7 +13,7 @@ made first and handed to the transaction last, so a record on which something fa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -25,6 +25,7 @@ from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.formats.event_writer import EventWriter
 from spanstream.consumer.logs import exception_facts
 from spanstream.consumer.settings import TopicSettings
+from spanstream.consumer.tracing.tracing import OFF, Processed, Tracing
 from spanstream.consumer.triage.decision.record import is_complete, make_best_record, make_record, record_id
 from spanstream.consumer.triage.questions import (
     document_id_of,
@@ -73,10 +74,11 @@ class ProcessorSettings:
 class TicketProcessor:
     """Applies records and deadlines to transactions."""
 
-    def __init__(self, playbook: Playbook, settings: ProcessorSettings, clock: Clock) -> None:
+    def __init__(self, playbook: Playbook, settings: ProcessorSettings, clock: Clock, tracing: Tracing = OFF) -> None:
         self._playbook = playbook
         self._settings = settings
         self._clock = clock
+        self._tracing = tracing
 
     def apply_record(self, record: Record, transaction: TriageTransaction) -> None:
         """Applies a record of one of the consumed topics; another program's records change nothing.
@@ -86,22 +88,29 @@ class TicketProcessor:
         """
         topics = self._settings.topics
         is_ticket = record.partition.topic == topics.tickets
+        if not is_ticket and not mentions_ticket(record.value):
+            return
+        self._tracing.begin([record])
         try:
             if is_ticket:
                 self._apply_ticket(record, transaction)
-            elif mentions_ticket(record.value):
-                if record.partition.topic == topics.answers:
-                    self._apply_answer(record, transaction)
-                else:
-                    self._apply_dead_letter(record, transaction)
+            elif record.partition.topic == topics.answers:
+                self._apply_answer(record, transaction)
+            else:
+                self._apply_dead_letter(record, transaction)
         except SpanstreamError:
             raise
         except Exception as error:  # noqa: BLE001  whatever it is, it must not stop the stream
-            event = "ticket_failed" if is_ticket else "outcome_failed"
-            _log.error(event, partition=str(record.partition), offset=record.offset, **exception_facts(error))
+            place = {"partition": str(record.partition), "offset": record.offset, **self._tracing.ids(record)}
+            facts = {**place, **exception_facts(error)}
             if is_ticket:
+                _log.error("ticket_failed", **facts)
                 detail = f"reading the ticket raised {type(error).__name__}"
                 self.refuse(record, InvalidRecord(Reason.INFERENCE_FAILED, detail), Stage.PREPARE, transaction)
+            else:
+                _log.error("outcome_failed", **facts)
+        if not is_ticket:
+            transaction.processed.append(Processed(record, "outcome"))
 
     def apply_deadline(self, number: int, key: bytes, transaction: TriageTransaction) -> None:
         """Makes the record of a ticket that is due, or forgets the ticket if it has its record."""
@@ -138,34 +147,31 @@ class TicketProcessor:
         before = transaction.ticket(number, ticket.ticket_id)
         state = self._opened(record, ticket, text, before.revision if before else 0)
         transaction.tickets |= {state.key: record, state.document.document_id.encode(): record}
-        if before is None or (before.document.document_id, before.playbook) != (
-            state.document.document_id,
-            state.playbook,
-        ):
+        asked = (state.document.document_id, state.playbook)
+        if before is None or (before.document.document_id, before.playbook) != asked:
             replaced = _earlier_documents(before, state.document.document_id) if before else []
             kept = state.model_copy(update={"replaced": replaced[-_MAX_REPLACED:]})
             self._ask(number, kept, ticket, text, transaction)
             self._delete_documents(number, replaced[:-_MAX_REPLACED], transaction)
-            transaction.ticket_reasons.append(None)
+            transaction.ticket_done(record, "asked")
             return
         # The same text: its outcomes stand, but rules may decide otherwise by the new facts.
         changes = {"facts": state.facts, "created_ms": state.created_ms, "document": state.document}
         updated = before.model_copy(update=changes)
         if updated == before:
-            transaction.counts["tickets", "repeated"] += 1
+            transaction.ticket_done(record, "repeated")
         else:
             self._check_record_can_be_made(updated, transaction.playbook(number, updated.playbook))
             transaction.put(number, updated, is_news=True)
-            transaction.counts["tickets", "updated"] += 1
-        transaction.ticket_reasons.append(None)
+            transaction.ticket_done(record, "updated")
 
     def refuse(self, record: Record, error: InvalidRecord, stage: Stage, transaction: TriageTransaction) -> None:
         """Makes a ticket's dead letter."""
         topic, now_ms = self._settings.topics.dead_letters, self._clock.now_ms()
-        letter = dead_letter_of(record, error.reason, error.detail, stage, topic=topic, now_ms=now_ms)
+        travelling = replace(record, headers=self._tracing.headers(record))
+        letter = dead_letter_of(travelling, error.reason, error.detail, stage, topic=topic, now_ms=now_ms)
         transaction.outgoing.append(letter)
-        transaction.ticket_reasons.append(error.reason)
-        transaction.counts["tickets", "dead_letter"] += 1
+        transaction.ticket_done(record, "dead_letter", error.reason)
 
     def _check_record_can_be_made(self, state: TicketState, playbook: Playbook) -> None:
         """Makes a ticket's record as a rehearsal: if that raises, its bytes are still here for a dead letter."""
@@ -192,6 +198,7 @@ class TicketProcessor:
             revision=revision,
             replaced=[],
             outcomes={},
+            trace_context=dict(self._tracing.context(record)),
         )
 
     def _ask(
@@ -204,7 +211,8 @@ class TicketProcessor:
         document = Document(document_id=document_id, text=text.text, title=title)
         key = document_id.encode()
         asked_at = to_datetime(state.asked_ms)
-        headers = event_headers(document, document_id, self._settings.source, asked_at)
+        source, trace = self._settings.source, state.trace_headers
+        headers = event_headers(document, document_id, source, asked_at, *trace)
         outgoing = [record(topics.documents, key, document, headers, number)]
         for question in field_questions(state.ticket_id, text.sha256, self._playbook):
             event = question_event(
@@ -214,13 +222,12 @@ class TicketProcessor:
                 document_id=document_id,
                 text_sha256=text.sha256,
             )
-            headers = event_headers(event, question.question_id, self._settings.source, asked_at)
+            headers = event_headers(event, question.question_id, source, asked_at, *trace)
             outgoing.append(record(topics.questions, key, event, headers, number))
         self._check_record_can_be_made(state, self._playbook)
         transaction.put(number, state)
         transaction.keep_playbook(number)
         transaction.outgoing.extend(outgoing)
-        transaction.counts["tickets", "asked"] += 1
 
     def _delete_documents(self, number: int, document_ids: Iterable[str], transaction: TriageTransaction) -> None:
         """Deletes those of these documents that no ticket has."""
@@ -235,10 +242,7 @@ class TicketProcessor:
         except InvalidRecord:
             return
         outcome = QuestionOutcome.of(
-            answer.candidate,
-            confidence=answer.confidence,
-            null_score_diff=answer.null_score_diff,
-            model=answer.model,
+            answer.candidate, confidence=answer.confidence, null_score_diff=answer.null_score_diff, model=answer.model
         )
         self._apply_outcome(record, answer.question_id, answer.metadata, outcome, transaction)
 
@@ -284,9 +288,8 @@ class TicketProcessor:
         revision = state.revision if triage is None else triage.revision
         kind = "failed"
         if triage is not None:
-            headers = event_headers(
-                triage, record_id(state.ticket_id, revision), self._settings.source, triage.times.decided_at
-            )
+            event_id, source = record_id(state.ticket_id, revision), self._settings.source
+            headers = event_headers(triage, event_id, source, triage.times.decided_at, *state.trace_headers)
             topic, key = self._settings.topics.triage, state.ticket_id.encode()
             transaction.outgoing.append(self._settings.writer.record(topic, key, triage, headers))
             kind = "corrected" if not state.is_open else "complete" if triage.complete else "timed_out"

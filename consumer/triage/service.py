@@ -295,6 +295,7 @@ class TriageService:
         metrics.open.set(self._parts.store.open)
         metrics.known.set(self._parts.store.known)
         metrics.partitions.set(len(self._ownership.followed))
+        self._parts.lag.update(self._ownership)
 
     def _waiting_for(self) -> str:
         if not self._ownership.followed:

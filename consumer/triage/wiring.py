@@ -9,6 +9,7 @@ from spanstream.consumer.answering.wiring import BrokerClients, open_kafka_clien
 from spanstream.consumer.broker.protocols import PartitionReader
 from spanstream.consumer.clock import Clock, SystemClock
 from spanstream.consumer.delivery.circuit import Circuit
+from spanstream.consumer.delivery.lag import Lag
 from spanstream.consumer.delivery.paced_publisher import PacedPublisher
 from spanstream.consumer.delivery.partition_counts import PartitionCounts, describe_difference
 from spanstream.consumer.delivery.rewinds import Rewinds
@@ -18,6 +19,8 @@ from spanstream.consumer.formats.opening import open_formats, open_writer
 from spanstream.consumer.health import Health
 from spanstream.consumer.http import HttpServer, serve_http
 from spanstream.consumer.settings import Settings, TopicSettings
+from spanstream.consumer.tracing.opening import open_tracing
+from spanstream.consumer.tracing.tracing import Tracing
 from spanstream.consumer.triage.intake import TriageIntake
 from spanstream.consumer.triage.metrics import TriageMetrics
 from spanstream.consumer.triage.outcomes_read import OutcomesRead
@@ -39,6 +42,7 @@ class TriageApplication:
     metrics: TriageMetrics
     settings: Settings
     playbook: Playbook
+    tracing: Tracing
 
     def serve_http(self) -> HttpServer | None:
         """Serves probes and metrics if a port is set; raises `Stop` if it is taken."""
@@ -51,13 +55,14 @@ def open_triage_clients(settings: Settings) -> BrokerClients:
     return open_kafka_clients(settings.model_copy(update={"kafka": kafka}))
 
 
-def build_triage(
+def build_triage(  # noqa: PLR0913  tests replace these parts
     settings: Settings,
     playbook: Playbook,
     *,
     open_clients: Callable[[Settings], BrokerClients] = open_triage_clients,
     formats: EventFormats | None = None,
     clock: Clock | None = None,
+    tracing: Tracing | None = None,
 ) -> TriageApplication:
     """Builds a member of the triage group.
 
@@ -67,11 +72,13 @@ def build_triage(
         open_clients: opens the broker's clients; tests give those of a broker in memory.
         formats: reads the records, instead of what the settings say.
         clock: replaces the machine's clock.
+        tracing: replaces the one that the settings ask for.
 
     Raises:
         Stop: a topic is missing, or the topics' partitions differ in number.
     """
     clock = clock or SystemClock()
+    tracing = tracing or open_tracing(settings, settings.triage.group_id)
     clients = open_clients(settings)
     reader = clients.documents  # here it reads the state
     refuse_differing_partitions(reader, settings.topics)
@@ -91,11 +98,12 @@ def build_triage(
     intake = TriageIntake(
         store=store,
         outcomes_read=OutcomesRead(reader, (settings.topics.answers, settings.topics.dead_letters), clock),
-        processor=TicketProcessor(playbook, processor_settings, clock),
+        processor=TicketProcessor(playbook, processor_settings, clock, tracing),
         playbook=playbook,
         circuit=Circuit(**settings.circuit.model_dump()),
         settings=settings,
         clock=clock,
+        tracing=tracing,
     )
     parts = TriageParts(
         consumer=clients.consumer,
@@ -112,10 +120,11 @@ def build_triage(
         intake=intake,
         writer=writer,
         metrics=metrics,
+        lag=Lag(metrics.lag, clients.consumer, reader, clock),
         health=health,
         clock=clock,
     )
-    return TriageApplication(TriageService(parts, settings), health, metrics, settings, playbook)
+    return TriageApplication(TriageService(parts, settings), health, metrics, settings, playbook, tracing)
 
 
 def refuse_differing_partitions(reader: PartitionReader, topics: TopicSettings) -> None:

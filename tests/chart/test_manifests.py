@@ -214,11 +214,12 @@ def metric_names(query: str) -> list[str]:
 
 
 def exported() -> set[str]:
-    """Names as Prometheus stores them."""
+    """Names as Prometheus stores them, without those that are given up."""
     names: set[str] = set()
     for family in Metrics().registry.collect():
         behind = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}.get(family.type, ("",))
-        names |= {family.name + suffix for suffix in behind}
+        if not family.documentation.startswith("Deprecated"):
+            names |= {family.name + suffix for suffix in behind}
     return names
 
 

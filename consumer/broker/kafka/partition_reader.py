@@ -16,7 +16,7 @@ from spanstream.consumer.broker.kafka.properties import (
     lookup_properties,
     uncommitted_properties,
 )
-from spanstream.consumer.broker.kafka.queries import EARLIEST, LATEST, edge_offsets, partitions_of, to_record
+from spanstream.consumer.broker.kafka.queries import EARLIEST, LATEST, edge_offsets, partitions_of, seen_end, to_record
 from spanstream.consumer.broker.kafka.topic_admin import TopicAdmin
 from spanstream.consumer.broker.protocols import Partition, Record
 from spanstream.consumer.errors import Retryable, Stop
@@ -97,6 +97,10 @@ class KafkaPartitionReader:
     def position(self, partition: Partition) -> int | None:
         """Returns the next offset to be read, past transaction markers at the end; None: nothing read yet."""
         return self._next_offsets.get(partition)
+
+    def seen_end(self, partition: Partition) -> int | None:
+        """Returns where the partition ended when it was last fetched from; None: not known."""
+        return seen_end(self._consumer, partition) if partition in self._next_offsets else None
 
     def topic_id(self, topic: str) -> str:
         """Tells which topic has this name now: another one after it was deleted and created anew.

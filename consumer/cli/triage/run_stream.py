@@ -49,6 +49,7 @@ def run(
     try:
         application.service.run(stop)
     finally:
+        application.tracing.close()
         if server is not None:
             server.close()
     _log.info("stopped")

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from pydantic import Field
+
 from spanstream.consumer.clock import calendar_time, to_datetime
+from spanstream.schemas.cloudevents import TRACEPARENT, TRACESTATE
 from spanstream.schemas.errors import Reason
 from spanstream.schemas.events import ModelInfo, Span
 from spanstream.schemas.fields import Closed, Count, Metadata, Probability, Text
@@ -90,6 +93,7 @@ class TicketState(Closed):
         revision: number of the latest record; 0: there is none.
         replaced: documents of the latest of its earlier texts, to be deleted together with this ticket.
         outcomes: what came back, by question id.
+        trace_context: of the span in which its questions were asked; empty with traces off.
     """
 
     ticket_id: Text
@@ -104,11 +108,18 @@ class TicketState(Closed):
     revision: int
     replaced: list[Text]
     outcomes: dict[Text, QuestionOutcome]
+    trace_context: dict[str, str] = Field(default_factory=dict)
 
     @property
     def key(self) -> bytes:
         """The key of its record in the state topic."""
         return ticket_key(self.ticket_id)
+
+    @property
+    def trace_headers(self) -> tuple[bytes | None, bytes | None]:
+        """The values of the headers `traceparent` and `tracestate` for what is published about it."""
+        context = {name: value.encode() for name, value in self.trace_context.items()}
+        return context.get(TRACEPARENT), context.get(TRACESTATE)
 
     @property
     def written_at(self) -> datetime:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from spanstream.consumer.answering.outcomes import without_content
 from spanstream.consumer.broker.protocols import Outgoing, Record
 from spanstream.consumer.errors import Stop, TooLarge
+from spanstream.consumer.tracing.tracing import Processed
 from spanstream.consumer.triage.state.state_store import StateStore
 from spanstream.consumer.triage.state.ticket_state import (
     TicketState,
@@ -28,6 +29,7 @@ class TriageTransaction:
         outgoing: the records to publish, without the states.
         changes: the states that change: (partition number, key) to value; None: forgotten.
         counts: what happened, by (group, name), for the metrics.
+        processed: the records that were applied, and what they were, for the traces.
         ages_ms: for each first record of a ticket: milliseconds since the ticket arrived.
         ticket_reasons: for each ticket record: the reason of its dead letter, or None.
         tickets: the ticket record that each document and state was made of, by the key of these.
@@ -43,6 +45,7 @@ class TriageTransaction:
         self.outgoing: list[Outgoing] = []
         self.changes: dict[tuple[int, bytes], bytes | None] = {}
         self.counts: Counter[tuple[str, str]] = Counter()
+        self.processed: list[Processed] = []
         self.ages_ms: list[int] = []
         self.ticket_reasons: list[Reason | None] = []
         self.tickets: dict[bytes, Record] = {}
@@ -80,6 +83,12 @@ class TriageTransaction:
         """Deletes the state of a key."""
         self._set(number, key, None)
         self.changes[number, key] = None
+
+    def ticket_done(self, record: Record, outcome: str, reason: Reason | None = None) -> None:
+        """Counts a ticket's record by what it was; `reason` is its dead letter's."""
+        self.counts["tickets", outcome] += 1
+        self.ticket_reasons.append(reason)
+        self.processed.append(Processed(record, outcome, reason))
 
     def tickets_with(self, number: int, document_id: str) -> int:
         """Counts the tickets of a partition that have this document, after the changes in here."""

@@ -92,7 +92,7 @@ spec:
     aggregateFromKubeServiceEndpoints: "true"
     aggregationType: sum
     format: prometheus
-    valueLocation: spanstream_work_seconds_waiting
+    valueLocation: spanstream_work_waiting_seconds
     targetValue: {{ include "spanstream.written" .perReplica | quote }}
     # Lag alone wakes the first pod and lets the last one go.
     activationTargetValue: "1000000000"
@@ -101,7 +101,7 @@ spec:
   metadata:
     serverAddress: {{ .prometheusAddress | quote }}
     # By the names that a Deployment or a StatefulSet gives its pods: those of the GPU pool have one part more.
-    query: sum(spanstream_work_seconds_waiting{namespace="{{ $.Release.Namespace }}", pod=~"{{ $name }}-([0-9a-z]+-[0-9a-z]{5}|[0-9]+)"}) or vector(0)
+    query: sum(spanstream_work_waiting_seconds{namespace="{{ $.Release.Namespace }}", pod=~"{{ $name }}-([0-9a-z]+-[0-9a-z]{5}|[0-9]+)"}) or vector(0)
     threshold: {{ include "spanstream.written" .perReplica | quote }}
     activationThreshold: "1000000000"
 {{- end }}

@@ -23,8 +23,8 @@ def test_a_ticket_of_which_a_topic_takes_no_record_is_a_dead_letter_and_its_neig
     stream.broker.topic(topic).max_record_bytes = 6_000
     member = stream.start()
     for ticket_id in ("before", "large", "after"):
-        fields = {"attributes": attributes} if ticket_id == "large" else {}
-        stream.ticket(ticket_id, body if ticket_id == "large" else TEXT, **fields)
+        is_large = ticket_id == "large"
+        stream.ticket(ticket_id, body if is_large else TEXT, attributes=attributes if is_large else {})
     stream.until(
         lambda: len(stream.questions("after")) >= QUESTIONS and bool(stream.broker.records(TOPICS.dead_letters))
     )
