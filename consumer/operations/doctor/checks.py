@@ -13,6 +13,7 @@ from spanstream.consumer.cache.opening import open_store
 from spanstream.consumer.operations.doctor import machine, registry, store
 from spanstream.consumer.operations.doctor.broker import BrokerAccess, BrokerChecks
 from spanstream.consumer.operations.doctor.finding import Check
+from spanstream.consumer.operations.doctor.mappings import ADVICE, mappings
 from spanstream.consumer.operations.doctor.model import ModelChecks
 from spanstream.consumer.redaction import secrets_in, secrets_in_url
 from spanstream.consumer.settings import Settings
@@ -33,6 +34,7 @@ def checks_of(settings: Settings, *, timeout_seconds: float, cpuinfo: Path = mac
     return [
         Check("CPUs", partial(machine.cpus, available_cpus(), settings.model.threads), ""),
         Check("int8", partial(machine.int8, cpuinfo), ""),
+        Check("mappings", partial(mappings, settings), ADVICE),
         *ModelChecks(settings.model).checks(),
         *BrokerChecks(broker_access(settings, timeout_seconds), settings).checks(),
         Check(

@@ -74,14 +74,15 @@ def test_a_source_is_a_uri_reference_whatever_the_groups_name() -> None:
     assert Settings(cloudevents={"source": "//example.com/answers"}).event_source == "//example.com/answers"
 
 
-def test_a_structured_question_is_answered_with_its_key() -> None:
+def test_a_structured_question_is_answered_with_its_key_also_when_it_was_retried() -> None:
     stream = MemoryStream()
-    stream.document(ZERO, "The train leaves at 07:05 from platform 3.")
     event = CloudEvent(
         {"id": "1", "source": "/desk", "type": "t", "partitionkey": ZERO}, QUESTION | {"document_id": ZERO}
     )
     record = as_record(to_structured_event(event))
     stream.start()
     stream.send(Outgoing(TOPICS.questions, record.key, record.value, record.headers))
+    stream.until(lambda: bool(stream.broker.records(TOPICS.retries)))
+    stream.document(ZERO, "The train leaves at 07:05 from platform 3.")
     stream.settle("q")
     assert stream.broker.records(TOPICS.answers)[0].key == ZERO.encode()

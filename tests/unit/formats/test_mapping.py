@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.formats.mapping.field_mapping import CompiledMapping
 from spanstream.consumer.formats.mapping.load import InvalidMapping, compile_mapping, load_mapping, parse_mapping
@@ -220,6 +221,14 @@ def test_what_is_ours_already_is_not_mapped() -> None:
         mapping.translate(Message(b'{"ticket_id": "t"}', (("ce_type", b"com.example.ticket"),)))
 
 
+def test_an_event_of_ours_in_an_envelope_is_not_mapped_either() -> None:
+    formats = open_formats(Settings(mappings={"tickets": "zendesk"}))
+    data = {"ticket_id": "t", "subject": "", "body": "It stops."}
+    event = {"specversion": "1.0", "id": "1", "source": "/s", "type": "dev.spanstream.ticket.v1", "data": data}
+    record = Outgoing("t", b"t", json.dumps(event).encode(), (("content-type", b"application/cloudevents+json"),))
+    assert formats.ticket(record).body == "It stops."
+
+
 def test_tickets_of_another_program_are_triaged_and_those_that_do_not_map_are_dead_letters_as_they_came(
     tmp_path: Path,
 ) -> None:
@@ -236,6 +245,21 @@ def test_tickets_of_another_program_are_triaged_and_those_that_do_not_map_are_de
     (letter,) = stream.broker.records(TOPICS.dead_letters)
     assert b'"comments": [{"body": null}]' in (letter.value or b"")
     assert letter.header("dlq.detail") == b"mapping: tickets.body: comments[0].body gave nothing"
+
+
+def test_the_mapping_in_the_docs_does_what_is_said_there() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "formats.md").read_text(encoding="utf-8")
+    mapping = tickets(page.split("```yaml\n")[1].split("```")[0])
+    fields = [{"id": 360001234567, "value": "gold"}]
+    record = {"id": 7, "title": None, "summary": "It stops.", "comments": None, "created": "2024-05-01 10:00:00"}
+    assert mapped(record | {"custom_fields": fields}, mapping) == {
+        "ticket_id": "7",
+        "subject": "",
+        "body": "It stops.",
+        "created_at": "2024-05-01T10:00:00.000Z",
+        "channel": "desk",
+        "attributes": {"plan": "gold"},
+    }
 
 
 def test_a_mapping_reads_what_it_says_about_itself() -> None:
