@@ -9,7 +9,6 @@ import json
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -76,8 +75,8 @@ def by_question(answers: list[Answer]) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def in_json(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Yields the answers to the tickets as our JSON."""
+def in_json(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Returns the answers to the tickets as our JSON."""
     stream = TriageStream(kafka.bootstrap, tmp_path_factory.mktemp("json"), 2, dict(QUICK))
     try:
         stream.create_topics()
@@ -85,7 +84,7 @@ def in_json(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Ite
         stream.start_triage()
         stream.publish(WIRE_FORMS["json"].records(stream, real_tickets(TICKETS)))
         until(lambda: is_done(stream, TICKETS), "all answers", SECONDS, every=0.5)
-        yield by_question(stream.answers())
+        return by_question(stream.answers())
     finally:
         stream.close()
 

@@ -26,6 +26,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError, Message
 from grpc_tools import protoc
 
+from spanstream.consumer.errors import Stop
 from spanstream.schemas.errors import InvalidRecord, Reason
 
 _TIMESTAMP: Final = "google.protobuf.Timestamp"
@@ -85,6 +86,7 @@ def compiled(schema: Schema, references: Mapping[str, Schema]) -> CompiledFile:
 
     Raises:
         InvalidRecord: it is no Protobuf schema, or imports what is not there.
+        Stop: there is no folder for temporary files.
     """
     texts = {
         **{name: reference.schema_str or "" for name, reference in references.items()},
@@ -126,7 +128,12 @@ def _add(pool: DescriptorPool, name: str, protos: Mapping[str, FileDescriptorPro
 
 def _compile(texts: Mapping[str, str]) -> list[FileDescriptorProto]:
     """Returns the descriptors of the files, and of what they import, each behind its own imports."""
-    with TemporaryDirectory(prefix="spanstream-") as scratch:
+    try:
+        scratch_folder = TemporaryDirectory(prefix="spanstream-")
+    except OSError as error:
+        detail = f"no folder to compile a Protobuf schema in: {error.strerror}"
+        raise Stop(detail, hint="mount one that can be written at /tmp, or name one in TMPDIR") from error
+    with scratch_folder as scratch:
         folder = Path(scratch).resolve()
         for name, text in texts.items():
             path = (folder / name).resolve()

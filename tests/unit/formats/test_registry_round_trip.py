@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
+import fastavro
 import pytest
 from confluent_kafka.schema_registry import Schema
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
+from spanstream.consumer.errors import Stop
 from spanstream.consumer.formats.event_formats import EventFormats
+from spanstream.consumer.formats.mapping.load import compile_mapping
+from spanstream.consumer.formats.registry import protobuf
 from spanstream.consumer.formats.registry.decoders import FramedDecoder
 from spanstream.consumer.formats.registry.event_schemas import schema_of, subject_of
 from spanstream.consumer.formats.registry.translator import FrameTranslator
@@ -96,6 +104,50 @@ def test_json_is_read_beside_frames_and_headers_name_the_format(form: RegistryFo
     assert WIRES[form].formats.document(plain) == document
     types = {"avro": b"application/avro", "json": b"application/json", "protobuf": b"application/protobuf"}
     assert WIRES[form].send(document).headers == (("content-type", types[form]),)
+
+
+def test_a_protobuf_schema_without_a_folder_to_compile_it_in_stops_with_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(**_: str) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(protobuf, "TemporaryDirectory", refuse)
+    with pytest.raises(Stop, match="Read-only file system; mount one"):
+        protobuf.compiled(Schema('syntax = "proto3";', "PROTOBUF"), {})
+
+
+def test_an_import_that_leads_out_of_the_folder_is_refused() -> None:
+    outside = {"../../outside.proto": Schema('syntax = "proto3";', "PROTOBUF")}
+    with pytest.raises(InvalidRecord, match="cannot be compiled"):
+        protobuf.compiled(Schema('syntax = "proto3"; import "../../outside.proto";', "PROTOBUF"), outside)
+
+
+def test_a_foreign_avro_schema_becomes_our_events_by_a_mapping_behind_the_frame(tmp_path: Path) -> None:
+    registry = memory_registry()
+    state = {"type": "enum", "name": "State", "symbols": ["NEW", "OPEN"]}
+    kinds = {"nr": "long", "head": "string", "at": {"type": "long", "logicalType": "timestamp-millis"}, "state": state}
+    schema = {"type": "record", "name": "Case", "fields": [{"name": name, "type": kinds[name]} for name in kinds]}
+    schema_id = registry.client.register_schema("cases", Schema(json.dumps(schema), "AVRO"))
+    buffer = BytesIO()
+    case = {"nr": 7, "head": "Export fails", "at": datetime(2024, 5, 1, tzinfo=UTC), "state": "OPEN"}
+    fastavro.schemaless_writer(buffer, fastavro.parse_schema(schema), case)
+    mapping = tmp_path / "cases.yaml"
+    mapping.write_text(
+        "mapping: cases\n"
+        "tickets: {ticket_id: text(nr), subject: head, body: head, created_at: at, attributes: {state: state}}\n"
+    )
+    formats = EventFormats(
+        Limits(), tickets=[FrameTranslator(FramedDecoder(registry)), compile_mapping(str(mapping), "tickets")]
+    )
+    value = b"\0" + schema_id.to_bytes(4) + buffer.getvalue()
+    assert formats.ticket(Record(Partition("cases", 0), 0, b"7", value)) == Ticket(
+        ticket_id="7",
+        subject="Export fails",
+        body="Export fails",
+        created_at=datetime(2024, 5, 1, tzinfo=UTC),
+        attributes={"state": "OPEN"},
+    )
 
 
 @pytest.mark.parametrize(
