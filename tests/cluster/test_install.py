@@ -21,7 +21,7 @@ BROKERS: dict[str, Any] = {"kafka": {"bootstrapServers": "kafka:9092"}}
 # What no example switches on.
 REST: dict[str, Any] = {
     "kafka": {"bootstrapServers": "kafka:9092", "staticMembership": True},
-    "scaling": {"mode": "keda"},
+    "autoscaling": {"mode": "keda"},
     "triage": {"enabled": True, "playbook": "look: for this"},
     "replay": {"enabled": True},
     "monitoring": {name: {"enabled": True} for name in ("serviceMonitor", "prometheusRule", "dashboard")},
@@ -78,7 +78,7 @@ def template(release: Release) -> dict[str, Any]:
 
 
 def test_an_upgrade_to_another_version_goes_there_and_back(release: Release, tmp_path: Path) -> None:
-    fixed = BROKERS | {"scaling": {"mode": "none"}, "replicas": 2}
+    fixed = BROKERS | {"autoscaling": {"enabled": False}, "replicaCount": 2}
     release.install(fixed)
     until(lambda: len(pods(release, "consumer")) == 2, "two pods", every=0.5)
     before = template(release)
