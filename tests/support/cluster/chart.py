@@ -89,6 +89,13 @@ def notes(values: Values | None = None) -> str:
     return str(yaml.safe_load(shown)["text"])
 
 
+def pod_images(chart: str, *options: str) -> set[str]:
+    """Returns the images that pods of a chart run, wherever helm finds it, with the values that it has by default."""
+    done = helm("template", RELEASE, chart, *options, values={"kafka": {"bootstrapServers": "kafka:9092"}})
+    pods = pod_specs([document for document in yaml.safe_load_all(done.stdout) if document]).values()
+    return {container["image"] for pod in pods for container in pod["containers"]}
+
+
 def only(objects: list[Object], kind: str, name: str | None = None) -> Object:
     """Returns the one object of a kind, or of a kind and a name."""
     matching = [item for item in objects if item["kind"] == kind and name in (None, item["metadata"]["name"])]
