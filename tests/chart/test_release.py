@@ -7,6 +7,7 @@ made and installed by `.ci/run`.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -30,6 +31,7 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 RELEASE: dict[str, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())
 VERSION = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)[1]  # type: ignore[index]
 IMAGE = "registry.example.com/team/spanstream"
+SBOM = '{"bomFormat": "CycloneDX", "specVersion": "1.6"}'
 STAND_IN = '#!/bin/sh\necho "$(basename "$0") $*" >>"$CALLS"\n'
 
 
@@ -102,7 +104,7 @@ def test_the_notes_are_the_versions_part_of_the_changelog(checkout: Path) -> Non
 
 def test_the_build_leaves_wheel_sbom_and_chart_with_their_checksums(checkout: Path) -> None:
     name = f"dist/spanstream-{VERSION}"
-    stand_in(checkout, "make", f"mkdir dist && echo wheel >{name}-py3-none-any.whl && echo sbom >{name}.cdx.json\n")
+    stand_in(checkout, "make", f"mkdir dist && echo wheel >{name}-py3-none-any.whl && echo '{SBOM}' >{name}.cdx.json\n")
     done = run(checkout, "build", f"v{VERSION}", IMAGE)
     assert done.returncode == 0, done.stderr
     assert (checkout / "calls").read_text() == "make wheel\n"
@@ -112,6 +114,9 @@ def test_the_build_leaves_wheel_sbom_and_chart_with_their_checksums(checkout: Pa
     for file, checksum in sums.items():
         assert hashlib.sha256((checkout / "dist" / file).read_bytes()).hexdigest() == checksum
     assert {file.name for file in (checkout / "dist").iterdir()} == {*sums, "SHA256SUMS"}
+    # What attest-sbom knows an SBOM by; the same build gives the same one.
+    sbom = json.loads((checkout / f"{name}.cdx.json").read_text())
+    assert sbom == json.loads(SBOM) | {"serialNumber": "urn:uuid:b6106986-fee8-5402-8a9c-353a2852343c"}
 
 
 def test_a_tag_that_differs_builds_nothing(checkout: Path) -> None:
