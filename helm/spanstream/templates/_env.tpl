@@ -33,6 +33,8 @@ depend on. The program reads its variables in any case.
 {{- $says = "is no name of a variable" -}}
 {{- else if hasKey $seen .name -}}
 {{- $says = "is there twice" -}}
+{{- else if regexMatch (include "spanstream.control" $) (.value | default "" | toString) -}}
+{{- $says = "holds a control character" -}}
 {{- else if and (hasKey . "value") (hasKey . "valueFrom") -}}
 {{- $says = "has both value and valueFrom: choose one of them" -}}
 {{- else if eq $name "MODEL_URL" -}}
