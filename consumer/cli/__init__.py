@@ -1,7 +1,7 @@
 """The command line: one program, one file a command.
 
 `main` turns errors into one line and an exit code: 0 done, 1 a failure explained in one line, 2 wrong usage,
-130 interrupted.
+130 ended by Ctrl-C, 143 by SIGTERM.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def run(
     """
     settings = open_settings(config)
     stop = threading.Event()
-    set_on_signals(stop, lambda name: _log.info("stopping", signal=name))
+    received = set_on_signals(stop, lambda name: _log.info("stopping", signal=name))
     application = build(settings)
     server = application.serve_http()
     manifest = application.reader.artifact.manifest
@@ -64,3 +64,4 @@ def run(
         if server is not None:
             server.close()
     _log.info("stopped")
+    raise typer.Exit(received.exit_code)
