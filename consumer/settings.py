@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from spanstream.consumer.settings_output import OutputSettings
 from spanstream.models.defaults import DEFAULT_ARTIFACT, DEFAULT_MAX_WINDOWS
 from spanstream.schemas.limits import Limits
 
@@ -254,6 +255,7 @@ class Settings(BaseSettings):
     replay: ReplaySettings = ReplaySettings()
     circuit: CircuitSettings = CircuitSettings()
     triage: TriageSettings = TriageSettings()
+    output: OutputSettings = OutputSettings()
     http: HttpSettings = HttpSettings()
     log: LogSettings = LogSettings()
     limits: Limits = Field(Limits(), description="How large an event may be.")
