@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
+
+DeadLetterHeaders = Literal["own", "spring", "connect", "all"]
 
 
 class OutputSettings(BaseModel):
@@ -14,4 +18,9 @@ class OutputSettings(BaseModel):
         False,
         description="Answers also give their places in UTF-16 units (utf16_start, utf16_end), as JavaScript, Java and "
         ".NET count.",
+    )
+    dead_letter_headers: DeadLetterHeaders = Field(
+        "own",
+        description="Error headers of dead letters: own (dlq.*), or beside them those of Spring Kafka (spring), of "
+        "Kafka Connect (connect), or of both (all).",
     )

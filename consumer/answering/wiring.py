@@ -35,6 +35,7 @@ from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.settings import Settings
 from spanstream.models.reader import Reader
 from spanstream.models.text.tokenization import TokenizedDocument
+from spanstream.schemas.foreign_headers import foreign_headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +203,14 @@ def _documents(settings: Settings, reader: PartitionReader, clock: Clock) -> Doc
 
 def _outcomes(settings: Settings, reader: Reader, clock: Clock) -> Outcomes:
     source = f"spanstream/{settings.kafka.group_id}@{socket.gethostname()}"
-    return Outcomes(settings.topics, settings.retries, reader.artifact.manifest, source=source, clock=clock)
+    return Outcomes(
+        settings.topics,
+        settings.retries,
+        reader.artifact.manifest,
+        source=source,
+        clock=clock,
+        foreign=foreign_headers(settings.output.dead_letter_headers, settings.kafka.group_id),
+    )
 
 
 def _circuit(settings: Settings) -> Circuit:

@@ -39,6 +39,7 @@ from spanstream.schemas.codec import check_bounds, check_key, decode_answer, dec
 from spanstream.schemas.dead_letters import Stage, from_headers
 from spanstream.schemas.errors import InvalidRecord, Reason
 from spanstream.schemas.events import Document
+from spanstream.schemas.foreign_headers import ForeignHeaders, no_headers
 from spanstream.schemas.limits import Limits
 from spanstream.schemas.playbook import Playbook
 from spanstream.schemas.triage import DocumentRead, Ticket
@@ -57,6 +58,7 @@ class ProcessorSettings:
         source: CloudEvents source of what it publishes.
         partitions: tells how many each of the topics has now.
         keep_seconds: how long a decided ticket is known: for late answers, and to recognise it if it comes again.
+        foreign: makes the headers of another product that dead letters carry too.
     """
 
     topics: TopicSettings
@@ -64,6 +66,7 @@ class ProcessorSettings:
     source: str
     partitions: Callable[[], int]
     keep_seconds: float
+    foreign: ForeignHeaders = no_headers
 
 
 class TicketProcessor:
@@ -156,8 +159,8 @@ class TicketProcessor:
 
     def _refuse(self, record: Record, error: InvalidRecord, stage: Stage, transaction: TriageTransaction) -> None:
         """Publishes a ticket's dead letter."""
-        topic, now_ms = self._settings.topics.dead_letters, self._clock.now_ms()
-        letter = dead_letter_of(record, error.reason, error.detail, stage, topic=topic, now_ms=now_ms)
+        topic, now_ms, foreign = self._settings.topics.dead_letters, self._clock.now_ms(), self._settings.foreign
+        letter = dead_letter_of(record, error.reason, error.detail, stage, topic=topic, now_ms=now_ms, foreign=foreign)
         transaction.outgoing.append(letter)
         transaction.ticket_reasons.append(error.reason)
         transaction.counts["tickets", "dead_letter"] += 1

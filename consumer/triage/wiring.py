@@ -24,6 +24,7 @@ from spanstream.consumer.triage.parts import TriageParts
 from spanstream.consumer.triage.processor import ProcessorSettings, TicketProcessor
 from spanstream.consumer.triage.service import TriageService
 from spanstream.consumer.triage.state.state_store import StateStore
+from spanstream.schemas.foreign_headers import foreign_headers
 from spanstream.schemas.playbook import Playbook
 
 
@@ -77,6 +78,7 @@ def build_triage(
         source=f"spanstream/{settings.triage.group_id}@{socket.gethostname()}",
         partitions=lambda: partition_counts.shared,
         keep_seconds=settings.triage.keep_seconds,
+        foreign=foreign_headers(settings.output.dead_letter_headers, settings.triage.group_id),
     )
     metrics = TriageMetrics()
     health = Health(clock, stuck_seconds=settings.http.stuck_seconds)
