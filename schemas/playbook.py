@@ -11,11 +11,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
 from spanstream.schemas.fields import Closed, Probability
+
+TICKET_TEXT: Final = "text"
+"""What a `TicketTest` of the ticket's whole text is about."""
 
 Line = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\u0000-\u001f]*\S[^\u0000-\u001f]*$")]
 FieldName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -131,9 +134,15 @@ class FieldTest(_Test):
 class TicketTest(_Test):
     """About the ticket itself."""
 
-    ticket: Annotated[str, Field(pattern=r"^(subject|channel|customer|attributes\..+)$")] = Field(
-        description="subject, channel, customer, or attributes.NAME."
+    ticket: Annotated[str, Field(pattern=r"^(subject|text|channel|customer|attributes\..+)$")] = Field(
+        description="subject, text (subject and message, as the document has them), channel, customer, or "
+        "attributes.NAME."
     )
+
+    @cached_property
+    def key(self) -> str:
+        """Names the test by its content: the text is not kept, only which of these tests held."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
 
 class AllOf(Closed):

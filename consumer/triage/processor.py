@@ -24,6 +24,7 @@ from spanstream.consumer.errors import SpanstreamError
 from spanstream.consumer.logs import exception_facts
 from spanstream.consumer.settings import TopicSettings
 from spanstream.consumer.triage.decision.record import is_complete, make_best_record, make_record, record_id
+from spanstream.consumer.triage.decision.rules import text_tests_holding
 from spanstream.consumer.triage.questions import (
     document_id_of,
     field_questions,
@@ -136,11 +137,9 @@ class TicketProcessor:
         number = record.partition.number
         before = transaction.ticket(number, ticket.ticket_id)
         state = self._opened(record, ticket, text, before.revision if before else 0)
-        if before is None or (before.document.document_id, before.playbook) != (
-            state.document.document_id,
-            state.playbook,
-        ):
-            replaced = _earlier_documents(before, state.document.document_id) if before else []
+        document_id = state.document.document_id
+        if before is None or (before.document.document_id, before.playbook) != (document_id, state.playbook):
+            replaced = _earlier_documents(before, document_id) if before else []
             kept = state.model_copy(update={"replaced": replaced[-_MAX_REPLACED:]})
             self._ask(number, kept, ticket, text, transaction)
             self._delete_documents(number, replaced[:-_MAX_REPLACED], transaction)
@@ -174,7 +173,7 @@ class TicketProcessor:
         document_id = document_id_of(text.sha256, record.partition.number, self._settings.partitions())
         return TicketState(
             ticket_id=ticket.ticket_id,
-            facts=TicketFacts.of(ticket),
+            facts=TicketFacts.of(ticket, text_tests_holding(self._playbook, text.text)),
             created_ms=None if ticket.created_at is None else to_milliseconds(ticket.created_at),
             # Some clients send negative timestamps, or microseconds.
             received_ms=record.timestamp_ms

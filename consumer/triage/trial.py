@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from spanstream.consumer.answering.answer_event import span_of
 from spanstream.consumer.clock import Clock, to_milliseconds
 from spanstream.consumer.triage.decision.record import make_record
+from spanstream.consumer.triage.decision.rules import text_tests_holding
 from spanstream.consumer.triage.questions import field_questions
 from spanstream.consumer.triage.state.ticket_state import QuestionOutcome, TicketFacts, TicketState
 from spanstream.consumer.triage.text.ticket_text import document_text
@@ -41,7 +42,7 @@ def try_ticket(ticket: Ticket, playbook: Playbook, reader: Reader, limits: Limit
     }
     state = TicketState(
         ticket_id=ticket.ticket_id,
-        facts=TicketFacts.of(ticket),
+        facts=TicketFacts.of(ticket, text_tests_holding(playbook, text.text)),
         created_ms=None if ticket.created_at is None else to_milliseconds(ticket.created_at),
         received_ms=None,
         asked_ms=now_ms,
