@@ -16,7 +16,7 @@ from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.cli.exit_codes import TERMINATED
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.release import CONSUMER, Release, on
-from tests.support.kafka.kafka_broker import free_port
+from tests.support.free_port import free_port
 from tests.support.kafka.program import until
 from tests.support.kafka.stream import Stream, document, question
 from tests.support.kafka.transactions import committed, log_ends, rewind, send

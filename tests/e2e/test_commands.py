@@ -11,7 +11,8 @@ import pytest
 
 from spanstream.consumer.cli.exit_codes import TERMINATED
 from tests.e2e.conftest import MakeStream
-from tests.support.kafka.kafka_broker import KafkaBroker, free_port
+from tests.support.free_port import free_port
+from tests.support.kafka.kafka_broker import KafkaBroker
 from tests.support.kafka.program import Program, until
 from tests.support.kafka.quick_settings import QUICK
 from tests.support.kafka.stream import Stream

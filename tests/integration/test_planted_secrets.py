@@ -13,7 +13,7 @@ import pytest
 from spanstream.consumer.cli.exit_codes import TERMINATED
 from spanstream.consumer.settings import KafkaSettings
 from tests.support.events.dead_letters import dead_letter
-from tests.support.kafka.kafka_broker import free_port
+from tests.support.free_port import free_port
 from tests.support.kafka.secure_broker import Right, SecureBroker
 from tests.support.kafka.stream import Stream, document, question
 from tests.support.redis.redis_server import RedisServer
