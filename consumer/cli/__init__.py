@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
-from spanstream.consumer.cli.exit_codes import FAILED, INTERRUPTED
+from spanstream.consumer.cli.exit_codes import FAILED, INTERRUPTED, TERMINATED
 from spanstream.consumer.cli.program import app
 from spanstream.consumer.errors import SpanstreamError
 from spanstream.consumer.terminal.sanitizing import sanitized_line
@@ -16,7 +17,8 @@ from spanstream.models.errors import ModelError
 
 
 def main() -> None:
-    """Runs the program `spanstream`."""
+    """Runs the program `spanstream`. SIGTERM ends it in good order, also as process 1, which ignores it otherwise."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         app(prog_name="spanstream")
     except KeyboardInterrupt:

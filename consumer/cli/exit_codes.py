@@ -9,4 +9,4 @@ FAILED: Final = 1
 INTERRUPTED: Final = 130
 """Ended by Ctrl-C: 128 and the number of the signal, as shells count."""
 TERMINATED: Final = 143
-"""Ended by SIGTERM, with everything finished that was begun."""
+"""Ended by SIGTERM; the loops have finished what they had begun."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from spanstream.consumer import cli
 from spanstream.consumer.cli.exit_codes import INTERRUPTED, TERMINATED
 from spanstream.consumer.cli.signals import set_on_signals
 
@@ -28,6 +29,13 @@ def test_the_exit_code_is_128_and_the_signals_number(number: signal.Signals, exi
     signal.raise_signal(number)
     assert stop.is_set()
     assert (received.exit_code, names) == (exit_code, [number.name])
+
+
+def test_sigterm_ends_a_command_that_does_not_listen_with_the_same_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "app", lambda **_: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == TERMINATED
 
 
 def test_the_first_signal_counts_and_a_second_ctrl_c_ends_at_once() -> None:
