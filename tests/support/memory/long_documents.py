@@ -18,13 +18,14 @@ from spanstream.consumer.settings_loading import load_settings
 from tests.support.memory.long_texts import chinese, english_log
 
 CHINESE, LOGS, CONTEXTS = 6, 6, 3
+LOG_CHARS = 920_000
 _ASKED = "Which error does the export show?"
 
 
 def records(settings: Settings) -> list[Outgoing]:
     """Every document and a question about it, then questions that bring their text along."""
     topics, sent = settings.topics, list[Outgoing]()
-    texts = [chinese(seed) for seed in range(CHINESE)] + [english_log(seed) for seed in range(LOGS)]
+    texts = [chinese(seed) for seed in range(CHINESE)] + [english_log(seed)[:LOG_CHARS] for seed in range(LOGS)]
     for number, text in enumerate(texts):
         key = f"d{number}"
         sent.append(_record(topics.documents, key, document_id=key, text=text))
