@@ -100,7 +100,7 @@ def _date(answer: str, reading: DateReading, written_at: datetime) -> str:
     text = easier_to_read(answer[:_DATE_CHARS])
     # The language that understands most of the words, in the fewest pieces.
     dates = min((_found(text, language, settings) for language in reading.languages), key=_rest)
-    if not dates or has_fraction(text):
+    if not dates or (reading.languages != ["en"] and has_fraction(text)):
         raise BadFormat("should be a date")
     return dates[0][1].replace(microsecond=0).isoformat()
 

@@ -81,6 +81,7 @@ def test_a_version_is_found_in_the_answer(answer: str, value: str | None) -> Non
         ("2.5 days ago", "2026-11-21T22:00:00"),
         ("½ minute ago", "2026-11-24T09:59:30"),
         ("2/0 hours ago", None),
+        ("since 3/4 diagnosis fails", "2026-03-04T00:00:00"),
         ("on 1/2", "2026-01-02T00:00:00"),
         ("2.11.2026", "2026-02-11T00:00:00"),
     ],
