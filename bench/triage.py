@@ -37,7 +37,7 @@ from spanstream.models.inference.cpu import cpu_name
 from spanstream.schemas.codec import decode_triage, encode
 from spanstream.schemas.limits import Limits
 from spanstream.schemas.triage import Ticket
-from tests.support.kafka.kafka_broker import free_port
+from tests.support.free_port import free_port
 from tests.support.kafka.triage_stream import small_tickets
 
 _PARTITIONS = 4

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from spanstream.consumer.settings_answers_api import AnswersApiSettings
 from spanstream.consumer.settings_formats import CloudEventsSettings, MappingSettings
+from spanstream.consumer.settings_output import OutputSettings
 from spanstream.consumer.settings_registry import RegistrySettings
 from spanstream.models.defaults import DEFAULT_ARTIFACT, DEFAULT_MAX_WINDOWS
 from spanstream.schemas.limits import Limits
@@ -268,6 +269,7 @@ class Settings(BaseSettings):
     replay: ReplaySettings = ReplaySettings()
     circuit: CircuitSettings = CircuitSettings()
     triage: TriageSettings = TriageSettings()
+    output: OutputSettings = OutputSettings()
     http: HttpSettings = HttpSettings()
     answers_api: AnswersApiSettings = AnswersApiSettings()
     log: LogSettings = LogSettings()

@@ -38,6 +38,7 @@ def open_reader(settings: Settings) -> Reader:
         backends,
         max_windows=model.max_windows,
         threshold=_threshold(model.threshold, artifact.manifest),
+        utf16_offsets=settings.output.utf16_offsets,
     )
 
 

@@ -41,6 +41,7 @@ from spanstream.consumer.tracing.tracing import Tracing
 from spanstream.models.reader import Reader
 from spanstream.models.text.tokenization import TokenizedDocument
 from spanstream.schemas.events import Answer
+from spanstream.schemas.foreign_headers import foreign_headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,9 +222,15 @@ def _documents(settings: Settings, formats: EventFormats, reader: PartitionReade
 
 
 def _outcomes(settings: Settings, reader: Reader, writer: EventWriter, clock: Clock, tracing: Tracing) -> Outcomes:
-    manifest, source = reader.artifact.manifest, settings.event_source
     return Outcomes(
-        settings.topics, settings.retries, manifest, source=source, clock=clock, writer=writer, tracing=tracing
+        settings.topics,
+        settings.retries,
+        reader.artifact.manifest,
+        source=settings.event_source,
+        clock=clock,
+        writer=writer,
+        tracing=tracing,
+        foreign=foreign_headers(settings.output.dead_letter_headers, settings.kafka.group_id),
     )
 
 

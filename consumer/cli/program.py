@@ -20,10 +20,13 @@ from spanstream.consumer.cli import (
     size,
     topics,
     triage,
+    version,
 )
 
 app = typer.Typer(
-    help="Verbatim answers out of documents, over Kafka, with a calibrated confidence.",
+    callback=version.program,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",

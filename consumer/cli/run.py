@@ -42,7 +42,7 @@ def run(
     """
     settings = open_settings(config)
     stop = threading.Event()
-    set_on_signals(stop, lambda name: _log.info("stopping", signal=name))
+    received = set_on_signals(stop, lambda name: _log.info("stopping", signal=name))
     application = build(settings)
     server = application.serve_http()
     api = None
@@ -71,3 +71,4 @@ def run(
         if server is not None:
             server.close()
     _log.info("stopped")
+    raise typer.Exit(received.exit_code)

@@ -27,6 +27,7 @@ from spanstream.consumer.logs import exception_facts
 from spanstream.consumer.settings import TopicSettings
 from spanstream.consumer.tracing.tracing import OFF, Processed, Tracing
 from spanstream.consumer.triage.decision.record import is_complete, make_best_record, make_record, record_id
+from spanstream.consumer.triage.decision.rules import text_tests_holding
 from spanstream.consumer.triage.questions import (
     document_id_of,
     field_questions,
@@ -42,6 +43,7 @@ from spanstream.schemas.codec import check_bounds, check_key
 from spanstream.schemas.dead_letters import Stage, from_headers
 from spanstream.schemas.errors import InvalidRecord, Reason
 from spanstream.schemas.events import Document
+from spanstream.schemas.foreign_headers import ForeignHeaders, no_headers
 from spanstream.schemas.playbook import Playbook
 from spanstream.schemas.triage import DocumentRead, Ticket
 
@@ -61,6 +63,7 @@ class ProcessorSettings:
         source: CloudEvents source of what it publishes.
         partitions: tells how many each of the topics has now.
         keep_seconds: how long a decided ticket is known: for late answers, and to recognise it if it comes again.
+        foreign: makes the headers of another product that dead letters carry too.
     """
 
     topics: TopicSettings
@@ -69,6 +72,7 @@ class ProcessorSettings:
     source: str
     partitions: Callable[[], int]
     keep_seconds: float
+    foreign: ForeignHeaders = no_headers
 
 
 class TicketProcessor:
@@ -146,10 +150,10 @@ class TicketProcessor:
         number = record.partition.number
         before = transaction.ticket(number, ticket.ticket_id)
         state = self._opened(record, ticket, text, before.revision if before else 0)
-        transaction.tickets |= {state.key: record, state.document.document_id.encode(): record}
-        asked = (state.document.document_id, state.playbook)
-        if before is None or (before.document.document_id, before.playbook) != asked:
-            replaced = _earlier_documents(before, state.document.document_id) if before else []
+        document_id = state.document.document_id
+        transaction.tickets |= {state.key: record, document_id.encode(): record}
+        if before is None or (before.document.document_id, before.playbook) != (document_id, state.playbook):
+            replaced = _earlier_documents(before, document_id) if before else []
             kept = state.model_copy(update={"replaced": replaced[-_MAX_REPLACED:]})
             self._ask(number, kept, ticket, text, transaction)
             self._delete_documents(number, replaced[:-_MAX_REPLACED], transaction)
@@ -167,9 +171,11 @@ class TicketProcessor:
 
     def refuse(self, record: Record, error: InvalidRecord, stage: Stage, transaction: TriageTransaction) -> None:
         """Makes a ticket's dead letter."""
-        topic, now_ms = self._settings.topics.dead_letters, self._clock.now_ms()
+        topic, now_ms, foreign = self._settings.topics.dead_letters, self._clock.now_ms(), self._settings.foreign
         travelling = replace(record, headers=self._tracing.headers(record))
-        letter = dead_letter_of(travelling, error.reason, error.detail, stage, topic=topic, now_ms=now_ms)
+        letter = dead_letter_of(
+            travelling, error.reason, error.detail, stage, topic=topic, now_ms=now_ms, foreign=foreign
+        )
         transaction.outgoing.append(letter)
         transaction.ticket_done(record, "dead_letter", error.reason)
 
@@ -182,7 +188,7 @@ class TicketProcessor:
         document_id = document_id_of(text.sha256, record.partition.number, self._settings.partitions())
         return TicketState(
             ticket_id=ticket.ticket_id,
-            facts=TicketFacts.of(ticket),
+            facts=TicketFacts.of(ticket, text_tests_holding(self._playbook, text.text)),
             created_ms=None if ticket.created_at is None else to_milliseconds(ticket.created_at),
             # Some clients send negative timestamps, or microseconds.
             received_ms=record.timestamp_ms

@@ -29,6 +29,7 @@ from spanstream.consumer.triage.processor import ProcessorSettings, TicketProces
 from spanstream.consumer.triage.service import TriageService
 from spanstream.consumer.triage.state.state_store import StateStore
 from spanstream.schemas.events import Document, Question
+from spanstream.schemas.foreign_headers import foreign_headers
 from spanstream.schemas.playbook import Playbook
 from spanstream.schemas.triage import Triage
 
@@ -91,6 +92,7 @@ def build_triage(  # noqa: PLR0913  tests replace these parts
         source=settings.event_source,
         partitions=lambda: partition_counts.shared,
         keep_seconds=settings.triage.keep_seconds,
+        foreign=foreign_headers(settings.output.dead_letter_headers, settings.triage.group_id),
     )
     metrics = TriageMetrics()
     health = Health(clock, stuck_seconds=settings.http.stuck_seconds)

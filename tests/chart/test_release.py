@@ -24,7 +24,7 @@ import yaml
 from tests.support.cluster.chart import pod_images
 from tests.support.cluster.daemon import Daemon
 from tests.support.cluster.tools import tool
-from tests.support.kafka.kafka_broker import free_port
+from tests.support.free_port import free_port
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))

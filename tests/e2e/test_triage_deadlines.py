@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from spanstream.consumer.cli.exit_codes import TERMINATED
 from spanstream.schemas.triage import FieldStatus, Ticket
 from tests.support.kafka.kafka_broker import KafkaBroker
 from tests.support.kafka.program import Program, until
@@ -87,6 +88,6 @@ def test_what_times_out_is_corrected_by_the_answers_that_come_late(stream: Triag
         stream.publish([stream.ticket(ticket)])
         until(lambda: not stream.triage_lag(), f"no lag (it is {stream.triage_lag()})", every=0.2)
         assert 'spanstream_triage_tickets_total{outcome="repeated"} 1.0' in metrics(successor)
-        assert successor.stop() == 0
+        assert successor.stop() == TERMINATED
         watched.poll()
     assert [record.revision for record in watched.by_ticket["t"]] == [1, 2]

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from spanstream.consumer.cli.exit_codes import TERMINATED
 from spanstream.consumer.settings import KafkaSettings
 from tests.support.events.dead_letters import dead_letter
-from tests.support.kafka.kafka_broker import free_port
+from tests.support.free_port import free_port
 from tests.support.kafka.secure_broker import Right, SecureBroker
 from tests.support.kafka.stream import Stream, document, question
 from tests.support.redis.redis_server import RedisServer
@@ -115,7 +116,7 @@ def test_neither_metrics_nor_logs_of_a_running_consumer_hold_a_secret(stream: St
     for path in ("metrics", "readyz", "healthz"):
         with urllib.request.urlopen(f"http://127.0.0.1:{program.http_port}/{path}") as reply:
             assert_no_secret(reply.read().decode(), path)
-    assert program.stop() == 0
+    assert program.stop() == TERMINATED
     assert_no_secret(program.log, "the log")
 
 

@@ -34,7 +34,7 @@ def run(
     settings = open_settings(config)
     loaded = load_playbook(playbook or settings.triage.playbook)
     stop = threading.Event()
-    set_on_signals(stop, lambda name: _log.info("stopping", signal=name))
+    received = set_on_signals(stop, lambda name: _log.info("stopping", signal=name))
     application = build_triage(settings, loaded)
     server = application.serve_http()
     _log.info(
@@ -53,3 +53,4 @@ def run(
         if server is not None:
             server.close()
     _log.info("stopped")
+    raise typer.Exit(received.exit_code)

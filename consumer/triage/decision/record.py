@@ -27,8 +27,9 @@ def make_record(state: TicketState, playbook: Playbook, *, revision: int, now_ms
     """Builds the record of a ticket as it stands; questions without an outcome have timed out."""
     fields = _field_results(state, playbook)
     values = {name: result.value for name, result in fields.items()}
-    route = first_matching_rule(playbook.routes, values, state.facts.by_name)
-    priority = first_matching_rule(playbook.priorities, values, state.facts.by_name)
+    facts = state.facts
+    route = first_matching_rule(playbook.routes, values, facts.by_name, facts.text_tests)
+    priority = first_matching_rule(playbook.priorities, values, facts.by_name, facts.text_tests)
     return Triage(
         ticket_id=state.ticket_id,
         revision=revision,

@@ -12,6 +12,7 @@ from pathlib import Path
 from spanstream.consumer.triage.playbook.patterns import BadPattern, compiled
 from spanstream.consumer.yaml_files import InvalidYaml, Place, YamlText, read_yaml_file
 from spanstream.schemas.playbook import (
+    DateFormat,
     EnumFormat,
     FieldTest,
     Playbook,
@@ -72,6 +73,8 @@ def _contradictions(playbook: Playbook) -> Iterator[tuple[Place, str]]:
             yield from _pattern_problem(("fields", name, "format", "regex"), field.format.regex)
         if isinstance(field.format, EnumFormat):
             yield from _ambiguous_words(("fields", name, "format", "enum"), field.format)
+        if isinstance(field.format, DateFormat):
+            yield from _unknown_languages(("fields", name, "format", "date", "languages"), field.format)
     yield from _rule_contradictions("routes", playbook.routes, playbook)
     yield from _rule_contradictions("priorities", playbook.priorities, playbook)
 
@@ -105,6 +108,17 @@ def _ambiguous_words(place: Place, format_: EnumFormat) -> Iterator[tuple[Place,
         for word in {option.casefold(), *(word.casefold() for word in words)}:
             if owners.setdefault(word, option) != option:
                 yield (*place, option), f"{word!r} stands for {owners[word]!r} already"
+
+
+def _unknown_languages(place: Place, format_: DateFormat) -> Iterator[tuple[Place, str]]:
+    from dateparser.data.languages_info import language_order  # noqa: PLC0415  a third of a second, for playbooks with dates
+
+    for number, code in enumerate(format_.date.languages):
+        if code not in language_order:
+            yield (
+                (*place, number),
+                f"dateparser reads no dates in {code!r}; it knows {', '.join(language_order[:20])} ...",
+            )
 
 
 def _unknown_value(place: Place, test: FieldTest, playbook: Playbook) -> Iterator[tuple[Place, str]]:

@@ -5,6 +5,7 @@ key `ticket:<ticket_id>` -> TicketState        key `playbook:<sha256>` -> Playbo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import Field
@@ -25,18 +26,27 @@ _PLAYBOOK = b"playbook:"
 
 
 class TicketFacts(Closed):
-    """What rules may ask about a ticket itself."""
+    """What rules may ask about a ticket itself.
+
+    Attributes:
+        text_tests: keys of the playbook's tests of the ticket's text that hold; left out where there is none.
+    """
 
     subject: Text
     channel: Text | None
     customer: Text | None
     attributes: Metadata
+    text_tests: list[str] = Field(default=[])
 
     @classmethod
-    def of(cls, ticket: Ticket) -> TicketFacts:
-        """Takes the facts from a ticket."""
+    def of(cls, ticket: Ticket, text_tests: Sequence[str] = ()) -> TicketFacts:
+        """Takes the facts from a ticket, and from its text which tests hold."""
         return cls(
-            subject=ticket.subject, channel=ticket.channel, customer=ticket.customer, attributes=dict(ticket.attributes)
+            subject=ticket.subject,
+            channel=ticket.channel,
+            customer=ticket.customer,
+            attributes=dict(ticket.attributes),
+            text_tests=list(text_tests),
         )
 
     @property

@@ -55,7 +55,11 @@ def questions(draw: st.DrawFn) -> Question:
 def spans(draw: st.DrawFn) -> Span:
     text = draw(names)
     start = draw(st.integers(0, 1_000_000))
-    return Span(text=text, char_start=start, char_end=start + len(text))
+    place = {"char_start": start, "char_end": start + len(text)}
+    if draw(st.booleans()):
+        utf16_start = start + draw(st.integers(0, 1_000))
+        place |= {"utf16_start": utf16_start, "utf16_end": utf16_start + len(text.encode("utf-16-le")) // 2}
+    return Span(text=text, **place)
 
 
 @st.composite

@@ -23,6 +23,8 @@ from typing import Self
 
 import pytest
 
+from tests.support.free_port import free_port
+
 KAFKA_VERSION = "4.2.0"
 SASL_USER = "tester"
 SASL_PASSWORD = "tester-secret"  # noqa: S105  of a broker that lives as long as the tests
@@ -57,12 +59,6 @@ _QUICK = {
 
 class BrokerUnavailableError(Exception):
     """There is no Java, no Maven or no way to the jars: the text is the reason to skip."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def kafka_jars() -> Path:

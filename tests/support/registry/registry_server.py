@@ -20,7 +20,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.kafka.kafka_broker import free_port, with_us
+from tests.support.free_port import free_port
+from tests.support.kafka.kafka_broker import with_us
 
 VERSION = "2.6.13.Final"
 _START_SECONDS = 240.0  # a busy machine may take minutes

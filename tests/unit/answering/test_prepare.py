@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +11,6 @@ import pytest
 from spanstream.consumer.answering.outcomes import Outcomes, RecordOutcome
 from spanstream.consumer.answering.prepare import PreparedChunk, Preparer
 from spanstream.consumer.answering.question_record import QuestionRecord, read_retry_headers
-from spanstream.consumer.answering.stored_documents import StoredDocument
 from spanstream.consumer.broker.protocols import Partition, Record
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.errors import Retryable
@@ -25,26 +24,11 @@ from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.limits import Limits
 from tests.support.events.asked import TOPICS, asked, retried
 from tests.support.memory.fake_time import FakeClock
+from tests.support.memory.stub_documents import StubDocuments
 from tests.support.memory.translators import Away
 from tests.support.model.fake_reader import MANIFEST, TOKENIZER, fake_reader
 
 TEXT = "The train leaves at 07:05 from platform 3."
-
-
-@dataclass
-class StubDocuments:
-    """Documents by partition and id; an error in a text's place is raised. Looking one up takes its time."""
-
-    clock: FakeClock
-    texts: dict[tuple[int, str], str | Exception] = field(default_factory=dict)
-    seconds: float = 0.0
-
-    def find(self, number: int, document_id: str) -> StoredDocument | None:
-        self.clock.sleep(self.seconds)
-        text = self.texts.get((number, document_id))
-        if isinstance(text, Exception):
-            raise text
-        return None if text is None else StoredDocument(document_id, text, sha256_of(text), 0)
 
 
 class PrepareRig:

@@ -17,6 +17,7 @@ from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.settings_loading import load_settings
 from spanstream.consumer.settings_table import BEGIN, END, Row, main, rows, table, written_into
 from spanstream.consumer.triage.metrics import TriageMetrics
+from spanstream.models.defaults import DEFAULT_ARTIFACT
 from spanstream.schemas.codec import decode_answer, decode_document, decode_question
 from spanstream.schemas.dead_letters import DLQ_HEADERS
 from spanstream.schemas.errors import Reason
@@ -197,3 +198,11 @@ def test_the_examples_are_events_and_the_answer_stands_in_the_document() -> None
     assert given.document_sha256 == text.sha256
     assert given.answer is not None
     assert given.answer.text == text.text[given.answer.char_start : given.answer.char_end]
+
+
+def test_the_thresholds_that_examples_name_are_in_the_artifact() -> None:
+    texts = [*PAGES, *sorted((ROOT / "consumer").rglob("*.py")), *sorted((ROOT / "helm").rglob("*.yaml"))]
+    named = {name for page in texts for name in re.findall(r"SPANSTREAM_MODEL__THRESHOLD=([\w-]+)", read(page))}
+    thresholds = json.loads((DEFAULT_ARTIFACT / "manifest.json").read_bytes())["calibration"]["thresholds"]
+    assert named
+    assert named <= thresholds.keys()

@@ -84,6 +84,10 @@ WRONG = {
         GOOD.replace("{enum: {crash: [crashes, dies], slow: [takes long]}}", "number"),
         ["8:5: name: Input should be 'version' or 'date'"],
     ),
+    "a language without dates": (
+        GOOD.replace("{enum: {crash: [crashes, dies], slow: [takes long]}}", "{date: {languages: [de, qq]}}"),
+        ["8:37: dateparser reads no dates in 'qq'"],
+    ),
     "a word for two options": (GOOD.replace("takes long", "dies"), ["8:45: 'dies' stands for 'crash' already"]),
     "a value that an enumeration never has": (
         GOOD.replace("field: error, missing: false", "field: kind, equals: crsh"),
