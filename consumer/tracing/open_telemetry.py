@@ -6,6 +6,7 @@ a record led to. A chunk has a span of its own, in a trace of its own, that link
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -20,6 +21,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode, get_current_span, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.util.re import parse_env_headers
 
 from spanstream.consumer.broker.protocols import Headers, Partition, Record
 from spanstream.consumer.errors import Stop
@@ -28,6 +30,7 @@ from spanstream.consumer.version import program_version
 from spanstream.schemas.cloudevents import MAX_TRACESTATE_BYTES, TRACEPARENT, TRACESTATE, trace_context
 
 _SCOPE: Final = "spanstream"
+_HEADERS: Final = ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS")
 _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 # Seconds that a stop may take longer for a collector that does not answer.
 _FLUSH_SECONDS: Final = 3.0
@@ -160,6 +163,7 @@ def open_provider() -> TracerProvider:
     protocol = next((value for name in _PROTOCOLS if (value := os.environ.get(name))), "http/protobuf")
     if protocol != "http/protobuf":
         raise Stop(f"traces are sent as http/protobuf, not {protocol}", hint="unset OTEL_EXPORTER_OTLP_PROTOCOL")
+    _check_headers()
     ours = Resource({"service.name": _SCOPE, "service.version": program_version() or "unknown"})
     resource = Resource.create(ours.merge(OTELResourceDetector().detect()).attributes)
     try:
@@ -168,3 +172,12 @@ def open_provider() -> TracerProvider:
     except ValueError as error:
         raise Stop(f"traces cannot be sent: {error}", hint="look at the variables OTEL_*") from error
     return provider
+
+
+def _check_headers() -> None:
+    """Refuses headers for the collector that cannot be read: the SDK would quote them in the log, secrets and all."""
+    logging.getLogger(parse_env_headers.__module__).disabled = True
+    for name in _HEADERS:
+        pieces = [piece for piece in os.environ.get(name, "").split(",") if piece.strip()]
+        if not all(parse_env_headers(piece, liberal=True) for piece in pieces):
+            raise Stop(f"{name} is not a list of name=value, with commas between them")

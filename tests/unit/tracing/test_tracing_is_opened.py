@@ -52,6 +52,36 @@ def test_what_the_sdk_refuses_is_one_line_too(monkeypatch: pytest.MonkeyPatch) -
         open_tracing(ON, "group")
 
 
+@pytest.mark.parametrize("name", ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"])
+@pytest.mark.parametrize("value", ["hunter2", "a=1,hunter2", "api key=hunter2\n"])
+def test_a_header_that_cannot_be_read_is_told_without_its_secret(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(Stop, match=name) as refused:
+        open_tracing(ON, "group")
+    assert "hunter2" not in f"{refused.value} {caplog.text}"
+
+
+def test_headers_that_can_be_read_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20x, api-key=a=b,")
+    open_tracing(ON, "group").close()
+
+
+@pytest.mark.parametrize(("sampler", "is_sampled"), [("parentbased_always_off", False), ("always_on", True)])
+def test_the_sampler_is_set_by_the_standard_variable(
+    monkeypatch: pytest.MonkeyPatch, sampler: str, is_sampled: bool
+) -> None:
+    from spanstream.consumer.tracing.open_telemetry import open_provider  # noqa: PLC0415  after the test without it
+
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", sampler)
+    provider = open_provider()
+    try:
+        assert provider.get_tracer("test").start_span("one").is_recording() is is_sampled
+    finally:
+        provider.shutdown()
+
+
 @pytest.mark.parametrize(
     ("variables", "service"),
     [
