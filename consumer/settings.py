@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from spanstream.consumer.settings_environment import EnvironmentSource
 from spanstream.models.defaults import DEFAULT_ARTIFACT, DEFAULT_MAX_WINDOWS
 from spanstream.schemas.limits import Limits
 
@@ -66,6 +67,12 @@ class KafkaSettings(_Group):
         "earliest",
         description="Where a partition begins of which the group has committed nothing (a new group, or expired "
         "offsets): earliest, latest, or error, which stops the consumer if there are records.",
+    )
+    login: Literal["msk-iam"] | None = Field(
+        None, description="msk-iam: Amazon MSK by AWS credentials (the extra aws). Unset: as `client` says."
+    )
+    login_region: str | None = Field(
+        None, description="AWS region of msk-iam, for example eu-central-1; unset: AWS_DEFAULT_REGION."
     )
     client: dict[str, str | int | float | bool] = Field(
         default_factory=dict,
@@ -269,11 +276,11 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003  the signature is pydantic-settings'
+        settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the signature is pydantic-settings'
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the signature is pydantic-settings'
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the signature is pydantic-settings'
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Puts the environment over the file, whose values come as arguments."""
-        return (env_settings, init_settings)
+        return (EnvironmentSource(settings_cls), init_settings)

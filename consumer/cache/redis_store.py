@@ -9,6 +9,7 @@ that it would refuse. RESP2 is spoken: no handshake, and every server and proxy 
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 import time
@@ -212,7 +213,7 @@ def _pool(url: str, options: RedisOptions) -> redis.ConnectionPool:
     requested: dict[str, Any] = {
         "socket_timeout": options.timeout_seconds,
         "socket_connect_timeout": options.connect_timeout_seconds,
-        **options.client,
+        **{name: _typed(name, value) for name, value in options.client.items()},
         **from_url,
     }
     fixed: dict[str, Any] = {
@@ -229,6 +230,17 @@ def _pool(url: str, options: RedisOptions) -> redis.ConnectionPool:
     except (ValueError, TypeError, redis.RedisError) as error:
         raise Stop(f"the Redis client does not take these options: {error}") from None
     return pool
+
+
+def _typed(name: str, value: object) -> object:
+    """Returns an option as redis-py wants it: a variable's value is a text, and "false" would count as true."""
+    if not isinstance(value, str) or "password" in name:
+        return value
+    try:
+        literal = json.loads(value)
+    except ValueError:
+        return value
+    return literal if isinstance(literal, int | float) else value
 
 
 def _refuse_unescaped(url: str) -> None:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from confluent_kafka import KafkaError
 
+from spanstream.consumer.broker.kafka.msk_login import MskLogin
 from spanstream.consumer.broker.kafka.properties import Properties
 from spanstream.consumer.errors import Fenced, Retryable, SpanstreamError, Stop
 from spanstream.consumer.redaction import redacted, secrets_in
@@ -61,6 +62,9 @@ _FENCED = frozenset(
         KafkaError._ASSIGNMENT_LOST,  # noqa: SLF001  librdkafka's name
     }
 )
+
+# librdkafka asks an OAuth server for a token again after a while (10 s).
+_NO_TOKEN = "Failed to acquire SASL OAUTHBEARER token"  # noqa: S105  librdkafka's words
 
 UNKNOWN_TOPIC = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})  # noqa: SLF001  librdkafka's name
 
@@ -136,6 +140,7 @@ class ClientErrors:
     def __init__(self, properties: Properties) -> None:
         self._servers = str(properties["bootstrap.servers"])
         self._secrets = secrets_in(properties)
+        self._login = properties.get("oauth_cb")
         self._latest = ""
         self._refusal: Stop | None = None
         self.unwritable: set[str] = set()  # topics that a transaction was not allowed to write to
@@ -148,8 +153,14 @@ class ClientErrors:
         if error.code() != KafkaError._ALL_BROKERS_DOWN or not self._latest:  # noqa: SLF001  librdkafka's name; it says no reason
             self._latest = shown.str()
         mapped = map_error(shown, f"the connection to {self._servers}")
-        if isinstance(mapped, Stop):
+        if isinstance(mapped, Stop) and not self._may_mend(shown):
             self._refusal = mapped
+
+    def _may_mend(self, error: KafkaError) -> bool:
+        """Tells whether a login that failed may succeed later, by itself."""
+        if error.str().startswith(_NO_TOKEN):
+            return True
+        return _STOP.get(error.code()) == _LOGIN_HINT and isinstance(self._login, MskLogin) and self._login.may_mend()
 
     def log(self, level: int, line: str, *arguments: object) -> None:
         """Passes a line on to the log; librdkafka calls it in the place of a logger's `log`.
