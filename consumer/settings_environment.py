@@ -1,7 +1,7 @@
 """Reads the settings' variables out of the environment, and the values out of files that such variables name.
 
-    SPANSTREAM_REDIS__URL_FILE=/run/secrets/redis-url     the value is what stands in the file
-    SPANSTREAM_KAFKA__CLIENT__SASL_PASSWORD=...           librdkafka's property sasl.password
+SPANSTREAM_REDIS__URL_FILE=/run/secrets/redis-url     the value is what stands in the file
+SPANSTREAM_KAFKA__CLIENT__SASL_PASSWORD=...           librdkafka's property sasl.password
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -122,6 +122,17 @@ class RedisStore:
     def ping(self, key: str) -> None:
         """Reads the key from Redis itself, past the breakers and without a say in them."""
         self._call(lambda: self._read([key]))
+
+    def reconnect(self, url: str, client: Mapping[str, object]) -> None:
+        """Goes on with another URL and other options of the client; calls that are under way end as they began.
+
+        Raises:
+            Stop: as the constructor.
+        """
+        pool = _pool(url, replace(self._options, client=client))
+        before, self._pool = self._pool, pool
+        self._redis = redis.Redis(connection_pool=pool)
+        before.disconnect(inuse_connections=False)
 
     def close(self) -> None:
         """Closes the connections."""

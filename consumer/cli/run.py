@@ -11,6 +11,7 @@ from typer.core import TyperCommand
 
 from spanstream.consumer.answering.wiring import build
 from spanstream.consumer.cli.config_file import ConfigFile, open_settings
+from spanstream.consumer.cli.secret_files import watched_secrets
 from spanstream.consumer.cli.signals import set_on_signals
 from spanstream.consumer.settings_table import rows
 
@@ -58,7 +59,8 @@ def run(
         http_port=server.port if server else None,
     )
     try:
-        application.service.run(stop, once=once)
+        with watched_secrets(settings, config, application.store, stop):
+            application.service.run(stop, once=once)
     finally:
         application.close()
         if server is not None:

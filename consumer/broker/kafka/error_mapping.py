@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from confluent_kafka import KafkaError
 
-from spanstream.consumer.broker.kafka.msk_login import MskLogin
+from spanstream.consumer.broker.kafka.credentials import CREDENTIALS
 from spanstream.consumer.broker.kafka.properties import Properties
 from spanstream.consumer.errors import Fenced, Retryable, SpanstreamError, Stop
 from spanstream.consumer.redaction import redacted, secrets_in
@@ -115,6 +115,8 @@ def map_error(error: KafkaError, doing: str, needed: NeededRights | None = None)
         return Fenced(text)
     right = (needed or NeededRights()).missing(error.code())
     hint = _STOP.get(error.code()) if right is None else f"grant this user {right}"
+    if hint == _LOGIN_HINT and (error.str().startswith(_NO_TOKEN) or CREDENTIALS.refusal_may_mend):
+        hint = None
     return Retryable(text) if hint is None else Stop(text, hint=hint)
 
 
@@ -140,7 +142,6 @@ class ClientErrors:
     def __init__(self, properties: Properties) -> None:
         self._servers = str(properties["bootstrap.servers"])
         self._secrets = secrets_in(properties)
-        self._login = properties.get("oauth_cb")
         self._latest = ""
         self._refusal: Stop | None = None
         self.unwritable: set[str] = set()  # topics that a transaction was not allowed to write to
@@ -153,14 +154,8 @@ class ClientErrors:
         if error.code() != KafkaError._ALL_BROKERS_DOWN or not self._latest:  # noqa: SLF001  librdkafka's name; it says no reason
             self._latest = shown.str()
         mapped = map_error(shown, f"the connection to {self._servers}")
-        if isinstance(mapped, Stop) and not self._may_mend(shown):
+        if isinstance(mapped, Stop):
             self._refusal = mapped
-
-    def _may_mend(self, error: KafkaError) -> bool:
-        """Tells whether a login that failed may succeed later, by itself."""
-        if error.str().startswith(_NO_TOKEN):
-            return True
-        return _STOP.get(error.code()) == _LOGIN_HINT and isinstance(self._login, MskLogin) and self._login.may_mend()
 
     def log(self, level: int, line: str, *arguments: object) -> None:
         """Passes a line on to the log; librdkafka calls it in the place of a logger's `log`.

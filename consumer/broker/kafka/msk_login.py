@@ -18,6 +18,7 @@ from typing import Final
 
 import structlog
 
+from spanstream.consumer.broker.kafka.credentials import CREDENTIALS
 from spanstream.consumer.errors import Stop
 
 _log = structlog.get_logger(__name__)
@@ -42,18 +43,21 @@ class MskLogin:
 
     Args:
         sign: makes a new token; whatever it raises, it is tried again.
+        on_stand_in: called when a stand-in is given out.
         clock: seconds since 1970.
     """
 
-    def __init__(self, sign: Callable[[], Token], clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, sign: Callable[[], Token], on_stand_in: Callable[[], None], clock: Callable[[], float] = time.time
+    ) -> None:
         self._sign = sign
+        self._on_stand_in = on_stand_in
         self._clock = clock
         self._lock = Lock()
         self._token: Token | None = None
         self._lives_seconds = 0.0
         self._signing: Future[Token] | None = None
         self._signer = ThreadPoolExecutor(1, thread_name_prefix="msk-login")
-        self._stand_in_given = 0.0
         self._failed = False
 
     def __call__(self, _: str | None = None) -> Token:
@@ -63,12 +67,8 @@ class MskLogin:
                 self._renew()
             if self._token is not None and self._seconds_left() > _LAST_SECONDS:
                 return self._token
-            self._stand_in_given = self._clock()
+            self._on_stand_in()
             return _STAND_IN, self._clock() + _STAND_IN_SECONDS
-
-    def may_mend(self) -> bool:
-        """Tells whether a refusal may be of a stand-in: a token on its way ends it."""
-        return self._clock() - self._stand_in_given < _REFUSED_LATE_SECONDS
 
     def _seconds_left(self) -> float:
         return 0.0 if self._token is None else self._token[1] - self._clock()
@@ -117,4 +117,4 @@ def msk_login(region: str | None) -> MskLogin:
         token, expires_ms = MSKAuthTokenProvider.generate_auth_token(named)
         return token, expires_ms / 1000
 
-    return MskLogin(sign)
+    return MskLogin(sign, lambda: CREDENTIALS.are_unfit_for(_REFUSED_LATE_SECONDS))

@@ -79,7 +79,7 @@ def test_a_setting_that_is_given_twice_is_refused_by_name(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, one: str, other: str
 ) -> None:
     with pytest.raises(Stop) as stop:
-        load(monkeypatch, **{one: SECRET, other: secret_file(tmp_path, SECRET)})
+        load(monkeypatch, **{one: SECRET, other: str(secret_file(tmp_path, SECRET))})
     assert f"SPANSTREAM_{one}".upper() in str(stop.value)
     assert f"SPANSTREAM_{other}".upper() in str(stop.value)
     assert SECRET not in str(stop.value)
