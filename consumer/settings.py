@@ -10,7 +10,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -23,6 +23,7 @@ ENV_PREFIX = "SPANSTREAM_"
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 GroupProtocol = Literal["classic", "consumer"]
+ModelUrl = Annotated[str, StringConstraints(pattern=r"^(s3|hf|https?)://.")]
 AutoOffsetReset = Literal["earliest", "latest", "error"]
 
 
@@ -129,7 +130,17 @@ class RedisSettings(_Group):
 class ModelSettings(_Group):
     """The model, and the machine's resources that it may use."""
 
-    path: Path = Field(DEFAULT_ARTIFACT, description="Artifact folder.")
+    path: ModelUrl | Path = Field(
+        DEFAULT_ARTIFACT,
+        description="Artifact folder, or what is fetched: s3://bucket/prefix, hf://organisation/name@revision, "
+        "https://host/folder/ or https://host/file.tar.gz.",
+    )
+    cache: Path | None = Field(
+        None, description="Folder that such a model is kept in; unset: spanstream/models in the user's cache."
+    )
+    sha256: str | None = Field(None, description="Pins what is fetched: of the .tar.gz, or of the manifest.json.")
+    token: SecretStr | None = Field(None, description="Sent to the model's web server or hub.")
+    token_header: str = Field("Authorization", description="Header of the token; in this one it is a Bearer's.")
     threads: Count | None = Field(None, description="CPU threads; unset: the CPUs of the cgroup's quota.")
     max_windows: Count = Field(DEFAULT_MAX_WINDOWS, description="Windows read of one document; BM25 picks among more.")
     threshold: Annotated[float, Field(ge=0, le=1)] | str = Field(
