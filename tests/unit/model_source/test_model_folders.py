@@ -14,7 +14,7 @@ import structlog.testing
 
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.model_source import download
-from spanstream.consumer.model_source.source import fetch_model, model_folder
+from spanstream.consumer.model_source.source import fetch_model, folder_of, model_folder
 from spanstream.consumer.settings import ModelSettings
 from spanstream.models.artifact import MANIFEST, load_artifact, write_manifest
 from tests.support.model.model_server import HUB_NAME, REVISION, ModelServer, serving
@@ -192,3 +192,8 @@ def test_a_pinned_model_that_is_kept_asks_nobody(server: ModelServer, tmp_path: 
 
 def test_a_folder_of_this_machine_is_taken_as_it_is(tmp_path: Path) -> None:
     assert model_folder(ModelSettings(path=tmp_path)) == tmp_path
+
+
+def test_without_a_folder_of_its_own_the_cache_is_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert folder_of(ModelSettings(path="s3://models/tiny")).parent == tmp_path / "spanstream" / "models"
