@@ -44,7 +44,10 @@ def fetch_model(
     """
     if not source.startswith(("s3://", "hf://")) and not source.endswith("/"):
         if sha256 is None:
-            raise Stop("a packed model is fetched by its SHA-256 only", hint="give it; sha256sum prints it")
+            raise Stop(
+                "a packed model is fetched by its SHA-256 only",
+                hint="give it (sha256sum prints it), or end the URL of a folder with a slash",
+            )
         return fetch_archive(_web_files(source, settings), sha256, output, on_block)
     return fetch_folder(_files(source, settings), sha256, output, on_block)
 

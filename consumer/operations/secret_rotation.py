@@ -90,7 +90,7 @@ class SecretRotation:
         if not self.has_files:
             yield
             return
-        CREDENTIALS.are_watched = any(name.endswith(_variable(login)) for name in self._files for login in _LOGIN)
+        CREDENTIALS.are_watched = any(_is_login(name) for name in self._files)
         thread = Thread(target=self._watch, name="secret-files", daemon=True)
         thread.start()
         try:
@@ -156,8 +156,8 @@ def _without_logins(settings: Settings) -> Settings:
     return settings.model_copy(update={"kafka": kafka, "redis": redis})
 
 
-def _variable(client_property: str) -> str:
-    return f"{client_property.replace('.', '_')}_file".upper()
+def _is_login(variable: str) -> bool:
+    return variable.lower().replace("_", ".").endswith(tuple(f"{name}.file" for name in _LOGIN))
 
 
 def _fingerprint(file: Path) -> str:

@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.support.kafka.quick_settings import QUICK
 from tests.support.kafka.stream import Stream, document, question
 from tests.support.kafka.token_broker import TokenBroker
 from tests.support.kafka.token_server import ACCESS_KEY, CLIENT_SECRET, SECRET_KEY
+from tests.support.kafka.triage_stream import TriageStream
 
 MANY = 25  # logins: each of the program's few connections makes one a session
 LONGEST = 240.0  # seconds; a busy machine takes a minute to start the program
@@ -84,3 +86,23 @@ def logins(broker: TokenBroker) -> int:
 
 def tells_of_tokens(program: Program) -> bool:
     return "Failed to retrieve OIDC token" in program.log or bool(program.events("kafka_token_unavailable"))
+
+
+def test_a_triage_member_waits_for_its_token_too(token_kafka: TokenBroker, tmp_path: Path) -> None:
+    settings = {
+        "KAFKA__BOOTSTRAP_SERVERS": token_kafka.oidc_bootstrap,
+        "KAFKA__CLIENT": json.dumps(token_kafka.oidc_client),
+    }
+    stream = TriageStream(token_kafka.bootstrap, tmp_path, 1, settings)
+    stream.create_topics()
+    token_kafka.tokens.is_down = True
+    try:
+        program = stream.start_triage()
+        program.await_event("partition_counts_unknown")
+        program.await_event("started")
+        token_kafka.tokens.is_down = False
+        program.await_event("partitions_assigned")
+        assert program.stop() == 0
+    finally:
+        token_kafka.tokens.is_down = False
+        stream.close()

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NoAnswer
 from functools import cache
-from threading import Lock
+from threading import Lock, Thread
 from typing import Final
 
 import structlog
@@ -57,7 +57,7 @@ class MskLogin:
         self._token: Token | None = None
         self._lives_seconds = 0.0
         self._signing: Future[Token] | None = None
-        self._signer = ThreadPoolExecutor(1, thread_name_prefix="msk-login")
+        self._patient_until = 0.0  # by the machine's monotonic clock
         self._failed = False
 
     def __call__(self, _: str | None = None) -> Token:
@@ -74,11 +74,15 @@ class MskLogin:
         return 0.0 if self._token is None else self._token[1] - self._clock()
 
     def _renew(self) -> None:
-        """Waits a moment for a new token; one that comes later is there when librdkafka asks again."""
+        """Waits a moment for a new token; one that comes later is there when librdkafka asks again.
+
+        All clients together wait no longer for it than one.
+        """
         if self._signing is None:
-            self._signing = self._signer.submit(self._sign)
+            self._signing = _begin(self._sign)
+            self._patient_until = time.monotonic() + _PATIENCE_SECONDS
         try:
-            token = self._signing.result(_PATIENCE_SECONDS)
+            token = self._signing.result(max(0.0, self._patient_until - time.monotonic()))
         except NoAnswer:
             self._tell_failure(f"no answer in {_PATIENCE_SECONDS:g} s")
             return
@@ -95,6 +99,20 @@ class MskLogin:
         if not self._failed:
             _log.warning("kafka_token_unavailable", login="msk-iam", detail=detail)
         self._failed = True
+
+
+def _begin(sign: Callable[[], Token]) -> Future[Token]:
+    """Signs on a thread that the end of the program does not wait for."""
+    signing: Future[Token] = Future()
+
+    def run() -> None:
+        try:
+            signing.set_result(sign())
+        except Exception as error:  # noqa: BLE001  it is raised where the result is asked for
+            signing.set_exception(error)
+
+    Thread(target=run, name="msk-login", daemon=True).start()
+    return signing
 
 
 @cache  # one for all clients of the process

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+from threading import Event
 
 import pytest
 import structlog.testing
 
+from spanstream.consumer.broker.kafka import msk_login as msk_login_module
 from spanstream.consumer.broker.kafka.credentials import Credentials
 from spanstream.consumer.broker.kafka.msk_login import MskLogin, Token, msk_login
 from spanstream.consumer.broker.kafka.properties import admin_properties
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.settings import KafkaSettings
+from tests.support.kafka.program import until
 
 
 class Signer:
@@ -72,6 +75,24 @@ def test_an_outage_is_told_once_and_so_is_its_end() -> None:
         login()
     assert [line["event"] for line in logs] == ["kafka_token_unavailable", "kafka_token_available"]
     assert logs[0]["detail"] == "no credentials"
+
+
+def test_a_signer_that_hangs_is_left_to_itself_and_its_token_is_taken_when_it_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(msk_login_module, "_PATIENCE_SECONDS", 0.05)
+    goes_on = Event()
+    signer = Signer()
+
+    def sign() -> Token:
+        goes_on.wait()
+        return signer()
+
+    login = MskLogin(sign, signer.count, lambda: signer.now)
+    assert [login()[0] for _ in range(3)] == ["no-token-yet"] * 3
+    goes_on.set()
+    until(lambda: login()[0] == "token-1", "the token")
+    assert signer.signed == 1
 
 
 def test_while_a_stand_in_may_be_refused_a_refusal_ends_nothing() -> None:
