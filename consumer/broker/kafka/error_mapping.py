@@ -115,7 +115,7 @@ def map_error(error: KafkaError, doing: str, needed: NeededRights | None = None)
         return Fenced(text)
     right = (needed or NeededRights()).missing(error.code())
     hint = _STOP.get(error.code()) if right is None else f"grant this user {right}"
-    if hint == _LOGIN_HINT and (error.str().startswith(_NO_TOKEN) or CREDENTIALS.refusal_may_mend):
+    if hint == _LOGIN_HINT and CREDENTIALS.refusal_may_mend:
         hint = None
     return Retryable(text) if hint is None else Stop(text, hint=hint)
 
@@ -142,6 +142,7 @@ class ClientErrors:
     def __init__(self, properties: Properties) -> None:
         self._servers = str(properties["bootstrap.servers"])
         self._secrets = secrets_in(properties)
+        self._asks_for_tokens = properties.get("sasl.oauthbearer.method") == "oidc"
         self._latest = ""
         self._refusal: Stop | None = None
         self.unwritable: set[str] = set()  # topics that a transaction was not allowed to write to
@@ -154,7 +155,8 @@ class ClientErrors:
         if error.code() != KafkaError._ALL_BROKERS_DOWN or not self._latest:  # noqa: SLF001  librdkafka's name; it says no reason
             self._latest = shown.str()
         mapped = map_error(shown, f"the connection to {self._servers}")
-        if isinstance(mapped, Stop):
+        waits_for_token = self._asks_for_tokens and shown.str().startswith(_NO_TOKEN)
+        if isinstance(mapped, Stop) and not waits_for_token:
             self._refusal = mapped
 
     def log(self, level: int, line: str, *arguments: object) -> None:
