@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from spanstream.consumer.settings_answers_api import AnswersApiSettings
+from spanstream.consumer.settings_environment import EnvironmentSource
 from spanstream.consumer.settings_formats import CloudEventsSettings, MappingSettings
 from spanstream.consumer.settings_output import OutputSettings
 from spanstream.consumer.settings_registry import RegistrySettings
@@ -27,6 +28,7 @@ ENV_PREFIX = "SPANSTREAM_"
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 GroupProtocol = Literal["classic", "consumer"]
+ModelUrl = Annotated[str, StringConstraints(pattern=r"^(s3|hf|https?)://.")]
 AutoOffsetReset = Literal["earliest", "latest", "error"]
 
 
@@ -71,6 +73,12 @@ class KafkaSettings(_Group):
         "earliest",
         description="Where a partition begins of which the group has committed nothing (a new group, or expired "
         "offsets): earliest, latest, or error, which stops the consumer if there are records.",
+    )
+    login: Literal["msk-iam"] | None = Field(
+        None, description="msk-iam: Amazon MSK by AWS credentials (the extra aws). Unset: as `client` says."
+    )
+    login_region: str | None = Field(
+        None, description="AWS region of msk-iam, for example eu-central-1; unset: AWS_DEFAULT_REGION."
     )
     client: dict[str, str | int | float | bool] = Field(
         default_factory=dict,
@@ -127,7 +135,17 @@ class RedisSettings(_Group):
 class ModelSettings(_Group):
     """The model, and the machine's resources that it may use."""
 
-    path: Path = Field(DEFAULT_ARTIFACT, description="Artifact folder.")
+    path: ModelUrl | Path = Field(
+        DEFAULT_ARTIFACT,
+        description="Artifact folder, or what is fetched: s3://bucket/prefix, hf://organisation/name@revision, "
+        "https://host/folder/ or https://host/file.tar.gz.",
+    )
+    cache: Path | None = Field(
+        None, description="Folder that such a model is kept in; unset: spanstream/models in the user's cache."
+    )
+    sha256: str | None = Field(None, description="Pins what is fetched: of the .tar.gz, or of the manifest.json.")
+    token: SecretStr | None = Field(None, description="Sent to the model's web server or hub.")
+    token_header: str = Field("Authorization", description="Header of the token; in this one it is a Bearer's.")
     threads: Count | None = Field(None, description="CPU threads; unset: the CPUs of the cgroup's quota.")
     max_windows: Count = Field(DEFAULT_MAX_WINDOWS, description="Windows read of one document; BM25 picks among more.")
     threshold: Annotated[float, Field(ge=0, le=1)] | str = Field(
@@ -292,11 +310,11 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003  the signature is pydantic-settings'
+        settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the signature is pydantic-settings'
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the signature is pydantic-settings'
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the signature is pydantic-settings'
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Puts the environment over the file, whose values come as arguments."""
-        return (env_settings, init_settings)
+        return (EnvironmentSource(settings_cls), init_settings)

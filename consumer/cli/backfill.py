@@ -16,6 +16,7 @@ from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.clock import SystemClock
 from spanstream.consumer.errors import Retryable, Stop
 from spanstream.consumer.formats.opening import open_formats
+from spanstream.consumer.model_source.source import model_folder
 from spanstream.consumer.settings import RedisSettings, Settings
 from spanstream.consumer.terminal.progress import ProgressStep, at_intervals, show_progress
 from spanstream.models.artifact import load_artifact
@@ -105,7 +106,7 @@ def _patient_store(settings: RedisSettings, url: str) -> RedisStore:
 
 
 def _cache(settings: Settings, store: RetryingStore) -> TokenCache[TokenizedDocument]:
-    tokenizer = load_artifact(settings.model.path).tokenizer
+    tokenizer = load_artifact(model_folder(settings.model)).tokenizer
     return TokenCache(
         tokenizer.tokenize_document,
         token_codec,

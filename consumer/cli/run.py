@@ -12,6 +12,7 @@ from typer.core import TyperCommand
 from spanstream.consumer.answering.wiring import build
 from spanstream.consumer.asking.api.opening import open_answers_api
 from spanstream.consumer.cli.config_file import ConfigFile, open_settings
+from spanstream.consumer.cli.secret_files import watched_secrets
 from spanstream.consumer.cli.signals import set_on_signals
 from spanstream.consumer.settings_table import rows
 
@@ -63,7 +64,8 @@ def run(
         answers_port=api.port if api else None,
     )
     try:
-        application.service.run(stop, once=once)
+        with watched_secrets(settings, config, application.store, stop):
+            application.service.run(stop, once=once)
     finally:
         if api is not None:
             api.close()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import structlog
+
 from spanstream.consumer.answering.wiring import BrokerClients, open_kafka_clients, start_offsets
 from spanstream.consumer.broker.protocols import PartitionReader
 from spanstream.consumer.clock import Clock, SystemClock
@@ -13,7 +15,7 @@ from spanstream.consumer.delivery.lag import Lag
 from spanstream.consumer.delivery.paced_publisher import PacedPublisher
 from spanstream.consumer.delivery.partition_counts import PartitionCounts, describe_difference
 from spanstream.consumer.delivery.rewinds import Rewinds
-from spanstream.consumer.errors import Stop
+from spanstream.consumer.errors import Retryable, Stop
 from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.formats.opening import open_formats, open_writer
 from spanstream.consumer.health import Health
@@ -32,6 +34,8 @@ from spanstream.schemas.events import Document, Question
 from spanstream.schemas.foreign_headers import foreign_headers
 from spanstream.schemas.playbook import Playbook
 from spanstream.schemas.triage import Triage
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +136,17 @@ def build_triage(  # noqa: PLR0913  tests replace these parts
 def refuse_differing_partitions(reader: PartitionReader, topics: TopicSettings) -> None:
     """Refuses to start where the topics do not have the same number of partitions.
 
-    With equal numbers a ticket's answers come to the member that owns the ticket.
+    With equal numbers a ticket's answers come to the member that owns the ticket. Where Kafka does not say, the loop
+    asks again.
 
     Raises:
         Stop: the numbers differ, or a topic does not exist.
-        Retryable: no answer in time.
     """
-    counts = {name: len(reader.partitions(name)) for name in topics_in_step(topics)}
+    try:
+        counts = {name: len(reader.partitions(name)) for name in topics_in_step(topics)}
+    except Retryable as error:
+        _log.warning("partition_counts_unknown", detail=str(error))
+        return
     if differing := describe_difference(counts):
         raise Stop(f"the triage stream needs {differing}", hint="`spanstream doctor` says what to do")
 

@@ -10,6 +10,7 @@ import structlog
 import typer
 
 from spanstream.consumer.cli.config_file import ConfigFile, open_settings
+from spanstream.consumer.cli.secret_files import watched_secrets
 from spanstream.consumer.cli.signals import set_on_signals
 
 _log = structlog.get_logger(__name__)
@@ -47,7 +48,8 @@ def run(
         http_port=server.port if server else None,
     )
     try:
-        application.service.run(stop)
+        with watched_secrets(settings, config, None, stop):
+            application.service.run(stop)
     finally:
         application.tracing.close()
         if server is not None:

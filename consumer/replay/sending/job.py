@@ -13,6 +13,7 @@ from typing import Any
 
 from spanstream.consumer.clock import iso
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.model_source.source import folder_of
 from spanstream.consumer.replay.ledger import LedgerEntries
 from spanstream.consumer.replay.letters.letter import sha256_of_bytes
 from spanstream.consumer.replay.letters.selection import Selection
@@ -154,7 +155,7 @@ class ReplayJob:
             "ends": {str(partition.number): end for partition, end in sorted(self.snapshot.ends.items())},
             "destinations": {topic: self._destination(topic) for topic in {planner.parking, *self.survey.destinations}},
             "code": program_version(),
-            "model": _model_version(context.settings.model.path),
+            "model": _model_version(folder_of(context.settings.model)),
             "selected": self.survey.selected,
             "to_send": self.survey.to_send,
         }

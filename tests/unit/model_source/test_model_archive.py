@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from spanstream.consumer.errors import Stop
-from spanstream.consumer.operations.model_fetch import fetch_artifact
+from spanstream.consumer.model_source.download import OnBlock
+from spanstream.consumer.model_source.source import fetch_model
+from spanstream.consumer.settings import ModelSettings
 from spanstream.models.artifact import load_artifact
 from spanstream.models.errors import ArtifactError
 from tests.support.model.interrupted_swap import interrupt_rename
@@ -52,6 +54,10 @@ def shelf() -> Iterator[Shelf]:
     yield files
     server.shutdown()
     server.server_close()
+
+
+def fetch_artifact(url: str, sha256: str, output: Path, on_block: OnBlock = lambda _, __: None) -> None:
+    fetch_model(url, output, ModelSettings(), sha256, on_block)
 
 
 @pytest.fixture
