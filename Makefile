@@ -72,7 +72,7 @@ bench-training: .venv-build/.stamp ## Measure `model train` with few shapes of b
 
 # What tests of the chart are made with; where Go is missing, they are skipped and say so.
 CLUSTER := tests/support/cluster/build
-CHART_TOOLS := apis helm helm-docs kubeconform kube-score
+CHART_TOOLS := actionlint apis helm helm-docs kubeconform kube-score registry
 
 .PHONY: test
 test: .venv/.test ## All tests but test-cluster; one kind: make test-unit, -contract, -integration, -e2e, -quality, -chart

@@ -37,7 +37,7 @@ from spanstream.models.inference.cpu import cpu_name
 from spanstream.schemas.codec import decode_triage, encode
 from spanstream.schemas.limits import Limits
 from spanstream.schemas.triage import Ticket
-from tests.support.kafka.kafka_broker import free_port
+from tests.support.free_port import free_port
 from tests.support.kafka.triage_stream import small_tickets
 
 _PARTITIONS = 4
@@ -167,7 +167,7 @@ def _cache_counts(port: int) -> dict[str, float]:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
         lines = answer.read().decode().splitlines()
     sources = ("memory", "redis", "tokenized")
-    wanted = {f'spanstream_tokenizations{{source="{source}"}}': source for source in sources}
+    wanted = {f'spanstream_tokenization_lookups_total{{source="{source}"}}': source for source in sources}
     return {wanted[name]: float(value) for name, _, value in (line.rpartition(" ") for line in lines) if name in wanted}
 
 

@@ -1,4 +1,8 @@
-"""Sends logs to standard error: lines for people on a terminal, JSON everywhere else. Called once, by a command."""
+"""Sends logs to standard error: lines for people on a terminal, JSON everywhere else. Called once, by a command.
+
+The name of an event is a constant; what differs between two lines of it stands in fields. `event` (or `message`),
+`level`, `logger` and `timestamp` are no names of fields.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +34,11 @@ def configure_logs(settings: LogSettings) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(settings.level),
     )
     last: list[Processor] = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        [
+            structlog.processors.format_exc_info,
+            structlog.processors.EventRenamer(settings.message_key),
+            structlog.processors.JSONRenderer(),
+        ]
         if as_json
         else [
             _visible,

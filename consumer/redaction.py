@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-_PROTECTED = ("password", "passphrase", "secret", "token", "jaas", "key.pem", "oauthbearer.config")
+_PROTECTED = ("password", "passphrase", "secret", "token", "jaas", "key.pem", "user.info", "oauthbearer.config")
 _SHORTEST_SECRET = 3  # characters; hiding every "a" would protect nothing
 
 

@@ -9,12 +9,18 @@ from collections.abc import Iterable
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
+from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from spanstream.consumer.settings_answers_api import AnswersApiSettings
+from spanstream.consumer.settings_environment import EnvironmentSource
+from spanstream.consumer.settings_formats import CloudEventsSettings, MappingSettings
+from spanstream.consumer.settings_output import OutputSettings
 from spanstream.consumer.settings_privacy import RedactionSettings, RetentionSettings
+from spanstream.consumer.settings_registry import RegistrySettings
 from spanstream.models.defaults import DEFAULT_ARTIFACT, DEFAULT_MAX_WINDOWS
 from spanstream.schemas.limits import Limits
 
@@ -23,6 +29,7 @@ ENV_PREFIX = "SPANSTREAM_"
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 GroupProtocol = Literal["classic", "consumer"]
+ModelUrl = Annotated[str, StringConstraints(pattern=r"^(s3|hf|https?)://.")]
 AutoOffsetReset = Literal["earliest", "latest", "error"]
 
 
@@ -67,6 +74,12 @@ class KafkaSettings(_Group):
         "earliest",
         description="Where a partition begins of which the group has committed nothing (a new group, or expired "
         "offsets): earliest, latest, or error, which stops the consumer if there are records.",
+    )
+    login: Literal["msk-iam"] | None = Field(
+        None, description="msk-iam: Amazon MSK by AWS credentials (the extra aws). Unset: as `client` says."
+    )
+    login_region: str | None = Field(
+        None, description="AWS region of msk-iam, for example eu-central-1; unset: AWS_DEFAULT_REGION."
     )
     client: dict[str, str | int | float | bool] = Field(
         default_factory=dict,
@@ -123,7 +136,17 @@ class RedisSettings(_Group):
 class ModelSettings(_Group):
     """The model, and the machine's resources that it may use."""
 
-    path: Path = Field(DEFAULT_ARTIFACT, description="Artifact folder.")
+    path: ModelUrl | Path = Field(
+        DEFAULT_ARTIFACT,
+        description="Artifact folder, or what is fetched: s3://bucket/prefix, hf://organisation/name@revision, "
+        "https://host/folder/ or https://host/file.tar.gz.",
+    )
+    cache: Path | None = Field(
+        None, description="Folder that such a model is kept in; unset: spanstream/models in the user's cache."
+    )
+    sha256: str | None = Field(None, description="Pins what is fetched: of the .tar.gz, or of the manifest.json.")
+    token: SecretStr | None = Field(None, description="Sent to the model's web server or hub.")
+    token_header: str = Field("Authorization", description="Header of the token; in this one it is a Bearer's.")
     threads: Count | None = Field(None, description="CPU threads; unset: the CPUs of the cgroup's quota.")
     max_windows: Count = Field(DEFAULT_MAX_WINDOWS, description="Windows read of one document; BM25 picks among more.")
     threshold: Annotated[float, Field(ge=0, le=1)] | str = Field(
@@ -230,6 +253,13 @@ class LogSettings(_Group):
         "info", description="Least severe lines; none holds a text, at any level."
     )
     format: Literal["auto", "json", "console"] = Field("auto", description="auto: JSON when not on a terminal.")
+    message_key: Literal["event", "message"] = Field("event", description="Key of a JSON line's event name.")
+
+
+class TraceSettings(_Group):
+    """Traces (OpenTelemetry); where they go, and how many, is set by the standard variables `OTEL_*`."""
+
+    enabled: bool = Field(False, description="Send a span for each record and chunk; needs the extra `traces`.")
 
 
 class Settings(BaseSettings):
@@ -248,6 +278,9 @@ class Settings(BaseSettings):
 
     kafka: KafkaSettings = KafkaSettings()
     topics: TopicSettings = TopicSettings()
+    registry: RegistrySettings = RegistrySettings()
+    cloudevents: CloudEventsSettings = CloudEventsSettings()
+    mappings: MappingSettings = MappingSettings()
     redis: RedisSettings = RedisSettings()
     model: ModelSettings = ModelSettings()
     documents: DocumentSettings = DocumentSettings()
@@ -257,10 +290,13 @@ class Settings(BaseSettings):
     replay: ReplaySettings = ReplaySettings()
     circuit: CircuitSettings = CircuitSettings()
     triage: TriageSettings = TriageSettings()
+    output: OutputSettings = OutputSettings()
     retention: RetentionSettings = RetentionSettings()
     redaction: RedactionSettings = RedactionSettings()
     http: HttpSettings = HttpSettings()
+    answers_api: AnswersApiSettings = AnswersApiSettings()
     log: LogSettings = LogSettings()
+    traces: TraceSettings = TraceSettings()
     limits: Limits = Field(Limits(), description="How large an event may be.")
     drain_seconds: Seconds = Field(25.0, description="At SIGTERM or a rebalance, started work has this long to end.")
 
@@ -271,14 +307,19 @@ class Settings(BaseSettings):
         _check_different("group", ((f"{part}__group_id", name) for part, name in groups.items()))
         return self
 
+    @property
+    def event_source(self) -> str:
+        """The CloudEvents source of what this deployment publishes."""
+        return self.cloudevents.source or f"/spanstream/{quote(self.kafka.group_id, safe='')}"
+
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003  the signature is pydantic-settings'
+        settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the signature is pydantic-settings'
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the signature is pydantic-settings'
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the signature is pydantic-settings'
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Puts the environment over the file, whose values come as arguments."""
-        return (env_settings, init_settings)
+        return (EnvironmentSource(settings_cls), init_settings)

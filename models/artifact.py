@@ -4,6 +4,7 @@
     tokenizer.json    the tokenizer
     model.*.onnx      one file a variant: int8 for the CPU, optionally fp16 for a GPU
     golden.json       a few windows and the logits they must give on a sound CPU
+    config.json       the checkpoint's own; not read here, but optimum loads the folder by it
     calibration.json  where the confidence and its thresholds come from; not read when serving
     README.md         the model's card, for people
 

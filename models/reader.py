@@ -30,6 +30,7 @@ from spanstream.models.spans.aggregate import RawAnswer, aggregate
 from spanstream.models.spans.validate import Validator
 from spanstream.models.text.retrieval import BlockIndex
 from spanstream.models.text.tokenization import TokenizedDocument, TokenizedQuestion
+from spanstream.models.text.utf16 import utf16_length
 from spanstream.models.text.windowing import Window, windows_of
 from spanstream.models.text.words import without_invisible
 
@@ -50,11 +51,16 @@ class ReadPlan:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A verbatim piece of a document: `text == document[char_start:char_end]`, in code points."""
+    """A verbatim piece of a document: `text == document[char_start:char_end]`, in code points.
+
+    `utf16_start` and `utf16_end` are the same places in UTF-16 units; None unless the reader was asked for them.
+    """
 
     text: str
     char_start: int
     char_end: int
+    utf16_start: int | None = None
+    utf16_end: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +109,14 @@ class Reader:
         *,
         max_windows: int = DEFAULT_MAX_WINDOWS,
         threshold: float | None = None,
+        utf16_offsets: bool = False,
     ) -> None:
         manifest = artifact.manifest
         self.artifact = artifact
         self.backends = backends
         self._max_windows = max_windows
         self._threshold = manifest.calibration.thresholds["default"] if threshold is None else threshold
+        self._quote = _quote_with_utf16 if utf16_offsets else _quote
         self._validator = Validator(artifact.tokenizer)
         self._indexes: LRUCache[tuple[Any, ...], BlockIndex] = LRUCache(KEPT_INDEX_BYTES, lambda index: index.nbytes)
         self._indexes_lock = Lock()
@@ -124,6 +132,7 @@ class Reader:
         *,
         threads: int | None = None,
         max_windows: int = DEFAULT_MAX_WINDOWS,
+        utf16_offsets: bool = False,
         report: Callable[[str], None] = print,
     ) -> Reader:
         """Loads an artifact, by default the one that comes with the program.
@@ -132,6 +141,7 @@ class Reader:
             folder: the artifact's folder.
             threads: CPU threads; by default the CPUs this process may use (the cgroup's quota).
             max_windows: windows read of one document at most.
+            utf16_offsets: whether quotes also say their places in UTF-16 units.
             report: called with one line for each session that cannot be used.
 
         Raises:
@@ -139,7 +149,12 @@ class Reader:
         """
         artifact = load_artifact(folder)
         backends = open_backends(artifact, threads=threads or available_cpus(), report=report)
-        return cls(artifact, backends, max_windows=max_windows)
+        return cls(artifact, backends, max_windows=max_windows, utf16_offsets=utf16_offsets)
+
+    @property
+    def threshold(self) -> float:
+        """The confidence from which on a candidate is given as the answer."""
+        return self._threshold
 
     def read(self, text: str, questions: Sequence[str]) -> list[Answer]:
         """Returns one answer for each question, in their order.
@@ -211,7 +226,7 @@ class Reader:
         candidate = None
         if raw.best is not None and raw.best.span is not None:
             char_start, char_end = self._validator.char_span(plan.text, plan.document, raw.best.span)
-            candidate = Quote(plan.text[char_start:char_end], char_start, char_end)
+            candidate = self._quote(plan.text, char_start, char_end)
         return Answer(
             question=plan.question.text,
             candidate=candidate,
@@ -233,6 +248,15 @@ class Reader:
     def close(self) -> None:
         """Ends the inference threads."""
         self._inference.close()
+
+
+def _quote(text: str, char_start: int, char_end: int) -> Quote:
+    return Quote(text[char_start:char_end], char_start, char_end)
+
+
+def _quote_with_utf16(text: str, char_start: int, char_end: int) -> Quote:
+    quoted, utf16_start = text[char_start:char_end], utf16_length(text[:char_start])
+    return Quote(quoted, char_start, char_end, utf16_start, utf16_start + utf16_length(quoted))
 
 
 def _scored_windows(plan: ReadPlan, outcomes: Mapping[Window, WindowOutcome]) -> list[ScoredWindow]:

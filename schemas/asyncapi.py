@@ -157,20 +157,24 @@ def _message(summary: str, key: str, headers: str, payload: Json | None) -> Json
 
 
 def _cloud_event(event_type: str, *, required: bool = False) -> Json:
-    """Returns the headers of a CloudEvent in binary mode: always written, welcome where it reads."""
+    """Returns the headers of a CloudEvent in binary mode: always written, and of any type where it reads."""
     schema: Json = {
         "type": "object",
         "properties": {
             "ce_specversion": {"const": SPEC_VERSION, "description": "The version of CloudEvents."},
             "ce_id": {"type": "string", "minLength": 1, "description": "Unique for the source; the same when resent."},
-            "ce_type": {"const": event_type, "description": "What the value is, with its version."},
+            "ce_type": {
+                **({"const": event_type} if required else {"type": "string", "examples": [event_type]}),
+                "description": "What the value is, with its version.",
+            },
             "ce_source": {"type": "string", "format": "uri-reference", "description": "Names the sender."},
             "ce_time": {"type": "string", "format": "date-time", "description": "When it happened, UTC."},
             "content-type": {"const": CONTENT_TYPE, "description": "The format of the value."},
             "traceparent": {"type": "string", "description": "W3C Trace Context, passed on from the question."},
+            "tracestate": {"type": "string", "description": "The one beside it, of at most 512 bytes."},
         },
         "additionalProperties": True,
     }
     if required:
-        schema["required"] = [name for name in schema["properties"] if name != "traceparent"]
+        schema["required"] = [name for name in schema["properties"] if not name.startswith("trace")]
     return schema

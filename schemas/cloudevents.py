@@ -1,15 +1,16 @@
 """Writes CloudEvents 1.0 attributes as Kafka headers (binary content mode).
 
-    event ──> ce_specversion, ce_id, ce_type, ce_source, ce_time, content-type (, traceparent)
+    event ──> ce_specversion, ce_id, ce_type, ce_source, ce_time, content-type (, traceparent, tracestate)
 
 Format: CloudEvents 1.0.2, "Kafka Protocol Binding", section 3.2: each attribute is a header `ce_<name>` in UTF-8, the
-value of the record is the data alone, and `content-type` is the attribute `datacontenttype`. `traceparent` is the W3C
-Trace Context header, passed on byte for byte, not an attribute of the event.
+value of the record is the data alone, and `content-type` is the attribute `datacontenttype`. `traceparent` and
+`tracestate` are the W3C Trace Context headers, passed on byte for byte, not attributes of the event.
 """
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
@@ -20,15 +21,21 @@ from spanstream.schemas.triage import AnyEvent, Ticket, Triage
 SPEC_VERSION: Final = "1.0"
 CONTENT_TYPE: Final = "application/json"
 TRACEPARENT: Final = "traceparent"
+TRACESTATE: Final = "tracestate"
 
 # Of version 00 it has 55 bytes, of a later version somewhat more. What is longer is none, and would make answers large.
 _MAX_TRACEPARENT_BYTES: Final = 256
+# Trace Context, 3.3.1.5: at least so many are to be passed on.
+MAX_TRACESTATE_BYTES: Final = 512
 
-ANSWER_TYPE: Final = "spanstream.answer.v1"
-DOCUMENT_TYPE: Final = "spanstream.document.v1"
-QUESTION_TYPE: Final = "spanstream.question.v1"
-TICKET_TYPE: Final = "spanstream.ticket.v1"
-TRIAGE_TYPE: Final = "spanstream.triage.v1"
+ANSWER_TYPE: Final = "dev.spanstream.answer.v1"
+DOCUMENT_TYPE: Final = "dev.spanstream.document.v1"
+QUESTION_TYPE: Final = "dev.spanstream.question.v1"
+TICKET_TYPE: Final = "dev.spanstream.ticket.v1"
+TRIAGE_TYPE: Final = "dev.spanstream.triage.v1"
+
+# Without the reversed domain name: the types of version 0.1.
+_OUR_PREFIXES: Final = (b"dev.spanstream.", b"spanstream.")
 
 ANSWER_NAMESPACE: Final = uuid.UUID("f3ab0c7b-f698-4522-b046-d64ea0f5ab9d")
 """The namespace of answer ids (RFC 9562, version 5). Drawn once, for this program alone. It must never change: a
@@ -40,19 +47,27 @@ def answer_id(question_id: str) -> str:
     return str(uuid.uuid5(ANSWER_NAMESPACE, question_id))
 
 
-def answer_headers(answer: Answer, source: str, traceparent: bytes | None) -> tuple[tuple[str, bytes], ...]:
+def answer_headers(
+    answer: Answer, source: str, traceparent: bytes | None, tracestate: bytes | None = None
+) -> tuple[tuple[str, bytes], ...]:
     """Returns the headers of an answer's record.
 
     Args:
         answer: its `answered_at` is the event's time.
         source: a URI reference that names the deployment that answers; the same after a restart.
         traceparent: the question's own header, passed on where there is one.
+        tracestate: the same.
     """
-    return event_headers(answer, answer_id(answer.question_id), source, answer.answered_at, traceparent)
+    return event_headers(answer, answer_id(answer.question_id), source, answer.answered_at, traceparent, tracestate)
 
 
-def event_headers(
-    event: AnyEvent, event_id: str, source: str, time: datetime, traceparent: bytes | None = None
+def event_headers(  # noqa: PLR0913, PLR0917  the attributes, and the context
+    event: AnyEvent,
+    event_id: str,
+    source: str,
+    time: datetime,
+    traceparent: bytes | None = None,
+    tracestate: bytes | None = None,
 ) -> tuple[tuple[str, bytes], ...]:
     """Returns the headers of an event's record.
 
@@ -62,6 +77,7 @@ def event_headers(
         source: a URI reference that names the sender.
         time: when the event happened; it must know its zone.
         traceparent: the W3C Trace Context header, where there is one; one that is too long to be one is left out.
+        tracestate: the one beside it; one that is too long is left out too.
 
     Raises:
         ValueError: an empty id or source (CloudEvents forbids them), or a time without a zone.
@@ -79,7 +95,21 @@ def event_headers(
     headers = tuple((name, value.encode()) for name, value in attributes.items())
     if traceparent is None or len(traceparent) > _MAX_TRACEPARENT_BYTES:
         return headers
-    return (*headers, (TRACEPARENT, traceparent))
+    headers = (*headers, (TRACEPARENT, traceparent))
+    if tracestate is None or len(tracestate) > MAX_TRACESTATE_BYTES:
+        return headers
+    return (*headers, (TRACESTATE, tracestate))
+
+
+def trace_context(headers: Iterable[tuple[str, bytes | None]]) -> tuple[bytes | None, bytes | None]:
+    """Returns a record's `traceparent` and `tracestate`; the last ones count, as with Kafka's own `lastHeader`."""
+    found = {name: value for name, value in headers if name in {TRACEPARENT, TRACESTATE}}
+    return found.get(TRACEPARENT), found.get(TRACESTATE)
+
+
+def is_ours(ce_type: bytes | None) -> bool:
+    """Whether a `ce_type` header is one of ours, of whatever version: the value is JSON of ours then."""
+    return ce_type is not None and ce_type.startswith(_OUR_PREFIXES)
 
 
 def event_type(event: AnyEvent) -> str:

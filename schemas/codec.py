@@ -30,6 +30,7 @@ from spanstream.schemas.errors import InvalidRecord, Reason
 from spanstream.schemas.events import Answer, Document, Question
 from spanstream.schemas.fields import Identifier
 from spanstream.schemas.limits import Limits
+from spanstream.schemas.requests import AnswersRequest
 from spanstream.schemas.triage import AnyEvent, Ticket, Triage
 
 __all__ = [
@@ -41,12 +42,13 @@ __all__ = [
     "decode_answer",
     "decode_document",
     "decode_question",
+    "decode_request",
     "decode_ticket",
     "decode_triage",
     "encode",
 ]
 
-_E = TypeVar("_E", Document, Question, Answer, Ticket, Triage)
+_E = TypeVar("_E", Document, Question, Answer, Ticket, Triage, AnswersRequest)
 
 # The limit (a field of `Limits`) of each field that somebody else fills, in the order in which they are checked.
 _LIMITED_FIELDS: Final[Mapping[type, Mapping[str, str]]] = {
@@ -71,6 +73,7 @@ _LIMITED_FIELDS: Final[Mapping[type, Mapping[str, str]]] = {
         "customer": "title_chars",
         "attributes": "metadata_chars",
     },
+    AnswersRequest: {"document_id": "id_chars", "text": "document_chars", "questions": "question_chars"},
 }
 _ID: Final = TypeAdapter[str](Identifier)
 _MAX_UTF8_BYTES: Final = 4
@@ -98,6 +101,11 @@ def decode_question(value: bytes, limits: Limits) -> Question:
 def decode_ticket(value: bytes, limits: Limits) -> Ticket:
     """Returns the ticket in a record's value; its body may be as long as a document. Raises as `decode_document`."""
     return _decode_within(Ticket, value, limits)
+
+
+def decode_request(value: bytes, limits: Limits) -> AnswersRequest:
+    """Returns the request in a body; text and questions may be as long as in records. Raises as `decode_document`."""
+    return _decode_within(AnswersRequest, value, limits)
 
 
 def decode_answer(value: bytes) -> Answer:
@@ -183,10 +191,14 @@ def _decode_within(model: type[_E], value: bytes, limits: Limits) -> _E:
         )
     event = _decode(model, value)
     for field, limit in _LIMITED_FIELDS[model].items():
-        content: str | dict[str, str] | None = getattr(event, field)
+        content: str | dict[str, str] | list[str] | None = getattr(event, field)
         if isinstance(content, dict):
             _check_size(field, len(content), limits.metadata_entries, "entries")
-        _check_size(field, _chars_in(content), getattr(limits, limit), "characters")
+        if isinstance(content, list):
+            for number, text in enumerate(content):
+                _check_size(f"{field}.{number}", len(text), getattr(limits, limit), "characters")
+        else:
+            _check_size(field, _chars_in(content), getattr(limits, limit), "characters")
     return event
 
 
@@ -218,7 +230,7 @@ def _describe(error: ErrorDetails) -> str:
 
 def _shown(step: int | str) -> str:
     name = str(step)
-    return name if _FIELD_NAME.fullmatch(name) else f"(a name of {len(name)} characters)"
+    return name if isinstance(step, int) or _FIELD_NAME.fullmatch(name) else f"(a name of {len(name)} characters)"
 
 
 def _chars_in(content: str | dict[str, str] | None) -> int:

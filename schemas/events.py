@@ -27,7 +27,7 @@ from spanstream.schemas.fields import (
     Sha256,
     Text,
     UtcTime,
-    is_blank,
+    can_be_seen,
 )
 
 
@@ -66,7 +66,7 @@ class Question(Closed):
     question: Text = Field(
         repr=False,
         description="What is asked; at least one character of it can be seen.",
-        # Looser than `_can_be_seen`: as much of it as a pattern can say.
+        # Looser than `can_be_seen`: as much of it as a pattern can say.
         json_schema_extra={"pattern": r"\S"},
     )
     document_id: Identifier | None = Field(
@@ -93,9 +93,7 @@ class Question(Closed):
     @field_validator("question")
     @classmethod
     def _can_be_seen(cls, question: str) -> str:
-        if is_blank(question):
-            raise ValueError("should have at least one visible character")
-        return question
+        return can_be_seen(question)
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:
@@ -104,17 +102,35 @@ class Question(Closed):
         return self
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class Span(Closed):
     """A verbatim piece of a document: `text == document_text[char_start:char_end]`."""
 
     text: Annotated[str, Field(min_length=1)] = Field(repr=False, description="The piece itself, never empty.")
     char_start: Count = Field(description="Where it starts in the document's text, in Unicode code points from 0.")
     char_end: Count = Field(description="Where it ends, in Unicode code points, exclusive.")
+    utf16_start: Count | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="The same start in UTF-16 units, as JavaScript, Java and .NET count; there only on request.",
+    )
+    utf16_end: Count | None = Field(
+        default=None, exclude_if=_is_none, description="The same end in UTF-16 units, exclusive; there only on request."
+    )
 
     @model_validator(mode="after")
     def _is_as_long_as_its_text(self) -> Self:
         if self.char_end - self.char_start != len(self.text):
             raise ValueError("char_end - char_start should be the number of code points of text")
+        if self.utf16_start is None and self.utf16_end is None:
+            return self
+        if self.utf16_start is None or self.utf16_end is None:
+            raise ValueError("utf16_start and utf16_end should be given together")
+        if self.utf16_end - self.utf16_start != len(self.text) + sum(character > "\uffff" for character in self.text):
+            raise ValueError("utf16_end - utf16_start should be the number of UTF-16 units of text")
         return self
 
 

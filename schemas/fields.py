@@ -52,6 +52,13 @@ def is_blank(text: str) -> bool:
     )
 
 
+def can_be_seen(question: str) -> str:
+    """Returns a question as it is; raises ValueError where a person sees nothing of it."""
+    if is_blank(question):
+        raise ValueError("should have at least one visible character")
+    return question
+
+
 def format_time(time: datetime) -> str:
     """Formats a time as UTC, ISO 8601, milliseconds (cut, not rounded) and a `Z`.
 

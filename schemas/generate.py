@@ -1,7 +1,8 @@
-"""Writes the JSON Schemas of version 1 and the AsyncAPI document: `python -m spanstream.schemas.generate [--check]`.
+"""Writes the schemas of version 1 and the AsyncAPI document: `python -m spanstream.schemas.generate [--check]`.
 
     models ──> v1/{document,question,answer,dead-letter-headers,ticket,triage,playbook}.schema.json
-       └─────> asyncapi.json, whose payloads refer to them
+       ├─────> v1/{document,question,answer,ticket,triage}.{avsc,proto}, for schema registries
+       └─────> asyncapi.json, whose payloads refer to the JSON Schemas
 
 The files are checked in for readers without Python; `--check` writes nothing and fails where one is not current.
 """
@@ -20,12 +21,16 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import CoreSchema
 
 from spanstream.schemas.asyncapi import Json, asyncapi
+from spanstream.schemas.avro import avro_schema
 from spanstream.schemas.dead_letters import DLQ_HEADERS, RETRY_HEADERS, DeadLetter, Retry
 from spanstream.schemas.events import Answer, Document, Question
+from spanstream.schemas.mapping import RecordMapping
 from spanstream.schemas.playbook import Playbook
+from spanstream.schemas.protobuf import proto_file
 from spanstream.schemas.triage import Ticket, Triage
 
 FOLDER: Final = Path(__file__).parent
+EVENTS: Final[tuple[type[BaseModel], ...]] = (Document, Question, Answer, Ticket, Triage)
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -54,7 +59,7 @@ def headers_schema(model: type[BaseModel], names: Mapping[str, str]) -> Json:
 
 
 def documents() -> dict[str, Json]:
-    """Returns all generated files, by path below this folder."""
+    """Returns all generated files that are JSON, by path below this folder."""
     return {
         "v1/document.schema.json": event_schema(Document),
         "v1/question.schema.json": event_schema(Question),
@@ -63,13 +68,17 @@ def documents() -> dict[str, Json]:
         "v1/ticket.schema.json": event_schema(Ticket),
         "v1/triage.schema.json": event_schema(Triage),
         "v1/playbook.schema.json": event_schema(Playbook),
+        "v1/mapping.schema.json": event_schema(RecordMapping),
         "asyncapi.json": asyncapi(headers_schema(Retry, RETRY_HEADERS)),
+        **{f"v1/{model.__name__.lower()}.avsc": avro_schema(event_schema(model)) for model in EVENTS},
     }
 
 
 def rendered() -> dict[str, str]:
     """Returns the text of all generated files, by path below this folder; the same on every run."""
-    return {path: json.dumps(document, ensure_ascii=False, indent=2) + "\n" for path, document in documents().items()}
+    texts = {path: json.dumps(document, ensure_ascii=False, indent=2) + "\n" for path, document in documents().items()}
+    protos = {f"v1/{model.__name__.lower()}.proto": proto_file(event_schema(model)) for model in EVENTS}
+    return {**texts, **protos}
 
 
 def stale(folder: Path = FOLDER) -> list[str]:
@@ -91,7 +100,7 @@ def write(folder: Path = FOLDER) -> list[str]:
 def main(arguments: Sequence[str] | None = None, folder: Path = FOLDER) -> int:
     """Returns the exit code: 0 done or current, 1 where `--check` found a file that is not."""
     parser = argparse.ArgumentParser(
-        prog="python -m spanstream.schemas.generate", description="JSON Schemas and AsyncAPI."
+        prog="python -m spanstream.schemas.generate", description="JSON, Avro and Protobuf schemas, and AsyncAPI."
     )
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where a file is not current")
     check = parser.parse_args(arguments).check

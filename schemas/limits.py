@@ -11,6 +11,9 @@ MAX_ID_CHARS: Final = 1_024
 MAX_METADATA_ENTRIES: Final = 1_024
 """No setting allows more metadata entries than this."""
 
+MAX_REQUEST_QUESTIONS: Final = 1_024
+"""No request asks more questions than this about its text."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

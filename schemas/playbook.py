@@ -11,15 +11,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
 from spanstream.schemas.fields import Closed, Probability
 
+TICKET_TEXT: Final = "text"
+"""What a `TicketTest` of the ticket's whole text is about."""
+
 Line = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\u0000-\u001f]*\S[^\u0000-\u001f]*$")]
 FieldName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Label = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\u0000-\u001f]+$")]
+LanguageCode = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z]+)*$", max_length=20)]
 Pattern = Annotated[str, Field(min_length=1, max_length=1_000)]
 
 
@@ -39,22 +43,47 @@ class EnumFormat(Closed):
     )
 
 
+class DateReading(Closed):
+    """How dates are written where the tickets come from."""
+
+    order: Literal["month-first", "day-first"] = Field(
+        default="month-first",
+        description="03/04/2024 is 4 March, or 3 April (day-first). What can be read in one way only (13/04/2024, "
+        "2024-04-03) is read so, whatever stands here.",
+    )
+    languages: Annotated[list[LanguageCode], Field(min_length=1, max_length=8)] = Field(
+        default=["en"],
+        description="Languages of the words in dates, codes of dateparser such as de or pt; the first wins a tie.",
+    )
+
+
+class DateFormat(Closed):
+    """The answer must hold a date."""
+
+    date: DateReading = Field(description="How to read it.")
+
+
+_FORMATS: dict[str, type[Closed]] = {"regex": RegexFormat, "enum": EnumFormat, "date": DateFormat}
+
+
 def _format_kind(value: Any) -> str | None:  # noqa: ANN401  what YAML has there
     if isinstance(value, dict):
-        return "regex" if "regex" in value else "enum" if "enum" in value else None
-    if isinstance(value, RegexFormat | EnumFormat):
-        return "regex" if isinstance(value, RegexFormat) else "enum"
-    return "name" if isinstance(value, str) else None
+        return next((kind for kind in _FORMATS if kind in value), None)
+    if isinstance(value, str):
+        return "name"
+    return next((kind for kind, model in _FORMATS.items() if isinstance(value, model)), None)
 
 
 Format = Annotated[
     Annotated[Literal["version", "date"], Tag("name")]
     | Annotated[RegexFormat, Tag("regex")]
-    | Annotated[EnumFormat, Tag("enum")],
+    | Annotated[EnumFormat, Tag("enum")]
+    | Annotated[DateFormat, Tag("date")],
     Discriminator(
         _format_kind,
         custom_error_type="format",
-        custom_error_message="should be version, date, {regex: ...} or {enum: {option: [words]}}",
+        custom_error_message="should be version, date, {date: {order: ..., languages: [...]}}, {regex: ...} or "
+        "{enum: {option: [words]}}",
     ),
 ]
 
@@ -105,9 +134,15 @@ class FieldTest(_Test):
 class TicketTest(_Test):
     """About the ticket itself."""
 
-    ticket: Annotated[str, Field(pattern=r"^(subject|channel|customer|attributes\..+)$")] = Field(
-        description="subject, channel, customer, or attributes.NAME."
+    ticket: Annotated[str, Field(pattern=r"^(subject|text|channel|customer|attributes\..+)$")] = Field(
+        description="subject, text (subject and message, as the document has them), channel, customer, or "
+        "attributes.NAME."
     )
+
+    @cached_property
+    def key(self) -> str:
+        """Names the test by its content: the text is not kept, only which of these tests held."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
 
 class AllOf(Closed):

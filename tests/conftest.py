@@ -21,7 +21,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 pytest_plugins = [
     "tests.support.kafka.kafka_fixtures",
     "tests.support.kafka.secure_broker",
+    "tests.support.kafka.token_broker",
     "tests.support.redis.redis_server",
+    "tests.support.registry.registry_server",
 ]
 
 

@@ -60,7 +60,7 @@ class Answerer:
             if len(chunk) == 1:
                 if (renewed := self._renewed(chunk[0])) is not None:
                     return self._read([renewed], waiting_windows)
-                _log.error("reading_failed", question_id=chunk[0].question.question_id, **exception_facts(error))
+                _log.error("reading_failed", **self._facts(chunk[0]), **exception_facts(error))
                 detail = f"reading raised {type(error).__name__}"
                 return [self._outcomes.dead_letter(chunk[0].record, Reason.INFERENCE_FAILED, detail, Stage.INFER)]
             middle = len(chunk) // 2
@@ -89,13 +89,17 @@ class Answerer:
                 return None
             [renewed] = self._reader.plan(plan.text, document, [plan.question.text])
         except Exception as error:  # noqa: BLE001  whatever it is, the question fails as it did before
-            _log.error("renewing_failed", question_id=planned.question.question_id, **exception_facts(error))
+            _log.error("renewing_failed", **self._facts(planned), **exception_facts(error))
             return None
-        _log.warning("wrong_tokens_renewed", question_id=planned.question.question_id, text_sha256=document.text_sha256)
+        _log.warning("wrong_tokens_renewed", **self._facts(planned), text_sha256=document.text_sha256)
         return replace(planned, plan=renewed)
 
     def _failed_validation(
         self, planned: PlannedQuestion, reason: Reason, error: SpanMismatch | DocumentChanged
     ) -> RecordOutcome:
-        _log.error("span_failed_validation", question_id=planned.question.question_id, reason=reason, detail=str(error))
+        _log.error("span_failed_validation", **self._facts(planned), reason=reason, detail=str(error))
         return self._outcomes.dead_letter(planned.record, reason, str(error), Stage.VALIDATE, error.candidate)
+
+    def _facts(self, planned: PlannedQuestion) -> Mapping[str, str]:
+        """Returns what a log line says of a question."""
+        return {"question_id": planned.question.question_id, **self._outcomes.log_ids(planned.record)}

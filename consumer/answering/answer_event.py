@@ -23,7 +23,7 @@ def answer_event(
         answered_at: the time of the answer, UTC.
     """
     threshold = reading.threshold if question.min_confidence is None else question.min_confidence
-    candidate = _span(reading.candidate)
+    candidate = span_of(reading.candidate)
     is_answered = candidate is not None and reading.confidence >= threshold
     return events.Answer(
         question_id=question.question_id,
@@ -46,5 +46,14 @@ def answer_event(
     )
 
 
-def _span(quote: Quote | None) -> Span | None:
-    return None if quote is None else Span(text=quote.text, char_start=quote.char_start, char_end=quote.char_end)
+def span_of(quote: Quote | None) -> Span | None:
+    """Makes the span of what the model quoted; None where there is no quote."""
+    if quote is None:
+        return None
+    return Span(
+        text=quote.text,
+        char_start=quote.char_start,
+        char_end=quote.char_end,
+        utf16_start=quote.utf16_start,
+        utf16_end=quote.utf16_end,
+    )

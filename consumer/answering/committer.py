@@ -163,7 +163,7 @@ class Committer:
         self._circuit.count(commit.reasons)
         self._committed.advance(commit.offsets)
         self._documents.committed(commit.progress)
-        self._reporter.committed(commit.outgoing, self._clock.monotonic() - started)
+        self._reporter.committed(commit.outcomes, self._clock.monotonic() - started)
         return True
 
     def publish_progress(self, positions: Mapping[Partition, int], *, at_once: bool = False) -> None:
@@ -217,12 +217,19 @@ class Committer:
         smaller = self._outcomes.smaller(refused)
         if smaller is None:
             raise error
-        place = {"partition": str(refused.record.partition), "offset": refused.record.offset}
-        _log.warning("record_too_large_for_topic", topic=refused.outgoing.topic, bytes=refused.outgoing.size, **place)
+        _log.warning(
+            "record_too_large_for_topic",
+            topic=refused.outgoing.topic,
+            bytes=refused.outgoing.size,
+            partition=str(refused.record.partition),
+            offset=refused.record.offset,
+            **self._outcomes.log_ids(refused.record),
+        )
         commit.outcomes[index] = smaller
         self._circuit.check(commit.reasons)  # a topic that takes no answer must not make dead letters of all
 
     def _with_documents(self, outcomes: Sequence[RecordOutcome], offsets: Mapping[Partition, int]) -> ChunkCommit:
         progress = self._documents.progress()
+        self._reporter.began(bad.record for bad in progress.bad)
         bad_documents = [self._outcomes.bad_document(bad.record, bad.error) for bad in progress.bad]
         return ChunkCommit([*outcomes, *bad_documents], len(outcomes), {**offsets, **progress.offsets}, progress)

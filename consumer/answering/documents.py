@@ -13,6 +13,7 @@ read again; what is read at an offset is used only if the topic is still the one
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NoReturn
 
@@ -25,10 +26,10 @@ from spanstream.consumer.cache.asked_texts import AskedTexts
 from spanstream.consumer.clock import Clock, Deadline
 from spanstream.consumer.delivery.circuit import Circuit
 from spanstream.consumer.errors import Retryable
-from spanstream.schemas.codec import can_be_id, check_bounds, check_key, decode_document
+from spanstream.consumer.formats.event_formats import EventFormats
+from spanstream.schemas.codec import can_be_id, check_bounds, check_key
 from spanstream.schemas.dead_letters import Reason
 from spanstream.schemas.errors import InvalidRecord
-from spanstream.schemas.limits import Limits
 
 _log = structlog.get_logger(__name__)
 
@@ -50,7 +51,7 @@ class Documents:
     Args:
         reader: reads partitions outside of the group.
         topic: the documents topic.
-        limits: what a document may be.
+        formats: reads the documents.
         memory_bytes: bound of the texts kept.
         read_seconds: longest wait for one evicted document.
         circuit: opens when too many documents are poison.
@@ -63,7 +64,7 @@ class Documents:
         reader: PartitionReader,
         topic: str,
         *,
-        limits: Limits,
+        formats: EventFormats,
         memory_bytes: int,
         read_seconds: float,
         circuit: Circuit,
@@ -72,7 +73,7 @@ class Documents:
     ) -> None:
         self._reader = reader
         self._topic = topic
-        self._limits = limits
+        self._formats = formats
         self._read_seconds = read_seconds
         self._topic_id = ""  # of the topic that is indexed
         self._index: dict[Partition, dict[bytes, int]] = {}
@@ -84,6 +85,8 @@ class Documents:
         # Up to where records were counted for the circuit: a partition that comes back is read from its beginning.
         self._counted: dict[Partition, int] = {}
         self._bad: list[BadDocument] = []
+        # Polled and not taken in: a translator is unavailable.
+        self._unread: deque[Record] = deque()
         self._texts: LRUCache[tuple[Partition, bytes], StoredDocument] = LRUCache(
             memory_bytes, getsizeof=lambda document: document.nbytes
         )
@@ -123,15 +126,27 @@ class Documents:
 
         Raises:
             CircuitOpen: too large a share of the latest documents is poison.
+            TranslatorUnavailable: what was polled is kept, and taken in by a later call.
         """
         self._forget_released()
         if not self._index or self.is_full:
             return 0
-        records = self._reader.poll(_READ_RECORDS, timeout_seconds)
-        outcomes = [reason for record in records for reason in self._take(record)]
-        self._circuit.check(outcomes)
-        self._circuit.count(outcomes)
-        return len(records)
+        if not self._unread:
+            self._unread.extend(self._reader.poll(_READ_RECORDS, timeout_seconds))
+        polled, outcomes = len(self._unread), list[Reason | None]()
+        try:
+            while self._unread:
+                outcomes.extend(self._take(self._unread[0]))
+                self._unread.popleft()
+        finally:
+            self._circuit.check(outcomes)
+            self._circuit.count(outcomes)
+        return polled
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether the last poll ended at a record that its translator could not read yet."""
+        return bool(self._unread)
 
     @property
     def is_full(self) -> bool:
@@ -167,6 +182,7 @@ class Documents:
 
         Raises:
             InvalidRecord: the document's latest record cannot be read.
+            TranslatorUnavailable: it cannot be read yet.
             Retryable: the partition is not owned (yet), or the topic did not answer in time.
         """
         partition, key = Partition(self._topic, number), document_id.encode()
@@ -228,6 +244,7 @@ class Documents:
             del self._index[partition], self._committed[partition]
             self._released.pop(partition, None)
         self._bad = [bad for bad in self._bad if bad.record.partition not in to_forget]
+        self._unread = deque(record for record in self._unread if record.partition not in to_forget)
         for key in [key for key in self._texts if key[0] in to_forget]:
             del self._texts[key]
         self._asked.release(to_forget)
@@ -252,7 +269,8 @@ class Documents:
         self._reader.follow(dict.fromkeys(self._index))
 
     def _position(self, partition: Partition) -> int | None:
-        return self._reader.position(partition)
+        unread = (record.offset for record in self._unread if record.partition == partition)
+        return next(unread, self._reader.position(partition))
 
     def _take(self, record: Record) -> Iterator[Reason | None]:
         """Takes a record in; yields its outcome for the circuit, unless it was counted before."""
@@ -265,7 +283,9 @@ class Documents:
                 index.pop(record.key, None)
                 self._asked.replace((record.partition, record.key), None)
                 return
-            if can_be_id(record.key, self._limits):  # another key is no document's: keeping it would cost memory only
+            if can_be_id(
+                record.key, self._formats.limits
+            ):  # another key is no document's: keeping it would cost memory only
                 index[record.key] = record.offset
         if record.offset < self._committed[record.partition]:
             return
@@ -284,8 +304,8 @@ class Documents:
     def _keep(self, record: Record) -> StoredDocument:
         if record.key is None:
             raise InvalidRecord(Reason.INVALID_EVENT, "record key: should be the document_id, there is none")
-        check_bounds(record.key, record.size, self._limits)
-        document = decode_document(record.value or b"", self._limits)
+        check_bounds(record.key, record.size, self._formats.limits)
+        document = self._formats.document(record)
         check_key(record.key, document.document_id)
         stored = StoredDocument(document.document_id, document.text, document.sha256, record.offset)
         if stored.nbytes <= self._texts.maxsize:

@@ -8,7 +8,7 @@ add -> Backlog -> take -> [the documents published before it are read] -> launch
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -50,7 +50,7 @@ class Intake:
         documents: read up to where they ended when a chunk was taken, before it is launched.
         preparer: prepares the chunks.
         pipeline: infers them.
-        reporter: told how long preparing took.
+        reporter: told what is begun, given back, and how long preparing took.
         settings: sizes and waits.
         clock: measures the waits.
     """
@@ -146,20 +146,29 @@ class Intake:
         """Prepares and launches the chunk that was taken, once the documents published before it are read.
 
         Returns:
-            Whether it did. Past the chunk's deadline it does not wait for the documents any longer.
+            Whether it did. Past the chunk's deadline it does not wait for the documents any longer, unless a
+            translator stands in their way: that is no fault of the questions, and their tries are counted.
+
+        Raises:
+            TranslatorUnavailable: the first record, or its document, cannot be read yet; the chunk stays here.
         """
         chunk = self._waiting
         if chunk is None:
             return False
         behind = self._documents.behind(chunk.ends)
+        if behind and self._documents.is_stalled:
+            self._waiting = replace(chunk, deadline=Deadline(self._clock, self._catch_up_seconds))
+            return False
         if behind and not chunk.deadline.has_passed:
             return False
         if behind:
             names = [str(partition) for partition in sorted(behind)]
             _log.warning("documents_behind", partitions=names, records=len(chunk.records))
         started = self._clock.monotonic()
+        self._reporter.began(chunk.records)
         prepared, left = self._preparer.prepare(chunk.records, frozenset(partition.number for partition in behind))
         self._waiting = None
+        self._reporter.given_back(left)
         self._backlog.give_back(left)
         now = self._clock.monotonic()
         self._reporter.prepared(prepared, now - started)
@@ -179,6 +188,7 @@ class Intake:
         """
         chunks = self._pipeline.give_back(partitions)
         records = [record for chunk in chunks for record in chunk.prepared.records]
+        self._reporter.given_back(records)
         if self._waiting is not None:
             records.extend(self._waiting.records)
             self._waiting = None

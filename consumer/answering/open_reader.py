@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.model_source.source import model_folder
 from spanstream.consumer.settings import Settings
 from spanstream.models.artifact import Manifest, load_artifact
 from spanstream.models.errors import ArtifactError
@@ -23,7 +24,7 @@ def open_reader(settings: Settings) -> Reader:
     """
     model = settings.model
     try:
-        artifact = load_artifact(model.path)
+        artifact = load_artifact(model_folder(model))
         backends = open_backends(
             artifact,
             threads=model.threads or available_cpus(),
@@ -38,6 +39,7 @@ def open_reader(settings: Settings) -> Reader:
         backends,
         max_windows=model.max_windows,
         threshold=_threshold(model.threshold, artifact.manifest),
+        utf16_offsets=settings.output.utf16_offsets,
     )
 
 

@@ -10,11 +10,12 @@ from spanstream.consumer.answering.answer_event import answer_event
 from spanstream.consumer.answering.question_record import QuestionRecord
 from spanstream.consumer.broker.protocols import Outgoing, Record
 from spanstream.consumer.clock import Clock, to_datetime
+from spanstream.consumer.formats.event_writer import EventWriter
 from spanstream.consumer.settings import RetrySettings, TopicSettings
+from spanstream.consumer.tracing.tracing import OFF, Tracing
 from spanstream.models.artifact import Manifest
 from spanstream.models.reader import Answer
-from spanstream.schemas.cloudevents import TRACEPARENT, answer_headers
-from spanstream.schemas.codec import encode
+from spanstream.schemas.cloudevents import answer_headers, trace_context
 from spanstream.schemas.dead_letters import (
     DLQ_MODEL,
     DLQ_OMITTED,
@@ -27,6 +28,7 @@ from spanstream.schemas.dead_letters import (
 )
 from spanstream.schemas.errors import InvalidRecord, one_line
 from spanstream.schemas.events import Question
+from spanstream.schemas.foreign_headers import ForeignHeaders, no_headers
 
 _MAX_ATTEMPT = 2**31 - 1
 # Of key, value and headers: just below what a broker takes by default (1 MiB). Only a word of hundreds of thousands of
@@ -62,24 +64,43 @@ class Outcomes:
         manifest: the model that answers.
         source: CloudEvents source of the answers; names this deployment.
         clock: gives the times of answers and failures.
+        writer: writes the answers.
+        tracing: says under which span each of them travels on.
+        foreign: makes the headers of another product that dead letters carry too.
     """
 
-    def __init__(
-        self, topics: TopicSettings, retries: RetrySettings, manifest: Manifest, *, source: str, clock: Clock
+    def __init__(  # noqa: PLR0913  where records go, and what they say of their sender
+        self,
+        topics: TopicSettings,
+        retries: RetrySettings,
+        manifest: Manifest,
+        *,
+        source: str,
+        clock: Clock,
+        writer: EventWriter | None = None,
+        tracing: Tracing = OFF,
+        foreign: ForeignHeaders = no_headers,
     ) -> None:
         self._topics = topics
         self._retries = retries
         self._manifest = manifest
         self._source = source
         self._clock = clock
+        self._writer = writer or EventWriter()
+        self._tracing = tracing
+        self._foreign = foreign
+
+    def log_ids(self, record: Record) -> Mapping[str, str]:
+        """Returns the fields by which a log line about a record is found from its trace; empty with traces off."""
+        return self._tracing.ids(record)
 
     def answer(
         self, record: QuestionRecord, question: Question, document_sha256: str, reading: Answer
     ) -> RecordOutcome:
         """Makes the answer to a question, as `answer_event` does; a dead letter where it is too large to be sent."""
         answer = answer_event(question, document_sha256, reading, self._manifest, to_datetime(self._clock.now_ms()))
-        headers = answer_headers(answer, self._source, record.header(TRACEPARENT))
-        outgoing = Outgoing(self._topics.answers, record.key, encode(answer), headers)
+        headers = answer_headers(answer, self._source, *trace_context(self._tracing.headers(record)))
+        outgoing = self._writer.record(self._topics.answers, record.key, answer, headers)
         if outgoing.size > _MAX_ANSWER_BYTES:
             detail = f"the answer would have {outgoing.size} bytes, at most {_MAX_ANSWER_BYTES} are sent"
             return self.dead_letter(record, Reason.TOO_LARGE, detail, Stage.VALIDATE)
@@ -97,7 +118,7 @@ class Outcomes:
             detail=one_line(detail),
             **_origin(record, record.retry),
         )
-        headers = retry.to_headers(record.headers)
+        headers = retry.to_headers(self._tracing.headers(record))
         # The partition's number is its document's, whatever partitioner the producer of both has.
         number = record.partition.number
         outgoing = Outgoing(self._topics.retries, record.key, record.value, headers, number)
@@ -112,17 +133,11 @@ class Outcomes:
         candidate: Mapping[str, Any] | None = None,
     ) -> RecordOutcome:
         """Makes the dead letter of a question, as `dead_letter_of` does."""
-        topic, now_ms = self._topics.dead_letters, self._clock.now_ms()
-        outgoing = dead_letter_of(
-            record, reason, detail, stage, candidate, retry=record.retry, topic=topic, now_ms=now_ms
-        )
-        return self._with_model(record, outgoing, reason)
+        return self._dead_letter(record, reason, detail, stage, candidate, record.retry)
 
     def bad_document(self, record: Record, error: InvalidRecord) -> RecordOutcome:
         """Makes the dead letter of a record of the documents topic that is no document."""
-        topic, now_ms = self._topics.dead_letters, self._clock.now_ms()
-        outgoing = dead_letter_of(record, error.reason, error.detail, Stage.DECODE, topic=topic, now_ms=now_ms)
-        return self._with_model(record, outgoing, error.reason)
+        return self._dead_letter(record, error.reason, error.detail, Stage.DECODE)
 
     def smaller(self, outcome: RecordOutcome) -> RecordOutcome | None:
         """Makes another outcome of a record, because the topic takes no record as large as the first one.
@@ -140,8 +155,31 @@ class Outcomes:
         letter = without_content(outcome.outgoing)
         return None if letter is None else replace(outcome, outgoing=letter)
 
-    def _with_model(self, record: Record, outgoing: Outgoing, reason: Reason) -> RecordOutcome:
-        """Names the model in the headers of a dead letter."""
+    def _travelling(self, record: Record) -> Record:
+        return replace(record, headers=self._tracing.headers(record))
+
+    def _dead_letter(  # noqa: PLR0913, PLR0917  what a dead letter says
+        self,
+        record: Record,
+        reason: Reason,
+        detail: str,
+        stage: Stage,
+        candidate: Mapping[str, Any] | None = None,
+        retry: Retry | None = None,
+    ) -> RecordOutcome:
+        """Makes a dead letter whose headers also name the model."""
+        topic, now_ms = self._topics.dead_letters, self._clock.now_ms()
+        outgoing = dead_letter_of(
+            self._travelling(record),
+            reason,
+            detail,
+            stage,
+            candidate,
+            retry=retry,
+            topic=topic,
+            now_ms=now_ms,
+            foreign=self._foreign,
+        )
         model = f"{self._manifest.name} {self._manifest.version}"
         outgoing = replace(outgoing, headers=(*outgoing.headers, (DLQ_MODEL, model.encode())))
         return RecordOutcome(record, outgoing, "dead_letter", reason)
@@ -157,6 +195,7 @@ def dead_letter_of(  # noqa: PLR0913  what a dead letter says, and where it goes
     retry: Retry | None = None,
     topic: str,
     now_ms: int,
+    foreign: ForeignHeaders = no_headers,
 ) -> Outgoing:
     """Makes the dead letter of any record.
 
@@ -171,6 +210,7 @@ def dead_letter_of(  # noqa: PLR0913  what a dead letter says, and where it goes
         retry: its retry headers, if it was tried before.
         topic: where the dead letter goes.
         now_ms: when it failed, milliseconds since the epoch.
+        foreign: makes the headers of another product, which stand before ours: the last ones count for `replay`.
     """
     letter = DeadLetter(
         reason=reason,
@@ -181,7 +221,7 @@ def dead_letter_of(  # noqa: PLR0913  what a dead letter says, and where it goes
         candidate=None if candidate is None else dict(candidate),
         **_origin(record, retry),
     )
-    return Outgoing(topic, record.key, record.value, to_headers(letter, record.headers))
+    return Outgoing(topic, record.key, record.value, to_headers(letter, (*record.headers, *foreign(letter))))
 
 
 def without_content(letter: Outgoing) -> Outgoing | None:

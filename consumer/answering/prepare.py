@@ -20,15 +20,16 @@ from spanstream.consumer.answering.stored_documents import StoredDocument
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.clock import Clock, Deadline
 from spanstream.consumer.errors import Retryable, SpanstreamError
+from spanstream.consumer.formats.event_formats import EventFormats
+from spanstream.consumer.formats.translator import TranslatorUnavailable
 from spanstream.consumer.logs import exception_facts
 from spanstream.models.errors import QuestionTooLong
 from spanstream.models.reader import Reader, ReadPlan
 from spanstream.models.text.tokenization import TokenizedDocument, sha256_of
-from spanstream.schemas.codec import check_bounds, check_key, decode_question
+from spanstream.schemas.codec import check_bounds, check_key
 from spanstream.schemas.dead_letters import Reason, Stage, own_headers
 from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.events import Question
-from spanstream.schemas.limits import Limits
 
 _log = structlog.get_logger(__name__)
 
@@ -91,7 +92,7 @@ class Preparer:
         documents: resolves document ids.
         cache: tokenizes.
         outcomes: makes retries and dead letters.
-        limits: what a question may be.
+        formats: reads the questions.
         max_windows: a chunk takes no further question once it has so many ...
         max_bytes: ... or so many bytes of records, texts and tokenizations: it holds them while it is in flight.
         clock: bounds how long documents are looked up for one chunk.
@@ -104,7 +105,7 @@ class Preparer:
         cache: TokenCache[TokenizedDocument],
         outcomes: Outcomes,
         *,
-        limits: Limits,
+        formats: EventFormats,
         max_windows: int,
         max_bytes: int,
         clock: Clock,
@@ -113,7 +114,7 @@ class Preparer:
         self._documents = documents
         self._cache = cache
         self._outcomes = outcomes
-        self._limits = limits
+        self._formats = formats
         self._max_windows = max_windows
         self._max_bytes = max_bytes
         self._clock = clock
@@ -129,7 +130,10 @@ class Preparer:
                 about them are retried: they would be answered from an older text, and nobody would notice.
 
         Returns:
-            The chunk, and the records for which it had no room or no time.
+            The chunk, and the records for which it had no room or no time, or that cannot be read yet.
+
+        Raises:
+            TranslatorUnavailable: the first record cannot be read yet; prepare the same records again later.
         """
         resolved = self._resolve_all(records, behind)
         tokenized = self._tokenize(
@@ -153,7 +157,13 @@ class Preparer:
     def _resolve_all(
         self, records: Sequence[QuestionRecord], behind: frozenset[int]
     ) -> list[_ResolvedQuestion | RecordOutcome]:
-        """Decodes and resolves the first records: as many as are looked up in a moment and fit into a chunk."""
+        """Decodes and resolves the first records: as many as are looked up in a moment and fit into a chunk.
+
+        It ends before a record that cannot be read yet.
+
+        Raises:
+            TranslatorUnavailable: that is the first one.
+        """
         deadline = Deadline(self._clock, _LOOKUP_SECONDS)
         resolved: list[_ResolvedQuestion | RecordOutcome] = []
         texts: set[str] = set()
@@ -161,7 +171,12 @@ class Preparer:
         for record in records:
             if resolved and (deadline.has_passed or held_bytes >= self._max_bytes):
                 break
-            question = self._resolve_safely(record, behind)
+            try:
+                question = self._resolve_safely(record, behind)
+            except TranslatorUnavailable:
+                if not resolved:
+                    raise
+                break
             held_bytes += record.size
             if isinstance(question, _ResolvedQuestion) and question.text_sha256 not in texts:
                 texts.add(question.text_sha256)
@@ -180,7 +195,8 @@ class Preparer:
 
     def _failed(self, record: QuestionRecord, step: str, error: Exception) -> RecordOutcome:
         """Makes the dead letter of a record on which a step raised what nobody foresaw."""
-        _log.error("preparing_failed", partition=str(record.partition), offset=record.offset, **exception_facts(error))
+        place = {"partition": str(record.partition), "offset": record.offset, **self._outcomes.log_ids(record)}
+        _log.error("preparing_failed", **place, **exception_facts(error))
         detail = f"{step} raised {type(error).__name__}"
         return self._outcomes.dead_letter(record, Reason.INFERENCE_FAILED, detail, Stage.PREPARE)
 
@@ -212,22 +228,29 @@ class Preparer:
 
         Raises:
             InvalidRecord: it is no question, its key or its retry headers are wrong, or one of them is too large.
+            TranslatorUnavailable: it cannot be read yet.
         """
         if record.headers_error is not None:  # its attempts cannot be counted: it would be tried for ever
             raise record.headers_error
         # A retry's own headers do not count: with them a question would be too large at its second try only.
-        check_bounds(record.key, replace(record, headers=own_headers(record.headers)).size, self._limits)
-        question = decode_question(record.value or b"", self._limits)
+        check_bounds(record.key, replace(record, headers=own_headers(record.headers)).size, self._formats.limits)
+        question = self._formats.question(record)
         check_key(record.key, question.document_id)
         return question
 
     def _find(self, record: QuestionRecord, document_id: str) -> StoredDocument | RecordOutcome:
-        """Finds a question's document, or makes the retry."""
+        """Finds a question's document, or makes the retry.
+
+        Raises:
+            TranslatorUnavailable: the document cannot be read yet; that is no try of the question.
+        """
         try:
             document = self._documents.find(record.partition.number, document_id)
         except InvalidRecord as error:
             detail = f"the document's latest record is no document ({error.reason}: {error.detail})"
             return self._outcomes.retry(record, Reason.DOCUMENT_MISSING, detail)
+        except TranslatorUnavailable:
+            raise
         except Retryable as error:
             return self._outcomes.retry(record, Reason.DOCUMENT_MISSING, str(error))
         if document is None:

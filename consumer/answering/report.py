@@ -1,9 +1,9 @@
-"""Keeps the metrics and writes the log lines; the loop calls it and knows neither."""
+"""Keeps the metrics, writes the log lines and ends the spans; the loop calls it and knows none of them."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import structlog
@@ -11,11 +11,11 @@ import structlog
 from spanstream.consumer.answering.outcomes import RecordOutcome
 from spanstream.consumer.answering.prepare import PreparedChunk
 from spanstream.consumer.answering.work_estimate import WorkEstimate
-from spanstream.consumer.broker.protocols import Outgoing
+from spanstream.consumer.broker.protocols import Record
 from spanstream.consumer.cache.token_cache import CacheCounts
 from spanstream.consumer.clock import Clock
 from spanstream.consumer.metrics import Metrics
-from spanstream.schemas.dead_letters import DLQ_REASON
+from spanstream.consumer.tracing.tracing import OFF, Processed, Tracing
 
 _log = structlog.get_logger(__name__)
 
@@ -37,13 +37,23 @@ class LiveFigures(Protocol):
 
 
 class Reporter:
-    """Keeps one consumer's metrics and writes its log lines."""
+    """Keeps one consumer's metrics, writes its log lines and follows its records."""
 
-    def __init__(self, metrics: Metrics, figures: LiveFigures, clock: Clock) -> None:
+    def __init__(self, metrics: Metrics, figures: LiveFigures, clock: Clock, tracing: Tracing = OFF) -> None:
         self._metrics = metrics
         self._figures = figures
         self._clock = clock
+        self._tracing = tracing
         self._work = WorkEstimate()
+        self._counted = CacheCounts()
+
+    def began(self, records: Iterable[Record]) -> None:
+        """Takes in that these records are being worked on from now on."""
+        self._tracing.begin(records)
+
+    def given_back(self, records: Iterable[Record]) -> None:
+        """Takes in that these records are not done, and will be worked on again."""
+        self._tracing.drop(records)
 
     def prepared(self, prepared: PreparedChunk, seconds: float) -> None:
         """Takes in that a chunk was prepared, in so many seconds."""
@@ -54,13 +64,13 @@ class Reporter:
         """Counts a failure to publish: `retryable` or `fenced`."""
         self._metrics.publish_failures.labels(kind).inc()
 
-    def committed(self, outgoing: Sequence[Outgoing], seconds: float) -> None:
+    def committed(self, outcomes: Sequence[RecordOutcome], seconds: float) -> None:
         """Takes in a commit, of a chunk or of the documents' progress, that took so many seconds."""
         self._metrics.chunk_seconds.labels("publish").observe(seconds)
-        for record in outgoing:
-            for name, value in record.headers:
-                if name == DLQ_REASON and value is not None:
-                    self._metrics.dead_letters.labels(value.decode()).inc()
+        for outcome in outcomes:
+            if outcome.reason is not None:
+                self._metrics.dead_letters.labels(outcome.reason).inc()
+        self._tracing.end(Processed(outcome.record, outcome.outcome, outcome.reason) for outcome in outcomes)
 
     def published(self, prepared: PreparedChunk, outcomes: Sequence[RecordOutcome], seconds: float) -> None:
         """Takes in that a chunk is published, this long after its inference began."""
@@ -84,14 +94,23 @@ class Reporter:
         self._metrics.partitions.set(partitions)
         self._metrics.documents.set(self._figures.documents_known)
         self._metrics.windows_per_second.set(rate or 0)
-        self._metrics.work_seconds.set(
-            self._work.seconds(records_ready=ready, windows_pending=windows_pending, windows_per_second=rate)
-        )
-        counts = self._figures.tokenizations
-        for source, count in (
-            ("memory", counts.hits_memory),
-            ("redis", counts.hits_store),
-            ("tokenized", counts.misses),
+        seconds = self._work.seconds(records_ready=ready, windows_pending=windows_pending, windows_per_second=rate)
+        self._metrics.work_seconds.set(seconds)
+        self._metrics.work_seconds_before.set(seconds)
+        self._count_tokenizations()
+
+    def _count_tokenizations(self) -> None:
+        """Counts what the cache has counted since the last turn."""
+        counts, before = self._figures.tokenizations, self._counted
+        if counts == before:
+            return
+        self._counted = counts
+        for source, count, counted in (
+            ("memory", counts.hits_memory, before.hits_memory),
+            ("redis", counts.hits_store, before.hits_store),
+            ("tokenized", counts.misses, before.misses),
         ):
+            self._metrics.tokenization_lookups.labels(source).inc(count - counted)
             self._metrics.tokenizations.labels(source).set(count)
+        self._metrics.cache_bad_entries.inc(counts.bad_entries - before.bad_entries)
         self._metrics.bad_cache_entries.set(counts.bad_entries)

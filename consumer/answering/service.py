@@ -9,7 +9,7 @@ intake or in flight. A rebalance moves what stays owned back to the intake and f
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -22,11 +22,14 @@ from spanstream.consumer.answering.pipeline import Pipeline
 from spanstream.consumer.answering.report import Reporter
 from spanstream.consumer.broker.protocols import GroupConsumer, Partition
 from spanstream.consumer.clock import Clock, Deadline
+from spanstream.consumer.delivery.lag import Lag
 from spanstream.consumer.delivery.ownership import Ownership
 from spanstream.consumer.delivery.partition_counts import PartitionCounts
 from spanstream.consumer.delivery.rewinds import Rewinds
 from spanstream.consumer.delivery.start_offsets import StartOffsets
 from spanstream.consumer.errors import Fenced, Retryable
+from spanstream.consumer.formats.event_writer import EventWriter
+from spanstream.consumer.formats.translator import TranslatorUnavailable
 from spanstream.consumer.health import Health
 from spanstream.consumer.settings import Settings
 
@@ -49,7 +52,9 @@ class AnsweringParts:
     documents: Documents
     intake: Intake
     pipeline: Pipeline
+    writer: EventWriter
     reporter: Reporter
+    lag: Lag
     health: Health
     clock: Clock
 
@@ -64,6 +69,7 @@ class AnsweringService:
         self._ownership = Ownership(parts.consumer, settings.topics.documents)
         self._once = OnceProgress(parts.consumer, self._ownership, parts.partition_counts, settings.topics)
         self._made_progress = False  # by the last turn: then the next one does not wait
+        self._unavailable = ""  # what a translator waited for in this turn
 
     def run(self, stop: threading.Event, *, once: bool = False) -> None:
         """Answers questions until `stop` is set.
@@ -110,16 +116,17 @@ class AnsweringService:
         documents = self._parts.documents
         wait_seconds = 0.0 if self._made_progress else _BUSY_WAIT
         waits_for_documents = self._parts.intake.waits_for_documents or bool(self._ownership.ends_to_load)
+        self._unavailable = ""
         progress = [
             self._poll(0.0 if waits_for_documents else wait_seconds),
-            self._load_documents(),
-            documents.poll(wait_seconds if waits_for_documents else 0.0) > 0,
+            self._try(self._load_documents),
+            self._try(lambda: documents.poll(wait_seconds if waits_for_documents else 0.0) > 0),
         ]
         self._parts.partition_counts.compare()
         self._parts.health.beat()  # each of the questions above may have waited for Kafka
         behind = documents.behind(self._ownership.ends_to_load)
         self._ownership.update(behind, self._parts.intake.full_topics, self._once.finished)
-        progress += [self._take(), self._parts.intake.launch(), self._publish_head()]
+        progress += [self._try(self._take), self._try(self._parts.intake.launch), self._publish_head()]
         self._made_progress = any(progress)
         self._commit_progress()
         self._parts.health.turned(self._waiting_for())
@@ -129,6 +136,7 @@ class AnsweringService:
             windows_pending=self._parts.pipeline.windows,
             partitions=len(self._ownership.consumed),
         )
+        self._parts.lag.update(self._ownership)
 
     # Rebalance listener: called from inside poll and close.
 
@@ -191,18 +199,18 @@ class AnsweringService:
         return bool(records)
 
     def _load_documents(self) -> bool:
-        """Begins to read newly assigned documents partitions; bad records before the committed offset are skipped."""
+        """Begins to read newly assigned documents partitions; bad records before the committed offset are skipped.
+
+        Raises:
+            Retryable: nothing has begun.
+        """
         to_load = self._ownership.to_load
         if not to_load or not self._parts.committer.prepare():
             return False
         owned = self._ownership.followed | self._ownership.consumed
-        try:
-            committed = self._parts.start_offsets.committed(owned)
-            self._parts.documents.own({partition: committed.get(partition) for partition in to_load})
-            ends = self._parts.documents.ends()
-        except Retryable as error:
-            self._wait_for_kafka(error)
-            return False
+        committed = self._parts.start_offsets.committed(owned)
+        self._parts.documents.own({partition: committed.get(partition) for partition in to_load})
+        ends = self._parts.documents.ends()
         self._parts.committer.start_from(committed)
         self._parts.rewinds.start_from(committed)
         self._parts.intake.drop_before(committed)
@@ -210,15 +218,17 @@ class AnsweringService:
         return True
 
     def _take(self) -> bool:
-        if self._ownership.to_load:
-            return False
+        return not self._ownership.to_load and self._parts.writer.open() and self._parts.intake.take()
+
+    def _try(self, step: Callable[[], bool]) -> bool:
+        """Does a step; one that has to be tried again is done by one of the next turns."""
         try:
-            return self._parts.intake.take()
+            return step()
         except Retryable as error:
-            self._wait_for_kafka(error)
+            self._wait(error)
             return False
 
-    def _wait_for_kafka(self, error: Retryable) -> None:
+    def _wait(self, error: Retryable) -> None:
         """Waits a moment before the next turn asks again; Kafka may refuse at once, a thousand times a second.
 
         If the documents topic was replaced, nothing more is answered before all its documents are read again.
@@ -228,7 +238,10 @@ class AnsweringService:
             if self._parts.committer.forget(()):  # progress in the topic that is no more
                 self._ask_what_is_committed()
             self._ownership.reload()
-        _log.warning("documents_wait_for_kafka", detail=str(error))
+        if isinstance(error, TranslatorUnavailable):
+            self._unavailable = error.detail
+        else:
+            _log.warning("documents_wait_for_kafka", detail=str(error))
         self._parts.health.beat()
         self._clock.sleep(_IDLE_POLL)
 
@@ -287,8 +300,8 @@ class AnsweringService:
     def _waiting_for(self) -> str:
         if not self._ownership.consumed:
             return "partitions"
-        if self._ownership.is_ready:
-            return ""
+        if self._unavailable or self._ownership.is_ready:
+            return self._unavailable
         return self._parts.partition_counts.differing or "documents"
 
 

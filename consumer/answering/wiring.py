@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -27,15 +26,23 @@ from spanstream.consumer.cache.opening import open_cache, open_store
 from spanstream.consumer.cache.token_cache import CacheCounts, TokenCache
 from spanstream.consumer.clock import Clock, SystemClock
 from spanstream.consumer.delivery.circuit import Circuit
+from spanstream.consumer.delivery.lag import Lag
 from spanstream.consumer.delivery.partition_counts import PartitionCounts
 from spanstream.consumer.delivery.rewinds import Rewinds
 from spanstream.consumer.delivery.start_offsets import StartOffsets
+from spanstream.consumer.formats.event_formats import EventFormats
+from spanstream.consumer.formats.event_writer import EventWriter
+from spanstream.consumer.formats.opening import open_formats, open_writer
 from spanstream.consumer.health import Health
 from spanstream.consumer.http import HttpServer, serve_http
 from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.settings import Settings
+from spanstream.consumer.tracing.opening import open_tracing
+from spanstream.consumer.tracing.tracing import Tracing
 from spanstream.models.reader import Reader
 from spanstream.models.text.tokenization import TokenizedDocument
+from spanstream.schemas.events import Answer
+from spanstream.schemas.foreign_headers import foreign_headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,7 @@ class Application:
     reader: Reader
     store: ByteStore | None
     settings: Settings
+    tracing: Tracing
 
     def serve_http(self) -> HttpServer | None:
         """Serves probes and metrics if a port is set. Raises `Stop` if it is taken."""
@@ -87,6 +95,7 @@ class Application:
         self.reader.close()
         if self.store is not None:
             self.store.close()
+        self.tracing.close()
 
 
 def open_kafka_clients(settings: Settings) -> BrokerClients:
@@ -108,6 +117,7 @@ def start_offsets(clients: BrokerClients, settings: Settings, followed_topic: st
 
 def open_preparer(  # noqa: PLR0913, PLR0917  what a chunk is prepared with
     settings: Settings,
+    formats: EventFormats,
     reader: Reader,
     documents: Documents,
     cache: TokenCache[TokenizedDocument],
@@ -120,7 +130,7 @@ def open_preparer(  # noqa: PLR0913, PLR0917  what a chunk is prepared with
         documents,
         cache,
         outcomes,
-        limits=settings.limits,
+        formats=formats,
         max_windows=settings.chunk.max_windows,
         max_bytes=settings.chunk.max_bytes,
         clock=clock,
@@ -133,8 +143,10 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
     connect: Callable[[Settings], BrokerClients] = open_kafka_clients,
     reader: Reader | None = None,
     cache: TokenCache[TokenizedDocument] | None = None,
+    formats: EventFormats | None = None,
     clock: Clock | None = None,
     pool: Executor | None = None,
+    tracing: Tracing | None = None,
 ) -> Application:
     """Builds a consumer.
 
@@ -143,21 +155,28 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
         connect: makes the broker clients; other clients run the same consumer on another broker.
         reader: a model that is loaded already, instead of the one that the settings name.
         cache: tokenizations of that model, instead of a new cache in front of Redis.
+        formats: reads the records, instead of what the settings say.
         clock: instead of the machine's.
         pool: runs the inference, instead of threads of its own.
+        tracing: instead of the one that the settings ask for.
 
     Raises:
         Stop: something cannot be opened; the text is one line that says what to do.
     """
     clock = clock or SystemClock()
     reader = reader or open_reader(settings)
-    metrics = Metrics()
+    tracing = tracing or open_tracing(settings, settings.kafka.group_id)
+    manifest, metrics = reader.artifact.manifest, Metrics()
+    precision = reader.backends.choose(0).precision
+    metrics.runs(model=manifest.name, model_version=manifest.version, precision=precision)
     store = None if cache else open_store(settings.redis, metrics)
     cache = cache or open_cache(settings, reader, store)
+    formats = formats or open_formats(settings)
     clients = connect(settings)
-    documents = _documents(settings, clients.documents, (cache.forget, reader.forget), clock)
-    outcomes = _outcomes(settings, reader, clock)
-    reporter = Reporter(metrics, _LiveFigures(reader, cache, documents), clock)
+    documents = _documents(settings, formats, clients.documents, (cache.forget, reader.forget), clock)
+    writer = open_writer(settings, Answer)
+    outcomes = _outcomes(settings, reader, writer, clock, tracing)
+    reporter = Reporter(metrics, _LiveFigures(reader, cache, documents), clock, tracing)
     health = Health(clock, stuck_seconds=settings.http.stuck_seconds)
     committer = Committer(
         clients.publisher,
@@ -168,7 +187,7 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
         health=health,
         clock=clock,
     )
-    preparer = open_preparer(settings, reader, documents, cache, outcomes, clock)
+    preparer = open_preparer(settings, formats, reader, documents, cache, outcomes, clock)
     pipeline = Pipeline(Answerer(reader, outcomes, cache).answer, pool)
     intake = Intake(
         documents=documents, preparer=preparer, pipeline=pipeline, reporter=reporter, settings=settings, clock=clock
@@ -182,15 +201,21 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
         documents=documents,
         intake=intake,
         pipeline=pipeline,
+        writer=writer,
         reporter=reporter,
+        lag=Lag(metrics.lag, clients.consumer, clients.documents, clock),
         health=health,
         clock=clock,
     )
-    return Application(AnsweringService(parts, settings), health, metrics, cache, reader, store, settings)
+    return Application(AnsweringService(parts, settings), health, metrics, cache, reader, store, settings, tracing)
 
 
 def _documents(
-    settings: Settings, reader: PartitionReader, forgetting: Sequence[Callable[[str], None]], clock: Clock
+    settings: Settings,
+    formats: EventFormats,
+    reader: PartitionReader,
+    forgetting: Sequence[Callable[[str], None]],
+    clock: Clock,
 ) -> Documents:
     def forget(text_sha256: str) -> None:
         for forget_text in forgetting:
@@ -199,7 +224,7 @@ def _documents(
     return Documents(
         reader,
         settings.topics.documents,
-        limits=settings.limits,
+        formats=formats,
         memory_bytes=settings.documents.memory_bytes,
         read_seconds=settings.documents.read_seconds,
         circuit=_circuit(settings),
@@ -208,9 +233,17 @@ def _documents(
     )
 
 
-def _outcomes(settings: Settings, reader: Reader, clock: Clock) -> Outcomes:
-    source = f"spanstream/{settings.kafka.group_id}@{socket.gethostname()}"
-    return Outcomes(settings.topics, settings.retries, reader.artifact.manifest, source=source, clock=clock)
+def _outcomes(settings: Settings, reader: Reader, writer: EventWriter, clock: Clock, tracing: Tracing) -> Outcomes:
+    return Outcomes(
+        settings.topics,
+        settings.retries,
+        reader.artifact.manifest,
+        source=settings.event_source,
+        clock=clock,
+        writer=writer,
+        tracing=tracing,
+        foreign=foreign_headers(settings.output.dead_letter_headers, settings.kafka.group_id),
+    )
 
 
 def _circuit(settings: Settings) -> Circuit:

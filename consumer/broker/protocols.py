@@ -137,6 +137,9 @@ class GroupConsumer(Protocol):
     def position(self, partition: Partition) -> int | None:
         """Returns the next offset `poll` would return, past transaction markers at the end; None: not known."""
 
+    def seen_end(self, partition: Partition) -> int | None:
+        """Returns where the partition ended when it was last fetched from; asks nobody. None: not known."""
+
     def end_offsets(self, topic: str) -> dict[Partition, int]:
         """Tells where each partition of the topic ends now for a `read_committed` reader.
 
@@ -169,6 +172,9 @@ class PartitionReader(Protocol):
 
     def position(self, partition: Partition) -> int | None:
         """Returns the next offset to be read, past transaction markers at the end; None: nothing read yet."""
+
+    def seen_end(self, partition: Partition) -> int | None:
+        """Returns where the partition ended when it was last fetched from; asks nobody. None: not known."""
 
     def topic_id(self, topic: str) -> str:
         """Tells which topic has this name now: another one after it was deleted and created anew.

@@ -25,12 +25,12 @@ from spanstream.consumer.cache.retrying_store import RetryingStore
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.clock import Clock
 from spanstream.consumer.errors import SpanstreamError
+from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.logs import exception_facts
 from spanstream.models.text.tokenization import TokenizedDocument
-from spanstream.schemas.codec import check_bounds, check_key, decode_document
+from spanstream.schemas.codec import check_bounds, check_key
 from spanstream.schemas.errors import InvalidRecord, Reason
 from spanstream.schemas.events import Document
-from spanstream.schemas.limits import Limits
 
 _log = structlog.get_logger(__name__)
 
@@ -93,7 +93,7 @@ class Backfill:
         topic: the documents topic.
         cache: in front of an `RetryingStore`; needs no memory of its own.
         store: that store.
-        limits: what a document may be.
+        formats: reads the documents; waits for its own translators.
         clock: for the rate, and for when to give Kafka up.
         watch: called now and then with the counts so far.
         patience_seconds: how long Kafka may be silent.
@@ -103,7 +103,7 @@ class Backfill:
     topic: str
     cache: TokenCache[TokenizedDocument]
     store: RetryingStore
-    limits: Limits
+    formats: EventFormats
     clock: Clock
     watch: Callable[[BackfillCounts], None]
     patience_seconds: float
@@ -118,7 +118,7 @@ class Backfill:
         """Reads everything that is there now, and writes what the store does not have.
 
         Raises:
-            Retryable: Kafka did not answer in time.
+            Retryable: Kafka did not answer in time, or a translator stayed unavailable.
             Stop: there is no such topic, or the store stayed away.
         """
         self._started = self.clock.monotonic()
@@ -174,12 +174,16 @@ class Backfill:
         return latest
 
     def _document(self, record: Record, latest: Mapping[bytes, int]) -> Document | None:
-        """Returns the document, if this is the latest record of its key and can be read."""
+        """Returns the document, if this is the latest record of its key and can be read.
+
+        Raises:
+            Retryable: a translator stayed unavailable.
+        """
         if record.value is None or (record.key is not None and latest.get(record.key) != record.offset):
             return None
         try:
-            check_bounds(record.key, record.size, self.limits)
-            document = decode_document(record.value, self.limits)
+            check_bounds(record.key, record.size, self.formats.limits)
+            document = self.formats.document(record)
             check_key(record.key, document.document_id)
         except InvalidRecord as error:
             self._bad[error.reason] += 1

@@ -9,12 +9,13 @@ that it would refuse. RESP2 is spoken: no handshake, and every server and proxy 
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
@@ -151,6 +152,17 @@ class RedisStore:
             some = keys[start : start + _KEYS_AT_A_TIME]
             self._call(partial(self._redis.delete, *some))
 
+    def reconnect(self, url: str, client: Mapping[str, object]) -> None:
+        """Goes on with another URL and other options of the client; calls that are under way end as they began.
+
+        Raises:
+            Stop: as the constructor.
+        """
+        pool = _pool(url, replace(self._options, client=client))
+        before, self._pool = self._pool, pool
+        self._redis = redis.Redis(connection_pool=pool)
+        before.disconnect(inuse_connections=False)
+
     def close(self) -> None:
         """Closes the connections."""
         self._pool.disconnect()
@@ -245,7 +257,7 @@ def _pool(url: str, options: RedisOptions) -> redis.ConnectionPool:
     requested: dict[str, Any] = {
         "socket_timeout": options.timeout_seconds,
         "socket_connect_timeout": options.connect_timeout_seconds,
-        **options.client,
+        **{name: _typed(name, value) for name, value in options.client.items()},
         **from_url,
     }
     fixed: dict[str, Any] = {
@@ -262,6 +274,17 @@ def _pool(url: str, options: RedisOptions) -> redis.ConnectionPool:
     except (ValueError, TypeError, redis.RedisError) as error:
         raise Stop(f"the Redis client does not take these options: {error}") from None
     return pool
+
+
+def _typed(name: str, value: object) -> object:
+    """Returns an option as redis-py wants it: a variable's value is a text, and "false" would count as true."""
+    if not isinstance(value, str) or "password" in name:
+        return value
+    try:
+        literal = json.loads(value)
+    except ValueError:
+        return value
+    return literal if isinstance(literal, int | float) else value
 
 
 def _refuse_unescaped(url: str) -> None:

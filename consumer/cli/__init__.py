@@ -1,14 +1,15 @@
 """The command line: one program, one file a command.
 
 `main` turns errors into one line and an exit code: 0 done, 1 a failure explained in one line, 2 wrong usage,
-130 interrupted.
+130 ended by Ctrl-C, 143 by SIGTERM.
 """
 
 from __future__ import annotations
 
+import signal
 import sys
 
-from spanstream.consumer.cli.exit_codes import FAILED, INTERRUPTED
+from spanstream.consumer.cli.exit_codes import FAILED, INTERRUPTED, TERMINATED
 from spanstream.consumer.cli.program import app
 from spanstream.consumer.errors import SpanstreamError
 from spanstream.consumer.terminal.sanitizing import sanitized_line
@@ -16,7 +17,8 @@ from spanstream.models.errors import ModelError
 
 
 def main() -> None:
-    """Runs the program `spanstream`."""
+    """Runs the program `spanstream`. SIGTERM ends it in good order, also as process 1, which ignores it otherwise."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         app(prog_name="spanstream")
     except KeyboardInterrupt:

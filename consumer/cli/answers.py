@@ -13,14 +13,21 @@ from spanstream.consumer.broker.protocols import Record
 from spanstream.consumer.broker.reading import tail
 from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.cli.event_output import write_event
+from spanstream.consumer.clock import SystemClock
+from spanstream.consumer.formats.event_formats import EventFormats
+from spanstream.consumer.formats.opening import open_formats
 from spanstream.consumer.terminal.sanitizing import sanitized_line
-from spanstream.schemas.codec import decode_answer
 from spanstream.schemas.errors import InvalidRecord
+from spanstream.schemas.events import Answer
+
+_PATIENCE_SECONDS = 30.0  # for the schema registry
 
 
 def answers(
     config: ConfigFile = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One line an answer, the event as it was published.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One line an answer, the event as it was published; out of its frame.")
+    ] = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes; Ctrl-C ends it.")] = False,
 ) -> None:
     """Print the answers from the beginning of the topic; ends where the topic ended when it began.
@@ -28,21 +35,29 @@ def answers(
     Example: spanstream answers --json | jq 'select(.status == "answered") | .answer.text'
     """
     settings = open_settings(config)
+    formats = open_formats(settings).patient(SystemClock(), _PATIENCE_SECONDS)
     reader = KafkaPartitionReader(settings.kafka)
     console = Console(highlight=False, soft_wrap=True)
     try:
         for record in tail(reader, settings.topics.answers, follow=follow):
             if as_json:
-                write_event(record.value or b"null")
+                write_event(_json(record, formats))
             else:
-                console.print(_line(record))
+                console.print(_line(record, formats))
     finally:
         reader.close()
 
 
-def _line(record: Record) -> Text:
+def _json(record: Record, formats: EventFormats) -> bytes:
     try:
-        answer = decode_answer(record.value or b"")
+        return formats.as_json(record, Answer) or b"null"
+    except InvalidRecord:
+        return record.value or b"null"
+
+
+def _line(record: Record, formats: EventFormats) -> Text:
+    try:
+        answer = formats.answer(record)
     except InvalidRecord as error:
         return Text(sanitized_line(f"{record.partition} {record.offset}: no answer event: {error}"), style="red")
     line = Text.assemble((sanitized_line(answer.question_id), "bold"), "  ", f"{answer.confidence:.2f}  ")

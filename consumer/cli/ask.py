@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic_core import to_json
 from rich.console import Console
 
 from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.cli.event_output import write_event
 from spanstream.consumer.errors import Stop
 from spanstream.models.errors import ModelError
-from spanstream.schemas.codec import encode
+from spanstream.schemas.codec import decode_request, encode
 from spanstream.schemas.errors import InvalidRecord
 
 
@@ -32,8 +33,8 @@ def ask(
     Example: spanstream ask -q "Which error code is shown?" -q "Since when?" ticket.txt mail.eml
     """
     from spanstream.consumer.answering.open_reader import open_reader  # noqa: PLC0415  the model, for those who use it
+    from spanstream.consumer.asking.text_answerer import TextAnswerer  # noqa: PLC0415  for those who use it
     from spanstream.consumer.clock import SystemClock  # noqa: PLC0415  for those who use it
-    from spanstream.consumer.operations.asking import TextAnswerer  # noqa: PLC0415  for those who use it
     from spanstream.consumer.operations.local_texts import STANDARD_INPUT, read_text  # noqa: PLC0415  for those who use it
     from spanstream.consumer.terminal.answer_views import answer_view  # noqa: PLC0415  for those who use it
     from spanstream.consumer.terminal.panels import TicketPanel  # noqa: PLC0415  for those who use it
@@ -44,11 +45,12 @@ def ask(
     texts = [(file, read_text(file)) for file in files or [STANDARD_INPUT]]
     console = Console(highlight=False)
     reader = open_reader(settings)
-    answerer = TextAnswerer(reader, settings.limits, SystemClock())
+    answerer = TextAnswerer(reader, SystemClock())
     try:
         for file, text in texts:
             try:
-                answers = answerer.answer(str(file), text, questions)
+                asked = to_json({"document_id": str(file), "text": text, "questions": questions})
+                answers = list(answerer.answers(decode_request(asked, settings.limits)))
             except (InvalidRecord, ModelError) as error:
                 raise Stop(f"{file}: {error}") from None
             if as_json:

@@ -15,6 +15,8 @@ from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.clock import SystemClock
 from spanstream.consumer.errors import Retryable, Stop
+from spanstream.consumer.formats.opening import open_formats
+from spanstream.consumer.model_source.source import model_folder
 from spanstream.consumer.settings import Settings
 from spanstream.consumer.terminal.progress import ProgressStep, at_intervals, show_progress
 from spanstream.models.artifact import load_artifact
@@ -58,10 +60,9 @@ def backfill(
     reader = KafkaPartitionReader(settings.kafka)
     try:
         clock = SystemClock()
+        formats = open_formats(settings).patient(clock, patience)
         with show_progress(_step, at_intervals(_log_counts, clock, seconds=_LOG_SECONDS)) as watch:
-            counts = _run(
-                Backfill(reader, settings.topics.documents, cache, store, settings.limits, clock, watch, patience)
-            )
+            counts = _run(Backfill(reader, settings.topics.documents, cache, store, formats, clock, watch, patience))
     finally:
         reader.close()
         store.close()
@@ -82,7 +83,7 @@ def _run(job: Backfill) -> BackfillCounts:
 
 
 def _cache(settings: Settings, store: RetryingStore) -> TokenCache[TokenizedDocument]:
-    tokenizer = load_artifact(settings.model.path).tokenizer
+    tokenizer = load_artifact(model_folder(settings.model)).tokenizer
     return TokenCache(
         tokenizer.tokenize_document,
         token_codec,

@@ -8,3 +8,5 @@ FAILED: Final = 1
 """A failure, explained in one line."""
 INTERRUPTED: Final = 130
 """Ended by Ctrl-C: 128 and the number of the signal, as shells count."""
+TERMINATED: Final = 143
+"""Ended by SIGTERM; the loops have finished what they had begun."""

@@ -11,23 +11,31 @@ from spanstream.consumer.cli import (
     demo,
     doctor,
     erase,
+    explain,
+    mapping,
     model,
     publish,
     replay,
     run,
+    serve,
     size,
     topics,
     triage,
+    version,
 )
 
 app = typer.Typer(
-    help="Verbatim answers out of documents, over Kafka, with a calibrated confidence.",
+    callback=version.program,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
 app.command("run", cls=run.RunCommand)(run.run)
 app.command("ask")(ask.ask)
+app.command("explain")(explain.show_explanation)
+app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.add_typer(topics.app, name="topics")
 app.add_typer(publish.app, name="publish")
@@ -35,6 +43,7 @@ app.command("answers")(answers.answers)
 app.add_typer(replay.app, name="replay")
 app.add_typer(triage.app, name="triage")
 app.command("erase")(erase.erase)
+app.add_typer(mapping.app, name="mapping")
 app.command("backfill")(backfill.backfill)
 app.command("doctor")(doctor.doctor)
 app.command("size")(size.size)

@@ -14,6 +14,8 @@ from spanstream.consumer.broker.kafka.at_least_once import AtLeastOncePublisher
 from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.formats.event_writer import EventWriter
+from spanstream.consumer.formats.opening import open_writer
 from spanstream.consumer.operations.publishing import (
     RefusedLine,
     document_record,
@@ -24,43 +26,72 @@ from spanstream.consumer.operations.publishing import (
 from spanstream.consumer.pii.hook import load_redaction
 from spanstream.consumer.settings import Settings
 from spanstream.consumer.terminal.sanitizing import sanitized_line
+from spanstream.schemas.events import Document, Question
+from spanstream.schemas.mapping import EventKind
+from spanstream.schemas.triage import AnyEvent, Ticket
 
-app = typer.Typer(help="Publish events from a file of JSON lines.", no_args_is_help=True)
+app = typer.Typer(
+    help="Publish events from a file of JSON lines, framed as SPANSTREAM_REGISTRY__FORMAT says.", no_args_is_help=True
+)
 
+Mapping = Annotated[
+    str | None,
+    typer.Option(
+        "--mapping", metavar="FILE|NAME", help="Make the events of other JSON: a mapping file or a bundled one."
+    ),
+]
 File = Annotated[str, typer.Argument(metavar="FILE", help="One JSON event a line; - is standard input.")]
 
 
 @app.command()
-def documents(file: File, config: ConfigFile = None) -> None:
+def documents(file: File, mapping: Mapping = None, config: ConfigFile = None) -> None:
     """Publish documents, and tombstones: {"document_id": "...", "text": null} deletes a document.
 
     Example: echo '{"document_id": "t-1", "text": "Error E42 since Monday."}' | spanstream publish documents -
     """
     settings = open_settings(config)
-    redact = load_redaction(settings.redaction.hook)
-    _publish(settings, file, lambda line: document_record(line, settings.topics.documents, settings.limits, redact))
+    event, writer = _event_maker(mapping, "documents"), _opened(settings, Document)
+    topic, limits, redact = settings.topics.documents, settings.limits, load_redaction(settings.redaction.hook)
+    _publish(settings, file, lambda line: document_record(event(line), topic, limits, writer, redact))
 
 
 @app.command()
-def questions(file: File, config: ConfigFile = None) -> None:
+def questions(file: File, mapping: Mapping = None, config: ConfigFile = None) -> None:
     """Publish questions.
 
     Example: echo '{"question_id": "q", "question": "What error?", "document_id": "t"}' | spanstream publish questions -
     """
     settings = open_settings(config)
-    redact = load_redaction(settings.redaction.hook)
-    _publish(settings, file, lambda line: question_record(line, settings.topics.questions, settings.limits, redact))
+    event, writer = _event_maker(mapping, "questions"), _opened(settings, Question)
+    topic, limits, redact = settings.topics.questions, settings.limits, load_redaction(settings.redaction.hook)
+    _publish(settings, file, lambda line: question_record(event(line), topic, limits, writer, redact))
 
 
 @app.command()
-def tickets(file: File, config: ConfigFile = None) -> None:
+def tickets(file: File, mapping: Mapping = None, config: ConfigFile = None) -> None:
     """Publish support tickets, for `spanstream triage run`.
 
     Example: echo '{"ticket_id": "t-1", "subject": "Help", "body": "Error E42"}' | spanstream publish tickets -
     """
     settings = open_settings(config)
-    redact = load_redaction(settings.redaction.hook)
-    _publish(settings, file, lambda line: ticket_record(line, settings.topics.tickets, settings.limits, redact))
+    event, writer = _event_maker(mapping, "tickets"), _opened(settings, Ticket)
+    topic, limits, redact = settings.topics.tickets, settings.limits, load_redaction(settings.redaction.hook)
+    _publish(settings, file, lambda line: ticket_record(event(line), topic, limits, writer, redact))
+
+
+def _opened(settings: Settings, event: type[AnyEvent]) -> EventWriter:
+    writer = open_writer(settings, event)
+    writer.open()
+    return writer
+
+
+def _event_maker(mapping: str | None, kind: EventKind) -> Callable[[bytes], bytes]:
+    """Returns what makes the event of a line; without a mapping the line is one."""
+    if mapping is None:
+        return lambda line: line
+    from spanstream.consumer.formats.mapping.load import compile_mapping  # noqa: PLC0415  for those who use it
+
+    return compile_mapping(mapping, kind).map
 
 
 def _publish(settings: Settings, file: str, to_record: Callable[[bytes], Outgoing]) -> None:

@@ -10,7 +10,9 @@ import typer
 from typer.core import TyperCommand
 
 from spanstream.consumer.answering.wiring import build
+from spanstream.consumer.asking.api.opening import open_answers_api
 from spanstream.consumer.cli.config_file import ConfigFile, open_settings
+from spanstream.consumer.cli.secret_files import watched_secrets
 from spanstream.consumer.cli.signals import set_on_signals
 from spanstream.consumer.settings_table import rows
 
@@ -41,9 +43,12 @@ def run(
     """
     settings = open_settings(config)
     stop = threading.Event()
-    set_on_signals(stop, lambda name: _log.info("stopping", signal=name))
+    received = set_on_signals(stop, lambda name: _log.info("stopping", signal=name))
     application = build(settings)
     server = application.serve_http()
+    api = None
+    if (port := settings.answers_api.port) is not None:
+        api = open_answers_api(settings, application.reader, application.metrics, port=port, parallel=1, stop=stop)
     manifest = application.reader.artifact.manifest
     backends = [backend for backend in (application.reader.backends.cpu, application.reader.backends.gpu) if backend]
     _log.info(
@@ -56,11 +61,16 @@ def run(
         model=f"{manifest.name} {manifest.version}",
         sessions=[f"{backend.name} x {backend.parallel_runs}" for backend in backends],
         http_port=server.port if server else None,
+        answers_port=api.port if api else None,
     )
     try:
-        application.service.run(stop, once=once)
+        with watched_secrets(settings, config, application.store, stop):
+            application.service.run(stop, once=once)
     finally:
+        if api is not None:
+            api.close()
         application.close()
         if server is not None:
             server.close()
     _log.info("stopped")
+    raise typer.Exit(received.exit_code)

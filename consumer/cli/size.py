@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from spanstream.consumer.cli.config_file import ConfigFile
+from spanstream.consumer.model_source.source import model_folder
 from spanstream.consumer.operations.sizing import Load, Machine, Size, chart_values, size_of
 from spanstream.consumer.settings import Settings
 from spanstream.consumer.settings_loading import load_settings
@@ -61,7 +62,7 @@ def _machine(
     from spanstream.consumer.operations.model_bench import bench_session  # noqa: PLC0415  loads the runtime
 
     threads = threads or available_cpus()
-    figures = bench_session(settings.model.path, threads=threads, seconds=seconds if rate is None else 0.5)
+    figures = bench_session(model_folder(settings.model), threads=threads, seconds=seconds if rate is None else 0.5)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return Machine(threads, rate or figures.windows_per_second, peak, utilisation)
 

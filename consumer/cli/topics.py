@@ -13,13 +13,14 @@ from spanstream.consumer.broker.kafka.topic_admin import TopicAdmin
 from spanstream.consumer.broker.protocols import TopicSpec
 from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.operations.registering import register_schemas
 from spanstream.consumer.operations.topics import differences, topic_specs, triage_topic_specs
 
 app = typer.Typer(help="Create or describe the topics.", no_args_is_help=True)
 
 
 @app.command()
-def create(
+def create(  # noqa: PLR0913, PLR0917  one option each
     config: ConfigFile = None,
     partitions: Annotated[
         int, typer.Option(min=1, help="Partitions of each topic: the most consumers that can share the work.")
@@ -31,6 +32,10 @@ def create(
     alter: Annotated[
         bool, typer.Option("--alter", help="Set the configs that differ of topics that were there.")
     ] = False,
+    register: Annotated[
+        bool,
+        typer.Option("--register", help="Also register our schemas (SPANSTREAM_REGISTRY__FORMAT) under TOPIC-value."),
+    ] = False,
 ) -> None:
     """Create what is missing: documents (compacted), questions, answers, retries and dead letters.
 
@@ -38,6 +43,7 @@ def create(
     differ; --alter sets them.
 
     Example: SPANSTREAM_RETENTION__DELETED_SECONDS=86400 spanstream topics create --partitions 12 --alter
+    Example: SPANSTREAM_REGISTRY__FORMAT=avro spanstream topics create --partitions 12 --triage --register
     """
     settings = open_settings(config)
     options = {"partitions": partitions, "replication_factor": replication_factor}
@@ -55,6 +61,9 @@ def create(
     if triage:
         topics = (*settings.topics.consumed, *settings.topics.consumed_by_triage)
         _check_in_step(admin, topics, "all topics that the triage stream reads need")
+    if register:
+        for line in register_schemas(settings, triage=triage):
+            typer.echo(line)
 
 
 def _compare(admin: TopicAdmin, wanted: TopicSpec, *, alter: bool) -> None:

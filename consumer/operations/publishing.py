@@ -12,6 +12,7 @@ from typing import Final
 from pydantic_core import from_json, to_json
 
 from spanstream.consumer.broker.protocols import Outgoing, Publisher
+from spanstream.consumer.formats.event_writer import EventWriter
 from spanstream.consumer.pii.hook import Redact
 from spanstream.schemas.cloudevents import event_headers
 from spanstream.schemas.codec import decode_document, decode_question, decode_ticket, encode
@@ -24,6 +25,7 @@ _SOURCE = "spanstream/publish"
 # A fixed namespace: the same event sent again has the same id.
 _NAMESPACE = uuid.UUID("0a3c2f60-5a3f-4d0f-9d4b-6a4d5f0f5b1e")
 _BATCH = 500
+_JSON = EventWriter()
 # Ids, metadata and what rules look at stay: a hook of the texts would not know what they mean.
 _REDACTED_FIELDS: Final[Mapping[type, tuple[str, ...]]] = {
     Document: ("text", "title"),
@@ -40,13 +42,16 @@ class RefusedLine:
     error: InvalidRecord
 
 
-def document_record(line: bytes, topic: str, limits: Limits, redact: Redact | None = None) -> Outgoing:
+def document_record(
+    line: bytes, topic: str, limits: Limits, writer: EventWriter = _JSON, redact: Redact | None = None
+) -> Outgoing:
     """Makes the record of a document from a line; with a null text, the tombstone that deletes it.
 
     Args:
         line: the event as JSON.
         topic: where it goes.
         limits: how large it may be.
+        writer: writes the event in the form that the topic has.
         redact: what its text and title go through.
 
     Raises:
@@ -59,10 +64,12 @@ def document_record(line: bytes, topic: str, limits: Limits, redact: Redact | No
     document = decode_document(_redacted(document, redact), limits)
     event_id = str(uuid.uuid5(_NAMESPACE, f"{document.document_id}\n{document.sha256}"))
     headers = event_headers(document, event_id, _SOURCE, datetime.now(UTC))
-    return Outgoing(topic, document.document_id.encode(), encode(document), headers)
+    return writer.record(topic, document.document_id.encode(), document, headers)
 
 
-def question_record(line: bytes, topic: str, limits: Limits, redact: Redact | None = None) -> Outgoing:
+def question_record(
+    line: bytes, topic: str, limits: Limits, writer: EventWriter = _JSON, redact: Redact | None = None
+) -> Outgoing:
     """Makes the record of a question from a line; its key is its document's id, or its own with an inline context.
 
     The question and its context are redacted; otherwise as `document_record`.
@@ -73,10 +80,12 @@ def question_record(line: bytes, topic: str, limits: Limits, redact: Redact | No
     question = decode_question(_redacted(decode_question(line, limits), redact), limits)
     headers = event_headers(question, str(uuid.uuid5(_NAMESPACE, question.question_id)), _SOURCE, datetime.now(UTC))
     key = question.document_id or question.question_id
-    return Outgoing(topic, key.encode(), encode(question), headers)
+    return writer.record(topic, key.encode(), question, headers)
 
 
-def ticket_record(line: bytes, topic: str, limits: Limits, redact: Redact | None = None) -> Outgoing:
+def ticket_record(
+    line: bytes, topic: str, limits: Limits, writer: EventWriter = _JSON, redact: Redact | None = None
+) -> Outgoing:
     """Makes the record of a support ticket from a line.
 
     Its subject and body are redacted; otherwise as `document_record`.
@@ -84,11 +93,10 @@ def ticket_record(line: bytes, topic: str, limits: Limits, redact: Redact | None
     Raises:
         InvalidRecord: it is no ticket, or the redaction failed.
     """
-    value = _redacted(decode_ticket(line, limits), redact)
-    ticket = decode_ticket(value, limits)
-    event_id = str(uuid.uuid5(_NAMESPACE, f"{ticket.ticket_id}\n{sha256(value).hexdigest()}"))
+    ticket = decode_ticket(_redacted(decode_ticket(line, limits), redact), limits)
+    event_id = str(uuid.uuid5(_NAMESPACE, f"{ticket.ticket_id}\n{sha256(encode(ticket)).hexdigest()}"))
     headers = event_headers(ticket, event_id, _SOURCE, datetime.now(UTC))
-    return Outgoing(topic, ticket.ticket_id.encode(), value, headers)
+    return writer.record(topic, ticket.ticket_id.encode(), ticket, headers)
 
 
 def publish_lines(

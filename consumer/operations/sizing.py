@@ -148,7 +148,7 @@ def chart_values(size: Size) -> str:
     return f"""\
 kafka:
   partitions: {size.partitions}
-scaling:
+autoscaling:
   maxReplicas: {size.pods}
   keda:
     lagPerReplica: {size.lag_per_pod}

@@ -15,14 +15,14 @@ from spanstream.consumer.answering.prepare import Preparer
 from spanstream.consumer.answering.question_record import QuestionRecord, read_retry_headers
 from spanstream.consumer.broker.partitioner import partition_of
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
+from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.replay.letters.letter import Letter
 from spanstream.consumer.replay.planning.headers import REPLAY_SOURCE
 from spanstream.consumer.replay.planning.planner import Step
 from spanstream.consumer.settings import TopicSettings
-from spanstream.schemas.codec import check_bounds, check_key, decode_document
+from spanstream.schemas.codec import check_bounds, check_key
 from spanstream.schemas.dead_letters import Retry, from_headers
 from spanstream.schemas.errors import InvalidRecord
-from spanstream.schemas.limits import Limits
 
 VALID: Final = "valid"
 """A document that would be accepted."""
@@ -63,7 +63,7 @@ class Checker:
     preparer: Preparer
     answerer: Answerer
     topics: TopicSettings
-    limits: Limits
+    formats: EventFormats
     partitions: int
 
     def check(self, steps: Iterable[Step]) -> Iterator[CheckResult]:
@@ -93,8 +93,8 @@ class Checker:
         if outgoing.value is None:
             return CheckResult(letter, VALID)
         try:
-            check_bounds(outgoing.key, outgoing.size, self.limits)
-            check_key(outgoing.key, decode_document(outgoing.value, self.limits).document_id)
+            check_bounds(outgoing.key, outgoing.size, self.formats.limits)
+            check_key(outgoing.key, self.formats.document(outgoing).document_id)
         except InvalidRecord as error:
             return CheckResult(letter, error.reason, error.detail)
         return CheckResult(letter, VALID)

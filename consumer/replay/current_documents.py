@@ -10,10 +10,10 @@ from spanstream.consumer.broker.protocols import PartitionReader
 from spanstream.consumer.broker.reading import Patience
 from spanstream.consumer.clock import Clock
 from spanstream.consumer.delivery.circuit import Circuit
+from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.replay.fixes.built_in import DocumentText
 from spanstream.consumer.replay.letters.letter import Letter
 from spanstream.consumer.settings import Settings
-from spanstream.schemas.codec import decode_question
 from spanstream.schemas.errors import InvalidRecord
 
 _WAIT_SECONDS = 0.2
@@ -25,13 +25,15 @@ class CurrentDocuments:
 
     Attributes:
         reader: used for nothing else.
-        settings: the topic, limits and memory of the consumer.
+        settings: the topic and memory of the consumer.
+        formats: reads the documents and the questions about them; waits for its own translators.
         clock: measures `patience_seconds`.
         patience_seconds: how long the broker may send nothing.
     """
 
     reader: PartitionReader
     settings: Settings
+    formats: EventFormats
     clock: Clock
     patience_seconds: float
     _documents: Documents | None = field(default=None, init=False)
@@ -41,7 +43,7 @@ class CurrentDocuments:
         """The document index, read to the end.
 
         Raises:
-            Retryable: the broker sent nothing for too long.
+            Retryable: the broker sent nothing for too long, or a translator stayed unavailable.
             Stop: there is no such topic.
         """
         if self._documents is None:
@@ -67,7 +69,7 @@ class CurrentDocuments:
     def asked_about(self, letter: Letter) -> str | None:
         """Returns the text that a dead letter's question asks about; None where there is none."""
         try:
-            question = decode_question(letter.record.value or b"", self.settings.limits)
+            question = self.formats.question(letter.record)
         except InvalidRecord:
             return None
         if question.context is not None:
@@ -84,7 +86,7 @@ class CurrentDocuments:
         documents = Documents(
             self.reader,
             settings.topics.documents,
-            limits=settings.limits,
+            formats=self.formats,
             memory_bytes=settings.documents.memory_bytes,
             read_seconds=settings.documents.read_seconds,
             circuit=Circuit(window=1, min_records=1, max_share=1.0),

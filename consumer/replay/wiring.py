@@ -20,6 +20,7 @@ from spanstream.consumer.broker.protocols import PartitionReader, ProgressPublis
 from spanstream.consumer.cache.opening import open_cache
 from spanstream.consumer.clock import Clock, SystemClock
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.formats.opening import open_formats
 from spanstream.consumer.replay.checker import Checker
 from spanstream.consumer.replay.current_documents import CurrentDocuments
 from spanstream.consumer.replay.fixes.user_files import choose_fixes, load_fix_file
@@ -168,7 +169,8 @@ def open_replay(settings: Settings, names: TopicNames) -> Iterator[ReplayContext
     admin, clock = TopicAdmin(kafka), SystemClock()
     has_ledger = ledger in admin.describe([ledger])
     reader, offsets = KafkaPartitionReader(kafka), KafkaProgressPublisher(kafka)
-    documents = CurrentDocuments(KafkaPartitionReader(kafka), settings, clock, PATIENCE_SECONDS)
+    formats = open_formats(settings).patient(clock, PATIENCE_SECONDS)
+    documents = CurrentDocuments(KafkaPartitionReader(kafka), settings, formats, clock, PATIENCE_SECONDS)
     latest = LatestRecords(KafkaPartitionReader(kafka), clock, PATIENCE_SECONDS)
     topic_id = admin.topic_id(topic)
     opener = SnapshotOpener(
@@ -198,8 +200,9 @@ def open_checker(settings: Settings, documents: CurrentDocuments, clock: Clock) 
         manifest = reader.artifact.manifest
         outcomes = Outcomes(settings.topics, settings.retries, manifest, source="spanstream/check", clock=clock)
         index, cache = documents.documents, open_cache(settings, reader, None)
-        preparer = open_preparer(settings, reader, index, cache, outcomes, clock)
+        formats = documents.formats
+        preparer = open_preparer(settings, formats, reader, index, cache, outcomes, clock)
         answerer = Answerer(reader, outcomes, cache)
-        yield Checker(preparer, answerer, settings.topics, settings.limits, partitions=len(index.owned))
+        yield Checker(preparer, answerer, settings.topics, formats, partitions=len(index.owned))
     finally:
         reader.close()

@@ -13,16 +13,20 @@ from dataclasses import dataclass
 import structlog
 
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
-from spanstream.consumer.clock import Clock
+from spanstream.consumer.clock import Clock, Deadline
 from spanstream.consumer.delivery.backlog import Backlog
 from spanstream.consumer.delivery.circuit import Circuit
 from spanstream.consumer.delivery.committed_offsets import offsets_behind
-from spanstream.consumer.errors import Retryable
+from spanstream.consumer.errors import Retryable, TooLarge
+from spanstream.consumer.formats.translator import TranslatorUnavailable
 from spanstream.consumer.settings import Settings
+from spanstream.consumer.tracing.tracing import OFF, Tracing
 from spanstream.consumer.triage.outcomes_read import OutcomesRead
 from spanstream.consumer.triage.processor import TicketProcessor
 from spanstream.consumer.triage.state.state_store import StateStore
 from spanstream.consumer.triage.state.transaction import TriageTransaction
+from spanstream.schemas.dead_letters import Reason, Stage
+from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.playbook import Playbook
 
 _log = structlog.get_logger(__name__)
@@ -30,6 +34,8 @@ _log = structlog.get_logger(__name__)
 # Records, and deadlines, of one transaction.
 MAX_RECORDS = 1_000
 _MAX_DEADLINES = 200
+# Between two tries to read a record whose translator is unavailable.
+_PAUSE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,7 @@ class TriageIntake:
         circuit: opens when too many tickets are poison.
         settings: sizes.
         clock: says which deadlines have come.
+        tracing: told which records are done, and which come again.
     """
 
     def __init__(  # noqa: PLR0913  wired in one place, by name
@@ -66,6 +73,7 @@ class TriageIntake:
         circuit: Circuit,
         settings: Settings,
         clock: Clock,
+        tracing: Tracing = OFF,
     ) -> None:
         self._store = store
         self._outcomes_read = outcomes_read
@@ -73,8 +81,12 @@ class TriageIntake:
         self._playbook = playbook
         self._circuit = circuit
         self._clock = clock
+        self._refused: dict[tuple[Partition, int], InvalidRecord] = {}  # by the ticket's place
+        self._tracing = tracing
         self._topics = settings.topics
         self._max_open = settings.triage.max_open_tickets
+        self._pause: Deadline | None = None
+        self._unavailable = ""
         chunk = settings.chunk
         self._tickets, self._outcomes = (
             Backlog[Record](max_records=chunk.backlog_records, max_bytes=chunk.backlog_bytes, clock=clock)
@@ -84,7 +96,12 @@ class TriageIntake:
     @property
     def has_work(self) -> bool:
         """Whether a record could be processed now: tickets wait while too many are open."""
-        return bool(len(self._outcomes) or (len(self._tickets) and self._free_places))
+        return not self._is_paused and bool(len(self._outcomes) or (len(self._tickets) and self._free_places))
+
+    @property
+    def waiting_for(self) -> str:
+        """What a translator waited for when records were last processed; empty: nothing."""
+        return self._unavailable
 
     @property
     def full_topics(self) -> frozenset[str]:
@@ -106,6 +123,21 @@ class TriageIntake:
         """Puts the records of a commit that failed in front again."""
         self._tickets.give_back(commit.tickets)
         self._outcomes.give_back(commit.outcomes)
+        self._tracing.drop((*commit.tickets, *commit.outcomes))
+
+    def refuse_for_size(self, commit: TriageCommit, error: TooLarge) -> None:
+        """Gives back a commit in which a topic does not take a record: the ticket that it was made of is refused.
+
+        Raises:
+            TooLarge: it was made of no ticket of this commit.
+        """
+        key = error.record.key if isinstance(error.record, Outgoing) else None
+        ticket = commit.transaction.tickets.get(key or b"")
+        if ticket is None:
+            raise error
+        detail = f"what is made of the ticket: {error}"
+        self._refused[ticket.partition, ticket.offset] = InvalidRecord(Reason.TOO_LARGE, detail)
+        self.give_back(commit)
 
     def drop(self, partitions: frozenset[Partition]) -> None:
         """Drops the records of partitions that are no longer owned."""
@@ -136,12 +168,9 @@ class TriageIntake:
             Retryable: Kafka does not say where the state ends now.
         """
         self._outcomes_read.update({**positions, **self._outcomes.first_offsets})
-        outcomes = tuple(self._outcomes.take(MAX_RECORDS))
-        tickets = tuple(self._tickets.take(min(self._free_places, MAX_RECORDS)))
         transaction = TriageTransaction(self._store, self._playbook)
         self._drop_misplaced(ready, transaction)
-        for record in (*outcomes, *tickets):
-            self._processor.apply_record(record, transaction)
+        outcomes, tickets = self._apply_records(transaction)
         self._processor.decide_tickets_with_news(transaction)
         self._circuit.check(transaction.ticket_reasons)
         for number, key in self._due(ready):
@@ -164,8 +193,38 @@ class TriageIntake:
         return TriageCommit(TriageTransaction(self._store, self._playbook), (), offsets)
 
     def count(self, transaction: TriageTransaction) -> None:
-        """Takes in that a transaction is done: its tickets count for the circuit."""
+        """Takes in that a transaction is done: its tickets count for the circuit, and its records' spans end."""
         self._circuit.count(transaction.ticket_reasons)
+        self._tracing.end(transaction.processed)
+
+    def _apply_records(self, transaction: TriageTransaction) -> tuple[tuple[Record, ...], tuple[Record, ...]]:
+        """Applies the first outcomes, then tickets, and returns them; none while a translator is unavailable."""
+        if self._is_paused:
+            return (), ()
+        self._unavailable, self._pause = "", None
+        outcomes = self._apply(self._outcomes, MAX_RECORDS, transaction)
+        return outcomes, self._apply(self._tickets, min(self._free_places, MAX_RECORDS), transaction)
+
+    def _apply(self, backlog: Backlog[Record], max_records: int, transaction: TriageTransaction) -> tuple[Record, ...]:
+        """Applies records out of a backlog; the first one that cannot be read yet stays in it, with those behind."""
+        records = backlog.take(max_records)
+        for index, record in enumerate(records):
+            refusal = self._refused.pop((record.partition, record.offset), None)
+            if refusal is not None:
+                self._processor.refuse(record, refusal, Stage.PREPARE, transaction)
+                continue
+            try:
+                self._processor.apply_record(record, transaction)
+            except TranslatorUnavailable as error:
+                backlog.give_back(records[index:])
+                self._tracing.drop([record])
+                self._unavailable, self._pause = error.detail, Deadline(self._clock, _PAUSE_SECONDS)
+                return tuple(records[:index])
+        return tuple(records)
+
+    @property
+    def _is_paused(self) -> bool:
+        return self._pause is not None and not self._pause.has_passed
 
     def _drop_misplaced(self, ready: Collection[int], transaction: TriageTransaction) -> None:
         """Deletes states whose key is not their ticket's: nothing else would ever change them."""

@@ -21,10 +21,10 @@ from ruamel.yaml.error import YAMLError
 from spanstream.consumer.clock import Clock, to_datetime
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.triage.decision.field_results import field_result
-from spanstream.consumer.triage.playbook.yaml_reading import yaml_reader
 from spanstream.consumer.triage.state.ticket_state import QuestionOutcome
 from spanstream.consumer.triage.text.ticket_text import document_text
 from spanstream.consumer.triage.trial import outcome_of
+from spanstream.consumer.yaml_files import yaml_reader
 from spanstream.models.errors import first_line
 from spanstream.models.metrics.squad_metrics import exact_score
 from spanstream.models.reader import Reader

@@ -1,8 +1,13 @@
-"""Every metric of the triage stream, by name: this file is their documentation. All begin with `spanstream_triage_`."""
+"""Every metric of the triage stream, by name: this file is their documentation.
+
+All names but `process_*` and the build's begin with `spanstream_triage_`.
+"""
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+from spanstream.consumer.version import program_version
 
 # From an idle stream's tenths of a second to a deadline's minutes, in seconds.
 _WAITS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
@@ -47,6 +52,15 @@ class TriageMetrics:
         self.open = Gauge("spanstream_triage_open_tickets", "Tickets that wait for answers.", registry=registry)
         self.known = Gauge("spanstream_triage_known_tickets", "Tickets open or not yet forgotten.", registry=registry)
         self.partitions = Gauge("spanstream_triage_partitions_owned", "Ticket partitions owned.", registry=registry)
+        self.lag = Gauge(
+            "spanstream_triage_lag_records",
+            "Records not read yet of each owned partition, as it was last fetched; what is read ahead does not count.",
+            ["topic", "partition"],
+            registry=registry,
+        )
+        build = Gauge("spanstream_build_info", "Always 1: the program's version.", ["version"], registry=registry)
+        build.labels(program_version() or "unknown").set(1)
+        ProcessCollector(registry=registry)
 
     def count(self, group: str, name: str, number: int) -> None:
         """Adds to one of the counters: `tickets`, `records` or `fields`."""

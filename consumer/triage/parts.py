@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from spanstream.consumer.broker.protocols import GroupConsumer
 from spanstream.consumer.clock import Clock
+from spanstream.consumer.delivery.lag import Lag
 from spanstream.consumer.delivery.paced_publisher import PacedPublisher
 from spanstream.consumer.delivery.partition_counts import PartitionCounts
 from spanstream.consumer.delivery.rewinds import Rewinds
 from spanstream.consumer.delivery.start_offsets import StartOffsets
+from spanstream.consumer.formats.event_writer import EventWriter
 from spanstream.consumer.health import Health
 from spanstream.consumer.triage.intake import TriageIntake
 from spanstream.consumer.triage.metrics import TriageMetrics
@@ -27,6 +29,8 @@ class TriageParts:
     publisher: PacedPublisher
     store: StateStore
     intake: TriageIntake
+    writer: EventWriter
     metrics: TriageMetrics
+    lag: Lag
     health: Health
     clock: Clock

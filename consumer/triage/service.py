@@ -19,6 +19,7 @@ from spanstream.consumer.clock import Deadline
 from spanstream.consumer.delivery.committed_offsets import CommittedOffsets
 from spanstream.consumer.delivery.ownership import Ownership
 from spanstream.consumer.errors import Fenced, Retryable, TooLarge
+from spanstream.consumer.formats.translator import TranslatorUnavailable
 from spanstream.consumer.settings import Settings
 from spanstream.consumer.triage.intake import MAX_RECORDS, TriageCommit
 from spanstream.consumer.triage.parts import TriageParts
@@ -44,6 +45,7 @@ class TriageService:
         self._committed = CommittedOffsets(parts.clock)
         # Set when it is not known whether a commit was made: nothing is done before all owned state is read again.
         self._reloading = False
+        self._unavailable = ""  # what the writer waits for
         # Set when the member is to leave: what is begun ends by then, in `close` too.
         self._leaving: Deadline | None = None
 
@@ -184,9 +186,13 @@ class TriageService:
         return self._publish()
 
     def _next_commit(self) -> TriageCommit | None:
-        intake = self._parts.intake
+        intake, self._unavailable = self._parts.intake, ""
         try:
+            self._parts.writer.open()
             commit = intake.next_commit(self._ready, self._positions)
+        except TranslatorUnavailable as error:
+            self._unavailable = error.detail
+            return None
         except Retryable as error:
             _log.warning("state_waits_for_kafka", detail=str(error))
             return None
@@ -215,7 +221,9 @@ class TriageService:
             self._give_back()
             return False
         except TooLarge as error:
-            commit.transaction.replace_by_smaller(error)
+            if not commit.transaction.replace_by_smaller(error):
+                self._parts.intake.refuse_for_size(commit, error)
+                self._pending_commit = None
             return False
         if not is_published:
             return False
@@ -287,10 +295,11 @@ class TriageService:
         metrics.open.set(self._parts.store.open)
         metrics.known.set(self._parts.store.known)
         metrics.partitions.set(len(self._ownership.followed))
+        self._parts.lag.update(self._ownership)
 
     def _waiting_for(self) -> str:
         if not self._ownership.followed:
             return "partitions"
         if self._ownership.is_ready and not self._without_partner:
-            return ""
+            return self._unavailable or self._parts.intake.waiting_for
         return self._parts.partition_counts.differing or "state"

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from spanstream.consumer.answering.answer_event import span_of
 from spanstream.consumer.clock import Clock, to_milliseconds
 from spanstream.consumer.pii.hook import Redact, unredacted
 from spanstream.consumer.triage.decision.record import make_record
+from spanstream.consumer.triage.decision.rules import text_tests_holding
 from spanstream.consumer.triage.questions import field_questions
 from spanstream.consumer.triage.state.ticket_state import QuestionOutcome, TicketFacts, TicketState
 from spanstream.consumer.triage.text.ticket_text import document_text
 from spanstream.models.reader import Answer, Reader
-from spanstream.schemas.events import ModelInfo, Span
+from spanstream.schemas.events import ModelInfo
 from spanstream.schemas.limits import Limits
 from spanstream.schemas.playbook import Playbook
 from spanstream.schemas.triage import DocumentRead, Ticket, Triage
@@ -44,7 +46,7 @@ def try_ticket(  # noqa: PLR0913, PLR0917  what the stream has too
     }
     state = TicketState(
         ticket_id=ticket.ticket_id,
-        facts=TicketFacts.of(ticket),
+        facts=TicketFacts.of(ticket, text_tests_holding(playbook, text.text)),
         created_ms=None if ticket.created_at is None else to_milliseconds(ticket.created_at),
         received_ms=None,
         asked_ms=now_ms,
@@ -63,9 +65,9 @@ def try_ticket(  # noqa: PLR0913, PLR0917  what the stream has too
 
 def outcome_of(answer: Answer, reader: Reader) -> QuestionOutcome:
     """Makes of a reader's answer what the stream keeps of an answer event."""
-    manifest, span = reader.artifact.manifest, answer.candidate
+    manifest = reader.artifact.manifest
     return QuestionOutcome.of(
-        None if span is None else Span(text=span.text, char_start=span.char_start, char_end=span.char_end),
+        span_of(answer.candidate),
         confidence=answer.confidence,
         null_score_diff=answer.null_score_diff,
         model=ModelInfo(

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+
+import structlog
 
 from spanstream.consumer.answering.wiring import BrokerClients, open_kafka_clients, start_offsets
 from spanstream.consumer.broker.protocols import PartitionReader
 from spanstream.consumer.clock import Clock, SystemClock
 from spanstream.consumer.delivery.circuit import Circuit
+from spanstream.consumer.delivery.lag import Lag
 from spanstream.consumer.delivery.paced_publisher import PacedPublisher
 from spanstream.consumer.delivery.partition_counts import PartitionCounts, describe_difference
 from spanstream.consumer.delivery.rewinds import Rewinds
-from spanstream.consumer.errors import Stop
+from spanstream.consumer.errors import Retryable, Stop
+from spanstream.consumer.formats.event_formats import EventFormats
+from spanstream.consumer.formats.opening import open_formats, open_writer
 from spanstream.consumer.health import Health
 from spanstream.consumer.http import HttpServer, serve_http
 from spanstream.consumer.pii.hook import load_redaction
 from spanstream.consumer.settings import Settings, TopicSettings
+from spanstream.consumer.tracing.opening import open_tracing
+from spanstream.consumer.tracing.tracing import Tracing
 from spanstream.consumer.triage.intake import TriageIntake
 from spanstream.consumer.triage.metrics import TriageMetrics
 from spanstream.consumer.triage.outcomes_read import OutcomesRead
@@ -25,7 +31,12 @@ from spanstream.consumer.triage.parts import TriageParts
 from spanstream.consumer.triage.processor import ProcessorSettings, TicketProcessor
 from spanstream.consumer.triage.service import TriageService
 from spanstream.consumer.triage.state.state_store import StateStore
+from spanstream.schemas.events import Document, Question
+from spanstream.schemas.foreign_headers import foreign_headers
 from spanstream.schemas.playbook import Playbook
+from spanstream.schemas.triage import Triage
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +48,7 @@ class TriageApplication:
     metrics: TriageMetrics
     settings: Settings
     playbook: Playbook
+    tracing: Tracing
 
     def serve_http(self) -> HttpServer | None:
         """Serves probes and metrics if a port is set; raises `Stop` if it is taken."""
@@ -49,12 +61,14 @@ def open_triage_clients(settings: Settings) -> BrokerClients:
     return open_kafka_clients(settings.model_copy(update={"kafka": kafka}))
 
 
-def build_triage(
+def build_triage(  # noqa: PLR0913  tests replace these parts
     settings: Settings,
     playbook: Playbook,
     *,
     open_clients: Callable[[Settings], BrokerClients] = open_triage_clients,
+    formats: EventFormats | None = None,
     clock: Clock | None = None,
+    tracing: Tracing | None = None,
 ) -> TriageApplication:
     """Builds a member of the triage group.
 
@@ -62,23 +76,29 @@ def build_triage(
         settings: all settings of the program.
         playbook: the questions and rules.
         open_clients: opens the broker's clients; tests give those of a broker in memory.
+        formats: reads the records, instead of what the settings say.
         clock: replaces the machine's clock.
+        tracing: replaces the one that the settings ask for.
 
     Raises:
         Stop: a topic is missing, or the topics' partitions differ in number.
     """
     clock = clock or SystemClock()
+    tracing = tracing or open_tracing(settings, settings.triage.group_id)
     clients = open_clients(settings)
     reader = clients.documents  # here it reads the state
     refuse_differing_partitions(reader, settings.topics)
     partition_counts = PartitionCounts(reader, topics_in_step(settings.topics), clock)
+    writer = open_writer(settings, Document, Question, Triage)
     processor_settings = ProcessorSettings(
         topics=settings.topics,
-        limits=settings.limits,
-        source=f"spanstream/{settings.triage.group_id}@{socket.gethostname()}",
+        formats=formats or open_formats(settings),
+        writer=writer,
+        source=settings.event_source,
         partitions=lambda: partition_counts.shared,
         keep_seconds=settings.triage.keep_seconds,
         redact=load_redaction(settings.redaction.hook),
+        foreign=foreign_headers(settings.output.dead_letter_headers, settings.triage.group_id),
     )
     metrics = TriageMetrics()
     health = Health(clock, stuck_seconds=settings.http.stuck_seconds)
@@ -86,11 +106,12 @@ def build_triage(
     intake = TriageIntake(
         store=store,
         outcomes_read=OutcomesRead(reader, (settings.topics.answers, settings.topics.dead_letters), clock),
-        processor=TicketProcessor(playbook, processor_settings, clock),
+        processor=TicketProcessor(playbook, processor_settings, clock, tracing),
         playbook=playbook,
         circuit=Circuit(**settings.circuit.model_dump()),
         settings=settings,
         clock=clock,
+        tracing=tracing,
     )
     parts = TriageParts(
         consumer=clients.consumer,
@@ -105,23 +126,29 @@ def build_triage(
         ),
         store=store,
         intake=intake,
+        writer=writer,
         metrics=metrics,
+        lag=Lag(metrics.lag, clients.consumer, reader, clock),
         health=health,
         clock=clock,
     )
-    return TriageApplication(TriageService(parts, settings), health, metrics, settings, playbook)
+    return TriageApplication(TriageService(parts, settings), health, metrics, settings, playbook, tracing)
 
 
 def refuse_differing_partitions(reader: PartitionReader, topics: TopicSettings) -> None:
     """Refuses to start where the topics do not have the same number of partitions.
 
-    With equal numbers a ticket's answers come to the member that owns the ticket.
+    With equal numbers a ticket's answers come to the member that owns the ticket. Where Kafka does not say, the loop
+    asks again.
 
     Raises:
         Stop: the numbers differ, or a topic does not exist.
-        Retryable: no answer in time.
     """
-    counts = {name: len(reader.partitions(name)) for name in topics_in_step(topics)}
+    try:
+        counts = {name: len(reader.partitions(name)) for name in topics_in_step(topics)}
+    except Retryable as error:
+        _log.warning("partition_counts_unknown", detail=str(error))
+        return
     if differing := describe_difference(counts):
         raise Stop(f"the triage stream needs {differing}", hint="`spanstream doctor` says what to do")
 

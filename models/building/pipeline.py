@@ -43,7 +43,7 @@ from spanstream.models.building.variants.selection import (
 from spanstream.models.calibrating.calibration_record import write_record
 from spanstream.models.calibrating.fit import FittedCalibration, fit_calibration
 from spanstream.models.calibrating.folds import halve
-from spanstream.models.checkpoints.checkpoint import Checkpoint
+from spanstream.models.checkpoints.checkpoint import CONFIG, Checkpoint
 from spanstream.models.checkpoints.training_record import read_training
 from spanstream.models.defaults import MAX_ANSWER_TOKENS
 from spanstream.models.errors import BuildError, one_line
@@ -86,6 +86,7 @@ class _Build:
         self._about = _read_about(request.about)
         self._training = read_training(self._checkpoint.folder)
         self._tokenizer = self._checkpoint.write_tokenizer(finished / "tokenizer.json")
+        shutil.copy(self._checkpoint.folder / CONFIG, finished / CONFIG)
         self._options = _reading_options(request, self._checkpoint, self._tokenizer)
         paths = dict.fromkeys([*request.validation, *request.samples])
         files = {file.path: file for file in read_files(paths, self._tokenizer)}

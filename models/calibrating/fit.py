@@ -23,7 +23,7 @@ import numpy as np
 from spanstream.models.arrays import BoolArray, Float64Array, Int64Array
 from spanstream.models.calibrating.folds import Halves, folds_of, halve
 from spanstream.models.calibrating.guarantee import Guarantee, run_fixed_sequence, threshold_order
-from spanstream.models.calibrating.score import Score, platt
+from spanstream.models.calibrating.score import PlattScale, Score, platt
 from spanstream.models.calibrating.thresholds import (
     LabelledSample,
     ThresholdChoice,
@@ -140,18 +140,12 @@ def fit_calibration(  # noqa: PLR0913  all but two are left out where there is n
     questions = _with_candidates(reads, also, halves)
     label, score, log_losses = _choose_score(questions, shipped)
     scale = platt(score.scores(), questions.right, questions.counts)
-    if scale.slope <= 0:
-        raise BuildError("the model's scores do not tell right from wrong on these questions: no confidence fits them")
-    weights = {feature: scale.slope * weight for feature, weight in zip(score.names, score.weights, strict=True)}
-    calibration = Calibration(name=name, bias=scale.bias, weights=weights, thresholds={"default": 0.0})
+    calibration = _calibration_of(name, score, scale)
     sample = LabelledSample.of(reads, [calibration.confidence(read.reading) for read in reads])
     thresholds, absent = choose_thresholds(sample, wanted or ThresholdRequest())
     guarantees = _guarantees(questions, score.scores(), (wanted or ThresholdRequest()).guarantees)
-    for threshold_name, guarantee in guarantees.items():
-        if guarantee.kept:
-            thresholds[threshold_name] = scale.confidence(guarantee.kept.threshold)
-        else:
-            absent[threshold_name] = _why_not(guarantee)
+    thresholds |= {name: scale.confidence(made.kept.threshold) for name, made in guarantees.items() if made.kept}
+    absent |= {name: _why_not(made) for name, made in guarantees.items() if not made.kept}
     held_out = iter(_held_out(questions, score).tolist())
     return FittedCalibration(
         calibration.model_copy(update={"thresholds": thresholds}),
@@ -165,6 +159,18 @@ def fit_calibration(  # noqa: PLR0913  all but two are left out where there is n
         SeenQuestions.of([*compress(examples, halves.first), *others]),
         guarantees,
     )
+
+
+def _calibration_of(name: str, score: Score, scale: PlattScale) -> Calibration:
+    """Returns the calibration that a score and its scale make, without thresholds yet.
+
+    Raises:
+        BuildError: the score does not tell right from wrong.
+    """
+    if scale.slope <= 0:
+        raise BuildError("the model's scores do not tell right from wrong on these questions: no confidence fits them")
+    weights = {feature: scale.slope * weight for feature, weight in zip(score.names, score.weights, strict=True)}
+    return Calibration(name=name, bias=scale.bias, weights=weights, thresholds={"default": 0.0})
 
 
 def _with_candidates(deciding: Sequence[ReadQuestion], also: Sequence[ReadQuestion], halves: Halves) -> _Questions:

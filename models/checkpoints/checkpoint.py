@@ -30,6 +30,9 @@ TESTED_ARCHITECTURES: Final = (
 # Their positions begin behind the padding token's id: the table of positions is longer than any text may be.
 _SHIFTED_POSITIONS: Final = frozenset({"roberta", "xlm-roberta", "camembert", "longformer"})
 
+CONFIG: Final = "config.json"
+"""What the model is, as Hugging Face's libraries read it."""
+
 _HUB_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _WEIGHTS: Final = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 _HUB_FILES: Final = ("*.json", "*.safetensors", "pytorch_model.bin", "*.model", "vocab.txt", "merges.txt")
@@ -186,7 +189,7 @@ def find_checkpoint(name: str) -> Path:
 
 def _check_files(name: str, folder: Path) -> None:
     """Refuses what is no checkpoint early, without the libraries that take seconds to import."""
-    config = folder / "config.json"
+    config = folder / CONFIG
     if not config.is_file():
         raise BuildError(f"{name}: no checkpoint: config.json is missing")
     if not any((folder / weights).is_file() for weights in _WEIGHTS):

@@ -53,6 +53,22 @@ class SpanScores:
         token, more = divmod(int(scores.argmax()), self.max_answer_tokens)
         return TokenSpan(self.token_start + token, self.token_start + token + more, score)
 
+    def ranked(self, most: int) -> list[TokenSpan]:
+        """Returns the best spans that share no token with a better one, at most so many, the best first."""
+        scores = _span_scores(self.start, self.end, self.max_answer_tokens)
+        ranked: list[TokenSpan] = []
+        while len(ranked) < most and scores.size and (score := float(scores.max())) != _NEVER:
+            first, more = divmod(int(scores.argmax()), self.max_answer_tokens)
+            ranked.append(TokenSpan(self.token_start + first, self.token_start + first + more, score))
+            scores[first : first + more + 1] = _NEVER
+            for back in range(1, min(first, self.max_answer_tokens - 1) + 1):
+                scores[first - back, back:] = _NEVER
+        return ranked
+
+    def score_of(self, first: int, last: int) -> float:
+        """Returns the score of the span of these tokens, counted in the document; minus infinity for part of a word."""
+        return float(self.start[first - self.token_start] + self.end[last - self.token_start])
+
     def best_beside(self, span: TokenSpan) -> float:
         """Returns the best score of the spans that share no token with this one; minus infinity where there is none.
 

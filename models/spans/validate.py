@@ -12,6 +12,10 @@ Where spelling proves too little (an unknown token, a stretch of text that stand
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
 import numpy as np
 
 from spanstream.models.errors import DocumentChanged, SpanMismatch
@@ -22,6 +26,22 @@ from spanstream.models.text.words import WordMap
 
 # Tokens compared on either side of the span: an answer that stands twice in a text differs in what surrounds it.
 _NEIGHBOURS = 12
+SAME_TEXT: Final = "the text is the one that was tokenized"
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationStep:
+    """One check of a span.
+
+    Attributes:
+        check: what has to hold.
+        problem: what is wrong; None: it holds.
+        char_span: (start, end) of the span in characters of the text; None before the arrays are known to be sound.
+    """
+
+    check: str
+    problem: str | None
+    char_span: tuple[int, int] | None = None
 
 
 class Validator:
@@ -39,22 +59,31 @@ class Validator:
             SpanMismatch: the tokens are another tokenizer's, the arrays are damaged, the text does not read as the
                 tokens do, or the span begins or ends inside a word.
         """
-        candidate: dict[str, object] = {"first_token": span.first, "last_token": span.last}
-        if sha256_of(text) != document.text_sha256:
-            raise DocumentChanged("the text is not the one that was tokenized", candidate)
-        if problem := self._problem_of_arrays(text, document):
-            raise SpanMismatch(problem, candidate)
-        if not 0 <= span.first <= span.last < document.size:
-            raise SpanMismatch("the span is outside of the document's tokens", candidate)
+        char_span = (0, 0)
+        for step in self.steps(text, document, span):
+            if step.problem is not None:
+                candidate: dict[str, object] = {"first_token": span.first, "last_token": span.last}
+                if step.char_span is not None:
+                    candidate |= {"char_start": step.char_span[0], "char_end": step.char_span[1]}
+                raise (DocumentChanged if step.check == SAME_TEXT else SpanMismatch)(step.problem, candidate)
+            char_span = step.char_span or char_span
+        return char_span
+
+    def steps(self, text: str, document: TokenizedDocument, span: TokenSpan) -> Iterator[ValidationStep]:
+        """Yields each check in its order; after one that finds a problem, the next ones may raise anything."""
+        is_same = sha256_of(text) == document.text_sha256
+        yield ValidationStep(SAME_TEXT, None if is_same else "the text is not the one that was tokenized")
+        yield ValidationStep("the token arrays are sound", self._problem_of_arrays(text, document))
+        is_inside = 0 <= span.first <= span.last < document.size
+        outside = None if is_inside else "the span is outside of the document's tokens"
+        yield ValidationStep("the span lies in the document", outside)
         word_map = WordMap(text)
         tokens = slice(span.first, span.last + 1)
-        char_start, char_end = word_map.char_span(document.starts[tokens], document.ends[tokens])
-        candidate |= {"char_start": char_start, "char_end": char_end}
-        if problem := self._problem_of_words(word_map, document, span) or self._problem_of_tokens(
-            text, word_map, document, span
-        ):
-            raise SpanMismatch(problem, candidate)
-        return char_start, char_end
+        place = word_map.char_span(document.starts[tokens], document.ends[tokens])
+        words = self._problem_of_words(word_map, document, span)
+        yield ValidationStep("the span consists of whole words", words, place)
+        spelled = self._problem_of_tokens(text, word_map, document, span)
+        yield ValidationStep("the text reads as the predicted tokens do", spelled, place)
 
     def _problem_of_arrays(self, text: str, document: TokenizedDocument) -> str | None:
         """Returns what is wrong with the arrays themselves, None where nothing is."""

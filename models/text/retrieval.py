@@ -40,12 +40,17 @@ class BlockIndex:
 
     def choose(self, windows: Sequence[Window], question: TokenizedQuestion, most: int) -> list[Window]:
         """Returns the `most` windows whose blocks score highest, in the document's order; the earlier one of equals."""
+        scores = self.scores(windows, question)
+        ranked = sorted(range(len(windows)), key=lambda place: (-scores[place], windows[place].token_start))
+        return sorted((windows[place] for place in ranked[:most]), key=lambda window: window.token_start)
+
+    def scores(self, windows: Sequence[Window], question: TokenizedQuestion) -> list[float]:
+        """Returns the score of each window; all 0 where the document has no term of the question."""
         terms = [self._terms[token_id] for token_id in question.ids.tolist() if token_id in self._terms]
         if not terms:
-            return sorted(windows, key=lambda window: window.token_start)[:most]
-        scores: Float32Array = self._index.get_scores(terms)
-        ranked = sorted(windows, key=lambda window: (-_window_score(window, scores), window.token_start))
-        return sorted(ranked[:most], key=lambda window: window.token_start)
+            return [0.0] * len(windows)
+        blocks: Float32Array = self._index.get_scores(terms)
+        return [_window_score(window, blocks) for window in windows]
 
 
 def _window_score(window: Window, block_scores: Float32Array) -> float:

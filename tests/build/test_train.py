@@ -166,7 +166,7 @@ def test_a_killed_training_goes_on_with_the_same_command(options: TrainingOption
         lines.append(line)
         if line.startswith("step "):
             again.send_signal(signal.SIGTERM)
-    assert again.wait(60) == 130
+    assert again.wait(60) == 143
     assert any(line.startswith("go on from") for line in lines)
     assert any(line.startswith("stopped; the same command goes on") for line in lines)
     first_step = next(line for line in lines if line.startswith("step "))

@@ -11,10 +11,10 @@ from tests.support.cluster.chart import CHART, RELEASE, Refused, only, pod_specs
 
 # Everything that values can ask for.
 EVERYTHING: dict[str, Any] = {
-    "scaling": {"mode": "keda"},
+    "autoscaling": {"mode": "keda"},
     "model": {"source": "fetch", "fetch": {"url": "https://models.example.com/a", "sha256": "0" * 64}},
     "gpu": {"enabled": True},
-    "triage": {"enabled": True, "playbook": "look: for this", "scaling": {"enabled": True}},
+    "triage": {"enabled": True, "playbook": "look: for this", "autoscaling": {"enabled": True}},
     "replay": {"enabled": True},
     "monitoring": {name: {"enabled": True} for name in ("serviceMonitor", "prometheusRule", "dashboard")},
 }
@@ -101,7 +101,7 @@ def test_large_and_small_numbers_do_not_change_on_their_way() -> None:
     manifests = render(
         EVERYTHING
         | {
-            "scaling": {"mode": "keda", "keda": {"workSeconds": {"perReplica": 0.4}}},
+            "autoscaling": {"mode": "keda", "keda": {"workSeconds": {"perReplica": 0.4}}},
             "model": EVERYTHING["model"] | {"fetch": EVERYTHING["model"]["fetch"] | {"sizeLimit": 3_000_000_000}},
         }
     )

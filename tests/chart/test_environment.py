@@ -81,6 +81,9 @@ def test_what_the_chart_sets_cannot_be_set_behind_its_back_not_by_reference_eith
         ([{"name": "A", "value": "1"}, {"name": "A", "value": "2"}], "extraEnv.A is there twice"),
         ([{"name": "A", "value": "1"} | SECRET], "extraEnv.A has both value and valueFrom"),
         ([{"name": "A B", "value": "1"}], "extraEnv.A B is no name of a variable"),
+        # For these helm has no form: all variables of the pod would be left out, without a word.
+        *(([{"name": "A", "value": f"a{c}b"}], "extraEnv.A holds a control character") for c in "\x7f\x80\x9f\uffff"),
+        ([{"name": "A", "value": "\x1b[31m"}], "extraEnv.A holds a control character"),
         ([{"name": "A", "value": {"b": 1}}], "at '/extraEnv/0/value': got object, want boolean or number or string"),
         ([{"name": "A", "vale": "1"}], "at '/extraEnv/0': additional properties 'vale' not allowed"),
     ],

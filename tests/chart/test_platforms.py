@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-from textwrap import indent
 from typing import Any
 
 import pytest
-import yaml
 
-from tests.support.cluster.chart import CHART, RELEASE, Refused, helm, only, pod_specs, render
+from tests.support.cluster.chart import CHART, RELEASE, Refused, notes, only, pod_specs, render
 
 NAME = f"{RELEASE}-spanstream"
 IDS = ("runAsUser", "runAsGroup", "fsGroup")
@@ -48,7 +44,7 @@ def test_the_openshift_example_leaves_user_and_groups_to_openshift() -> None:
 
 def test_the_user_may_be_a_value_where_the_brokers_operator_puts_only_the_password_into_its_secret() -> None:
     sasl = {"mechanism": "SCRAM-SHA-512", "secretName": "qa", "username": "qa"}
-    manifests = render({"kafka": {"sasl": sasl}, "scaling": {"mode": "keda"}})
+    manifests = render({"kafka": {"sasl": sasl}, "autoscaling": {"mode": "keda"}})
     user = "SPANSTREAM_KAFKA__CLIENT__sasl.username"
     variables = pod_specs(manifests)[NAME]["containers"][0]["env"]
     assert {"name": user, "value": "qa"} in variables
@@ -65,7 +61,7 @@ def test_probes_and_metrics_can_be_served_on_ipv6() -> None:
 
 @pytest.mark.parametrize("servers", ["[fd00::10]:9092", "[fd00::10]:9092,[fd00::11]:9092", "[::ffff:10.0.0.7]:9092"])
 def test_brokers_may_be_ipv6_addresses(servers: str) -> None:
-    manifests = render({"kafka": {"bootstrapServers": servers}, "scaling": {"mode": "keda"}})
+    manifests = render({"kafka": {"bootstrapServers": servers}, "autoscaling": {"mode": "keda"}})
     assert only(manifests, "ConfigMap")["data"]["SPANSTREAM_KAFKA__BOOTSTRAP_SERVERS"] == servers
     trigger = only(manifests, "ScaledObject")["spec"]["triggers"][0]
     assert trigger["metadata"]["bootstrapServers"] == servers
@@ -76,35 +72,19 @@ def test_a_vendors_mark_on_the_version_is_no_reason_to_refuse_it(version: str) -
     assert render(kubernetes=version)
 
 
-@pytest.fixture(scope="module")
-def chart_that_shows_its_notes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Returns a copy whose notes are one of its manifests: helm prints notes only after it has reached a cluster."""
-    copy = tmp_path_factory.mktemp("charts") / "spanstream"
-    shutil.copytree(CHART, copy)
-    notes = (copy / "templates" / "NOTES.txt").read_text()
-    (copy / "templates" / "notes.yaml").write_text(
-        "kind: Notes\nmetadata: {name: notes}\ntext: |\n  NOTES\n" + indent(notes, "  ")
-    )
-    return copy
-
-
 @pytest.mark.parametrize(
     ("values", "warns"),
     [
-        ({"scaling": {"mode": "keda"}}, ""),
-        ({"scaling": {"mode": "hpa"}, "http": {"host": "::"}}, ""),
-        ({"scaling": {"mode": "keda"}, "http": {"host": "::"}}, "KEDA asks pods by IPv4 addresses only"),
+        ({"autoscaling": {"mode": "keda"}}, ""),
+        ({"autoscaling": {"mode": "hpa"}, "http": {"host": "::"}}, ""),
+        ({"autoscaling": {"mode": "keda"}, "http": {"host": "::"}}, "KEDA asks pods by IPv4 addresses only"),
         (
-            {"scaling": {"mode": "keda"}, "kafka": {"bootstrapServers": "kafka:9092"}},
+            {"autoscaling": {"mode": "keda"}, "kafka": {"bootstrapServers": "kafka:9092"}},
             "KEDA looks up kafka:9092 in its own namespace",
         ),
     ],
 )
-def test_the_notes_warn_of_what_keda_cannot_reach(
-    values: dict[str, Any], warns: str, chart_that_shows_its_notes: Path
-) -> None:
-    given = {"kafka": {"bootstrapServers": "kafka.kafka.svc:9092"}} | values
-    shown = helm("template", RELEASE, chart_that_shows_its_notes, values=given).stdout
-    notes = only([document for document in yaml.safe_load_all(shown) if document], "Notes")["text"]
-    assert notes.count("WARNING: KEDA") == bool(warns)
-    assert warns in notes
+def test_the_notes_warn_of_what_keda_cannot_reach(values: dict[str, Any], warns: str) -> None:
+    said = notes(values)
+    assert said.count("WARNING: KEDA") == bool(warns)
+    assert warns in said

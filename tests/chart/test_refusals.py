@@ -10,8 +10,8 @@ from tests.support.cluster.chart import Refused, Values, only, render
 
 TO_ZERO = {"mode": "keda", "minReplicas": 0, "keda": {"workSeconds": {"from": "none"}}}
 TRIAGE: dict[str, Any] = {
-    "scaling": {"mode": "keda"},
-    "triage": {"enabled": True, "playbook": "x", "scaling": {"enabled": True}},
+    "autoscaling": {"mode": "keda"},
+    "triage": {"enabled": True, "playbook": "x", "autoscaling": {"enabled": True}},
 }
 
 REFUSED: dict[str, tuple[Values, str]] = {
@@ -20,24 +20,24 @@ REFUSED: dict[str, tuple[Values, str]] = {
         "drainSeconds (45) needs a terminationGracePeriodSeconds of 65 at least, not 60",
     ),
     "more pods than partitions, scaled": (
-        {"kafka": {"partitions": 4}, "scaling": {"maxReplicas": 5}},
-        "scaling.maxReplicas (5) is above kafka.partitions (4)",
+        {"kafka": {"partitions": 4}, "autoscaling": {"maxReplicas": 5}},
+        "autoscaling.maxReplicas (5) is above kafka.partitions (4)",
     ),
     "more pods than partitions, fixed": (
-        {"kafka": {"partitions": 4}, "scaling": {"mode": "none"}, "replicas": 5},
-        "replicas (5) is above kafka.partitions (4)",
+        {"kafka": {"partitions": 4}, "autoscaling": {"enabled": False}, "replicaCount": 5},
+        "replicaCount (5) is above kafka.partitions (4)",
     ),
     "more pods than partitions, with the GPU pool's": (
-        {"scaling": {"mode": "keda", "maxReplicas": 11}, "gpu": {"enabled": True, "maxReplicas": 2}},
-        "scaling.maxReplicas (11) and the GPU pool's pods (2) are together above kafka.partitions (12)",
+        {"autoscaling": {"mode": "keda", "maxReplicas": 11}, "gpu": {"enabled": True, "maxReplicas": 2}},
+        "autoscaling.maxReplicas (11) and the GPU pool's pods (2) are together above kafka.partitions (12)",
     ),
     "more triage pods than partitions": (
-        TRIAGE | {"triage": TRIAGE["triage"] | {"scaling": {"enabled": True, "maxReplicas": 13}}},
-        "triage.scaling.maxReplicas (13) is above triage.scaling.partitions (12)",
+        TRIAGE | {"triage": TRIAGE["triage"] | {"autoscaling": {"enabled": True, "maxReplicas": 13}}},
+        "triage.autoscaling.maxReplicas (13) is above triage.autoscaling.partitions (12)",
     ),
     "fewest above most": (
-        {"scaling": {"minReplicas": 5, "maxReplicas": 4}},
-        "scaling.minReplicas (5) is above scaling.maxReplicas (4)",
+        {"autoscaling": {"minReplicas": 5, "maxReplicas": 4}},
+        "autoscaling.minReplicas (5) is above autoscaling.maxReplicas (4)",
     ),
     "more threads than the CPU limit": (
         {"model": {"threads": 3}},
@@ -68,20 +68,20 @@ REFUSED: dict[str, tuple[Values, str]] = {
         "would give all pods the same one",
     ),
     "static membership and scale to zero": (
-        {"kafka": {"staticMembership": True}, "scaling": TO_ZERO},
-        "scaling.minReplicas 0 with kafka.staticMembership",
+        {"kafka": {"staticMembership": True}, "autoscaling": TO_ZERO},
+        "autoscaling.minReplicas 0 with kafka.staticMembership",
     ),
     "scale to zero without KEDA": (
-        {"scaling": {"mode": "hpa", "minReplicas": 0}},
-        "scaling.minReplicas 0 needs KEDA",
+        {"autoscaling": {"mode": "hpa", "minReplicas": 0}},
+        "autoscaling.minReplicas 0 needs KEDA",
     ),
     "scale to zero while pods are asked": (
-        {"scaling": {"mode": "keda", "minReplicas": 0}},
+        {"autoscaling": {"mode": "keda", "minReplicas": 0}},
         "at zero there is no pod to ask",
     ),
     "Prometheus without an address": (
-        {"scaling": {"mode": "keda", "keda": {"workSeconds": {"from": "prometheus"}}}},
-        "needs scaling.keda.workSeconds.prometheusAddress",
+        {"autoscaling": {"mode": "keda", "keda": {"workSeconds": {"from": "prometheus"}}}},
+        "needs autoscaling.keda.workSeconds.prometheusAddress",
     ),
     "a session timeout that is the broker's": (
         {"kafka": {"groupProtocol": "consumer"}, "settings": {"SPANSTREAM_KAFKA__SESSION_TIMEOUT_SECONDS": 9}},
@@ -101,11 +101,14 @@ REFUSED: dict[str, tuple[Values, str]] = {
     ),
     "another topic for KEDA than for the triage pods": (
         TRIAGE | {"settings": {"SPANSTREAM_TOPICS__TICKETS": "helpdesk.tickets"}},
-        "triage.scaling.topic (support.tickets) is not settings.SPANSTREAM_TOPICS__TICKETS (helpdesk.tickets)",
+        "triage.autoscaling.topic (support.tickets) is not settings.SPANSTREAM_TOPICS__TICKETS (helpdesk.tickets)",
     ),
     "another group for KEDA than for the triage pods": (
-        {"scaling": {"mode": "keda"}, "triage": TRIAGE["triage"] | {"scaling": {"enabled": True, "groupId": "triage"}}},
-        "triage.scaling.groupId (triage) is not the default of SPANSTREAM_TRIAGE__GROUP_ID (spanstream-triage)",
+        {
+            "autoscaling": {"mode": "keda"},
+            "triage": TRIAGE["triage"] | {"autoscaling": {"enabled": True, "groupId": "triage"}},
+        },
+        "triage.autoscaling.groupId (triage) is not the default of SPANSTREAM_TRIAGE__GROUP_ID (spanstream-triage)",
     ),
     "one group for both streams": (
         {"kafka": {"groupId": "spanstream-triage"}},
@@ -170,12 +173,28 @@ REFUSED: dict[str, tuple[Values, str]] = {
         {"podAnnotations": {"checksum/settings": "mine"}},
         "podAnnotations.checksum/settings is the chart's own",
     ),
+    "an annotation that helm cannot write": (
+        {"podAnnotations": {"example.com/a": "b\x7f"}},
+        "podAnnotations.example.com/a holds a control character",
+    ),
+    "an object that helm cannot write": (
+        {"extraObjects": [{"kind": "ConfigMap", "data": {"a": "b\x80"}}]},
+        "extraObjects[0] holds a control character",
+    ),
+    "a client's certificate that nothing names": (
+        {"kafka": {"tls": {"enabled": True, "secretName": "ca", "certSecretName": "qa"}}},
+        "kafka.tls.certSecretName needs kafka.tls.certKey and kafka.tls.keyKey",
+    ),
+    "a client's certificate without TLS": (
+        {"kafka": {"tls": {"certSecretName": "qa", "certKey": "a", "keyKey": "b"}}},
+        "kafka.tls.certSecretName without kafka.tls.enabled",
+    ),
     # The schema's own words.
     "a misspelt value": ({"replica": 3}, "additional properties 'replica' not allowed"),
-    "a misspelt value inside": ({"scaling": {"max": 3}}, "additional properties 'max' not allowed"),
-    "a word for a number": ({"replicas": "three"}, "at '/replicas': got string, want integer"),
+    "a misspelt value inside": ({"autoscaling": {"max": 3}}, "additional properties 'max' not allowed"),
+    "a word for a number": ({"replicaCount": "three"}, "at '/replicaCount': got string, want integer"),
     "no partitions": ({"kafka": {"partitions": 0}}, "at '/kafka/partitions': minimum: got 0, want 1"),
-    "another mode": ({"scaling": {"mode": "keeda"}}, "at '/scaling/mode': value must be one of 'auto', 'keda'"),
+    "another mode": ({"autoscaling": {"mode": "keeda"}}, "at '/autoscaling/mode': value must be one of 'auto', 'keda'"),
     "a port that needs a capability": ({"http": {"port": 80}}, "at '/http/port': minimum: got 80, want 1,024"),
     "an address that no probe reaches": (
         {"http": {"host": "127.0.0.1"}},
@@ -199,7 +218,7 @@ def test_what_is_wrong_is_refused_in_words(case: str) -> None:
 
 def test_everything_that_is_wrong_is_said_at_once() -> None:
     with pytest.raises(Refused) as refused:
-        render({"drainSeconds": 60, "model": {"threads": 9}, "scaling": {"maxReplicas": 99}})
+        render({"drainSeconds": 60, "model": {"threads": 9}, "autoscaling": {"maxReplicas": 99}})
     assert str(refused.value).count("\n- ") == 3
 
 

@@ -22,7 +22,7 @@ def test_the_chart_takes_the_values_that_it_prints() -> None:
     done = size("-q", "400", "-w", "2", "--threads", "2", "--windows-per-second", "70", "--values")
     assert done.returncode == 0, done.stderr
     values = yaml.safe_load(done.stdout)
-    manifests = render(values | {"scaling": values["scaling"] | {"mode": "keda"}})
+    manifests = render(values | {"autoscaling": values["autoscaling"] | {"mode": "keda"}})
     assert values["kafka"]["partitions"] == 34
     assert only(manifests, "ScaledObject")["spec"]["maxReplicaCount"] == 17
     (container,) = only(manifests, "Deployment")["spec"]["template"]["spec"]["containers"]

@@ -25,11 +25,11 @@ def test_auto_takes_keda_where_the_cluster_has_it_and_the_autoscaler_where_not()
 
 def test_only_where_nothing_scales_it_the_deployment_says_how_many_pods() -> None:
     assert "replicas" not in only(render(), "Deployment")["spec"]
-    assert only(render({"scaling": {"mode": "none"}, "replicas": 3}), "Deployment")["spec"]["replicas"] == 3
+    assert only(render({"autoscaling": {"enabled": False}, "replicaCount": 3}), "Deployment")["spec"]["replicas"] == 3
 
 
 def test_both_topics_scale_it_and_nothing_can_go_above_the_partitions() -> None:
-    scaled = only(render({"scaling": {"mode": "keda"}}), "ScaledObject")["spec"]
+    scaled = only(render({"autoscaling": {"mode": "keda"}}), "ScaledObject")["spec"]
     lag = [trigger["metadata"] for trigger in scaled["triggers"] if trigger["type"] == "kafka"]
     assert [trigger["topic"] for trigger in lag] == ["qa.questions", "qa.retries"]
     assert {trigger["offsetResetPolicy"] for trigger in lag} == {"earliest"}
@@ -48,7 +48,7 @@ def test_a_rollout_never_needs_one_pod_more_than_there_are_partitions() -> None:
 
 
 def test_static_membership_names_each_member_by_its_pod() -> None:
-    manifests = render({"kafka": {"staticMembership": True}, "scaling": {"mode": "keda"}})
+    manifests = render({"kafka": {"staticMembership": True}, "autoscaling": {"mode": "keda"}})
     only(manifests, "StatefulSet", NAME)
     assert only(manifests, "ScaledObject")["spec"]["scaleTargetRef"]["kind"] == "StatefulSet"
     (variable,) = pod_specs(manifests)[NAME]["containers"][0]["env"]
@@ -65,11 +65,11 @@ def test_another_setting_makes_new_pods_and_another_number_of_pods_does_not() ->
     before = checksum({})
     assert checksum({"settings": {"SPANSTREAM_RETRIES__MAX_ATTEMPTS": 3}}) != before
     assert checksum({"kafka": {"topics": {"answers": "other"}}}) != before
-    assert checksum({"scaling": {"maxReplicas": 2}}) == before
+    assert checksum({"autoscaling": {"maxReplicas": 2}}) == before
 
 
 def test_the_gpu_pool_has_its_nodes_its_device_its_image_and_its_own_range() -> None:
-    manifests = render({"gpu": {"enabled": True}, "scaling": {"mode": "keda"}})
+    manifests = render({"gpu": {"enabled": True}, "autoscaling": {"mode": "keda"}})
     pod = pod_specs(manifests)[f"{NAME}-gpu"]
     (container,) = pod["containers"]
     assert pod["nodeSelector"] == {"nvidia.com/gpu.present": "true"}
@@ -134,11 +134,20 @@ def test_every_value_is_in_the_schema_and_has_a_comment() -> None:
     schema = yaml.safe_load((CHART / "values.schema.json").read_text())
     values = yaml.safe_load((CHART / "values.yaml").read_text())
 
+    def known(at: dict[str, Any]) -> dict[str, Any]:
+        parts = [
+            schema["$defs"][part["$ref"].rpartition("/")[2]] for part in [at, *at.get("allOf", [])] if "$ref" in part
+        ]
+        found: dict[str, Any] = {}
+        for part in [at, *parts]:
+            found |= part.get("properties", {})
+        return found
+
     def walk(value: Any, at: dict[str, Any], path: str) -> None:
-        properties = at.get("properties", {})
+        properties = known(at)
         for name, inner in value.items():
             assert name in properties, f"{path}{name}"
-            if isinstance(inner, dict) and "properties" in properties[name]:
+            if isinstance(inner, dict) and known(properties[name]):
                 walk(inner, properties[name], f"{path}{name}.")
 
     walk(values, schema, "")
@@ -146,8 +155,7 @@ def test_every_value_is_in_the_schema_and_has_a_comment() -> None:
     for number, line in enumerate(lines):
         name, _, rest = line.partition(":")
         is_leaf = rest.strip() and name.strip().isidentifier()
-        inside = any(line.startswith(space) for space in ("      cpu", "      memory", "    cpu", "    memory"))
-        if is_leaf and not inside and not name.strip().startswith(("grafana", "nvidia")):
+        if is_leaf and not name.strip().startswith(("cpu", "memory", "grafana", "nvidia")):
             above = lines[number - 1].strip()
             assert above.startswith("#"), f"{line} (line {number + 1}) has no comment"
 
@@ -167,7 +175,7 @@ def test_large_numbers_are_written_as_the_program_and_keda_read_them() -> None:
     manifests = render(
         {
             "settings": {"SPANSTREAM_DOCUMENTS__MEMORY_BYTES": 67108864, "SPANSTREAM_RETRIES__DELAY_SECONDS": 0.5},
-            "scaling": {"mode": "keda", "keda": {"lagPerReplica": million, "cooldownPeriod": million}},
+            "autoscaling": {"mode": "keda", "keda": {"lagPerReplica": million, "cooldownPeriod": million}},
             "gpu": {"enabled": True, "activationLag": 3 * million, "lagPerReplica": million},
             "replay": {"enabled": True, "activeDeadlineSeconds": million},
             "triage": {"enabled": True, "playbook": "x", "settings": {"SPANSTREAM_TRIAGE__BYTES": million}},

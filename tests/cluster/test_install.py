@@ -21,9 +21,19 @@ BROKERS: dict[str, Any] = {"kafka": {"bootstrapServers": "kafka:9092"}}
 # What no example switches on.
 REST: dict[str, Any] = {
     "kafka": {"bootstrapServers": "kafka:9092", "staticMembership": True},
-    "scaling": {"mode": "keda"},
+    "autoscaling": {"mode": "keda"},
     "triage": {"enabled": True, "playbook": "look: for this"},
     "replay": {"enabled": True},
+    "topicCreation": {"mode": "job"},
+    "existingSecret": "spanstream",
+    "commonLabels": {"team": "support"},
+    "annotations": {"reloader.stakater.com/auto": "true"},
+    "extraVolumes": [{"name": "ca", "configMap": {"name": "house-ca"}}],
+    "extraVolumeMounts": [{"name": "ca", "mountPath": "/etc/house-ca", "readOnly": True}],
+    "securityContext": {"runAsUser": 10002},
+    "topologySpreadConstraints": [
+        {"topologyKey": "topology.kubernetes.io/zone", "maxSkew": 1, "whenUnsatisfiable": "ScheduleAnyway"}
+    ],
     "monitoring": {name: {"enabled": True} for name in ("serviceMonitor", "prometheusRule", "dashboard")},
 }
 INSTALLS: dict[str, tuple[dict[str, Any], tuple[Path, ...]]] = {
@@ -56,6 +66,7 @@ def test_every_object_is_taken_and_every_pod_is_admitted_as_restricted(release: 
     assert "Does it work?" in notes
     assert makers(release)
     wanted = [maker["metadata"]["labels"]["app.kubernetes.io/component"] for maker in makers(release)]
+    wanted += ["topics"] if "topicCreation" in values else []
     until(lambda: all(pods(release, component) for component in wanted), f"a pod of each of {wanted}", every=0.5)
     for job in release.get("cronjobs")["items"]:
         name = job["metadata"]["name"]
@@ -78,7 +89,7 @@ def template(release: Release) -> dict[str, Any]:
 
 
 def test_an_upgrade_to_another_version_goes_there_and_back(release: Release, tmp_path: Path) -> None:
-    fixed = BROKERS | {"scaling": {"mode": "none"}, "replicas": 2}
+    fixed = BROKERS | {"autoscaling": {"enabled": False}, "replicaCount": 2}
     release.install(fixed)
     until(lambda: len(pods(release, "consumer")) == 2, "two pods", every=0.5)
     before = template(release)

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from spanstream.consumer.broker.protocols import Outgoing
+from spanstream.consumer.cli.exit_codes import TERMINATED
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.release import CONSUMER, Release, on
-from tests.support.kafka.kafka_broker import free_port
+from tests.support.free_port import free_port
 from tests.support.kafka.program import until
 from tests.support.kafka.stream import Stream, document, question
 from tests.support.kafka.transactions import committed, log_ends, rewind, send
@@ -60,7 +61,7 @@ def test_lag_takes_the_pods_from_zero_to_one_to_all_and_its_end_takes_them_back(
 
         program = stream.start()
         until(lambda: replicas.now == 0, "zero pods once all is answered", SECONDS, every=0.5)
-        assert program.stop() == 0
+        assert program.stop() == TERMINATED
 
         asked = stream.topics.questions
         # Every transaction left a marker in each partition it wrote to: the topic is longer than what was asked.
@@ -97,7 +98,7 @@ def test_an_aborted_transaction_wakes_one_pod_that_passes_it_and_goes_again(
         until(lambda: replicas.now == 1, "a pod for records that nobody will ever see", SECONDS, every=0.5)
         program = stream.start()
         until(lambda: replicas.now == 0, "zero pods once they are passed", SECONDS, every=0.5)
-        assert program.stop() == 0
+        assert program.stop() == TERMINATED
         assert max(replicas.steps) == 1
     assert committed(stream, stream.topics.questions) == log_ends(stream, stream.topics.questions)
     assert len(stream.answers()) == 8
@@ -125,7 +126,7 @@ def test_markers_that_a_killed_pod_left_wake_one_pod_unless_the_activation_lag_i
         until(lambda: replicas.now == 1, "a pod for markers", SECONDS, every=0.5)
         program = stream.start()
         until(lambda: replicas.now == 0, "zero pods once they are passed", SECONDS, every=0.5)
-        assert program.stop() == 0
+        assert program.stop() == TERMINATED
         assert replicas.steps[-3:] == [0, 1, 0]
     assert committed(stream, asked) == log_ends(stream, asked)
     assert len(stream.answers()) == 32

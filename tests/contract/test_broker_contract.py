@@ -178,6 +178,7 @@ class TestReadingPartitions:
         assert values_read == {first: [b"0", b"1", b"2", b"3", b"4"], second: [b"3", b"4"], third: []}
         reader.follow({first: None, third: None})
         assert reader.position(second) is None
+        assert (reader.seen_end(first), reader.seen_end(second)) == (6, None)
         publisher.publish([*numbered(topic, range(5, 8), 0), *numbered(topic, range(5, 8), 1)], {})
         until(lambda: reader.position(first) == 10 and reader.position(third) == 6, turn)
         assert values_read[first] == [b"%d" % number for number in range(8)]

@@ -232,6 +232,15 @@ class TestReadingAsAMember:
         until(lambda: len(records) == 4, lambda: records.extend(member.consumer.poll(4 - len(records), 0.05)))
         assert member.consumer.position(Partition(topic, 0)) == records[-1].next_offset == 4
 
+    def test_where_a_partition_ends_is_seen_with_what_is_read_of_it(self, grouped: Harness) -> None:
+        topic = grouped.topic()
+        grouped.publisher().publish(numbered(topic, range(3)), {})
+        member = join(grouped, group_name(), topic)
+        until(lambda: len(member.records) == 3, member.turn)
+        end = 4  # three records and the transaction's marker
+        until(lambda: member.consumer.seen_end(Partition(topic, 0)) == end, member.turn)
+        assert member.consumer.seen_end(Partition("another", 0)) is None
+
     def test_a_topic_that_does_not_exist_stops_the_consumer(self, grouped: Harness) -> None:
         member = join(grouped, group_name(), "no-such-topic")
         with pytest.raises(Stop, match="no-such-topic"):

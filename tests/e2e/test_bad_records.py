@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from spanstream.consumer.broker.protocols import Headers, Outgoing, Record
+from spanstream.consumer.cli.exit_codes import TERMINATED
 from spanstream.schemas.dead_letters import DeadLetter, Reason, Retry, Stage, from_headers, own_headers
 from tests.support.kafka.kafka_broker import KafkaBroker
 from tests.support.kafka.program import until
@@ -190,7 +191,7 @@ def finished(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> It
             stream.publish([document(stream.topics.documents, "late", TEXT)])
             outcomes.await_count(len(BAD) + len(NEIGHBOURS) + len(ALSO_ANSWERED))
             stream.await_no_lag()
-            assert program.stop() == 0
+            assert program.stop() == TERMINATED
             outcomes.poll()
             yield BadRecordsRun(stream, outcomes, stream.dead_letters(), program.log)
     finally:

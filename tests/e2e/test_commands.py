@@ -9,8 +9,10 @@ import urllib.request
 
 import pytest
 
+from spanstream.consumer.cli.exit_codes import TERMINATED
 from tests.e2e.conftest import MakeStream
-from tests.support.kafka.kafka_broker import KafkaBroker, free_port
+from tests.support.free_port import free_port
+from tests.support.kafka.kafka_broker import KafkaBroker
 from tests.support.kafka.program import Program, until
 from tests.support.kafka.quick_settings import QUICK
 from tests.support.kafka.stream import Stream
@@ -93,7 +95,7 @@ def test_run_waits_for_a_broker_that_comes_later_and_says_what_it_waits_for(
     metrics = get(consumer, "/metrics")[1]
     assert 'spanstream_records_total{outcome="answered"} 1.0' in metrics
     assert get(consumer, "/nothing")[0] == 404
-    assert consumer.stop() == 0
+    assert consumer.stop() == TERMINATED
 
 
 def test_a_consumer_stops_in_time_while_its_broker_is_away(own_kafka: KafkaBroker, streams: MakeStream) -> None:
@@ -103,7 +105,7 @@ def test_a_consumer_stops_in_time_while_its_broker_is_away(own_kafka: KafkaBroke
     own_kafka.kill()
     try:
         consumer.send(signal.SIGTERM)
-        assert consumer.wait(30) in {0, 1}
+        assert consumer.wait(30) in {TERMINATED, 1}
     finally:
         own_kafka.restart()
 

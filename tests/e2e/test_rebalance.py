@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 
 from spanstream.consumer.broker.protocols import Outgoing
+from spanstream.consumer.cli.exit_codes import TERMINATED
 from tests.e2e.conftest import MakeStream
 from tests.support.events.small_documents import small_documents
 from tests.support.kafka.kafka_broker import KafkaBroker
@@ -43,9 +44,9 @@ def test_members_that_join_and_leave_take_their_documents_along(
         second.await_event("partitions_assigned")
         asked += publish(stream, range(QUESTIONS // 2, QUESTIONS))
         second.await_event("chunk_published")
-        assert first.stop() == 0
+        assert first.stop() == TERMINATED
         watched.await_count(QUESTIONS)
-        assert second.stop() == 0
+        assert second.stop() == TERMINATED
         watched.poll()
     assert Counter(watched.names) == Counter(asked)
     assert not watched.dead_letters
@@ -58,7 +59,7 @@ def test_sigterm_finishes_what_was_begun_and_the_next_one_goes_on_from_there(str
         for _ in range(3):
             consumer = stream.start()
             consumer.await_event("chunk_published", 2)
-            assert consumer.stop() == 0
+            assert consumer.stop() == TERMINATED
             assert not consumer.events("publish_failed")
         stream.start()
         watched.await_count(QUESTIONS)
@@ -81,8 +82,8 @@ def test_a_member_that_hung_past_its_session_is_fenced_and_goes_on(kafka: KafkaB
         healthy.await_event("partitions_assigned", owned + 1)
         hung.send(signal.SIGCONT)
         watched.await_count(QUESTIONS)
-        assert hung.stop() == 0
-        assert healthy.stop() == 0
+        assert hung.stop() == TERMINATED
+        assert healthy.stop() == TERMINATED
         watched.poll()
     assert Counter(watched.names) == Counter(asked)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from spanstream.consumer.cli.exit_codes import TERMINATED
 from spanstream.schemas.triage import Ticket
 from tests.support.kafka.kafka_broker import KafkaBroker
 from tests.support.kafka.quick_settings import QUICK
@@ -38,7 +39,7 @@ def test_what_publish_and_the_ticket_stream_write_is_redacted_and_answered_in_th
         stream.publish([stream.ticket(ticket)])
         triages.await_complete("T")
         (triage,) = triages.by_ticket["T"]
-        assert program.stop() == 0
+        assert program.stop() == TERMINATED
     texts = stream.documents()
     text = texts.pop(triage.document.document_id)
     assert texts == {"d": "Card [CARD] of [EMAIL]."}

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
+from spanstream.consumer.cli.exit_codes import TERMINATED
 from spanstream.schemas.triage import FieldStatus, Ticket
 from tests.support.kafka.kafka_broker import KafkaBroker
 from tests.support.kafka.program import Program, until
@@ -43,16 +45,31 @@ def metrics(program: Program) -> str:
         return str(answer.read().decode())
 
 
+def lags(program: Program, metric: str) -> dict[tuple[str, str], float]:
+    """Returns a gauge's samples by topic and partition."""
+    families = text_string_to_metric_families(metrics(program))
+    samples = [sample for family in families if family.name == metric for sample in family.samples]
+    return {(sample.labels["topic"], sample.labels["partition"]): sample.value for sample in samples}
+
+
 def test_the_same_text_in_several_tickets_is_tokenized_once(stream: TriageStream) -> None:
     body = "The export stops with error E-4711 since Tuesday."
     tickets = [Ticket(ticket_id=f"t-{number}", subject="", body=body) for number in range(5)]
     with stream.watch_triage() as watched:
         consumer = stream.start()
-        stream.start_triage()
+        triage = stream.start_triage()
         stream.publish([stream.ticket(ticket) for ticket in tickets])
         for ticket in tickets:
             watched.await_complete(ticket.ticket_id)
-        assert 'spanstream_tokenizations{source="tokenized"} 1.0' in metrics(consumer)
+        assert 'spanstream_tokenization_lookups_total{source="tokenized"} 1.0' in metrics(consumer)
+        nothing_left = {(topic, number): 0.0 for topic in stream.topics.consumed for number in ("0", "1")}
+        until(lambda: lags(consumer, "spanstream_lag_records") == nothing_left, "no lag of the consumer", every=0.2)
+        nothing_left = {(topic, number): 0.0 for topic in stream.topics.consumed_by_triage[:3] for number in ("0", "1")}
+        until(
+            lambda: nothing_left.items() <= lags(triage, "spanstream_triage_lag_records").items(),
+            "no lag of the triage stream",
+            every=0.2,
+        )
     assert len({watched.by_ticket[ticket.ticket_id][-1].document.sha256 for ticket in tickets}) == 1
 
 
@@ -71,6 +88,6 @@ def test_what_times_out_is_corrected_by_the_answers_that_come_late(stream: Triag
         stream.publish([stream.ticket(ticket)])
         until(lambda: not stream.triage_lag(), f"no lag (it is {stream.triage_lag()})", every=0.2)
         assert 'spanstream_triage_tickets_total{outcome="repeated"} 1.0' in metrics(successor)
-        assert successor.stop() == 0
+        assert successor.stop() == TERMINATED
         watched.poll()
     assert [record.revision for record in watched.by_ticket["t"]] == [1, 2]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from spanstream.consumer.cli.exit_codes import TERMINATED
 from spanstream.schemas.dead_letters import Reason, from_headers
 from spanstream.schemas.triage import FieldStatus
 from tests.support.kafka.kafka_broker import KafkaBroker
@@ -65,7 +66,7 @@ def test_killed_consumers_and_killed_triage_members_lose_and_repeat_no_ticket(st
         for program in stream.programs:
             if program.is_running:
                 program.await_event("started")  # one that was started last may not listen to signals yet
-                assert program.stop() == 0
+                assert program.stop() == TERMINATED
         watched.poll()
     expected = {ticket.ticket_id: ticket for ticket in small_tickets(TICKETS, SEED)}
     assert watched.by_ticket.keys() == expected.keys()

@@ -13,6 +13,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the stubs d
 )
 
 from spanstream.consumer.broker.partitioner import partition_of
+from spanstream.consumer.cli.exit_codes import TERMINATED
 from spanstream.schemas.triage import FieldStatus, Ticket
 from tests.support.kafka.kafka_broker import KafkaBroker
 from tests.support.kafka.quick_settings import QUICK
@@ -75,7 +76,7 @@ def test_tickets_in_partitions_that_are_new_get_their_records_and_time_out_after
         stream.publish([stream.ticket(ticket) for ticket in tickets])
         for ticket in tickets:
             watched.await_complete(ticket.ticket_id)
-        assert (triage.stop(), consumer.stop()) == (0, 0)
+        assert (triage.stop(), consumer.stop()) == (TERMINATED, TERMINATED)
         # All answers are read and committed. The next member knows it, and waits for none of them.
         stream.start_triage()
         stream.publish([stream.ticket(unanswered)])

@@ -1,7 +1,8 @@
 """`make fuzz`: a million generated records through decoding, triage and replay; each has exactly one outcome.
 
 A record is made out of the seed and its number, so `--only NUMBER` runs one again, and shows it. SIGINT and SIGTERM end
-the run with what it has found.
+the run with what it has found. With `--running` the records go through a consumer and a triage member as they are
+shipped, on a real broker (Java and Maven), which takes an hour for 100,000.
 """
 
 from __future__ import annotations
@@ -11,17 +12,24 @@ import signal
 import sys
 import threading
 from collections import Counter
+from contextlib import ExitStack
 from itertools import takewhile
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 
 from tests.fuzzing.run import Fall, FuzzSummary, fuzz, generated
+from tests.fuzzing.running import fuzz_running
 from tests.fuzzing.scene import FuzzScene
+from tests.support.kafka.kafka_broker import KafkaBroker
 
 # Of processor time for one record. The slowest take hundredths of a second.
 _MOST_SECONDS = 30.0
+# Of what was wrong under running consumers.
+_SHOWN = 20
 _CONSOLE = Console(highlight=False)
 
 
@@ -31,7 +39,10 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=1_000_000, help="how many records (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="what they are drawn from (%(default)s)")
     parser.add_argument("--only", type=int, metavar="NUMBER", help="run this one of them, and show it")
+    parser.add_argument("--running", action="store_true", help="through running consumers on a real broker")
     arguments = parser.parse_args()
+    if arguments.running:
+        sys.exit(_run_running(arguments.seed, arguments.records))
     if arguments.only is not None:
         _CONSOLE.print(generated(FuzzScene(), arguments.seed, arguments.only), markup=False)
         numbers = range(arguments.only, arguments.only + 1)
@@ -54,6 +65,23 @@ def main() -> None:
         )
     _print_summary(arguments.seed, summary)
     sys.exit(bool(summary.falls))
+
+
+def _run_running(seed: int, records: int) -> int:
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
+    with TemporaryDirectory() as folder, ExitStack() as stack:
+        broker = KafkaBroker.start(Path(folder))
+        stack.callback(broker.stop)
+        progress = stack.enter_context(Progress(*columns, console=Console(stderr=True), refresh_per_second=2))
+        task = progress.add_task("records", total=records)
+        summary = fuzz_running(seed, records, broker.bootstrap, Path(folder), lambda n: progress.advance(task, n))
+    table = Table("Kind", "Outcome", "Records", title=f"{records:,} records of seed {seed}, {len(summary.wrong)} wrong")
+    for (kind, outcome), count in sorted(summary.outcomes.items()):
+        table.add_row(kind, outcome, f"{count:,}")
+    _CONSOLE.print(table)
+    for line in summary.wrong[:_SHOWN]:
+        _CONSOLE.print(line, markup=False)
+    return bool(summary.wrong)
 
 
 def _described(seed: int, fall: Fall) -> str:

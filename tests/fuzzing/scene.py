@@ -9,6 +9,8 @@ from typing import Final
 from spanstream.consumer.broker.memory.broker import MemoryBroker
 from spanstream.consumer.broker.partitioner import partition_of
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record, TopicSpec
+from spanstream.consumer.formats.event_formats import EventFormats
+from spanstream.consumer.formats.event_writer import EventWriter
 from spanstream.consumer.replay.fixes.built_in import (
     DocumentText,
     Fix,
@@ -91,7 +93,12 @@ class FuzzScene:
         for topic in (*TOPICS.model_dump().values(), DEAD_LEDGER, PARKING):
             self.broker.create_topic(topic, self.partitions)
         settings = ProcessorSettings(
-            TOPICS, self.limits, "spanstream/fuzz", lambda: self.partitions, keep_seconds=600.0
+            TOPICS,
+            EventFormats(self.limits),
+            EventWriter(),
+            "spanstream/fuzz",
+            lambda: self.partitions,
+            keep_seconds=600.0,
         )
         self.processor = TicketProcessor(PLAYBOOK, settings, self.clock)
         self.later_clock = FakeClock(self.clock.now + _TEN_YEARS)

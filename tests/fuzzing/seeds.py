@@ -11,9 +11,10 @@ from typing import Any, Final
 from spanstream.consumer.broker.partitioner import partition_of
 from spanstream.consumer.broker.protocols import Headers, Partition, Record
 from spanstream.consumer.replay.ledger import LedgerEntries
-from spanstream.consumer.replay.letters.formats import CONNECT_PREFIX, SPRING_PREFIX, STREAMS_PREFIX
+from spanstream.consumer.replay.letters.formats import STREAMS_PREFIX
 from spanstream.consumer.replay.letters.letter import LetterState
 from spanstream.schemas.dead_letters import DeadLetter, Reason, Retry, Stage, to_headers
+from spanstream.schemas.foreign_headers import CONNECT_PREFIX, SPRING_PREFIX
 from tests.fuzzing.scene import BODY, DEAD_LEDGER, RUN, SHA256, SUBJECT, TOPIC_ID, TOPICS, FuzzScene
 from tests.fuzzing.texts import message, odd_text
 

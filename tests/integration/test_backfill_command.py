@@ -15,7 +15,8 @@ from spanstream.consumer.cache.token_cache import CacheCounts, TokenCache
 from spanstream.models.artifact import load_artifact
 from spanstream.models.text import token_codec
 from spanstream.models.text.tokenization import sha256_of
-from tests.support.kafka.kafka_broker import KafkaBroker, free_port
+from tests.support.free_port import free_port
+from tests.support.kafka.kafka_broker import KafkaBroker
 from tests.support.kafka.program import until
 from tests.support.kafka.stream import Stream, artifact_folder
 from tests.support.redis.redis_server import RedisServer

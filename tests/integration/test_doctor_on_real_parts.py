@@ -22,7 +22,8 @@ from spanstream.consumer.settings import (
     Settings,
     TopicSettings,
 )
-from tests.support.kafka.kafka_broker import SASL_PASSWORD, SASL_USER, KafkaBroker, free_port
+from tests.support.free_port import free_port
+from tests.support.kafka.kafka_broker import SASL_PASSWORD, SASL_USER, KafkaBroker
 from tests.support.kafka.kafka_fixtures import Topics
 from tests.support.kafka.stream import Stream, artifact_folder
 from tests.support.redis.redis_server import RedisServer

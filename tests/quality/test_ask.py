@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from spanstream.consumer.cli.program import app
@@ -32,10 +35,26 @@ def test_json_is_an_event_a_line() -> None:
     assert answer["metadata"] == {"question": "Which error is shown?"}
 
 
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is missing")
+def test_with_utf_16_offsets_javascript_cuts_the_answer_out_behind_an_emoji() -> None:
+    text = f"😀 𝔸 {TICKET}"
+    result = CliRunner().invoke(
+        app,
+        ["ask", "--json", "-q", "Which error is shown?"],
+        input=text,
+        env={"SPANSTREAM_OUTPUT__UTF16_OFFSETS": "true"},
+    )
+    span = json.loads(result.stdout)["answer"]
+    script = "const [text, at] = JSON.parse(process.argv[1]); console.log(text.slice(at.utf16_start, at.utf16_end))"
+    cut = subprocess.run(["node", "-e", script, json.dumps([text, span])], capture_output=True, text=True, check=True)
+    assert cut.stdout == f"{span['text']}\n" == "FXP-4107\n"
+    assert span["utf16_start"] == span["char_start"] + 2
+
+
 def test_what_is_wrong_is_told_with_the_files_name(tmp_path: Path) -> None:
     assert CliRunner().invoke(app, ["ask", "-"]).exit_code == 2
     missing = CliRunner().invoke(app, ["ask", "-q", "Which error?", str(tmp_path / "none.txt")]).exception
     assert isinstance(missing, Stop)
     long = CliRunner().invoke(app, ["ask", "-q", "x" * 3_000], input=TICKET).exception
     assert isinstance(long, Stop)
-    assert str(long).startswith("-: too_large: question:")
+    assert str(long).startswith("-: too_large: questions.0:")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from spanstream.consumer.cli.exit_codes import TERMINATED
 from tests.soak.patience import PATIENCE_SECONDS
 from tests.support.kafka.program import Program, until
 
@@ -70,7 +71,7 @@ class Crew:
             program.send(signal.SIGTERM)
         for post, program in zip(self.posts, self.programs, strict=True):
             try:
-                ended_well = program.wait(PATIENCE_SECONDS) == 0
+                ended_well = program.wait(PATIENCE_SECONDS) == TERMINATED
             except subprocess.TimeoutExpired:
                 ended_well = False
                 program.kill()

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from confluent_kafka import KafkaError
 
+from spanstream.consumer.broker.kafka.credentials import CREDENTIALS
 from spanstream.consumer.broker.kafka.properties import Properties
 from spanstream.consumer.errors import Fenced, Retryable, SpanstreamError, Stop
 from spanstream.consumer.redaction import redacted, secrets_in
@@ -61,6 +62,9 @@ _FENCED = frozenset(
         KafkaError._ASSIGNMENT_LOST,  # noqa: SLF001  librdkafka's name
     }
 )
+
+# librdkafka asks an OAuth server for a token again after a while (10 s).
+_NO_TOKEN = "Failed to acquire SASL OAUTHBEARER token"  # noqa: S105  librdkafka's words
 
 UNKNOWN_TOPIC = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})  # noqa: SLF001  librdkafka's name
 
@@ -111,6 +115,8 @@ def map_error(error: KafkaError, doing: str, needed: NeededRights | None = None)
         return Fenced(text)
     right = (needed or NeededRights()).missing(error.code())
     hint = _STOP.get(error.code()) if right is None else f"grant this user {right}"
+    if hint == _LOGIN_HINT and CREDENTIALS.refusal_may_mend:
+        hint = None
     return Retryable(text) if hint is None else Stop(text, hint=hint)
 
 
@@ -136,6 +142,7 @@ class ClientErrors:
     def __init__(self, properties: Properties) -> None:
         self._servers = str(properties["bootstrap.servers"])
         self._secrets = secrets_in(properties)
+        self._asks_for_tokens = properties.get("sasl.oauthbearer.method") == "oidc"
         self._latest = ""
         self._refusal: Stop | None = None
         self.unwritable: set[str] = set()  # topics that a transaction was not allowed to write to
@@ -148,7 +155,8 @@ class ClientErrors:
         if error.code() != KafkaError._ALL_BROKERS_DOWN or not self._latest:  # noqa: SLF001  librdkafka's name; it says no reason
             self._latest = shown.str()
         mapped = map_error(shown, f"the connection to {self._servers}")
-        if isinstance(mapped, Stop):
+        waits_for_token = self._asks_for_tokens and shown.str().startswith(_NO_TOKEN)
+        if isinstance(mapped, Stop) and not waits_for_token:
             self._refusal = mapped
 
     def log(self, level: int, line: str, *arguments: object) -> None:

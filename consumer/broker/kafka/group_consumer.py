@@ -13,7 +13,14 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from spanstream.consumer.broker.kafka.error_mapping import UNKNOWN_TOPIC, ClientErrors, NeededRights, map_error
 from spanstream.consumer.broker.kafka.handles import checked_call, new_consumer
 from spanstream.consumer.broker.kafka.properties import member_properties
-from spanstream.consumer.broker.kafka.queries import LATEST, committed_offsets, edge_offsets, partitions_of, to_record
+from spanstream.consumer.broker.kafka.queries import (
+    LATEST,
+    committed_offsets,
+    edge_offsets,
+    partitions_of,
+    seen_end,
+    to_record,
+)
 from spanstream.consumer.broker.protocols import Partition, RebalanceListener, Record
 from spanstream.consumer.errors import Fenced, Retryable, SpanstreamError, Stop
 from spanstream.consumer.settings import KafkaSettings
@@ -91,6 +98,10 @@ class KafkaGroupConsumer:
     def position(self, partition: Partition) -> int | None:
         """Returns the next offset `poll` would return, past transaction markers where the end was reached."""
         return self._next_offsets.get(partition)
+
+    def seen_end(self, partition: Partition) -> int | None:
+        """Returns where the partition ended when it was last fetched from; None: not known."""
+        return seen_end(self._consumer, partition) if partition in self._next_offsets else None
 
     def end_offsets(self, topic: str) -> dict[Partition, int]:
         """Tells where each partition ends now, before any open transaction.

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
 
+from spanstream.consumer.broker.kafka.credentials import CREDENTIALS
 from spanstream.consumer.broker.kafka.error_mapping import ClientErrors
 from spanstream.consumer.broker.kafka.properties import Properties
 from spanstream.consumer.errors import Stop
@@ -23,6 +24,18 @@ from spanstream.consumer.time_limits import OVERSTAY_SECONDS
 _Answer = TypeVar("_Answer")
 
 
+class _Consumer(Consumer):
+    """One whose login may change until it is closed; of the library's own there are no weak references."""
+
+    def close(self) -> None:
+        CREDENTIALS.remove(self)
+        super().close()
+
+
+class _Producer(Producer):
+    """One whose login may change until it is gone."""
+
+
 def new_consumer(properties: Properties, client_errors: ClientErrors) -> Consumer:
     """Returns a consumer handle.
 
@@ -30,9 +43,11 @@ def new_consumer(properties: Properties, client_errors: ClientErrors) -> Consume
         Stop: librdkafka does not take the properties.
     """
     try:
-        return Consumer({**properties, "error_cb": client_errors}, logger=client_errors)
+        consumer = _Consumer({**properties, "error_cb": client_errors}, logger=client_errors)
     except KafkaException as error:
         raise _refused(error, properties) from None
+    CREDENTIALS.add(consumer)
+    return consumer
 
 
 def new_producer(
@@ -43,10 +58,13 @@ def new_producer(
     Raises:
         Stop: librdkafka does not take the properties.
     """
+    callbacks = {"error_cb": client_errors, "on_delivery": on_delivery}
     try:
-        return Producer({**properties, "error_cb": client_errors, "on_delivery": on_delivery}, logger=client_errors)
+        producer = _Producer({**properties, **callbacks}, logger=client_errors)
     except KafkaException as error:
         raise _refused(error, properties) from None
+    CREDENTIALS.add(producer)
+    return producer
 
 
 def new_admin_client(properties: Properties, client_errors: ClientErrors) -> AdminClient:
@@ -57,9 +75,11 @@ def new_admin_client(properties: Properties, client_errors: ClientErrors) -> Adm
     """
     callbacks: dict[str, Any] = {"error_cb": client_errors}  # the stubs know of plain values only
     try:
-        return AdminClient({**properties, **callbacks}, logger=client_errors)
+        client = AdminClient({**properties, **callbacks}, logger=client_errors)
     except KafkaException as error:
         raise _refused(error, properties) from None
+    CREDENTIALS.add(client)
+    return client
 
 
 def checked_call(call: Callable[..., _Answer], *arguments: float) -> _Answer:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Message, TopicPartition
@@ -11,7 +12,7 @@ from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Messag
 from spanstream.consumer.broker.kafka.error_mapping import ClientErrors, NeededRights, map_error
 from spanstream.consumer.broker.kafka.handles import checked_call, new_consumer
 from spanstream.consumer.broker.kafka.properties import Properties, follower_properties, lookup_properties
-from spanstream.consumer.broker.kafka.queries import EARLIEST, LATEST, edge_offsets, partitions_of, to_record
+from spanstream.consumer.broker.kafka.queries import EARLIEST, LATEST, edge_offsets, partitions_of, seen_end, to_record
 from spanstream.consumer.broker.kafka.topic_admin import TopicAdmin
 from spanstream.consumer.broker.protocols import Partition, Record
 from spanstream.consumer.errors import Retryable, Stop
@@ -105,6 +106,10 @@ class KafkaPartitionReader:
     def position(self, partition: Partition) -> int | None:
         """Returns the next offset to be read, past transaction markers at the end; None: nothing read yet."""
         return self._next_offsets.get(partition)
+
+    def seen_end(self, partition: Partition) -> int | None:
+        """Returns where the partition ended when it was last fetched from; None: not known."""
+        return seen_end(self._consumer, partition) if partition in self._next_offsets else None
 
     def topic_id(self, topic: str) -> str:
         """Tells which topic has this name now: another one after it was deleted and created anew.
@@ -221,18 +226,37 @@ class _Lookup:
     """A second consumer handle, for single records and for questions about offsets.
 
     A broker answers a connection's requests in order: behind a fetch that waits for records, such a question would
-    wait as long.
+    wait as long. A handle that got no answer is replaced: with librdkafka 2.16, one may never connect again to a broker
+    that was restarted, while others of the same process do.
     """
 
     def __init__(self, properties: Properties, request_timeout_seconds: float) -> None:
+        self._properties = properties
         self._seconds = request_timeout_seconds
         self._client_errors = ClientErrors(properties)
         self._consumer = new_consumer(properties, self._client_errors)
 
     def edges(self, partitions: Iterable[Partition], edge: int) -> dict[Partition, int]:
-        return edge_offsets(self._consumer, partitions, edge, self._seconds, self._client_errors)
+        with self._replaced_without_answer():
+            return edge_offsets(self._consumer, partitions, edge, self._seconds, self._client_errors)
 
     def read_at(self, partition: Partition, offset: int, timeout_seconds: float) -> Record | None:
+        with self._replaced_without_answer():
+            return self._read_at(partition, offset, timeout_seconds)
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    @contextmanager
+    def _replaced_without_answer(self) -> Iterator[None]:
+        try:
+            yield
+        except Retryable:
+            self.close()
+            self._consumer = new_consumer(self._properties, self._client_errors)
+            raise
+
+    def _read_at(self, partition: Partition, offset: int, timeout_seconds: float) -> Record | None:
         deadline = time.monotonic() + timeout_seconds
         self._consumer.assign([TopicPartition(partition.topic, partition.number, offset)])
         try:
@@ -250,9 +274,6 @@ class _Lookup:
         finally:
             self._consumer.unassign()
         raise self._client_errors.no_answer(f"a read of {partition} at {offset}")
-
-    def close(self) -> None:
-        self._consumer.close()
 
 
 def _log_or_raise(error: KafkaError, doing: str, topic: str) -> None:

@@ -7,12 +7,14 @@ delivery depends on. The last layer cannot be passed through: a property of it i
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
+from spanstream.consumer.broker.kafka.msk_login import msk_login
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.settings import KafkaSettings
 from spanstream.consumer.time_limits import POLL_INTERVAL_SECONDS
 
-Properties = dict[str, str | int | float | bool]
+Properties = dict[str, Any]  # plain values, and a login's callback
 
 _PREFERRED: Properties = {
     "reconnect.backoff.max.ms": 2_000,
@@ -172,4 +174,15 @@ def _passed_through(settings: KafkaSettings) -> Properties:
     refused = sorted(_NOT_PASSED_THROUGH & settings.client.keys())
     if refused:
         raise Stop(f"these Kafka client properties are not passed through, take them out: {', '.join(refused)}")
-    return dict(settings.client)
+    return _login(settings) | settings.client
+
+
+def _login(settings: KafkaSettings) -> Properties:
+    """Returns the properties of a login that a setting names; others are the user's own properties."""
+    if settings.login is None:
+        return {}
+    return {
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "OAUTHBEARER",
+        "oauth_cb": msk_login(settings.login_region),
+    }

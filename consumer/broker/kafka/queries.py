@@ -57,6 +57,15 @@ def _headers(message: Message) -> Headers:
     return tuple(headers) if headers else ()
 
 
+def seen_end(client: Consumer, partition: Partition) -> int | None:
+    """Returns where a partition ended when this client last fetched from it; None: it has not. Asks nobody."""
+    try:
+        _, end = client.get_watermark_offsets(TopicPartition(*partition), cached=True)
+    except KafkaException:  # a partition that this client has not heard of
+        return None
+    return end if end >= 0 else None
+
+
 def partitions_of(
     client: Consumer,
     topic: str,

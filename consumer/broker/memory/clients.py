@@ -50,6 +50,9 @@ class _Cursor:
                 self.positions[partition] = self._fetch_from[partition] = offset
         return records, moved
 
+    def seen_end(self, partition: Partition) -> int | None:
+        return None if self.positions.get(partition) is None else self._broker.log(partition).end
+
     def _reset(self, log: Log) -> int:
         """Returns where to begin without an offset in the log, as `auto.offset.reset` says."""
         return log.end if self._from_the_end else log.begin
@@ -106,6 +109,10 @@ class MemoryConsumer:
     def position(self, partition: Partition) -> int | None:
         """Returns the next offset `poll` would return."""
         return self._cursor.positions.get(partition)
+
+    def seen_end(self, partition: Partition) -> int | None:
+        """Returns where the partition ends, once it was read from; None before that."""
+        return self._cursor.seen_end(partition)
 
     def end_offsets(self, topic: str) -> dict[Partition, int]:
         """Tells where each partition ends."""
@@ -200,6 +207,10 @@ class MemoryReader:
     def position(self, partition: Partition) -> int | None:
         """Returns the next offset to be read."""
         return self._cursor.positions.get(partition)
+
+    def seen_end(self, partition: Partition) -> int | None:
+        """Returns where the partition ends, once it was read from; None before that."""
+        return self._cursor.seen_end(partition)
 
     def topic_id(self, topic: str) -> str:
         """Tells which topic has this name now. Raises `Retryable` where there is none."""

@@ -28,7 +28,7 @@ def calibrate(  # noqa: PLR0913, PLR0917  one option each
     """Fit the confidence and its named thresholds to labelled questions of yours; from about 200 on it is worth it.
 
     Example: spanstream model calibrate --data tickets.json --output my-artifact, then
-    SPANSTREAM_MODEL__PATH=my-artifact SPANSTREAM_MODEL__THRESHOLD=guarantee-90 spanstream run
+    SPANSTREAM_MODEL__PATH=my-artifact SPANSTREAM_MODEL__THRESHOLD=precision-90 spanstream run
 
     Needs the evaluate group (requirements/evaluate.txt). About a minute for 3,000 questions of a paragraph.
     """

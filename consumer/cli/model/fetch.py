@@ -1,4 +1,4 @@
-"""`spanstream model fetch`: an artifact from a server, its SHA-256 checked."""
+"""`spanstream model fetch`: an artifact from a server, a bucket or a hub, its SHA-256 checked."""
 
 from __future__ import annotations
 
@@ -7,22 +7,36 @@ from typing import Annotated
 
 import typer
 
+from spanstream.consumer.settings_loading import load_settings
 from spanstream.consumer.terminal.progress import ProgressStep, show_progress
 
 
 def fetch(
-    url: Annotated[str, typer.Argument(help="Where the artifact's .tar.gz is: https:// or http://.")],
-    sha256: Annotated[str, typer.Option("--sha256", help="SHA-256 of that file; sha256sum prints it.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="s3://bucket/prefix, hf://organisation/name@revision, https://host/folder/ or https://host/file.tar.gz."
+        ),
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to make; one that is there is replaced.")],
+    sha256: Annotated[
+        str | None,
+        typer.Option("--sha256", help="SHA-256 of the .tar.gz (needed), or of the folder's manifest.json."),
+    ] = None,
 ) -> None:
-    """Fetch an artifact; it is unpacked only if it has this SHA-256, and kept only if its files are whole.
+    """Fetch an artifact; each file is compared with its SHA-256, and only a whole one replaces what is there.
+
+    An interrupted fetch of a folder goes on where it stopped. SPANSTREAM_MODEL__TOKEN is sent to a web server or a hub.
 
     Example: spanstream model fetch https://models.example.com/minilm.tar.gz --sha256 4d5f... --output models/minilm
-    """
-    from spanstream.consumer.operations.model_fetch import fetch_artifact  # noqa: PLC0415  only this command speaks HTTP
 
+    Example: spanstream model fetch s3://models/minilm --output models/minilm
+    """
+    from spanstream.consumer.model_source.source import fetch_model  # noqa: PLC0415  only this command fetches
+
+    settings = load_settings().model
     with show_progress(_step, lambda _: None) as show:
-        artifact = fetch_artifact(url, sha256, output, on_block=lambda done, total: show((done, total)))
+        artifact = fetch_model(source, output, settings, sha256, lambda done, total: show((done, total)))
     typer.echo(f"{output}: {artifact.manifest.name} {artifact.manifest.version}")
 
 

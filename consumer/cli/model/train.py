@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from spanstream.consumer.cli.exit_codes import INTERRUPTED
 from spanstream.consumer.cli.model import options
 from spanstream.consumer.cli.model.tool_groups import build_tools
 from spanstream.consumer.cli.signals import set_on_signals
@@ -82,12 +81,12 @@ def _run(training: TrainingOptions, output: Path) -> None:
         from spanstream.models.training.train import train as run  # noqa: PLC0415  needs torch and transformers
 
     stop = threading.Event()
-    set_on_signals(stop)
+    received = set_on_signals(stop)
     tell = at_intervals(_print_line, SystemClock(), seconds=_LINE_SECONDS, first_seconds=0.0)
     with show_progress(_step, lambda done: (_print_line if done.step == done.steps else tell)(done)) as watch:
         finished = run(training, output, say=typer.echo, watch=watch, stop=stop.is_set)
     if not finished:
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(received.exit_code)
 
 
 def _step(done: TrainingProgress) -> ProgressStep:

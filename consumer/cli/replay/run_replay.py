@@ -12,7 +12,6 @@ from typing import Annotated
 import typer
 
 from spanstream.consumer.cli.config_file import ConfigFile, open_settings
-from spanstream.consumer.cli.exit_codes import INTERRUPTED
 from spanstream.consumer.cli.replay import shared_options
 from spanstream.consumer.cli.signals import set_on_signals
 from spanstream.consumer.replay.display.progress import show_replay
@@ -127,7 +126,7 @@ def _run(job: ReplayJob, *, yes: bool, as_json: bool) -> None:
     if job.survey.to_send and not yes:
         _confirm(_outlook(job, "will be"))
     interrupted = threading.Event()
-    set_on_signals(interrupted)
+    received = set_on_signals(interrupted)
     with show_replay(job.survey.to_send, job.context.clock) as on_progress:
         totals = job.send(on_progress, interrupted.is_set)
     if as_json:
@@ -138,7 +137,7 @@ def _run(job: ReplayJob, *, yes: bool, as_json: bool) -> None:
             typer.echo(line)
     if interrupted.is_set():
         typer.echo("interrupted: the batch on its way was finished; run it again to go on", err=True)
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(received.exit_code)
 
 
 def _step_printer(*, dry_run: bool, as_json: bool) -> Callable[[Step], None]:

@@ -10,6 +10,7 @@ import structlog
 import typer
 
 from spanstream.consumer.cli.config_file import ConfigFile, open_settings
+from spanstream.consumer.cli.secret_files import watched_secrets
 from spanstream.consumer.cli.signals import set_on_signals
 
 _log = structlog.get_logger(__name__)
@@ -34,7 +35,7 @@ def run(
     settings = open_settings(config)
     loaded = load_playbook(playbook or settings.triage.playbook)
     stop = threading.Event()
-    set_on_signals(stop, lambda name: _log.info("stopping", signal=name))
+    received = set_on_signals(stop, lambda name: _log.info("stopping", signal=name))
     application = build_triage(settings, loaded)
     server = application.serve_http()
     _log.info(
@@ -47,8 +48,11 @@ def run(
         http_port=server.port if server else None,
     )
     try:
-        application.service.run(stop)
+        with watched_secrets(settings, config, None, stop):
+            application.service.run(stop)
     finally:
+        application.tracing.close()
         if server is not None:
             server.close()
     _log.info("stopped")
+    raise typer.Exit(received.exit_code)

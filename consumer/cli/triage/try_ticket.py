@@ -17,9 +17,15 @@ from spanstream.schemas.codec import decode_ticket, encode
 from spanstream.schemas.errors import InvalidRecord
 
 
-def try_(
+def try_(  # noqa: PLR0913, PLR0917  a command's options
     playbook: Annotated[Path, typer.Argument(metavar="PLAYBOOK", help="YAML file; - is the bundled playbook.")],
     ticket: Annotated[Path, typer.Argument(metavar="TICKET", help="JSON file of one ticket; - is standard input.")],
+    mapping: Annotated[
+        str | None,
+        typer.Option(
+            "--mapping", metavar="FILE|NAME", help="Make the ticket of other JSON: a mapping file, or a bundled one."
+        ),
+    ] = None,
     config: ConfigFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the triage record as it would be published.")] = False,
     show_text: Annotated[bool, typer.Option("--text", help="Also show the text of the document.")] = False,
@@ -39,7 +45,7 @@ def try_(
     redact = load_redaction(settings.redaction.hook) or unredacted
     loaded = load_playbook(None if str(playbook) == "-" else playbook)
     try:
-        event = decode_ticket(_bytes(ticket).strip(), settings.limits)
+        event = decode_ticket(_event(ticket, mapping), settings.limits)
         reader = open_reader(settings)
         try:
             trial = try_ticket(event, loaded, reader, settings.limits, SystemClock(), redact)
@@ -54,6 +60,15 @@ def try_(
     if show_text:
         console.print(sanitized(trial.text), markup=False)
     console.print(TriagePanel(trial.triage))
+
+
+def _event(file: Path, mapping: str | None) -> bytes:
+    value = _bytes(file).strip()
+    if mapping is None:
+        return value
+    from spanstream.consumer.formats.mapping.load import compile_mapping  # noqa: PLC0415  for those who use it
+
+    return compile_mapping(mapping, "tickets").map(value)
 
 
 def _bytes(file: Path) -> bytes:

@@ -7,6 +7,7 @@ model.py    the artifact, and its self-test on this very CPU
 broker.py   Kafka: reachable, transactions, group protocol, the group
 topics.py   the topics, as pure functions of what Kafka says about them
 store.py    Redis
+registry.py the schema registry
 """
 
 from spanstream.consumer.operations.doctor.checks import checks_of

@@ -10,9 +10,10 @@ from spanstream.consumer.broker.kafka import KafkaPublisher, TopicAdmin
 from spanstream.consumer.broker.kafka.cluster import KafkaCluster
 from spanstream.consumer.cache.byte_store import ByteStore
 from spanstream.consumer.cache.opening import open_store
-from spanstream.consumer.operations.doctor import machine, store
+from spanstream.consumer.operations.doctor import machine, registry, store
 from spanstream.consumer.operations.doctor.broker import BrokerAccess, BrokerChecks
 from spanstream.consumer.operations.doctor.finding import Check
+from spanstream.consumer.operations.doctor.mappings import ADVICE, mappings
 from spanstream.consumer.operations.doctor.model import ModelChecks
 from spanstream.consumer.redaction import secrets_in, secrets_in_url
 from spanstream.consumer.settings import Settings
@@ -33,20 +34,23 @@ def checks_of(settings: Settings, *, timeout_seconds: float, cpuinfo: Path = mac
     return [
         Check("CPUs", partial(machine.cpus, available_cpus(), settings.model.threads), ""),
         Check("int8", partial(machine.int8, cpuinfo), ""),
+        Check("mappings", partial(mappings, settings), ADVICE),
         *ModelChecks(settings.model).checks(),
         *BrokerChecks(broker_access(settings, timeout_seconds), settings).checks(),
         Check(
             "Redis", redis, "correct SPANSTREAM_REDIS__URL and SPANSTREAM_REDIS__CLIENT", seconds=timeout_seconds * 2
         ),
+        Check("schema registry", partial(registry.registry, settings), registry.ADVICE, seconds=timeout_seconds * 4),
         Check("HTTP port", partial(machine.http_port, settings.http), ""),
     ]
 
 
 def secrets_of(settings: Settings) -> frozenset[str]:
     """Returns what no line may hold, whichever library repeats it."""
-    secrets = secrets_in({**settings.kafka.client, **settings.redis.client})
-    url = settings.redis.url
-    return secrets if url is None else secrets | secrets_in_url(url.get_secret_value())
+    secrets = secrets_in({**settings.kafka.client, **settings.redis.client, **settings.registry.client})
+    for url in (settings.redis.url, settings.registry.url):
+        secrets |= frozenset() if url is None else secrets_in_url(url.get_secret_value())
+    return secrets
 
 
 def broker_access(settings: Settings, timeout_seconds: float) -> BrokerAccess:

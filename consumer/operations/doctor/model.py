@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from spanstream.consumer.model_source.source import model_folder
 from spanstream.consumer.operations.doctor.finding import Check, Finding, failed, ok, warning
 from spanstream.consumer.settings import ModelSettings
 from spanstream.models.artifact import Artifact, Manifest, load_artifact
@@ -31,7 +32,7 @@ class ModelChecks:
 
     @cached_property
     def _artifact(self) -> Artifact:
-        return load_artifact(self._settings.path)
+        return load_artifact(model_folder(self._settings))
 
     def artifact(self) -> Finding:
         """Tells whether it is whole, by the SHA-256 of every file. Raises `ArtifactError` with the file's name."""

@@ -9,8 +9,9 @@ from spanstream.consumer.broker.kafka import KafkaPartitionReader, TopicAdmin
 from spanstream.consumer.cache.opening import open_patient_store
 from spanstream.consumer.clock import SystemClock
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.formats.opening import open_formats
 from spanstream.consumer.operations.erasure.erasing import SharedTexts
-from spanstream.consumer.operations.erasure.search import ErasureSearch
+from spanstream.consumer.operations.erasure.search import PATIENCE_SECONDS, ErasureSearch
 from spanstream.consumer.operations.erasure.standing import key_kinds
 from spanstream.consumer.settings import RedisSettings, Settings
 
@@ -20,16 +21,18 @@ def open_search(settings: Settings) -> Iterator[ErasureSearch]:
     """Opens a search over the topics that exist.
 
     Raises:
-        Stop: Kafka refuses, or there is no documents topic.
+        Stop: Kafka refuses, or there is no documents topic; or as `open_formats`.
         Retryable: Kafka did not answer in time.
     """
     topics = settings.topics
     specs = TopicAdmin(settings.kafka).describe(key_kinds(topics))
     if topics.documents not in specs:
         raise Stop(f"there is no topic {topics.documents}, or not for this user to see: see SPANSTREAM_TOPICS__*")
+    clock = SystemClock()
+    formats = open_formats(settings).patient(clock, PATIENCE_SECONDS)
     reader = KafkaPartitionReader(settings.kafka, uncommitted=True)
     try:
-        yield ErasureSearch(reader, specs, topics, SystemClock())
+        yield ErasureSearch(reader, specs, topics, formats, clock)
     finally:
         reader.close()
 

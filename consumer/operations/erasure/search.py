@@ -3,25 +3,31 @@
     customers ──> tickets (tickets, dead letters, triage state) ──> documents (state, triage records) ──> texts' hashes
     documents ──> texts' hashes (documents, answers)
 
-Topics are read from their beginnings, with what open and aborted transactions wrote: nothing hides.
+Topics are read from their beginnings, with what open and aborted transactions wrote: nothing hides. A record is judged
+by its event, whatever form that came in; where there is none, as it stands.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from spanstream.consumer.broker.protocols import PartitionReader, Record, TopicSpec
 from spanstream.consumer.broker.reading import read_topic
 from spanstream.consumer.clock import Clock
+from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.operations.erasure.requests import ErasureRequest
 from spanstream.consumer.operations.erasure.standing import ErasureTopic, Standing, key_kinds
 from spanstream.consumer.operations.erasure.subjects import KnownIds, Subjects, json_event, texts_of
 from spanstream.consumer.replay.ledger import parking_of
 from spanstream.consumer.settings import TopicSettings
 from spanstream.consumer.triage.state.ticket_state import is_ticket
+from spanstream.schemas.dead_letters import from_headers
+from spanstream.schemas.errors import InvalidRecord
+from spanstream.schemas.events import Answer, Document, Question
+from spanstream.schemas.triage import AnyEvent, Ticket, Triage
 
 PATIENCE_SECONDS = 60.0
 
@@ -34,6 +40,7 @@ class ErasureSearch:
         reader: made for this; it sees uncommitted records.
         specs: the topics that exist, as Kafka describes them.
         topics: their names.
+        formats: reads the records; waits for its own translators.
         clock: measures how long Kafka is silent.
         shared: documents of erased tickets that other tickets have too, after `resolve`; they are not erased.
     """
@@ -41,6 +48,7 @@ class ErasureSearch:
     reader: PartitionReader
     specs: Mapping[str, TopicSpec]
     topics: TopicSettings
+    formats: EventFormats
     clock: Clock
     shared: frozenset[str] = frozenset()
     _documents: set[str] = field(default_factory=set)
@@ -128,7 +136,35 @@ class ErasureSearch:
 
     def _read(self, name: str) -> Iterator[Record]:
         if name in self.specs:
-            yield from read_topic(self.reader, name, clock=self.clock, patience_seconds=PATIENCE_SECONDS)
+            for record in read_topic(self.reader, name, clock=self.clock, patience_seconds=PATIENCE_SECONDS):
+                yield self._translated(record)
+
+    def _translated(self, record: Record) -> Record:
+        """Returns the record with our JSON as its value; one that is no event as it is."""
+        try:
+            event = self._event_of(record)
+            if event is None or record.value is None:
+                return record
+            return replace(record, value=self.formats.as_json(record, event))
+        except InvalidRecord:
+            return record
+
+    def _event_of(self, record: Record) -> type[AnyEvent] | None:
+        """Tells what stands in a record: in a dead letter, what its first topic holds. None: it was always our JSON."""
+        topic, dead_letters = record.partition.topic, self.topics.dead_letters
+        if topic in {dead_letters, parking_of(dead_letters)}:
+            topic = from_headers(record.headers).topic
+        return _events(self.topics).get(topic)
+
+
+def _events(topics: TopicSettings) -> dict[str, type[AnyEvent]]:
+    events: dict[str, type[AnyEvent]] = dict.fromkeys((topics.questions, topics.retries), Question)
+    return events | {
+        topics.documents: Document,
+        topics.tickets: Ticket,
+        topics.answers: Answer,
+        topics.triage: Triage,
+    }
 
 
 def _document_of(event: Mapping[str, Any]) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """Knows whose texts are to be erased, and tells which records hold something of them.
 
 A record is judged by its key and, in JSON of any shape, by the fields `document_id`, `ticket_id`, `triage.ticket_id`,
-and, where no document is named, by the hash of the text it brings along. A value that is no JSON (bad records, other
-formats) is searched for the ids as they are.
+and, where no document is named, by the hash of the text it brings along. A value that is no JSON (bad records) is
+searched for the ids as they are.
 """
 
 from __future__ import annotations

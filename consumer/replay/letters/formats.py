@@ -23,10 +23,9 @@ from spanstream.consumer.broker.protocols import UNREADABLE_HEADERS, Record
 from spanstream.consumer.replay.letters.letter import UNKNOWN, UNREADABLE, Letter, LetterFormat, as_time
 from spanstream.schemas.dead_letters import DLQ_MODEL, DLQ_PREFIX, from_headers
 from spanstream.schemas.errors import InvalidRecord, one_line
+from spanstream.schemas.foreign_headers import CONNECT_PREFIX, SPRING_PREFIX
 
-CONNECT_PREFIX: Final = "__connect.errors."
 STREAMS_PREFIX: Final = "__streams.errors."
-SPRING_PREFIX: Final = "kafka_dlt-"
 
 _PREFIXES: Final = {
     DLQ_PREFIX: LetterFormat.SPANSTREAM,

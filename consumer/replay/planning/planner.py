@@ -7,7 +7,7 @@ Letter ── max attempts reached? ── fixes ── headers ── destinati
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
@@ -25,6 +25,7 @@ from spanstream.consumer.replay.planning.headers import (
     written_at_origin,
 )
 from spanstream.consumer.replay.planning.superseding import Superseded, Superseding
+from spanstream.consumer.tracing.tracing import below
 from spanstream.schemas.dead_letters import DLQ_OMITTED
 
 REPLAY_PARKED: Final = "replay.parked"
@@ -134,6 +135,13 @@ class Planner:
         if superseded is None:
             return step
         return replace(step, outcome=ReplayOutcome.REFUSED, outgoing=None, why=superseded.why, superseded=superseded)
+
+    def below_span(self, step: Step, context: Mapping[str, str]) -> Step:
+        """Returns the step with this trace context in its headers; as it is where its topic would refuse it so."""
+        if not context or step.outgoing is None:
+            return step
+        traced = replace(step.outgoing, headers=below(step.outgoing.headers, context))
+        return step if self.destinations.refusal(traced) else replace(step, outgoing=traced)
 
     def _replay(self, letter: Letter, attempt: int, topic: str) -> Step:
         written_ms = written_at_origin(letter.record.headers, letter.written_ms)

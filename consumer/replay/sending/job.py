@@ -6,13 +6,14 @@ import dataclasses
 import json
 import uuid
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from spanstream.consumer.clock import iso
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.model_source.source import folder_of
 from spanstream.consumer.replay.ledger import LedgerEntries
 from spanstream.consumer.replay.letters.letter import sha256_of_bytes
 from spanstream.consumer.replay.letters.selection import Selection
@@ -25,6 +26,8 @@ from spanstream.consumer.replay.sending.rate_limiter import RateLimiter
 from spanstream.consumer.replay.sending.sender import Interrupted, ReplayRun
 from spanstream.consumer.replay.snapshot import TopicSnapshot
 from spanstream.consumer.replay.wiring import PATIENCE_SECONDS, ReplayContext, SendingOptions
+from spanstream.consumer.tracing.opening import open_tracing
+from spanstream.consumer.version import program_version
 from spanstream.models.artifact import MANIFEST
 
 _REFUSALS = 8
@@ -86,7 +89,7 @@ class ReplayJob:
         """
         context, planner, options = self.context, self.planner, self.options
         path = options.manifest or Path(f"replay-{planner.run}.jsonl")
-        with ManifestWriter(path) as manifest:
+        with closing(open_tracing(context.settings, context.group)) as tracing, ManifestWriter(path) as manifest:
             manifest.begin(self._manifest_facts())
             replay = ReplayRun(
                 opener=context.opener,
@@ -103,6 +106,7 @@ class ReplayJob:
                 batch=options.batch,
                 limit=options.limit,
                 patience_seconds=PATIENCE_SECONDS,
+                tracing=tracing,
             )
             try:
                 totals = self._totals(replay.run(), interrupted=interrupted())
@@ -150,8 +154,8 @@ class ReplayJob:
             "headers": dataclasses.asdict(planner.policy),
             "ends": {str(partition.number): end for partition, end in sorted(self.snapshot.ends.items())},
             "destinations": {topic: self._destination(topic) for topic in {planner.parking, *self.survey.destinations}},
-            "code": _code_version(),
-            "model": _model_version(context.settings.model.path),
+            "code": program_version(),
+            "model": _model_version(folder_of(context.settings.model)),
             "selected": self.survey.selected,
             "to_send": self.survey.to_send,
         }
@@ -187,13 +191,6 @@ def plan_job(
     snapshot = context.opener.open()
     survey = take_survey(snapshot, selection, planner, limit=options.limit, on_step=on_step)
     return ReplayJob(context, planner, snapshot, survey, selection, sending, options)
-
-
-def _code_version() -> str | None:
-    try:
-        return version("spanstream")
-    except PackageNotFoundError:
-        return None
 
 
 def _model_version(folder: Path) -> str | None:

@@ -5,9 +5,8 @@
         └──────── the commit's outcome is unknown: start again, the ledger has it ────────┘
 
 A lost reply and a kill are recovered in the same way. The run takes over the transactional id: the broker then commits
-or aborts the open transaction and fences the earlier producer. Then the run reads the ledger. A run writes its own
-entry into the ledger before it sends anything. So a run that is fenced sees the later run there, whatever error it got,
-and does not take over again.
+or aborts the open transaction and fences the earlier producer. Then it reads the ledger. A run writes its own entry
+there before it sends anything: so one that is fenced sees the later run, whatever error it got, and takes over no more.
 """
 
 from __future__ import annotations
@@ -33,6 +32,7 @@ from spanstream.consumer.replay.sending.counts import ReplayCounts
 from spanstream.consumer.replay.sending.progress import ReplayProgress
 from spanstream.consumer.replay.sending.rate_limiter import RateLimiter
 from spanstream.consumer.replay.snapshot import SnapshotOpener, TopicSnapshot
+from spanstream.consumer.tracing.tracing import OFF, Processed, Tracing
 
 Interrupted = Callable[[], bool]
 """Returns whether to stop after the batch in flight."""
@@ -78,6 +78,7 @@ class ReplayRun:
         batch: the most records of a batch.
         limit: the most records to send in all.
         patience_seconds: how long Kafka may fail before the run gives up.
+        tracing: follows the dead letters that are sent.
     """
 
     opener: SnapshotOpener
@@ -94,6 +95,7 @@ class ReplayRun:
     batch: int
     limit: int | None
     patience_seconds: float
+    tracing: Tracing = OFF
     counts: ReplayCounts = field(default_factory=ReplayCounts)
     _in_flight: list[Step] = field(default_factory=list)
     _refused: set[str] = field(default_factory=set)
@@ -183,6 +185,7 @@ class ReplayRun:
         self.run_log.end_batch(state)
         if state is BatchState.COMMITTED:
             self.counts.outcomes.update(step.outcome for step in self._in_flight)
+            self.tracing.end(Processed(step.letter.record, step.outcome) for step in self._in_flight)
         self._in_flight = []
         self.on_progress(self.counts)
 
@@ -273,7 +276,9 @@ class _SendingSession:
         for step in steps:
             if step.outgoing is None:
                 self._refuse(step)
-        return [step for step in steps if step.outgoing is not None]
+        sent, tracing = [step for step in steps if step.outgoing is not None], self._replay.tracing
+        tracing.begin(step.letter.record for step in sent)
+        return [self._replay.planner.below_span(step, tracing.context(step.letter.record)) for step in sent]
 
     def _announce(self) -> None:
         """Writes the run's own ledger entry, and tombstones for obsolete entries."""

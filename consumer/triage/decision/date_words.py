@@ -3,7 +3,8 @@
     "½ hour ago", "0.5 hours ago", "half an hour ago" ──> "30 minutes ago"
     "it may fail", "the sun" ──> no date            "in may", "since Wed" ──> one
 
-Left to itself the parser takes "½ hour" for two hours, and "0.5 hours" for five.
+Left to itself the parser takes "½ hour" for two hours, and "0.5 hours" for five. In other languages than English such
+amounts are no date.
 """
 
 from __future__ import annotations
@@ -28,17 +29,34 @@ _UNIT_AND_HALF: Final = re.compile(
 )
 _NUMBERS: Final = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3}
 
+# "sedan den 3 april", "w dniu 3 kwietnia", "Dienstag, dem 3. April": with these words the year or the day is lost.
+_STUMBLING_BLOCK: Final = re.compile(r"\bsedan (?=den \d|\d)|\bw dniu (?=\d)|(?<=, )de[mn] (?=\d)", re.IGNORECASE)
+_FOREIGN_FRACTION: Final = re.compile(
+    r"(?:\d[,/\u2044]\d+|[¼-¾⅐-⅞])\s*(?:stunde|minute|tag|woche|heure|jour|semaine|hora|d[ií]a|or[ae]\b|giorn|settiman"
+    r"|uur|uren|dag|week|weken|godzin|dni|dzie|tygod|timm|veck)",
+    re.IGNORECASE,
+)
+
 # Months and days that are words of another meaning too, and a unit; by themselves they are a date only behind a
 # preposition, or where the answer is nothing else.
-_OTHER_WORDS: Final = frozenset({"may", "march", "mar", "sat", "sun", "wed", "second"})
+_OTHER_WORDS: Final = frozenset(
+    {"may", "march", "mar", "sat", "sun", "wed", "second"}
+    | {"so", "mo", "di", "mi", "do", "fr", "sa"}  # German
+    | {"mer", "jeu", "ven", "sam", "dim", "dom", "ago", "set", "seg", "ter", "qua", "qui", "sex"}  # Romance
+    | {"ma", "wo", "vr", "za", "zo", "tor", "ons", "fre", "pt", "wt", "maj"}  # Dutch, Swedish, Polish
+)
 _LITTLE_WORDS: Final = frozenset({"a", "an", "the", "of"})
 _PREPOSITION: Final = re.compile(
     "in|on|since|from|until|till|by|before|after|during|last|next|this|early|late|mid", re.IGNORECASE
 )
+_FOREIGN_PREPOSITION: Final = re.compile(
+    "am|im|seit|vor|bis|ab|nach|le|depuis|en|el|desde|il|dal|nel|op|sinds|vanaf|od|em|på|sedan", re.IGNORECASE
+)
 
 
-def whole_amounts(text: str) -> str:
-    """Returns the text with fractions of hours, days and the like written as whole minutes (below one: seconds)."""
+def easier_to_read(text: str) -> str:
+    """Returns the text without what the parser stumbles over: fractions become whole minutes (below one: seconds)."""
+    text = _STUMBLING_BLOCK.sub("", text)
     return _UNIT_AND_HALF.sub(lambda match: _written(1.5, match["unit"]), _FRACTIONAL.sub(_whole, text))
 
 
@@ -49,9 +67,16 @@ def names_a_date(text: str, found: str) -> bool:
     if len(telling) != 1 or telling[0] not in _OTHER_WORDS:
         return True
     before = [*re.findall(r"\w+", text[: max(text.find(found), 0)]), *words[: words.index(telling[0])]]
-    is_behind_preposition = bool(before) and _PREPOSITION.fullmatch(before[-1]) is not None
+    is_behind_preposition = bool(before) and any(
+        prepositions.fullmatch(before[-1]) for prepositions in (_PREPOSITION, _FOREIGN_PREPOSITION)
+    )
     is_all = re.findall(r"\w+", text.casefold()) == telling
     return telling[0] != "second" and (is_all or is_behind_preposition)
+
+
+def has_fraction(text: str) -> bool:
+    """Tells whether the text has a fraction of an amount in another language than English, which is read wrongly."""
+    return _FOREIGN_FRACTION.search(text) is not None
 
 
 def _whole(match: re.Match[str]) -> str:

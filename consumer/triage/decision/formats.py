@@ -3,7 +3,7 @@
     "since 14:05 UTC today" ── date ──> 2026-11-24T14:05:00        "v7.4.2-rc1," ── version ──> 7.4.2-rc1
     "nobody can log in" ── enum ──> outage                         "error FXP-4107" ── regex ──> FXP-4107
 
-dateparser reads the dates: in English, month before day where the digits allow both.
+dateparser reads the dates: in English, month before day where the digits allow both, or as the playbook says.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from spanstream.consumer.triage.decision.date_words import names_a_date, whole_amounts
+from spanstream.consumer.triage.decision.date_words import easier_to_read, has_fraction, names_a_date
 from spanstream.consumer.triage.playbook.patterns import compiled
-from spanstream.schemas.playbook import EnumFormat, Format, RegexFormat
+from spanstream.schemas.playbook import DateFormat, DateReading, EnumFormat, Format, RegexFormat
 
 _DOTTED: Final = re.compile(r"(?<![\w.])v?(\d+(?:\.(?:\d+|x))+(?:[-+_.]?[0-9A-Za-z]+)*)", re.IGNORECASE)
 _NUMBERED: Final = re.compile(
@@ -25,6 +25,8 @@ _NUMBERED: Final = re.compile(
 _BARE: Final = re.compile(r"#?(\d+[a-z]?)", re.IGNORECASE)
 # Only so much of an answer is read as a date: dateparser's time grows with the text.
 _DATE_CHARS: Final = 200
+_AMERICAN: Final = DateReading()
+_ORDERS: Final = {"month-first": "MDY", "day-first": "DMY"}
 
 
 class BadFormat(ValueError):
@@ -48,7 +50,9 @@ def formatted_value(answer: str, format_: Format | None, written_at: datetime) -
         return _matched(answer, format_.regex)
     if isinstance(format_, EnumFormat):
         return _option(answer, format_)
-    return _version(answer) if format_ == "version" else _date(answer, written_at)
+    if format_ == "version":
+        return _version(answer)
+    return _date(answer, format_.date if isinstance(format_, DateFormat) else _AMERICAN, written_at)
 
 
 def contains_any(text: str, phrases: Iterable[str]) -> bool:
@@ -85,18 +89,32 @@ def _version(answer: str) -> str:
     return match[1]
 
 
-def _date(answer: str, written_at: datetime) -> str:
+def _date(answer: str, reading: DateReading, written_at: datetime) -> str:
+    base = written_at.astimezone(UTC).replace(tzinfo=None)
+    settings = {
+        "RELATIVE_BASE": base,
+        "PREFER_DATES_FROM": "past",
+        "RETURN_AS_TIMEZONE_AWARE": False,
+        "DATE_ORDER": _ORDERS[reading.order],
+    }
+    text = easier_to_read(answer[:_DATE_CHARS])
+    # The language that understands most of the words, in the fewest pieces.
+    dates = min((_found(text, language, settings) for language in reading.languages), key=_rest)
+    if not dates or (reading.languages != ["en"] and has_fraction(text)):
+        raise BadFormat("should be a date")
+    return dates[0][1].replace(microsecond=0).isoformat()
+
+
+def _found(text: str, language: str, settings: dict[str, Any]) -> list[tuple[str, datetime]]:
+    """Returns the dates in the text, each with its words, as one language reads them."""
     from dateparser.search import search_dates  # noqa: PLC0415  a third of a second, for playbooks with dates
 
-    base = written_at.astimezone(UTC).replace(tzinfo=None)
-    settings: Any = {"RELATIVE_BASE": base, "PREFER_DATES_FROM": "past", "RETURN_AS_TIMEZONE_AWARE": False}
-    text = whole_amounts(answer[:_DATE_CHARS])
     try:
-        found = search_dates(text, languages=["en"], settings=settings) or []
+        found = search_dates(text, languages=[language], settings=settings) or []
     except OverflowError:  # a day before the first year, or after the last one
-        found = []
-    dates: list[datetime] = [date for words, date in found if names_a_date(text, words)]
-    if not dates:
-        raise BadFormat("should be a date")
-    first = dates[0]
-    return first.replace(microsecond=0).isoformat()
+        return []
+    return [(words, date) for words, date in found if names_a_date(text, words)]
+
+
+def _rest(found: list[tuple[str, datetime]]) -> tuple[int, int]:
+    return -sum(len(words) for words, _ in found), len(found)

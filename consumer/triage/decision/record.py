@@ -8,6 +8,7 @@ import structlog
 
 from spanstream.consumer.clock import calendar_time, to_datetime
 from spanstream.consumer.logs import exception_facts
+from spanstream.consumer.tracing.tracing import ids_of
 from spanstream.consumer.triage.decision.field_results import field_result
 from spanstream.consumer.triage.decision.rules import first_matching_rule
 from spanstream.consumer.triage.questions import field_questions
@@ -26,8 +27,9 @@ def make_record(state: TicketState, playbook: Playbook, *, revision: int, now_ms
     """Builds the record of a ticket as it stands; questions without an outcome have timed out."""
     fields = _field_results(state, playbook)
     values = {name: result.value for name, result in fields.items()}
-    route = first_matching_rule(playbook.routes, values, state.facts.by_name)
-    priority = first_matching_rule(playbook.priorities, values, state.facts.by_name)
+    facts = state.facts
+    route = first_matching_rule(playbook.routes, values, facts.by_name, facts.text_tests)
+    priority = first_matching_rule(playbook.priorities, values, facts.by_name, facts.text_tests)
     return Triage(
         ticket_id=state.ticket_id,
         revision=revision,
@@ -59,7 +61,8 @@ def make_best_record(state: TicketState, playbook: Playbook, *, now_ms: int) -> 
         try:
             return read, make_record(read, playbook, revision=state.revision + 1, now_ms=now_ms)
         except Exception as error:  # noqa: BLE001  whatever it is, it must not stop the stream
-            _log.error("deciding_failed", ticket_id=state.ticket_id, **exception_facts(error))
+            ids = ids_of(state.trace_context)
+            _log.error("deciding_failed", ticket_id=state.ticket_id, **ids, **exception_facts(error))
     return state, None
 
 

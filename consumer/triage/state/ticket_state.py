@@ -5,9 +5,13 @@ key `ticket:<ticket_id>` -> TicketState        key `playbook:<sha256>` -> Playbo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
+from pydantic import Field
+
 from spanstream.consumer.clock import calendar_time, to_datetime
+from spanstream.schemas.cloudevents import TRACEPARENT, TRACESTATE
 from spanstream.schemas.errors import Reason
 from spanstream.schemas.events import ModelInfo, Span
 from spanstream.schemas.fields import Closed, Count, Metadata, Probability, Text
@@ -22,18 +26,27 @@ _PLAYBOOK = b"playbook:"
 
 
 class TicketFacts(Closed):
-    """What rules may ask about a ticket itself."""
+    """What rules may ask about a ticket itself.
+
+    Attributes:
+        text_tests: keys of the playbook's tests of the ticket's text that hold; left out where there is none.
+    """
 
     subject: Text
     channel: Text | None
     customer: Text | None
     attributes: Metadata
+    text_tests: list[str] = Field(default=[])
 
     @classmethod
-    def of(cls, ticket: Ticket) -> TicketFacts:
-        """Takes the facts from a ticket."""
+    def of(cls, ticket: Ticket, text_tests: Sequence[str] = ()) -> TicketFacts:
+        """Takes the facts from a ticket, and from its text which tests hold."""
         return cls(
-            subject=ticket.subject, channel=ticket.channel, customer=ticket.customer, attributes=dict(ticket.attributes)
+            subject=ticket.subject,
+            channel=ticket.channel,
+            customer=ticket.customer,
+            attributes=dict(ticket.attributes),
+            text_tests=list(text_tests),
         )
 
     @property
@@ -90,6 +103,7 @@ class TicketState(Closed):
         revision: number of the latest record; 0: there is none.
         replaced: documents of the latest of its earlier texts, to be deleted together with this ticket.
         outcomes: what came back, by question id.
+        trace_context: of the span in which its questions were asked; empty with traces off.
     """
 
     ticket_id: Text
@@ -104,11 +118,18 @@ class TicketState(Closed):
     revision: int
     replaced: list[Text]
     outcomes: dict[Text, QuestionOutcome]
+    trace_context: dict[str, str] = Field(default_factory=dict)
 
     @property
     def key(self) -> bytes:
         """The key of its record in the state topic."""
         return ticket_key(self.ticket_id)
+
+    @property
+    def trace_headers(self) -> tuple[bytes | None, bytes | None]:
+        """The values of the headers `traceparent` and `tracestate` for what is published about it."""
+        context = {name: value.encode() for name, value in self.trace_context.items()}
+        return context.get(TRACEPARENT), context.get(TRACESTATE)
 
     @property
     def written_at(self) -> datetime:

@@ -7,8 +7,9 @@ from collections import Counter
 from pydantic import ValidationError
 
 from spanstream.consumer.answering.outcomes import without_content
-from spanstream.consumer.broker.protocols import Outgoing
+from spanstream.consumer.broker.protocols import Outgoing, Record
 from spanstream.consumer.errors import Stop, TooLarge
+from spanstream.consumer.tracing.tracing import Processed
 from spanstream.consumer.triage.state.state_store import StateStore
 from spanstream.consumer.triage.state.ticket_state import (
     TicketState,
@@ -28,8 +29,10 @@ class TriageTransaction:
         outgoing: the records to publish, without the states.
         changes: the states that change: (partition number, key) to value; None: forgotten.
         counts: what happened, by (group, name), for the metrics.
+        processed: the records that were applied, and what they were, for the traces.
         ages_ms: for each first record of a ticket: milliseconds since the ticket arrived.
         ticket_reasons: for each ticket record: the reason of its dead letter, or None.
+        tickets: the ticket record that each document and state was made of, by the key of these.
     """
 
     def __init__(self, store: StateStore, current: Playbook) -> None:
@@ -42,8 +45,10 @@ class TriageTransaction:
         self.outgoing: list[Outgoing] = []
         self.changes: dict[tuple[int, bytes], bytes | None] = {}
         self.counts: Counter[tuple[str, str]] = Counter()
+        self.processed: list[Processed] = []
         self.ages_ms: list[int] = []
         self.ticket_reasons: list[Reason | None] = []
+        self.tickets: dict[bytes, Record] = {}
 
     @property
     def is_empty(self) -> bool:
@@ -79,6 +84,12 @@ class TriageTransaction:
         self._set(number, key, None)
         self.changes[number, key] = None
 
+    def ticket_done(self, record: Record, outcome: str, reason: Reason | None = None) -> None:
+        """Counts a ticket's record by what it was; `reason` is its dead letter's."""
+        self.counts["tickets", outcome] += 1
+        self.ticket_reasons.append(reason)
+        self.processed.append(Processed(record, outcome, reason))
+
     def tickets_with(self, number: int, document_id: str) -> int:
         """Counts the tickets of a partition that have this document, after the changes in here."""
         return self._store.tickets_with(number, document_id) + self._documents[number, document_id]
@@ -105,15 +116,15 @@ class TriageTransaction:
                 f"the state topic's partition {number} holds tickets of a playbook that it does not hold"
             ) from None
 
-    def replace_by_smaller(self, error: TooLarge) -> None:
-        """Replaces a dead letter that its topic does not take by one without content; raises the error for the rest."""
+    def replace_by_smaller(self, error: TooLarge) -> bool:
+        """Replaces a dead letter that its topic does not take by one without content; False: it is something else."""
         for index, record in enumerate(self.outgoing):
             if record is error.record and any(name == DLQ_REASON for name, _ in record.headers):
                 smaller = without_content(record)
                 if smaller is not None:
                     self.outgoing[index] = smaller
-                    return
-        raise error
+                    return True
+        return False
 
     def state_records(self, topic: str) -> list[Outgoing]:
         """Returns the changes as records of the state topic."""

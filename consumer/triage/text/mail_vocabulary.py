@@ -12,8 +12,8 @@ def _any_of(words: str) -> str:
 
 
 WROTE: Final = re.compile(
-    r"\b(?:wrote|schrieb|a écrit|escribió|schreef|geschreven|ha scritto|escreveu|skrev|kirjoitti|napsal|napisał(?=\b))"
-    r"(?:\(a\))?(?!\w)"
+    r"\b(?:wrote|schrieb|a écrit|escribió|schreef|geschreven|ha scritto|escreveu|skrev|kirjoitti|napsal|napisał(?=\b)"
+    r"|pisze|napisan[ae] przez)(?:\(a\))?(?!\w)"
 )
 _MONTHS: Final = _any_of(
     """jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec
@@ -22,7 +22,8 @@ _MONTHS: Final = _any_of(
     septembre|octobre|novembre|décembre|ene|abr|ago|dic|enero|febrero|marzo|mayo|junio|julio|agosto|septiembre|octubre
     noviembre|diciembre|gen|mag|giu|lug|set|ott|gennaio|febbraio|aprile|maggio|giugno|luglio|settembre|ottobre
     novembre|dicembre|fev|out|dez|janeiro|fevereiro|março|abril|maio|junho|julho|setembro|outubro|novembro|dezembro
-    maj|sty|lut|kwi|cze|lip|sie|wrz|paź|lis|gru|sept|oktober|dezember"""
+    maj|sty|lut|kwi|cze|lip|sie|wrz|paź|lis|gru|sept|oktober|dezember|mrt|augustus|augusti|stycznia|lutego|marca
+    kwietnia|maja|czerwca|lipca|sierpnia|września|października|listopada|grudnia"""
 )
 DATE: Final = re.compile(
     rf"\b\d{{1,2}}[./-]\d{{1,2}}[./-]\d{{2,4}}\b|\b(?:19|20)\d\d-\d\d?-\d\d?\b"
@@ -34,22 +35,25 @@ ADDRESS: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 THING: Final = re.compile(
     r"\b(?:the|our|your|its|an?|le|la|les|notre|votre|el|los|las|nuestro|il|lo|het)\s+[\w -]{1,60}\s+"
     r"(?:wrote|a écrit|escribió|schreef|ha scritto)"
+    r"|\bos?\s+[\w -]{1,60}\s+escreveu"
     r"|(?:schrieb|schreef|escreveu|skrev)\s+(?:der|die|das|unser|unsere|ihr|ihre|de|het|onze|o|a|den|det)\s"
 )
 
 _FORWARDED: Final = _any_of(
     r"""forwarded message|weitergeleitete (?:nachricht|e-mail)|message transféré|message réexpédié|mensaje reenviado
     doorgestuurd bericht|messaggio inoltrato|mensagem (?:encaminhada|reencaminhada)|vidarebefordrat meddelande
-    videresendt (?:besked|melding)|przekazana wiadomość"""
+    videresendt (?:besked|melding)|vidarebefordrat brev|przekazana wiadomość|wiadomość przekazana
+    (?:treść )?przekaz(?:ywa)?nej wiadomości"""
 )
 FORWARDED: Final = re.compile(
     rf"-{{2,}} ?(?:{_FORWARDED}).{{0,20}}-{{2,}}"
-    rf"|(?:begin |anfang der |début du |inicio del |inizio del |início da )?(?:{_FORWARDED}) ?:",
+    rf"|(?:begin |anfang der |début du |inicio del |inizio (?:del )?|início da |początek )?(?:{_FORWARDED}) ?:",
     re.IGNORECASE,
 )
 ORIGINAL: Final = re.compile(
     r"-{2,} ?(?:original (?:message|appointment)|ursprüngliche nachricht|message d'origine|mensaje original"
-    r"|oorspronkelijk bericht|messaggio originale|mensagem original|ursprungligt meddelande|oprindelig meddelelse)"
+    r"|message original|oorspronkelijk bericht|messaggio originale|mensagem original|ursprungligt meddelande"
+    r"|oprindelig meddelelse|wiadomość oryginalna|oryginalna wiadomość)"
     r" ?-{2,}",
     re.IGNORECASE,
 )
@@ -68,7 +72,9 @@ POINTS_BELOW: Final = re.compile(
         \b(?:ci-dessous|ci-après|transfère|transmets)\b|\bpour info|\ben (?:rouge|bleu|vert|gras)\b
         \b(?:abajo|a continuación|reenv\w+)\b|\ben (?:rojo|azul|verde)\b
         \b(?:hieronder|onderstaand\w*|doorgestuurd|ter info)\b|\bstuur .{1,20} door\b|\bin (?:rood|blauw|groen)\b
-        \b(?:qui sotto|di seguito|inoltro|abaixo|encaminh\w+|nedan|nedenfor|poniżej)\b"""
+        \b(?:qui sotto|più sotto|in calce|di seguito|inoltr\w+|abaixo|encaminh\w+|reencaminh\w+|minhas respostas)\b
+        \b(?:nedan|nedanför|nedenfor|vidarebefordra\w*|mina svar|poniżej|przekazuję|przesyłam dalej|moje odpowiedzi)\b
+        \bin rosso\b|\bem vermelho\b|\bi rött\b|\bna czerwono\b|\bdo wiadomości\b|\bper conoscenza\b"""
     ),
     re.IGNORECASE,
 )
@@ -82,12 +88,13 @@ def _head(names: str) -> re.Pattern[str]:
 
 HEAD_FROM: Final = _head("from|von|de|van|da|från|fra|od")
 HEAD_SENT: Final = _head(
-    "sent|date|gesendet|datum|envoyé|enviado(?: el| em)?|fecha|verzonden|inviato|data|skickat|sendt|dato|wysłano"
+    "sent|date|gesendet|datum|envoyé|enviad[oa](?: el| em)?|fecha|verzonden|inviato|data|skickat|sendt|dato|wysłano"
 )
 HEAD_SUBJECT: Final = _head("subject|betreff|objet|asunto|onderwerp|oggetto|assunto|ämne|emne|temat")
 HEAD_OTHER: Final = _head(
     "to|cc|bcc|an|kopie|à|para|aan|a|till|til|do|dw|importance|priority|wichtigkeit|attachments?|anlagen?|anhänge"
-    "|pièces jointes|importancia|bijlagen?|reply-to|antwort an"
+    "|pièces jointes|importancia|bijlagen?|reply-to|antwort an|kopia|udw|cco|priorit(?:à|eit)|prioridade?|prioritet"
+    "|ważność|allegat[io]|(?:datos )?adjuntos?|anexos?|bilag(?:a|or)|załączniki?"
 )
 # Any other line of the kind is from a mail's source, which nobody quotes by replying.
 HEAD_OF_SOURCE: Final = re.compile(
@@ -95,38 +102,61 @@ HEAD_OF_SOURCE: Final = re.compile(
     r"|in-reply-to|delivered-to|authentication-results|user-agent|list-[\w-]+):",
     re.IGNORECASE,
 )
-_REPLIES: Final = r"(?:re|aw|sv|antw|rif|odp|vs)\s*(?:\[\d+\])?\s*:"
+_REPLIES: Final = r"(?:re|aw|sv|antw|rif|r|res|odp|vs)\s*(?:\[\d+\])?\s*:"
 REPLY_SUBJECT: Final = re.compile(rf"\s*(?:\[[^\[\]]*\]\s*)*{_REPLIES}", re.IGNORECASE)
-SUBJECT_PREFIXES: Final = re.compile(rf"\[[^\[\]]*\]|\b(?:{_REPLIES}|(?:fwd?|wg|tr|rv|enc|doorst)\s*:)", re.IGNORECASE)
+SUBJECT_PREFIXES: Final = re.compile(
+    rf"\[[^\[\]]*\]|\b(?:{_REPLIES}|(?:fwd?|wg|tr|rv|i|enc|doorst|pd|vb)\s*:)", re.IGNORECASE
+)
 
+_GRUSS: Final = r"(?:freundliche|beste|viele|herzliche|liebe|schöne)n? gr(?:ü|ue)(?:ß|ss)en?(?: aus (?:de[mr] )?\w+)?"
+_SALUDO: Final = r"(?:(?:un|muchos|cordiales|atentos) )?(?:cordial |atento |afectuoso )?saludos?(?: cordiales)?"
 _CLOSINGS: Final = _any_of(
-    r"""(?:with )?(?:thanks (?:and|&) )?(?:(?:best|kind|kindest|warm|many) )?regards|(?:all |with )?best wishes
+    rf"""(?:with )?(?:thanks (?:and|&) )?(?:(?:best|kind|kindest|warm|many) )?regards|(?:all |with )?best wishes
     yours (?:sincerely|truly|faithfully)|sincerely(?: yours)?
-    (?:mit )?(?:freundlichen|besten|vielen|herzlichen|lieben) grüßen|(?:mit )?freundlichem gruß
-    (?:viele|beste|liebe|herzliche|schöne|freundliche) grüße|(?:bien )?cordialement|bien à vous|salutations
-    (?:un |muchos |cordiales )?saludos?(?: cordiales)?|atentamente|(?:met )?(?:vriendelijke|hartelijke) groet(?:en)?
-    (?:cordiali|distinti) saluti|atenciosamente|(?:com os )?melhores cumprimentos|(?:med )?vänliga? hälsning(?:ar)?
-    med venlig hilsen|pozdrawiam|z poważaniem"""
+    (?:(?:vielen|besten|herzlichen) dank(?: im voraus)? und )?(?:mit )?(?:{_GRUSS})
+    (?:mit )?(?:freundlichem|bestem|herzlichem) gru(?:ß|ss)
+    hochachtungsvoll|(?:bien |très )?cordialement|bien à vous|respectueusement
+    (?:(?:mes )?(?:sincères|meilleures|respectueuses) )?salutations(?: distinguées)?
+    (?:veuillez|je vous prie d['\u2019]) ?(?:agréer|recevoir)\b.{{0,90}}\b(?:salutations|sentiments)(?: \w+){{0,2}}
+    (?:gracias(?: de antemano| por adelantado)? y )?(?:reciban? )?(?:{_SALUDO})
+    (?:muy )?atentamente
+    (?:met )?(?:vriendelijke|hartelijke|beste) groet(?:en)?|hoogachtend
+    (?:grazie e )?(?:un )?(?:(?:cordial[ei]|distint[io]|car[io]|migliori) )?salut[io]|cordialmente
+    atenciosamente|(?:com os )?(?:melhores )?cumprimentos
+    (?:med )?(?:vänliga?|bästa|hjärtliga?|varma) hälsning(?:ar)?|med venlig hilsen
+    (?:serdecznie )?pozdrawiam(?: serdecznie)?|(?:serdeczne )?pozdrowienia|z poważaniem|z wyrazami szacunku"""
 )
 CLOSING: Final = re.compile(rf"(?:{_CLOSINGS})", re.IGNORECASE)
 # Words that also mean something else: they count at the beginning of a paragraph, above a name.
 WEAK_CLOSING: Final = re.compile(
     _any_of(
         r"""thanks(?: again| a lot| so much| in advance)?|many thanks|thank you(?: very much| in advance)?|cheers|best
-        yours|thx|br|rgds|kr|gruß|grüße|mfg|vg|lg|danke|vielen dank|merci(?: d'avance)?|gracias|groet(?:en)?|bedankt
-        mvg|grazie|obrigad[oa]|tack|mvh|hälsningar|hilsen"""
+        yours|thx|br|rgds|kr|gruß|grüße|mfg|vg|lg|(?:(?:vielen|besten|herzlichen) )?danke?(?: im voraus)?
+        (?:merci d['\u2019]avance et )?bonne (?:journée|soirée|réception)|merci(?: d['\u2019]avance)?
+        gracias(?: de antemano| por adelantado)?|un abrazo|groet(?:en|jes)?|(?:alvast )?bedankt|bij voorbaat dank|mvg
+        grazie(?: mille| in anticipo)?|buona giornata|(?:muito )?obrigad[oa](?: desde já)?|abraços?|att
+        tack(?: på förhand)?|mvh|vänligen|hälsningar|hilsen|z góry dziękuję"""
     ),
     re.IGNORECASE,
 )
 _DEVICES: Final = (
-    r"(?:i?phone|i?pad|android|samsung|galaxy|pixel|huawei|xiaomi|oneplus|nokia|motorola|blackberry|smartphone|tablet"
-    r"|mobile|handy|phone|device|gerät|mobil\w*|téléphone|teléfono|móvil|telefoon|outlook|mail|yahoo|gmail|proton|aol"
-    r"|windows|ios|for|on|pour|para|voor|für|auf|sur|5g|4g|my|web|email|app|ultra|pro|max|plus|mini|fold|note|[\w]?\d{1,2})"
+    r"(?:i?phone(?:['\u2019]a)?|i?pad(?:['\u2019]a)?|android|samsung|galaxy|pixel|huawei|xiaomi|oneplus|nokia|motorola|blackberry"
+    r"|smartphone|smartfonu?|tablet|mobile|handy|phone|device|gerät|mobil\w*|téléphone|teléfono|móvil|telefoon|telefonu?"
+    r"|outlook|mail|yahoo|gmail|proton|aol|gmx|web\.de|telekom|t-online|orange|free|libero|courrier|correo|posta|poczta"
+    r"|e-post|windows|ios|for|on|pour|para|voor|für|per|dla|för|auf|sur|5g|4g|my|web|e?mail|app|aplikacji|systemu|ultra|pro"
+    r"|max|plus|mini|fold|note|[\w]?\d{1,2})"
+)
+_SENT_FROM: Final = _any_of(
+    r"""sent (?:from|with|via)(?: my)?|get|gesendet (?:von|mit)(?: meinem| der)?|von meinem|holen sie sich
+    envoyé (?:de|depuis)(?: mon| l['\u2019]application)?|provenance :|obtenez|télécharge[rz]
+    enviado (?:desde|do)(?: mi| meu)?|obtene[rd]|descargar|inviato da(?:l mio)?|scarica|ottieni
+    verzonden van(?:af|uit)(?: mijn)?|verstuurd vanaf(?: mijn)?|wysłan[eoy] z(?: mojego)?|pobierz(?: program)?
+    obter(?: o)?|skicka(?:t|des) från(?: min)?|hämta"""
 )
 FOOTER: Final = re.compile(
-    rf"(?:sent (?:from|with|via)(?: my)?|get|gesendet (?:von|mit)(?: meinem)?|envoyé (?:de|depuis)(?: mon)?"
-    rf"|enviado (?:desde|do)(?: mi| meu)?|verzonden vanaf(?: mijn)?|verstuurd vanaf(?: mijn)?|inviato da(?:l mio)?"
-    rf"|skickat från(?: min)?|von meinem)(?: {_DEVICES}(?:mail)?)+(?: gesendet)?[.]?(?:\s?<https?://\S+>)?",
+    rf"(?:(?:{_SENT_FROM})(?: {_DEVICES}(?:mail)?)+(?: gesendet)?"
+    r"|outlook (?:für|voor) (?:ios|android) (?:beziehen|herunterladen|downloaden|ophalen)"
+    r"|diese nachricht wurde von meinem android[ -]gerät mit [\w. &-]{1,20} gesendet)[.]?(?:\s?<https?://\S+>)?",
     re.IGNORECASE,
 )
 DISCLAIMER: Final = tuple(
@@ -141,7 +171,8 @@ DISCLAIMER: Final = tuple(
 ROLE: Final = re.compile(
     r"(?:head|director|manager|engineer|administrator|admin|officer|developer|analyst|consultant|assistant|team|lead"
     r"|senior|junior|chief|support|leiter\w*|geschäftsführ\w+|entwickler\w*|sachbearbeiter\w*|responsable|directeur"
-    r"|directrice|ingénieur\w*|jefe|director\w*|técnico|hoofd|medewerker|beheerder|responsabile|gerente)",
+    r"|directrice|ingénieur\w*|jefe|director\w*|técnico|hoofd|medewerker|beheerder|responsabile|gerente"
+    r"|analista|kierownik|specjalista|dyrektor|\w*chef|handläggare)",
     re.IGNORECASE,
 )
 # Whoever signs so is no person: a log or a machine's mail is shown.
@@ -153,7 +184,7 @@ CONTACT_LABEL: Final = re.compile(
     r"|direct|skype|linkedin|durchwahl)\b\s?[.:]{0,2}\s?:?(?=\s|$|\+|\()",
     re.IGNORECASE,
 )
-PHONE: Final = re.compile(r"(?<![\w.-])(?:\+|\(?0)[\d()/ .-]{6,}\d(?![\w.-]*\w)")
+PHONE: Final = re.compile(r"(?<![\w.-])(?:\+|\(?0|(?=\(\d\d\) ))[\d()/ .-]{6,}\d(?![\w.-]*\w)")
 SITE: Final = re.compile(
     r"<?(?:https?://)?(?:www\.[\w.-]+|(?:[\w-]+\.)?(?:linkedin|xing|facebook|twitter|x)\.\w+/[\w/-]+"
     r"|(?<=//)[\w.-]+)/?>?(?=\s|$)",
@@ -171,6 +202,7 @@ STREET: Final = re.compile(
 GREETING: Final = re.compile(
     r"(?:dear|hello|hi|hey|good (?:morning|afternoon|evening)|guten (?:tag|morgen)|hallo|moin|sehr geehrte[rn]?"
     r"|liebe[rn]?|bonjour|bonsoir|cher|chère|hola|buenos días|buenas tardes|estimad[oa]s?|beste|geachte"
-    r"|buongiorno|gentile|olá|bom dia|prezad[oa]s?|hej|hei|dzień dobry)\b[^?!.:;]{0,60}[,!.]?",
+    r"|buongiorno|buonasera|gentile|salve|ciao|olá|bom dia|boa tarde|prezad[oa]s?|car[oa]|hej|hei|god (?:dag|morgon)"
+    r"|dzień dobry|witam|szanown[aiy]|grüezi|goede(?:morgen|middag)|goedendag)\b[^?!.:;]{0,60}[,!.]?",
     re.IGNORECASE,
 )

@@ -8,14 +8,17 @@ values.schema.json checks the types and ranges of single values, and _forms.tpl 
 {{- fail (printf "these values are wrong:\n- %s" (join "\n- " .)) -}}
 {{- end -}}
 {{- $wrong := concat
+      (include "spanstream.checkTopicCreation" . | fromJsonArray)
       (include "spanstream.checkReplicas" . | fromJsonArray)
       (include "spanstream.checkScaling" . | fromJsonArray)
       (include "spanstream.checkResources" . | fromJsonArray)
       (include "spanstream.checkKafka" . | fromJsonArray)
       (include "spanstream.checkNames" . | fromJsonArray)
       (include "spanstream.checkReferences" . | fromJsonArray)
+      (include "spanstream.checkAnswers" . | fromJsonArray)
       (include "spanstream.checkSettings" . | fromJsonArray)
-      (include "spanstream.checkEnv" . | fromJsonArray) -}}
+      (include "spanstream.checkEnv" . | fromJsonArray)
+      (include "spanstream.checkExtras" . | fromJsonArray) -}}
 {{- if $wrong -}}
 {{- fail (printf "these values contradict each other:\n- %s" (join "\n- " $wrong)) -}}
 {{- end -}}
@@ -23,15 +26,16 @@ values.schema.json checks the types and ranges of single values, and _forms.tpl 
 
 {{- define "spanstream.checkReplicas" -}}
 {{- $wrong := list -}}
+{{- $scaling := include "spanstream.autoscaling" . | fromJson -}}
 {{- $partitions := int .Values.kafka.partitions -}}
 {{- $scaled := ne (include "spanstream.scaling" .) "none" -}}
 {{- $gpuScaled := eq (include "spanstream.scaling" .) "keda" -}}
-{{- $most := $scaled | ternary .Values.scaling.maxReplicas .Values.replicas | int -}}
-{{- $mostName := $scaled | ternary "scaling.maxReplicas" "replicas" -}}
+{{- $most := $scaled | ternary $scaling.maxReplicas (include "spanstream.replicaCount" .Values) | int -}}
+{{- $mostName := $scaled | ternary "autoscaling.maxReplicas" "replicaCount" -}}
 {{- if gt $most $partitions -}}
 {{- $wrong = append $wrong (printf "%s (%d) is above kafka.partitions (%d): a pod without a partition has nothing to do" $mostName $most $partitions) -}}
 {{- else if .Values.gpu.enabled -}}
-{{- $gpu := $gpuScaled | ternary .Values.gpu.maxReplicas .Values.gpu.replicas | int -}}
+{{- $gpu := $gpuScaled | ternary .Values.gpu.maxReplicas (include "spanstream.replicaCount" .Values.gpu) | int -}}
 {{- if gt (add $most $gpu) $partitions -}}
 {{- $wrong = append $wrong (printf "%s (%d) and the GPU pool's pods (%d) are together above kafka.partitions (%d); both pools share them" $mostName $most $gpu $partitions) -}}
 {{- end -}}
@@ -39,16 +43,16 @@ values.schema.json checks the types and ranges of single values, and _forms.tpl 
 {{- $wrong = append $wrong (printf "gpu.minReplicas (%d) is above gpu.maxReplicas (%d)" (int .Values.gpu.minReplicas) (int .Values.gpu.maxReplicas)) -}}
 {{- end -}}
 {{- end -}}
-{{- if and $scaled (gt (int .Values.scaling.minReplicas) (int .Values.scaling.maxReplicas)) -}}
-{{- $wrong = append $wrong (printf "scaling.minReplicas (%d) is above scaling.maxReplicas (%d)" (int .Values.scaling.minReplicas) (int .Values.scaling.maxReplicas)) -}}
+{{- if and $scaled (gt (int $scaling.minReplicas) (int $scaling.maxReplicas)) -}}
+{{- $wrong = append $wrong (printf "autoscaling.minReplicas (%d) is above autoscaling.maxReplicas (%d)" (int $scaling.minReplicas) (int $scaling.maxReplicas)) -}}
 {{- end -}}
-{{- with .Values.triage.scaling -}}
+{{- with include "spanstream.triageAutoscaling" . | fromJson -}}
 {{- if and $.Values.triage.enabled .enabled -}}
 {{- if gt (int .maxReplicas) (int .partitions) -}}
-{{- $wrong = append $wrong (printf "triage.scaling.maxReplicas (%d) is above triage.scaling.partitions (%d): a pod without a partition has nothing to do" (int .maxReplicas) (int .partitions)) -}}
+{{- $wrong = append $wrong (printf "triage.autoscaling.maxReplicas (%d) is above triage.autoscaling.partitions (%d): a pod without a partition has nothing to do" (int .maxReplicas) (int .partitions)) -}}
 {{- end -}}
 {{- if gt (int .minReplicas) (int .maxReplicas) -}}
-{{- $wrong = append $wrong (printf "triage.scaling.minReplicas (%d) is above triage.scaling.maxReplicas (%d)" (int .minReplicas) (int .maxReplicas)) -}}
+{{- $wrong = append $wrong (printf "triage.autoscaling.minReplicas (%d) is above triage.autoscaling.maxReplicas (%d)" (int .minReplicas) (int .maxReplicas)) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -58,29 +62,31 @@ values.schema.json checks the types and ranges of single values, and _forms.tpl 
 {{- define "spanstream.checkScaling" -}}
 {{- $wrong := list -}}
 {{- $mode := include "spanstream.scaling" . -}}
-{{- $work := .Values.scaling.keda.workSeconds -}}
-{{- $toZero := and (ne $mode "none") (eq (int .Values.scaling.minReplicas) 0) -}}
+{{- $scaling := include "spanstream.autoscaling" . | fromJson -}}
+{{- $triage := include "spanstream.triageAutoscaling" . | fromJson -}}
+{{- $work := $scaling.keda.workSeconds -}}
+{{- $toZero := and (ne $mode "none") (eq (int $scaling.minReplicas) 0) -}}
 {{- if and $toZero (eq $mode "hpa") -}}
-{{- $wrong = append $wrong "scaling.minReplicas 0 needs KEDA: a HorizontalPodAutoscaler does not wake a pod from zero; set it to 1, or scaling.mode to keda" -}}
+{{- $wrong = append $wrong "autoscaling.minReplicas 0 needs KEDA: a HorizontalPodAutoscaler does not wake a pod from zero; set it to 1, or autoscaling.mode to keda" -}}
 {{- end -}}
 {{- if and $toZero .Values.kafka.staticMembership -}}
-{{- $wrong = append $wrong "scaling.minReplicas 0 with kafka.staticMembership: a static member that is scaled away keeps its partitions until its session times out, and a question finds nobody; choose one of them" -}}
+{{- $wrong = append $wrong "autoscaling.minReplicas 0 with kafka.staticMembership: a static member that is scaled away keeps its partitions until its session times out, and a question finds nobody; choose one of them" -}}
 {{- end -}}
 {{- if and $toZero (eq $mode "keda") (eq $work.from "pods") -}}
-{{- $wrong = append $wrong "scaling.minReplicas 0 with scaling.keda.workSeconds.from pods: at zero there is no pod to ask, and KEDA reports an error at every look; set it to prometheus, or to none" -}}
+{{- $wrong = append $wrong "autoscaling.minReplicas 0 with autoscaling.keda.workSeconds.from pods: at zero there is no pod to ask, and KEDA reports an error at every look; set it to prometheus, or to none" -}}
 {{- end -}}
 {{- if and (eq $mode "keda") (eq $work.from "prometheus") (not $work.prometheusAddress) -}}
-{{- $wrong = append $wrong "scaling.keda.workSeconds.from prometheus needs scaling.keda.workSeconds.prometheusAddress" -}}
+{{- $wrong = append $wrong "autoscaling.keda.workSeconds.from prometheus needs autoscaling.keda.workSeconds.prometheusAddress" -}}
 {{- end -}}
-{{- if and .Values.triage.enabled .Values.triage.scaling.enabled -}}
+{{- if and .Values.triage.enabled $triage.enabled -}}
 {{- if ne $mode "keda" -}}
-{{- $wrong = append $wrong (printf "triage.scaling.enabled needs KEDA, and scaling.mode comes to %s here" $mode) -}}
+{{- $wrong = append $wrong (printf "triage.autoscaling.enabled needs KEDA, and autoscaling.mode comes to %s here" $mode) -}}
 {{- end -}}
 {{- range $value, $setting := dict
       "topic" (include "spanstream.triageSetting" (list $ "TOPICS__TICKETS" "support.tickets") | fromJsonArray)
       "groupId" (include "spanstream.triageSetting" (list $ "TRIAGE__GROUP_ID" "spanstream-triage") | fromJsonArray) -}}
-{{- if ne (get $.Values.triage.scaling $value) (index $setting 1) -}}
-{{- $wrong = append $wrong (printf "triage.scaling.%s (%s) is not %s (%s): KEDA would watch what no pod reads" $value (get $.Values.triage.scaling $value) (index $setting 0) (index $setting 1)) -}}
+{{- if ne (get $triage $value) (index $setting 1) -}}
+{{- $wrong = append $wrong (printf "triage.autoscaling.%s (%s) is not %s (%s): KEDA would watch what no pod reads" $value (get $triage $value) (index $setting 0) (index $setting 1)) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -174,14 +180,19 @@ values.schema.json checks the types and ranges of single values, and _forms.tpl 
 {{- define "spanstream.checkReferences" -}}
 {{- $wrong := list -}}
 {{- with .Values.kafka -}}
-{{- if and .sasl.mechanism (not .sasl.secretName) -}}
-{{- $wrong = append $wrong "kafka.sasl.mechanism needs kafka.sasl.secretName: user and password come from a Secret" -}}
+{{- if and .sasl.mechanism (not (include "spanstream.saslSecret" $)) -}}
+{{- $wrong = append $wrong "kafka.sasl.mechanism needs kafka.sasl.secretName, or existingSecret: user and password come from a Secret" -}}
 {{- end -}}
 {{- if and .sasl.secretName (not .sasl.mechanism) -}}
 {{- $wrong = append $wrong "kafka.sasl.secretName without kafka.sasl.mechanism: nothing would read it" -}}
 {{- end -}}
-{{- if and .tls.secretName (not .tls.enabled) -}}
-{{- $wrong = append $wrong "kafka.tls.secretName without kafka.tls.enabled: nothing would read it" -}}
+{{- range $name := list "secretName" "certSecretName" -}}
+{{- if and (get $.Values.kafka.tls $name) (not $.Values.kafka.tls.enabled) -}}
+{{- $wrong = append $wrong (printf "kafka.tls.%s without kafka.tls.enabled: nothing would read it" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- if and .tls.certSecretName (not .tls.certKey) -}}
+{{- $wrong = append $wrong "kafka.tls.certSecretName needs kafka.tls.certKey and kafka.tls.keyKey: which of its keys are they? Strimzi's are user.crt and user.key" -}}
 {{- end -}}
 {{- if ne (empty .tls.certKey) (empty .tls.keyKey) -}}
 {{- $wrong = append $wrong "kafka.tls.certKey and kafka.tls.keyKey go together: a certificate without its key, or a key without its certificate, proves nothing" -}}
@@ -208,7 +219,13 @@ values.schema.json checks the types and ranges of single values, and _forms.tpl 
 {{- $wrong = append $wrong "model.path is a folder of the image, and model.source is fetch: choose one of them" -}}
 {{- end -}}
 {{- end -}}
-{{- range $label := list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component" -}}
+{{- $labels := list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component" -}}
+{{- range $label := concat $labels (list "app.kubernetes.io/version" "app.kubernetes.io/managed-by" "helm.sh/chart" "spanstream/metrics") -}}
+{{- if hasKey ($.Values.commonLabels | default dict) $label -}}
+{{- $wrong = append $wrong (printf "commonLabels.%s is the chart's own" $label) -}}
+{{- end -}}
+{{- end -}}
+{{- range $label := $labels -}}
 {{- if hasKey ($.Values.podLabels | default dict) $label -}}
 {{- $wrong = append $wrong (printf "podLabels.%s is what the chart finds its pods by; it cannot be another" $label) -}}
 {{- end -}}

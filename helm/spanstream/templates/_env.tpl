@@ -33,6 +33,8 @@ depend on. The program reads its variables in any case.
 {{- $says = "is no name of a variable" -}}
 {{- else if hasKey $seen .name -}}
 {{- $says = "is there twice" -}}
+{{- else if regexMatch (include "spanstream.control" $) (.value | default "" | toString) -}}
+{{- $says = "holds a control character" -}}
 {{- else if and (hasKey . "value") (hasKey . "valueFrom") -}}
 {{- $says = "has both value and valueFrom: choose one of them" -}}
 {{- else if eq $name "MODEL_URL" -}}
@@ -43,7 +45,7 @@ depend on. The program reads its variables in any case.
 {{- $says = "is read by the chart too: set it in settings or triage.settings" -}}
 {{- else if has (trimPrefix "SPANSTREAM_KAFKA__CLIENT__" $name | lower) $client -}}
 {{- $says = "is set by kafka.client, kafka.sasl or kafka.tls" -}}
-{{- else if regexMatch "^SPANSTREAM_[A-Z0-9]+$" $name -}}
+{{- else if regexMatch "^SPANSTREAM_([A-Z0-9]+|ANSWERS_API)$" $name -}}
 {{- $says = "names a whole group of settings; name each, as docs/settings.md lists them" -}}
 {{- else if hasKey $settings $name -}}
 {{- $says = "is in settings too: choose one of them" -}}

@@ -3,6 +3,7 @@ Checks the formats of single values. They are checked here and not in values.sch
 what is wanted, and a password in the wrong place is not repeated.
 */}}
 {{- define "spanstream.checkForms" -}}
+{{- $scaling := include "spanstream.autoscaling" . | fromJson -}}
 {{- $wrong := list -}}
 {{- $address := "^(\\[[0-9a-fA-F:.]+\\]|[^\\s,:@\\[\\]]+):[0-9]{1,5}$" -}}
 {{- range .Values.kafka.bootstrapServers | default "" | splitList "," -}}
@@ -19,8 +20,8 @@ what is wanted, and a password in the wrong place is not repeated.
       (list "model.path" .Values.model.path "^(/.*)?$" "is an absolute path in the image")
       (list "model.fetch.url" .Values.model.fetch.url "^(https?://[^@\\s]+)?$" "is https://..., without user and password; a URL that is a secret comes from model.fetch.urlSecret")
       (list "model.fetch.sha256" .Values.model.fetch.sha256 "^([0-9a-f]{64})?$" "is 64 hexadecimal digits; sha256sum prints them")
-      (list "scaling.keda.kafkaVersion" .Values.scaling.keda.kafkaVersion "^[0-9]+\\.[0-9]+\\.[0-9]+$" "is three numbers, for example 3.6.0")
-      (list "scaling.keda.workSeconds.prometheusAddress" .Values.scaling.keda.workSeconds.prometheusAddress "^(https?://\\S+)?$" "is http://host:port")
+      (list "autoscaling.keda.kafkaVersion" $scaling.keda.kafkaVersion "^[0-9]+\\.[0-9]+\\.[0-9]+$" "is three numbers, for example 3.6.0")
+      (list "autoscaling.keda.workSeconds.prometheusAddress" $scaling.keda.workSeconds.prometheusAddress "^(https?://\\S+)?$" "is http://host:port")
       (list "gpu.resource" .Values.gpu.resource "^[a-z0-9.-]+/[A-Za-z0-9._-]+$" "is a device plugin's resource, for example nvidia.com/gpu")
       (list "triage.playbookFile" .Values.triage.playbookFile "^[-._a-zA-Z0-9]+$" "is a file's name: letters, digits, dot, dash and underscore")
       (list "replay.schedule" .Values.replay.schedule "^(@[a-z]+|\\S+( +\\S+){4})$" "is five fields of cron, for example 17 * * * *") -}}
@@ -40,7 +41,7 @@ what is wanted, and a password in the wrong place is not repeated.
 {{- end -}}
 {{- range $group, $settings := dict "settings" .Values.settings "triage.settings" .Values.triage.settings -}}
 {{- range $name, $_ := $settings -}}
-{{- if not (regexMatch "^SPANSTREAM_([A-Z0-9]+__[A-Z][A-Z0-9_]*|DRAIN_SECONDS)$" $name) -}}
+{{- if not (regexMatch "^SPANSTREAM_([A-Z0-9]+(_[A-Z0-9]+)*__[A-Z][A-Z0-9_]*|DRAIN_SECONDS)$" $name) -}}
 {{- $wrong = append $wrong (printf "%s.%s is no setting: their names begin with SPANSTREAM_ and the name of a group, as docs/settings.md lists them" $group $name) -}}
 {{- else if and (hasPrefix "SPANSTREAM_REDIS__CLIENT" $name) (regexMatch "(?i)(password|passphrase|secret|token)" (printf "%s %v" $name (get $settings $name))) -}}
 {{- $wrong = append $wrong (printf "%s.%s holds a password, and would lie in a ConfigMap; a URL with its password comes from redis.urlSecret, other passwords by extraEnv" $group $name) -}}

@@ -1,4 +1,4 @@
-{{/* Names, labels and images. A part is consumer, gpu, triage or replay. */}}
+{{/* Names, labels and images. A part is consumer, gpu, triage, replay or topics. */}}
 
 {{- define "spanstream.name" -}}
 {{- $own := contains .Chart.Name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name .Chart.Name) -}}
@@ -27,6 +27,9 @@ app.kubernetes.io/component: {{ .part }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}
 
 {{/* The labels of an object that others find by labels of its own, of (list . LABELS): these win. */}}
@@ -37,6 +40,16 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "spanstream.partLabels" -}}
 {{ include "spanstream.labels" .root }}
 app.kubernetes.io/component: {{ .part }}
+{{- end -}}
+
+{{/* Labels and annotations of what makes a part's pods. */}}
+{{- define "spanstream.workloadMetadata" -}}
+labels:
+  {{- include "spanstream.partLabels" . | nindent 2 }}
+{{- with .root.Values.annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end -}}
 
 {{- define "spanstream.image" -}}
@@ -56,8 +69,10 @@ app.kubernetes.io/component: {{ .part }}
 
 {{/* How pods are scaled: keda, hpa or none. */}}
 {{- define "spanstream.scaling" -}}
+{{- $scaling := include "spanstream.autoscaling" . | fromJson -}}
 {{- $found := .Capabilities.APIVersions.Has "keda.sh/v1alpha1/ScaledObject" | ternary "keda" "hpa" -}}
-{{- eq .Values.scaling.mode "auto" | ternary $found .Values.scaling.mode -}}
+{{- $mode := eq $scaling.mode "auto" | ternary $found $scaling.mode -}}
+{{- $scaling.enabled | ternary $mode "none" -}}
 {{- end -}}
 
 {{/* A CPU quantity (2, "1.5", "500m") in thousandths of a core. */}}

@@ -6,12 +6,12 @@ runtimeClassName, restartPolicy, readsModel, workingDir.
 {{- define "spanstream.pod" -}}
 {{- $values := .root.Values -}}
 {{- $fetches := and .readsModel (eq $values.model.source "fetch") -}}
-{{- $tls := and $values.kafka.tls.enabled $values.kafka.tls.secretName -}}
+{{- $tls := $values.kafka.tls -}}
 metadata:
   labels:
     # Nothing that a new version of the chart alone would change: it would make new pods.
     {{- include "spanstream.partSelector" (dict "root" .root "part" .part) | nindent 4 }}
-    {{- with $values.podLabels }}
+    {{- with merge (deepCopy ($values.podLabels | default dict)) ($values.commonLabels | default dict) }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
   annotations:
@@ -42,15 +42,7 @@ spec:
   runtimeClassName: {{ . | quote }}
   {{- end }}
   securityContext:
-    runAsNonRoot: true
-    {{- range $name, $id := $values.podSecurityContext }}
-    {{- /* Nothing where it is left out: the platform chooses. */}}
-    {{- if not (kindIs "invalid" $id) }}
-    {{ $name }}: {{ include "spanstream.written" $id }}
-    {{- end }}
-    {{- end }}
-    fsGroupChangePolicy: OnRootMismatch
-    seccompProfile: {type: RuntimeDefault}
+    {{- toYaml $values.podSecurityContext | nindent 4 }}
   {{- if $fetches }}
   initContainers:
     - name: fetch-model
@@ -69,14 +61,15 @@ spec:
         {{- toYaml . | nindent 8 }}
         {{- end }}
       securityContext:
-        allowPrivilegeEscalation: false
-        readOnlyRootFilesystem: true
-        capabilities: {drop: [ALL]}
+        {{- toYaml $values.securityContext | nindent 8 }}
       resources:
         {{- toYaml .resources | nindent 8 }}
       volumeMounts:
         - {name: tmp, mountPath: /tmp}
         - {name: model, mountPath: /model}
+        {{- with $values.extraVolumeMounts }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
   {{- end }}
   containers:
     - name: {{ .part }}
@@ -87,6 +80,10 @@ spec:
       workingDir: {{ . }}
       {{- end }}
       envFrom:
+        {{- with $values.existingSecret }}
+        - secretRef: {name: {{ . | quote }}}
+        {{- end }}
+        {{- /* Last: what is there twice is the chart's. */}}
         - configMapRef: {name: {{ include "spanstream.name" .root }}-settings}
       {{- /* Collected first, so that it can be left out if it is empty. */}}
       {{- $env := concat (include "spanstream.secrets" .root | fromYamlArray) (.env | default list) (include "spanstream.extraEnv" .root | fromJsonArray) }}
@@ -97,6 +94,9 @@ spec:
       {{- if .serves }}
       ports:
         - {name: http, containerPort: {{ $values.http.port }}, protocol: TCP}
+        {{- if and $values.answersApi.enabled (eq .part "consumer") }}
+        - {name: answers, containerPort: {{ $values.answersApi.port }}, protocol: TCP}
+        {{- end }}
       startupProbe:
         httpGet: {path: /healthz, port: http}
         periodSeconds: {{ $values.probes.startup.periodSeconds }}
@@ -116,9 +116,7 @@ spec:
         timeoutSeconds: 3
       {{- end }}
       securityContext:
-        allowPrivilegeEscalation: false
-        readOnlyRootFilesystem: true
-        capabilities: {drop: [ALL]}
+        {{- toYaml $values.securityContext | nindent 8 }}
       resources:
         {{- toYaml .resources | nindent 8 }}
       volumeMounts:
@@ -126,10 +124,13 @@ spec:
         {{- if $fetches }}
         - {name: model, mountPath: /model, readOnly: true}
         {{- end }}
-        {{- if $tls }}
+        {{- if and $tls.enabled $tls.secretName }}
         - {name: kafka, mountPath: /etc/spanstream/kafka, readOnly: true}
         {{- end }}
-        {{- with .mounts }}
+        {{- if and $tls.enabled $tls.certSecretName }}
+        - {name: kafka-client, mountPath: /etc/spanstream/kafka-client, readOnly: true}
+        {{- end }}
+        {{- with concat (.mounts | default list) ($values.extraVolumeMounts | default list) }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
   volumes:
@@ -139,11 +140,15 @@ spec:
     - name: model
       emptyDir: {sizeLimit: {{ include "spanstream.written" $values.model.fetch.sizeLimit | quote }}}
     {{- end }}
-    {{- if $tls }}
+    {{- if and $tls.enabled $tls.secretName }}
     - name: kafka
-      secret: {secretName: {{ $values.kafka.tls.secretName | quote }}, defaultMode: 0440}
+      secret: {secretName: {{ $tls.secretName | quote }}, defaultMode: 0440}
     {{- end }}
-    {{- with .volumes }}
+    {{- if and $tls.enabled $tls.certSecretName }}
+    - name: kafka-client
+      secret: {secretName: {{ $tls.certSecretName | quote }}, defaultMode: 0440}
+    {{- end }}
+    {{- with concat (.volumes | default list) ($values.extraVolumes | default list) }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
   {{- with .nodeSelector }}
@@ -159,15 +164,18 @@ spec:
     {{- toYaml . | nindent 4 }}
   {{- end }}
   {{- if .serves }}
+  {{- $ours := dict "labelSelector" (dict "matchLabels" (include "spanstream.partSelector" . | fromYaml)) }}
   topologySpreadConstraints:
+    {{- range $values.topologySpreadConstraints }}
+    - {{- hasKey . "labelSelector" | ternary . (merge (deepCopy .) $ours) | toYaml | nindent 6 }}
+    {{- else }}
     {{- range $values.spreadOver }}
     - topologyKey: {{ . }}
       maxSkew: 1
       # Better unevenly than not at all: what is asked is answered late, not never.
       whenUnsatisfiable: ScheduleAnyway
-      labelSelector:
-        matchLabels:
-          {{- include "spanstream.partSelector" $ | nindent 10 }}
+      {{- toYaml $ours | nindent 6 }}
+    {{- end }}
     {{- end }}
   {{- end }}
 {{- end -}}

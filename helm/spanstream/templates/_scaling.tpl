@@ -2,7 +2,8 @@
 
 {{/* Not empty if KEDA asks the pods themselves. */}}
 {{- define "spanstream.asksPods" -}}
-{{- if and (eq (include "spanstream.scaling" .) "keda") (eq .Values.scaling.keda.workSeconds.from "pods") -}}yes{{- end -}}
+{{- $scaling := include "spanstream.autoscaling" . | fromJson -}}
+{{- if and (eq (include "spanstream.scaling" .) "keda") (eq $scaling.keda.workSeconds.from "pods") -}}yes{{- end -}}
 {{- end -}}
 
 {{/* The parts that run until they are stopped; the replay job is not one of them. */}}
@@ -14,7 +15,7 @@
 {{- end -}}
 
 {{- define "spanstream.behavior" -}}
-{{- with .Values.scaling.behavior -}}
+{{- with (include "spanstream.autoscaling" . | fromJson).behavior -}}
 scaleUp:
   stabilizationWindowSeconds: {{ .scaleUp.stabilizationWindowSeconds }}
   policies:
@@ -31,7 +32,7 @@ A ScaledObject. Arguments: root, part, kind, min, max, group, topics, lag (per r
 consumer, workSeconds (whether it has the second trigger).
 */}}
 {{- define "spanstream.scaledObject" -}}
-{{- $keda := .root.Values.scaling.keda -}}
+{{- $keda := (include "spanstream.autoscaling" .root | fromJson).keda -}}
 {{- $kafka := .root.Values.kafka -}}
 apiVersion: keda.sh/v1alpha1
 kind: ScaledObject
@@ -83,7 +84,7 @@ spec:
 {{/* Seconds of work waiting, of all consumers together; the autoscaler divides it by their number. */}}
 {{- define "spanstream.workSecondsTrigger" -}}
 {{- $name := include "spanstream.name" . -}}
-{{- with .Values.scaling.keda.workSeconds }}
+{{- with (include "spanstream.autoscaling" . | fromJson).keda.workSeconds }}
 {{- if eq .from "pods" }}
 - type: metrics-api
   metadata:
@@ -92,7 +93,7 @@ spec:
     aggregateFromKubeServiceEndpoints: "true"
     aggregationType: sum
     format: prometheus
-    valueLocation: spanstream_work_seconds_waiting
+    valueLocation: spanstream_work_waiting_seconds
     targetValue: {{ include "spanstream.written" .perReplica | quote }}
     # Lag alone wakes the first pod and lets the last one go.
     activationTargetValue: "1000000000"
@@ -101,7 +102,7 @@ spec:
   metadata:
     serverAddress: {{ .prometheusAddress | quote }}
     # By the names that a Deployment or a StatefulSet gives its pods: those of the GPU pool have one part more.
-    query: sum(spanstream_work_seconds_waiting{namespace="{{ $.Release.Namespace }}", pod=~"{{ $name }}-([0-9a-z]+-[0-9a-z]{5}|[0-9]+)"}) or vector(0)
+    query: sum(spanstream_work_waiting_seconds{namespace="{{ $.Release.Namespace }}", pod=~"{{ $name }}-([0-9a-z]+-[0-9a-z]{5}|[0-9]+)"}) or vector(0)
     threshold: {{ include "spanstream.written" .perReplica | quote }}
     activationThreshold: "1000000000"
 {{- end }}
@@ -110,6 +111,7 @@ spec:
 
 {{/* The name of the TriggerAuthentication; empty if none is needed. */}}
 {{- define "spanstream.authentication" -}}
-{{- $made := or .Values.kafka.sasl.mechanism (and .Values.kafka.tls.enabled .Values.kafka.tls.secretName) -}}
-{{- .Values.scaling.keda.authenticationRef | default ($made | empty | ternary "" (printf "%s-kafka" (include "spanstream.name" .))) -}}
+{{- $scaling := include "spanstream.autoscaling" . | fromJson -}}
+{{- $made := or .Values.kafka.sasl.mechanism (and .Values.kafka.tls.enabled (or .Values.kafka.tls.secretName .Values.kafka.tls.certSecretName)) -}}
+{{- $scaling.keda.authenticationRef | default ($made | empty | ternary "" (printf "%s-kafka" (include "spanstream.name" .))) -}}
 {{- end -}}

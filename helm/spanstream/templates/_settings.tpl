@@ -61,6 +61,9 @@ SPANSTREAM_LOG__FORMAT: json
       "SPANSTREAM_MODEL__THREADS" "model.threads"
       "SPANSTREAM_HTTP__HOST" "http.host"
       "SPANSTREAM_HTTP__PORT" "http.port"
+      "SPANSTREAM_ANSWERS_API__HOST" "http.host"
+      "SPANSTREAM_ANSWERS_API__PORT" "answersApi.port"
+      "SPANSTREAM_ANSWERS_API__TOKEN" "answersApi.tokenSecret"
       "SPANSTREAM_DRAIN_SECONDS" "drainSeconds"
       "SPANSTREAM_LOG__FORMAT" "nothing: logs of pods are JSON"
       "SPANSTREAM_TRIAGE__PLAYBOOK" "triage.playbook or triage.playbookConfigMap" | toJson -}}
@@ -75,16 +78,25 @@ SPANSTREAM_LOG__FORMAT: json
 {{- $_ := set $client "security.protocol" (printf "%s%s" (ternary "SASL_" "" (not (empty $sasl))) ($tls.enabled | ternary "SSL" "PLAINTEXT")) -}}
 {{- end -}}
 {{- with $sasl -}}{{- $_ := set $client "sasl.mechanism" . -}}{{- end -}}
+{{- $clients := $tls.certSecretName | empty | ternary "kafka" "kafka-client" -}}
 {{- if and $tls.enabled $tls.secretName -}}
 {{- with $tls.caKey -}}{{- $_ := set $client "ssl.ca.location" (printf "/etc/spanstream/kafka/%s" .) -}}{{- end -}}
-{{- with $tls.certKey -}}{{- $_ := set $client "ssl.certificate.location" (printf "/etc/spanstream/kafka/%s" .) -}}{{- end -}}
-{{- with $tls.keyKey -}}{{- $_ := set $client "ssl.key.location" (printf "/etc/spanstream/kafka/%s" .) -}}{{- end -}}
+{{- end -}}
+{{- if and $tls.enabled (or $tls.secretName $tls.certSecretName) -}}
+{{- with $tls.certKey -}}{{- $_ := set $client "ssl.certificate.location" (printf "/etc/spanstream/%s/%s" $clients .) -}}{{- end -}}
+{{- with $tls.keyKey -}}{{- $_ := set $client "ssl.key.location" (printf "/etc/spanstream/%s/%s" $clients .) -}}{{- end -}}
 {{- end -}}
 {{- $client | toJson -}}
 {{- end -}}
 
+{{/* The Secret with Kafka's user and password. */}}
+{{- define "spanstream.saslSecret" -}}
+{{- .Values.kafka.sasl.secretName | default .Values.existingSecret -}}
+{{- end -}}
+
 {{/* Passwords, by reference. Each property has its own variable; inside a JSON object a password would need quoting. */}}
 {{- define "spanstream.secrets" -}}
+{{- $login := include "spanstream.saslSecret" . -}}
 {{- with .Values.kafka.sasl }}
 {{- if .mechanism }}
 - name: SPANSTREAM_KAFKA__CLIENT__sasl.username
@@ -92,11 +104,11 @@ SPANSTREAM_LOG__FORMAT: json
   value: {{ .username | quote }}
   {{- else }}
   valueFrom:
-    secretKeyRef: {name: {{ .secretName | quote }}, key: {{ .usernameKey | quote }}}
+    secretKeyRef: {name: {{ $login | quote }}, key: {{ .usernameKey | quote }}}
   {{- end }}
 - name: SPANSTREAM_KAFKA__CLIENT__sasl.password
   valueFrom:
-    secretKeyRef: {name: {{ .secretName | quote }}, key: {{ .passwordKey | quote }}}
+    secretKeyRef: {name: {{ $login | quote }}, key: {{ .passwordKey | quote }}}
 {{- end }}
 {{- end }}
 {{- with .Values.redis.urlSecret }}

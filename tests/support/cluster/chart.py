@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from textwrap import indent
 from typing import Any
 
 import yaml
@@ -67,6 +70,30 @@ def render(
     if done.returncode != 0:
         raise Refused(done.stderr)
     return [document for document in yaml.safe_load_all(done.stdout) if document]
+
+
+def notes(values: Values | None = None) -> str:
+    """Returns what `helm install` would print at its end.
+
+    Out of a copy of the chart whose notes are a manifest: helm prints notes only after it has reached a cluster.
+    """
+    given = dict(values or {})
+    given["kafka"] = {"bootstrapServers": "kafka.kafka.svc:9092"} | given.get("kafka", {})
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / "spanstream"
+        shutil.copytree(CHART, copy)
+        text = indent((copy / "templates" / "NOTES.txt").read_text(), "  ")
+        manifest = f"kind: Notes\nmetadata: {{name: notes}}\ntext: |\n  NOTES\n{text}"
+        (copy / "templates" / "notes.yaml").write_text(manifest)
+        shown = helm("template", RELEASE, copy, "--show-only=templates/notes.yaml", values=given).stdout
+    return str(yaml.safe_load(shown)["text"])
+
+
+def pod_images(chart: str, *options: str) -> set[str]:
+    """Returns the images that pods of a chart run, wherever helm finds it, with the values that it has by default."""
+    done = helm("template", RELEASE, chart, *options, values={"kafka": {"bootstrapServers": "kafka:9092"}})
+    pods = pod_specs([document for document in yaml.safe_load_all(done.stdout) if document]).values()
+    return {container["image"] for pod in pods for container in pod["containers"]}
 
 
 def only(objects: list[Object], kind: str, name: str | None = None) -> Object:

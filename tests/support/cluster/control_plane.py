@@ -25,7 +25,7 @@ import yaml
 
 from tests.support.cluster.daemon import Daemon
 from tests.support.cluster.tools import tool
-from tests.support.kafka.kafka_broker import free_port
+from tests.support.free_port import free_port
 
 _TOKEN = "tests-only-admin"  # noqa: S105  of an API server that lives as long as the tests
 # Those that have work without nodes: replicas, what scales them, what a budget counts, what an owner leaves behind.

@@ -47,6 +47,7 @@ _KINDS = frozenset(
         "CronJob",
         "Deployment",
         "HorizontalPodAutoscaler",
+        "Job",
         "NetworkPolicy",
         "PodDisruptionBudget",
         "Service",

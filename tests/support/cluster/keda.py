@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.tools import tool
-from tests.support.kafka.kafka_broker import free_port
+from tests.support.free_port import free_port
 
 _SERVICE = "keda-metrics-apiserver"
 

@@ -101,7 +101,7 @@ def on(stream: Stream, **scaling: Any) -> dict[str, Any]:
                 "retries": topics.retries,
             },
         },
-        "scaling": {
+        "autoscaling": {
             "mode": "keda",
             "maxReplicas": stream.partitions,
             "behavior": {"scaleUp": step, "scaleDown": step},

@@ -8,6 +8,17 @@ from hypothesis import strategies as st
 
 from spanstream.schemas.events import Answer, Document, ModelInfo, Question, Span, WindowsRead
 from spanstream.schemas.fields import is_blank
+from spanstream.schemas.triage import (
+    Cut,
+    DocumentRead,
+    FieldResult,
+    FieldStatus,
+    PlaybookInfo,
+    Reasons,
+    Ticket,
+    Times,
+    Triage,
+)
 
 texts = st.text(st.characters(codec="utf-8"), max_size=60)
 identifiers = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=30)
@@ -44,7 +55,11 @@ def questions(draw: st.DrawFn) -> Question:
 def spans(draw: st.DrawFn) -> Span:
     text = draw(names)
     start = draw(st.integers(0, 1_000_000))
-    return Span(text=text, char_start=start, char_end=start + len(text))
+    place = {"char_start": start, "char_end": start + len(text)}
+    if draw(st.booleans()):
+        utf16_start = start + draw(st.integers(0, 1_000))
+        place |= {"utf16_start": utf16_start, "utf16_end": utf16_start + len(text.encode("utf-16-le")) // 2}
+    return Span(text=text, **place)
 
 
 @st.composite
@@ -66,3 +81,57 @@ def answers(draw: st.DrawFn) -> Answer:
         metadata=draw(metadata),
         answered_at=draw(times),
     )
+
+
+tickets = st.builds(
+    Ticket,
+    ticket_id=identifiers,
+    subject=texts,
+    body=texts,
+    created_at=st.none() | times,
+    channel=st.none() | texts,
+    customer=st.none() | texts,
+    attributes=metadata,
+)
+
+
+@st.composite
+def field_results(draw: st.DrawFn) -> FieldResult:
+    status = draw(st.sampled_from(FieldStatus))
+    candidate = draw(spans() if status is FieldStatus.ANSWERED else st.none() | spans())
+    return FieldResult(
+        status=status,
+        value=draw(st.none() | texts),
+        is_default=draw(st.booleans()),
+        answer=candidate if status is FieldStatus.ANSWERED else None,
+        candidate=candidate,
+        confidence=draw(st.none() | probabilities),
+        question=draw(st.none() | texts),
+        detail=draw(st.none() | texts),
+    )
+
+
+_cuts = st.builds(
+    Cut, kind=st.sampled_from(["quoted_reply", "signature"]), at=st.integers(0, 99), chars=st.integers(0, 99)
+)
+_documents_read = st.builds(
+    DocumentRead, document_id=identifiers, sha256=sha256s, from_html=st.booleans(), cut=st.lists(_cuts, max_size=2)
+)
+_models = st.builds(ModelInfo, name=names, version=names, precision=names, calibration=names)
+triage_records = st.builds(
+    Triage,
+    ticket_id=identifiers,
+    revision=st.integers(1, 2**31 - 1),
+    complete=st.booleans(),
+    route=names,
+    priority=names,
+    reason=st.builds(Reasons, route=texts, priority=texts),
+    fields=st.dictionaries(names, field_results(), max_size=3),
+    ask_customer=st.lists(texts, max_size=2),
+    document=_documents_read,
+    playbook=st.builds(PlaybookInfo, name=names, version=names, sha256=sha256s),
+    models=st.lists(_models, max_size=2),
+    times=st.builds(
+        Times, created_at=st.none() | times, received_at=st.none() | times, asked_at=times, decided_at=times
+    ),
+)

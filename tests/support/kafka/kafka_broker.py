@@ -23,6 +23,8 @@ from typing import Self
 
 import pytest
 
+from tests.support.free_port import free_port
+
 KAFKA_VERSION = "4.2.0"
 SASL_USER = "tester"
 SASL_PASSWORD = "tester-secret"  # noqa: S105  of a broker that lives as long as the tests
@@ -59,12 +61,6 @@ class BrokerUnavailableError(Exception):
     """There is no Java, no Maven or no way to the jars: the text is the reason to skip."""
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def kafka_jars() -> Path:
     """Returns the folder of Kafka's jars, fetched when it is not there."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spanstream"
@@ -94,7 +90,7 @@ def kafka_jars() -> Path:
     return jars
 
 
-def _with_us() -> list[str]:
+def with_us() -> list[str]:
     """Returns a prefix that ends the broker with the thread that starts it, so none outlives a killed test run.
 
     Linux; elsewhere there is none.
@@ -202,7 +198,7 @@ class KafkaBroker:
         """Starts the process; one of several listens only when most of them do."""
         with (self.folder / "broker.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*_with_us(), *self._java(), "kafka.Kafka", self.folder / "server.properties"], stdout=log, stderr=log
+                [*with_us(), *self._java(), "kafka.Kafka", self.folder / "server.properties"], stdout=log, stderr=log
             )
 
     def await_listening(self) -> None:

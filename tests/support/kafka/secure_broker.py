@@ -36,7 +36,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from spanstream.consumer.settings import KafkaSettings
-from tests.support.kafka.kafka_broker import KafkaBroker, free_port
+from tests.support.free_port import free_port
+from tests.support.kafka.kafka_broker import KafkaBroker
 from tests.support.kafka.kafka_fixtures import start_broker
 from tests.support.kafka.program import until
 

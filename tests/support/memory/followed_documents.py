@@ -10,6 +10,7 @@ from spanstream.consumer.broker.memory.broker import MemoryBroker
 from spanstream.consumer.broker.protocols import Outgoing, Partition, PartitionReader, Record
 from spanstream.consumer.cache.asked_texts import AskedTexts
 from spanstream.consumer.delivery.circuit import Circuit
+from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.schemas.limits import Limits
 from tests.support.memory.fake_time import FakeClock
 
@@ -49,13 +50,20 @@ class FollowedDocuments:
         self.forgotten: list[str] = []
         self.documents = self.follower()
 
-    def follower(self, *, memory_bytes: int = ROOM, max_share: float = 1.0, limits: Limits | None = None) -> Documents:
+    def follower(
+        self,
+        *,
+        memory_bytes: int = ROOM,
+        max_share: float = 1.0,
+        limits: Limits | None = None,
+        formats: EventFormats | None = None,
+    ) -> Documents:
         self.reader = WatchedReader(self.broker.reader())
         reader: Any = self.reader
         return Documents(
             reader,
             TOPIC,
-            limits=limits or Limits(),
+            formats=formats or EventFormats(limits or Limits()),
             memory_bytes=memory_bytes,
             read_seconds=1.0,
             circuit=Circuit(window=20, min_records=10, max_share=max_share),

@@ -7,7 +7,6 @@ the environment. Linux only.
 from __future__ import annotations
 
 import json
-import random
 import threading
 from pathlib import Path
 
@@ -16,32 +15,17 @@ from spanstream.consumer.broker.memory.broker import MemoryBroker
 from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.settings import Settings
 from spanstream.consumer.settings_loading import load_settings
+from tests.support.memory.long_texts import chinese, english_log
 
 CHINESE, LOGS, CONTEXTS = 6, 6, 3
+LOG_CHARS = 920_000
 _ASKED = "Which error does the export show?"
-
-
-def chinese(seed: int) -> str:
-    """998,000 characters, each a token."""
-    generator = random.Random(seed)  # noqa: S311  no secret
-    return "".join(chr(generator.randrange(0x4E00, 0x9FA5)) for _ in range(998_000))
-
-
-def log(seed: int) -> str:
-    """920,000 characters in lines."""
-    generator = random.Random(seed)  # noqa: S311  no secret
-    lines = (
-        f"2026-11-0{generator.randrange(1, 9)} ERROR [worker-{generator.randrange(64)}] export: request "
-        f"{generator.getrandbits(64):016x} failed with FXP-{generator.randrange(9999)}\n"
-        for _ in range(12_000)
-    )
-    return "".join(lines)[:920_000]
 
 
 def records(settings: Settings) -> list[Outgoing]:
     """Every document and a question about it, then questions that bring their text along."""
     topics, sent = settings.topics, list[Outgoing]()
-    texts = [chinese(seed) for seed in range(CHINESE)] + [log(seed) for seed in range(LOGS)]
+    texts = [chinese(seed) for seed in range(CHINESE)] + [english_log(seed)[:LOG_CHARS] for seed in range(LOGS)]
     for number, text in enumerate(texts):
         key = f"d{number}"
         sent.append(_record(topics.documents, key, document_id=key, text=text))

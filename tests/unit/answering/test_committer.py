@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +14,7 @@ from spanstream.consumer.answering.report import Reporter
 from spanstream.consumer.answering.stored_documents import BadDocument, DocumentProgress
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
 from spanstream.consumer.delivery.circuit import Circuit
-from spanstream.consumer.errors import CircuitOpen, Fenced, Retryable, SpanstreamError, Stop, TooLarge
+from spanstream.consumer.errors import CircuitOpen, Fenced, Retryable, Stop, TooLarge
 from spanstream.consumer.health import Health
 from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.settings import RetrySettings
@@ -24,38 +22,12 @@ from spanstream.schemas.dead_letters import Reason, Stage, from_headers
 from spanstream.schemas.errors import InvalidRecord
 from tests.support.events.asked import TOPICS, asked
 from tests.support.memory.fake_time import FakeClock
+from tests.support.memory.recording_publisher import RecordingPublisher
 from tests.support.model.fake_reader import MANIFEST
 
 Q0, Q1 = Partition(TOPICS.questions, 0), Partition(TOPICS.questions, 1)
 D0 = Partition(TOPICS.documents, 0)
 NONE = DocumentProgress((), {})
-
-
-@dataclass
-class Publications:
-    """A publisher that remembers, and fails when it is committed_progress to."""
-
-    done: list[tuple[tuple[Outgoing, ...], dict[Partition, int]]] = field(default_factory=list)
-    tried: int = 0
-    errors: list[SpanstreamError] = field(default_factory=list)
-    closed: bool = False
-
-    def prepare(self) -> None:
-        pass
-
-    def publish(
-        self,
-        records: Sequence[Outgoing],
-        offsets: Mapping[Partition, int],
-        timeout_seconds: float = math.inf,  # noqa: ARG002  the protocol's signature
-    ) -> None:
-        self.tried += 1
-        if self.errors:
-            raise self.errors.pop(0)
-        self.done.append((tuple(records), dict(offsets)))
-
-    def close(self) -> None:
-        self.closed = True
 
 
 @dataclass
@@ -76,7 +48,7 @@ class DocumentsWithProgress:
 class CommitterRig:
     def __init__(self) -> None:
         self.clock = FakeClock()
-        self.publisher = Publications()
+        self.publisher = RecordingPublisher()
         self.documents = DocumentsWithProgress()
         self.metrics = Metrics()
         self.outcomes = Outcomes(TOPICS, RetrySettings(), MANIFEST, source="s", clock=self.clock)

@@ -6,9 +6,13 @@ import pytest
 
 from spanstream.consumer.answering.documents import DocumentsReplaced
 from spanstream.consumer.errors import Retryable
+from spanstream.consumer.formats.event_formats import EventFormats
+from spanstream.consumer.formats.translator import TranslatorUnavailable
 from spanstream.models.text.tokenization import sha256_of
 from spanstream.schemas.errors import InvalidRecord
+from spanstream.schemas.limits import Limits
 from tests.support.memory.followed_documents import ONE, TOPIC, ZERO, FollowedDocuments
+from tests.support.memory.translators import Away
 
 
 @pytest.fixture
@@ -327,3 +331,36 @@ def test_the_texts_of_a_partition_that_is_not_followed_any_more_are_forgotten(ri
     rig.clock.sleep(100)
     rig.documents.poll()
     assert rig.forgotten == [sha256_of("two")]
+
+
+def test_what_was_polled_behind_a_record_that_cannot_be_read_yet_is_taken_in_later(rig: FollowedDocuments) -> None:
+    away = Away(names={b"two"})
+    rig.documents = rig.follower(formats=EventFormats(Limits(), documents=[away]))
+    for document_id, text in (("a", "one"), ("b", "two"), ("c", "three")):
+        rig.write(document_id, text)
+    rig.documents.own({ZERO: None})
+    with pytest.raises(TranslatorUnavailable):
+        rig.read()
+    ends = rig.documents.ends()
+    assert rig.documents.behind(ends) == {ZERO}
+    assert rig.documents.progress().offsets == {ZERO: 2}  # what stands before the second document
+    assert rig.text("a") == "one"
+    away.names.clear()
+    rig.read()
+    assert not rig.documents.is_stalled
+    assert (rig.text("b"), rig.text("c")) == ("two", "three")
+    assert [record.offset for record in rig.reader.polled] == [0, 2, 4]  # each once
+
+
+def test_what_cannot_be_read_yet_of_a_released_partition_is_forgotten(rig: FollowedDocuments) -> None:
+    rig.documents = rig.follower(formats=EventFormats(Limits(), documents=[Away(names={b"one"})]))
+    rig.write("a", "one")
+    rig.documents.own({ZERO: None, ONE: None})
+    with pytest.raises(TranslatorUnavailable):
+        rig.read()
+    rig.documents.release([ZERO])
+    rig.clock.sleep(3600.0)
+    rig.write("b", "other", 1)
+    rig.read()
+    assert not rig.documents.is_stalled
+    assert rig.text("b", 1) == "other"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -49,6 +50,17 @@ def answered(outcomes: Outcomes, reading: Answer = SURE, **fields: Any) -> event
     answer = decode_answer(settled.outgoing.value or b"")
     assert settled.outcome == answer.status
     return answer
+
+
+def test_places_in_utf_16_units_are_there_only_where_the_reader_gave_them(outcomes: Outcomes) -> None:
+    record, asked_for = asked(), replace(SURE, candidate=Quote("platform", 4, 12, 6, 14))
+    plain, both = (
+        json.loads(outcomes.answer(record, question(), SHA, reading).outgoing.value or b"")
+        for reading in (SURE, asked_for)
+    )
+    for name in ("answer", "candidate"):
+        assert plain[name] == {"text": "platform", "char_start": 4, "char_end": 12}
+        assert both[name] == {**plain[name], "utf16_start": 6, "utf16_end": 14}
 
 
 def test_an_answer_says_all_there_is_to_say(outcomes: Outcomes, clock: FakeClock) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,10 +11,11 @@ import pytest
 from spanstream.consumer.answering.outcomes import Outcomes, RecordOutcome
 from spanstream.consumer.answering.prepare import PreparedChunk, Preparer
 from spanstream.consumer.answering.question_record import QuestionRecord, read_retry_headers
-from spanstream.consumer.answering.stored_documents import StoredDocument
 from spanstream.consumer.broker.protocols import Partition, Record
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.errors import Retryable
+from spanstream.consumer.formats.event_formats import EventFormats
+from spanstream.consumer.formats.translator import TranslatorUnavailable
 from spanstream.consumer.settings import RetrySettings
 from spanstream.models.text import token_codec
 from spanstream.models.text.tokenization import TokenizedDocument, sha256_of
@@ -23,29 +24,22 @@ from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.limits import Limits
 from tests.support.events.asked import TOPICS, asked, retried
 from tests.support.memory.fake_time import FakeClock
+from tests.support.memory.stub_documents import StubDocuments
+from tests.support.memory.translators import Away
 from tests.support.model.fake_reader import MANIFEST, TOKENIZER, fake_reader
 
 TEXT = "The train leaves at 07:05 from platform 3."
 
 
-@dataclass
-class StubDocuments:
-    """Documents by partition and id; an error in a text's place is raised. Looking one up takes its time."""
-
-    clock: FakeClock
-    texts: dict[tuple[int, str], str | Exception] = field(default_factory=dict)
-    seconds: float = 0.0
-
-    def find(self, number: int, document_id: str) -> StoredDocument | None:
-        self.clock.sleep(self.seconds)
-        text = self.texts.get((number, document_id))
-        if isinstance(text, Exception):
-            raise text
-        return None if text is None else StoredDocument(document_id, text, sha256_of(text), 0)
-
-
 class PrepareRig:
-    def __init__(self, *, max_windows: int = 100, max_bytes: int = 1 << 20, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        max_windows: int = 100,
+        max_bytes: int = 1 << 20,
+        limits: Limits | None = None,
+        formats: EventFormats | None = None,
+    ) -> None:
         self.clock = FakeClock()
         self.documents = StubDocuments(self.clock, {(0, "d"): TEXT})
         self.tokenized: list[str] = []
@@ -56,7 +50,7 @@ class PrepareRig:
             documents,
             TokenCache(self._tokenize, token_codec, fingerprint=TOKENIZER.fingerprint),
             Outcomes(TOPICS, RetrySettings(max_attempts=3), MANIFEST, source="s", clock=self.clock),
-            limits=limits or Limits(),
+            formats=formats or EventFormats(limits or Limits()),
             max_windows=max_windows,
             max_bytes=max_bytes,
             clock=self.clock,
@@ -301,3 +295,21 @@ def test_every_record_comes_out_once_planned_or_settled(rig: PrepareRig) -> None
     prepared, left = rig.preparer.prepare(records)
     assert len(prepared.planned) + len(prepared.outcomes) == len(prepared.records) == 5
     assert left == []
+
+
+def test_a_chunk_ends_before_a_record_that_cannot_be_read_yet() -> None:
+    away = Away(names={b"unread"})
+    rig = PrepareRig(formats=EventFormats(Limits(), questions=[away]))
+    records = [asked("first"), asked("unread"), asked("last")]
+    prepared, left = rig.preparer.prepare(records)
+    assert (names(prepared), prepared.outcomes, left) == (["first"], (), records[1:])
+    with pytest.raises(TranslatorUnavailable):
+        rig.preparer.prepare(left)
+    away.names.clear()
+    assert names(rig.preparer.prepare(left)[0]) == ["unread", "last"]
+
+
+def test_a_document_that_cannot_be_read_yet_is_no_try_of_its_question(rig: PrepareRig) -> None:
+    rig.documents.texts[0, "d"] = TranslatorUnavailable("the registry does not answer")
+    with pytest.raises(TranslatorUnavailable):
+        rig.preparer.prepare([asked()])

@@ -49,7 +49,7 @@ def test_a_running_consumer_exports_what_it_has_read_and_not_done() -> None:
     ask(stream, "a", "b", "c", "d")
     stream.settle("abcd")
     member.turn()
-    assert member.metric("work_seconds_waiting") == 0.0
+    assert member.metric("work_waiting_seconds") == 0.0
     member.pool.at_once = False
     ask(stream, *(f"q{number}" for number in range(12)))
     for _ in range(60):
@@ -57,10 +57,10 @@ def test_a_running_consumer_exports_what_it_has_read_and_not_done() -> None:
     # Eight windows in flight and four records ready, each of them one window as those before.
     rate = member.metric("cpu_windows_per_second")
     assert rate > 0
-    assert member.metric("work_seconds_waiting") == pytest.approx(12 / rate)
+    assert member.metric("work_waiting_seconds") == pytest.approx(12 / rate)
     stream.settle(f"q{number}" for number in range(12))
     member.turn()
-    assert member.metric("work_seconds_waiting") == 0.0
+    assert member.metric("work_waiting_seconds") == 0.0
 
 
 def test_a_retry_that_waits_for_its_time_is_no_work() -> None:
@@ -71,4 +71,4 @@ def test_a_retry_that_waits_for_its_time_is_no_work() -> None:
     stream.question("b", "missing")
     stream.until(lambda: member.metric("backlog_records") == 1)
     assert member.metric("cpu_windows_per_second") > 0
-    assert member.metric("work_seconds_waiting") == 0.0
+    assert member.metric("work_waiting_seconds") == 0.0

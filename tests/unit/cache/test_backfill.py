@@ -14,10 +14,13 @@ from spanstream.consumer.cache.memory_store import MemoryStore
 from spanstream.consumer.cache.retrying_store import RetryingStore
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.errors import Retryable, Stop
+from spanstream.consumer.formats.event_formats import EventFormats
+from spanstream.consumer.formats.translator import TranslatorUnavailable
 from spanstream.models.text import token_codec
 from spanstream.models.text.tokenization import TokenizedDocument, sha256_of
 from spanstream.schemas.limits import Limits
 from tests.support.memory.fake_time import FakeClock
+from tests.support.memory.translators import Away, Prefixed
 from tests.support.model.small_tokenizer import small_tokenizer
 
 TOPIC = "documents"
@@ -63,6 +66,7 @@ class World:
     store: Faulty = field(default_factory=Faulty)
     clock: FakeClock = field(default_factory=FakeClock)
     limits: Limits = field(default_factory=Limits)
+    formats: EventFormats | None = None
     progress: list[BackfillCounts] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -87,7 +91,14 @@ class World:
         )
         reader = self.broker.reader()
         return Backfill(
-            reader, TOPIC, cache, store, self.limits, self.clock, self.progress.append, patience_seconds=5.0
+            reader,
+            TOPIC,
+            cache,
+            store,
+            self.formats or EventFormats(self.limits),
+            self.clock,
+            self.progress.append,
+            patience_seconds=5.0,
         )
 
     def tokenize(self, text: str) -> TokenizedDocument:
@@ -269,3 +280,14 @@ def test_a_topic_that_is_not_there_is_a_stop(world: World) -> None:
     run.topic = "no-such-topic"
     with pytest.raises(Stop, match="no-such-topic"):
         run.run()
+
+
+def test_documents_are_translated_and_a_translator_that_is_away_is_waited_for() -> None:
+    away = Away(calls=3)
+    world = World()
+    world.formats = EventFormats(Limits(), documents=[Prefixed(b"x:"), away]).patient(world.clock, 60.0)
+    world.publish_raw(b"d", b"x:" + json.dumps({"document_id": "d", "text": text_of(1)}).encode())
+    assert (world.backfill().run().written, away.calls) == (1, 0)
+    away.calls = 10**6
+    with pytest.raises(TranslatorUnavailable):
+        world.backfill().run()

@@ -66,3 +66,12 @@ def test_the_urls_query_does_not_change_how_bytes_are_read_or_how_often_it_is_tr
     assert (kwargs["decode_responses"], kwargs["protocol"], kwargs["retry"].get_retries()) == (False, 2, 0)
     assert not kwargs["retry_on_timeout"]
     assert not kwargs["retry_on_error"]
+
+
+def test_options_that_come_as_texts_have_their_types_and_a_password_stays_as_it_is_written() -> None:
+    client = {"ssl_check_hostname": "false", "health_check_interval": "5", "password": "007", "client_name": "qa"}
+    kwargs = RedisStore("rediss://localhost", RedisOptions(client=client))._pool.connection_kwargs
+    assert kwargs["ssl_check_hostname"] is False
+    assert kwargs["health_check_interval"] == 5
+    assert kwargs["password"] == "007"  # noqa: S105  made up
+    assert kwargs["client_name"] == "qa"

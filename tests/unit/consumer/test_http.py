@@ -72,7 +72,7 @@ def test_metrics_are_served_as_prometheus_reads_them(server: HttpServer, metrics
     assert (response.getheader("Content-Type") or "").startswith("text/plain; version=")
     page = response.read().decode()
     assert 'spanstream_records_total{outcome="answered"} 3.0' in page
-    assert all(line.startswith(("#", "spanstream_")) for line in page.splitlines())
+    assert all(line.startswith(("#", "spanstream_", "process_")) for line in page.splitlines())
 
 
 def test_a_query_string_changes_nothing(server: HttpServer) -> None:

@@ -52,6 +52,15 @@ def test_lines_are_json_when_not_on_a_terminal(monkeypatch: pytest.MonkeyPatch) 
     assert line == {"event": "something_happened", "number": 3, "level": "info", "logger": "a.place"}
 
 
+@pytest.mark.parametrize("logger", [structlog.get_logger("ours"), logging.getLogger("theirs")])
+def test_collectors_that_look_for_a_message_find_the_event_there(monkeypatch: pytest.MonkeyPatch, logger: Any) -> None:
+    stream = configured(monkeypatch, io.StringIO(), message_key="message")
+    logger.warning("something_happened")
+    (line,) = lines(stream)
+    assert line["message"] == "something_happened"
+    assert line.keys() == {"message", "level", "logger", "timestamp"}
+
+
 def test_lines_of_libraries_are_json_too(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = configured(monkeypatch, io.StringIO())
     logging.getLogger("librdkafka").warning("broker %s is down", "b1")

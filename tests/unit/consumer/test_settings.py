@@ -216,6 +216,7 @@ def test_secrets_are_in_no_repr_and_no_dump(monkeypatch: pytest.MonkeyPatch) -> 
             "REDIS__URL": f"redis://:{SECRET}@cache",
             "KAFKA__CLIENT": json.dumps({"sasl.password": SECRET}),
             "REDIS__CLIENT": json.dumps({"password": SECRET}),
+            "ANSWERS_API__TOKEN": SECRET,
         },
     )
     assert SECRET not in repr(settings)

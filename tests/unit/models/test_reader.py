@@ -18,7 +18,7 @@ from spanstream.models.errors import (
 )
 from spanstream.models.inference.backends import Backend, Backends
 from spanstream.models.inference.runner import ScoredWindow
-from spanstream.models.reader import Answer, Reader
+from spanstream.models.reader import Answer, Quote, Reader
 from spanstream.models.text.retrieval import BlockIndex
 from spanstream.models.text.tokenization import TokenizedDocument
 from tests.support.model.damage import all_shifts
@@ -55,6 +55,21 @@ def test_any_text_can_be_read(text: str) -> None:
         assert (answer.confidence, answer.text) == (0.0, None)
     else:
         assert _is_verbatim(answer, text)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(st.sampled_from("ab \u00e9\u20ac😀𝔸"), min_size=1, max_size=60) | TEXTS)
+def test_on_request_a_quote_says_its_place_in_utf_16_units_too(text: str) -> None:
+    (plain,), (answer,) = (fake_reader(utf16_offsets=wanted).read(text, ["when?"]) for wanted in (False, True))
+    quote = answer.candidate
+    if quote is None:
+        assert plain.candidate is None
+        return
+    assert quote.utf16_start is not None
+    assert quote.utf16_end is not None
+    cut = text.encode("utf-16-le")[2 * quote.utf16_start : 2 * quote.utf16_end]
+    assert cut.decode("utf-16-le") == quote.text
+    assert plain.candidate == Quote(quote.text, quote.char_start, quote.char_end)
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\n\t", "\u200b", "\x00\ufeff", "\u3000", "\x1b[1;31m\x1b[0m"])

@@ -18,6 +18,7 @@ from spanstream.consumer.errors import Retryable, Stop
 from spanstream.consumer.operations.doctor import Check, Finding, Level, examine, machine, store
 from spanstream.consumer.operations.doctor.checks import secrets_of
 from spanstream.consumer.operations.doctor.finding import failed, ok
+from spanstream.consumer.operations.doctor.mappings import ADVICE, mappings
 from spanstream.consumer.operations.doctor.model import ModelChecks, threshold
 from spanstream.consumer.settings import HttpSettings, KafkaSettings, ModelSettings, RedisSettings, Settings
 from tests.support.model.fake_reader import MANIFEST
@@ -30,6 +31,20 @@ def raising(error: Exception) -> Callable[[], Finding]:
         raise error
 
     return look
+
+
+# The mappings
+
+
+def test_the_mappings_that_are_used_are_told_and_a_wrong_one_fails(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("mapping: m\ntickets: {ticket_id: 'a(', subject: b, body: c}\n")
+    assert mappings(Settings()).detail.startswith("none")
+    assert mappings(Settings(mappings={"tickets": "zendesk"})).detail == "tickets by zendesk"
+    check = Check("mappings", lambda: mappings(Settings(mappings={"tickets": str(wrong)})), ADVICE)
+    (finding,) = examine([check])
+    assert (finding.level, finding.advice) == (Level.FAILED, ADVICE)
+    assert finding.detail.startswith(f"{wrong}:2:11: tickets.ticket_id: no JMESPath")
 
 
 # How checks are run

@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from spanstream.consumer.broker.protocols import Outgoing, TopicSpec
+from spanstream.consumer.broker.protocols import Headers, Outgoing, TopicSpec
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.formats.event_formats import EventFormats
+from spanstream.consumer.formats.registry.decoders import FramedDecoder
+from spanstream.consumer.formats.registry.event_schemas import schema_of, subject_of
+from spanstream.consumer.formats.registry.translator import FrameTranslator
+from spanstream.consumer.formats.registry.writer import FramedWriter
+from spanstream.consumer.formats.translator import Message, TranslatorUnavailable
 from spanstream.consumer.operations.erasure.erasing import Erasure, SharedTexts, find, find_erased
 from spanstream.consumer.operations.erasure.manifest import read_subjects
 from spanstream.consumer.operations.erasure.requests import ErasureRequest, read_requests
 from spanstream.consumer.operations.erasure.search import ErasureSearch
 from spanstream.consumer.operations.topics import topic_specs, triage_topic_specs
+from spanstream.consumer.settings_registry import RegistryFormat
 from spanstream.models.text.tokenization import sha256_of
+from spanstream.schemas.dead_letters import DeadLetter, Reason, Stage, to_headers
+from spanstream.schemas.errors import InvalidRecord
+from spanstream.schemas.limits import Limits
+from spanstream.schemas.triage import Ticket
 from tests.support.memory.memory_triage import TEXT, TOPICS, MemoryTriage
+from tests.support.memory.translators import Away
+from tests.support.registry.memory_registry import memory_registry
 
 ANN = "Ann Example"
 SPECS = [*topic_specs(TOPICS, partitions=1), *triage_topic_specs(TOPICS, partitions=1)]
@@ -42,12 +59,13 @@ class Scene:
 
     stream: MemoryTriage = field(default_factory=lambda: MemoryTriage(partitions=1))
     store: MemoryStore = field(default_factory=MemoryStore)
+    formats: EventFormats = field(default_factory=lambda: EventFormats(Limits()))
 
     @property
     def search(self) -> ErasureSearch:
         reader: Any = self.stream.broker.reader()
         there = {spec.name: spec for spec in SPECS if spec.name in self.stream.all_topics}
-        return ErasureSearch(reader, there, TOPICS, self.stream.clock)
+        return ErasureSearch(reader, there, TOPICS, self.formats, self.stream.clock)
 
     @property
     def shared(self) -> SharedTexts:
@@ -66,6 +84,43 @@ class Scene:
 
     def document_of(self, ticket_id: str) -> str:
         return self.stream.latest_state(ticket_id).document.document_id
+
+
+class Encoded:
+    """Takes Base64 off: a form in which no id stands as it is."""
+
+    def translate(self, message: Message) -> Message:
+        try:
+            return message._replace(value=base64.b64decode(message.value, validate=True))
+        except binascii.Error:
+            refusal = InvalidRecord(Reason.UNDECODABLE, "no Base64")
+        raise refusal
+
+
+def in_base64() -> EventFormats:
+    return EventFormats(
+        Limits(), documents=[Encoded()], questions=[Encoded()], tickets=[Encoded()], answers=[Encoded()]
+    )
+
+
+def encoded(topic: str, event: object, headers: Headers = ()) -> Outgoing:
+    return Outgoing(topic, None, base64.b64encode(json.dumps(event).encode()), headers)
+
+
+def letter_from(topic: str) -> Headers:
+    letter = DeadLetter(
+        reason=Reason.INVALID_EVENT,
+        detail="",
+        stage=Stage.DECODE,
+        topic=topic,
+        partition=0,
+        offset=0,
+        timestamp_ms=None,
+        attempt=1,
+        failed_at=datetime.now(UTC),
+        candidate=None,
+    )
+    return to_headers(letter, ())
 
 
 @pytest.fixture
@@ -170,3 +225,62 @@ def test_another_file_is_no_manifest(tmp_path: Path, content: str) -> None:
     (tmp_path / "m").write_text(content)
     with pytest.raises(Stop, match="no manifest"):
         read_subjects(tmp_path / "m")
+
+
+@pytest.mark.parametrize(
+    ("topic", "event", "headers"),
+    [
+        (TOPICS.documents, {"document_id": "d-ann"}, ()),
+        (TOPICS.questions, {"document_id": "d-ann"}, ()),
+        (TOPICS.retries, {"document_id": "d-ann"}, ()),
+        (TOPICS.answers, {"document_id": "d-ann", "document_sha256": sha256_of(TEXT)}, ()),
+        (TOPICS.tickets, {"ticket_id": "t-ann"}, ()),
+        (TOPICS.triage, {"ticket_id": "t-ann"}, ()),
+        (TOPICS.dead_letters, {"ticket_id": "t-ann"}, letter_from(TOPICS.tickets)),
+        (TOPICS.dead_letters, {"document_id": "d-ann"}, letter_from(TOPICS.questions)),
+    ],
+)
+def test_a_record_in_a_form_that_the_stream_reads_is_found_by_what_is_in_it(
+    topic: str, event: object, headers: Headers
+) -> None:
+    scene = Scene(formats=in_base64())
+    scene.stream.send(encoded(topic, event, headers))
+    erasure = scene.find(documents="d-ann", tickets="t-ann")
+    assert [(line.where, line.count) for line in erasure.lines()] == [(topic, 1)]
+    assert not Scene(stream=scene.stream).find(documents="d-ann", tickets="t-ann").standings
+
+
+def test_customers_texts_and_documents_of_tickets_are_found_in_such_a_form_too() -> None:
+    scene = Scene(formats=in_base64())
+    triage = {"ticket_id": "t-ann", "document": {"document_id": "triage:d"}}
+    document = json.dumps({"document_id": "triage:d", "text": TEXT}).encode()
+    scene.stream.send(
+        encoded(TOPICS.tickets, {"ticket_id": "t-ann", "customer": ANN}),
+        encoded(TOPICS.triage, triage),
+        Outgoing(TOPICS.documents, b"triage:d", base64.b64encode(document)),
+    )
+    subjects = scene.find(customers=ANN).subjects
+    assert subjects.tickets.values == {"t-ann"}
+    assert subjects.documents.values == {"triage:d"}
+    assert subjects.texts == {sha256_of(TEXT)}
+
+
+@pytest.mark.parametrize("form", ["avro", "json", "protobuf"])
+def test_a_frame_is_opened_so_that_hashed_ids_are_found_in_it(tmp_path: Path, form: RegistryFormat) -> None:
+    registry = memory_registry()
+    registry.client.register_schema(subject_of(TOPICS.tickets), schema_of(Ticket, form))
+    writer = FramedWriter(registry, form, {Ticket: TOPICS.tickets})
+    writer.open()
+    scene = Scene(formats=EventFormats(Limits(), tickets=[FrameTranslator(FramedDecoder(registry))]))
+    ticket = Ticket(ticket_id="t-ann", subject="", body=TEXT, customer=ANN)
+    scene.stream.send(writer.record(TOPICS.tickets, None, ticket, ()))
+    scene.find(customers=ANN).write_manifest(tmp_path / "m", salt="salt")
+    found = find_erased(scene.search, scene.shared, read_subjects(tmp_path / "m"))
+    assert [line.count for line in found.lines()] == [1]
+
+
+def test_while_a_translator_is_away_nothing_is_said_to_be_gone() -> None:
+    scene = Scene(formats=EventFormats(Limits(), tickets=[Away(calls=1)]))
+    scene.stream.send(encoded(TOPICS.tickets, {"ticket_id": "t"}))
+    with pytest.raises(TranslatorUnavailable):
+        scene.find(tickets="t")

@@ -3,49 +3,26 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanstream.consumer.broker.protocols import Outgoing, Partition
+from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.errors import Retryable
 from spanstream.consumer.operations.publishing import RefusedLine, document_record, publish_lines, question_record
 from spanstream.schemas.codec import decode_document, decode_question
 from spanstream.schemas.errors import InvalidRecord, Reason
 from spanstream.schemas.limits import Limits
 from tests.support.events.event_strategies import documents, questions
+from tests.support.memory.recording_publisher import RecordingPublisher
 
 LIMITS = Limits()
 
 
 def line(**fields: Any) -> bytes:
     return json.dumps(fields).encode()
-
-
-class Sent:
-    """A publisher that keeps what it is given, call by call."""
-
-    def __init__(self) -> None:
-        self.calls: list[list[Outgoing]] = []
-
-    def prepare(self) -> None:
-        pass
-
-    def publish(
-        self,
-        records: Sequence[Outgoing],
-        offsets: Mapping[Partition, int],
-        timeout_seconds: float = math.inf,  # noqa: ARG002  the protocol's signature
-    ) -> None:
-        assert not offsets
-        self.calls.append(list(records))
-
-    def close(self) -> None:
-        pass
 
 
 def nothing_is_refused(refused: RefusedLine) -> None:
@@ -61,7 +38,7 @@ def test_a_document_is_sent_as_it_is_read_and_keyed_by_its_id(document: Any) -> 
     record = as_document(document.model_dump_json().encode())
     assert record.key == document.document_id.encode()
     assert decode_document(record.value or b"", LIMITS) == document
-    assert dict(record.headers)["ce_type"] == b"spanstream.document.v1"
+    assert dict(record.headers)["ce_type"] == b"dev.spanstream.document.v1"
 
 
 @given(questions())
@@ -103,33 +80,30 @@ def test_what_deletes_nothing_and_is_no_document_is_refused(wrong: bytes) -> Non
 def test_every_line_is_published_but_the_wrong_ones_which_are_told_by_number() -> None:
     lines = [b" \n", line(document_id="a", text="1"), b"{\n", b"", line(document_id="b", text="2") + b"\r\n"]
     refused: list[RefusedLine] = []
-    sent = Sent()
+    sent = RecordingPublisher()
     assert publish_lines(lines, as_document, sent, refused.append) == 2
-    assert [record.key for record in sent.calls[0]] == [b"a", b"b"]
+    assert [record.key for record in sent.done[0][0]] == [b"a", b"b"]
     assert [(line.number, line.error.reason) for line in refused] == [(3, Reason.UNDECODABLE)]
 
 
 def test_many_lines_go_in_batches_in_their_order() -> None:
-    sent = Sent()
+    sent = RecordingPublisher()
     lines = (line(document_id=str(number), text="t") for number in range(1001))
     assert publish_lines(lines, as_document, sent, nothing_is_refused) == 1001
-    assert [len(call) for call in sent.calls] == [500, 500, 1]
-    assert [record.key for call in sent.calls for record in call] == [b"%d" % number for number in range(1001)]
+    assert [(len(records), offsets) for records, offsets in sent.done] == [(500, {}), (500, {}), (1, {})]
+    assert [record.key for records, _ in sent.done for record in records] == [b"%d" % number for number in range(1001)]
 
 
 def test_no_lines_are_no_call() -> None:
-    sent = Sent()
+    sent = RecordingPublisher()
     assert publish_lines([], as_document, sent, nothing_is_refused) == 0
-    assert sent.calls == []
+    assert sent.done == []
 
 
 def test_a_failure_is_the_callers() -> None:
-    class Failing(Sent):
-        def publish(self, *_: object, **__: object) -> None:
-            raise Retryable("no answer")
-
+    failing = RecordingPublisher(errors=[Retryable("no answer")])
     with pytest.raises(Retryable):
-        publish_lines([line(document_id="a", text="1")], as_document, Failing(), nothing_is_refused)
+        publish_lines([line(document_id="a", text="1")], as_document, failing, nothing_is_refused)
 
 
 @given(st.binary(max_size=60))

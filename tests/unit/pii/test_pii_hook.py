@@ -59,21 +59,21 @@ def test_a_hook_that_fails_lets_no_text_through_not_into_the_error_and_not_into_
 def test_what_is_published_is_redacted_and_keeps_its_ids_and_metadata() -> None:
     redact = load_redaction(PATTERNS)
     line = b'{"document_id": "d@x.example", "text": "From ann@example.com", "title": "ann@example.com"}'
-    record = document_record(line, "t", LIMITS, redact)
+    record = document_record(line, "t", LIMITS, redact=redact)
     document = decode_document(record.value or b"", LIMITS)
     assert (record.key, document.text, document.title) == (b"d@x.example", "From [EMAIL]", "[EMAIL]")
     line = (
         b'{"question_id": "q", "question": "Who is ann@example.com?", "context": "", "metadata": {"by": "b@x.example"}}'
     )
-    question = decode_question(question_record(line, "t", LIMITS, redact).value or b"", LIMITS)
+    question = decode_question(question_record(line, "t", LIMITS, redact=redact).value or b"", LIMITS)
     assert (question.question, question.context) == ("Who is [EMAIL]?", "")
     assert question.metadata == {"by": "b@x.example"}
     line = b'{"ticket_id": "T", "subject": "ann@example.com", "body": "+49 30 901820", "customer": "ann@example.com"}'
-    ticket = decode_ticket(ticket_record(line, "t", LIMITS, redact).value or b"", LIMITS)
+    ticket = decode_ticket(ticket_record(line, "t", LIMITS, redact=redact).value or b"", LIMITS)
     assert (ticket.subject, ticket.body, ticket.customer) == ("[EMAIL]", "[PHONE]", MAIL)
 
 
 def test_a_line_on_which_the_hook_fails_is_refused() -> None:
     line = b'{"document_id": "d", "text": "t"}'
     with pytest.raises(InvalidRecord, match="the redaction hook raised ValueError"):
-        document_record(line, "t", LIMITS, load_redaction(f"{__name__}:raising"))
+        document_record(line, "t", LIMITS, redact=load_redaction(f"{__name__}:raising"))

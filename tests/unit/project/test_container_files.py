@@ -92,7 +92,7 @@ def test_signals_reach_the_program() -> None:
 
 
 def test_everything_installed_has_a_hash_or_was_built_here() -> None:
-    assert len(installs()) == 3
+    assert len(installs()) == 4
     for command in installs():
         assert "--require-hashes" in command or "--no-index" in command, command
 
@@ -105,11 +105,15 @@ def test_the_final_stage_installs_nothing() -> None:
     assert "uninstall" in last("RUN")
 
 
-def test_the_image_holds_serving_only() -> None:
+def test_the_image_holds_what_serving_needs_and_the_extras_that_were_asked_for() -> None:
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
-    assert set(re.findall(r"requirements/(\w+)\.txt", text)) == {"serving", "tools"}
+    assert set(re.findall(r"requirements/(\w+)\.txt", text)) == {"serving", "extras", "tools"}
     into_environment = [command for command in installs() if "--python /opt/spanstream" in command]
-    assert ["serving" in command or "dist/" in command for command in into_environment] == [True, True]
+    assert len(into_environment) == 3
+    for command, source in zip(into_environment, ("requirements/serving.txt", "/tmp/extras.txt", "dist/"), strict=True):  # noqa: S108  in the image
+        assert source in command
+    selects = [part for stage in stages() for instruction in stage for part in instruction.arguments.split("&&")]
+    assert "requirements/select ${EXTRAS} >/tmp/extras.txt" in [part.strip() for part in selects]
 
 
 def test_what_is_copied_exists_and_is_let_through() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry, Metric
 from typer.main import get_command
 
 from spanstream.consumer.cli.program import app
@@ -16,6 +17,7 @@ from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.settings_loading import load_settings
 from spanstream.consumer.settings_table import BEGIN, END, Row, main, rows, table, written_into
 from spanstream.consumer.triage.metrics import TriageMetrics
+from spanstream.models.defaults import DEFAULT_ARTIFACT
 from spanstream.schemas.codec import decode_answer, decode_document, decode_question
 from spanstream.schemas.dead_letters import DLQ_HEADERS
 from spanstream.schemas.errors import Reason
@@ -85,15 +87,20 @@ def test_writing_the_table_replaces_what_stands_between_the_marks(tmp_path: Path
 def test_every_setting_that_is_mentioned_exists() -> None:
     known = {row.name for row in rows()}
     for name in re.findall(r"`(SPANSTREAM_[A-Z_]+[A-Z])`", ALL):
-        assert name in known or name.startswith("SPANSTREAM_TEST_"), name
+        setting = re.sub(r"(__CLIENT)__.*|_FILE$", r"\1", name)  # a property of a client's, or a value out of a file
+        assert setting in known or name.startswith("SPANSTREAM_TEST_"), name
 
 
 def metrics_listed(page: str) -> dict[str, str]:
-    return dict(re.findall(r"^\| `(spanstream_\w+)(?:\{\w+\})?` \| \w+ \| (.+) \|$", page, flags=re.MULTILINE))
+    return dict(re.findall(r"^\| `(spanstream_\w+)(?:\{[\w,]+\})?` \| \w+ \| (.+) \|$", page, flags=re.MULTILINE))
+
+
+def own_families(registry: CollectorRegistry) -> list[Metric]:
+    return [family for family in registry.collect() if not family.name.startswith("process_")]
 
 
 def test_every_metric_of_the_triage_stream_is_listed_with_its_meaning() -> None:
-    families = TriageMetrics().registry.collect()
+    families = own_families(TriageMetrics().registry)
     assert metrics_listed(read(DOCS / "triage.md")) == {
         family.name + ("_total" if family.type == "counter" else ""): family.documentation for family in families
     }
@@ -101,7 +108,7 @@ def test_every_metric_of_the_triage_stream_is_listed_with_its_meaning() -> None:
 
 def test_every_metric_is_listed_with_its_meaning() -> None:
     listed = metrics_listed(read(DOCS / "operations.md"))
-    families = list(Metrics().registry.collect())
+    families = own_families(Metrics().registry)
     assert listed == {
         family.name + ("_total" if family.type == "counter" else ""): family.documentation for family in families
     }
@@ -192,3 +199,11 @@ def test_the_examples_are_events_and_the_answer_stands_in_the_document() -> None
     assert given.document_sha256 == text.sha256
     assert given.answer is not None
     assert given.answer.text == text.text[given.answer.char_start : given.answer.char_end]
+
+
+def test_the_thresholds_that_examples_name_are_in_the_artifact() -> None:
+    texts = [*PAGES, *sorted((ROOT / "consumer").rglob("*.py")), *sorted((ROOT / "helm").rglob("*.yaml"))]
+    named = {name for page in texts for name in re.findall(r"SPANSTREAM_MODEL__THRESHOLD=([\w-]+)", read(page))}
+    thresholds = json.loads((DEFAULT_ARTIFACT / "manifest.json").read_bytes())["calibration"]["thresholds"]
+    assert named
+    assert named <= thresholds.keys()

@@ -14,6 +14,8 @@ from spanstream.consumer.answering.prepare import Preparer
 from spanstream.consumer.broker.memory.broker import MemoryBroker
 from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.cache.token_cache import TokenCache
+from spanstream.consumer.formats.event_formats import EventFormats
+from spanstream.consumer.formats.translator import TranslatorUnavailable
 from spanstream.consumer.replay.checker import Checker, CheckResult
 from spanstream.consumer.replay.current_documents import CurrentDocuments
 from spanstream.consumer.replay.fixes.user_files import choose_fixes
@@ -29,6 +31,7 @@ from tests.support.events.dead_letters import dead_letter, name_of, question_val
 from tests.support.memory.fake_time import FakeClock
 from tests.support.memory.memory_replay import describe_in
 from tests.support.memory.stream_under_test import FakeTimePoller
+from tests.support.memory.translators import Away, Prefixed
 from tests.support.model.fake_reader import MANIFEST, TOKENIZER, fake_reader
 
 SETTINGS = Settings()
@@ -38,18 +41,20 @@ TOPICS = SETTINGS.topics
 class CheckedTopics:
     """Dead letters and documents in a memory broker, and the results of checking them."""
 
-    def __init__(self) -> None:
+    def __init__(self, formats: EventFormats | None = None) -> None:
         self.broker, self.clock = MemoryBroker(), FakeClock()
+        self.formats = formats or EventFormats(SETTINGS.limits)
         for topic in (TOPICS.documents, TOPICS.questions, TOPICS.dead_letters, "orders"):
             self.broker.create_topic(topic, 3)
-        self.documents = CurrentDocuments(self._reader(), SETTINGS, self.clock, 5.0)
+        self.documents = CurrentDocuments(self._reader(), SETTINGS, self.formats, self.clock, 5.0)
 
     def send(self, *records: Outgoing) -> None:
         with self.broker.changed:
             self.broker.append(records, transactional=True)
 
-    def document(self, document_id: str, text: str | None) -> None:
+    def document(self, document_id: str, text: str | None, prefix: bytes = b"") -> None:
         value = None if text is None else json.dumps({"document_id": document_id, "text": text}).encode()
+        value = value and prefix + value
         self.send(Outgoing(TOPICS.documents, document_id.encode(), value, partition=0))
 
     def letter(self, name: str, reason: Reason = Reason.DOCUMENT_MISSING, **fields: Any) -> None:
@@ -87,12 +92,12 @@ class CheckedTopics:
             self.documents.documents,
             cache,
             outcomes,
-            limits=SETTINGS.limits,
+            formats=self.formats,
             max_windows=2,
             max_bytes=1 << 20,
             clock=self.clock,
         )
-        return Checker(preparer, Answerer(model, outcomes, cache), TOPICS, SETTINGS.limits, partitions=3)
+        return Checker(preparer, Answerer(model, outcomes, cache), TOPICS, self.formats, partitions=3)
 
 
 @pytest.fixture
@@ -184,3 +189,24 @@ def test_many_records_each_get_their_own_verdict(topics: CheckedTopics) -> None:
         f"q{n}" for n in range(0, 150, 7)
     }
     assert len(topics.broker.records(TOPICS.questions)) == 0
+
+
+def test_records_are_checked_as_the_consumer_reads_them() -> None:
+    topics = CheckedTopics(EventFormats(SETTINGS.limits, documents=[Prefixed(b"d:")], questions=[Prefixed(b"q:")]))
+    topics.document("d", "some text", b"d:")
+    topics.letter("framed", value=b"q:" + question_value("framed"))
+    topics.letter("plain")
+    topics.letter("document", origin=TOPICS.documents, value=b'd:{"document_id": "d", "text": "t"}')
+    outcomes = topics.outcomes()
+    assert outcomes.pop("framed") in {"answered", "no_answer"}
+    assert outcomes == {"plain": "undecodable", "document": "valid"}
+
+
+def test_a_check_ends_with_one_error_where_records_cannot_be_read() -> None:
+    formats = EventFormats(SETTINGS.limits, questions=[Away(calls=10**6)])
+    topics = CheckedTopics(formats)
+    topics.formats = formats.patient(topics.clock, 5.0)
+    topics.document("d", "some text")
+    topics.letter("a")
+    with pytest.raises(TranslatorUnavailable):
+        topics.results()

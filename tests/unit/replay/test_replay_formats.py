@@ -9,11 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spanstream.consumer.answering.outcomes import Outcomes
 from spanstream.consumer.broker.protocols import Headers, Partition, Record
 from spanstream.consumer.replay.letters.formats import read_letter
-from spanstream.consumer.replay.letters.letter import UNKNOWN, UNREADABLE, LetterFormat
+from spanstream.consumer.replay.letters.letter import UNKNOWN, UNREADABLE, LetterFormat, LetterState
+from spanstream.consumer.replay.letters.selection import Selection
 from spanstream.consumer.replay.planning.headers import HeaderPolicy
+from spanstream.consumer.settings import RetrySettings
+from spanstream.schemas.dead_letters import Reason, Stage
+from spanstream.schemas.foreign_headers import foreign_headers
+from tests.support.events.asked import TOPICS, asked
 from tests.support.events.dead_letters import dead_letter
+from tests.support.memory.fake_time import FakeClock
+from tests.support.model.fake_reader import MANIFEST
 
 FOLDER = Path(__file__).parent / "records"
 MESSAGE = "no such colour: blåu"
@@ -60,6 +68,26 @@ def test_ours_is_read() -> None:
     assert (letter.format, letter.reason, letter.detail) == (LetterFormat.SPANSTREAM, "document_missing", "about q7")
     assert (letter.origin, letter.model, letter.stage) == ("qa.questions/2/9", "minilm 1.0", "resolve")
     assert letter.failed_at_ms == 1_769_860_860_000
+
+
+@pytest.mark.parametrize("product", ["spring", "connect"])
+@pytest.mark.parametrize("reason", Reason)
+def test_ours_in_another_products_headers_is_read_as_theirs_is(product: str, reason: Reason) -> None:
+    outcomes = Outcomes(
+        TOPICS, RetrySettings(), MANIFEST, source="s", clock=FakeClock(), foreign=foreign_headers(product, "answers")
+    )
+    failed = asked(headers=(("own", b"1"),), question="SECRET")
+    sent = outcomes.dead_letter(failed, reason, "what was wrong", Stage.RESOLVE).outgoing
+    both = read_letter(record(sent.headers))
+    assert (both.format, both.reason) == (LetterFormat.SPANSTREAM, reason)
+    assert HeaderPolicy().carried(sent.headers) == (("own", b"1"),)
+    letter = read_letter(record(tuple(header for header in sent.headers if not header[0].startswith("dlq."))))
+    assert (letter.format, letter.problem, letter.detail) == (LetterFormat(product), None, "what was wrong")
+    assert (letter.topic, letter.partition, letter.offset) == (both.topic, both.partition, both.offset)
+    assert Selection(reasons=(reason,)).matches(letter, 0, LetterState.OPEN)
+    assert not any(b"SECRET" in (value or b"") for _, value in sent.headers)
+    if product == "spring":
+        assert letter.written_ms == both.written_ms
 
 
 def test_who_wrote_last_is_believed() -> None:

@@ -35,7 +35,7 @@ def test_an_answers_headers_are_a_cloud_event_in_binary_mode(answer: Answer) -> 
     assert dict(headers) == {
         "ce_specversion": b"1.0",
         "ce_id": answer_id(answer.question_id).encode(),
-        "ce_type": b"spanstream.answer.v1",
+        "ce_type": b"dev.spanstream.answer.v1",
         "ce_source": b"/spanstream/prod",
         "ce_time": time.encode(),
         "content-type": b"application/json",
@@ -55,8 +55,8 @@ def test_a_traceparent_that_is_too_long_to_be_one_is_left_out() -> None:
 
 def test_each_event_has_its_type() -> None:
     question = Question(question_id="q", question="who?", document_id="d")
-    assert dict(event_headers(DOCUMENT, "1", "/s", TIME))["ce_type"] == b"spanstream.document.v1"
-    assert dict(event_headers(question, "1", "/s", TIME))["ce_type"] == b"spanstream.question.v1"
+    assert dict(event_headers(DOCUMENT, "1", "/s", TIME))["ce_type"] == b"dev.spanstream.document.v1"
+    assert dict(event_headers(question, "1", "/s", TIME))["ce_type"] == b"dev.spanstream.question.v1"
 
 
 def test_the_time_is_written_in_utc() -> None:

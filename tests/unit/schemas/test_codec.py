@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spanstream.schemas.codec import can_be_id, check_key, decode_answer, decode_document, decode_question, encode
+from spanstream.schemas.codec import (
+    can_be_id,
+    check_key,
+    decode_answer,
+    decode_document,
+    decode_question,
+    decode_request,
+    encode,
+)
 from spanstream.schemas.errors import DETAIL_CHARS, InvalidRecord, Reason, one_line
 from spanstream.schemas.events import Answer, Document, Question
 from spanstream.schemas.limits import Limits
@@ -20,6 +28,7 @@ UNDECODABLE, INVALID_EVENT, TOO_LARGE = Reason.UNDECODABLE, Reason.INVALID_EVENT
 DECODERS: list[Callable[[bytes], object]] = [
     lambda value: decode_document(value, LIMITS),
     lambda value: decode_question(value, LIMITS),
+    lambda value: decode_request(value, LIMITS),
     decode_answer,
 ]
 # Code on a shared machine may be slow once; no property is about time.

@@ -150,6 +150,16 @@ def test_a_span_counts_an_astral_character_once() -> None:
     assert Span(text="😀!", char_start=7, char_end=9).char_end == 9
 
 
+def test_a_span_may_say_its_place_in_utf_16_units_too() -> None:
+    assert Span(text="😀!", char_start=7, char_end=9, utf16_start=8, utf16_end=11).utf16_end == 11
+
+
+@pytest.mark.parametrize("place", [{"utf16_start": 8}, {"utf16_end": 11}, {"utf16_start": 8, "utf16_end": 10}])
+def test_a_place_in_utf_16_units_is_as_long_as_the_text(place: dict[str, int]) -> None:
+    with pytest.raises(ValidationError, match="utf16"):
+        Span(text="😀!", char_start=7, char_end=9, **place)
+
+
 def test_no_more_windows_are_read_than_there_are() -> None:
     assert WindowsRead(total=0, read=0).read == 0
     with pytest.raises(ValidationError, match="at most total"):

@@ -35,11 +35,16 @@ FROZEN = {
     "question-maximal.json": "1a6641441e874ceb74536608ca78e5e3be59594b0af6ebcf01e36174ffaaa64c",
     "question-minimal.json": "10cf7895585256452f9fc41d6d204eeb5e4354b7b488122ce53ad070fb368744",
     "question-unicode.json": "8b515f0778cfba7ad8b0a1146801dccad711b4975cba9a3c2a32624c4eae4309",
+    "schemas/answer.proto": "4b2681b3237db791fac7121b62a3f4dec4c2737b628dd01513592aa41c5cc126",
     "schemas/answer.schema.json": "39a65dccf958cdd38447c25cd5eb64fd2c6dc4e35f8307e778281b2519f935a9",
     "schemas/dead-letter-headers.schema.json": "33571fb3d1e31fab527656ddee9d25c437fe5dbfcc3b1f480903d7aaf540d11b",
+    "schemas/document.proto": "aa54a9c0fd97a88724ba93d25ab4a10f75205d0a656548fe9a38fb576ae8e801",
     "schemas/document.schema.json": "df34f0c1f4befd22535b2897cdbb11b7b8fc6692b505fd4f3f19f6e3b9d7dfff",
+    "schemas/question.proto": "523b7994bd2e0a027d4f10cf53f9c3b40f438cb50116920a18ab9ee1eb94bbaf",
     "schemas/question.schema.json": "5570c75db5f2ba47567f8dc5385fc99e8123dca59a79555d37ed072d821ed692",
+    "schemas/ticket.proto": "19033a547b083bae4540149868420aa03bc5e04ba2b66c5a40f70778f8b1dbf7",
     "schemas/ticket.schema.json": "e29757d5615d88ae767456c995f805b81b3099a44e6457224d64794a0f44bb96",
+    "schemas/triage.proto": "8ad5e27c347c116e90e91c292315b03cee9e5dbc3f56d9627db04b82156a033f",
     "schemas/triage.schema.json": "7b4f47019ce9c6ffe4412908012b52e395d3159fabd5e20a21d78704bbe62b48",
 }
 

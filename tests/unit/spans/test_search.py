@@ -144,3 +144,15 @@ def test_a_window_without_tokens_has_no_span() -> None:
     window = hand_made_window(hand_made_document([]))
     best = best_span(window, _row(window), _row(window), 3)
     assert best == hand_made_span(window, None, log_probability=-math.inf)
+
+
+@given(cases(), st.integers(0, 6))
+def test_ranked_spans_are_the_best_of_those_that_share_no_token_with_a_better_one(case: Case, most: int) -> None:
+    expected: list[TokenSpan] = []
+    left = sorted(_all_spans(case), key=lambda span: -span.score)
+    while left and len(expected) < most:
+        expected.append(left[0])
+        left = [span for span in left if span.last < left[0].first or left[0].last < span.first]
+    scores = best_span(case.window, case.start, case.end, case.max_answer_tokens).scores
+    assert scores.ranked(most) == expected
+    assert all(scores.score_of(span.first, span.last) == span.score for span in expected)

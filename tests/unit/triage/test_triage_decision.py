@@ -11,7 +11,17 @@ from spanstream.consumer.triage.decision.formats import BadFormat, formatted_val
 from spanstream.consumer.triage.decision.rules import holds
 from spanstream.consumer.triage.state.ticket_state import MAX_ANSWER_CHARS, QuestionOutcome
 from spanstream.schemas.events import ModelInfo, Span
-from spanstream.schemas.playbook import AllOf, AnyOf, EnumFormat, FieldSpec, FieldTest, NoneOf, RegexFormat, TicketTest
+from spanstream.schemas.playbook import (
+    AllOf,
+    AnyOf,
+    DateFormat,
+    EnumFormat,
+    FieldSpec,
+    FieldTest,
+    NoneOf,
+    RegexFormat,
+    TicketTest,
+)
 from spanstream.schemas.triage import FieldStatus
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
@@ -71,6 +81,7 @@ def test_a_version_is_found_in_the_answer(answer: str, value: str | None) -> Non
         ("2.5 days ago", "2026-11-21T22:00:00"),
         ("½ minute ago", "2026-11-24T09:59:30"),
         ("2/0 hours ago", None),
+        ("since 3/4 diagnosis fails", "2026-03-04T00:00:00"),
         ("on 1/2", "2026-01-02T00:00:00"),
         ("2.11.2026", "2026-02-11T00:00:00"),
     ],
@@ -81,6 +92,63 @@ def test_a_date_counts_from_when_the_ticket_was_written(answer: str, value: str 
             formatted_value(answer, "date", NOW)
     else:
         assert formatted_value(answer, "date", NOW) == value
+
+
+def read_as(answer: str, order: str, *languages: str) -> str:
+    format_ = DateFormat.model_validate({"date": {"order": order, "languages": list(languages or ["en"])}})
+    return formatted_value(answer, format_, NOW)[: len("2026-11-24T09:30")]
+
+
+@pytest.mark.parametrize(
+    ("answer", "month_first", "day_first"),
+    [
+        ("03/04/2024", "2024-03-04", "2024-04-03"),
+        ("on 3.4.2024", "2024-03-04", "2024-04-03"),
+        # Only one reading is possible.
+        ("13/04/2024", "2024-04-13", "2024-04-13"),
+        ("04/13/2024", "2024-04-13", "2024-04-13"),
+        ("2024-04-03", "2024-04-03", "2024-04-03"),
+        ("3 April 2024", "2024-04-03", "2024-04-03"),
+        ("Sat am", "2026-11-21", "2026-11-21"),
+    ],
+)
+def test_an_ambiguous_date_is_read_in_the_playbooks_order(answer: str, month_first: str, day_first: str) -> None:
+    assert read_as(answer, "month-first")[:10] == month_first == formatted_value(answer, "date", NOW)[:10]
+    assert read_as(answer, "day-first")[:10] == day_first
+
+
+@pytest.mark.parametrize(
+    ("answer", "language", "value"),
+    [
+        ("am 3. November 2026 um 10:15 Uhr", "de", "2026-11-03T10:15"),
+        ("seit gestern", "de", "2026-11-23T10:00"),
+        ("seit Mo", "de", "2026-11-23T00:00"),
+        ("vor 2 Stunden", "de", "2026-11-24T08:00"),
+        ("depuis le 3 avril 2024", "fr", "2024-04-03T00:00"),
+        ("desde el 3 de abril de 2024", "es", "2024-04-03T00:00"),
+        ("dal 3 aprile 2024", "it", "2024-04-03T00:00"),
+        ("sinds 3 april 2024", "nl", "2024-04-03T00:00"),
+        ("od 3 kwietnia 2024", "pl", "2024-04-03T00:00"),
+        ("desde ontem", "pt", "2026-11-23T10:00"),
+        ("seit Dienstag, dem 2. April 2024", "de", "2024-04-02T00:00"),
+        ("w dniu 3 kwietnia 2024", "pl", "2024-04-03T00:00"),
+        ("sedan den 3 april 2024", "sv", "2024-04-03T00:00"),
+    ],
+)
+def test_dates_are_read_in_the_playbooks_languages(answer: str, language: str, value: str) -> None:
+    for languages in ((language,), ("en", language), (language, "en")):
+        assert read_as(answer, "day-first", *languages) == value
+    assert read_as("3 April 2024", "day-first", language, "en") == "2024-04-03T00:00"
+
+
+@pytest.mark.parametrize(
+    ("answer", "language"),
+    [("so geht es nicht", "de"), ("Do not press", "de"), ("la mer", "fr"), ("vor 1,5 Stunden", "de"),
+     ("vor ½ Stunde", "de"), ("il y a 1,5 heure", "fr"), ("hace 0,5 horas", "es")],
+)  # fmt: skip
+def test_what_another_language_would_misread_is_no_date(answer: str, language: str) -> None:
+    with pytest.raises(BadFormat, match="should be a date"):
+        read_as(answer, "day-first", language, "en")
 
 
 def test_a_pattern_gives_what_it_matched_or_its_named_part() -> None:

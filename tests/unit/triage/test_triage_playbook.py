@@ -14,12 +14,12 @@ from spanstream.consumer.cli.program import app
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.triage.playbook.load import (
     InvalidPlaybook,
-    Problem,
     bundled_text,
     load_playbook,
     parse_playbook,
 )
 from spanstream.consumer.triage.state.ticket_state import decode_playbook
+from spanstream.consumer.yaml_files import Problem
 
 GOOD = """\
 playbook: p
@@ -83,6 +83,10 @@ WRONG = {
     "a format that is none": (
         GOOD.replace("{enum: {crash: [crashes, dies], slow: [takes long]}}", "number"),
         ["8:5: name: Input should be 'version' or 'date'"],
+    ),
+    "a language without dates": (
+        GOOD.replace("{enum: {crash: [crashes, dies], slow: [takes long]}}", "{date: {languages: [de, qq]}}"),
+        ["8:37: dateparser reads no dates in 'qq'"],
     ),
     "a word for two options": (GOOD.replace("takes long", "dies"), ["8:45: 'dies' stands for 'crash' already"]),
     "a value that an enumeration never has": (

@@ -25,7 +25,8 @@ PIECES = (
     "<td align=right>", "<!--", "-->", "<", "&amp;", "&#x", "<a href='", "<x:y>", "List<String>", " ", "\t", "\n",
     "\n\n", "\xa0", "\r\n", "x", "It stops. ", "> quoted\n", "On Tue, Nov 3, 2026 Sam wrote:\n", "From: Sam\n",
     "Sent: Tue\n", "Subject: RE: x\n", "-- \n", "---- forwarded\n", "Thanks\n", "Best regards,\n",
-    "Sent from my phone\n", "-", "On ",
+    "Sent from my phone\n", "-", "On ", "Le 3/11/2026 Ann a écrit :\n", "Veuillez agréer ", "Em 3 de março o ",
+    "Viele Grüße aus ", "Von meinem iPhone ",
 )  # fmt: skip
 PARTS = st.lists(st.sampled_from(PIECES), max_size=4).map("".join)
 

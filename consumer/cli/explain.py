@@ -1,0 +1,86 @@
+"""`spanstream explain`: shows what an answer is made of."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from pydantic_core import to_json
+from rich.console import Console
+from rich.text import Text
+
+from spanstream.consumer.cli.config_file import ConfigFile, open_settings
+from spanstream.consumer.cli.event_output import write_event
+from spanstream.consumer.errors import Stop
+from spanstream.consumer.terminal.sanitizing import sanitized_line
+from spanstream.models.errors import ModelError
+
+if TYPE_CHECKING:
+    from spanstream.consumer.operations.published_questions import PublishedQuestion
+    from spanstream.consumer.settings import Settings
+
+
+def show_explanation(  # noqa: PLR0913, PLR0917  the command's options
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="Text, HTML or a mail (.eml); - is standard input.")
+    ] = None,
+    question: Annotated[str | None, typer.Option("--question", "-q", help="What to ask about the text.")] = None,
+    text: Annotated[str | None, typer.Option("--text", help="The text itself, instead of a file.")] = None,
+    question_id: Annotated[
+        str | None, typer.Option("--question-id", help="A question that was published: it is read back from Kafka.")
+    ] = None,
+    expect: Annotated[
+        str | None, typer.Option("--expect", help="The right answer, verbatim: what became of it is told.")
+    ] = None,
+    config: ConfigFile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
+) -> None:
+    """Show what an answer is made of: tokens, windows, scores, the confidence's parts, the validation.
+
+    With a text it needs no Kafka. With --question-id it takes the document's tokens out of Redis, if that is
+    configured, and says whether they are sound.
+
+    Example: spanstream explain -q "Which error code is shown?" --expect FXP-4107 ticket.txt
+    """
+    from spanstream.consumer.answering.open_reader import open_reader  # noqa: PLC0415  the model, for those who use it
+    from spanstream.consumer.operations.explaining import compared_with, kept_tokens  # noqa: PLC0415  for those who use it
+    from spanstream.consumer.operations.local_texts import STANDARD_INPUT, read_text  # noqa: PLC0415  for those who use it
+    from spanstream.consumer.terminal.explanation_panel import ExplanationPanel  # noqa: PLC0415  for those who use it
+    from spanstream.models.explaining.explain import explain  # noqa: PLC0415  the model, for those who use it
+
+    settings = open_settings(config)
+    if (question is None) == (question_id is None) or (question_id and (file or text is not None)):
+        raise typer.BadParameter("give --question with a text, or --question-id")
+    published = None
+    if question_id is not None:
+        published = _published(question_id, settings)
+        question, text = published.question.question, published.text
+    elif text is None:
+        text = read_text(file or STANDARD_INPUT)
+    reader = open_reader(settings)
+    try:
+        document = None if published is None else kept_tokens(settings, reader, text)
+        explanation = explain(reader, text, question or "", expected=expect, document=document)
+    except ModelError as error:
+        raise Stop(str(error)) from None
+    finally:
+        reader.close()
+    answer = None if published is None else published.answer
+    if as_json:
+        shown = asdict(explanation) | {"verdict": explanation.verdict, "published": answer and answer.model_dump()}
+        write_event(to_json(shown))
+        return
+    console = Console(highlight=False)
+    console.print(ExplanationPanel(explanation, expect))
+    if answer is not None:
+        console.print(Text(sanitized_line(compared_with(answer, explanation, text))))
+
+
+def _published(question_id: str, settings: Settings) -> PublishedQuestion:
+    from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader  # noqa: PLC0415  for those who use it
+    from spanstream.consumer.clock import SystemClock  # noqa: PLC0415  for those who use it
+    from spanstream.consumer.operations.published_questions import find_published  # noqa: PLC0415  for those who use it
+
+    return find_published(question_id, settings, lambda: KafkaPartitionReader(settings.kafka), SystemClock())

@@ -1,0 +1,34 @@
+"""The option `--version`: the program's version and that of the model inside it."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
+import typer
+
+from spanstream.models.defaults import DEFAULT_ARTIFACT
+
+
+def program(
+    *,
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, help="Show the version, and the bundled model's, and exit."),
+    ] = False,
+) -> None:
+    """Verbatim answers out of documents, over Kafka, with a calibrated confidence."""
+    if show_version:
+        typer.echo(version_line())
+        raise typer.Exit
+
+
+def version_line() -> str:
+    """Returns the versions of the program and of its bundled model, without loading the model."""
+    try:
+        program_version = version("spanstream")
+    except PackageNotFoundError:
+        program_version = "out of a checkout"
+    manifest = json.loads((DEFAULT_ARTIFACT / "manifest.json").read_bytes())
+    return f"spanstream {program_version} (model {manifest['name']} {manifest['version']})"

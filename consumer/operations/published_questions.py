@@ -1,0 +1,90 @@
+"""Finds a question that was published, the text it is about, and what was answered then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+
+from spanstream.consumer.broker.protocols import PartitionReader
+from spanstream.consumer.broker.reading import tail
+from spanstream.consumer.clock import Clock
+from spanstream.consumer.errors import Stop
+from spanstream.consumer.formats.event_formats import EventFormats
+from spanstream.consumer.formats.opening import open_formats
+from spanstream.consumer.replay.current_documents import CurrentDocuments
+from spanstream.consumer.settings import Settings
+from spanstream.schemas.errors import InvalidRecord
+from spanstream.schemas.events import Answer, Question
+
+_PATIENCE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedQuestion:
+    """A question as it was published last.
+
+    Attributes:
+        question: the event.
+        text: of its context, or of its document as it stands now.
+        answer: the latest one that was published; None: none stands in the topic.
+    """
+
+    question: Question
+    text: str
+    answer: Answer | None
+
+
+def find_published(
+    question_id: str, settings: Settings, open_reader: Callable[[], PartitionReader], clock: Clock
+) -> PublishedQuestion:
+    """Reads the questions, the answers and the documents from their topics.
+
+    Args:
+        question_id: of the question.
+        settings: name the topics.
+        open_reader: opens a reader; each of them is closed.
+        clock: bounds how long Kafka may be silent.
+
+    Raises:
+        Stop: there is no such question, or its document is gone; the text says which.
+        Retryable: Kafka did not answer in time.
+    """
+    formats = open_formats(settings).patient(clock, _PATIENCE_SECONDS)
+    with closing(open_reader()) as reader:
+        question = _question(question_id, settings.topics.questions, reader, formats)
+    with closing(open_reader()) as reader:
+        answer = _answer(question_id, settings.topics.answers, reader, formats)
+    if question.context is not None:
+        return PublishedQuestion(question, question.context, answer)
+    with closing(CurrentDocuments(open_reader(), settings, formats, clock, _PATIENCE_SECONDS)) as documents:
+        document = documents.find(question.document_id or "")
+    if document is None:
+        raise Stop(f"question {question_id}: its document {question.document_id} is not in {settings.topics.documents}")
+    return PublishedQuestion(question, document.text, answer)
+
+
+def _question(question_id: str, topic: str, reader: PartitionReader, formats: EventFormats) -> Question:
+    found = None
+    for record in tail(reader, topic):
+        try:
+            question = formats.question(record)
+        except InvalidRecord:
+            continue
+        if question.question_id == question_id:
+            found = question
+    if found is None:
+        raise Stop(f"there is no question {question_id} in {topic}")
+    return found
+
+
+def _answer(question_id: str, topic: str, reader: PartitionReader, formats: EventFormats) -> Answer | None:
+    found = None
+    for record in tail(reader, topic):
+        try:
+            answer = formats.answer(record)
+        except InvalidRecord:
+            continue
+        if answer.question_id == question_id:
+            found = answer
+    return found

@@ -1,0 +1,1 @@
+"""Follows records through the program as spans of OpenTelemetry; where that is off, nothing of it is imported."""

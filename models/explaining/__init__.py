@@ -1,0 +1,1 @@
+"""What an answer is made of: tokens, windows, scores, confidence and validation of one question about one text."""

@@ -1,0 +1,29 @@
+"""`spanstream explain --question-id`: a question, its document and its answer are read back from a real broker."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.support.kafka.kafka_broker import KafkaBroker
+from tests.support.kafka.stream import Stream, document, question
+
+
+def test_a_published_question_is_explained_beside_what_was_answered(kafka: KafkaBroker, tmp_path: Path) -> None:
+    stream = Stream(kafka.bootstrap, tmp_path)
+    stream.create_topics()
+    topics = stream.topics
+    stream.publish([document(topics.documents, "t-1", "The export stops with error FXP-4107 since Tuesday.")])
+    stream.publish([question(topics.questions, "q-1", "Which error is shown?", "t-1")])
+    assert stream.command("run", "--once").returncode == 0
+    said = json.loads(stream.command("explain", "--question-id", "q-1", "--expect", "FXP-4107", "--json").stdout)
+    assert (said["verdict"], said["candidate"]["text"]) == ("answered", "FXP-4107")
+    assert said["published"]["confidence"] == said["confidence"]
+    assert [place["verdict"] for place in said["expected"]] == ["given"]
+    stream.publish([document(topics.documents, "t-1", "It is solved.")])
+    later = stream.command("explain", "--question-id", "q-1")
+    assert b"the document has changed since" in later.stdout
+    missing = stream.command("explain", "--question-id", "nobody")
+    assert missing.returncode == 1
+    assert b"there is no question nobody" in missing.stderr
+    stream.close()

@@ -1,0 +1,61 @@
+"""A reader's second handle, for offsets and single records, is replaced where it got no answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+from spanstream.consumer.broker.kafka import KafkaPartitionReader, partition_reader
+from spanstream.consumer.broker.protocols import Partition
+from spanstream.consumer.errors import Retryable
+from spanstream.consumer.settings import KafkaSettings
+
+ZERO = Partition("t", 0)
+
+
+@dataclass
+class Handle:
+    """A consumer that answers, or one that is cut off for good."""
+
+    answers: bool
+    is_closed: bool = False
+    asked: list[list[TopicPartition]] = field(default_factory=list)
+
+    def offsets_for_times(self, asked: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+        del timeout
+        self.asked.append(asked)
+        if not self.answers:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+        return [TopicPartition(one.topic, one.partition, 7) for one in asked]
+
+    def assign(self, partitions: list[TopicPartition]) -> None: ...
+
+    def unassign(self) -> None: ...
+
+    def poll(self, timeout: float) -> None: ...
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def test_a_handle_that_got_no_answer_is_closed_and_a_new_one_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    followed, dead, deaf, alive = (
+        Handle(answers=True),
+        Handle(answers=False),
+        Handle(answers=False),
+        Handle(answers=True),
+    )
+    handles = iter([followed, dead, deaf, alive])
+    monkeypatch.setattr(partition_reader, "new_consumer", lambda *_: next(handles))
+    reader: Any = KafkaPartitionReader(KafkaSettings())
+    with pytest.raises(Retryable):
+        reader.end_offsets([ZERO])
+    with pytest.raises(Retryable):
+        reader.read_at(ZERO, 3, timeout_seconds=0.001)
+    assert reader.end_offsets([ZERO]) == {ZERO: 7}
+    assert reader.begin_offsets([ZERO]) == {ZERO: 7}
+    assert [handle.is_closed for handle in (followed, dead, deaf, alive)] == [False, True, True, False]
+    assert len(alive.asked) == 2

@@ -1,0 +1,35 @@
+"""What every command understands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from spanstream.consumer.cli.program import app
+from spanstream.models.defaults import DEFAULT_ARTIFACT
+
+
+def commands(command: Any, *names: str) -> Iterator[tuple[str, ...]]:
+    yield names
+    for name, below in getattr(command, "commands", {}).items():
+        yield from commands(below, *names, name)
+
+
+def test_the_version_is_the_programs_and_the_models() -> None:
+    done = CliRunner().invoke(app, ["--version"])
+    manifest = json.loads((DEFAULT_ARTIFACT / "manifest.json").read_bytes())
+    assert done.exit_code == 0
+    assert done.stdout.startswith("spanstream ")
+    assert done.stdout.endswith(f" (model {manifest['name']} {manifest['version']})\n")
+
+
+@pytest.mark.parametrize("names", list(commands(get_command(app))), ids=" ".join)
+def test_every_command_takes_h_for_help(names: tuple[str, ...]) -> None:
+    short, long = (CliRunner().invoke(app, [*names, option]) for option in ("-h", "--help"))
+    assert short.exit_code == 0, short.output
+    assert short.output == long.output
