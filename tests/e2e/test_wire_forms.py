@@ -10,6 +10,7 @@ import os
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,15 +68,15 @@ def is_done(stream: TriageStream, tickets: int) -> bool:
     return triage >= tickets and answers >= questions
 
 
-def by_question(answers: list[Answer]) -> dict[str, str]:
+def by_question(answers: list[Answer]) -> dict[str, Any]:
     """Answers without their times; each question has one."""
-    found = {answer.question_id: answer.model_dump_json(exclude={"answered_at"}) for answer in answers}
+    found = {answer.question_id: answer.model_dump(mode="json", exclude={"answered_at"}) for answer in answers}
     assert len(found) == len(answers)
     return found
 
 
 @pytest.fixture(scope="module")
-def in_json(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def in_json(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Returns the answers to the tickets as our JSON."""
     stream = TriageStream(kafka.bootstrap, tmp_path_factory.mktemp("json"), 2, dict(QUICK))
     try:
@@ -92,7 +93,7 @@ def in_json(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> dic
 @pytest.mark.timeout(120 + 3 * SECONDS)
 @pytest.mark.parametrize("name", [name for name, form in WIRE_FORMS.items() if form.needs_registry])
 def test_framed_tickets_get_the_same_answers_though_the_registry_is_killed(
-    name: str, in_json: dict[str, str], kafka: KafkaBroker, own_registry: RegistryServer, tmp_path: Path
+    name: str, in_json: dict[str, Any], kafka: KafkaBroker, own_registry: RegistryServer, tmp_path: Path
 ) -> None:
     form, tickets = WIRE_FORMS[name], real_tickets(TICKETS)
     settings = {**QUICK, "REGISTRY__URL": own_registry.url, **form.settings}
