@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from spanstream.consumer.cli.exit_codes import TERMINATED
 from spanstream.consumer.errors import Retryable
 from spanstream.models.metrics.squad_files import read_squad
 from spanstream.schemas.events import Answer
@@ -124,7 +125,7 @@ def test_framed_tickets_get_the_same_answers_though_the_registry_is_killed(
         assert not stream.read(stream.topics.dead_letters)
         for program in programs:
             assert ready(program)[0] == 200
-            assert program.stop() == 0
+            assert program.stop() == TERMINATED
         printed = stream.command("answers", "--json").stdout.splitlines()
         assert {json.loads(line)["question_id"] for line in printed} == in_json.keys()
         assert stream.command("answers").stdout.count(b"\n") == len(in_json)
