@@ -41,7 +41,7 @@ def serve(
         return
     settings = open_settings(config)
     stop = threading.Event()
-    set_on_signals(stop, lambda name: _log.info("stopping", signal=name))
+    received = set_on_signals(stop, lambda name: _log.info("stopping", signal=name))
     metrics = Metrics()
     health = Health(SystemClock(), stuck_seconds=settings.http.stuck_seconds)
     reader = open_reader(settings)
@@ -68,3 +68,4 @@ def serve(
     if not stop.is_set():
         raise Stop("the HTTP server ended by itself; the log says why")
     _log.info("stopped")
+    raise typer.Exit(received.exit_code)

@@ -11,11 +11,11 @@ class EventWriter:
     """Writes events as our JSON; the writer of a schema registry's frames stands in its place."""
 
     def open(self) -> bool:
-        """Returns true: records can be made. Another writer may need something first.
+        """Returns true once records can be made, which is at once; asked before each record, or some of them.
 
         Raises:
-            TranslatorUnavailable: not yet.
-            Stop: never, as things are.
+            TranslatorUnavailable: not yet; by a writer that needs something first.
+            Stop: what it needs is not to be had.
         """
         return True
 

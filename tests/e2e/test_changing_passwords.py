@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from spanstream.consumer.cli.exit_codes import TERMINATED
 from tests.e2e.conftest import MakeStream
 from tests.support.kafka.kafka_fixtures import start_broker
 from tests.support.kafka.program import until
@@ -100,7 +101,7 @@ def test_a_password_that_changes_while_the_stream_runs_costs_and_repeats_no_answ
             until(lambda: client.dbsize() > before, "a tokenization in Redis")
         assert sorted(outcomes.names) == sorted(f"q-{number}" for number in range(scene.asked))
     assert {event["of"] for event in program.events("secret_changed")} == {"kafka", "redis"}
-    assert program.stop() == 0
+    assert program.stop() == TERMINATED
     assert OLD not in program.log
     assert NEW not in program.log
 

@@ -6,6 +6,7 @@ import threading
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
+from spanstream.consumer.cli.exit_codes import TERMINATED
 from spanstream.schemas.events import Answer
 from tests.support.http.answers_client import Reply, ask
 from tests.support.kafka.stream import Stream, document, question
@@ -56,7 +57,7 @@ def test_the_stream_and_http_clients_are_answered_at_the_same_time_and_alike(str
         text = metrics.read().decode()
     assert 'spanstream_api_requests_total{outcome="answered"} 30.0' in text
     assert 'spanstream_records_total{outcome="answered"} 600.0' in text
-    assert consumer.stop() == 0
+    assert consumer.stop() == TERMINATED
     assert TOKEN not in consumer.log
 
 
@@ -84,7 +85,7 @@ def test_a_flood_of_requests_does_not_stop_the_stream(stream: Stream) -> None:
     assert not outcomes.dead_letters
     statuses = set().union(*(answered.result() for answered in floods))
     assert {200, 503} <= statuses <= {200, 503, 504}
-    assert consumer.stop() == 0
+    assert consumer.stop() == TERMINATED
 
 
 def ask_about(number: int, port: int) -> Reply:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from spanstream.consumer.cli.exit_codes import TERMINATED
 from tests.e2e.conftest import MakeStream
 from tests.support.kafka.program import Program, until
 from tests.support.kafka.quick_settings import QUICK
@@ -66,7 +67,7 @@ def test_a_token_server_that_is_down_is_waited_for_and_sessions_that_end_cost_no
             asked += 1
             outcomes.await_count(asked, LONGEST)
         assert sorted(outcomes.names) == sorted(f"q-{number}" for number in range(asked))
-    assert program.stop() == 0
+    assert program.stop() == TERMINATED
     for secret in (CLIENT_SECRET, SECRET_KEY, ACCESS_KEY):
         assert secret not in program.log
 
@@ -102,7 +103,7 @@ def test_a_triage_member_waits_for_its_token_too(token_kafka: TokenBroker, tmp_p
         program.await_event("started")
         token_kafka.tokens.is_down = False
         program.await_event("partitions_assigned")
-        assert program.stop() == 0
+        assert program.stop() == TERMINATED
     finally:
         token_kafka.tokens.is_down = False
         stream.close()

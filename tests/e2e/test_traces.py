@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from spanstream.consumer.broker.protocols import Outgoing, Record
+from spanstream.consumer.cli.exit_codes import TERMINATED
 from spanstream.schemas.triage import FieldStatus, Ticket
 from tests.support.kafka.kafka_broker import KafkaBroker
 from tests.support.kafka.program import Program, until
@@ -102,7 +103,7 @@ def test_one_trace_is_followed_from_a_tickets_producer_to_its_last_record(
         assert replayed.returncode == 0, replayed.stderr.decode()
         late = watched.await_revision("t", 2)
         assert late.fields["error"].value == "E-4711"
-        assert [program.stop() for program in (triage, consumer)] == [0, 0]
+        assert [program.stop() for program in (triage, consumer)] == [TERMINATED] * 2
     ticket, question, retry = (f"process {name}" for name in (topics.tickets, topics.questions, topics.retries))
     dead_letter, answer = f"process {topics.dead_letters}", f"process {topics.answers}"
     spans = await_spans(
@@ -147,4 +148,4 @@ def test_a_collector_that_is_away_holds_nothing_up(stream: TriageStream, monkeyp
     with stream.watch_triage() as watched:
         stream.publish([replace(stream.ticket(TICKET), headers=PRODUCED)])
         watched.await_complete("t")
-    assert [program.stop() for program in programs] == [0, 0]
+    assert [program.stop() for program in programs] == [TERMINATED] * 2

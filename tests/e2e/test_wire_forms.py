@@ -10,9 +10,11 @@ import os
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from spanstream.consumer.cli.exit_codes import TERMINATED
 from spanstream.consumer.errors import Retryable
 from spanstream.models.metrics.squad_files import read_squad
 from spanstream.schemas.events import Answer
@@ -22,12 +24,21 @@ from tests.support.kafka.program import Program, until
 from tests.support.kafka.quick_settings import QUICK
 from tests.support.kafka.stream import REPOSITORY
 from tests.support.kafka.triage_stream import TriageStream
-from tests.support.kafka.wire_forms import WIRE_FORMS, read_answers
+from tests.support.kafka.wire_forms import WIRE_FORMS, WireForm, read_answers
 from tests.support.registry.registry_server import RegistryServer
 
 TICKETS = int(os.environ.get("SPANSTREAM_TEST_WIRE_TICKETS", "20"))
 SECONDS = 240 + 5.0 * TICKETS
 TRAIN = REPOSITORY / "models" / "data" / "tickets" / "train"
+PLAYBOOK = """
+playbook: wire
+version: "1"
+fields:
+  error: {questions: [Which error is shown?], min_confidence: 0.5}
+  since: {questions: [Since when?], min_confidence: 0.5}
+routes: [{route: general, because: all}]
+priorities: [{priority: normal, because: all}]
+"""
 # Characters: of one or two windows, so that many tickets are read in a short time.
 LONGEST_TEXT = 900
 
@@ -67,35 +78,57 @@ def is_done(stream: TriageStream, tickets: int) -> bool:
     return triage >= tickets and answers >= questions
 
 
-def by_question(answers: list[Answer]) -> dict[str, str]:
+def by_question(answers: list[Answer]) -> dict[str, Any]:
     """Answers without their times; each question has one."""
-    found = {answer.question_id: answer.model_dump_json(exclude={"answered_at"}) for answer in answers}
+    found = {answer.question_id: answer.model_dump(mode="json", exclude={"answered_at"}) for answer in answers}
     assert len(found) == len(answers)
     return found
 
 
-@pytest.fixture(scope="module")
-def in_json(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Returns the answers to the tickets as our JSON."""
-    stream = TriageStream(kafka.bootstrap, tmp_path_factory.mktemp("json"), 2, dict(QUICK))
+def answers_of(form: WireForm, kafka: KafkaBroker, folder: Path) -> dict[str, Any]:
+    """Returns the answers to the tickets in a form that needs no registry."""
+    stream = TriageStream(kafka.bootstrap, folder, 2, {**with_playbook(folder), **form.settings})
     try:
         stream.create_topics()
         stream.start()
         stream.start_triage()
-        stream.publish(WIRE_FORMS["json"].records(stream, real_tickets(TICKETS)))
+        stream.publish(form.records(stream, real_tickets(TICKETS)))
         until(lambda: is_done(stream, TICKETS), "all answers", SECONDS, every=0.5)
+        assert not stream.read(stream.topics.dead_letters)
         return by_question(stream.answers())
     finally:
         stream.close()
 
 
+def with_playbook(folder: Path) -> dict[str, str]:
+    """Returns settings of a stream that asks two questions about each ticket."""
+    (folder / "playbook.yaml").write_text(PLAYBOOK, encoding="utf-8")
+    return QUICK | {"TRIAGE__PLAYBOOK": str(folder / "playbook.yaml")}
+
+
+@pytest.fixture(scope="module")
+def in_json(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Returns the answers to the tickets as our JSON."""
+    return answers_of(WIRE_FORMS["json"], kafka, tmp_path_factory.mktemp("json"))
+
+
+@pytest.mark.timeout(120 + 3 * SECONDS)
+@pytest.mark.parametrize("name", ["cloudevents", "zendesk"])
+def test_tickets_of_other_programs_get_the_same_answers(
+    name: str, in_json: dict[str, Any], kafka: KafkaBroker, tmp_path: Path
+) -> None:
+    answers = answers_of(WIRE_FORMS[name], kafka, tmp_path)
+    assert len(answers) == 2 * TICKETS
+    assert answers == in_json
+
+
 @pytest.mark.timeout(120 + 3 * SECONDS)
 @pytest.mark.parametrize("name", [name for name, form in WIRE_FORMS.items() if form.needs_registry])
 def test_framed_tickets_get_the_same_answers_though_the_registry_is_killed(
-    name: str, in_json: dict[str, str], kafka: KafkaBroker, own_registry: RegistryServer, tmp_path: Path
+    name: str, in_json: dict[str, Any], kafka: KafkaBroker, own_registry: RegistryServer, tmp_path: Path
 ) -> None:
     form, tickets = WIRE_FORMS[name], real_tickets(TICKETS)
-    settings = {**QUICK, "REGISTRY__URL": own_registry.url, **form.settings}
+    settings = {**with_playbook(tmp_path), "REGISTRY__URL": own_registry.url, **form.settings}
     stream = TriageStream(kafka.bootstrap, tmp_path, 2, settings)
     try:
         created = stream.command("topics", "create", "--triage", "--register", "--partitions", "2")
@@ -123,7 +156,7 @@ def test_framed_tickets_get_the_same_answers_though_the_registry_is_killed(
         assert not stream.read(stream.topics.dead_letters)
         for program in programs:
             assert ready(program)[0] == 200
-            assert program.stop() == 0
+            assert program.stop() == TERMINATED
         printed = stream.command("answers", "--json").stdout.splitlines()
         assert {json.loads(line)["question_id"] for line in printed} == in_json.keys()
         assert stream.command("answers").stdout.count(b"\n") == len(in_json)

@@ -17,6 +17,7 @@ from typing import Final
 from spanstream.consumer.answering.question_record import read_retry_headers
 from spanstream.consumer.broker.kafka import TopicAdmin
 from spanstream.consumer.broker.protocols import UNREADABLE_HEADERS, Outgoing, Record
+from spanstream.consumer.cli.exit_codes import TERMINATED
 from spanstream.consumer.errors import TooLarge
 from spanstream.consumer.triage.text.ticket_text import document_text
 from spanstream.schemas.codec import (
@@ -100,7 +101,7 @@ def fuzz_running(
             summary.wrong += [f"a program ended: {p.log[-1000:]}" for p in programs if not p.is_running]
             on_records(len(portion))
         _await_tickets(stream, {one.event_id for one in sent if one.kind == "ticket" and one.event_id})
-        summary.wrong += [f"exit code {program.process.returncode}" for program in programs if program.stop()]
+        summary.wrong += [f"exit code {code}" for program in programs if (code := program.stop()) != TERMINATED]
     finally:
         stream.close()
     _settle(stream, sent, summary)

@@ -221,6 +221,8 @@ def test_a_url_that_leads_to_something_else_makes_records_wait(registry_url: str
     host = registry_url.removesuffix("/apis/ccompat/v7")
     with pytest.raises(Retryable, match="the schema registry"):
         open_registry(host + path).schema(1)
+    with pytest.raises(Retryable, match="the schema registry"):
+        open_registry(host + path).id_of("subject", Schema('"string"', "AVRO"))
 
 
 @pytest.mark.parametrize("form", FORMATS)

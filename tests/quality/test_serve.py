@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from spanstream.consumer.cli.exit_codes import TERMINATED
 from tests.support.http.answers_client import Reply, ask, begin, send
 from tests.support.kafka.program import Program, until
 
@@ -54,7 +55,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     program = serve(tmp_path_factory.mktemp("serve"), ANSWERS_API__TIMEOUT_SECONDS="300")
     yield program
     assert program.is_running
-    assert program.stop() == 0
+    assert program.stop() == TERMINATED
     assert SECRET not in program.log
     assert "Traceback" not in program.log
 
@@ -208,7 +209,7 @@ def test_with_little_time_a_slow_body_and_a_long_text_are_given_up_and_the_next_
         many = [f"Which error was there on day {day}?" for day in range(300)]
         assert ask(port, long_text(), *many, headers=token).problem == (504, "deadline")
         until(lambda: ask(port, TICKET, *QUESTIONS, headers=token).status == 200, "an answer")
-        assert program.stop() == 0
+        assert program.stop() == TERMINATED
         assert SECRET not in program.log
     finally:
         program.kill()
@@ -234,7 +235,7 @@ def test_a_request_that_was_begun_is_finished_when_the_program_is_told_to_stop(
             program.await_event("stopping")
             until(lambda: not accepts(port), "the end of listening")
             assert_answered(reply.result(), len(many))
-        assert program.wait() == 0
+        assert program.wait() == 128 + number
     finally:
         program.kill()
 

@@ -164,7 +164,7 @@ def _field(message: Message, field: FieldDescriptor) -> Any:  # noqa: ANN401  as
     value = getattr(message, field.name)
     if field.message_type is not None and field.message_type.GetOptions().map_entry:
         inner = field.message_type.fields_by_name["value"]
-        return {key: _item(item, inner) for key, item in value.items()}
+        return {key: _item(value[key], inner) for key in sorted(value)}  # a map has no order of its own
     return [_item(item, field) for item in value] if field.is_repeated else _item(value, field)
 
 

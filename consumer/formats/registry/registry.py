@@ -22,7 +22,7 @@ from spanstream.schemas.errors import InvalidRecord, Reason
 
 _NO_ANSWER: Final[tuple[type[Exception], ...]] = (httpx.HTTPError, OAuthTokenError)
 _SCHEMA_UNKNOWN: Final = 40403
-_NOT_FOUND: Final = 404
+_SUBJECT_UNKNOWN: Final = 40401
 _REFUSED: Final = frozenset({409, 422})  # not compatible, or not even of the same type
 _MAX_SCHEMA_ID: Final = 2**31 - 1
 # Seconds between two questions to a registry that gives no answer.
@@ -83,7 +83,7 @@ class SchemaRegistry:
             try:
                 return self.client.lookup_schema(subject, schema).schema_id
             except SchemaRegistryError as error:
-                if error.http_status_code == _NOT_FOUND:
+                if error.error_code in {_SUBJECT_UNKNOWN, _SCHEMA_UNKNOWN}:
                     return None
                 raise
 

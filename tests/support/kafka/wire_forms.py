@@ -5,8 +5,12 @@ A new form is one more entry of `WIRE_FORMS`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+
+from cloudevents.core.bindings.kafka import to_structured_event
+from cloudevents.core.v1.event import CloudEvent
 
 from spanstream.consumer.broker.protocols import Outgoing, Record
 from spanstream.consumer.formats.opening import open_formats, open_writer
@@ -26,6 +30,41 @@ def _as_published(stream: TriageStream, tickets: Sequence[Ticket]) -> list[Outgo
     return [ticket_record(encode(ticket), stream.topics.tickets, settings.limits, writer) for ticket in tickets]
 
 
+def _structured(stream: TriageStream, tickets: Sequence[Ticket]) -> list[Outgoing]:
+    """As the CloudEvents SDK writes them in structured mode."""
+    records = []
+    for ticket in tickets:
+        attributes = {"id": ticket.ticket_id, "source": "/desk", "type": "com.example.ticket"}
+        message = to_structured_event(CloudEvent(attributes, json.loads(encode(ticket))))
+        headers = tuple(message.headers.items())
+        records.append(Outgoing(stream.topics.tickets, ticket.ticket_id.encode(), message.value, headers))
+    return records
+
+
+def _zendesk(stream: TriageStream, tickets: Sequence[Ticket]) -> list[Outgoing]:
+    """As Zendesk exports them: what we do not read is there too."""
+    return [
+        Outgoing(
+            stream.topics.tickets,
+            ticket.ticket_id.encode(),
+            json.dumps(
+                {
+                    "ticket": {
+                        "id": ticket.ticket_id,
+                        "url": "https://desk.example.com/api/v2/tickets/1.json",
+                        "subject": ticket.subject,
+                        "description": ticket.body,
+                        "status": "open",
+                        "tags": [],
+                        "via": {"channel": "email"},
+                    }
+                }
+            ).encode(),
+        )
+        for ticket in tickets
+    ]
+
+
 @dataclass(frozen=True)
 class WireForm:
     """How tickets stand on their topic.
@@ -43,6 +82,8 @@ class WireForm:
 
 WIRE_FORMS = {
     "json": WireForm(),
+    "cloudevents": WireForm(records=_structured),
+    "zendesk": WireForm({"MAPPINGS__TICKETS": "zendesk"}, records=_zendesk),
     **{form: WireForm({"REGISTRY__FORMAT": form.removesuffix("-schema")}, needs_registry=True)
        for form in ("avro", "protobuf", "json-schema")},
 }  # fmt: skip

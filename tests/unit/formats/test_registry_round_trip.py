@@ -97,6 +97,13 @@ def test_a_triage_record_is_read_as_it_was_written(form: RegistryFormat, triage:
     assert decode_triage(WIRES[form].decoder.to_json(framed)) == triage
 
 
+def test_a_protobuf_map_is_read_in_the_order_of_its_keys_because_it_has_none_of_its_own() -> None:
+    names = [f"name-{number}" for number in range(50)]
+    document = Document(document_id="d", text="", metadata=dict.fromkeys(reversed(names), "x"))
+    framed = WIRES["protobuf"].send(document).value or b""
+    assert list(json.loads(WIRES["protobuf"].decoder.to_json(framed))["metadata"]) == sorted(names)
+
+
 @each_format
 def test_json_is_read_beside_frames_and_headers_name_the_format(form: RegistryFormat) -> None:
     document = Document(document_id="d", text="some text")
