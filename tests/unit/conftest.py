@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, MutableMapping
 from typing import Any, NoReturn
 
@@ -15,8 +16,13 @@ def _drop(_: object, __: str, ___: MutableMapping[str, Any]) -> NoReturn:
 
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:
-    # For each test anew: one that runs a command in this process configures the logs as the command does.
+    # For each test anew: one that runs a command in this process configures the logs as the command does, on a standard
+    # error that is closed when it ends.
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
     structlog.reset_defaults()
     structlog.configure(processors=[_drop])
     yield
     structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
