@@ -34,7 +34,7 @@ from tests.support.kafka.kafka_fixtures import Topics
 from tests.support.kafka.kafka_protocol import expel_from_classic_group, expel_from_consumer_group
 
 # Seconds. Nothing here takes as long; a machine that is busy may.
-PATIENCE = 30.0
+PATIENCE = 120.0
 _Client = TypeVar("_Client")
 
 

@@ -175,7 +175,7 @@ class KafkaBroker:
         properties = self.folder / "server.properties"
         properties.write_text(_properties(self, quorum))
         cluster = ["--cluster-id", "c3BhbnN0cmVhbS10ZXN0cw"]
-        command = [*self._java(), "kafka.tools.StorageTool", "format", *cluster, "--config", properties]
+        command = [*self._java(), "kafka.tools.StorageTool", "format", *cluster, "--config", str(properties)]
         done = subprocess.run(command, capture_output=True, check=False)
         assert done.returncode == 0, done.stderr.decode()[-2000:]
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 # Seconds. Nothing takes as long; a machine that is busy may.
-PATIENCE = 60.0
+PATIENCE = 180.0
 
 
 def until(done: Callable[[], bool], what: str, seconds: float = PATIENCE, *, every: float = 0.02) -> None:
