@@ -111,14 +111,14 @@ check: .venv/.test ## Lint, format, types, import contracts, generated files; ch
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m spanstream.schemas.generate --check
-	$(BIN)/python -m spanstream.consumer.settings_table --check docs/settings.md
+	$(BIN)/python -m spanstream.consumer.settings.table --check docs/settings.md
 
 .PHONY: format
 format: .venv/.test ## Format the code, mend what can be mended, write the generated files
 	$(BIN)/ruff format $(FOLDERS)
 	$(BIN)/ruff check --fix $(FOLDERS)
 	$(BIN)/python -m spanstream.schemas.generate
-	$(BIN)/python -m spanstream.consumer.settings_table --write docs/settings.md
+	$(BIN)/python -m spanstream.consumer.settings.table --write docs/settings.md
 
 .PHONY: picture
 picture: .venv/.serving ## Draw docs/demo.svg from what the demo answers

@@ -9,7 +9,7 @@ import typer
 
 from spanstream.consumer.logs import configure_logs
 from spanstream.consumer.settings import Settings
-from spanstream.consumer.settings_loading import load_settings
+from spanstream.consumer.settings.loading import load_settings
 
 ConfigFile = Annotated[
     Path | None,

@@ -21,7 +21,7 @@ from spanstream.consumer.operations.doctor import Finding, Level, checks_of, exa
 from spanstream.consumer.operations.doctor.checks import secrets_of
 from spanstream.consumer.operations.doctor.finding import failed, ok, skipped
 from spanstream.consumer.settings import LogSettings
-from spanstream.consumer.settings_loading import load_settings
+from spanstream.consumer.settings.loading import load_settings
 from spanstream.consumer.terminal.sanitizing import sanitized_line
 
 _STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.FAILED: "bold red", Level.SKIPPED: "dim"}

@@ -14,7 +14,7 @@ from spanstream.consumer.asking.api.opening import open_answers_api
 from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.cli.secret_files import watched_secrets
 from spanstream.consumer.cli.signals import set_on_signals
-from spanstream.consumer.settings_table import rows
+from spanstream.consumer.settings.table import rows
 
 _log = structlog.get_logger(__name__)
 

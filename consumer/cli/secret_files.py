@@ -11,8 +11,8 @@ from pathlib import Path
 
 from spanstream.consumer.operations.secret_rotation import SecretRotation
 from spanstream.consumer.settings import Settings
-from spanstream.consumer.settings_environment import files_in
-from spanstream.consumer.settings_loading import load_settings
+from spanstream.consumer.settings.environment import files_in
+from spanstream.consumer.settings.loading import load_settings
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from spanstream.consumer.cli.config_file import ConfigFile
 from spanstream.consumer.model_source.source import model_folder
 from spanstream.consumer.operations.sizing import Load, Machine, Size, chart_values, size_of
 from spanstream.consumer.settings import Settings
-from spanstream.consumer.settings_loading import load_settings
+from spanstream.consumer.settings.loading import load_settings
 from spanstream.models.inference.cpu import available_cpus
 
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from spanstream.consumer.broker.protocols import TopicSpec
 from spanstream.consumer.replay.ledger import ledger_of, parking_of
 from spanstream.consumer.settings import TopicSettings
-from spanstream.consumer.settings_privacy import RetentionSettings
+from spanstream.consumer.settings.privacy import RetentionSettings
 
 # Room above the consumer's own limit (4 MiB by default), so that what is too large gets a dead letter with a reason
 # instead of a producer's error; and above that for the headers a dead letter adds.

@@ -15,7 +15,7 @@ from spanstream.consumer.broker.kafka.properties import member_properties
 from spanstream.consumer.cli.program import app
 from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.settings import Settings
-from spanstream.consumer.settings_loading import load_settings
+from spanstream.consumer.settings.loading import load_settings
 from spanstream.consumer.time_limits import longest_stop
 from tests.support.cluster.chart import CHART, EXAMPLES, RELEASE, Object, helm, kinds, only, pod_specs, render
 from tests.support.cluster.json_schemas import NAMES, write_schemas

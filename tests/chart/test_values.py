@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from spanstream.consumer.settings_table import rows
+from spanstream.consumer.settings.table import rows
 from tests.support.cluster.chart import CHART, RELEASE, Values, kinds, only, pod_specs, render
 from tests.support.cluster.tools import tool
 

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from spanstream.consumer.answering.open_reader import open_reader
 from spanstream.consumer.answering.wiring import build
 from spanstream.consumer.settings import Settings
-from spanstream.consumer.settings_loading import load_settings
+from spanstream.consumer.settings.loading import load_settings
 from spanstream.models.inference.backends import Backends
 from spanstream.models.inference.packing import Batch
 from spanstream.models.inference.session import Logits, Session, SessionError

@@ -26,7 +26,7 @@ from spanstream.consumer.operations.doctor.finding import Finding, Level
 from spanstream.consumer.operations.doctor.registry import registry as look_at_registry
 from spanstream.consumer.operations.registering import register_schemas
 from spanstream.consumer.settings import Settings
-from spanstream.consumer.settings_registry import RegistrySettings
+from spanstream.consumer.settings.registry import RegistrySettings
 from spanstream.schemas.errors import InvalidRecord, Reason
 from spanstream.schemas.events import Document
 from tests.support.memory.fake_time import FakeClock

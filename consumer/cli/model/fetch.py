@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from spanstream.consumer.settings_loading import load_settings
+from spanstream.consumer.settings.loading import load_settings
 from spanstream.consumer.terminal.progress import ProgressStep, show_progress
 
 

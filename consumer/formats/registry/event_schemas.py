@@ -23,7 +23,7 @@ from pydantic import BaseModel
 
 import spanstream.schemas
 from spanstream.consumer.formats.registry.protobuf import CompiledFile, compiled
-from spanstream.consumer.settings_registry import RegistryFormat
+from spanstream.consumer.settings.registry import RegistryFormat
 from spanstream.schemas.codec import encode
 from spanstream.schemas.triage import AnyEvent
 

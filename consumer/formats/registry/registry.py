@@ -17,7 +17,7 @@ from confluent_kafka.schema_registry.error import OAuthTokenError, SchemaRegistr
 
 from spanstream.consumer.clock import Clock, Deadline, SystemClock
 from spanstream.consumer.errors import Retryable, Stop
-from spanstream.consumer.settings_registry import RegistrySettings
+from spanstream.consumer.settings.registry import RegistrySettings
 from spanstream.schemas.errors import InvalidRecord, Reason
 
 _NO_ANSWER: Final[tuple[type[Exception], ...]] = (httpx.HTTPError, OAuthTokenError)

@@ -11,7 +11,7 @@ from spanstream.consumer.formats.event_writer import EventWriter
 from spanstream.consumer.formats.registry.event_schemas import frame_of, payload_writer, schema_of, subject_of
 from spanstream.consumer.formats.registry.registry import SchemaRegistry
 from spanstream.consumer.formats.translator import TranslatorUnavailable
-from spanstream.consumer.settings_registry import RegistryFormat
+from spanstream.consumer.settings.registry import RegistryFormat
 from spanstream.schemas.triage import AnyEvent
 
 _CONTENT_TYPE: Final = "content-type"

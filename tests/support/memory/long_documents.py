@@ -14,7 +14,7 @@ from spanstream.consumer.answering.wiring import BrokerClients, build
 from spanstream.consumer.broker.memory.broker import MemoryBroker
 from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.settings import Settings
-from spanstream.consumer.settings_loading import load_settings
+from spanstream.consumer.settings.loading import load_settings
 from tests.support.memory.long_texts import chinese, english_log
 
 CHINESE, LOGS, CONTEXTS = 6, 6, 3

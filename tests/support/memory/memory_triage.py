@@ -19,7 +19,7 @@ from spanstream.consumer.broker.memory.clients import MemoryConsumer
 from spanstream.consumer.broker.protocols import Headers, Outgoing, Partition, Record
 from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.settings import CircuitSettings, KafkaSettings, Settings, TopicSettings, TriageSettings
-from spanstream.consumer.settings_privacy import RedactionSettings
+from spanstream.consumer.settings.privacy import RedactionSettings
 from spanstream.consumer.tracing.tracing import Tracing
 from spanstream.consumer.triage.playbook.load import parse_playbook
 from spanstream.consumer.triage.service import TriageService

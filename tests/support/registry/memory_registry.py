@@ -9,7 +9,7 @@ from confluent_kafka.schema_registry._sync.mock_schema_registry_client import Mo
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from spanstream.consumer.formats.registry.registry import SchemaRegistry
-from spanstream.consumer.settings_registry import RegistrySettings
+from spanstream.consumer.settings.registry import RegistrySettings
 
 
 class _MemoryClient(MockSchemaRegistryClient):

@@ -17,7 +17,7 @@ from spanstream.consumer.asking.api.server import AnswersServer
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.settings import Settings
-from spanstream.consumer.settings_answers_api import AnswersApiSettings
+from spanstream.consumer.settings.answers_api import AnswersApiSettings
 from spanstream.models.inference.packing import Batch
 from spanstream.models.inference.session import Logits
 from spanstream.schemas.limits import Limits

@@ -25,7 +25,7 @@ from spanstream.consumer.errors import Stop
 from spanstream.consumer.operations.doctor.checks import broker_access, checks_of
 from spanstream.consumer.redaction import redacted, secrets_in, secrets_in_url
 from spanstream.consumer.settings import KafkaSettings, RedisSettings, Settings
-from spanstream.consumer.settings_loading import load_settings
+from spanstream.consumer.settings.loading import load_settings
 
 SECRET = "hunter2-very-secret"  # noqa: S105  made up
 CLIENT: dict[str, str | int | float | bool] = {"sasl.password": SECRET, "ssl.key.password": SECRET}

@@ -25,7 +25,7 @@ from spanstream.consumer.formats.registry.decoders import FramedDecoder
 from spanstream.consumer.formats.registry.event_schemas import schema_of, subject_of
 from spanstream.consumer.formats.registry.translator import FrameTranslator
 from spanstream.consumer.formats.registry.writer import FramedWriter
-from spanstream.consumer.settings_registry import RegistryFormat
+from spanstream.consumer.settings.registry import RegistryFormat
 from spanstream.schemas.codec import decode_ticket, decode_triage, encode
 from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.events import Answer, Document, Question

@@ -26,7 +26,7 @@ from spanstream.consumer.operations.erasure.manifest import read_subjects
 from spanstream.consumer.operations.erasure.requests import ErasureRequest, read_requests
 from spanstream.consumer.operations.erasure.search import ErasureSearch
 from spanstream.consumer.operations.topics import topic_specs, triage_topic_specs
-from spanstream.consumer.settings_registry import RegistryFormat
+from spanstream.consumer.settings.registry import RegistryFormat
 from spanstream.models.text.tokenization import sha256_of
 from spanstream.schemas.dead_letters import DeadLetter, Reason, Stage, to_headers
 from spanstream.schemas.errors import InvalidRecord

@@ -15,8 +15,8 @@ from spanstream.consumer.errors import Stop
 from spanstream.consumer.operations import secret_rotation
 from spanstream.consumer.operations.secret_rotation import SecretRotation
 from spanstream.consumer.settings import Settings
-from spanstream.consumer.settings_environment import files_in
-from spanstream.consumer.settings_loading import load_settings
+from spanstream.consumer.settings.environment import files_in
+from spanstream.consumer.settings.loading import load_settings
 from tests.support.kafka.program import until
 from tests.support.kafka.secret_mount import SecretMount
 

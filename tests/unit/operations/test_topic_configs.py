@@ -5,7 +5,7 @@ from __future__ import annotations
 from spanstream.consumer.broker.protocols import TopicSpec
 from spanstream.consumer.operations.topics import differences, topic_specs, triage_topic_specs
 from spanstream.consumer.settings import TopicSettings
-from spanstream.consumer.settings_privacy import RetentionSettings
+from spanstream.consumer.settings.privacy import RetentionSettings
 
 TOPICS = TopicSettings()
 DAY_MS = 24 * 3600 * 1000

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.operations.publishing import document_record, question_record, ticket_record
 from spanstream.consumer.pii.hook import load_redaction
-from spanstream.consumer.settings_privacy import RedactionSettings
+from spanstream.consumer.settings.privacy import RedactionSettings
 from spanstream.schemas.codec import decode_document, decode_question, decode_ticket
 from spanstream.schemas.errors import InvalidRecord, Reason
 from spanstream.schemas.limits import Limits

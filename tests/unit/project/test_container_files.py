@@ -14,8 +14,8 @@ import yaml
 from typer.main import get_command
 
 from spanstream.consumer.cli.program import app
-from spanstream.consumer.settings_loading import load_settings
-from spanstream.consumer.settings_table import rows
+from spanstream.consumer.settings.loading import load_settings
+from spanstream.consumer.settings.table import rows
 from spanstream.consumer.time_limits import longest_stop
 
 ROOT = Path(__file__).parents[3]

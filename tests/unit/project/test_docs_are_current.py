@@ -14,8 +14,8 @@ from typer.main import get_command
 from spanstream.consumer.cli.program import app
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.metrics import Metrics
-from spanstream.consumer.settings_loading import load_settings
-from spanstream.consumer.settings_table import BEGIN, END, Row, main, rows, table, written_into
+from spanstream.consumer.settings.loading import load_settings
+from spanstream.consumer.settings.table import BEGIN, END, Row, main, rows, table, written_into
 from spanstream.consumer.triage.metrics import TriageMetrics
 from spanstream.models.defaults import DEFAULT_ARTIFACT
 from spanstream.schemas.codec import decode_answer, decode_document, decode_question

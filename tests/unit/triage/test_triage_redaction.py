@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spanstream.consumer.settings_privacy import RedactionSettings
+from spanstream.consumer.settings.privacy import RedactionSettings
 from spanstream.schemas.dead_letters import Reason, from_headers
 from tests.support.memory.memory_triage import TOPICS, MemoryTriage
 

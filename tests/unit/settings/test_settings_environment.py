@@ -9,8 +9,8 @@ import pytest
 
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.settings import Settings
-from spanstream.consumer.settings_environment import files_in
-from spanstream.consumer.settings_loading import load_settings
+from spanstream.consumer.settings.environment import files_in
+from spanstream.consumer.settings.loading import load_settings
 
 SECRET = "hunter2-of-a-file"  # noqa: S105  made up
 

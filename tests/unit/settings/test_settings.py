@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.settings import Settings
-from spanstream.consumer.settings_loading import load_settings
+from spanstream.consumer.settings.loading import load_settings
 from spanstream.models.defaults import DEFAULT_ARTIFACT
 
 SECRET = "hunter2-very-secret"  # noqa: S105  made up

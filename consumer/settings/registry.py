@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
+
+from spanstream.consumer.settings.group import Seconds, SettingsGroup
 
 RegistryFormat = Literal["none", "avro", "json", "protobuf"]
 Compatibility = Literal[
@@ -14,10 +16,8 @@ FRAMED_ROLES: Final = ("documents", "questions", "tickets")
 """The topics whose records others write."""
 
 
-class RegistrySettings(BaseModel):
+class RegistrySettings(SettingsGroup):
     """A schema registry that speaks Confluent's API: records carry the id of their schema (extra: registry)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     url: SecretStr | None = Field(
         None, description="https://registry:8081, user and password inside; several comma-separated. Unset: none."
@@ -33,7 +33,7 @@ class RegistrySettings(BaseModel):
     compatibility: Compatibility = Field(
         "BACKWARD_TRANSITIVE", description="Set for the subjects that `topics create --register` registers."
     )
-    timeout_seconds: Annotated[float, Field(gt=0)] = Field(
+    timeout_seconds: Seconds = Field(
         5.0, description="Longest wait for one answer of the registry; records that wait for it are tried again."
     )
     client: dict[str, str | int | float | bool] = Field(

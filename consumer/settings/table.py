@@ -1,6 +1,6 @@
 """Writes every setting as a row, for `--help` and the docs.
 
-`python -m spanstream.consumer.settings_table [--check | --write] FILE`.
+`python -m spanstream.consumer.settings.table [--check | --write] FILE`.
 
     Settings ──> rows ──> Markdown table ──> between the two marks in FILE
 
@@ -97,7 +97,7 @@ def main(arguments: Sequence[str]) -> int:
                 return 1
             return 0
         case _:
-            print("usage: python -m spanstream.consumer.settings_table [--check FILE | --write FILE]", file=sys.stderr)  # noqa: T201  a command
+            print("usage: python -m spanstream.consumer.settings.table [--check FILE | --write FILE]", file=sys.stderr)  # noqa: T201  a command
             return 2
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from spanstream.consumer.settings.group import SettingsGroup
 
 DeadLetterHeaders = Literal["own", "spring", "connect", "all"]
 
 
-class OutputSettings(BaseModel):
+class OutputSettings(SettingsGroup):
     """What answers and dead letters carry for programs that expect other conventions."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     utf16_offsets: bool = Field(
         False,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from spanstream.consumer.settings.group import SettingsGroup
 
 
-class CloudEventsSettings(BaseModel):
+class CloudEventsSettings(SettingsGroup):
     """The CloudEvents attributes of what is published."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     source: str | None = Field(
         None,
@@ -18,10 +18,8 @@ class CloudEventsSettings(BaseModel):
     )
 
 
-class MappingSettings(BaseModel):
+class MappingSettings(SettingsGroup):
     """Mappings of another program's JSON to our events; unset: records are our events."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     documents: str | None = Field(
         None,

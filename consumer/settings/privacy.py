@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from spanstream.consumer.settings.group import SettingsGroup
 
 _DAY: Final = 24 * 3600.0
 
 Seconds = Annotated[float, Field(ge=0.01)]
 
 
-class RetentionSettings(BaseModel):
+class RetentionSettings(SettingsGroup):
     """How long topics keep texts. `spanstream topics create` writes it into the topics; nothing else reads it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     deleted_seconds: Seconds = Field(
         _DAY,
@@ -27,10 +27,8 @@ class RetentionSettings(BaseModel):
     parked_seconds: Seconds = Field(90 * _DAY, description="How long the dead letters that replay parked are kept.")
 
 
-class RedactionSettings(BaseModel):
+class RedactionSettings(SettingsGroup):
     """Redaction at the door: what `spanstream publish` and the ticket stream publish."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     hook: str | None = Field(
         None,
