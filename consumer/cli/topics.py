@@ -37,6 +37,7 @@ def create(
     Example: SPANSTREAM_REGISTRY__FORMAT=avro spanstream topics create --partitions 12 --triage --register
     """
     settings = open_settings(config)
+    registering = register_schemas(settings, triage=triage) if register else ()
     specs = topic_specs(settings.topics, partitions=partitions, replication_factor=replication_factor)
     if triage:
         specs += triage_topic_specs(settings.topics, partitions=partitions, replication_factor=replication_factor)
@@ -52,9 +53,8 @@ def create(
         counts = {name: spec.partitions for name, spec in admin.describe(topics).items()}
         if len(set(counts.values())) > 1:
             raise Stop(f"the triage stream needs topics with the same number of partitions, but they have {counts}")
-    if register:
-        for line in register_schemas(settings, triage=triage):
-            typer.echo(line)
+    for line in registering:
+        typer.echo(line)
 
 
 @app.command()

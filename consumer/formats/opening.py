@@ -73,7 +73,7 @@ def registry_needed(settings: Settings) -> Iterator[None]:
         yield
     except ImportError as error:
         detail = f"SPANSTREAM_REGISTRY__URL needs packages that are not installed ({error.name})"
-        raise Stop(detail, hint="pip install spanstream[registry]") from error
+        raise Stop(detail, hint="pip install 'spanstream[registry]'") from error
 
 
 def _translators(settings: Settings, kind: EventKind, frames: tuple[Translator, ...]) -> Iterator[Translator]:

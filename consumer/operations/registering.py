@@ -21,11 +21,12 @@ def _events(*, triage: bool) -> tuple[type[AnyEvent], ...]:
 def register_schemas(settings: Settings, *, triage: bool) -> Iterator[str]:
     """Registers the schemas that are not there, under `TOPIC-value`, and sets these subjects' compatibility.
 
-    Yields:
-        A line for each subject. One of an input topic that has a schema of somebody else's is left as it is.
+    Returns:
+        A line for each subject, while they are registered. One of an input topic that has a schema of somebody else's
+        is left as it is.
 
     Raises:
-        Stop: no format is set, or the registry refuses a schema.
+        Stop: no format or no registry is set, at once; or, later, the registry refuses a schema.
         Retryable: it gives no answer.
     """
     form, compatibility = settings.registry.format, settings.registry.compatibility
@@ -35,11 +36,13 @@ def register_schemas(settings: Settings, *, triage: bool) -> Iterator[str]:
         from spanstream.consumer.formats.registry.event_schemas import schema_of, subject_of  # noqa: PLC0415  an extra
         from spanstream.consumer.formats.registry.registry import SchemaRegistry  # noqa: PLC0415  the same
     registry, topics = SchemaRegistry(settings.registry), topics_of_events(settings)
-    for event in _events(triage=triage):
+
+    def line_of(event: type[AnyEvent]) -> str:
         subject, schema = subject_of(topics[event]), schema_of(event, form)
         known = registry.id_of(subject, schema)
         if known is None and event in _INPUT and subject in registry.subjects():
-            yield f"{subject}: left as it is, it has another schema; what writes our events there stops"
-            continue
+            return f"{subject}: left as it is, it has another schema; what writes our events there stops"
         schema_id = registry.register(subject, schema, compatibility)
-        yield f"{subject}: {'registered' if known is None else 'was there'}, id {schema_id}, {compatibility}"
+        return f"{subject}: {'registered' if known is None else 'was there'}, id {schema_id}, {compatibility}"
+
+    return map(line_of, _events(triage=triage))

@@ -43,7 +43,7 @@ def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.Mon
         lambda: open_formats(settings(url=URL)),
         lambda: open_writer(settings(url=URL, format="avro"), Answer),
     ):
-        with pytest.raises(Stop, match=r"pip install spanstream\[registry\]"):
+        with pytest.raises(Stop, match=r"pip install 'spanstream\[registry\]'"):
             opened()
 
 
@@ -51,7 +51,9 @@ def test_a_format_needs_a_registry_and_registering_needs_a_format() -> None:
     with pytest.raises(Stop, match="set SPANSTREAM_REGISTRY__URL"):
         open_writer(settings(format="avro"), Answer)
     with pytest.raises(Stop, match="set SPANSTREAM_REGISTRY__FORMAT"):
-        list(register_schemas(settings(url=URL), triage=False))
+        register_schemas(settings(url=URL), triage=False)
+    with pytest.raises(Stop, match="set SPANSTREAM_REGISTRY__URL"):
+        register_schemas(settings(format="avro"), triage=False)
 
 
 def test_topics_are_some_of_three_and_all_where_we_write_frames_ourselves() -> None:
