@@ -11,7 +11,7 @@ from rich.table import Table
 from spanstream.consumer.broker.kafka.topic_admin import TopicAdmin
 from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.errors import Stop
-from spanstream.consumer.operations.registering import register_schemas
+from spanstream.consumer.operations.registering import check_registrable, register_schemas
 from spanstream.consumer.operations.topics import topic_specs, triage_topic_specs
 
 app = typer.Typer(help="Create or describe the topics.", no_args_is_help=True)
@@ -37,11 +37,12 @@ def create(
     Example: SPANSTREAM_REGISTRY__FORMAT=avro spanstream topics create --partitions 12 --triage --register
     """
     settings = open_settings(config)
-    registering = register_schemas(settings, triage=triage) if register else ()
     specs = topic_specs(settings.topics, partitions=partitions, replication_factor=replication_factor)
     if triage:
         specs += triage_topic_specs(settings.topics, partitions=partitions, replication_factor=replication_factor)
     admin = TopicAdmin(settings.kafka)
+    if register:
+        check_registrable(settings)
     created = admin.create(specs)
     for spec in specs:
         typer.echo(f"{spec.name}: {'created' if spec.name in created else 'was there'}")
@@ -53,8 +54,9 @@ def create(
         counts = {name: spec.partitions for name, spec in admin.describe(topics).items()}
         if len(set(counts.values())) > 1:
             raise Stop(f"the triage stream needs topics with the same number of partitions, but they have {counts}")
-    for line in registering:
-        typer.echo(line)
+    if register:
+        for line in register_schemas(settings, triage=triage):
+            typer.echo(line)
 
 
 @app.command()

@@ -18,31 +18,39 @@ def _events(*, triage: bool) -> tuple[type[AnyEvent], ...]:
     return (Document, Question, Answer, *((Ticket, Triage) if triage else ()))
 
 
+def check_registrable(settings: Settings) -> None:
+    """Checks that there are schemas to register, and something to register them with.
+
+    Raises:
+        Stop: no format or no registry is set, or the extra is not installed.
+    """
+    if settings.registry.format == "none":
+        raise Stop("there is nothing to register", hint="set SPANSTREAM_REGISTRY__FORMAT to avro, json or protobuf")
+    with registry_needed(settings):
+        import spanstream.consumer.formats.registry.registry  # noqa: F401, PLC0415  an extra
+
+
 def register_schemas(settings: Settings, *, triage: bool) -> Iterator[str]:
     """Registers the schemas that are not there, under `TOPIC-value`, and sets these subjects' compatibility.
 
-    Returns:
-        A line for each subject, while they are registered. One of an input topic that has a schema of somebody else's
-        is left as it is.
+    Yields:
+        A line for each subject. One of an input topic that has a schema of somebody else's is left as it is.
 
     Raises:
-        Stop: no format or no registry is set, at once; or, later, the registry refuses a schema.
+        Stop: as `check_registrable`, or the registry refuses a schema.
         Retryable: it gives no answer.
     """
-    form, compatibility = settings.registry.format, settings.registry.compatibility
-    if form == "none":
-        raise Stop("there is nothing to register", hint="set SPANSTREAM_REGISTRY__FORMAT to avro, json or protobuf")
-    with registry_needed(settings):
-        from spanstream.consumer.formats.registry.event_schemas import schema_of, subject_of  # noqa: PLC0415  an extra
-        from spanstream.consumer.formats.registry.registry import SchemaRegistry  # noqa: PLC0415  the same
-    registry, topics = SchemaRegistry(settings.registry), topics_of_events(settings)
+    check_registrable(settings)
+    from spanstream.consumer.formats.registry.event_schemas import schema_of, subject_of  # noqa: PLC0415  an extra
+    from spanstream.consumer.formats.registry.registry import SchemaRegistry  # noqa: PLC0415  the same
 
-    def line_of(event: type[AnyEvent]) -> str:
+    form, compatibility = settings.registry.format, settings.registry.compatibility
+    registry, topics = SchemaRegistry(settings.registry), topics_of_events(settings)
+    for event in _events(triage=triage):
         subject, schema = subject_of(topics[event]), schema_of(event, form)
         known = registry.id_of(subject, schema)
         if known is None and event in _INPUT and subject in registry.subjects():
-            return f"{subject}: left as it is, it has another schema; what writes our events there stops"
+            yield f"{subject}: left as it is, it has another schema; what writes our events there stops"
+            continue
         schema_id = registry.register(subject, schema, compatibility)
-        return f"{subject}: {'registered' if known is None else 'was there'}, id {schema_id}, {compatibility}"
-
-    return map(line_of, _events(triage=triage))
+        yield f"{subject}: {'registered' if known is None else 'was there'}, id {schema_id}, {compatibility}"

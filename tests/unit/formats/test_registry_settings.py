@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.formats.opening import open_formats, open_writer
-from spanstream.consumer.operations.registering import register_schemas
+from spanstream.consumer.operations.registering import check_registrable
 from spanstream.consumer.settings import Settings
 from spanstream.schemas.events import Answer
 
@@ -51,9 +51,9 @@ def test_a_format_needs_a_registry_and_registering_needs_a_format() -> None:
     with pytest.raises(Stop, match="set SPANSTREAM_REGISTRY__URL"):
         open_writer(settings(format="avro"), Answer)
     with pytest.raises(Stop, match="set SPANSTREAM_REGISTRY__FORMAT"):
-        register_schemas(settings(url=URL), triage=False)
+        check_registrable(settings(url=URL))
     with pytest.raises(Stop, match="set SPANSTREAM_REGISTRY__URL"):
-        register_schemas(settings(format="avro"), triage=False)
+        check_registrable(settings(format="avro"))
 
 
 def test_topics_are_some_of_three_and_all_where_we_write_frames_ourselves() -> None:
