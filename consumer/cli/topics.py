@@ -11,7 +11,8 @@ from rich.table import Table
 from spanstream.consumer.broker.kafka.topic_admin import TopicAdmin
 from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.errors import Stop
-from spanstream.consumer.operations.registering import check_registrable, register_schemas
+from spanstream.consumer.formats.opening import check_registrable
+from spanstream.consumer.operations.registering import register_schemas
 from spanstream.consumer.operations.topics import topic_specs, triage_topic_specs
 
 app = typer.Typer(help="Create or describe the topics.", no_args_is_help=True)

@@ -76,6 +76,18 @@ def registry_needed(settings: Settings) -> Iterator[None]:
         raise Stop(detail, hint="pip install 'spanstream[registry]'") from error
 
 
+def check_registrable(settings: Settings) -> None:
+    """Checks that there are schemas to register, and something to register them with.
+
+    Raises:
+        Stop: no format or no registry is set, or the extra is not installed.
+    """
+    if settings.registry.format == "none":
+        raise Stop("there is nothing to register", hint="set SPANSTREAM_REGISTRY__FORMAT to avro, json or protobuf")
+    with registry_needed(settings):
+        import spanstream.consumer.formats.registry.registry  # noqa: F401, PLC0415  an extra
+
+
 def _translators(settings: Settings, kind: EventKind, frames: tuple[Translator, ...]) -> Iterator[Translator]:
     """Yields the translators of one kind of event, the outermost form first."""
     if kind in settings.registry.framed:

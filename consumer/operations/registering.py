@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from spanstream.consumer.errors import Stop
-from spanstream.consumer.formats.opening import registry_needed, topics_of_events
+from spanstream.consumer.formats.opening import check_registrable, topics_of_events
 from spanstream.consumer.settings import Settings
 from spanstream.schemas.events import Answer, Document, Question
 from spanstream.schemas.triage import AnyEvent, Ticket, Triage
@@ -16,18 +15,6 @@ _INPUT = (Document, Question, Ticket)
 def _events(*, triage: bool) -> tuple[type[AnyEvent], ...]:
     """Returns the events whose schemas are registered."""
     return (Document, Question, Answer, *((Ticket, Triage) if triage else ()))
-
-
-def check_registrable(settings: Settings) -> None:
-    """Checks that there are schemas to register, and something to register them with.
-
-    Raises:
-        Stop: no format or no registry is set, or the extra is not installed.
-    """
-    if settings.registry.format == "none":
-        raise Stop("there is nothing to register", hint="set SPANSTREAM_REGISTRY__FORMAT to avro, json or protobuf")
-    with registry_needed(settings):
-        import spanstream.consumer.formats.registry.registry  # noqa: F401, PLC0415  an extra
 
 
 def register_schemas(settings: Settings, *, triage: bool) -> Iterator[str]:

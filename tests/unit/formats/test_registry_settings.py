@@ -9,8 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from spanstream.consumer.errors import Stop
-from spanstream.consumer.formats.opening import open_formats, open_writer
-from spanstream.consumer.operations.registering import check_registrable
+from spanstream.consumer.formats.opening import check_registrable, open_formats, open_writer
 from spanstream.consumer.settings import Settings
 from spanstream.schemas.events import Answer
 
@@ -24,7 +23,7 @@ def settings(**registry: object) -> Settings:
 def test_without_a_url_nothing_of_the_extra_is_imported() -> None:
     program = """
 import sys
-from spanstream.consumer.formats.opening import open_formats, open_writer
+from spanstream.consumer.formats.opening import check_registrable, open_formats, open_writer
 from spanstream.consumer.settings import Settings
 from spanstream.schemas.events import Answer
 import spanstream.consumer.cli.program
