@@ -80,7 +80,7 @@ test: .venv/.test ## All tests but test-cluster; one kind: make test-unit, -cont
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(ARGS)
 
 .PHONY: fuzz
-fuzz: .venv/.test ## A million generated records through decoding, triage and replay: ARGS="--records 10000 --seed 7"
+fuzz: .venv/.test ## A million generated records through decoding, triage and replay; ARGS="--running --records 100000": through running programs
 	$(BIN)/python -m tests.fuzzing $(ARGS)
 
 .PHONY: soak

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 def show_explanation(  # noqa: PLR0913, PLR0917  the command's options
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="Text, HTML or a mail (.eml); - is standard input.")
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="Text, HTML or a mail (.eml); - is standard input, the default."),
     ] = None,
     question: Annotated[str | None, typer.Option("--question", "-q", help="What to ask about the text.")] = None,
     text: Annotated[str | None, typer.Option("--text", help="The text itself, instead of a file.")] = None,

@@ -13,6 +13,7 @@ from spanstream.consumer.broker.kafka.topic_admin import TopicAdmin
 from spanstream.consumer.broker.protocols import TopicSpec
 from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.formats.opening import check_registrable
 from spanstream.consumer.operations.registering import register_schemas
 from spanstream.consumer.operations.topics import differences, topic_specs, triage_topic_specs
 
@@ -51,6 +52,8 @@ def create(  # noqa: PLR0913, PLR0917  one option each
     if triage:
         specs += triage_topic_specs(settings.topics, **options, retention=settings.retention)
     admin = TopicAdmin(settings.kafka)
+    if register:
+        check_registrable(settings)
     created = admin.create(specs)
     for spec in specs:
         if spec.name in created:

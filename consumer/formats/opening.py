@@ -73,7 +73,19 @@ def registry_needed(settings: Settings) -> Iterator[None]:
         yield
     except ImportError as error:
         detail = f"SPANSTREAM_REGISTRY__URL needs packages that are not installed ({error.name})"
-        raise Stop(detail, hint="pip install spanstream[registry]") from error
+        raise Stop(detail, hint="pip install 'spanstream[registry]'") from error
+
+
+def check_registrable(settings: Settings) -> None:
+    """Checks that there are schemas to register, and something to register them with.
+
+    Raises:
+        Stop: no format or no registry is set, or the extra is not installed.
+    """
+    if settings.registry.format == "none":
+        raise Stop("there is nothing to register", hint="set SPANSTREAM_REGISTRY__FORMAT to avro, json or protobuf")
+    with registry_needed(settings):
+        import spanstream.consumer.formats.registry.registry  # noqa: F401, PLC0415  an extra
 
 
 def _translators(settings: Settings, kind: EventKind, frames: tuple[Translator, ...]) -> Iterator[Translator]:

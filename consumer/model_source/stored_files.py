@@ -31,7 +31,7 @@ class StoredFiles:
         except (FileNotFoundError, PermissionError) as error:
             raise Stop(f"the model's file {path} cannot be read: {_reason(error)}") from error
         except Exception as error:  # each library has errors of its own
-            raise Retryable(_reason(error)) from error
+            raise Retryable(f"{path}: {_reason(error)}") from error
         with file:
             begin = min(offset, file.size)
             file.seek(begin)
@@ -40,7 +40,7 @@ class StoredFiles:
                 try:
                     return bytes(file.read(size))
                 except Exception as error:  # each library has errors of its own
-                    raise Retryable(_reason(error)) from error
+                    raise Retryable(f"{path}: {_reason(error)}") from error
 
             yield Remainder(begin, file.size, read)
 

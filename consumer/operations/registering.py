@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from spanstream.consumer.errors import Stop
-from spanstream.consumer.formats.opening import registry_needed, topics_of_events
+from spanstream.consumer.formats.opening import check_registrable, topics_of_events
 from spanstream.consumer.settings import Settings
 from spanstream.schemas.events import Answer, Document, Question
 from spanstream.schemas.triage import AnyEvent, Ticket, Triage
@@ -25,15 +24,14 @@ def register_schemas(settings: Settings, *, triage: bool) -> Iterator[str]:
         A line for each subject. One of an input topic that has a schema of somebody else's is left as it is.
 
     Raises:
-        Stop: no format is set, or the registry refuses a schema.
+        Stop: as `check_registrable`, or the registry refuses a schema.
         Retryable: it gives no answer.
     """
+    check_registrable(settings)
+    from spanstream.consumer.formats.registry.event_schemas import schema_of, subject_of  # noqa: PLC0415  an extra
+    from spanstream.consumer.formats.registry.registry import SchemaRegistry  # noqa: PLC0415  the same
+
     form, compatibility = settings.registry.format, settings.registry.compatibility
-    if form == "none":
-        raise Stop("there is nothing to register", hint="set SPANSTREAM_REGISTRY__FORMAT to avro, json or protobuf")
-    with registry_needed(settings):
-        from spanstream.consumer.formats.registry.event_schemas import schema_of, subject_of  # noqa: PLC0415  an extra
-        from spanstream.consumer.formats.registry.registry import SchemaRegistry  # noqa: PLC0415  the same
     registry, topics = SchemaRegistry(settings.registry), topics_of_events(settings)
     for event in _events(triage=triage):
         subject, schema = subject_of(topics[event]), schema_of(event, form)

@@ -94,7 +94,9 @@ def _windows(said: Explanation) -> Section:
         table.add_row(*_window_cells(window, chosen=chosen))
     rest = len(said.windows) - len(shown)
     more: Section = [Text(f"  and {rest} more", DIM)] if rest else []
-    return [Text(f"{read} of {len(said.windows)} windows read ({how}), {said.tokens} tokens", DIM), table, *more]
+    total = len(said.windows)
+    windows = f"{read} of {total} window{'' if total == 1 else 's'} read ({how}), {said.tokens} tokens"
+    return [Text(windows, DIM), table, *more]
 
 
 def _importance(window: ExplainedWindow) -> tuple[float, float]:

@@ -18,5 +18,5 @@ def open_tracing(settings: Settings, group: str) -> Tracing:
     try:
         from spanstream.consumer.tracing.open_telemetry import OpenTelemetryTracing, open_provider  # noqa: PLC0415  an extra
     except ModuleNotFoundError as error:
-        raise Stop("SPANSTREAM_TRACES__ENABLED needs OpenTelemetry", hint="pip install spanstream[traces]") from error
+        raise Stop("SPANSTREAM_TRACES__ENABLED needs OpenTelemetry", hint="pip install 'spanstream[traces]'") from error
     return OpenTelemetryTracing(open_provider(), group=group, client=settings.kafka.client_id)

@@ -81,10 +81,11 @@ def build_triage(  # noqa: PLR0913  tests replace these parts
         tracing: replaces the one that the settings ask for.
 
     Raises:
-        Stop: a topic is missing, or the topics' partitions differ in number.
+        Stop: a topic is missing, the topics' partitions differ in number, or a mapping or the registry cannot be used.
     """
     clock = clock or SystemClock()
     tracing = tracing or open_tracing(settings, settings.triage.group_id)
+    formats = formats or open_formats(settings)
     clients = open_clients(settings)
     reader = clients.documents  # here it reads the state
     refuse_differing_partitions(reader, settings.topics)
@@ -92,7 +93,7 @@ def build_triage(  # noqa: PLR0913  tests replace these parts
     writer = open_writer(settings, Document, Question, Triage)
     processor_settings = ProcessorSettings(
         topics=settings.topics,
-        formats=formats or open_formats(settings),
+        formats=formats,
         writer=writer,
         source=settings.event_source,
         partitions=lambda: partition_counts.shared,

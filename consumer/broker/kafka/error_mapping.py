@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -133,6 +134,9 @@ _NO_RIGHT = (
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
 )
 _NO_TOPIC_RIGHT = KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED).str()
+_NO_CONNECTION = re.compile(r"(?P<what>FAIL .*\(after )\d+ms in state CONNECT\b")
+# librdkafka connects many times a second to a broker that is away, and says so each time.
+_SAID_AGAIN_AFTER_SECONDS = 30.0
 _NOT_ADDED = re.compile(r'Failed to add partition "(?P<topic>[^"]+)" \[\d+\] to transaction: (?P<why>.*)')
 
 
@@ -144,6 +148,7 @@ class ClientErrors:
         self._secrets = secrets_in(properties)
         self._asks_for_tokens = properties.get("sasl.oauthbearer.method") == "oidc"
         self._latest = ""
+        self._said: dict[str, float] = {}  # when it was logged that a broker is away
         self._refusal: Stop | None = None
         self.unwritable: set[str] = set()  # topics that a transaction was not allowed to write to
         self.fatal: KafkaError | None = None  # why the client is beyond use
@@ -175,7 +180,18 @@ class ClientErrors:
             self.fatal = KafkaError(next(known, KafkaError._FATAL), reason, fatal=True)  # noqa: SLF001  librdkafka's name
         if (refused := _NOT_ADDED.search(text)) and refused["why"].startswith(_NO_TOPIC_RIGHT):
             self.unwritable.add(refused["topic"])
-        librdkafka_log.log(level, text)
+        if not self._was_just_said(text):
+            librdkafka_log.log(level, text)
+
+    def _was_just_said(self, text: str) -> bool:
+        """Tells whether the log says already that this broker cannot be connected to, and why."""
+        if (away := _NO_CONNECTION.match(text)) is None:
+            return False
+        now, last = time.monotonic(), self._said.get(away["what"])
+        if last is not None and now - last < _SAID_AGAIN_AFTER_SECONDS:
+            return True
+        self._said[away["what"]] = now
+        return False
 
     def raise_refusal(self) -> None:
         """Raises what the broker refused, if anything.

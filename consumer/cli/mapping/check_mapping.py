@@ -59,7 +59,8 @@ def check(
             became = tried.event.decode() if tried.event is not None else str(tried.error)
             typer.echo(sanitized_line(f"{name}:{tried.number}: {tried.kind}: {became}"))
     count = sum(map(len, records.values()))
-    typer.echo(sanitized_line(f"{loaded.mapping} makes {', '.join(loaded.kinds)}; {count} samples"), err=True)
+    samples_read = f"{count} sample{'' if count == 1 else 's'}"
+    typer.echo(sanitized_line(f"{loaded.mapping} makes {', '.join(loaded.kinds)}; {samples_read}"), err=True)
     if failed:
         raise Stop(f"{failed} event{'' if failed == 1 else 's'} could not be made")
 

@@ -15,7 +15,8 @@ def fetch(
     source: Annotated[
         str,
         typer.Argument(
-            help="s3://bucket/prefix, hf://organisation/name@revision, https://host/folder/ or https://host/file.tar.gz."
+            metavar="SOURCE",
+            help="s3://bucket/prefix, hf://organisation/name@revision, https://host/folder/ or https://host/file.tar.gz.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to make; one that is there is replaced.")],

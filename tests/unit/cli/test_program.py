@@ -11,6 +11,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from spanstream.consumer.cli.program import app
+from spanstream.consumer.errors import Stop
 from spanstream.models.defaults import DEFAULT_ARTIFACT
 
 
@@ -33,3 +34,9 @@ def test_every_command_takes_h_for_help(names: tuple[str, ...]) -> None:
     short, long = (CliRunner().invoke(app, [*names, option]) for option in ("-h", "--help"))
     assert short.exit_code == 0, short.output
     assert short.output == long.output
+
+
+def test_registering_without_a_format_is_refused_before_a_topic_is_created() -> None:
+    result = CliRunner().invoke(app, ["topics", "create", "--register"])
+    assert isinstance(result.exception, Stop)
+    assert str(result.exception).endswith("set SPANSTREAM_REGISTRY__FORMAT to avro, json or protobuf")

@@ -9,8 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from spanstream.consumer.errors import Stop
-from spanstream.consumer.formats.opening import open_formats, open_writer
-from spanstream.consumer.operations.registering import register_schemas
+from spanstream.consumer.formats.opening import check_registrable, open_formats, open_writer
 from spanstream.consumer.settings import Settings
 from spanstream.schemas.events import Answer
 
@@ -24,7 +23,7 @@ def settings(**registry: object) -> Settings:
 def test_without_a_url_nothing_of_the_extra_is_imported() -> None:
     program = """
 import sys
-from spanstream.consumer.formats.opening import open_formats, open_writer
+from spanstream.consumer.formats.opening import check_registrable, open_formats, open_writer
 from spanstream.consumer.settings import Settings
 from spanstream.schemas.events import Answer
 import spanstream.consumer.cli.program
@@ -43,7 +42,7 @@ def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.Mon
         lambda: open_formats(settings(url=URL)),
         lambda: open_writer(settings(url=URL, format="avro"), Answer),
     ):
-        with pytest.raises(Stop, match=r"pip install spanstream\[registry\]"):
+        with pytest.raises(Stop, match=r"pip install 'spanstream\[registry\]'"):
             opened()
 
 
@@ -51,7 +50,9 @@ def test_a_format_needs_a_registry_and_registering_needs_a_format() -> None:
     with pytest.raises(Stop, match="set SPANSTREAM_REGISTRY__URL"):
         open_writer(settings(format="avro"), Answer)
     with pytest.raises(Stop, match="set SPANSTREAM_REGISTRY__FORMAT"):
-        list(register_schemas(settings(url=URL), triage=False))
+        check_registrable(settings(url=URL))
+    with pytest.raises(Stop, match="set SPANSTREAM_REGISTRY__URL"):
+        check_registrable(settings(format="avro"))
 
 
 def test_topics_are_some_of_three_and_all_where_we_write_frames_ourselves() -> None:

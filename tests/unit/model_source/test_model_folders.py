@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import structlog.testing
@@ -15,6 +16,7 @@ import structlog.testing
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.model_source import download
 from spanstream.consumer.model_source.source import fetch_model, folder_of, model_folder
+from spanstream.consumer.model_source.stored_files import StoredFiles
 from spanstream.consumer.settings import ModelSettings
 from spanstream.models.artifact import MANIFEST, load_artifact, write_manifest
 from tests.support.model.model_server import HUB_NAME, REVISION, ModelServer, serving
@@ -197,3 +199,9 @@ def test_a_folder_of_this_machine_is_taken_as_it_is(tmp_path: Path) -> None:
 def test_without_a_folder_of_its_own_the_cache_is_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert folder_of(ModelSettings(path="s3://models/tiny")).parent == tmp_path / "spanstream" / "models"
+
+
+def test_what_a_bucket_says_is_told_with_the_file_that_was_asked_for(tmp_path: Path) -> None:
+    bucket = Mock(open=Mock(side_effect=RuntimeError("Unable to locate credentials")))
+    with pytest.raises(Stop, match=r"bucket/prefix/manifest\.json: Unable to locate credentials"):
+        download.fetch_file(StoredFiles(bucket, "bucket/prefix"), MANIFEST, tmp_path / MANIFEST, lambda *_: None)

@@ -36,7 +36,7 @@ def test_off_it_is_one_and_the_same_that_does_nothing() -> None:
 def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "spanstream.consumer.tracing.open_telemetry", raising=False)
     monkeypatch.setitem(sys.modules, "opentelemetry.context", None)
-    with pytest.raises(Stop, match=r"pip install spanstream\[traces\]"):
+    with pytest.raises(Stop, match=r"pip install 'spanstream\[traces\]'"):
         open_tracing(ON, "group")
 
 

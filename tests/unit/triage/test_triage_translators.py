@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from spanstream.consumer.errors import Stop
 from spanstream.consumer.formats.event_formats import EventFormats
+from spanstream.consumer.settings import Settings
+from spanstream.consumer.triage.playbook.load import load_playbook
+from spanstream.consumer.triage.wiring import build_triage
 from spanstream.schemas.limits import Limits
 from tests.support.memory.memory_triage import DEADLINE, TEXT, TOPICS, MemoryTriage
 from tests.support.memory.translators import Away
@@ -51,3 +55,9 @@ def test_a_dead_letter_whose_question_cannot_be_read_yet_is_still_an_outcome(str
     stream.until(lambda: bool(stream.triages()))
     assert away.calls == 0
     assert stream.latest("t-1").complete
+
+
+def test_a_mapping_that_is_not_there_is_told_before_kafka_is_asked_for_anything() -> None:
+    settings = Settings.model_validate({"mappings": {"tickets": "nothing-here"}})
+    with pytest.raises(Stop, match="nothing-here: there is no such file"):
+        build_triage(settings, load_playbook(None), open_clients=lambda _: pytest.fail("Kafka was asked"))
