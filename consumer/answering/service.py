@@ -165,6 +165,7 @@ class AnsweringService:
         self._parts.intake.drop(partitions)
         self._parts.rewinds.forget(partitions)
         self._parts.documents.release(partitions)
+        self._parts.reporter.forgot(partitions)
         if self._parts.committer.forget(partitions):
             self._ask_what_is_committed()
 

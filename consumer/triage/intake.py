@@ -211,6 +211,7 @@ class TriageIntake:
         for index, record in enumerate(records):
             refusal = self._refused.pop((record.partition, record.offset), None)
             if refusal is not None:
+                self._tracing.begin([record])
                 self._processor.refuse(record, refusal, Stage.PREPARE, transaction)
                 continue
             try:

@@ -7,7 +7,11 @@ import structlog
 from opentelemetry.trace import SpanKind, StatusCode
 
 from spanstream.consumer.broker.protocols import Headers, Record
+from spanstream.consumer.formats.event_formats import EventFormats
+from spanstream.schemas.limits import Limits
 from tests.support.memory.memory_stream import TOPICS, MemoryStream, quick_retries
+from tests.support.memory.outage import Outage
+from tests.support.memory.translators import Away
 from tests.support.tracing.span_recorder import (
     PRODUCED,
     PRODUCER,
@@ -125,6 +129,30 @@ def test_what_is_given_back_has_one_span_when_it_is_done(stream: MemoryStream, r
     stream.start()
     stream.settle("q")
     assert len(recorder.named("process qa.questions")) == 1
+
+
+def test_a_member_that_leaves_keeps_no_span_of_questions_that_waited_for_a_translator(
+    stream: MemoryStream, recorder: SpanRecorder
+) -> None:
+    member = stream.start(formats=EventFormats(Limits(), questions=[Away(calls=10**9)]))
+    stream.question("q", "d")
+    stream.until(lambda: recorder.open == 1)
+    stream.close(member)
+    assert recorder.open == 0
+
+
+def test_a_member_that_leaves_keeps_no_span_of_a_bad_document_whose_dead_letter_was_not_published(
+    stream: MemoryStream, recorder: SpanRecorder
+) -> None:
+    member = stream.start()
+    member.turn(20)
+    outage = Outage(stream.clock, member.health)
+    outage.begin(member.publisher)
+    stream.garbage("g", topic=TOPICS.documents)
+    stream.until(lambda: outage.attempts > 0)
+    assert recorder.open == 1
+    stream.close(member)
+    assert recorder.open == 0
 
 
 def test_what_is_not_sampled_sends_no_span_and_travels_on_in_its_trace(
