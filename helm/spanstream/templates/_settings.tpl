@@ -89,6 +89,17 @@ SPANSTREAM_LOG__FORMAT: json
 {{- $client | toJson -}}
 {{- end -}}
 
+{{/* The names of librdkafka's properties that the values set, passwords too. */}}
+{{- define "spanstream.setProperties" -}}
+{{- $login := .Values.kafka.sasl.mechanism | empty | ternary list (list "sasl.username" "sasl.password") -}}
+{{- concat $login (include "spanstream.kafkaClient" . | fromJson | keys) | toJson -}}
+{{- end -}}
+
+{{/* The property that a variable names, sasl.password of ..CLIENT__SASL_PASSWORD; of other variables no property. */}}
+{{- define "spanstream.property" -}}
+{{- trimPrefix "SPANSTREAM_KAFKA__CLIENT__" . | lower | replace "_" "." -}}
+{{- end -}}
+
 {{/* The Secret with Kafka's user and password. */}}
 {{- define "spanstream.saslSecret" -}}
 {{- .Values.kafka.sasl.secretName | default .Values.existingSecret -}}
