@@ -95,3 +95,17 @@ def test_a_password_that_kafka_sasl_sets_is_refused_in_extra_env_in_either_spell
     for name in ("SPANSTREAM_KAFKA__CLIENT__sasl.password", "SPANSTREAM_KAFKA__CLIENT__SASL_PASSWORD"):
         with pytest.raises(Refused, match=f"extraEnv.{name} is set by kafka.client, kafka.sasl or kafka.tls"):
             render({**sasl, "extraEnv": [{"name": name, "valueFrom": source}]})
+
+
+def test_the_container_that_fetches_the_model_has_the_settings_and_the_token_of_its_server_too() -> None:
+    fetch = {"url": "https://models.example.com/m.tar.gz", "sha256": "0" * 64}
+    manifests = render(
+        {
+            "existingSecret": "everything",
+            "settings": {"SPANSTREAM_MODEL__TOKEN_HEADER": "PRIVATE-TOKEN"},
+            "model": {"source": "fetch", "fetch": fetch},
+        }
+    )
+    (pod,) = (item["spec"]["template"]["spec"] for item in manifests if item["kind"] == "Deployment")
+    assert pod["initContainers"][0]["envFrom"] == pod["containers"][0]["envFrom"]
+    assert {"secretRef": {"name": "everything"}} in pod["containers"][0]["envFrom"]

@@ -89,6 +89,15 @@ SPANSTREAM_LOG__FORMAT: json
 {{- $client | toJson -}}
 {{- end -}}
 
+{{/* Where the settings of all containers are. */}}
+{{- define "spanstream.envFrom" -}}
+{{- with .Values.existingSecret }}
+- secretRef: {name: {{ . | quote }}}
+{{- end }}
+{{- /* Last: what is there twice is the chart's. */}}
+- configMapRef: {name: {{ include "spanstream.name" . }}-settings}
+{{- end -}}
+
 {{/* The names of librdkafka's properties that the values set, passwords too. */}}
 {{- define "spanstream.setProperties" -}}
 {{- $login := .Values.kafka.sasl.mechanism | empty | ternary list (list "sasl.username" "sasl.password") -}}
