@@ -106,6 +106,16 @@ def test_each_try_is_below_the_one_before_it(stream: MemoryStream, recorder: Spa
     assert is_below(only(stream, TOPICS.answers), second)
 
 
+def test_the_context_that_a_retry_carries_makes_no_question_too_large(stream: MemoryStream) -> None:
+    stream.question("q", "late")
+    as_large = Limits(record_bytes=only(stream, TOPICS.questions).size)
+    stream.start(retries=quick_retries(), formats=EventFormats(as_large))
+    stream.until(lambda: bool(stream.broker.records(TOPICS.retries)))
+    stream.document("late", "It leaves.")
+    stream.settle("q")
+    assert stream.dead_letters() == {}
+
+
 @pytest.mark.parametrize("topic", [TOPICS.questions, TOPICS.documents])
 def test_a_dead_letter_is_below_the_span_that_tells_its_reason(
     stream: MemoryStream, recorder: SpanRecorder, topic: str
