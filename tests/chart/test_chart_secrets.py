@@ -109,3 +109,13 @@ def test_the_container_that_fetches_the_model_has_the_settings_and_the_token_of_
     (pod,) = (item["spec"]["template"]["spec"] for item in manifests if item["kind"] == "Deployment")
     assert pod["initContainers"][0]["envFrom"] == pod["containers"][0]["envFrom"]
     assert {"secretRef": {"name": "everything"}} in pod["containers"][0]["envFrom"]
+
+
+def test_a_login_in_existing_secret_may_stand_there_as_the_settings_that_it_is() -> None:
+    """Two spellings of one setting in a pod would be refused by the program."""
+    names = {f"{part}Key": f"SPANSTREAM_KAFKA__CLIENT__SASL_{part.upper()}" for part in ("username", "password")}
+    manifests = render({"existingSecret": "everything", "kafka": {"sasl": {"mechanism": "PLAIN", **names}}})
+    (pod,) = (item["spec"]["template"]["spec"] for item in manifests if item["kind"] == "Deployment")
+    login = {variable["name"]: variable for variable in pod["containers"][0]["env"] if "CLIENT__" in variable["name"]}
+    assert login.keys() == set(names.values())
+    assert all(variable["valueFrom"]["secretKeyRef"]["key"] == name for name, variable in login.items())

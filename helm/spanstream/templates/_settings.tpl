@@ -119,14 +119,14 @@ SPANSTREAM_LOG__FORMAT: json
 {{- $login := include "spanstream.saslSecret" . -}}
 {{- with .Values.kafka.sasl }}
 {{- if .mechanism }}
-- name: SPANSTREAM_KAFKA__CLIENT__sasl.username
+- name: SPANSTREAM_KAFKA__CLIENT__SASL_USERNAME
   {{- if .username }}
   value: {{ .username | quote }}
   {{- else }}
   valueFrom:
     secretKeyRef: {name: {{ $login | quote }}, key: {{ .usernameKey | quote }}}
   {{- end }}
-- name: SPANSTREAM_KAFKA__CLIENT__sasl.password
+- name: SPANSTREAM_KAFKA__CLIENT__SASL_PASSWORD
   valueFrom:
     secretKeyRef: {name: {{ $login | quote }}, key: {{ .passwordKey | quote }}}
 {{- end }}
