@@ -26,6 +26,7 @@ from spanstream.consumer.logs import exception_facts
 from spanstream.models.errors import QuestionTooLong
 from spanstream.models.reader import Reader, ReadPlan
 from spanstream.models.text.tokenization import TokenizedDocument, sha256_of
+from spanstream.schemas.cloudevents import TRACEPARENT, TRACESTATE
 from spanstream.schemas.codec import check_bounds, check_key
 from spanstream.schemas.dead_letters import Reason, Stage, own_headers
 from spanstream.schemas.errors import InvalidRecord
@@ -232,8 +233,11 @@ class Preparer:
         """
         if record.headers_error is not None:  # its attempts cannot be counted: it would be tried for ever
             raise record.headers_error
-        # A retry's own headers do not count: with them a question would be too large at its second try only.
-        check_bounds(record.key, replace(record, headers=own_headers(record.headers)).size, self._formats.limits)
+        # What a retry adds does not count: with it a question would be too large at its second try only.
+        counted = own_headers(record.headers)
+        if record.retry is not None:
+            counted = tuple(header for header in counted if header[0] not in {TRACEPARENT, TRACESTATE})
+        check_bounds(record.key, replace(record, headers=counted).size, self._formats.limits)
         question = self._formats.question(record)
         check_key(record.key, question.document_id)
         return question

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
 import structlog
@@ -11,7 +11,7 @@ import structlog
 from spanstream.consumer.answering.outcomes import RecordOutcome
 from spanstream.consumer.answering.prepare import PreparedChunk
 from spanstream.consumer.answering.work_estimate import WorkEstimate
-from spanstream.consumer.broker.protocols import Record
+from spanstream.consumer.broker.protocols import Partition, Record
 from spanstream.consumer.cache.token_cache import CacheCounts
 from spanstream.consumer.clock import Clock
 from spanstream.consumer.metrics import Metrics
@@ -54,6 +54,10 @@ class Reporter:
     def given_back(self, records: Iterable[Record]) -> None:
         """Takes in that these records are not done, and will be worked on again."""
         self._tracing.drop(records)
+
+    def forgot(self, partitions: Collection[Partition]) -> None:
+        """Takes in that another member works on the records of these partitions now."""
+        self._tracing.forget(partitions)
 
     def prepared(self, prepared: PreparedChunk, seconds: float) -> None:
         """Takes in that a chunk was prepared, in so many seconds."""

@@ -10,27 +10,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import structlog
 
-from spanstream.consumer.answering.committer import Committer
-from spanstream.consumer.answering.documents import Documents, DocumentsReplaced
-from spanstream.consumer.answering.intake import Intake
+from spanstream.consumer.answering.documents import DocumentsReplaced
 from spanstream.consumer.answering.once import OnceProgress
-from spanstream.consumer.answering.pipeline import Pipeline
-from spanstream.consumer.answering.report import Reporter
-from spanstream.consumer.broker.protocols import GroupConsumer, Partition
-from spanstream.consumer.clock import Clock, Deadline
-from spanstream.consumer.delivery.lag import Lag
+from spanstream.consumer.answering.parts import AnsweringParts
+from spanstream.consumer.broker.protocols import Partition
+from spanstream.consumer.clock import Deadline
 from spanstream.consumer.delivery.ownership import Ownership
-from spanstream.consumer.delivery.partition_counts import PartitionCounts
-from spanstream.consumer.delivery.rewinds import Rewinds
-from spanstream.consumer.delivery.start_offsets import StartOffsets
 from spanstream.consumer.errors import Fenced, Retryable
-from spanstream.consumer.formats.event_writer import EventWriter
 from spanstream.consumer.formats.translator import TranslatorUnavailable
-from spanstream.consumer.health import Health
 from spanstream.consumer.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -38,25 +28,6 @@ _log = structlog.get_logger(__name__)
 # Seconds. An idle poll returns as soon as a record comes; the others bound how late something else is noticed.
 _IDLE_POLL = 0.1
 _BUSY_WAIT = 0.01
-
-
-@dataclass(frozen=True, slots=True)
-class AnsweringParts:
-    """What the loop works with; put together in `wiring`."""
-
-    consumer: GroupConsumer
-    partition_counts: PartitionCounts
-    start_offsets: StartOffsets
-    rewinds: Rewinds
-    committer: Committer
-    documents: Documents
-    intake: Intake
-    pipeline: Pipeline
-    writer: EventWriter
-    reporter: Reporter
-    lag: Lag
-    health: Health
-    clock: Clock
 
 
 class AnsweringService:
@@ -165,6 +136,7 @@ class AnsweringService:
         self._parts.intake.drop(partitions)
         self._parts.rewinds.forget(partitions)
         self._parts.documents.release(partitions)
+        self._parts.reporter.forgot(partitions)
         if self._parts.committer.forget(partitions):
             self._ask_what_is_committed()
 

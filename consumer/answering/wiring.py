@@ -12,10 +12,11 @@ from spanstream.consumer.answering.documents import Documents
 from spanstream.consumer.answering.intake import Intake
 from spanstream.consumer.answering.open_reader import open_reader
 from spanstream.consumer.answering.outcomes import Outcomes
+from spanstream.consumer.answering.parts import AnsweringParts
 from spanstream.consumer.answering.pipeline import Pipeline
 from spanstream.consumer.answering.prepare import Preparer
 from spanstream.consumer.answering.report import Reporter
-from spanstream.consumer.answering.service import AnsweringParts, AnsweringService
+from spanstream.consumer.answering.service import AnsweringService
 from spanstream.consumer.broker.kafka.group_consumer import KafkaGroupConsumer
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
 from spanstream.consumer.broker.kafka.publisher import open_publisher

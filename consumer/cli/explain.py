@@ -63,7 +63,8 @@ def show_explanation(  # noqa: PLR0913, PLR0917  the command's options
     reader = open_reader(settings)
     try:
         document = None if published is None else kept_tokens(settings, reader, text)
-        explanation = explain(reader, text, question or "", expected=expect, document=document)
+        least = None if published is None else published.question.min_confidence
+        explanation = explain(reader, text, question or "", expected=expect, document=document, threshold=least)
     except ModelError as error:
         raise Stop(str(error)) from None
     finally:

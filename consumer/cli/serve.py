@@ -10,6 +10,7 @@ import structlog
 import typer
 
 from spanstream.consumer.cli.config_file import ConfigFile, open_settings
+from spanstream.consumer.cli.secret_files import watched_secrets
 from spanstream.consumer.cli.signals import set_on_signals
 from spanstream.consumer.errors import Stop
 
@@ -59,7 +60,8 @@ def serve(
         answers_port=api.port,
     )
     try:
-        api.wait()
+        with watched_secrets(settings, config, None, stop):
+            api.wait()
     finally:
         api.close()
         reader.close()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
 import typer
 
+from spanstream.consumer.version import program_version
 from spanstream.models.defaults import DEFAULT_ARTIFACT
 
 
@@ -26,9 +26,5 @@ def program(
 
 def version_line() -> str:
     """Returns the versions of the program and of its bundled model, without loading the model."""
-    try:
-        program_version = version("spanstream")
-    except PackageNotFoundError:
-        program_version = "out of a checkout"
     manifest = json.loads((DEFAULT_ARTIFACT / "manifest.json").read_bytes())
-    return f"spanstream {program_version} (model {manifest['name']} {manifest['version']})"
+    return f"spanstream {program_version() or 'out of a checkout'} (model {manifest['name']} {manifest['version']})"

@@ -2,6 +2,7 @@
 
     files as they are now ──> the settings anew ──┬── the Kafka user or password: every client has the new one
                                                   ├── what Redis is reached by: connected anew
+                                                  ├── the token of the model's server: nothing, before the next start
                                                   └── anything else: the stream ends as by SIGTERM, and starts anew
 
 A file is compared by its content, so it does not matter how it is replaced (kubelet swaps a symbolic link).
@@ -26,7 +27,7 @@ _log = structlog.get_logger(__name__)
 
 LOOK_SECONDS: Final = 5.0
 _LOGIN: Final = ("sasl.username", "sasl.password")
-# Files that librdkafka reads when a client is made; redis-py reads its own with every connection.
+# Files that Kafka's and the registry's clients read when they are made; redis-py reads its own with every connection.
 _READ_ONCE: Final[tuple[str, ...]] = (
     "ssl.ca.location",
     "ssl.certificate.location",
@@ -63,10 +64,9 @@ class SecretRotation:
         restart: Callable[[], None],
     ) -> None:
         self._settings, self._load, self._store, self._restart = settings, load, store, restart
-        client = settings.kafka.client
-        read_once = {name: Path(str(client[name])) for name in _READ_ONCE if name in client}
-        self._files: dict[str, Path] = {**files, **read_once}
-        self._seen: dict[str, str] = {name: _fingerprint(file) for name, file in read_once.items()}
+        self._read_once = _files_of(settings.kafka.client) | _files_of(settings.registry.client, "the registry's ")
+        self._files: dict[str, Path] = {**files, **self._read_once}
+        self._seen: dict[str, str] = {name: _fingerprint(file) for name, file in self._read_once.items()}
         self._wake = Event()
         self._closing = False
         self._restarts_for = ""
@@ -109,7 +109,7 @@ class SecretRotation:
         self._seen = found
         if not changed:
             return
-        if read_once := [name for name in changed if name in _READ_ONCE]:
+        if read_once := [name for name in changed if name in self._read_once]:
             self._end(read_once)
             return
         try:
@@ -149,11 +149,17 @@ def _login_of(settings: Settings) -> tuple[str, str]:
 
 
 def _without_logins(settings: Settings) -> Settings:
-    """Returns the settings without what can change while the stream runs."""
+    """Returns the settings without what can change while the stream runs; a model's token is used at a start only."""
     client = {name: value for name, value in settings.kafka.client.items() if name not in _LOGIN}
     kafka = settings.kafka.model_copy(update={"client": client})
     redis = settings.redis.model_copy(update={"url": settings.redis.url and "given", "client": {}})
-    return settings.model_copy(update={"kafka": kafka, "redis": redis})
+    model = settings.model.model_copy(update={"token": None})
+    return settings.model_copy(update={"kafka": kafka, "redis": redis, "model": model})
+
+
+def _files_of(client: Mapping[str, object], whose: str = "") -> dict[str, Path]:
+    """Returns the files that a client reads once, by what they are told as."""
+    return {f"{whose}{name}": Path(str(client[name])) for name in _READ_ONCE if name in client}
 
 
 def _is_login(variable: str) -> bool:

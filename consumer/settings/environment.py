@@ -16,6 +16,8 @@ from spanstream.consumer.errors import Stop
 
 _DELIMITER: Final = "__"
 _FILE: Final = "_file"
+# Whose clients' properties have dots in their names; redis-py's have underscores.
+_DOTTED: Final = ("kafka", "registry")
 # Properties of librdkafka whose own value is a file's name.
 _NAMES_A_FILE: Final = "kafka__client__sasl_oauthbearer_assertion_"
 
@@ -75,9 +77,12 @@ def _reason(error: OSError | UnicodeDecodeError) -> str:
 
 
 def _setting(variable: str, prefix: str) -> str:
-    """Returns a variable's name with the client property in it written as librdkafka writes it."""
-    table, marker, entry = variable.partition(f"{prefix.lower()}kafka{_DELIMITER}client{_DELIMITER}")
-    return f"{table}{marker}{entry.replace('_', '.')}" if marker else variable
+    """Returns a variable's name with the client property in it written as that client writes it."""
+    for group in _DOTTED:
+        table, marker, entry = variable.partition(f"{prefix.lower()}{group}{_DELIMITER}client{_DELIMITER}")
+        if marker:
+            return f"{table}{marker}{entry.replace('_', '.')}"
+    return variable
 
 
 def _settings(model: Any) -> Iterator[str]:  # noqa: ANN401  a class with pydantic's fields; settings have several kinds

@@ -66,7 +66,7 @@ def _refuse_unknown_groups() -> None:
 
 def _not_json() -> str | None:
     """Returns the name of the first variable of ours that should be a JSON object and is not JSON."""
-    tables = {f"{ENV_PREFIX}{group}{_DELIMITER}CLIENT" for group in ("KAFKA", "REDIS")}
+    tables = {f"{ENV_PREFIX}{group}{_DELIMITER}CLIENT" for group in ("KAFKA", "REDIS", "REGISTRY")}
     groups = {f"{ENV_PREFIX}{name}".upper() for name in Settings.model_fields}
     for name, value in os.environ.items():
         if name.upper() in tables | groups:

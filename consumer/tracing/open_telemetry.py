@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from opentelemetry.context import Context
@@ -44,7 +44,7 @@ class _Followed(NamedTuple):
 
 
 class OpenTelemetryTracing(Tracing):
-    """Follows records; `begin`, `end` and `drop` are for one thread, the rest for any.
+    """Follows records; `begin`, `end`, `drop` and `forget` are for one thread, the rest for any.
 
     Args:
         provider: makes the spans, and is shut down with this.
@@ -119,6 +119,11 @@ class OpenTelemetryTracing(Tracing):
         """Drops the spans of records that come again; a span that is not ended is not sent."""
         for record in records:
             self._followed.pop((record.partition, record.offset), None)
+
+    def forget(self, partitions: Collection[Partition]) -> None:
+        """Drops the spans of partitions that another member owns now."""
+        for place in [place for place in self._followed if place[0] in partitions]:
+            del self._followed[place]
 
     def close(self) -> None:
         """Sends what is not sent yet, for a few seconds at most: the SDK would try for half a minute."""

@@ -5,10 +5,10 @@ begin -> (headers, context, ids, while a record is worked on) -> end, once it is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from spanstream.consumer.broker.protocols import Headers, Record
+from spanstream.consumer.broker.protocols import Headers, Partition, Record
 from spanstream.schemas.cloudevents import TRACEPARENT, TRACESTATE
 
 
@@ -35,6 +35,9 @@ class Tracing:
 
     def drop(self, records: Iterable[Record]) -> None:
         """Drops the spans of records that were not committed: they come again."""
+
+    def forget(self, partitions: Collection[Partition]) -> None:
+        """Drops the spans of all records of these partitions: another member works on them now."""
 
     def close(self) -> None:
         """Sends what is not sent yet."""

@@ -141,7 +141,7 @@ class TriageIntake:
 
     def drop(self, partitions: frozenset[Partition]) -> None:
         """Drops the records of partitions that are no longer owned."""
-        self._outcomes_read.forget(partition.number for partition in partitions)
+        self._forget_what_was_read(partitions)
         self._tickets.drop(partitions)
         self._outcomes.drop(partitions)
 
@@ -152,7 +152,7 @@ class TriageIntake:
 
     def drop_from(self, offsets: Mapping[Partition, int]) -> None:
         """Drops the records from these offsets on: they come again."""
-        self._outcomes_read.forget(partition.number for partition in offsets)
+        self._forget_what_was_read(offsets.keys())
         self._tickets.drop_from(offsets)
         self._outcomes.drop_from(offsets)
 
@@ -211,6 +211,7 @@ class TriageIntake:
         for index, record in enumerate(records):
             refusal = self._refused.pop((record.partition, record.offset), None)
             if refusal is not None:
+                self._tracing.begin([record])
                 self._processor.refuse(record, refusal, Stage.PREPARE, transaction)
                 continue
             try:
@@ -221,6 +222,10 @@ class TriageIntake:
                 self._unavailable, self._pause = error.detail, Deadline(self._clock, _PAUSE_SECONDS)
                 return tuple(records[:index])
         return tuple(records)
+
+    def _forget_what_was_read(self, partitions: Collection[Partition]) -> None:
+        self._outcomes_read.forget(partition.number for partition in partitions)
+        self._refused = {place: refusal for place, refusal in self._refused.items() if place[0] not in partitions}
 
     @property
     def _is_paused(self) -> bool:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from spanstream.consumer.broker.protocols import GroupConsumer
 from spanstream.consumer.clock import Clock
-from spanstream.consumer.delivery.lag import Lag
 from spanstream.consumer.delivery.paced_publisher import PacedPublisher
 from spanstream.consumer.delivery.partition_counts import PartitionCounts
 from spanstream.consumer.delivery.rewinds import Rewinds
@@ -14,7 +13,7 @@ from spanstream.consumer.delivery.start_offsets import StartOffsets
 from spanstream.consumer.formats.event_writer import EventWriter
 from spanstream.consumer.health import Health
 from spanstream.consumer.triage.intake import TriageIntake
-from spanstream.consumer.triage.metrics import TriageMetrics
+from spanstream.consumer.triage.report import TriageReporter
 from spanstream.consumer.triage.state.state_store import StateStore
 
 
@@ -30,7 +29,6 @@ class TriageParts:
     store: StateStore
     intake: TriageIntake
     writer: EventWriter
-    metrics: TriageMetrics
-    lag: Lag
+    reporter: TriageReporter
     health: Health
     clock: Clock

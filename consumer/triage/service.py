@@ -101,7 +101,7 @@ class TriageService:
             # Nothing was published: the pause after a failure, or work that changed nothing. Do not spin.
             self._clock.sleep(_BUSY_WAIT)
         self._parts.health.turned(self._waiting_for())
-        self._set_gauges()
+        self._parts.reporter.turned(self._ownership)
 
     # Rebalance listener: called from inside poll and close.
 
@@ -257,7 +257,7 @@ class TriageService:
     def _new_deadline(self) -> Deadline:
         return Deadline(self._clock, self._settings.drain_seconds)
 
-    # For the probes and metrics.
+    # What the steps go by, and what the probes are told.
 
     @property
     def _ready(self) -> frozenset[int]:
@@ -281,21 +281,7 @@ class TriageService:
 
     def _count(self, transaction: TriageTransaction) -> None:
         self._parts.intake.count(transaction)
-        metrics = self._parts.metrics
-        for (group, name), number in transaction.counts.items():
-            metrics.count(group, name, number)
-        for age_ms in transaction.ages_ms:
-            metrics.age.observe(age_ms / 1000)
-        if not transaction.is_empty:
-            counts = {f"{group}_{name}": n for (group, name), n in transaction.counts.items() if group != "fields"}
-            _log.info("triage_published", states=len(transaction.changes), **counts)
-
-    def _set_gauges(self) -> None:
-        metrics = self._parts.metrics
-        metrics.open.set(self._parts.store.open)
-        metrics.known.set(self._parts.store.known)
-        metrics.partitions.set(len(self._ownership.followed))
-        self._parts.lag.update(self._ownership)
+        self._parts.reporter.published(transaction)
 
     def _waiting_for(self) -> str:
         if not self._ownership.followed:

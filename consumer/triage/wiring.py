@@ -29,6 +29,7 @@ from spanstream.consumer.triage.metrics import TriageMetrics
 from spanstream.consumer.triage.outcomes_read import OutcomesRead
 from spanstream.consumer.triage.parts import TriageParts
 from spanstream.consumer.triage.processor import ProcessorSettings, TicketProcessor
+from spanstream.consumer.triage.report import TriageReporter
 from spanstream.consumer.triage.service import TriageService
 from spanstream.consumer.triage.state.state_store import StateStore
 from spanstream.schemas.events import Document, Question
@@ -128,8 +129,7 @@ def build_triage(  # noqa: PLR0913  tests replace these parts
         store=store,
         intake=intake,
         writer=writer,
-        metrics=metrics,
-        lag=Lag(metrics.lag, clients.consumer, reader, clock),
+        reporter=TriageReporter(metrics, store, Lag(metrics.lag, clients.consumer, reader, clock)),
         health=health,
         clock=clock,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from spanstream.models.explaining.expected import Reading, expected_places
 from spanstream.models.explaining.explanation import (
@@ -36,6 +37,7 @@ def explain(  # noqa: PLR0913  what may be asked for, by name
     *,
     expected: str | None = None,
     document: TokenizedDocument | None = None,
+    threshold: float | None = None,
     spans: int = 3,
 ) -> Explanation:
     """Explains what the answer to a question is made of.
@@ -47,6 +49,7 @@ def explain(  # noqa: PLR0913  what may be asked for, by name
         expected: the right answer, to be told what became of it.
         document: the text's tokens as they were kept somewhere. The text is tokenized anew for all else; these are
             compared with that, validated, and their places are shown.
+        threshold: the question's own least confidence; None: it has none, and the reader's decides.
         spans: how many spans are shown of each window.
 
     Raises:
@@ -58,6 +61,8 @@ def explain(  # noqa: PLR0913  what may be asked for, by name
     raw = reader.raw_answer(plan, outcomes)
     scored = {window.token_start: outcomes[window] for window in plan.windows}
     reading = _reading(reader, plan, raw, {at: one for at, one in scored.items() if isinstance(one, ScoredWindow)})
+    if threshold is not None:
+        reading = replace(reading, threshold=threshold)
     candidate = None if raw.best is None or raw.best.span is None else _span(plan, raw.best.scores, raw.best.span)
     places, problem = expected_places(reading, expected) if expected else ((), None)
     manifest = reader.artifact.manifest

@@ -45,7 +45,7 @@ def test_the_openshift_example_leaves_user_and_groups_to_openshift() -> None:
 def test_the_user_may_be_a_value_where_the_brokers_operator_puts_only_the_password_into_its_secret() -> None:
     sasl = {"mechanism": "SCRAM-SHA-512", "secretName": "qa", "username": "qa"}
     manifests = render({"kafka": {"sasl": sasl}, "autoscaling": {"mode": "keda"}})
-    user = "SPANSTREAM_KAFKA__CLIENT__sasl.username"
+    user = "SPANSTREAM_KAFKA__CLIENT__SASL_USERNAME"
     variables = pod_specs(manifests)[NAME]["containers"][0]["env"]
     assert {"name": user, "value": "qa"} in variables
     # KEDA takes parameters of a login out of Secrets or of the pod's variables only.

@@ -142,11 +142,11 @@ REFUSED: dict[str, tuple[Values, str]] = {
     ),
     "a password of Redis in a ConfigMap": (
         {"settings": {"SPANSTREAM_REDIS__CLIENT": '{"password": "hunter2"}'}},
-        "settings.SPANSTREAM_REDIS__CLIENT holds a password, and would lie in a ConfigMap",
+        "settings.SPANSTREAM_REDIS__CLIENT holds a secret, and would lie in a ConfigMap",
     ),
     "a password of Redis for the triage pods": (
         {"triage": {"settings": {"SPANSTREAM_REDIS__CLIENT__SSL_PASSWORD": "hunter2"}}},
-        "triage.settings.SPANSTREAM_REDIS__CLIENT__SSL_PASSWORD holds a password",
+        "triage.settings.SPANSTREAM_REDIS__CLIENT__SSL_PASSWORD holds a secret",
     ),
     "a password in a whole group": (
         {"settings": {"SPANSTREAM_REDIS": '{"url": "redis://:hunter2@redis"}'}},

@@ -14,12 +14,15 @@ def test_a_published_question_is_explained_beside_what_was_answered(kafka: Kafka
     stream.create_topics()
     topics = stream.topics
     stream.publish([document(topics.documents, "t-1", "The export stops with error FXP-4107 since Tuesday.")])
-    stream.publish([question(topics.questions, "q-1", "Which error is shown?", "t-1")])
+    asked = question(topics.questions, "q-1", "Which error is shown?", "t-1")
+    stream.publish([asked, question(topics.questions, "q-2", "Which error is shown?", "t-1", min_confidence=1.0)])
     assert stream.command("run", "--once").returncode == 0
     said = json.loads(stream.command("explain", "--question-id", "q-1", "--expect", "FXP-4107", "--json").stdout)
     assert (said["verdict"], said["candidate"]["text"]) == ("answered", "FXP-4107")
     assert said["published"]["confidence"] == said["confidence"]
     assert [place["verdict"] for place in said["expected"]] == ["given"]
+    strict = json.loads(stream.command("explain", "--question-id", "q-2", "--json").stdout)
+    assert (strict["verdict"], strict["published"]["status"], strict["threshold"]) == ("no_answer", "no_answer", 1.0)
     stream.publish([document(topics.documents, "t-1", "It is solved.")])
     later = stream.command("explain", "--question-id", "q-1")
     assert b"the document has changed since" in later.stdout

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from spanstream.consumer.cli.exit_codes import TERMINATED
+from spanstream.consumer.cli.exit_codes import FAILED, TERMINATED
 from tests.support.http.answers_client import Reply, ask, begin, send
 from tests.support.kafka.program import Program, until
 
@@ -263,3 +263,18 @@ def test_a_port_that_is_taken_is_one_line_and_exit_code_1(port: int, tmp_path: P
     line = program.log.splitlines()[-1]
     assert line.startswith(f"spanstream: cannot listen on 127.0.0.1:{port}:")
     assert line.endswith("set SPANSTREAM_ANSWERS_API__PORT to a free port")
+
+
+def test_a_token_that_changes_in_its_file_takes_a_new_start_and_one_line_says_so(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text(f"{SECRET}-1\n")
+    program = serve(tmp_path, ANSWERS_API__TOKEN_FILE=str(token))
+    headers = {"Authorization": f"Bearer {SECRET}-1"}
+    assert ask(port_of(program), TICKET, QUESTIONS[0], headers=headers).status == 200
+    token.write_text(f"{SECRET}-2\n")
+    program.send(signal.SIGHUP)
+    until(lambda: not program.is_running, "the end of the program")
+    assert program.process.returncode == FAILED
+    ended = "spanstream: SPANSTREAM_ANSWERS_API__TOKEN_FILE: changed, which takes a new start; start it again"
+    assert program.log.splitlines()[-1] == ended
+    assert SECRET not in program.log

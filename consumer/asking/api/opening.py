@@ -14,6 +14,7 @@ from spanstream.consumer.clock import SystemClock
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.settings import Settings
+from spanstream.consumer.settings_answers_api import AnswersApiSettings
 from spanstream.models.reader import Reader
 
 if TYPE_CHECKING:
@@ -45,14 +46,10 @@ def open_answers_api(  # noqa: PLR0913  built in two commands, by name
         Stop: the extra is missing, the port is taken, or there is no token where others can reach it.
     """
     ours = settings.answers_api
-    if ours.token is None and not _is_loopback(ours.host):
-        raise Stop(
-            f"others can reach {ours.host}, and there is no token for POST /v1/answers",
-            hint="set SPANSTREAM_ANSWERS_API__TOKEN, or SPANSTREAM_ANSWERS_API__HOST to 127.0.0.1",
-        )
-    with _http_extra():
-        from spanstream.consumer.asking.api.app import AnswersEndpoint, create_app  # noqa: PLC0415  the extra
-        from spanstream.consumer.asking.api.server import AnswersServer  # noqa: PLC0415  the extra
+    check_answers_api(ours)
+    from spanstream.consumer.asking.api.app import AnswersEndpoint, create_app  # noqa: PLC0415  the extra
+    from spanstream.consumer.asking.api.server import AnswersServer  # noqa: PLC0415  the extra
+
     clock = SystemClock()
     desk = Desk(
         TextAnswerer(reader, clock),
@@ -71,6 +68,17 @@ def open_answers_api(  # noqa: PLR0913  built in two commands, by name
         drain_seconds=settings.drain_seconds,
         on_turn=on_turn,
     )
+
+
+def check_answers_api(settings: AnswersApiSettings) -> None:
+    """Refuses what cannot be served. Raises `Stop`: the extra is missing, or a token where others can reach it."""
+    if settings.token is None and not _is_loopback(settings.host):
+        raise Stop(
+            f"others can reach {settings.host}, and there is no token for POST /v1/answers",
+            hint="set SPANSTREAM_ANSWERS_API__TOKEN, or SPANSTREAM_ANSWERS_API__HOST to 127.0.0.1",
+        )
+    with _http_extra():
+        import spanstream.consumer.asking.api.server  # noqa: F401, PLC0415  the extra
 
 
 def openapi_document() -> dict[str, Any]:

@@ -134,7 +134,8 @@ _NO_RIGHT = (
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
 )
 _NO_TOPIC_RIGHT = KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED).str()
-_NO_CONNECTION = re.compile(r"(?P<what>FAIL .*\(after )\d+ms in state CONNECT\b")
+# A handle that is replaced has another name (in the first brackets) than the one before it.
+_NO_CONNECTION = re.compile(r"FAIL \[[^]]*\] (?P<what>.*\(after )\d+ms in state CONNECT\b")
 # librdkafka connects many times a second to a broker that is away, and says so each time.
 _SAID_AGAIN_AFTER_SECONDS = 30.0
 _NOT_ADDED = re.compile(r'Failed to add partition "(?P<topic>[^"]+)" \[\d+\] to transaction: (?P<why>.*)')

@@ -8,6 +8,8 @@ broker.py   Kafka: reachable, transactions, group protocol, the group
 topics.py   the topics, as pure functions of what Kafka says about them
 store.py    Redis
 registry.py the schema registry
+mappings.py other programs' records
+extras.py   the answers API and the traces
 """
 
 from spanstream.consumer.operations.doctor.checks import checks_of

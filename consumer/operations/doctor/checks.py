@@ -10,7 +10,7 @@ from spanstream.consumer.broker.kafka import KafkaPublisher, TopicAdmin
 from spanstream.consumer.broker.kafka.cluster import KafkaCluster
 from spanstream.consumer.cache.byte_store import ByteStore
 from spanstream.consumer.cache.opening import open_store
-from spanstream.consumer.operations.doctor import machine, registry, store
+from spanstream.consumer.operations.doctor import extras, machine, registry, store
 from spanstream.consumer.operations.doctor.broker import BrokerAccess, BrokerChecks
 from spanstream.consumer.operations.doctor.finding import Check
 from spanstream.consumer.operations.doctor.mappings import ADVICE, mappings
@@ -42,6 +42,8 @@ def checks_of(settings: Settings, *, timeout_seconds: float, cpuinfo: Path = mac
         ),
         Check("schema registry", partial(registry.registry, settings), registry.ADVICE, seconds=timeout_seconds * 4),
         Check("HTTP port", partial(machine.http_port, settings.http), ""),
+        Check("answers API", partial(extras.answers_api, settings), ""),
+        Check("traces", partial(extras.traces, settings), ""),
     ]
 
 
@@ -50,7 +52,8 @@ def secrets_of(settings: Settings) -> frozenset[str]:
     secrets = secrets_in({**settings.kafka.client, **settings.redis.client, **settings.registry.client})
     for url in (settings.redis.url, settings.registry.url):
         secrets |= frozenset() if url is None else secrets_in_url(url.get_secret_value())
-    return secrets
+    tokens = (settings.model.token, settings.answers_api.token)
+    return secrets | {token.get_secret_value() for token in tokens if token is not None}
 
 
 def broker_access(settings: Settings, timeout_seconds: float) -> BrokerAccess:

@@ -43,21 +43,25 @@ def int8(cpuinfo: Path = CPUINFO) -> Finding:
 
 
 def http_port(settings: HttpSettings) -> Finding:
-    """Tells whether `run` could listen; a port that is taken may well be this consumer's own."""
-    subject = "HTTP port"
+    """Tells whether `run` could listen for probes."""
     if settings.port is None:
-        return ok(subject, "none by setting: no probes, no metrics")
-    if settings.port == 0:
-        return ok(subject, "any free one")
-    place = shown_address(settings.host, settings.port)
+        return ok("HTTP port", "none by setting: no probes, no metrics")
+    return listening("HTTP port", settings.host, settings.port, "SPANSTREAM_HTTP")
+
+
+def listening(subject: str, host: str, port: int, group: str) -> Finding:
+    """Tells whether `run` could listen on the port of a group of settings; one that is taken may well be its own."""
+    if port == 0:
+        return ok(subject, "any free port")
+    place = shown_address(host, port)
     try:
-        with socket.socket(address_family(settings.host)) as probe:
+        with socket.socket(address_family(host)) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server itself does
-            probe.bind((settings.host, settings.port))
+            probe.bind((host, port))
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            advice = "nothing, if `spanstream run` is running here; otherwise set SPANSTREAM_HTTP__PORT to a free port"
+            advice = f"nothing, if `spanstream run` is running here; otherwise set {group}__PORT to a free port"
             return warning(subject, f"{place} is taken", advice)
-        advice = "correct SPANSTREAM_HTTP__HOST and SPANSTREAM_HTTP__PORT"
+        advice = f"correct {group}__HOST and {group}__PORT"
         return failed(subject, f"cannot listen on {place}: {error.strerror}", advice)
     return ok(subject, f"{place} is free")

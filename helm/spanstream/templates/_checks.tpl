@@ -246,14 +246,20 @@ values.schema.json checks the types and ranges of single values, and _forms.tpl 
 {{- $wrong | toJson -}}
 {{- end -}}
 
-{{/* Refuses settings that a value of the chart sets too: one of the two would win without a word. */}}
+{{/* Refuses settings, and their files, that a value of the chart sets too: one would win without a word, or no pod would start. */}}
 {{- define "spanstream.checkSettings" -}}
 {{- $wrong := list -}}
 {{- $taken := include "spanstream.takenSettings" . | fromJson -}}
+{{- $client := include "spanstream.setProperties" . | fromJsonArray -}}
+{{- $redis := or .Values.redis.url .Values.redis.urlSecret.name -}}
 {{- range $group, $settings := dict "settings" .Values.settings "triage.settings" .Values.triage.settings -}}
 {{- range $name, $_ := $settings -}}
-{{- with get $taken $name -}}
-{{- $wrong = append $wrong (printf "%s.%s is set by %s" $group $name .) -}}
+{{- $plain := trimSuffix "_FILE" $name -}}
+{{- if and (eq $name "SPANSTREAM_REDIS__URL_FILE") (not $redis) -}}
+{{- else if get $taken $plain -}}
+{{- $wrong = append $wrong (printf "%s.%s is set by %s" $group $name (get $taken $plain)) -}}
+{{- else if has (include "spanstream.property" $plain) $client -}}
+{{- $wrong = append $wrong (printf "%s.%s is set by kafka.client, kafka.sasl or kafka.tls" $group $name) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

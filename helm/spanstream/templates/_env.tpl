@@ -21,9 +21,7 @@ depend on. The program reads its variables in any case.
 {{- range list "TOPICS__TICKETS" "TOPICS__TRIAGE" "TOPICS__TRIAGE_STATE" "TRIAGE__GROUP_ID" "KAFKA__TRANSACTIONAL_ID" "KAFKA__SESSION_TIMEOUT_SECONDS" -}}
 {{- $_ := set $taken (printf "SPANSTREAM_%s" .) "" -}}
 {{- end -}}
-{{- $client := list "sasl.username" "sasl.password" -}}
-{{- if not .Values.kafka.sasl.mechanism -}}{{- $client = list -}}{{- end -}}
-{{- $client = concat $client (include "spanstream.kafkaClient" . | fromJson | keys) -}}
+{{- $client := include "spanstream.setProperties" . | fromJsonArray -}}
 {{- $settings := merge (dict) (.Values.settings | default dict) (.Values.triage.settings | default dict) -}}
 {{- $seen := dict -}}
 {{- range $variable := .Values.extraEnv -}}
@@ -43,7 +41,7 @@ depend on. The program reads its variables in any case.
 {{- $says = printf "is set by %s" (get $taken $name) -}}
 {{- else if hasKey $taken $name -}}
 {{- $says = "is read by the chart too: set it in settings or triage.settings" -}}
-{{- else if has (trimPrefix "SPANSTREAM_KAFKA__CLIENT__" $name | lower) $client -}}
+{{- else if has (include "spanstream.property" $name) $client -}}
 {{- $says = "is set by kafka.client, kafka.sasl or kafka.tls" -}}
 {{- else if regexMatch "^SPANSTREAM_([A-Z0-9]+|ANSWERS_API)$" $name -}}
 {{- $says = "names a whole group of settings; name each, as docs/settings.md lists them" -}}

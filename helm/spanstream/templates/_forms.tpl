@@ -39,12 +39,15 @@ what is wanted, and a password in the wrong place is not repeated.
 {{- $wrong = append $wrong (printf "kafka.client.%s would lie in a ConfigMap; passwords come from the Secret that kafka.sasl.secretName names, or by extraEnv" $name) -}}
 {{- end -}}
 {{- end -}}
+{{- $secret := "(?i)(password|passphrase|secret|token|user[._]info|://[^/\\s]*@)" -}}
 {{- range $group, $settings := dict "settings" .Values.settings "triage.settings" .Values.triage.settings -}}
 {{- range $name, $_ := $settings -}}
 {{- if not (regexMatch "^SPANSTREAM_([A-Z0-9]+(_[A-Z0-9]+)*__[A-Z][A-Z0-9_]*|DRAIN_SECONDS)$" $name) -}}
 {{- $wrong = append $wrong (printf "%s.%s is no setting: their names begin with SPANSTREAM_ and the name of a group, as docs/settings.md lists them" $group $name) -}}
-{{- else if and (hasPrefix "SPANSTREAM_REDIS__CLIENT" $name) (regexMatch "(?i)(password|passphrase|secret|token)" (printf "%s %v" $name (get $settings $name))) -}}
-{{- $wrong = append $wrong (printf "%s.%s holds a password, and would lie in a ConfigMap; a URL with its password comes from redis.urlSecret, other passwords by extraEnv" $group $name) -}}
+{{- else if hasSuffix "_FILE" $name -}}
+{{- /* A file's name is no secret. */ -}}
+{{- else if or (eq $name "SPANSTREAM_MODEL__TOKEN") (and (regexMatch "^SPANSTREAM_(REDIS|REGISTRY)__(CLIENT|URL)" $name) (regexMatch $secret (printf "%s %v" $name (get $settings $name)))) -}}
+{{- $wrong = append $wrong (printf "%s.%s holds a secret, and would lie in a ConfigMap; a Redis URL with its password comes from redis.urlSecret, other secrets from existingSecret or by extraEnv" $group $name) -}}
 {{- else if hasPrefix "SPANSTREAM_KAFKA__CLIENT__" $name -}}
 {{- $wrong = append $wrong (printf "%s.%s is set by kafka.client, without passwords" $group $name) -}}
 {{- end -}}

@@ -49,6 +49,8 @@ spec:
       image: {{ .image | quote }}
       imagePullPolicy: {{ $values.image.pullPolicy }}
       args: [model, fetch, "$(MODEL_URL)", --sha256, {{ $values.model.fetch.sha256 | quote }}, --output, /model/artifact]
+      envFrom:
+        {{- include "spanstream.envFrom" .root | nindent 8 }}
       env:
         - name: MODEL_URL
           {{- if $values.model.fetch.urlSecret.name }}
@@ -80,11 +82,7 @@ spec:
       workingDir: {{ . }}
       {{- end }}
       envFrom:
-        {{- with $values.existingSecret }}
-        - secretRef: {name: {{ . | quote }}}
-        {{- end }}
-        {{- /* Last: what is there twice is the chart's. */}}
-        - configMapRef: {name: {{ include "spanstream.name" .root }}-settings}
+        {{- include "spanstream.envFrom" .root | nindent 8 }}
       {{- /* Collected first, so that it can be left out if it is empty. */}}
       {{- $env := concat (include "spanstream.secrets" .root | fromYamlArray) (.env | default list) (include "spanstream.extraEnv" .root | fromJsonArray) }}
       {{- with $env }}

@@ -89,6 +89,26 @@ SPANSTREAM_LOG__FORMAT: json
 {{- $client | toJson -}}
 {{- end -}}
 
+{{/* Where the settings of all containers are. */}}
+{{- define "spanstream.envFrom" -}}
+{{- with .Values.existingSecret }}
+- secretRef: {name: {{ . | quote }}}
+{{- end }}
+{{- /* Last: what is there twice is the chart's. */}}
+- configMapRef: {name: {{ include "spanstream.name" . }}-settings}
+{{- end -}}
+
+{{/* The names of librdkafka's properties that the values set, passwords too. */}}
+{{- define "spanstream.setProperties" -}}
+{{- $login := .Values.kafka.sasl.mechanism | empty | ternary list (list "sasl.username" "sasl.password") -}}
+{{- concat $login (include "spanstream.kafkaClient" . | fromJson | keys) | toJson -}}
+{{- end -}}
+
+{{/* The property that a variable names, sasl.password of ..CLIENT__SASL_PASSWORD; of other variables no property. */}}
+{{- define "spanstream.property" -}}
+{{- trimPrefix "SPANSTREAM_KAFKA__CLIENT__" . | lower | replace "_" "." -}}
+{{- end -}}
+
 {{/* The Secret with Kafka's user and password. */}}
 {{- define "spanstream.saslSecret" -}}
 {{- .Values.kafka.sasl.secretName | default .Values.existingSecret -}}
@@ -99,14 +119,14 @@ SPANSTREAM_LOG__FORMAT: json
 {{- $login := include "spanstream.saslSecret" . -}}
 {{- with .Values.kafka.sasl }}
 {{- if .mechanism }}
-- name: SPANSTREAM_KAFKA__CLIENT__sasl.username
+- name: SPANSTREAM_KAFKA__CLIENT__SASL_USERNAME
   {{- if .username }}
   value: {{ .username | quote }}
   {{- else }}
   valueFrom:
     secretKeyRef: {name: {{ $login | quote }}, key: {{ .usernameKey | quote }}}
   {{- end }}
-- name: SPANSTREAM_KAFKA__CLIENT__sasl.password
+- name: SPANSTREAM_KAFKA__CLIENT__SASL_PASSWORD
   valueFrom:
     secretKeyRef: {name: {{ $login | quote }}, key: {{ .passwordKey | quote }}}
 {{- end }}

@@ -29,6 +29,11 @@ class SpanRecorder:
     def spans(self) -> list[ReadableSpan]:
         return list(self._exporter.get_finished_spans())
 
+    @property
+    def open(self) -> int:
+        """How many records have a span that is neither ended nor dropped."""
+        return len(self.tracing._followed)
+
     def named(self, name: str) -> list[ReadableSpan]:
         return [span for span in self.spans if span.name == name]
 

@@ -27,6 +27,7 @@ def test_the_same_failure_to_connect_is_logged_once_in_a_while(
     for _ in range(3):
         for milliseconds in (0, 0, 12):
             errors.log(logging.ERROR, "%s", REFUSED.format(milliseconds))
+        errors.log(logging.ERROR, "%s", REFUSED.format(0).replace("consumer-1", "consumer-2"))  # a new handle's
         now += 31.0
     assert [record.getMessage() for record in caplog.records] == [REFUSED.format(0)] * 3
 

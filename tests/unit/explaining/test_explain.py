@@ -42,6 +42,16 @@ def pointing(null: float = 0.0, *, max_windows: int = 32, threshold: float = 0.5
     return Reader(reader.artifact, reader.backends, max_windows=max_windows, threshold=threshold)
 
 
+@pytest.mark.parametrize(
+    ("threshold", "verdict", "became"), [(0.0, "answered", "given"), (1.0, "no_answer", "below_threshold")]
+)
+def test_a_questions_own_least_confidence_decides_in_the_place_of_the_readers(
+    threshold: float, verdict: str, became: str
+) -> None:
+    said = explain(pointing(null=4.6, platform=5), TEXT, "which?", expected="platform", threshold=threshold)
+    assert (said.verdict, said.threshold, said.expected[0].verdict) == (verdict, threshold, became)
+
+
 @given(st.lists(st.sampled_from(WORDS), max_size=60))
 def test_it_says_what_the_reader_answers(words: list[str]) -> None:
     reader, text = fake_reader(max_windows=3), " ".join(words)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -17,10 +20,13 @@ from spanstream.consumer.cli.program import app
 from spanstream.consumer.errors import Retryable, Stop
 from spanstream.consumer.operations.doctor import Check, Finding, Level, examine, machine, store
 from spanstream.consumer.operations.doctor.checks import secrets_of
+from spanstream.consumer.operations.doctor.extras import answers_api, traces
 from spanstream.consumer.operations.doctor.finding import failed, ok
 from spanstream.consumer.operations.doctor.mappings import ADVICE, mappings
 from spanstream.consumer.operations.doctor.model import ModelChecks, threshold
+from spanstream.consumer.operations.doctor.registry import registry
 from spanstream.consumer.settings import HttpSettings, KafkaSettings, ModelSettings, RedisSettings, Settings
+from spanstream.consumer.settings_answers_api import AnswersApiSettings
 from tests.support.model.fake_reader import MANIFEST
 
 INTEL = "model name\t: Example CPU\nflags\t\t: fpu sse2 avx2 avx512f {}\n"
@@ -45,6 +51,14 @@ def test_the_mappings_that_are_used_are_told_and_a_wrong_one_fails(tmp_path: Pat
     (finding,) = examine([check])
     assert (finding.level, finding.advice) == (Level.FAILED, ADVICE)
     assert finding.detail.startswith(f"{wrong}:2:11: tickets.ticket_id: no JMESPath")
+
+
+def test_what_is_wrong_with_the_registry_is_told_of_the_registry_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "spanstream.consumer.formats.registry.registry", None)
+    monkeypatch.setitem(sys.modules, "spanstream.consumer.formats.registry.decoders", None)
+    settings = Settings.model_validate({"registry": {"url": "http://registry:8081"}, "mappings": {"tickets": "jira"}})
+    checks = [Check(name, partial(look, settings), "") for name, look in (("m", mappings), ("r", registry))]
+    assert [finding.level for finding in examine(checks)] == [Level.OK, Level.FAILED]
 
 
 # How checks are run
@@ -103,10 +117,12 @@ def test_secrets_are_blotted_out_whoever_repeats_them() -> None:
             {"url": "redis://me:hunter%32@host/0", "client": {"ssl_password": "key-pw"}}
         ),
         kafka=KafkaSettings(client={"sasl.password": "swordfish", "sasl.username": "me"}),
+        model=ModelSettings.model_validate({"token": "for-the-hub"}),
+        answers_api=AnswersApiSettings.model_validate({"token": "for-clients"}),
     )
-    text = "redis://me:hunter%32@host/0 said hunter2, hunter%32, key-pw and swordfish to me"
+    text = "redis://me:hunter%32@host/0 said hunter2, hunter%32, key-pw, swordfish, for-the-hub and for-clients to me"
     (finding,) = examine([Check("all", lambda: ok("all", text), "")], secrets_of(settings))
-    assert finding.detail == "*** said ***, ***, *** and *** to me"
+    assert finding.detail == "*** said ***, ***, ***, ***, *** and *** to me"
 
 
 @pytest.mark.parametrize("url", ["redis://:[hunter2@host", "redis://user:hunter2"])
@@ -166,6 +182,40 @@ def test_an_ipv6_address_is_tried_as_one() -> None:
 @pytest.mark.parametrize("port", [None, 0])
 def test_no_port_and_any_port_are_always_free(port: int | None) -> None:
     assert machine.http_port(HttpSettings(port=port)).level is Level.OK
+
+
+# What is an extra: the answers API and the traces
+
+
+def looked_at(look: Callable[[Settings], Finding], **settings: Any) -> Finding:
+    (finding,) = examine([Check("it", partial(look, Settings.model_validate(settings)), "mend it")])
+    return finding
+
+
+def test_an_answers_api_that_could_be_opened_is_fine_and_so_is_none() -> None:
+    assert "none" in looked_at(answers_api).detail
+    assert looked_at(answers_api, answers_api={"port": 0}).level is Level.OK
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        finding = looked_at(answers_api, answers_api={"port": taken.getsockname()[1]})
+    assert (finding.level, "SPANSTREAM_ANSWERS_API__PORT" in finding.advice) == (Level.WARNING, True)
+
+
+def test_an_answers_api_that_others_could_reach_without_a_token_fails_and_so_does_one_without_its_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    finding = looked_at(answers_api, answers_api={"port": 0, "host": "0.0.0.0"})  # noqa: S104  that is what is tested
+    assert (finding.level, "SPANSTREAM_ANSWERS_API__TOKEN" in finding.advice) == (Level.FAILED, True)
+    monkeypatch.setitem(sys.modules, "spanstream.consumer.asking.api.server", None)
+    finding = looked_at(answers_api, answers_api={"port": 0})
+    assert finding.level is Level.FAILED
+    assert "spanstream[http]" in finding.detail
+
+
+def test_traces_are_fine_where_they_could_be_sent_or_are_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "off" in looked_at(traces).detail
+    assert looked_at(traces, traces={"enabled": True}).level is Level.OK
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+    assert looked_at(traces, traces={"enabled": True}).level is Level.FAILED
 
 
 # The model

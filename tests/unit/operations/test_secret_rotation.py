@@ -20,17 +20,32 @@ from spanstream.consumer.settings.loading import load_settings
 from tests.support.kafka.program import until
 from tests.support.kafka.secret_mount import SecretMount
 
+SECRETS = {
+    "password": "p-1",
+    "url": "redis://:r-1@cache",
+    "key": "k-1",
+    "ca": "c-1",
+    "registry": "qa:s-1",
+    "registry-key": "s-1",
+    "answers": "a-1",
+    "model": "m-1",
+}
+
 
 class Scene:
     """A stream's settings with all their secrets in files, and what is told of them."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.mount = SecretMount(folder, password="p-1", url="redis://:r-1@cache", key="k-1", ca="c-1")  # noqa: S106  made up
+        self.mount = SecretMount(folder, **SECRETS)
         for name, file in {
             "KAFKA__CLIENT__SASL_PASSWORD_FILE": "password",
             "KAFKA__CLIENT__SSL_KEY_PASSWORD_FILE": "key",
             "KAFKA__CLIENT__SSL_CA_LOCATION": "ca",
             "REDIS__URL_FILE": "url",
+            "REGISTRY__CLIENT__BASIC_AUTH_USER_INFO_FILE": "registry",
+            "REGISTRY__CLIENT__SSL_KEY_LOCATION": "registry-key",
+            "ANSWERS_API__TOKEN_FILE": "answers",
+            "MODEL__TOKEN_FILE": "model",
         }.items():
             monkeypatch.setenv(f"SPANSTREAM_{name}", str(folder / file))
         monkeypatch.setenv("SPANSTREAM_KAFKA__CLIENT__SASL_USERNAME", "qa")
@@ -86,7 +101,14 @@ def test_a_client_that_is_made_later_has_the_latest_password_and_a_closed_one_is
 
 
 @pytest.mark.parametrize(
-    ("secret", "named"), [("key", "SPANSTREAM_KAFKA__CLIENT__SSL_KEY_PASSWORD_FILE"), ("ca", "ssl.ca.location")]
+    ("secret", "named"),
+    [
+        ("key", "SPANSTREAM_KAFKA__CLIENT__SSL_KEY_PASSWORD_FILE"),
+        ("ca", "ssl.ca.location"),
+        ("registry", "SPANSTREAM_REGISTRY__CLIENT__BASIC_AUTH_USER_INFO_FILE"),
+        ("registry-key", "the registry's ssl.key.location"),
+        ("answers", "SPANSTREAM_ANSWERS_API__TOKEN_FILE"),
+    ],
 )
 def test_what_a_client_reads_once_only_ends_the_stream_with_a_line_that_names_it(
     scene: Scene, secret: str, named: str
@@ -101,6 +123,15 @@ def test_what_a_client_reads_once_only_ends_the_stream_with_a_line_that_names_it
 
     with pytest.raises(Stop, match=f"{named}: changed, which takes a new start"):
         run()
+
+
+def test_a_token_of_the_models_server_changes_nothing_before_the_next_start(scene: Scene) -> None:
+    scene.mount.swap(model="m-2")
+    scene.rotation.look()
+    assert not scene.stop.is_set()
+    scene.mount.swap(password="p-2")  # noqa: S106  made up
+    scene.rotation.look()
+    assert (scene.logins, scene.stop.is_set()) == ([("qa", "p-2")], False)
 
 
 def test_a_file_that_is_gone_or_no_good_is_told_once_and_read_again_when_it_changes(scene: Scene) -> None:

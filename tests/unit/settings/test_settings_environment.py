@@ -108,3 +108,19 @@ def test_properties_that_name_files_and_variables_of_others_are_left_alone() -> 
         "SPANSTREAM_KAFKA__CLIENT__SSL_KEY_PASSWORD_FILE": "/password",
     }
     assert files_in(variables, Settings) == {"SPANSTREAM_KAFKA__CLIENT__SSL_KEY_PASSWORD_FILE": Path("/password")}
+
+
+def test_the_registrys_client_has_its_properties_by_their_own_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = secret_file(tmp_path, f"qa:{SECRET}")
+    settings = load(
+        monkeypatch, REGISTRY__CLIENT__BASIC_AUTH_USER_INFO_FILE=file, REGISTRY__CLIENT__SSL_CA_LOCATION="/ca.pem"
+    )
+    assert settings.registry.client == {"basic.auth.user.info": f"qa:{SECRET}", "ssl.ca.location": "/ca.pem"}
+
+
+@pytest.mark.parametrize("name", ["KAFKA__CLIENT", "REDIS__CLIENT", "REGISTRY__CLIENT"])
+def test_a_table_that_is_not_json_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    with pytest.raises(Stop, match=f"setting SPANSTREAM_{name}: should be a JSON object"):
+        load(monkeypatch, **{name: SECRET})

@@ -7,7 +7,11 @@ import structlog
 from opentelemetry.trace import SpanKind, StatusCode
 
 from spanstream.consumer.broker.protocols import Headers, Record
+from spanstream.consumer.formats.event_formats import EventFormats
+from spanstream.schemas.limits import Limits
 from tests.support.memory.memory_stream import TOPICS, MemoryStream, quick_retries
+from tests.support.memory.outage import Outage
+from tests.support.memory.translators import Away
 from tests.support.tracing.span_recorder import (
     PRODUCED,
     PRODUCER,
@@ -102,6 +106,16 @@ def test_each_try_is_below_the_one_before_it(stream: MemoryStream, recorder: Spa
     assert is_below(only(stream, TOPICS.answers), second)
 
 
+def test_the_context_that_a_retry_carries_makes_no_question_too_large(stream: MemoryStream) -> None:
+    stream.question("q", "late")
+    as_large = Limits(record_bytes=only(stream, TOPICS.questions).size)
+    stream.start(retries=quick_retries(), formats=EventFormats(as_large))
+    stream.until(lambda: bool(stream.broker.records(TOPICS.retries)))
+    stream.document("late", "It leaves.")
+    stream.settle("q")
+    assert stream.dead_letters() == {}
+
+
 @pytest.mark.parametrize("topic", [TOPICS.questions, TOPICS.documents])
 def test_a_dead_letter_is_below_the_span_that_tells_its_reason(
     stream: MemoryStream, recorder: SpanRecorder, topic: str
@@ -125,6 +139,30 @@ def test_what_is_given_back_has_one_span_when_it_is_done(stream: MemoryStream, r
     stream.start()
     stream.settle("q")
     assert len(recorder.named("process qa.questions")) == 1
+
+
+def test_a_member_that_leaves_keeps_no_span_of_questions_that_waited_for_a_translator(
+    stream: MemoryStream, recorder: SpanRecorder
+) -> None:
+    member = stream.start(formats=EventFormats(Limits(), questions=[Away(calls=10**9)]))
+    stream.question("q", "d")
+    stream.until(lambda: recorder.open == 1)
+    stream.close(member)
+    assert recorder.open == 0
+
+
+def test_a_member_that_leaves_keeps_no_span_of_a_bad_document_whose_dead_letter_was_not_published(
+    stream: MemoryStream, recorder: SpanRecorder
+) -> None:
+    member = stream.start()
+    member.turn(20)
+    outage = Outage(stream.clock, member.health)
+    outage.begin(member.publisher)
+    stream.garbage("g", topic=TOPICS.documents)
+    stream.until(lambda: outage.attempts > 0)
+    assert recorder.open == 1
+    stream.close(member)
+    assert recorder.open == 0
 
 
 def test_what_is_not_sampled_sends_no_span_and_travels_on_in_its_trace(

@@ -61,6 +61,18 @@ def test_a_ticket_that_is_refused_has_its_reason_in_its_span(triage: MemoryTriag
     assert is_below(triage.broker.records(TOPICS.dead_letters)[0], ticket)
 
 
+def test_a_ticket_that_is_refused_for_what_it_makes_has_a_span_too(
+    triage: MemoryTriage, recorder: SpanRecorder
+) -> None:
+    triage.broker.topic(TOPICS.documents).max_record_bytes = 2_000
+    triage.ticket("t-1", TEXT + " It fails." * 1_000, headers=PRODUCED)
+    triage.start()
+    triage.until(lambda: bool(triage.broker.records(TOPICS.dead_letters)))
+    (ticket,) = recorder.named("process support.tickets")
+    assert (ticket.attributes or {})["error.type"] == "too_large"
+    assert is_below(triage.broker.records(TOPICS.dead_letters)[0], ticket)
+
+
 def test_with_traces_off_nothing_is_published_or_kept_of_a_context() -> None:
     triage = MemoryTriage()
     triage.ask_about(headers=PRODUCED)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from spanstream.consumer.broker.protocols import Partition
 from spanstream.schemas.dead_letters import Reason, from_headers
-from tests.support.memory.memory_triage import QUESTIONS, TEXT, TOPICS, MemoryTriage
+from tests.support.memory.memory_triage import QUESTIONS, TEXT, TOPICS, MemoryTriage, TriageMember
 
 LARGE = TEXT + " It fails." * 1_000
 
@@ -35,3 +36,33 @@ def test_a_ticket_of_which_a_topic_takes_no_record_is_a_dead_letter_and_its_neig
     stream.answer_all()
     stream.until(lambda: stream.triages().keys() == {"before", "after"})
     assert member.metric("tickets_total", outcome="dead_letter") == 1
+
+
+@pytest.fixture
+def refusing() -> tuple[MemoryTriage, TriageMember]:
+    """A member that has found a ticket's document to be too large, and has not published the dead letter yet."""
+    stream = MemoryTriage(partitions=1)
+    documents = stream.broker.topic(TOPICS.documents)
+    documents.max_record_bytes = 6_000
+    member = stream.start()
+    stream.ticket("large", LARGE)
+    stream.until(lambda: bool(member.service._parts.intake._refused))
+    documents.max_record_bytes = 1 << 20
+    return stream, member
+
+
+def test_a_ticket_that_comes_again_before_its_dead_letter_is_published_is_judged_anew(
+    refusing: tuple[MemoryTriage, TriageMember],
+) -> None:
+    stream, member = refusing
+    member.consumer._cursor.start(Partition(TOPICS.tickets, 0), 0)
+    stream.until(lambda: len(stream.questions("large")) == QUESTIONS)
+    assert stream.broker.records(TOPICS.dead_letters) == []
+
+
+def test_a_member_remembers_no_refusal_of_tickets_that_are_another_members(
+    refusing: tuple[MemoryTriage, TriageMember],
+) -> None:
+    _, member = refusing
+    member.service.on_lost([Partition(topic, 0) for topic in TOPICS.consumed_by_triage])
+    assert not member.service._parts.intake._refused
