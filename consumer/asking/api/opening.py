@@ -14,7 +14,7 @@ from spanstream.consumer.clock import SystemClock
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.settings import Settings
-from spanstream.consumer.settings_answers_api import AnswersApiSettings
+from spanstream.consumer.settings.answers_api import AnswersApiSettings
 from spanstream.models.reader import Reader
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from spanstream.consumer.formats.opening import open_formats
 from spanstream.consumer.operations.doctor.finding import Finding, ok
 from spanstream.consumer.settings import Settings
-from spanstream.consumer.settings_registry import RegistrySettings
+from spanstream.consumer.settings.registry import RegistrySettings
 
 ADVICE = "`spanstream mapping check` shows all that is wrong with one"
 

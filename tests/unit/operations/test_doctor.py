@@ -26,7 +26,7 @@ from spanstream.consumer.operations.doctor.mappings import ADVICE, mappings
 from spanstream.consumer.operations.doctor.model import ModelChecks, threshold
 from spanstream.consumer.operations.doctor.registry import registry
 from spanstream.consumer.settings import HttpSettings, KafkaSettings, ModelSettings, RedisSettings, Settings
-from spanstream.consumer.settings_answers_api import AnswersApiSettings
+from spanstream.consumer.settings.answers_api import AnswersApiSettings
 from tests.support.model.fake_reader import MANIFEST
 
 INTEL = "model name\t: Example CPU\nflags\t\t: fpu sse2 avx2 avx512f {}\n"
