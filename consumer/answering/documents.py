@@ -20,14 +20,20 @@ from typing import NoReturn
 import structlog
 from cachetools import LRUCache
 
-from spanstream.consumer.answering.stored_documents import BadDocument, DocumentProgress, StoredDocument
+from spanstream.consumer.answering.stored_documents import (
+    BadDocument,
+    DocumentProgress,
+    DocumentsReplaced,
+    StoredDocument,
+    stored_document,
+)
 from spanstream.consumer.broker.protocols import Partition, PartitionReader, Record
 from spanstream.consumer.cache.asked_texts import AskedTexts
 from spanstream.consumer.clock import Clock, Deadline
 from spanstream.consumer.delivery.circuit import Circuit
 from spanstream.consumer.errors import Retryable
 from spanstream.consumer.formats.event_formats import EventFormats
-from spanstream.schemas.codec import can_be_id, check_bounds, check_key
+from spanstream.schemas.codec import can_be_id
 from spanstream.schemas.dead_letters import Reason
 from spanstream.schemas.errors import InvalidRecord
 
@@ -39,10 +45,6 @@ _BAD_AT_A_TIME = 100
 _BAD_BYTES_AT_A_TIME = 8 << 20
 # A partition that is revoked mostly comes back in the same rebalance: it need not be read again from its beginning.
 _KEEP_RELEASED_SECONDS = 60.0
-
-
-class DocumentsReplaced(Retryable):
-    """The topic was replaced, or its log starts over. The index is empty now: own all partitions again."""
 
 
 class Documents:
@@ -283,9 +285,8 @@ class Documents:
                 index.pop(record.key, None)
                 self._asked.replace((record.partition, record.key), None)
                 return
-            if can_be_id(
-                record.key, self._formats.limits
-            ):  # another key is no document's: keeping it would cost memory only
+            # Another key is no document's: keeping it would cost memory only.
+            if can_be_id(record.key, self._formats.limits):
                 index[record.key] = record.offset
         if record.offset < self._committed[record.partition]:
             return
@@ -302,12 +303,7 @@ class Documents:
             yield reason
 
     def _keep(self, record: Record) -> StoredDocument:
-        if record.key is None:
-            raise InvalidRecord(Reason.INVALID_EVENT, "record key: should be the document_id, there is none")
-        check_bounds(record.key, record.size, self._formats.limits)
-        document = self._formats.document(record)
-        check_key(record.key, document.document_id)
-        stored = StoredDocument(document.document_id, document.text, document.sha256, record.offset)
+        stored = stored_document(record, self._formats)
         if stored.nbytes <= self._texts.maxsize:
-            self._texts[record.partition, document.document_id.encode()] = stored
+            self._texts[record.partition, stored.document_id.encode()] = stored
         return stored

@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from spanstream.consumer.answering.documents import DocumentsReplaced
 from spanstream.consumer.answering.once import OnceProgress
 from spanstream.consumer.answering.parts import AnsweringParts
+from spanstream.consumer.answering.stored_documents import DocumentsReplaced
 from spanstream.consumer.broker.protocols import Partition
 from spanstream.consumer.clock import Deadline
 from spanstream.consumer.delivery.ownership import Ownership

@@ -33,7 +33,8 @@ def open_store(settings: RedisSettings, metrics: Metrics | None = None) -> ByteS
     """Opens Redis if a URL is set. Raises `Stop` where the URL cannot be read."""
     if settings.url is None:
         return None
-    from spanstream.consumer.cache.redis_store import RedisOptions, RedisStore  # noqa: PLC0415  half a second, for those who use it
+    from spanstream.consumer.cache.redis_connection import RedisOptions  # noqa: PLC0415  half a second, for those who use it
+    from spanstream.consumer.cache.redis_store import RedisStore  # noqa: PLC0415  half a second, for those who use it
 
     def on_change(change: StoreChange) -> None:
         if change.available:
@@ -63,7 +64,8 @@ def open_patient_store(settings: RedisSettings, url: SecretStr) -> RedisStore:
     Raises:
         Stop: the URL cannot be read.
     """
-    from spanstream.consumer.cache.redis_store import RedisOptions, RedisStore  # noqa: PLC0415  half a second, for those who use it
+    from spanstream.consumer.cache.redis_connection import RedisOptions  # noqa: PLC0415  half a second, for those who use it
+    from spanstream.consumer.cache.redis_store import RedisStore  # noqa: PLC0415  half a second, for those who use it
 
     options = RedisOptions(
         timeout_seconds=max(settings.timeout_seconds, _PATIENT_TIMEOUT_SECONDS),

@@ -9,25 +9,20 @@ that it would refuse. RESP2 is spoken: no handshake, and every server and proxy 
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar, cast
-from urllib.parse import urlsplit
+from typing import TypeVar, cast
 
 import redis
-from redis.backoff import NoBackoff
-from redis.connection import parse_url
-from redis.retry import Retry
 
 from spanstream.consumer.cache.byte_store import StoreFailure, StoreUnavailable
+from spanstream.consumer.cache.redis_connection import RedisOptions, name_of, open_pool
 from spanstream.consumer.cache.store_breaker import BreakerOptions, StoreBreaker, StoreChange
-from spanstream.consumer.errors import Stop
 
 _T = TypeVar("_T")
 
@@ -47,31 +42,6 @@ _REASONS: tuple[tuple[type[Exception], StoreFailure], ...] = (
     (redis.exceptions.ConnectionError, StoreFailure.CONNECTION),
     (redis.exceptions.ResponseError, StoreFailure.REFUSED),
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RedisOptions:
-    """How Redis is used.
-
-    Attributes:
-        timeout_seconds: the longest wait for Redis to take or send the next bytes; TLS and login have as long each.
-        connect_timeout_seconds: the longest wait for a TCP connection, per address of the host.
-        call_seconds: the longest a whole call waits on an open connection, however steadily bytes drip in.
-        ttl_seconds: how long Redis keeps a value after it was written.
-        max_value_bytes: larger values are neither written nor taken.
-        fail_max: failures in a row after which Redis is not asked any more.
-        reset_seconds: how long it is not asked; then one call is let through, and its success ends the pause.
-        client: redis-py connection options passed through, e.g. `ssl_ca_certs`, `ssl_certfile`, `ssl_keyfile`.
-    """
-
-    timeout_seconds: float = 0.05
-    connect_timeout_seconds: float = 0.25
-    call_seconds: float = 1.0
-    ttl_seconds: int = 7 * 24 * 3600
-    max_value_bytes: int = 8 << 20
-    fail_max: int = 3
-    reset_seconds: float = 10.0
-    client: Mapping[str, object] = field(default_factory=dict, repr=False)  # may hold a key's password
 
 
 class RedisStore:
@@ -98,9 +68,9 @@ class RedisStore:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._options = options or RedisOptions()
-        self._pool = _pool(url, self._options)
+        self._pool = open_pool(url, self._options)
         self._redis = redis.Redis(connection_pool=self._pool)
-        self._name = _name_of(self._pool.connection_kwargs)
+        self._name = name_of(self._pool.connection_kwargs)
         breaker = BreakerOptions(
             fail_max=self._options.fail_max,
             reset_seconds=self._options.reset_seconds,
@@ -158,7 +128,7 @@ class RedisStore:
         Raises:
             Stop: as the constructor.
         """
-        pool = _pool(url, replace(self._options, client=client))
+        pool = open_pool(url, replace(self._options, client=client))
         before, self._pool = self._pool, pool
         self._redis = redis.Redis(connection_pool=pool)
         before.disconnect(inuse_connections=False)
@@ -245,62 +215,3 @@ class _BadReply(Exception):
 def _expect(condition: object) -> None:
     if not condition:
         raise _BadReply
-
-
-def _pool(url: str, options: RedisOptions) -> redis.ConnectionPool:
-    try:
-        _refuse_unescaped(url)
-        from_url: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]  # redis-py left it without types
-    except ValueError:
-        # The error may quote a part of the URL, and an unescaped password moves into any part of it.
-        raise Stop("the Redis URL cannot be read: redis[s]://[user:password@]host[:port][/database], escaped") from None
-    requested: dict[str, Any] = {
-        "socket_timeout": options.timeout_seconds,
-        "socket_connect_timeout": options.connect_timeout_seconds,
-        **{name: _typed(name, value) for name, value in options.client.items()},
-        **from_url,
-    }
-    fixed: dict[str, Any] = {
-        "protocol": 2,
-        "decode_responses": False,  # values are bytes
-        "driver_info": None,  # two commands fewer per connection
-        "retry": Retry(NoBackoff(), 0),
-        "retry_on_error": [],
-        "retry_on_timeout": False,
-    }
-    try:
-        pool = redis.ConnectionPool(**{**requested, **fixed})
-        pool.connection_class(**pool.connection_kwargs)  # connects nothing; a mistyped option is found now
-    except (ValueError, TypeError, redis.RedisError) as error:
-        raise Stop(f"the Redis client does not take these options: {error}") from None
-    return pool
-
-
-def _typed(name: str, value: object) -> object:
-    """Returns an option as redis-py wants it: a variable's value is a text, and "false" would count as true."""
-    if not isinstance(value, str) or "password" in name:
-        return value
-    try:
-        literal = json.loads(value)
-    except ValueError:
-        return value
-    return literal if isinstance(literal, int | float) else value
-
-
-def _refuse_unescaped(url: str) -> None:
-    """Refuses a URL whose password ends the host's part too early: a piece of it would be shown as host or port.
-
-    Raises:
-        ValueError: behind the host stands something else than a database's number, a socket's path or options.
-    """
-    parts = urlsplit(url)
-    is_database = re.fullmatch(r"(/\d*)?", parts.path) is not None
-    is_path = parts.scheme == "unix" and "@" not in parts.path
-    if parts.fragment or "@" in parts.query or not (is_database or is_path):
-        raise ValueError
-
-
-def _name_of(kwargs: Mapping[str, object]) -> str:
-    if "path" in kwargs:
-        return f"Redis at {kwargs['path']}"
-    return f"Redis at {kwargs.get('host', 'localhost')}:{kwargs.get('port', 6379)}/{kwargs.get('db', 0)}"

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from spanstream.consumer.cache.byte_store import ByteStore
 from spanstream.consumer.cache.memory_store import MemoryStore
-from spanstream.consumer.cache.redis_store import RedisOptions, RedisStore
+from spanstream.consumer.cache.redis_connection import RedisOptions
+from spanstream.consumer.cache.redis_store import RedisStore
 
 LIMIT = 1 << 20
 # The tests' machine is busy; what is slow there is no failure of the store.

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from spanstream.consumer.broker.protocols import Outgoing
-from spanstream.consumer.cache.redis_store import RedisOptions, RedisStore
+from spanstream.consumer.cache.redis_connection import RedisOptions
+from spanstream.consumer.cache.redis_store import RedisStore
 from spanstream.consumer.cache.token_cache import CacheCounts, TokenCache
 from spanstream.models.artifact import load_artifact
 from spanstream.models.text import token_codec

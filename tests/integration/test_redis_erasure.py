@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from spanstream.consumer.cache.redis_store import RedisOptions, RedisStore
+from spanstream.consumer.cache.redis_connection import RedisOptions
+from spanstream.consumer.cache.redis_store import RedisStore
 from tests.support.redis.redis_server import RedisServer
 
 PATIENT = RedisOptions(timeout_seconds=30, call_seconds=60)

@@ -11,7 +11,8 @@ from dataclasses import replace
 import pytest
 
 from spanstream.consumer.cache.byte_store import StoreFailure, StoreUnavailable
-from spanstream.consumer.cache.redis_store import RedisOptions, RedisStore
+from spanstream.consumer.cache.redis_connection import RedisOptions
+from spanstream.consumer.cache.redis_store import RedisStore
 from spanstream.consumer.cache.store_breaker import StoreChange
 from spanstream.consumer.operations.doctor import Level
 from spanstream.consumer.operations.doctor.store import redis as finding_of_redis

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from spanstream.consumer.cache.byte_store import StoreFailure, StoreUnavailable
-from spanstream.consumer.cache.redis_store import RedisOptions, RedisStore
+from spanstream.consumer.cache.redis_connection import RedisOptions
+from spanstream.consumer.cache.redis_store import RedisStore
 from spanstream.consumer.cache.store_breaker import StoreChange
 from tests.support.memory.cached_documents import ALL_HIT, ALL_MISSED, TEXTS, SecondsClock, key_of, read_all
 from tests.support.redis.redis_server import RedisServer

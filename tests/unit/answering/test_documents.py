@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spanstream.consumer.answering.documents import DocumentsReplaced
+from spanstream.consumer.answering.stored_documents import DocumentsReplaced
 from spanstream.consumer.errors import Retryable
 from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.formats.translator import TranslatorUnavailable

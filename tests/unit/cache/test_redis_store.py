@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from spanstream.consumer.cache.redis_store import RedisOptions, RedisStore
+from spanstream.consumer.cache.redis_connection import RedisOptions
+from spanstream.consumer.cache.redis_store import RedisStore
 from spanstream.consumer.errors import Stop
 
 SECRET = "hunter2"  # noqa: S105  what must not be seen

@@ -20,7 +20,7 @@ from spanstream.consumer.broker.kafka import (
 from spanstream.consumer.broker.kafka.error_mapping import ClientErrors
 from spanstream.consumer.broker.kafka.handles import new_admin_client
 from spanstream.consumer.cache.opening import open_store
-from spanstream.consumer.cache.redis_store import RedisOptions
+from spanstream.consumer.cache.redis_connection import RedisOptions
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.operations.doctor.checks import broker_access, checks_of
 from spanstream.consumer.redaction import redacted, secrets_in, secrets_in_url
