@@ -1,14 +1,13 @@
 """Our own schemas, as they stand in `schemas/v1/` and are registered, and values by them.
 
 Avro       dates are numbers (timestamp-millis), enums are enums
-Protobuf   dates are Timestamps, enums are strings; registered compiled, as confluent-kafka's serializer does
+Protobuf   dates are Timestamps, enums are strings
 JSON       the event's JSON, byte for byte
 """
 
 from __future__ import annotations
 
 import json
-from base64 import b64encode
 from collections.abc import Callable, Mapping
 from functools import cache
 from io import BytesIO
@@ -22,7 +21,7 @@ from google.protobuf import json_format
 from pydantic import BaseModel
 
 import spanstream.schemas
-from spanstream.consumer.formats.registry.protobuf import CompiledFile, compiled
+from spanstream.consumer.formats.registry.protobuf import compiled
 from spanstream.consumer.settings.registry import RegistryFormat
 from spanstream.schemas.codec import encode
 from spanstream.schemas.triage import AnyEvent
@@ -39,8 +38,6 @@ def subject_of(topic: str) -> str:
 @cache
 def schema_of(event: type[AnyEvent], form: RegistryFormat) -> Schema:
     """Returns the schema of an event in a format other than none, as it is registered."""
-    if form == "protobuf":
-        return Schema(b64encode(_file(event).proto.SerializeToString()).decode(), "PROTOBUF")
     return Schema(_text(event, form), form.upper())
 
 
@@ -71,17 +68,13 @@ def _avro_writer(event: type[AnyEvent]) -> Callable[[AnyEvent], bytes]:
 
 
 def _protobuf_writer(event: type[AnyEvent]) -> Callable[[AnyEvent], bytes]:
-    message_class = _file(event).message_class(_FIRST_MESSAGE)
+    message_class = compiled(schema_of(event, "protobuf"), {}).message_class(_FIRST_MESSAGE)
 
     def write(value: AnyEvent) -> bytes:
         message = json_format.ParseDict(json.loads(encode(value)), message_class())
         return bytes(message.SerializeToString(deterministic=True))
 
     return write
-
-
-def _file(event: type[AnyEvent]) -> CompiledFile:
-    return compiled(Schema(_text(event, "protobuf"), "PROTOBUF"), {})
 
 
 def _text(event: type[AnyEvent], form: RegistryFormat) -> str:

@@ -1,7 +1,7 @@
 """Reads Protobuf messages by a schema that comes at run time, and compiles schemas.
 
-A registry gives a Protobuf schema compiled (a descriptor in base64), where it can, or as the text of its file; protoc,
-out of grpcio-tools, compiles the text.
+A registry gives a Protobuf schema as the text of its file, which protoc (out of grpcio-tools) compiles, or compiled (a
+descriptor in base64) where a client registered it so. The compiled form is not asked for: not all registries have it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError, Message
+from google.type import date_pb2
 from grpc_tools import protoc
 
 from spanstream.consumer.errors import Stop
@@ -142,8 +143,9 @@ def _compile(texts: Mapping[str, str]) -> list[FileDescriptorProto]:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         result = folder / ".descriptors"
+        common = Path(date_pb2.__file__).parents[2]  # google/type and its kin
         bundled = files("grpc_tools") / "_proto"
-        options = [f"--proto_path={folder}", f"--proto_path={bundled}", "--include_imports"]
+        options = [*(f"--proto_path={path}" for path in (folder, bundled, common)), "--include_imports"]
         if protoc.main(["protoc", *options, f"--descriptor_set_out={result}", _MAIN]) != 0:
             raise ValueError("protoc refuses it")
         return list(FileDescriptorSet.FromString(result.read_bytes()).file)

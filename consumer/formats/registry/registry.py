@@ -22,7 +22,7 @@ from spanstream.schemas.errors import InvalidRecord, Reason
 
 _NO_ANSWER: Final[tuple[type[Exception], ...]] = (httpx.HTTPError, OAuthTokenError)
 _SCHEMA_UNKNOWN: Final = 40403
-_SUBJECT_UNKNOWN: Final = 40401
+_UNKNOWN: Final = frozenset({40401, _SCHEMA_UNKNOWN})  # the subject, the schema
 _REFUSED: Final = frozenset({409, 422})  # not compatible, or not even of the same type
 _MAX_SCHEMA_ID: Final = 2**31 - 1
 # Seconds between two questions to a registry that gives no answer.
@@ -61,7 +61,7 @@ class SchemaRegistry:
         self._failure = ""
 
     def schema(self, schema_id: int) -> Schema:
-        """Returns the schema with this id; of Protobuf its compiled form, where the registry has that.
+        """Returns the schema with this id.
 
         Raises:
             InvalidRecord: the registry does not know it.
@@ -71,7 +71,7 @@ class SchemaRegistry:
             raise unknown
         with self._ask():
             try:
-                return self.client.get_schema(schema_id, fmt="serialized")
+                return self.client.get_schema(schema_id)
             except SchemaRegistryError as error:
                 if error.error_code != _SCHEMA_UNKNOWN:
                     raise
@@ -83,7 +83,7 @@ class SchemaRegistry:
             try:
                 return self.client.lookup_schema(subject, schema).schema_id
             except SchemaRegistryError as error:
-                if error.error_code in {_SUBJECT_UNKNOWN, _SCHEMA_UNKNOWN}:
+                if error.error_code in _UNKNOWN or error.http_status_code in _REFUSED:
                     return None
                 raise
 
@@ -114,9 +114,8 @@ class SchemaRegistry:
         found: dict[str, Schema] = {}
         for reference in schema.references or []:
             with self._ask():
-                imported = self.client.get_version(
-                    reference.subject or "", reference.version or "latest", deleted=True, fmt="serialized"
-                ).schema
+                subject = reference.subject or ""
+                imported = self.client.get_version(subject, reference.version or "latest", deleted=True).schema
             found |= {reference.name or "": imported, **self.references(imported)}
         return found
 
