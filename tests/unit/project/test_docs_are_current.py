@@ -207,3 +207,8 @@ def test_the_thresholds_that_examples_name_are_in_the_artifact() -> None:
     thresholds = json.loads((DEFAULT_ARTIFACT / "manifest.json").read_bytes())["calibration"]["thresholds"]
     assert named
     assert named <= thresholds.keys()
+
+
+def test_no_two_files_of_tests_have_one_name() -> None:
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert [name for name in names if names.count(name) > 1] == []
