@@ -77,7 +77,7 @@ CHART_TOOLS := actionlint apis helm helm-docs kubeconform kube-score registry
 .PHONY: test
 test: .venv/.test ## All tests but test-cluster; one kind: make test-unit, -contract, -integration, -e2e, -quality, -chart
 	@$(CLUSTER) $(CHART_TOOLS) >/dev/null || true
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=3 --dist=loadfile $(ARGS)
 
 .PHONY: fuzz
 fuzz: .venv/.test ## A million generated records through decoding, triage and replay; ARGS="--running --records 100000": through running programs
