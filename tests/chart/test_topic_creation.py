@@ -8,7 +8,7 @@ import pytest
 
 from spanstream.consumer.broker.protocols import TopicSpec
 from spanstream.consumer.operations.topics import topic_specs, triage_topic_specs
-from spanstream.consumer.settings import TopicSettings
+from spanstream.consumer.settings import RetentionSettings, TopicSettings
 from tests.support.cluster.chart import RELEASE, Object, Refused, only, pod_specs, render
 
 NAME = f"{RELEASE}-spanstream"
@@ -75,6 +75,17 @@ def test_strimzi_is_given_the_very_topics_that_the_program_would_create() -> Non
     assert {name: topic["spec"] for name, topic in given.items()} == {
         spec.name: as_strimzi_has_it(spec) for spec in specs
     }
+
+
+def test_strimzis_topics_keep_texts_as_long_as_the_settings_say() -> None:
+    settings = {"SPANSTREAM_RETENTION__DELETED_SECONDS": 600, "SPANSTREAM_RETENTION__INPUT_SECONDS": "3600"}
+    given = kafka_topics(STRIMZI | {"settings": settings})
+    specs = topic_specs(
+        TopicSettings(), partitions=1, retention=RetentionSettings(deleted_seconds=600, input_seconds=3600)
+    )
+    for spec in specs:
+        config = {name: str(value) for name, value in given[spec.name]["spec"]["config"].items()}
+        assert config == as_strimzi_has_it(spec)["config"]
 
 
 def test_without_triage_its_topics_are_not_made() -> None:

@@ -5,25 +5,37 @@ consumer/operations/topics.py; a test compares the two.
 {{- define "spanstream.topics" -}}
 {{- $names := .Values.kafka.topics -}}
 {{- $partitions := int .Values.kafka.partitions -}}
+{{- $retention := dict -}}
+{{- range $kind, $default := dict "DELETED" 86400 "INPUT" 604800 "OUTPUT" 604800 "DEAD_LETTERS" 2592000 "PARKED" 7776000 -}}
+{{- $seconds := index $.Values.settings (printf "SPANSTREAM_RETENTION__%s_SECONDS" $kind) | default $default -}}
+{{- $_ := set $retention $kind (max 1 (int64 (round (mulf (float64 $seconds) 1000) 0))) -}}
+{{- end -}}
+{{- $day := 86400000 -}}
+{{- $lag := max 1 (div (int64 $retention.DELETED) 2) -}}
+{{- $keep := dict -}}
+{{- range $kind := list "INPUT" "OUTPUT" "DEAD_LETTERS" "PARKED" -}}
+{{- $ms := index $retention $kind -}}
+{{- $_ := set $keep $kind (dict "cleanup.policy" "delete" "retention.ms" $ms "segment.ms" (min $day $ms)) -}}
+{{- end -}}
 {{- $input := dict "max.message.bytes" 12582912 -}}
 {{- $output := dict "max.message.bytes" 14680064 -}}
-{{- $compact := dict "cleanup.policy" "compact" -}}
+{{- $compact := dict "cleanup.policy" "compact" "max.compaction.lag.ms" $lag "segment.ms" (min $day $lag) "min.cleanable.dirty.ratio" 0.2 "delete.retention.ms" $day -}}
 {{- $topics := list
       (list $names.documents $partitions (merge (dict) $input $compact))
-      (list $names.questions $partitions $input)
-      (list $names.retries $partitions $output)
-      (list $names.answers $partitions dict)
-      (list $names.deadLetters $partitions (merge (dict "retention.ms" 2592000000) $output))
+      (list $names.questions $partitions (merge (dict) $input $keep.INPUT))
+      (list $names.retries $partitions (merge (dict) $output $keep.INPUT))
+      (list $names.answers $partitions $keep.OUTPUT)
+      (list $names.deadLetters $partitions (merge (dict) $output $keep.DEAD_LETTERS))
       (list (printf "%s.ledger" $names.deadLetters) 1 $compact)
-      (list (printf "%s.parked" $names.deadLetters) 1 (dict "max.message.bytes" 15728640 "retention.ms" -1)) -}}
+      (list (printf "%s.parked" $names.deadLetters) 1 (merge (dict "max.message.bytes" 15728640) $keep.PARKED)) -}}
 {{- if .Values.triage.enabled -}}
 {{- $tickets := index (include "spanstream.triageSetting" (list . "TOPICS__TICKETS" "support.tickets") | fromJsonArray) 1 -}}
 {{- $triage := index (include "spanstream.triageSetting" (list . "TOPICS__TRIAGE" "support.triage") | fromJsonArray) 1 -}}
 {{- $state := index (include "spanstream.triageSetting" (list . "TOPICS__TRIAGE_STATE" "support.triage-state") | fromJsonArray) 1 -}}
 {{- $topics = concat $topics (list
-      (list $tickets $partitions $input)
-      (list $triage $partitions $output)
-      (list $state $partitions (merge (dict "segment.ms" 3600000 "min.cleanable.dirty.ratio" 0.2) $compact $output))) -}}
+      (list $tickets $partitions (merge (dict) $input $keep.INPUT))
+      (list $triage $partitions (merge (dict) $output $keep.OUTPUT))
+      (list $state $partitions (merge (dict "segment.ms" (min 3600000 $lag)) $compact $output))) -}}
 {{- end -}}
 {{- $specs := list -}}
 {{- range $topics -}}
