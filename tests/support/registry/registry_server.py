@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.fetching import ServerUnavailableError, fetched
 from tests.support.free_port import free_port
 from tests.support.kafka.kafka_broker import with_us
 
@@ -28,34 +28,17 @@ _START_SECONDS = 240.0  # a busy machine may take minutes
 _JVM = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dquarkus.log.level=WARN")
 
 
-class RegistryUnavailableError(Exception):
-    """There is no Java, no Maven or no way to the archive: the text is the reason to skip."""
-
-
 def registry_folder() -> Path:
     """Returns the folder of the unpacked registry, fetched when it is not there."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spanstream"
-    folder = cache / f"apicurio-registry-{VERSION}"
-    if folder.is_dir():
-        return folder
-    if shutil.which("mvn") is None:
-        raise RegistryUnavailableError("Maven (mvn) is not on PATH, and the registry is not in the cache")
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as scratch:
-        fetched = Path(scratch) / "registry"
-        goal = ["dependency:unpack", f"-DoutputDirectory={fetched}", f"-Dmdep.dependencyMarkersDirectory={scratch}"]
-        pom = Path(__file__).with_name("pom.xml")
-        maven = subprocess.run(
-            ["mvn", "--quiet", "--batch-mode", f"--file={pom}", *goal], capture_output=True, text=True, check=False
-        )
-        if maven.returncode != 0:
-            raise RegistryUnavailableError(f"Maven could not fetch the registry: {maven.stdout[-500:]}")
-        try:
-            fetched.rename(folder)
-        except OSError:  # another test run was first, and its folder is as good
-            if not folder.is_dir():
-                raise
-    return folder
+    return fetched(
+        f"apicurio-registry-{VERSION}",
+        Path(__file__).with_name("pom.xml"),
+        lambda folder: [
+            "dependency:unpack",
+            f"-DoutputDirectory={folder}",
+            f"-Dmdep.dependencyMarkersDirectory={folder.parent}",
+        ],
+    )
 
 
 @dataclass
@@ -73,7 +56,7 @@ class RegistryServer:
     def start(self) -> None:
         """Starts the process (again), and waits until it answers."""
         if shutil.which("java") is None:
-            raise RegistryUnavailableError("Java (17 or later) is not on PATH")
+            raise ServerUnavailableError("Java (17 or later) is not on PATH")
         self.folder.mkdir(parents=True, exist_ok=True)
         (program,) = registry_folder().glob("*-runner.jar")
         options = [
@@ -111,7 +94,7 @@ def _started(folder: Path) -> RegistryServer:
     server = RegistryServer(folder)
     try:
         server.start()
-    except RegistryUnavailableError as missing:
+    except ServerUnavailableError as missing:
         pytest.skip(f"no schema registry: {missing}")
     return server
 
