@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from typing import TypeVar
 
-from spanstream.consumer.broker.protocols import PartitionReader
+from spanstream.consumer.broker.protocols import PartitionReader, Record
 from spanstream.consumer.broker.reading import tail
 from spanstream.consumer.clock import Clock
 from spanstream.consumer.errors import Stop
-from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.formats.opening import open_formats
 from spanstream.consumer.replay.current_documents import CurrentDocuments
 from spanstream.consumer.settings import Settings
@@ -18,6 +18,7 @@ from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.events import Answer, Question
 
 _PATIENCE_SECONDS = 30.0
+_Event = TypeVar("_Event", Question, Answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,11 @@ def find_published(
     """
     formats = open_formats(settings).patient(clock, _PATIENCE_SECONDS)
     with closing(open_reader()) as reader:
-        question = _question(question_id, settings.topics.questions, reader, formats)
+        question = _latest(reader, settings.topics.questions, formats.question, question_id)
+    if question is None:
+        raise Stop(f"there is no question {question_id} in {settings.topics.questions}")
     with closing(open_reader()) as reader:
-        answer = _answer(question_id, settings.topics.answers, reader, formats)
+        answer = _latest(reader, settings.topics.answers, formats.answer, question_id)
     if question.context is not None:
         return PublishedQuestion(question, question.context, answer)
     with closing(CurrentDocuments(open_reader(), settings, formats, clock, _PATIENCE_SECONDS)) as documents:
@@ -64,27 +67,14 @@ def find_published(
     return PublishedQuestion(question, document.text, answer)
 
 
-def _question(question_id: str, topic: str, reader: PartitionReader, formats: EventFormats) -> Question:
+def _latest(reader: PartitionReader, topic: str, read: Callable[[Record], _Event], question_id: str) -> _Event | None:
+    """Returns the latest event of a question in a topic; what cannot be read is passed over."""
     found = None
     for record in tail(reader, topic):
         try:
-            question = formats.question(record)
+            event = read(record)
         except InvalidRecord:
             continue
-        if question.question_id == question_id:
-            found = question
-    if found is None:
-        raise Stop(f"there is no question {question_id} in {topic}")
-    return found
-
-
-def _answer(question_id: str, topic: str, reader: PartitionReader, formats: EventFormats) -> Answer | None:
-    found = None
-    for record in tail(reader, topic):
-        try:
-            answer = formats.answer(record)
-        except InvalidRecord:
-            continue
-        if answer.question_id == question_id:
-            found = answer
+        if event.question_id == question_id:
+            found = event
     return found
