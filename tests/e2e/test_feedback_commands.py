@@ -92,7 +92,7 @@ def test_a_verdict_is_given_checked_kept_shown_and_deleted_with_its_document(str
     ("said", "why"),
     [
         (("--accept",), "there is no answer to accept"),
-        (("--correct", "FXP-9999"), "stands nowhere, verbatim, in the document"),
+        (("--correct", "FXP-9999"), "does not stand in the document, verbatim"),
         (("--correct", "FXP-410"), "stands only inside of words in the document"),
         (("--correct", "FXP-4107"), "stands at 2 places in the document (36, 60)"),
         (("--correct", "FXP-4107", "--nth", "3"), "not at 3"),
