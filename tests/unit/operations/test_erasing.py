@@ -25,7 +25,7 @@ from spanstream.consumer.operations.erasure.erasing import Erasure, SharedTexts,
 from spanstream.consumer.operations.erasure.manifest import read_subjects
 from spanstream.consumer.operations.erasure.requests import ErasureRequest, read_requests
 from spanstream.consumer.operations.erasure.search import ErasureSearch
-from spanstream.consumer.operations.topics import topic_specs, triage_topic_specs
+from spanstream.consumer.operations.topics import feedback_topic_specs, topic_specs, triage_topic_specs
 from spanstream.consumer.settings.registry import RegistryFormat
 from spanstream.models.text.tokenization import sha256_of
 from spanstream.schemas.dead_letters import DeadLetter, Reason, Stage, to_headers
@@ -37,7 +37,8 @@ from tests.support.memory.translators import Away
 from tests.support.registry.memory_registry import memory_registry
 
 ANN = "Ann Example"
-SPECS = [*topic_specs(TOPICS, partitions=1), *triage_topic_specs(TOPICS, partitions=1)]
+MAKERS = (topic_specs, triage_topic_specs, feedback_topic_specs)
+SPECS = [spec for make in MAKERS for spec in make(TOPICS, partitions=1)]
 
 
 @dataclass
@@ -284,3 +285,14 @@ def test_while_a_translator_is_away_nothing_is_said_to_be_gone() -> None:
     scene.stream.send(encoded(TOPICS.tickets, {"ticket_id": "t"}))
     with pytest.raises(TranslatorUnavailable):
         scene.find(tickets="t")
+
+
+def test_labels_are_deleted_and_those_of_other_documents_under_the_same_key_are_not() -> None:
+    scene = Scene()
+    for key, document_id in ((b"q1", "d"), (b"q2", "e"), (b"q3", "d"), (b"q3", "e")):
+        scene.stream.send_raw(TOPICS.labels, key, json.dumps({"document_id": document_id}).encode())
+    scene.stream.send_raw(TOPICS.feedback, b"d", b'{"document_id": "d"}')
+    erasure = scene.find(documents="d")
+    deleted = {(TOPICS.labels, b"q1"), (TOPICS.labels, b"erased")}
+    assert {(record.topic, record.key) for record in erasure.records} == deleted
+    assert {line.where for line in erasure.lines()} == {TOPICS.labels, TOPICS.feedback}
