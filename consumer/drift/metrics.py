@@ -74,15 +74,15 @@ class DriftMetrics(Collector):
     def _reference(self) -> GaugeMetricFamily:
         reference = GaugeMetricFamily(
             "spanstream_drift_reference_ratio",
-            "Share of the reference's documents or questions whose figure is at most le.",
-            labels=["figure", "le"],
+            "Share of the reference's documents or questions whose figure is at most up_to.",
+            labels=["figure", "up_to"],
         )
         for figure in FIGURES:
             if figure.name in self._watch.reference:
                 counts = self._watch.reference[figure.name]
                 shares = np.cumsum(counts) / max(1, counts.sum())
                 for edge, share in zip(figure.edges, shares.tolist(), strict=False):
-                    reference.add_metric([figure.name, str(float(edge))], share)
+                    reference.add_metric([figure.name, f"{edge:g}"], share)
         return reference
 
 

@@ -37,7 +37,7 @@ class DriftPanel:
                 Text(f"{drift.index:.2f}", _style(drift.index, self.limit) + BOLD),
                 f"{drift.stability_index:.2f}",
                 Text(f"{drift.by_chance:.2f}", DIM),
-                drift.what_moved if drift.index > 0 else Text("nothing that chance does not explain", DIM),
+                drift.what_moved if drift.index > _FAIR else Text("as before, or by chance", DIM),
             )
         yield table
 

@@ -30,6 +30,7 @@ class Figure:
         up: what has happened when it moves up ...
         down: ... and when it moves down.
         advice: what to do then, and where that is explained.
+        labels: names of the bins, where their edges do not say it.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Figure:
     up: str
     down: str
     advice: str
+    labels: tuple[str, ...] = ()
 
     @property
     def bins(self) -> int:
@@ -47,6 +49,8 @@ class Figure:
 
     def label(self, number: int) -> str:
         """Returns a bin as people read it."""
+        if self.labels:
+            return self.labels[number]
         if number == 0:
             return f"up to {self.edges[0]:g}"
         if number == len(self.edges):
@@ -135,6 +139,7 @@ FIGURES: Final = (
         "more questions are answered",
         "fewer questions are answered",
         _TRAIN,
+        labels=("declined", "answered"),
     ),
     Figure(
         "answer_characters",

@@ -12,6 +12,8 @@ from prometheus_client import CollectorRegistry, Metric
 from typer.main import get_command
 
 from spanstream.consumer.cli.program import app
+from spanstream.consumer.drift.metrics import DriftMetrics
+from spanstream.consumer.drift.watch import DriftWatch
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.settings.loading import load_settings
@@ -102,6 +104,13 @@ def own_families(registry: CollectorRegistry) -> list[Metric]:
 def test_every_metric_of_the_triage_stream_is_listed_with_its_meaning() -> None:
     families = own_families(TriageMetrics().registry)
     assert metrics_listed(read(DOCS / "triage.md")) == {
+        family.name + ("_total" if family.type == "counter" else ""): family.documentation for family in families
+    }
+
+
+def test_every_metric_about_what_is_read_is_listed_with_its_meaning() -> None:
+    families = DriftMetrics(DriftWatch(None, None, 200)).collect()
+    assert metrics_listed(read(DOCS / "drift.md")) == {
         family.name + ("_total" if family.type == "counter" else ""): family.documentation for family in families
     }
 
