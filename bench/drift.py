@@ -20,7 +20,7 @@ import numpy as np
 
 from spanstream.consumer.drift.watch import DriftWatch
 from spanstream.models.calibrating.guarantee import two_sided_interval
-from spanstream.models.drift.comparison import LIMIT
+from spanstream.models.defaults import DRIFT_LIMIT
 from spanstream.models.drift.figures import QuestionRead
 from spanstream.models.drift.reference import Reference
 from spanstream.models.metrics.squad_files import read_squad
@@ -53,8 +53,10 @@ def main() -> None:
         waits.append(_questions_until_told(watch, [other[number] for number in random.permutation(len(other))]))
     low, high = two_sided_interval(streams, arguments.halvings)
     _print(f"false alarms: in {streams} of {arguments.halvings} streams ({low:.1%} to {high:.1%}); {dict(alarms)}")
-    quantiles = np.percentile(waits, [50, 90, 100]).round()
-    _print(f"questions until other texts are told, in steps of {_CHUNK}: median, 90 %, most: {quantiles.tolist()}")
+    told_at = [questions for questions in waits if questions is not None]
+    quantiles = np.percentile(told_at, [50, 90, 100]).round().tolist()
+    _print(f"other texts are told in {len(told_at)} of {arguments.halvings} streams, within {len(other)} questions")
+    _print(f"questions until then, in steps of {_CHUNK}: median, 90 %, most: {quantiles}")
 
 
 def _read(reader: Reader, files: Sequence[Path]) -> list[QuestionRead]:
@@ -96,18 +98,18 @@ def _stream(watch: DriftWatch, reads: Sequence[QuestionRead]) -> set[str]:
     return told
 
 
-def _questions_until_told(watch: DriftWatch, reads: Sequence[QuestionRead]) -> float:
+def _questions_until_told(watch: DriftWatch, reads: Sequence[QuestionRead]) -> int | None:
     asked = 0
     for chunk in _chunks(reads):
         watch.take(chunk)
         asked += len(chunk)
         if _beyond(watch):
             return asked
-    return np.inf
+    return None
 
 
 def _beyond(watch: DriftWatch) -> set[str]:
-    return {drift.figure.name for drift in watch.drift() if drift.index > LIMIT}
+    return {drift.figure.name for drift in watch.drift() if drift.index > DRIFT_LIMIT}
 
 
 def _print(line: str) -> None:

@@ -3,10 +3,10 @@
     rounds of  [ bare session on the windows, already packed ]  [ the consumer, as a process, on a real broker ]
 
 Reported: questions/s and windows/s end to end, windows/s of the bare session on the same windows, their ratio (median
-over rounds, measured one after the other); the same with SPANSTREAM_DRIFT__ENABLED=false, as a ratio: what it costs to
-watch what is read; the share of time spent tokenizing with a cold and with a warm cache; the consumer's peak memory;
-and the time from its start to its first answer. Needs Java and Maven for the broker, or
-SPANSTREAM_KAFKA__BOOTSTRAP_SERVERS of one that runs.
+over rounds, measured one after the other); the same with SPANSTREAM_DRIFT__ENABLED=false, as ratios of the rate and of
+the processors' time: what it costs to watch what is read; the share of time spent tokenizing with a cold and with a
+warm cache; the consumer's peak memory; and the time from its start to its first answer. Needs Java and Maven for the
+broker, or SPANSTREAM_KAFKA__BOOTSTRAP_SERVERS of one that runs.
 """
 
 from __future__ import annotations
@@ -75,6 +75,7 @@ class EndToEnd:
     windows_per_second: float
     first_answer: float
     peak_mebibytes: float
+    cpu_seconds: float
 
 
 def main() -> None:
@@ -233,6 +234,7 @@ def _end_to_end(bootstrap_servers: str, work: Workload, *, watched: bool) -> End
         sum(answer.windows.read for answer in later) / seconds,
         first / 1000 - started,
         usage.ru_maxrss / 1024,
+        usage.ru_utime + usage.ru_stime,
     )
 
 
@@ -272,10 +274,10 @@ def _print(
     ]
     table.add_row("windows/s, bare session", f"{statistics.median(bare):.0f}", " ".join(f"{rate:.0f}" for rate in bare))
     table.add_row("end to end / bare", f"{statistics.median(ratios):.2f}", " ".join(f"{ratio:.2f}" for ratio in ratios))
-    watch = [run.windows_per_second / other.windows_per_second for run, other in zip(runs, unwatched, strict=True)]
-    table.add_row(
-        "with / without drift", f"{statistics.median(watch):.3f}", " ".join(f"{ratio:.3f}" for ratio in watch)
-    )
+    for label, name in (("windows/s", "windows_per_second"), ("CPU time", "cpu_seconds")):
+        watch = [getattr(run, name) / getattr(other, name) for run, other in zip(runs, unwatched, strict=True)]
+        shown = " ".join(f"{ratio:.3f}" for ratio in watch)
+        table.add_row(f"{label} with / without drift", f"{statistics.median(watch):.3f}", shown)
     for label, name, form in rows:
         table.add_row(label, form.format(median(name)), " ".join(form.format(getattr(run, name)) for run in runs))
     table.add_row("tokenizing, share of time, cold cache", f"{shares[0]:.1%}", "")

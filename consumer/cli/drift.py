@@ -13,6 +13,7 @@ from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.cli.event_output import write_event
 from spanstream.consumer.cli.exit_codes import FAILED
 from spanstream.consumer.cli.time_option import time_ms
+from spanstream.models.defaults import DRIFT_LIMIT
 
 if TYPE_CHECKING:
     from spanstream.consumer.operations.drift_report import DriftReport, Stretch
@@ -24,7 +25,7 @@ def show_drift(  # noqa: PLR0913, PLR0917  the command's options
     since: Annotated[
         str | None, typer.Option(metavar="TIME", help="None before this time: 2026-01-31T12:00 (UTC), or 2h ago: 2h.")
     ] = None,
-    limit: Annotated[float, typer.Option(min=0.0, help="The drift (PSI less chance) that is too much.")] = 0.25,
+    limit: Annotated[float, typer.Option(min=0.0, help="The drift (PSI less chance) that is too much.")] = DRIFT_LIMIT,
     check: Annotated[bool, typer.Option("--check", help="Exit with 1 where a figure is beyond the limit.")] = False,
     texts: Annotated[bool, typer.Option(help="Read the documents too, for the figures that need their texts.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,

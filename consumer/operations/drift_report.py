@@ -5,7 +5,7 @@ answers topic -> latest answers of this model -> their texts (documents and ques
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -109,7 +109,7 @@ def drift_report(
     threshold = manifest.calibration.threshold(settings.model.threshold)
     formats = open_formats(settings).patient(clock, _PATIENCE_SECONDS)
     with closing(open_reader()) as reader:
-        read = list(_latest_answers(stretch, settings, formats, reader, clock))
+        read = _latest_answers(stretch, settings, formats, reader, clock)
     by_this = (manifest.name, manifest.version, manifest.calibration.name)
     answers = [
         answer for answer in read if (answer.model.name, answer.model.version, answer.model.calibration) == by_this
@@ -132,8 +132,8 @@ def drift_report(
 
 def _latest_answers(
     stretch: Stretch, settings: Settings, formats: EventFormats, reader: PartitionReader, clock: Clock
-) -> Iterator[Answer]:
-    """Yields the latest answers, oldest first; what cannot be read is passed over."""
+) -> list[Answer]:
+    """Returns the latest answers, oldest first; what cannot be read is passed over."""
     partitions = reader.partitions(settings.topics.answers)
     begins, ends = reader.begin_offsets(partitions), reader.end_offsets(partitions)
     # Of a partition's offsets at least every second one is an answer: a transaction writes one and a marker, or more.
@@ -148,7 +148,7 @@ def _latest_answers(
         except InvalidRecord:
             continue
     found.sort(key=lambda timed: timed[0])
-    yield from (answer for _, answer in found[-stretch.last :])
+    return [answer for _, answer in found[-stretch.last :]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,6 @@ from spanstream.models.arrays import Float64Array, Int64Array
 from spanstream.models.drift.figures import FIGURES, Figure
 from spanstream.models.drift.stability import drift_index, index_by_chance, stability_index
 
-LIMIT: Final = 0.25
-"""The index above which a figure has drifted, by the rule of credit scoring; docs/drift.md has what was measured."""
 LEAST_QUESTIONS: Final = 200
 """Fewer questions are not compared."""
 

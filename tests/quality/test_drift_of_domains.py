@@ -18,8 +18,8 @@ import pytest
 
 from spanstream.consumer.drift.watch import DriftWatch
 from spanstream.models.artifact import load_artifact
-from spanstream.models.defaults import DEFAULT_ARTIFACT
-from spanstream.models.drift.comparison import LEAST_QUESTIONS, LIMIT
+from spanstream.models.defaults import DEFAULT_ARTIFACT, DRIFT_LIMIT
+from spanstream.models.drift.comparison import LEAST_QUESTIONS
 from spanstream.models.drift.figures import QuestionRead
 from spanstream.models.drift.reference import Reference, read_reference
 from spanstream.models.evaluation.recalibrate import CalibrationRequest, recalibrate
@@ -86,7 +86,7 @@ def chunks(reads: Sequence[QuestionRead]) -> Iterator[Sequence[QuestionRead]]:
 
 
 def drifted(watch: DriftWatch) -> set[str]:
-    return {drift.figure.name for drift in watch.drift() if drift.index > LIMIT}
+    return {drift.figure.name for drift in watch.drift() if drift.index > DRIFT_LIMIT}
 
 
 @pytest.fixture(scope="module")
