@@ -60,6 +60,10 @@ bench: .venv/.test ## Measure the whole stream beside the bare model, on a real 
 bench-triage: .venv/.test ## Measure the ticket stream at half and at full load, on a real broker (Java and Maven)
 	$(BIN)/python -m bench.triage $(ARGS)
 
+.PHONY: bench-drift
+bench-drift: .venv/.evaluate ## Measure how often drift is told where there is none, and how soon where there is
+	$(BIN)/python -m bench.drift $(ARGS)
+
 .PHONY: bench-memory
 bench-memory: .venv/.serving ## Measure what the longest documents cost in memory, step by step (Linux)
 	$(BIN)/python -m bench.memory $(ARGS)

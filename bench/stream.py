@@ -3,8 +3,9 @@
     rounds of  [ bare session on the windows, already packed ]  [ the consumer, as a process, on a real broker ]
 
 Reported: questions/s and windows/s end to end, windows/s of the bare session on the same windows, their ratio (median
-over rounds, each a pair measured one after the other); the share of time spent tokenizing with a cold and with a warm
-cache; the consumer's peak memory; and the time from its start to its first answer. Needs Java and Maven for the
+over rounds, measured one after the other); the same with SPANSTREAM_DRIFT__ENABLED=false, as ratios of the rate and of
+the processors' time: what it costs to watch what is read; the share of time spent tokenizing with a cold and with a
+warm cache; the consumer's peak memory; and the time from its start to its first answer. Needs Java and Maven for the
 broker, or SPANSTREAM_KAFKA__BOOTSTRAP_SERVERS of one that runs.
 """
 
@@ -74,12 +75,13 @@ class EndToEnd:
     windows_per_second: float
     first_answer: float
     peak_mebibytes: float
+    cpu_seconds: float
 
 
 def main() -> None:
     """Runs the benchmark and prints its table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=3, help="pairs of measurements (default 3)")
+    parser.add_argument("--rounds", type=int, default=3, help="how often everything is measured (default 3)")
     parser.add_argument("--copies", type=int, default=12, help="copies of the sample tickets, each a text of its own")
     arguments = parser.parse_args()
     configure_logs(LogSettings(level="error"))
@@ -89,13 +91,15 @@ def main() -> None:
         batches, windows = _packed(reader, work)
         bare: list[float] = []
         runs: list[EndToEnd] = []
+        unwatched: list[EndToEnd] = []
         for number in range(1, arguments.rounds + 1):
             bare.append(_bare(reader, batches, windows))
-            runs.append(_end_to_end(bootstrap_servers, work))
+            for watched in (True, False) if number % 2 else (False, True):
+                (runs if watched else unwatched).append(_end_to_end(bootstrap_servers, work, watched=watched))
             rate = runs[-1].windows_per_second
             _print_progress(f"round {number}: bare {bare[-1]:.0f} windows/s, end to end {rate:.0f}")
         shares = _tokenizing_shares(bootstrap_servers, reader, work)
-    _print(f"{len(work.questions)} questions, {windows} windows, on {cpu_name()}", bare, runs, shares)
+    _print(f"{len(work.questions)} questions, {windows} windows, on {cpu_name()}", bare, runs, unwatched, shares)
 
 
 def _work(copies: int) -> Workload:
@@ -195,7 +199,7 @@ def _publish(settings: Settings, work: Workload) -> None:
     publisher.close()
 
 
-def _end_to_end(bootstrap_servers: str, work: Workload) -> EndToEnd:
+def _end_to_end(bootstrap_servers: str, work: Workload, *, watched: bool) -> EndToEnd:
     """Runs the consumer as a process on a backlog of all questions; measures from its first chunk to its last."""
     settings = _settings(bootstrap_servers)
     _publish(settings, work)
@@ -205,6 +209,7 @@ def _end_to_end(bootstrap_servers: str, work: Workload) -> EndToEnd:
         "SPANSTREAM_KAFKA__GROUP_ID": settings.kafka.group_id,
         "SPANSTREAM_HTTP__PORT": "null",
         "SPANSTREAM_LOG__LEVEL": "error",
+        "SPANSTREAM_DRIFT__ENABLED": str(watched).lower(),
         **{f"SPANSTREAM_TOPICS__{role.upper()}": name for role, name in settings.topics.model_dump().items()},
     }
     started = time.time()
@@ -229,6 +234,7 @@ def _end_to_end(bootstrap_servers: str, work: Workload) -> EndToEnd:
         sum(answer.windows.read for answer in later) / seconds,
         first / 1000 - started,
         usage.ru_maxrss / 1024,
+        usage.ru_utime + usage.ru_stime,
     )
 
 
@@ -249,7 +255,9 @@ def _tokenizing_shares(bootstrap_servers: str, reader: Reader, work: Workload) -
     return shares[0], shares[1]
 
 
-def _print(title: str, bare: list[float], runs: list[EndToEnd], shares: tuple[float, float]) -> None:
+def _print(
+    title: str, bare: list[float], runs: list[EndToEnd], unwatched: list[EndToEnd], shares: tuple[float, float]
+) -> None:
     def median(name: str) -> float:
         return float(statistics.median(getattr(run, name) for run in runs))
 
@@ -266,6 +274,10 @@ def _print(title: str, bare: list[float], runs: list[EndToEnd], shares: tuple[fl
     ]
     table.add_row("windows/s, bare session", f"{statistics.median(bare):.0f}", " ".join(f"{rate:.0f}" for rate in bare))
     table.add_row("end to end / bare", f"{statistics.median(ratios):.2f}", " ".join(f"{ratio:.2f}" for ratio in ratios))
+    for label, name in (("windows/s", "windows_per_second"), ("CPU time", "cpu_seconds")):
+        watch = [getattr(run, name) / getattr(other, name) for run, other in zip(runs, unwatched, strict=True)]
+        shown = " ".join(f"{ratio:.3f}" for ratio in watch)
+        table.add_row(f"{label} with / without drift", f"{statistics.median(watch):.3f}", shown)
     for label, name, form in rows:
         table.add_row(label, form.format(median(name)), " ".join(form.format(getattr(run, name)) for run in runs))
     table.add_row("tokenizing, share of time, cold cache", f"{shares[0]:.1%}", "")

@@ -11,6 +11,8 @@ DEFAULT_ARTIFACT: Final = Path(__file__).resolve().parent / "artifacts" / "minil
 DEFAULT_MAX_WINDOWS: Final = 32
 # Bytes of the long documents, with their BM25 indexes, that are kept for their next question.
 KEPT_INDEX_BYTES: Final = 32 << 20
+# The distance from the reference above which a figure of what is read has drifted (docs/drift.md).
+DRIFT_LIMIT: Final = 0.25
 # Tokens of a window, question and special tokens included.
 MAX_LENGTH: Final = 384
 # Tokens of the document that a window shares with the next one.

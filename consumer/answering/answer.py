@@ -15,6 +15,7 @@ from spanstream.consumer.answering.outcomes import Outcomes, RecordOutcome
 from spanstream.consumer.answering.prepare import PlannedQuestion, PreparedChunk
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.logs import exception_facts
+from spanstream.models.drift.figures import QuestionRead
 from spanstream.models.errors import DocumentChanged, InferenceFailed, SpanMismatch
 from spanstream.models.inference.runner import WindowOutcome
 from spanstream.models.reader import Reader
@@ -78,7 +79,12 @@ class Answerer:
             if isinstance(error, SpanMismatch):
                 return self._failed_validation(planned, Reason.SPAN_MISMATCH, error)
             return self._outcomes.dead_letter(record, Reason.INFERENCE_FAILED, str(error), Stage.INFER)
-        return self._outcomes.answer(record, planned.question, planned.plan.document.text_sha256, reading)
+        document = planned.plan.document
+        outcome = self._outcomes.answer(record, planned.question, document.text_sha256, reading)
+        if outcome.outcome == "dead_letter":
+            return outcome
+        answered = outcome.outcome == "answered"
+        return replace(outcome, read=QuestionRead.of(reading, document, answered=answered))
 
     def _renewed(self, planned: PlannedQuestion) -> PlannedQuestion | None:
         """Plans a question that failed with its document tokenized again; None where that gives the same tokens."""

@@ -14,6 +14,7 @@ from spanstream.consumer.formats.event_writer import EventWriter
 from spanstream.consumer.settings import RetrySettings, TopicSettings
 from spanstream.consumer.tracing.tracing import OFF, Tracing
 from spanstream.models.artifact import Manifest
+from spanstream.models.drift.figures import QuestionRead
 from spanstream.models.reader import Answer
 from spanstream.schemas.cloudevents import answer_headers, trace_context
 from spanstream.schemas.dead_letters import (
@@ -47,12 +48,14 @@ class RecordOutcome:
         outgoing: the record to be published for it.
         outcome: `answered`, `no_answer`, `retried` or `dead_letter`, as the metrics name it.
         reason: the dead letter's; None for answers and retries.
+        read: the answer's figures; None for dead letters and retries.
     """
 
     record: Record
     outgoing: Outgoing
     outcome: str
     reason: Reason | None = None
+    read: QuestionRead | None = None
 
 
 class Outcomes:

@@ -14,6 +14,7 @@ from spanstream.consumer.answering.work_estimate import WorkEstimate
 from spanstream.consumer.broker.protocols import Partition, Record
 from spanstream.consumer.cache.token_cache import CacheCounts
 from spanstream.consumer.clock import Clock
+from spanstream.consumer.drift.watch import DriftWatch
 from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.tracing.tracing import OFF, Processed, Tracing
 
@@ -39,11 +40,19 @@ class LiveFigures(Protocol):
 class Reporter:
     """Keeps one consumer's metrics, writes its log lines and follows its records."""
 
-    def __init__(self, metrics: Metrics, figures: LiveFigures, clock: Clock, tracing: Tracing = OFF) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        figures: LiveFigures,
+        clock: Clock,
+        tracing: Tracing = OFF,
+        watch: DriftWatch | None = None,
+    ) -> None:
         self._metrics = metrics
         self._figures = figures
         self._clock = clock
         self._tracing = tracing
+        self._watch = watch
         self._work = WorkEstimate()
         self._counted = CacheCounts()
 
@@ -85,6 +94,8 @@ class Reporter:
         for record in prepared.records:
             if record.timestamp_ms is not None:
                 self._metrics.age.observe(max(0, now_ms - record.timestamp_ms) / 1000)
+        if self._watch is not None:
+            self._watch.take([outcome.read for outcome in outcomes if outcome.read is not None])
         self._metrics.chunks.inc()
         self._metrics.windows.inc(prepared.windows)
         self._metrics.chunk_seconds.labels("infer").observe(seconds)

@@ -31,6 +31,7 @@ from spanstream.consumer.delivery.lag import Lag
 from spanstream.consumer.delivery.partition_counts import PartitionCounts
 from spanstream.consumer.delivery.rewinds import Rewinds
 from spanstream.consumer.delivery.start_offsets import StartOffsets
+from spanstream.consumer.drift.opening import open_drift_watch
 from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.formats.event_writer import EventWriter
 from spanstream.consumer.formats.opening import open_formats, open_writer
@@ -177,7 +178,8 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
     documents = _documents(settings, formats, clients.documents, (cache.forget, reader.forget), clock)
     writer = open_writer(settings, Answer)
     outcomes = _outcomes(settings, reader, writer, clock, tracing)
-    reporter = Reporter(metrics, _LiveFigures(reader, cache, documents), clock, tracing)
+    watch = open_drift_watch(settings.drift, reader, metrics.registry)
+    reporter = Reporter(metrics, _LiveFigures(reader, cache, documents), clock, tracing, watch)
     health = Health(clock, stuck_seconds=settings.http.stuck_seconds)
     committer = Committer(
         clients.publisher,

@@ -10,6 +10,7 @@ from spanstream.consumer.cli import (
     backfill,
     demo,
     doctor,
+    drift,
     erase,
     explain,
     feedback,
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.command("run", cls=run.RunCommand)(run.run)
 app.command("ask")(ask.ask)
 app.command("explain")(explain.show_explanation)
+app.command("drift")(drift.show_drift)
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.add_typer(topics.app, name="topics")

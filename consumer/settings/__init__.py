@@ -6,7 +6,7 @@ from spanstream.consumer.settings.answers_api import AnswersApiSettings
 from spanstream.consumer.settings.formats import CloudEventsSettings, MappingSettings
 from spanstream.consumer.settings.group import ENV_PREFIX, SAME_NAME
 from spanstream.consumer.settings.kafka import AutoOffsetReset, GroupProtocol, KafkaSettings, TopicSettings
-from spanstream.consumer.settings.observing import HttpSettings, LogSettings, TraceSettings
+from spanstream.consumer.settings.observing import DriftSettings, HttpSettings, LogSettings, TraceSettings
 from spanstream.consumer.settings.output import DeadLetterHeaders, OutputSettings
 from spanstream.consumer.settings.privacy import RedactionSettings, RetentionSettings
 from spanstream.consumer.settings.processing import (
@@ -37,6 +37,7 @@ __all__ = [
     "Compatibility",
     "DeadLetterHeaders",
     "DocumentSettings",
+    "DriftSettings",
     "FeedbackSettings",
     "GroupProtocol",
     "HttpSettings",

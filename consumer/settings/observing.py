@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from spanstream.consumer.settings.group import Seconds, SettingsGroup
+from spanstream.consumer.settings.group import Count, Seconds, SettingsGroup
 
 
 class HttpSettings(SettingsGroup):
@@ -17,6 +17,15 @@ class HttpSettings(SettingsGroup):
     stuck_seconds: Seconds = Field(
         60.0,
         description="/healthz fails when the loop was not at work for this long; above 41, the longest try to publish.",
+    )
+
+
+class DriftSettings(SettingsGroup):
+    """Figures of what is read, beside those of what the model was calibrated on."""
+
+    enabled: bool = Field(True, description="Count what is read: lengths, scores, answers; false: no such metrics.")
+    questions: Count = Field(
+        1000, description="Latest questions that `spanstream_drift_psi` compares with the reference."
     )
 
 

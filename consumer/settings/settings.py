@@ -13,7 +13,7 @@ from spanstream.consumer.settings.environment import EnvironmentSource
 from spanstream.consumer.settings.formats import CloudEventsSettings, MappingSettings
 from spanstream.consumer.settings.group import ENV_PREFIX, Seconds, check_different
 from spanstream.consumer.settings.kafka import KafkaSettings, TopicSettings
-from spanstream.consumer.settings.observing import HttpSettings, LogSettings, TraceSettings
+from spanstream.consumer.settings.observing import DriftSettings, HttpSettings, LogSettings, TraceSettings
 from spanstream.consumer.settings.output import OutputSettings
 from spanstream.consumer.settings.privacy import RedactionSettings, RetentionSettings
 from spanstream.consumer.settings.processing import (
@@ -66,6 +66,7 @@ class Settings(BaseSettings):
     redaction: RedactionSettings = RedactionSettings()
     http: HttpSettings = HttpSettings()
     answers_api: AnswersApiSettings = AnswersApiSettings()
+    drift: DriftSettings = DriftSettings()
     log: LogSettings = LogSettings()
     traces: TraceSettings = TraceSettings()
     limits: Limits = Field(Limits(), description="How large an event may be.")

@@ -46,8 +46,10 @@ from spanstream.models.calibrating.folds import halve
 from spanstream.models.checkpoints.checkpoint import CONFIG, Checkpoint
 from spanstream.models.checkpoints.training_record import read_training
 from spanstream.models.defaults import MAX_ANSWER_TOKENS
+from spanstream.models.drift.reference import write_reference
 from spanstream.models.errors import BuildError, one_line
 from spanstream.models.evaluation.kinds import read_kinds
+from spanstream.models.evaluation.reference_reads import reference_of, whole_document_observations
 from spanstream.models.inference.cpu import available_cpus
 from spanstream.models.metrics.reading import ReadingOptions
 from spanstream.models.staging import staged_folder
@@ -112,6 +114,8 @@ class _Build:
         self._say("write golden logits, manifest and card")
         variant, expected, same_spans = self._write_winner(selection)
         write_record(self._finished, fitted, self._request.validation)
+        observations = whole_document_observations(first)
+        write_reference(self._finished, reference_of(observations, fitted.calibration, self._tokenizer))
         variants, fp16 = self._add_fp16(context, variant, selection.reference.built, expected)
         manifest = self._write_manifest(variants, fitted)
         figures = CardFigures(

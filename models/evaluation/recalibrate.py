@@ -1,6 +1,6 @@
 """Fits an artifact's confidence and thresholds to labelled questions, and writes the artifact with them.
 
-    artifact, SQuAD files -> observe -> fit -> manifest, calibration.json, a section of the card -> artifact
+    artifact, SQuAD files -> observe -> fit -> manifest, record, reference, a section of the card -> artifact
 
 Weights, tokenizer and golden logits stay what they are, byte for byte.
 """
@@ -27,6 +27,7 @@ from spanstream.models.calibrating.calibration_record import (
 from spanstream.models.calibrating.fit import FittedCalibration, fit_calibration
 from spanstream.models.calibrating.thresholds import ThresholdRequest
 from spanstream.models.defaults import DEFAULT_MAX_WINDOWS
+from spanstream.models.drift.reference import REFERENCE_FILE, Reference, write_reference
 from spanstream.models.errors import ArtifactError, BuildError
 from spanstream.models.evaluation.calibration_section import with_section
 from spanstream.models.evaluation.evaluate import Begin
@@ -34,6 +35,7 @@ from spanstream.models.evaluation.kind_figures import kind_figures
 from spanstream.models.evaluation.measure import confidence_figures
 from spanstream.models.evaluation.observation_table import ObservationTable
 from spanstream.models.evaluation.observe import LabelledQuestion, observe, open_variant_reader, read_labelled_questions
+from spanstream.models.evaluation.reference_reads import reference_of
 from spanstream.models.evaluation.report import ConfidenceFigures, KindFigures
 from spanstream.models.inference.cpu import available_cpus
 from spanstream.models.metrics.seen_questions import SeenQuestions
@@ -118,7 +120,8 @@ def recalibrate(
             "plain softmax": confidence_figures(table.softmax, table),
         }
         result = CalibrationResult(fitted, figures, _kinds(table, fitted))
-        _write(artifact, folder, result, request.data, chose)
+        reference = reference_of(table.observations, fitted.calibration, artifact.tokenizer)
+        _write(artifact, folder, result, reference, request.data, chose)
     return result
 
 
@@ -168,12 +171,19 @@ def _kinds(table: ObservationTable, fitted: FittedCalibration) -> dict[str, tupl
     return kind_figures(kinds, unseen, fitted.calibration.thresholds["default"])
 
 
-def _write(
-    artifact: Artifact, folder: Path, result: CalibrationResult, data: Sequence[Path], chose: SeenQuestions | None
+def _write(  # noqa: PLR0913, PLR0917  what the artifact's files are made of
+    artifact: Artifact,
+    folder: Path,
+    result: CalibrationResult,
+    reference: Reference,
+    data: Sequence[Path],
+    chose: SeenQuestions | None,
 ) -> None:
     shutil.copytree(artifact.folder, folder, dirs_exist_ok=True)  # with other files that the user keeps there
     write_record(folder, result.fitted, data, chose=chose)
-    files = artifact.manifest.files | {RECORD_FILE: sha256_of_file(folder / RECORD_FILE)}
+    write_reference(folder, reference)
+    written = {name: sha256_of_file(folder / name) for name in (RECORD_FILE, REFERENCE_FILE)}
+    files = artifact.manifest.files | written
     manifest = artifact.manifest.model_copy(update={"calibration": result.fitted.calibration, "files": files})
     write_manifest(folder, manifest)
     card = artifact.folder / _CARD

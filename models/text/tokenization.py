@@ -162,6 +162,15 @@ class Tokenizer:
         """The number of token ids, added tokens included: the greatest id plus one."""
         return 1 + max(self._fast.get_vocab(with_added_tokens=True).values(), default=-1)
 
+    @cached_property
+    def unknown_id(self) -> int | None:
+        """The id of what the vocabulary does not know; None where it knows every byte."""
+        model = self._definition.get("model", {})
+        if model.get("unk_token") is not None:  # WordPiece, BPE
+            return self.token_id(model["unk_token"])
+        unknown_id: int | None = model.get("unk_id")  # Unigram
+        return unknown_id
+
     def token_text(self, token_id: int) -> str:
         """Returns the token as the vocabulary spells it."""
         return self._fast.id_to_token(token_id) or ""

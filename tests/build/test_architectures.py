@@ -15,9 +15,11 @@ from spanstream.models.artifact import Artifact, load_artifact
 from spanstream.models.building.golden_logits import golden_spans
 from spanstream.models.building.pipeline import build
 from spanstream.models.building.request import BuildRequest
+from spanstream.models.drift.reference import read_reference
 from spanstream.models.inference.backends import self_test
 from spanstream.models.inference.packing import assemble, pack
 from spanstream.models.inference.session import OnnxSession
+from spanstream.models.metrics.squad_files import read_squad
 from spanstream.models.reader import Reader
 from spanstream.models.text.windowing import Window, windows_of
 from tests.support.model.fast_windows import fast_windows, our_windows
@@ -70,6 +72,15 @@ def test_the_manifest_says_what_it_is(model_type: str, artifact: Artifact) -> No
     assert artifact.variants_for("cpu")
     library = fast(tiny(model_type).tokenizer)
     assert library.id_to_token(manifest.pad_id) in {"[PAD]", "<pad>"}
+
+
+def test_the_reference_is_of_the_questions_that_were_validated_on(artifact: Artifact, questions: Path) -> None:
+    reference, examples = read_reference(artifact), read_squad(questions)
+    assert reference is not None
+    assert reference.questions == len(examples)
+    assert reference.documents == len({example.context for example in examples})
+    assert reference.threshold == artifact.manifest.calibration.thresholds["default"]
+    assert sum(reference.figures["document_tokens"].counts) == reference.documents
 
 
 def test_the_card_tells_every_variant_and_how_far_fusing_went(model_type: str, artifact: Artifact) -> None:

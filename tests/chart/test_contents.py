@@ -111,6 +111,15 @@ def test_large_and_small_numbers_do_not_change_on_their_way() -> None:
     assert {"name": "model", "emptyDir": {"sizeLimit": "3000000000"}} in pod["volumes"]
 
 
+def test_the_limits_of_drift_are_those_of_the_values() -> None:
+    limits = {"enabled": True, "driftIndex": 0.4, "readWholeRatio": 0.9, "answeredRatio": 0.25}
+    manifests = render({"monitoring": {"prometheusRule": limits}})
+    rules = {rule["alert"]: rule["expr"] for rule in only(manifests, "PrometheusRule")["spec"]["groups"][0]["rules"]}
+    assert rules["SpanstreamDrift"].endswith("> 0.4")
+    assert rules["SpanstreamLongDocumentsCut"].endswith("< 0.9")
+    assert rules["SpanstreamAnswersFewer"].count("< 0.25 * ") == 2
+
+
 # What an operator may well leave out: an amount, a label, the platform's choice.
 NULLABLE = (
     "cpu",

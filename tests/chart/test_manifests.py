@@ -13,6 +13,8 @@ from typer.main import get_command
 
 from spanstream.consumer.broker.kafka.properties import member_properties
 from spanstream.consumer.cli.program import app
+from spanstream.consumer.drift.metrics import DriftMetrics
+from spanstream.consumer.drift.watch import DriftWatch
 from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.settings import Settings
 from spanstream.consumer.settings.loading import load_settings
@@ -211,7 +213,7 @@ def test_every_query_is_promql_about_metrics_that_the_program_exports() -> None:
     (text,) = only(manifests, "ConfigMap", f"{RELEASE}-spanstream-dashboard")["data"].values()
     dashboard = yaml.safe_load(text)
     drawn = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
-    assert len(rules) == 7
+    assert len(rules) == 10
     assert len(drawn) > 12
     for query in [*(rule["expr"] for rule in rules), *drawn]:
         parsed = promql_parser.parse(query.replace("$__rate_interval", "5m"))
@@ -227,7 +229,7 @@ def metric_names(query: str) -> list[str]:
 def exported() -> set[str]:
     """Names as Prometheus stores them, without those that are given up."""
     names: set[str] = set()
-    for family in Metrics().registry.collect():
+    for family in [*Metrics().registry.collect(), *DriftMetrics(DriftWatch(None, None, 1)).collect()]:
         behind = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}.get(family.type, ("",))
         if not family.documentation.startswith("Deprecated"):
             names |= {family.name + suffix for suffix in behind}

@@ -8,6 +8,7 @@ from rich.table import Table
 from spanstream.consumer.cli.model.options import ArtifactFolder
 from spanstream.models.artifact import load_artifact
 from spanstream.models.defaults import DEFAULT_ARTIFACT
+from spanstream.models.drift.reference import read_reference
 
 
 def show(folder: ArtifactFolder = DEFAULT_ARTIFACT) -> None:
@@ -24,6 +25,9 @@ def show(folder: ArtifactFolder = DEFAULT_ARTIFACT) -> None:
     table.add_row("calibration", manifest.calibration.name)
     for name, threshold in sorted(manifest.calibration.thresholds.items()):
         table.add_row(f"threshold {name}", f"{threshold:.3f}")
+    reference = read_reference(artifact)
+    compared = f"{reference.questions:,} questions about {reference.documents:,} documents" if reference else "none"
+    table.add_row("reference of drift", compared)
     table.add_row("tokenizer", manifest.tokenizer_fingerprint[:16])
     table.add_row("folder", str(folder))
     Console().print(table)

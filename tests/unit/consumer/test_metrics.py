@@ -8,13 +8,22 @@ import pytest
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from spanstream.consumer.drift.metrics import DriftMetrics
+from spanstream.consumer.drift.watch import DriftWatch
 from spanstream.consumer.feedback.metrics import FeedbackMetrics
 from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.triage.metrics import TriageMetrics
 from spanstream.consumer.version import program_version
 
+
+def with_drift(metrics: Metrics) -> CollectorRegistry:
+    """Returns the registry of a consumer that watches what it reads."""
+    metrics.registry.register(DriftMetrics(DriftWatch(None, None, 200)))
+    return metrics.registry
+
+
 REGISTRIES = {
-    "answering": Metrics().registry,
+    "answering": with_drift(Metrics()),
     "triage": TriageMetrics().registry,
     "feedback": FeedbackMetrics().registry,
 }

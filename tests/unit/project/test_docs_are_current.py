@@ -12,6 +12,8 @@ from prometheus_client import CollectorRegistry, Metric
 from typer.main import get_command
 
 from spanstream.consumer.cli.program import app
+from spanstream.consumer.drift.metrics import DriftMetrics
+from spanstream.consumer.drift.watch import DriftWatch
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.feedback.checking import make_label
 from spanstream.consumer.feedback.metrics import FeedbackMetrics
@@ -107,6 +109,13 @@ def own_families(registry: CollectorRegistry) -> list[Metric]:
 def test_every_metric_of_a_stream_of_its_own_is_listed_with_its_meaning(page: str, registry: CollectorRegistry) -> None:
     families = own_families(registry)
     assert metrics_listed(read(DOCS / page)) == {
+        family.name + ("_total" if family.type == "counter" else ""): family.documentation for family in families
+    }
+
+
+def test_every_metric_about_what_is_read_is_listed_with_its_meaning() -> None:
+    families = DriftMetrics(DriftWatch(None, None, 200)).collect()
+    assert metrics_listed(read(DOCS / "drift.md")) == {
         family.name + ("_total" if family.type == "counter" else ""): family.documentation for family in families
     }
 
