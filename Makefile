@@ -68,6 +68,10 @@ bench-drift: .venv/.evaluate ## Measure how often drift is told where there is n
 bench-memory: .venv/.serving ## Measure what the longest documents cost in memory, step by step (Linux)
 	$(BIN)/python -m bench.memory $(ARGS)
 
+.PHONY: bench-windows
+bench-windows: .venv/.serving ## Compare sliding windows with windows of sentences on long documents (ARGS="--questions 400")
+	$(BIN)/python -m bench.windows $(ARGS)
+
 .PHONY: bench-training
 bench-training: .venv-build/.stamp ## Measure `model train` with few shapes of batches and with many (5 GB of tools)
 	.venv-build/bin/python -m bench.training $(ARGS)

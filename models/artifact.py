@@ -21,7 +21,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from spanstream.models.defaults import DEFAULT_ARTIFACT
+from spanstream.models.defaults import DEFAULT_ARTIFACT, WindowMode
 from spanstream.models.errors import ArtifactError
 from spanstream.models.spans.calibration import Calibration
 from spanstream.models.text.tokenization import Tokenizer
@@ -90,6 +90,13 @@ class Manifest(FrozenModel):
     pad_id: int = Field(ge=0)
     max_length: int = Field(gt=0, description="Tokens of a window, question and special tokens included.")
     stride: int = Field(ge=0, description="Tokens of the document that neighbouring windows share.")
+    windows: WindowMode = Field(
+        "sliding",
+        description="How documents were cut into windows when the figures were measured: at every so many tokens, or "
+        "between sentences.",
+        # Left out where nothing is said: so the seals of older artifacts hold.
+        exclude_if=lambda windows: windows == "sliding",
+    )
     max_answer_tokens: int = Field(gt=0)
     variants: tuple[Variant, ...] = Field(min_length=1)
     calibration: Calibration

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
+
+# How a document that does not fit into one window is cut: at every so many tokens, or between sentences.
+WindowMode = Literal["sliding", "sentences"]
 
 # Resolved: in a checkout the package is reached over a link.
 DEFAULT_ARTIFACT: Final = Path(__file__).resolve().parent / "artifacts" / "minilm-l6-qa"

@@ -21,7 +21,7 @@ from typing import Any
 from cachetools import LRUCache, cached
 
 from spanstream.models.artifact import Artifact, load_artifact
-from spanstream.models.defaults import DEFAULT_ARTIFACT, DEFAULT_MAX_WINDOWS, KEPT_INDEX_BYTES
+from spanstream.models.defaults import DEFAULT_ARTIFACT, DEFAULT_MAX_WINDOWS, KEPT_INDEX_BYTES, WindowMode
 from spanstream.models.errors import InferenceFailed
 from spanstream.models.inference.backends import Backends, open_backends
 from spanstream.models.inference.cpu import available_cpus
@@ -29,6 +29,7 @@ from spanstream.models.inference.runner import InferenceRunner, ScoredWindow, Wi
 from spanstream.models.spans.aggregate import RawAnswer, aggregate
 from spanstream.models.spans.validate import Validator
 from spanstream.models.text.retrieval import BlockIndex
+from spanstream.models.text.sentence_windows import SentenceMap
 from spanstream.models.text.tokenization import TokenizedDocument, TokenizedQuestion
 from spanstream.models.text.utf16 import utf16_length
 from spanstream.models.text.windowing import Window, windows_of
@@ -102,7 +103,7 @@ class Answer:
 class Reader:
     """A loaded model. Every step is safe from any thread; `score`s at the same time share the session."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  built in few places, by name
         self,
         artifact: Artifact,
         backends: Backends,
@@ -110,6 +111,7 @@ class Reader:
         max_windows: int = DEFAULT_MAX_WINDOWS,
         threshold: float | None = None,
         utf16_offsets: bool = False,
+        windows: WindowMode | None = None,
     ) -> None:
         manifest = artifact.manifest
         self.artifact = artifact
@@ -118,9 +120,13 @@ class Reader:
         self._threshold = manifest.calibration.thresholds["default"] if threshold is None else threshold
         self._quote = _quote_with_utf16 if utf16_offsets else _quote
         self._validator = Validator(artifact.tokenizer)
-        self._indexes: LRUCache[tuple[Any, ...], BlockIndex] = LRUCache(KEPT_INDEX_BYTES, lambda index: index.nbytes)
-        self._indexes_lock = Lock()
-        self._index = cached(self._indexes, lock=self._indexes_lock)(BlockIndex)
+        self._mode = windows or manifest.windows
+        self._kept: LRUCache[tuple[Any, ...], BlockIndex | SentenceMap] = LRUCache(
+            KEPT_INDEX_BYTES, lambda kept: kept.nbytes
+        )
+        self._kept_lock = Lock()
+        self._index = cached(self._kept, lock=self._kept_lock)(BlockIndex)
+        self._sentences = cached(self._kept, lambda document, _: (document, "sentences"), self._kept_lock)(SentenceMap)
         self._inference = InferenceRunner(
             backends, pad_id=manifest.pad_id, max_answer_tokens=manifest.max_answer_tokens
         )
@@ -175,10 +181,22 @@ class Reader:
         return self.artifact.tokenizer.tokenize_document(text)
 
     def forget(self, text_sha256: str) -> None:
-        """Drops what is kept of a text between questions: the index of a long document, with its tokens."""
-        with self._indexes_lock:
-            for key in [key for key in self._indexes if key[0].text_sha256 == text_sha256]:
-                del self._indexes[key]
+        """Drops what is kept of a text between questions: a long document's tokens, index and sentences."""
+        with self._kept_lock:
+            for key in [key for key in self._kept if key[0].text_sha256 == text_sha256]:
+                del self._kept[key]
+
+    def windows(self, text: str, document: TokenizedDocument, question: TokenizedQuestion) -> list[Window]:
+        """Returns all windows of the document for this question, in order; one empty window for an empty document.
+
+        Raises:
+            QuestionTooLong: the question leaves no room for the document.
+        """
+        shape = self.artifact.shape
+        if self._mode == "sliding" or document.size <= shape.room(question, document):
+            return windows_of(question, document, shape)
+        sentences = self._sentences(document, text)
+        return sentences.windows(question, document, shape, self.artifact.manifest.max_answer_tokens)
 
     def plan(self, text: str, document: TokenizedDocument, questions: Sequence[str]) -> list[ReadPlan]:
         """Chooses the windows to read for each question.
@@ -195,7 +213,7 @@ class Reader:
         plans = []
         for question in questions:
             tokenized = self.artifact.tokenizer.tokenize_question(question)
-            windows = chosen = [] if is_blank else windows_of(tokenized, document, self.artifact.shape)
+            windows = chosen = [] if is_blank else self.windows(text, document, tokenized)
             if len(windows) > self._max_windows:
                 chosen = self._index(document).choose(windows, tokenized, self._max_windows)
             plans.append(ReadPlan(tokenized, text, document, tuple(chosen), len(windows)))

@@ -40,6 +40,7 @@ def open_reader(settings: Settings) -> Reader:
         max_windows=model.max_windows,
         threshold=_threshold(model.threshold, artifact.manifest),
         utf16_offsets=settings.output.utf16_offsets,
+        windows=model.windows,
     )
 
 

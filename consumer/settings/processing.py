@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr, StringConstraints
 
 from spanstream.consumer.settings.group import Count, Seconds, SettingsGroup
-from spanstream.models.defaults import DEFAULT_ARTIFACT, DEFAULT_MAX_WINDOWS
+from spanstream.models.defaults import DEFAULT_ARTIFACT, DEFAULT_MAX_WINDOWS, WindowMode
 
 ModelUrl = Annotated[str, StringConstraints(pattern=r"^(s3|hf|https?)://.")]
 
@@ -44,6 +44,11 @@ class ModelSettings(SettingsGroup):
     token_header: str = Field("Authorization", description="Header of the token; in this one it is a Bearer's.")
     threads: Count | None = Field(None, description="CPU threads; unset: the CPUs of the cgroup's quota.")
     max_windows: Count = Field(DEFAULT_MAX_WINDOWS, description="Windows read of one document; BM25 picks among more.")
+    windows: WindowMode | None = Field(
+        None,
+        description="How a document longer than a window is cut: sliding or sentences; unset: as the artifact says, "
+        "with which its confidence was measured.",
+    )
     threshold: Annotated[float, Field(ge=0, le=1)] | str = Field(
         "default", description="Least confidence to answer: a threshold's name in the artifact, or 0 to 1."
     )

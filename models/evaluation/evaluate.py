@@ -14,7 +14,7 @@ from pathlib import Path
 
 from spanstream.models.artifact import Artifact, Variant, load_artifact
 from spanstream.models.calibrating.calibration_record import DataFile, read_record
-from spanstream.models.defaults import DEFAULT_MAX_WINDOWS
+from spanstream.models.defaults import DEFAULT_MAX_WINDOWS, WindowMode
 from spanstream.models.errors import ArtifactError
 from spanstream.models.evaluation.latency import measure_latency
 from spanstream.models.evaluation.measure import MeasuredVariant, measure
@@ -37,6 +37,7 @@ class EvaluationRequest:
         variants: file names or precisions of the variants; none: all that are for the CPU.
         thresholds: names in the artifact, or numbers from 0 to 1; none: all that the artifact names.
         max_windows: windows read of one document at most; None: all of them.
+        windows: how documents are cut into windows; None: as the artifact says.
         threads: CPU threads; None: those of the cgroup's quota.
         latency: whether to take times.
     """
@@ -46,6 +47,7 @@ class EvaluationRequest:
     variants: Sequence[str] = ()
     thresholds: Sequence[str] = ()
     max_windows: int | None = DEFAULT_MAX_WINDOWS
+    windows: WindowMode | None = None
     threads: int | None = None
     latency: bool = True
 
@@ -85,7 +87,9 @@ def evaluate(
     reports, tables = [], []
     for variant in variants:
         most = sys.maxsize if request.max_windows is None else request.max_windows
-        reader = open_variant_reader(artifact, variant, threads=threads, max_windows=most, report=say)
+        reader = open_variant_reader(
+            artifact, variant, threads=threads, max_windows=most, report=say, windows=request.windows
+        )
         observations = observe(questions, reader, progress=begin(f"read with {variant.file}", len(questions)))
         latency = measure_latency(questions, reader, threads=threads) if request.latency else None
         session = reader.backends.choose(0).name
@@ -98,6 +102,7 @@ def evaluate(
         ),
         data=_data_facts(request.data, questions),
         max_windows=request.max_windows,
+        windows=request.windows or artifact.manifest.windows,
         notes=_notes(request.artifact, questions),
         variants=tuple(reports),
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from spanstream.models.artifact import Artifact, Variant
+from spanstream.models.defaults import WindowMode
 from spanstream.models.errors import BuildError, InferenceFailed, InvalidSpan, QuestionTooLong
 from spanstream.models.evaluation.kinds import read_kinds
 from spanstream.models.inference.backends import open_backends
@@ -72,8 +73,14 @@ def read_labelled_questions(files: Sequence[Path]) -> list[LabelledQuestion]:
     return questions
 
 
-def open_variant_reader(
-    artifact: Artifact, variant: Variant, *, threads: int, max_windows: int, report: Callable[[str], None]
+def open_variant_reader(  # noqa: PLR0913  two callers, by name
+    artifact: Artifact,
+    variant: Variant,
+    *,
+    threads: int,
+    max_windows: int,
+    report: Callable[[str], None],
+    windows: WindowMode | None = None,
 ) -> Reader:
     """Opens a reader that uses this variant alone, and tests it.
 
@@ -86,7 +93,8 @@ def open_variant_reader(
         artifact.tokenizer,
         artifact.golden,
     )
-    return Reader(alone, open_backends(alone, threads=threads, report=report), max_windows=max_windows)
+    backends = open_backends(alone, threads=threads, report=report)
+    return Reader(alone, backends, max_windows=max_windows, windows=windows)
 
 
 def observe(

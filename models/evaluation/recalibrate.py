@@ -26,7 +26,7 @@ from spanstream.models.calibrating.calibration_record import (
 )
 from spanstream.models.calibrating.fit import FittedCalibration, fit_calibration
 from spanstream.models.calibrating.thresholds import ThresholdRequest
-from spanstream.models.defaults import DEFAULT_MAX_WINDOWS
+from spanstream.models.defaults import DEFAULT_MAX_WINDOWS, WindowMode
 from spanstream.models.drift.reference import REFERENCE_FILE, Reference, write_reference
 from spanstream.models.errors import ArtifactError, BuildError
 from spanstream.models.evaluation.calibration_section import with_section
@@ -55,6 +55,7 @@ class CalibrationRequest:
         name: the calibration's name; None: made of the model's name, the first file's and its hash.
         wanted: what thresholds are wanted for.
         max_windows: windows read of one document at most.
+        windows: how documents are cut into windows, from then on; None: as the artifact says.
         threads: CPU threads; None: those of the cgroup's quota.
     """
 
@@ -64,6 +65,7 @@ class CalibrationRequest:
     name: str | None = None
     wanted: ThresholdRequest = field(default_factory=ThresholdRequest)
     max_windows: int = DEFAULT_MAX_WINDOWS
+    windows: WindowMode | None = None
     threads: int | None = None
 
 
@@ -121,7 +123,7 @@ def recalibrate(
         }
         result = CalibrationResult(fitted, figures, _kinds(table, fitted))
         reference = reference_of(table.observations, fitted.calibration, artifact.tokenizer)
-        _write(artifact, folder, result, reference, request.data, chose)
+        _write(artifact, folder, result, reference, request, chose)
     return result
 
 
@@ -148,7 +150,9 @@ def _read(
     if not variants:
         raise ArtifactError(f"{artifact.folder}: has no variant for the CPU")
     threads = request.threads or available_cpus()
-    reader = open_variant_reader(artifact, variants[0], threads=threads, max_windows=request.max_windows, report=say)
+    reader = open_variant_reader(
+        artifact, variants[0], threads=threads, max_windows=request.max_windows, report=say, windows=request.windows
+    )
     observations = observe(questions, reader, progress=begin(f"read with {variants[0].file}", len(questions)))
     reader.close()
     return ObservationTable.of(observations, artifact.manifest.calibration)
@@ -176,19 +180,24 @@ def _write(  # noqa: PLR0913, PLR0917  what the artifact's files are made of
     folder: Path,
     result: CalibrationResult,
     reference: Reference,
-    data: Sequence[Path],
+    request: CalibrationRequest,
     chose: SeenQuestions | None,
 ) -> None:
     shutil.copytree(artifact.folder, folder, dirs_exist_ok=True)  # with other files that the user keeps there
-    write_record(folder, result.fitted, data, chose=chose)
+    write_record(folder, result.fitted, request.data, chose=chose)
     write_reference(folder, reference)
     written = {name: sha256_of_file(folder / name) for name in (RECORD_FILE, REFERENCE_FILE)}
-    files = artifact.manifest.files | written
-    manifest = artifact.manifest.model_copy(update={"calibration": result.fitted.calibration, "files": files})
+    manifest = artifact.manifest.model_copy(
+        update={
+            "calibration": result.fitted.calibration,
+            "files": artifact.manifest.files | written,
+            "windows": request.windows or artifact.manifest.windows,
+        }
+    )
     write_manifest(folder, manifest)
     card = artifact.folder / _CARD
     text = card.read_text(encoding="utf-8") if card.exists() else f"# {manifest.name} {manifest.version}\n"
-    names = [file.name for file in data]
+    names = [file.name for file in request.data]
     text = with_section(text, result.fitted, result.figures, names, result.kinds)
     (folder / _CARD).write_text(text, encoding="utf-8")
     load_artifact(folder)  # before it replaces another one

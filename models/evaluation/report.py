@@ -12,6 +12,7 @@ from pydantic import Field
 
 from spanstream.models.artifact import FrozenModel
 from spanstream.models.calibrating.calibration_record import DataFile
+from spanstream.models.defaults import WindowMode
 from spanstream.models.metrics.reliability import Interval
 
 
@@ -147,5 +148,6 @@ class EvaluationReport(FrozenModel):
     artifact: ArtifactFacts
     data: DataFacts
     max_windows: int | None = Field(description="Windows read of one document at most; null: all of them.")
+    windows: WindowMode = Field("sliding", description="How documents were cut into windows.")
     notes: tuple[str, ...] = Field(description="What to keep in mind when reading the figures.")
     variants: tuple[VariantReport, ...]

@@ -24,7 +24,6 @@ from spanstream.models.spans.search import SpanScores, TokenSpan
 from spanstream.models.spans.validate import Validator
 from spanstream.models.text.retrieval import BlockIndex
 from spanstream.models.text.tokenization import TokenizedDocument, Tokenizer
-from spanstream.models.text.windowing import windows_of
 from spanstream.models.text.words import WordMap
 
 _NEIGHBOURS = 4
@@ -95,7 +94,7 @@ def explain(  # noqa: PLR0913  what may be asked for, by name
 def _reading(reader: Reader, plan: ReadPlan, raw: RawAnswer, scored: Mapping[int, ScoredWindow]) -> Reading:
     """Puts the windows that were read among all of the document; `scored` is by first token."""
     manifest = reader.artifact.manifest
-    windows = windows_of(plan.question, plan.document, reader.artifact.shape) if plan.total_windows else []
+    windows = reader.windows(plan.text, plan.document, plan.question) if plan.total_windows else []
     chosen = len(plan.windows) < len(windows)
     return Reading(
         text=plan.text,

@@ -74,6 +74,20 @@ def test_the_calibrated_artifact_is_whole_and_reads_with_the_same_weights(calibr
     assert after.calibration.name in card
 
 
+def test_an_artifact_calibrated_for_windows_of_sentences_says_so_and_is_read_so(tickets: Path, tmp_path: Path) -> None:
+    output = tmp_path / "sentences"
+    recalibrate(CalibrationRequest(DEFAULT_ARTIFACT, [tickets], output, windows="sentences"))
+    assert load_artifact(output).manifest.windows == "sentences"
+    [sliding, own] = [
+        evaluate(EvaluationRequest(output, [tickets], latency=False, windows=mode)).report for mode in ("sliding", None)
+    ]
+    assert (sliding.windows, own.windows) == ("sliding", "sentences")
+    recalibrate(CalibrationRequest(output, [tickets], output))
+    assert load_artifact(output).manifest.windows == "sentences"
+    done = spanstream("show", output)
+    assert "neighbours share 128, sentences" in done.stdout
+
+
 def test_the_confidence_of_tickets_comes_true_better_than_before(calibrated: Path) -> None:
     card = (calibrated / "README.md").read_text(encoding="utf-8")
     row = next(line for line in card.splitlines()[::-1] if line.startswith("| Brier score"))

@@ -23,6 +23,7 @@ def calibrate(  # noqa: PLR0913, PLR0917  one option each
     recall: options.Recalls = _PERCENTS,
     guarantee: options.Guarantees = _PERCENTS,
     max_windows: options.MaxWindows = DEFAULT_MAX_WINDOWS,
+    windows: options.Windows = None,
     threads: options.Threads = None,
 ) -> None:
     """Fit the confidence and its named thresholds to labelled questions of yours; from about 200 on it is worth it.
@@ -43,7 +44,14 @@ def calibrate(  # noqa: PLR0913, PLR0917  one option each
     target = output or artifact
     wanted = ThresholdRequest(tuple(precision), tuple(recall), tuple(guarantee))
     request = CalibrationRequest(
-        artifact, data, target, name=name, wanted=wanted, max_windows=max_windows, threads=threads
+        artifact,
+        data,
+        target,
+        name=name,
+        wanted=wanted,
+        max_windows=max_windows,
+        windows=windows,
+        threads=threads,
     )
     with show_stages() as begin:
         result = recalibrate(request, begin=begin, say=lambda line: typer.echo(line, err=True))

@@ -22,6 +22,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  one option each
     threshold: options.Thresholds = None,
     max_windows: options.MaxWindows = DEFAULT_MAX_WINDOWS,
     all_windows: options.AllWindows = False,
+    windows: options.Windows = None,
     threads: options.Threads = None,
     latency: options.TakeTimes = True,
     as_json: options.AsJson = False,
@@ -43,6 +44,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  one option each
         variants=variant or (),
         thresholds=threshold or (),
         max_windows=None if all_windows else max_windows,
+        windows=windows,
         threads=threads,
         latency=latency,
     )

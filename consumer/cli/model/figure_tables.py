@@ -41,6 +41,7 @@ def show_report(report: EvaluationReport, console: Console) -> None:
         f"{files}: {data.questions} questions, {unanswerable} of them without an answer; {data.documents} texts of "
         f"{data.articles} articles; "
         + ("all windows read" if report.max_windows is None else f"at most {report.max_windows} windows read of a text")
+        + f" ({report.windows})"
     )
     for note in report.notes:
         console.print(f"[yellow]Note:[/] {escape(note)}")

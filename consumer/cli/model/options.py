@@ -7,10 +7,16 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from spanstream.models.defaults import WindowMode
+
 # Of several commands.
 ArtifactFolder = Annotated[Path, Argument(help="Artifact folder; by default the bundled artifact.")]
 ArtifactOption = Annotated[Path, Option(help="Artifact folder; by default the bundled artifact.")]
 MaxWindows = Annotated[int, Option(min=1, help="Windows read of one document at most; BM25 picks among more.")]
+Windows = Annotated[
+    WindowMode | None,
+    Option(help="Cut long documents at every so many tokens or between sentences; by default as the artifact says."),
+]
 Threads = Annotated[int | None, Option(min=1, help="CPU threads; by default the cgroup's quota.")]
 MaxLength = Annotated[int, Option(min=32, help="Tokens of a window, question included; at most the model's positions.")]
 Stride = Annotated[int, Option(min=0, help="Tokens that neighbouring windows share.")]

@@ -17,7 +17,7 @@ def show(folder: ArtifactFolder = DEFAULT_ARTIFACT) -> None:
     manifest = artifact.manifest
     table = Table(show_header=False)
     table.add_row("name", f"{manifest.name} {manifest.version} ({manifest.architecture})")
-    table.add_row("windows", f"{manifest.max_length} tokens, neighbours share {manifest.stride}")
+    table.add_row("windows", f"{manifest.max_length} tokens, neighbours share {manifest.stride}, {manifest.windows}")
     table.add_row("longest answer", f"{manifest.max_answer_tokens} tokens")
     for variant in manifest.variants:
         size = artifact.path_of(variant).stat().st_size / 1e6

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from spanstream.models.artifact import Artifact, Golden, GoldenCase, Manifest, Variant
+from spanstream.models.defaults import WindowMode
 from spanstream.models.inference.backends import Backend, Backends
 from spanstream.models.inference.packing import Batch
 from spanstream.models.inference.session import Logits, SessionError
@@ -59,11 +60,17 @@ class LetterSession:
         return Logits((start / 100).astype(np.float32), (end / 100).astype(np.float32))
 
 
-def fake_reader(session: LetterSession | None = None, *, max_windows: int = 32, utf16_offsets: bool = False) -> Reader:
+def fake_reader(
+    session: LetterSession | None = None,
+    *,
+    max_windows: int = 32,
+    utf16_offsets: bool = False,
+    windows: WindowMode | None = None,
+) -> Reader:
     """Makes a reader of one thread; `tokenize`, `plan` and `conclude` are the real ones."""
     golden = Golden(
         tolerance=0.1, cases=(GoldenCase(question="q", context="c", start_logits=(0.0,), end_logits=(0.0,)),)
     )
     artifact = Artifact(Path("nowhere"), MANIFEST, TOKENIZER, golden)
     backend = Backend("letters", "int8", session or LetterSession(), parallel_runs=1, max_batch_tokens=512)
-    return Reader(artifact, Backends(backend), max_windows=max_windows, utf16_offsets=utf16_offsets)
+    return Reader(artifact, Backends(backend), max_windows=max_windows, utf16_offsets=utf16_offsets, windows=windows)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spanstream.models.artifact import MANIFEST, Manifest, load_artifact, sha256_of_file, write_manifest
+from spanstream.models.artifact import MANIFEST, Manifest, load_artifact, seal_of, sha256_of_file, write_manifest
 from spanstream.models.errors import ArtifactError
 from tests.support.model.small_artifact import FILES, small_manifest, write_small_artifact
 from tests.support.model.trained_tokenizers import definition, trained
@@ -146,6 +146,23 @@ def test_a_manifest_changed_by_the_program_is_sealed_anew(folder: Path) -> None:
     changed = load_artifact(folder).manifest
     assert changed.max_answer_tokens == 9
     assert changed.seal not in {None, manifest.seal}
+
+
+def test_the_shipped_manifest_which_says_nothing_of_windows_is_sealed_and_read_as_one_of_sliding_windows() -> None:
+    manifest = load_artifact().manifest
+    assert manifest.windows == "sliding"
+    assert manifest.seal == seal_of(manifest)
+
+
+def test_a_manifest_that_names_windows_of_sentences_says_so_and_is_sealed_with_it(folder: Path) -> None:
+    manifest = load_artifact(folder).manifest
+    write_manifest(folder, manifest.model_copy(update={"windows": "sentences"}))
+    changed = load_artifact(folder).manifest
+    assert changed.windows == "sentences"
+    assert changed.seal != manifest.seal
+    _change(folder, windows="paragraphs")
+    with pytest.raises(ArtifactError, match="windows: "):
+        load_artifact(folder)
 
 
 def test_a_manifest_is_written_as_it_is_read(folder: Path) -> None:
