@@ -183,7 +183,7 @@ def _validation(
     """Returns the checks up to the first that finds a problem: those behind it would look at damaged arrays."""
     checks: list[ExplainedCheck] = []
     if raw.best is not None and raw.best.span is not None:
-        for step in validator.steps(text, document, raw.best.span):
+        for step in validator.of(text, document).steps(raw.best.span):
             checks.append(ExplainedCheck(step.check, step.problem))
             if step.problem is not None:
                 break

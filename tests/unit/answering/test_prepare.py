@@ -110,12 +110,12 @@ def test_a_question_on_which_the_program_fails_is_a_dead_letter_and_its_neighbou
     rig.documents.texts[0, "poison"] = ZeroDivisionError("the text")
     plan = rig.reader.plan
 
-    def failing_plan(text: str, *args: Any) -> Any:
+    def failing_plan(text: str, *args: Any, **options: Any) -> Any:
         if text == "unplannable":
             raise ZeroDivisionError(text)
-        return plan(text, *args)
+        return plan(text, *args, **options)
 
-    monkeypatch.setattr(type(rig.reader), "plan", lambda _, *args: failing_plan(*args))
+    monkeypatch.setattr(type(rig.reader), "plan", lambda _, *args, **options: failing_plan(*args, **options))
     records = [asked("a"), asked("b", "poison"), asked("c", None, context="unplannable"), asked("d")]
     prepared, left = rig.preparer.prepare(records)
     assert (names(prepared), left) == (["a", "d"], [])
