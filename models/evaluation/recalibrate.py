@@ -36,6 +36,7 @@ from spanstream.models.evaluation.observation_table import ObservationTable
 from spanstream.models.evaluation.observe import LabelledQuestion, observe, open_variant_reader, read_labelled_questions
 from spanstream.models.evaluation.report import ConfidenceFigures, KindFigures
 from spanstream.models.inference.cpu import available_cpus
+from spanstream.models.metrics.reading import RANKS_READ
 from spanstream.models.metrics.seen_questions import SeenQuestions
 from spanstream.models.staging import staged_folder
 
@@ -146,7 +147,8 @@ def _read(
         raise ArtifactError(f"{artifact.folder}: has no variant for the CPU")
     threads = request.threads or available_cpus()
     reader = open_variant_reader(artifact, variants[0], threads=threads, max_windows=request.max_windows, report=say)
-    observations = observe(questions, reader, progress=begin(f"read with {variants[0].file}", len(questions)))
+    progress = begin(f"read with {variants[0].file}", len(questions))
+    observations = observe(questions, reader, max_answers=RANKS_READ, progress=progress)
     reader.close()
     return ObservationTable.of(observations, artifact.manifest.calibration)
 
