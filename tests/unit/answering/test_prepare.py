@@ -104,6 +104,13 @@ def test_a_question_with_a_context_needs_no_document(rig: PrepareRig) -> None:
     assert prepared.planned[0].plan.text == "because of the train."
 
 
+def test_a_plan_knows_how_many_answers_its_question_asks_for(rig: PrepareRig) -> None:
+    text = "because of the train."
+    records = [asked("q", None, context=text), asked("r", None, context=text, max_answers=7)]
+    prepared, _ = rig.preparer.prepare(records)
+    assert [planned.plan.max_answers for planned in prepared.planned] == [1, 7]
+
+
 def test_a_question_on_which_the_program_fails_is_a_dead_letter_and_its_neighbours_are_planned(
     rig: PrepareRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
