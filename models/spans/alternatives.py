@@ -8,6 +8,7 @@ The score orders them; of equal scores the earliest window wins, so that the ord
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -60,6 +61,8 @@ def rank_answers(
 ) -> list[RankedAnswer]:
     """Returns the best answers, at most so many, the best first; the first one is that of `aggregate`.
 
+    No other is punctuation alone.
+
     Args:
         text: the document's.
         document: its tokens.
@@ -76,8 +79,9 @@ def rank_answers(
         spans.take(span)
         is_taken[span.first : span.last + 1] = True
         start, end = char_span(span)
-        if (quoted := text[start:end]) in texts:
-            continue  # one of more places than are listed
+        quoted = text[start:end]
+        if quoted in texts or (ranked and _is_punctuation(quoted)):
+            continue  # one of more places than are listed, or nothing that answers a question
         texts.add(quoted)
         places: list[CharSpan] = []
         for other in islice(_free_whole_spans(quoted, text, document, is_taken), MAX_FURTHER_PLACES):
@@ -87,6 +91,10 @@ def rank_answers(
                 places.append(place)
         ranked.append(RankedAnswer(len(ranked) + 1, found, span, (start, end), tuple(places)))
     return ranked
+
+
+def _is_punctuation(quoted: str) -> bool:
+    return all(unicodedata.category(character)[0] in "PZC" for character in quoted)
 
 
 class _DocumentSpans:

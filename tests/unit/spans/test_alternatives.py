@@ -17,7 +17,7 @@ from tests.support.model.hand_made_windows import hand_made_document, hand_made_
 
 # Few values, so that equal scores are common; few letters, so that texts stand there again and again.
 LOGITS = st.sampled_from([-4.0, -1.0, 0.0, 0.0, 1.0, 3.0])
-LETTERS = "+-="
+LETTERS = "+<="
 MAX_ANSWER_TOKENS = 4
 
 
@@ -119,10 +119,19 @@ def test_a_text_that_stands_everywhere_has_so_many_places_and_is_still_one_answe
     document = hand_made_document(range(300))
     window = hand_made_window(document)
     row = np.zeros(window.length, dtype=np.float32)
-    reading = Reading("+" * 299 + "-", document, [best_span(window, row, row, 1)])
+    reading = Reading("+" * 299 + "=", document, [best_span(window, row, row, 1)])
     every, last = ranked(reading, 20)
     assert len(every.further_places) == MAX_FURTHER_PLACES
     assert (last.rank, last.place, last.further_places) == (2, (299, 300), ())
+
+
+def test_punctuation_alone_is_no_alternative() -> None:
+    document = hand_made_document(range(4))
+    window = hand_made_window(document)
+    row = np.zeros(window.length, dtype=np.float32)
+    spans = [best_span(window, row, row, 1)]
+    assert [answer.place for answer in ranked(Reading("a.b!", document, spans), 4)] == [(0, 1), (2, 3)]
+    assert [answer.place for answer in ranked(Reading("..b!", document, spans), 4)] == [(0, 1), (2, 3)]
 
 
 def test_a_place_that_is_not_valid_stops_all_of_them() -> None:
@@ -136,4 +145,4 @@ def test_a_place_that_is_not_valid_stops_all_of_them() -> None:
         return char_span(span)
 
     with pytest.raises(ValueError, match="damaged"):
-        rank_answers("+-+-", document, [best_span(window, row, row, 1)], 2, refuse_the_second)
+        rank_answers("+=+=", document, [best_span(window, row, row, 1)], 2, refuse_the_second)
