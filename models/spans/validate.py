@@ -95,9 +95,9 @@ class DocumentValidation:
         is_inside = 0 <= span.first <= span.last < self._document.size
         outside = None if is_inside else "the span is outside of the document's tokens"
         yield ValidationStep("the span lies in the document", outside)
-        place = self._place(span)
+        place = self._place(span.first, span.last)
         yield ValidationStep("the span consists of whole words", self._problem_of_words(span), place)
-        yield ValidationStep("the text reads as the predicted tokens do", self._problem_of_tokens(span), place)
+        yield ValidationStep("the text reads as the predicted tokens do", self._problem_of_tokens(span, place), place)
 
     @cached_property
     def _is_same_text(self) -> bool:
@@ -129,9 +129,9 @@ class DocumentValidation:
         document = self._document
         return np.array_equal(document.words, self._word_map.numbers(document.starts, document.ends))
 
-    def _place(self, span: TokenSpan) -> tuple[int, int]:
-        """Returns the characters of the span."""
-        tokens = slice(span.first, span.last + 1)
+    def _place(self, first: int, last: int) -> tuple[int, int]:
+        """Returns the characters of the tokens `first` to `last` (inclusive)."""
+        tokens = slice(first, last + 1)
         return self._word_map.char_span(self._document.starts[tokens], self._document.ends[tokens])
 
     def _problem_of_words(self, span: TokenSpan) -> str | None:
@@ -141,30 +141,30 @@ class DocumentValidation:
         is_whole = self._document.is_whole(span.first, span.last)
         return None if is_whole else "the span begins or ends inside a word"
 
-    def _problem_of_tokens(self, span: TokenSpan) -> str | None:
+    def _problem_of_tokens(self, span: TokenSpan, place: tuple[int, int]) -> str | None:
         """Returns how the predicted tokens and the text differ."""
         around = self._widened(span)
-        for first, last in {(span.first, span.last), around}:
-            char_start, char_end = self._place(TokenSpan(first, last, 0.0))
-            if char_start >= char_end or not self._surface.agrees(
-                self._document.ids[first : last + 1].tolist(), self._text[char_start:char_end]
-            ):
-                return "the text at the span does not read as the predicted tokens do"
-        if self._has_dropped_edge(span):
+        if not self._agree(span.first, span.last, place) or not self._agree(*around, self._place(*around)):
+            return "the text at the span does not read as the predicted tokens do"
+        if self._has_dropped_edge(place):
             return "the span begins or ends with a character that no token stands for"
         if self._is_ambiguous(around) and not self._is_made_from_text:
             return "the tokens are not those of the text"
         return None
 
-    def _has_dropped_edge(self, span: TokenSpan) -> bool:
+    def _agree(self, first: int, last: int, place: tuple[int, int]) -> bool:
+        ids = self._document.ids[first : last + 1].tolist()
+        return place[0] < place[1] and self._surface.agrees(ids, self._text[slice(*place)])
+
+    def _has_dropped_edge(self, place: tuple[int, int]) -> bool:
         """Whether the tokens' own places begin or end with what the tokenizer drops, though it could be cut off there.
 
         Such a character (for private use, say) leaves no trace in the spelling. An accent cannot be cut off.
         """
-        char_start, char_end = self._place(span)
+        char_start, char_end = place
         edges = ((char_start, char_start + 1), (char_end - 1, char_end - 1))
         inside = self._word_map.inside
-        return any(not inside[cut] and self._surface.drops(self._text[place]) for place, cut in edges)
+        return any(not inside[cut] and self._surface.drops(self._text[at]) for at, cut in edges)
 
     def _widened(self, span: TokenSpan) -> tuple[int, int]:
         """Widens the span by its neighbours, up to whole words: half of a word's tokens may spell half a character."""
