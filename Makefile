@@ -64,6 +64,10 @@ bench-triage: .venv/.test ## Measure the ticket stream at half and at full load,
 bench-memory: .venv/.serving ## Measure what the longest documents cost in memory, step by step (Linux)
 	$(BIN)/python -m bench.memory $(ARGS)
 
+.PHONY: bench-answers
+bench-answers: .venv/.test ## Measure what several answers cost beside one, in turns on the same windows
+	$(BIN)/python -m bench.several_answers $(ARGS)
+
 .PHONY: bench-training
 bench-training: .venv-build/.stamp ## Measure `model train` with few shapes of batches and with many (5 GB of tools)
 	.venv-build/bin/python -m bench.training $(ARGS)
