@@ -72,6 +72,10 @@ bench-memory: .venv/.serving ## Measure what the longest documents cost in memor
 bench-windows: .venv/.serving ## Compare sliding windows with windows of sentences on long documents (ARGS="--questions 400")
 	$(BIN)/python -m bench.windows $(ARGS)
 
+.PHONY: bench-answers
+bench-answers: .venv/.test ## Measure what several answers cost beside one, in turns on the same windows
+	$(BIN)/python -m bench.several_answers $(ARGS)
+
 .PHONY: bench-training
 bench-training: .venv-build/.stamp ## Measure `model train` with few shapes of batches and with many (5 GB of tools)
 	.venv-build/bin/python -m bench.training $(ARGS)

@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spanstream.models.artifact import Artifact, load_artifact
     from spanstream.models.errors import ModelError
-    from spanstream.models.reader import Answer, Quote, Reader
+    from spanstream.models.reader import Answer, Reader
+    from spanstream.models.spans.quotes import AlternativeQuote, Quote
 
-__all__ = ["Answer", "Artifact", "ModelError", "Quote", "Reader", "load_artifact"]
+__all__ = ["AlternativeQuote", "Answer", "Artifact", "ModelError", "Quote", "Reader", "load_artifact"]
 
 _MODULES = {
+    "AlternativeQuote": "spans.quotes",
     "Answer": "reader",
     "Artifact": "artifact",
     "ModelError": "errors",
-    "Quote": "reader",
+    "Quote": "spans.quotes",
     "Reader": "reader",
     "load_artifact": "artifact",
 }

@@ -27,11 +27,12 @@ from spanstream.models.inference.backends import Backends, open_backends
 from spanstream.models.inference.cpu import available_cpus
 from spanstream.models.inference.runner import InferenceRunner, ScoredWindow, WindowOutcome
 from spanstream.models.spans.aggregate import RawAnswer, aggregate
+from spanstream.models.spans.alternatives import RankedAnswer, rank_answers
+from spanstream.models.spans.quotes import AlternativeQuote, Quote, quote, quote_with_utf16
 from spanstream.models.spans.validate import Validator
 from spanstream.models.text.retrieval import BlockIndex
 from spanstream.models.text.sentence_windows import SentenceMap
 from spanstream.models.text.tokenization import TokenizedDocument, TokenizedQuestion
-from spanstream.models.text.utf16 import utf16_length
 from spanstream.models.text.windowing import Window, windows_of
 from spanstream.models.text.words import without_invisible
 
@@ -40,7 +41,8 @@ from spanstream.models.text.words import without_invisible
 class ReadPlan:
     """One question about one document, and the windows that will be read for it.
 
-    `total_windows` is how many the whole document has; more than `windows` where BM25 picked.
+    `total_windows` is how many the whole document has; more than `windows` where BM25 picked. `max_answers` is how many
+    answers are given at most: the candidate and its alternatives.
     """
 
     question: TokenizedQuestion
@@ -48,20 +50,7 @@ class ReadPlan:
     document: TokenizedDocument
     windows: tuple[Window, ...]
     total_windows: int
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """A verbatim piece of a document: `text == document[char_start:char_end]`, in code points.
-
-    `utf16_start` and `utf16_end` are the same places in UTF-16 units; None unless the reader was asked for them.
-    """
-
-    text: str
-    char_start: int
-    char_end: int
-    utf16_start: int | None = None
-    utf16_end: int | None = None
+    max_answers: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +67,8 @@ class Answer:
         windows_total: how many windows the document has.
         precision: of the weights that read it; where windows went to different sessions, of those that found the
             candidate.
+        further: where else the candidate's text stands; only looked for where several answers were asked for.
+        alternatives: other answers, the best first; none unless they were asked for.
     """
 
     question: str
@@ -88,6 +79,8 @@ class Answer:
     windows_read: int
     windows_total: int
     precision: str
+    further: tuple[Quote, ...] = ()
+    alternatives: tuple[AlternativeQuote, ...] = ()
 
     @property
     def quote(self) -> Quote | None:
@@ -118,7 +111,7 @@ class Reader:
         self.backends = backends
         self._max_windows = max_windows
         self._threshold = manifest.calibration.thresholds["default"] if threshold is None else threshold
-        self._quote = _quote_with_utf16 if utf16_offsets else _quote
+        self._quote = quote_with_utf16 if utf16_offsets else quote
         self._validator = Validator(artifact.tokenizer)
         self._mode = windows or manifest.windows
         self._kept: LRUCache[tuple[Any, ...], BlockIndex | SentenceMap] = LRUCache(
@@ -162,8 +155,8 @@ class Reader:
         """The confidence from which on a candidate is given as the answer."""
         return self._threshold
 
-    def read(self, text: str, questions: Sequence[str]) -> list[Answer]:
-        """Returns one answer for each question, in their order.
+    def read(self, text: str, questions: Sequence[str], *, max_answers: int = 1) -> list[Answer]:
+        """Returns one answer for each question, in their order; with `max_answers` above 1, with alternatives.
 
         Raises:
             InvalidText: the text or a question holds half of a character.
@@ -172,7 +165,7 @@ class Reader:
             InferenceFailed: the session failed on a window.
             InvalidSpan: an answer failed validation; it would not be what the model pointed at.
         """
-        plans = self.plan(text, self.tokenize(text), questions)
+        plans = self.plan(text, self.tokenize(text), questions, max_answers=max_answers)
         outcomes = self.score(plans)
         return [self.conclude(plan, outcomes) for plan in plans]
 
@@ -198,7 +191,9 @@ class Reader:
         sentences = self._sentences(document, text)
         return sentences.windows(question, document, shape, self.artifact.manifest.max_answer_tokens)
 
-    def plan(self, text: str, document: TokenizedDocument, questions: Sequence[str]) -> list[ReadPlan]:
+    def plan(
+        self, text: str, document: TokenizedDocument, questions: Sequence[str], *, max_answers: int = 1
+    ) -> list[ReadPlan]:
         """Chooses the windows to read for each question.
 
         Raises:
@@ -216,7 +211,7 @@ class Reader:
             windows = chosen = [] if is_blank else self.windows(text, document, tokenized)
             if len(windows) > self._max_windows:
                 chosen = self._index(document).choose(windows, tokenized, self._max_windows)
-            plans.append(ReadPlan(tokenized, text, document, tuple(chosen), len(windows)))
+            plans.append(ReadPlan(tokenized, text, document, tuple(chosen), len(windows), max_answers))
         return plans
 
     def score(self, plans: Sequence[ReadPlan], *, waiting_windows: int = 0) -> Mapping[Window, WindowOutcome]:
@@ -241,10 +236,15 @@ class Reader:
         """
         scored = _scored_windows(plan, outcomes)
         raw = aggregate([window.span for window in scored])
-        candidate = None
-        if raw.best is not None and raw.best.span is not None:
-            char_start, char_end = self._validator.char_span(plan.text, plan.document, raw.best.span)
-            candidate = self._quote(plan.text, char_start, char_end)
+        candidate: Quote | None = None
+        further: tuple[Quote, ...] = ()
+        alternatives: tuple[AlternativeQuote, ...] = ()
+        if plan.max_answers > 1:
+            if ranked := self.ranked_answers(plan, outcomes):
+                candidate, further = self._quotes(plan.text, ranked[0])
+                alternatives = tuple(self._alternative(plan.text, raw, one) for one in ranked[1:])
+        elif raw.best is not None and raw.best.span is not None:
+            candidate = self._quote(plan.text, *self._validator.char_span(plan.text, plan.document, raw.best.span))
         return Answer(
             question=plan.question.text,
             candidate=candidate,
@@ -254,7 +254,29 @@ class Reader:
             windows_read=len(plan.windows),
             windows_total=plan.total_windows,
             precision=self._precision(scored, raw),
+            further=further,
+            alternatives=alternatives,
         )
+
+    def ranked_answers(self, plan: ReadPlan, outcomes: Mapping[Window, WindowOutcome]) -> list[RankedAnswer]:
+        """Returns the plan's answers, the candidate first, validated and before calibration.
+
+        Raises:
+            InferenceFailed: the session failed on one of the plan's windows.
+            InvalidSpan: one of their places is not valid; so are then its document's tokens, and none is given.
+        """
+        window_spans = [window.span for window in _scored_windows(plan, outcomes)]
+        char_span = self._validator.of(plan.text, plan.document).char_span
+        return rank_answers(plan.text, plan.document, window_spans, plan.max_answers, char_span)
+
+    def _quotes(self, text: str, answer: RankedAnswer) -> tuple[Quote, tuple[Quote, ...]]:
+        return self._quote(text, *answer.place), tuple(self._quote(text, *place) for place in answer.further_places)
+
+    def _alternative(self, text: str, raw: RawAnswer, answer: RankedAnswer) -> AlternativeQuote:
+        quote, further = self._quotes(text, answer)
+        confidence = self.artifact.manifest.calibration.confidence_of_alternative(raw, answer)
+        null_score_diff = raw.null_score - answer.span.score
+        return AlternativeQuote(quote, further, confidence, null_score_diff, answer.found.window.number)
 
     def _precision(self, scored: Sequence[ScoredWindow], raw: RawAnswer) -> str:
         for window in scored:
@@ -266,15 +288,6 @@ class Reader:
     def close(self) -> None:
         """Ends the inference threads."""
         self._inference.close()
-
-
-def _quote(text: str, char_start: int, char_end: int) -> Quote:
-    return Quote(text[char_start:char_end], char_start, char_end)
-
-
-def _quote_with_utf16(text: str, char_start: int, char_end: int) -> Quote:
-    quoted, utf16_start = text[char_start:char_end], utf16_length(text[:char_start])
-    return Quote(quoted, char_start, char_end, utf16_start, utf16_start + utf16_length(quoted))
 
 
 def _scored_windows(plan: ReadPlan, outcomes: Mapping[Window, WindowOutcome]) -> list[ScoredWindow]:

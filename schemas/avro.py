@@ -46,7 +46,8 @@ class _Records:
         if isinstance(field["type"], list):
             field["default"] = None
         elif not is_required:
-            field["default"] = {}  # metadata and attributes: maps
+            # Metadata and attributes are maps.
+            field["default"] = [] if field["type"]["type"] == "array" else {}
         return field
 
     def _type(self, name: str, schema: Json) -> Any:  # noqa: ANN401, PLR0911  a name, a schema or a union; one return a kind

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import hashlib
 from functools import cached_property
+from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from spanstream.schemas.fields import (
+    AnswerCount,
     Closed,
     Count,
     Identifier,
@@ -29,6 +31,7 @@ from spanstream.schemas.fields import (
     UtcTime,
     can_be_seen,
 )
+from spanstream.schemas.limits import MAX_ANSWERS, MAX_FURTHER_PLACES
 
 
 class Document(Closed):
@@ -89,6 +92,10 @@ class Question(Closed):
     metadata: Metadata = Field(
         default_factory=dict, repr=False, description="Free text values by name; echoed in the answer."
     )
+    max_answers: AnswerCount | None = Field(
+        default=None,
+        description="Answers at most, 1 to 20: the candidate, and alternatives where it is above 1; null: 1.",
+    )
 
     @field_validator("question")
     @classmethod
@@ -104,6 +111,10 @@ class Question(Closed):
 
 def _is_none(value: object) -> bool:
     return value is None
+
+
+def _is_empty(values: list[object]) -> bool:
+    return not values
 
 
 class Span(Closed):
@@ -134,6 +145,42 @@ class Span(Closed):
         return self
 
 
+class Place(Closed):
+    """Where else the text of an answer stands in the document, as long as the answer itself."""
+
+    char_start: Count = Field(description="Where it starts in the document's text, in Unicode code points from 0.")
+    char_end: Count = Field(description="Where it ends, in Unicode code points, exclusive.")
+    utf16_start: Count | None = Field(
+        default=None, exclude_if=_is_none, description="The same start in UTF-16 units; there only on request."
+    )
+    utf16_end: Count | None = Field(
+        default=None, exclude_if=_is_none, description="The same end in UTF-16 units; there only on request."
+    )
+
+
+FurtherPlaces = Annotated[list[Place], Field(max_length=MAX_FURTHER_PLACES)]
+
+
+class Alternative(Closed):
+    """Another answer: a piece of the document that shares no character with the candidate or another alternative."""
+
+    span: Span = Field(description="The piece, at its best place.")
+    further_places: FurtherPlaces = Field(
+        default_factory=list,
+        exclude_if=_is_empty,
+        description="Where else the same text stands, in the document's order, the first 100; absent where nowhere.",
+    )
+    confidence: Probability | None = Field(
+        description="Calibrated probability, 0 to 1, that it is right; null: the model has none for alternatives."
+    )
+    null_score_diff: float = Field(
+        description="Score of no answer minus its own, in logits: never less than the one before."
+    )
+    window: Annotated[Count, Field(ge=1)] = Field(
+        description="The window it was found in, counted from 1, of windows.total."
+    )
+
+
 class WindowsRead(Closed):
     """How much of the document the model read; a window is at most 384 tokens of question and document."""
 
@@ -157,7 +204,7 @@ class ModelInfo(Closed):
 
 
 class Answer(Closed):
-    """The answer to one question. Every field is always there, null where there is nothing to say."""
+    """The answer to one question. Every field but the last two is always there, null where there is nothing to say."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -190,6 +237,16 @@ class Answer(Closed):
     model: ModelInfo = Field(description="What gave the answer.")
     metadata: Metadata = Field(repr=False, description="The question's metadata, echoed.")
     answered_at: UtcTime = Field(description="When it was answered: UTC, ISO 8601, milliseconds.")
+    further_places: FurtherPlaces = Field(
+        default_factory=list,
+        exclude_if=_is_empty,
+        description="Where else the candidate's text stands; absent where nowhere, or max_answers does not ask.",
+    )
+    alternatives: Annotated[list[Alternative], Field(max_length=MAX_ANSWERS - 1)] = Field(
+        default_factory=list,
+        exclude_if=_is_empty,
+        description="Other answers, the best first; absent where there are none, or max_answers does not ask for any.",
+    )
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> Self:
@@ -199,6 +256,20 @@ class Answer(Closed):
             raise ValueError("candidate should equal answer where there is an answer")
         if (self.candidate is None) != (self.null_score_diff is None):
             raise ValueError("null_score_diff should be given if and only if there is a candidate")
+        return self
+
+    @model_validator(mode="after")
+    def _answers_lie_apart(self) -> Self:
+        if not self.further_places and not self.alternatives:
+            return self
+        if self.candidate is None:
+            raise ValueError("further_places and alternatives should be given with a candidate only")
+        places: list[Span | Place] = [self.candidate, *self.further_places]
+        for other in self.alternatives:
+            places += [other.span, *other.further_places]
+        edges = sorted((place.char_start, place.char_end) for place in places)
+        if any(end > start for (_, end), (start, _) in pairwise(edges)):
+            raise ValueError("candidate, alternatives and their further places should not overlap")
         return self
 
 

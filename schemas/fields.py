@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
-from spanstream.schemas.limits import MAX_ID_CHARS, MAX_METADATA_ENTRIES
+from spanstream.schemas.limits import MAX_ANSWERS, MAX_ID_CHARS, MAX_METADATA_ENTRIES
 
 _TIME_PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"
 _TIME: Final = re.compile(_TIME_PATTERN.removesuffix("$"))
@@ -93,6 +93,7 @@ Name = Annotated[str, Field(min_length=1, max_length=256)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+AnswerCount = Annotated[int, Field(ge=1, le=MAX_ANSWERS)]
 Metadata = Annotated[dict[Text, Text], Field(max_length=MAX_METADATA_ENTRIES)]
 UtcTime = Annotated[
     datetime,

@@ -15,6 +15,13 @@ MAX_REQUEST_QUESTIONS: Final = 1_024
 """No request asks more questions than this about its text."""
 
 
+MAX_ANSWERS: Final = 20
+"""No question has more answers than this, the candidate among them."""
+
+MAX_FURTHER_PLACES: Final = 100
+"""No answer names more further places than this."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a decoder accepts. "Characters" are Unicode code points, as everywhere.

@@ -88,8 +88,9 @@ class QuestionMapping(EventMapping):
     document_id: Source | None = Field(default=None, description="The record's key has to be exactly this.")
     context: Source | None = None
     document_sha256: Source | None = None
-    min_confidence: Source | None = Field(default=None, description="The only field that takes a number.")
+    min_confidence: Source | None = Field(default=None, description="Takes a number.")
     metadata: Sources = Field(default={}, description="By name; an expression that gives null makes no entry.")
+    max_answers: Source | None = Field(default=None, description="Takes a number.")
 
 
 class TicketMapping(EventMapping):

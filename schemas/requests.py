@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from spanstream.schemas.fields import Closed, Identifier, Probability, Text, can_be_seen
+from spanstream.schemas.fields import AnswerCount, Closed, Identifier, Probability, Text, can_be_seen
 from spanstream.schemas.limits import MAX_REQUEST_QUESTIONS
 
 
@@ -24,4 +24,7 @@ class AnswersRequest(Closed):
     min_confidence: Probability | None = Field(
         default=None,
         description="Answer only with at least this calibrated probability, 0 to 1; null: the consumer's setting.",
+    )
+    max_answers: AnswerCount | None = Field(
+        default=None, description="Answers to each question at most, 1 to 20: the candidate and alternatives; null: 1."
     )

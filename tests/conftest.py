@@ -24,6 +24,7 @@ pytest_plugins = [
     "tests.support.kafka.token_broker",
     "tests.support.redis.redis_server",
     "tests.support.registry.registry_server",
+    "tests.support.model.calibrated_artifact",
 ]
 
 

@@ -93,7 +93,7 @@ class Answerer:
             document = self._cache.renew(plan.document.text_sha256, plan.text, plan.document)
             if document is None:
                 return None
-            [renewed] = self._reader.plan(plan.text, document, [plan.question.text])
+            [renewed] = self._reader.plan(plan.text, document, [plan.question.text], max_answers=plan.max_answers)
         except Exception as error:  # noqa: BLE001  whatever it is, the question fails as it did before
             _log.error("renewing_failed", **self._facts(planned), **exception_facts(error))
             return None

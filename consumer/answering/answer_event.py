@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from spanstream.models.artifact import Manifest
-from spanstream.models.reader import Answer, Quote
+from spanstream.models.reader import Answer
+from spanstream.models.spans.quotes import AlternativeQuote, Quote
 from spanstream.schemas import events
-from spanstream.schemas.events import ModelInfo, Question, Span, WindowsRead
+from spanstream.schemas.events import ModelInfo, Place, Question, Span, WindowsRead
 
 
 def answer_event(
@@ -43,17 +44,40 @@ def answer_event(
         ),
         metadata=question.metadata,
         answered_at=answered_at,
+        further_places=[_place_of(quote) for quote in reading.further],
+        alternatives=[_alternative_of(alternative) for alternative in reading.alternatives],
     )
 
 
 def span_of(quote: Quote | None) -> Span | None:
     """Makes the span of what the model quoted; None where there is no quote."""
-    if quote is None:
-        return None
+    return None if quote is None else _span_of(quote)
+
+
+def _span_of(quote: Quote) -> Span:
     return Span(
         text=quote.text,
         char_start=quote.char_start,
         char_end=quote.char_end,
         utf16_start=quote.utf16_start,
         utf16_end=quote.utf16_end,
+    )
+
+
+def _place_of(quote: Quote) -> Place:
+    return Place(
+        char_start=quote.char_start,
+        char_end=quote.char_end,
+        utf16_start=quote.utf16_start,
+        utf16_end=quote.utf16_end,
+    )
+
+
+def _alternative_of(alternative: AlternativeQuote) -> events.Alternative:
+    return events.Alternative(
+        span=_span_of(alternative.quote),
+        further_places=[_place_of(quote) for quote in alternative.further],
+        confidence=alternative.confidence,
+        null_score_diff=alternative.null_score_diff,
+        window=alternative.window,
     )

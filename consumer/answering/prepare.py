@@ -284,7 +284,8 @@ class Preparer:
             detail = "the tokenizer failed on this text"
             return self._outcomes.dead_letter(question.record, Reason.INFERENCE_FAILED, detail, Stage.PREPARE)
         try:
-            plan = self._reader.plan(question.text, document, [question.question.question])[0]
+            most = question.question.max_answers or 1
+            plan = self._reader.plan(question.text, document, [question.question.question], max_answers=most)[0]
         except QuestionTooLong as error:
             return self._outcomes.dead_letter(question.record, Reason.TOO_LARGE, str(error), Stage.PREPARE)
         except Exception as error:  # noqa: BLE001  whatever it is, it must not stop the stream

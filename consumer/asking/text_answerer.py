@@ -43,7 +43,7 @@ class TextAnswerer:
         asked: list[_Asked] = []
         windows = 0
         for number, text in enumerate(request.questions, start=1):
-            [plan] = self.reader.plan(request.text, document, [text])
+            [plan] = self.reader.plan(request.text, document, [text], max_answers=request.max_answers or 1)
             asked.append((_question(number, text, request), plan))
             windows += max(1, len(plan.windows))  # a blank text has none, and is some work all the same
             if windows >= _WINDOWS_AT_A_TIME:
@@ -68,4 +68,5 @@ def _question(number: int, text: str, request: AnswersRequest) -> Question:
         context=request.text if request.document_id is None else None,
         min_confidence=request.min_confidence,
         metadata={"question": text},
+        max_answers=request.max_answers,
     )

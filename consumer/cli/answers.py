@@ -18,7 +18,7 @@ from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.formats.opening import open_formats
 from spanstream.consumer.terminal.sanitizing import sanitized_line
 from spanstream.schemas.errors import InvalidRecord
-from spanstream.schemas.events import Answer
+from spanstream.schemas.events import Alternative, Answer, Place, Span
 
 _PATIENCE_SECONDS = 30.0  # for the schema registry
 
@@ -60,10 +60,25 @@ def _line(record: Record, formats: EventFormats) -> Text:
         answer = formats.answer(record)
     except InvalidRecord as error:
         return Text(sanitized_line(f"{record.partition} {record.offset}: no answer event: {error}"), style="red")
+    return Text("\n").join([_first_line(answer), *map(_alternative_line, answer.alternatives)])
+
+
+def _first_line(answer: Answer) -> Text:
     line = Text.assemble((sanitized_line(answer.question_id), "bold"), "  ", f"{answer.confidence:.2f}  ")
     if answer.answer is not None:
         document = sanitized_line(answer.document_id or "inline")
-        place = f"  [{document} {answer.answer.char_start}:{answer.answer.char_end}]"
+        place = f"  [{document} {_places(answer.answer, answer.further_places)}]"
         return line + Text.assemble((sanitized_line(answer.answer.text), "green"), (place, "dim"))
     candidate = f"  (best guess: {sanitized_line(answer.candidate.text)})" if answer.candidate else ""
     return line + Text.assemble("no answer", (candidate, "dim"))
+
+
+def _alternative_line(other: Alternative) -> Text:
+    confidence = "   -" if other.confidence is None else f"{other.confidence:.2f}"
+    place = f"  [{_places(other.span, other.further_places)}]"
+    return Text.assemble(f"    or  {confidence}  ", sanitized_line(other.span.text), (place, "dim"))
+
+
+def _places(span: Span, further: list[Place]) -> str:
+    places: list[Span | Place] = [span, *further]
+    return " ".join(f"{place.char_start}:{place.char_end}" for place in places)

@@ -15,6 +15,7 @@ from spanstream.consumer.errors import Stop
 from spanstream.models.errors import ModelError
 from spanstream.schemas.codec import decode_request, encode
 from spanstream.schemas.errors import InvalidRecord
+from spanstream.schemas.limits import MAX_ANSWERS
 
 
 def ask(
@@ -26,11 +27,14 @@ def ask(
         typer.Argument(metavar="[FILE]...", help="Text, HTML or mails (.eml); - is standard input, the default."),
     ] = None,
     config: ConfigFile = None,
+    max_answers: Annotated[
+        int, typer.Option("--max-answers", "-n", min=1, max=MAX_ANSWERS, help="Answers to each question at most.")
+    ] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="One line an answer, the stream's event.")] = False,
 ) -> None:
     """Answer questions about files, with the answers marked where they stand. Needs no Kafka and no Redis.
 
-    Example: spanstream ask -q "Which error code is shown?" -q "Since when?" ticket.txt mail.eml
+    Example: spanstream ask -q "Which error codes are shown?" --max-answers 5 ticket.txt mail.eml
     """
     from spanstream.consumer.answering.open_reader import open_reader  # noqa: PLC0415  the model, for those who use it
     from spanstream.consumer.asking.text_answerer import TextAnswerer  # noqa: PLC0415  for those who use it
@@ -49,8 +53,8 @@ def ask(
     try:
         for file, text in texts:
             try:
-                asked = to_json({"document_id": str(file), "text": text, "questions": questions})
-                answers = list(answerer.answers(decode_request(asked, settings.limits)))
+                request = {"document_id": str(file), "text": text, "questions": questions, "max_answers": max_answers}
+                answers = list(answerer.answers(decode_request(to_json(request), settings.limits)))
             except (InvalidRecord, ModelError) as error:
                 raise Stop(f"{file}: {error}") from None
             if as_json:

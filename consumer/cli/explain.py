@@ -16,6 +16,7 @@ from spanstream.consumer.cli.event_output import write_event
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.terminal.sanitizing import sanitized_line
 from spanstream.models.errors import ModelError
+from spanstream.schemas.limits import MAX_ANSWERS
 
 if TYPE_CHECKING:
     from spanstream.consumer.operations.published_questions import PublishedQuestion
@@ -36,6 +37,12 @@ def show_explanation(  # noqa: PLR0913, PLR0917  the command's options
         str | None, typer.Option("--expect", help="The right answer, verbatim: what became of it is told.")
     ] = None,
     config: ConfigFile = None,
+    max_answers: Annotated[
+        int | None,
+        typer.Option(
+            "--max-answers", "-n", min=1, max=MAX_ANSWERS, help="Rank so many answers; by default as the question asks."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
 ) -> None:
     """Show what an answer is made of: tokens, windows, scores, the confidence's parts, the validation.
@@ -63,8 +70,16 @@ def show_explanation(  # noqa: PLR0913, PLR0917  the command's options
     reader = open_reader(settings)
     try:
         document = None if published is None else kept_tokens(settings, reader, text)
-        least = None if published is None else published.question.min_confidence
-        explanation = explain(reader, text, question or "", expected=expect, document=document, threshold=least)
+        asked = None if published is None else published.question
+        explanation = explain(
+            reader,
+            text,
+            question or "",
+            expected=expect,
+            document=document,
+            threshold=None if asked is None else asked.min_confidence,
+            max_answers=max_answers or (None if asked is None else asked.max_answers) or 1,
+        )
     except ModelError as error:
         raise Stop(str(error)) from None
     finally:

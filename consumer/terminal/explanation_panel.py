@@ -31,9 +31,10 @@ class ExplanationPanel:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         del console, options
         said = self.explanation
-        sections = [_summary(said), _expected(said, self.expected), _tokens(said), _windows(said), _confidence(said)]
+        sections = [_summary(said), _expected(said, self.expected), _tokens(said), _windows(said), _ranks(said)]
+        sections += [_confidence(said), _validation(said)]
         yield Panel(
-            Group(*(line for section in (*sections, _validation(said)) if section for line in (*section, Text()))),
+            Group(*(line for section in sections if section for line in (*section, Text()))),
             title=Text.assemble((sanitized_line(said.question), BOLD)),
             title_align="left",
             subtitle=Text(f"{said.model}, {said.precision}, calibration {said.calibration}", DIM),
@@ -117,6 +118,25 @@ def _window_cells(window: ExplainedWindow, *, chosen: bool) -> list[Text]:
         for span in window.spans
     )
     return [*cells, Text(f"{window.null_score or 0:.2f}"), spans]
+
+
+def _ranks(said: Explanation) -> Section:
+    if not said.ranked:
+        return []
+    table = _table("rank", "answer", "characters", "more", "window", "score", "null diff", "confidence")
+    for answer in said.ranked:
+        cells = (
+            answer.rank,
+            f"“{shortened(sanitized_line(answer.text), _SPAN_CHARS)}”",
+            f"{answer.char_start}:{answer.char_end}",
+            len(answer.further) or "",
+            answer.window,
+            f"{answer.score:.2f}",
+            f"{answer.null_score_diff:.2f}",
+            "none" if answer.confidence is None else f"{answer.confidence:.3f}",
+        )
+        table.add_row(*(Text(str(cell)) for cell in cells))
+    return [Text("answers of all windows, each text once", DIM), table]
 
 
 def _confidence(said: Explanation) -> Section:

@@ -18,12 +18,13 @@ from rich.text import Text
 from spanstream.consumer.terminal.highlight import LEFT_OUT, highlighted, number_style
 from spanstream.consumer.terminal.sanitizing import sanitized_line, shortened
 from spanstream.consumer.terminal.styles import BOLD, BORDER, DECLINED, DIM, FAIR, GOOD, POOR
-from spanstream.consumer.terminal.views import AnswerView, DeadLetterView, DemoSummary, TicketView
+from spanstream.consumer.terminal.views import AnswerView, DeadLetterView, DemoSummary, SpanView, TicketView
 
 MAX_ROWS = 14  # of a ticket's text, before it is abbreviated
 _FRAME_CELLS = 4  # a panel's two borders and its padding
 _CANDIDATE_CHARS = 40
 _BAR_CELLS = 8
+_FURTHER_SHOWN = 3
 _SURE, _LIKELY = 0.8, 0.5
 _DUMP_BYTES, _DUMP_ROWS = 16, 2
 _PRINTABLE = range(0x20, 0x7F)
@@ -157,18 +158,35 @@ def _answers(view: TicketView, *, plain: bool) -> Table:
             _answer(answer),
             _confidence(answer.confidence, declined=answer.answer is None, plain=plain),
         )
+        for other in answer.alternatives:
+            known = Text("") if other.confidence is None else _confidence(other.confidence, declined=True, plain=plain)
+            table.add_row(
+                Text(""), Text("or", DIM), _quoted(other.span.text, _places(other.span, other.further)), known
+            )
     return table
 
 
 def _answer(view: AnswerView) -> Text:
     """Returns the answer, verbatim but on one line; or that there is none, and what came closest."""
+    places = _places(view.candidate, view.further) if view.candidate and (view.further or view.alternatives) else ""
     if view.answer:
-        return Text(sanitized_line(view.answer.text), BOLD)
+        return _quoted(view.answer.text, places, BOLD)
     declined = Text.assemble(("declined", DECLINED))
     if view.candidate:
         candidate = sanitized_line(view.candidate.text)
-        declined.append(f"  “{shortened(candidate, _CANDIDATE_CHARS)}”?", DIM)
+        declined.append(f"  “{shortened(candidate, _CANDIDATE_CHARS)}”?{places}", DIM)
     return declined
+
+
+def _quoted(text: str, places: str, style: Style | None = None) -> Text:
+    return Text.assemble((sanitized_line(text), style or Style.null()), (places, DIM))
+
+
+def _places(span: SpanView, further: tuple[int, ...]) -> str:
+    """Tells where the answer stands: its best place, then the first others."""
+    shown = ", ".join(map(str, (span.char_start, *further[:_FURTHER_SHOWN])))
+    rest = len(further) - _FURTHER_SHOWN
+    return f"  at {shown} and {rest} more" if rest > 0 else f"  at {shown}"
 
 
 def _confidence(confidence: float, *, declined: bool, plain: bool) -> Text:

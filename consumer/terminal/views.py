@@ -15,11 +15,21 @@ class SpanView:
 
 
 @dataclass(frozen=True, slots=True)
+class AlternativeView:
+    """Another answer, and the starts of the other places of its text; its confidence may be unknown."""
+
+    span: SpanView
+    further: tuple[int, ...]
+    confidence: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerView:
     """One question and what came back.
 
     `answer` is None when the question was declined; `candidate` is then the span it was not sure of, if there was any.
-    `confidence` is the calibrated probability (0..1) that the candidate is right.
+    `confidence` is the calibrated probability (0..1) that the candidate is right. `further` are the starts of the other
+    places of the candidate's text.
     """
 
     question: str
@@ -28,6 +38,8 @@ class AnswerView:
     confidence: float
     windows_read: int = 1
     windows_total: int = 1
+    further: tuple[int, ...] = ()
+    alternatives: tuple[AlternativeView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from spanstream.models.calibrating.fit import FittedCalibration
 from spanstream.models.calibrating.thresholds import LabelledSample
 from spanstream.models.checkpoints.checkpoint import TESTED_ARCHITECTURES, Checkpoint
 from spanstream.models.checkpoints.training_record import TrainingRecord
+from spanstream.models.evaluation.alternatives_section import alternatives_section
 from spanstream.models.evaluation.kind_figures import kind_figures, kinds_section
 from spanstream.models.inference.cpu import available_cpus, cpu_name, has_int8_dot_product
 from spanstream.models.metrics.squad_files import Example
@@ -152,7 +153,9 @@ low end.)
 
 The confidence weighs {", ".join(f"`{name}`" for name in manifest.calibration.weights)}. Held-out log loss of what was
 tried: {"; ".join(f"{names} {loss:.4f}" for names, loss in fitted.log_losses.items())}.
-Other texts will score differently: `spanstream model calibrate` fits it to a labelled sample of yours."""
+Other texts will score differently: `spanstream model calibrate` fits it to a labelled sample of yours.
+
+{alternatives_section(fitted.alternatives)}"""
 
 
 def _accuracy(figures: CardFigures) -> str:

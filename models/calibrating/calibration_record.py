@@ -12,8 +12,10 @@ from typing import Final, Literal
 from pydantic import Field, ValidationError
 
 from spanstream.models.artifact import FrozenModel, Sha256, sha256_of_file
+from spanstream.models.calibrating.alternatives import RankFigures
 from spanstream.models.calibrating.fit import FittedCalibration
 from spanstream.models.calibrating.guarantee import ALPHA
+from spanstream.models.metrics.reliability import Interval
 from spanstream.models.metrics.seen_questions import SeenQuestions
 from spanstream.models.metrics.squad_files import Example
 
@@ -53,6 +55,13 @@ class RecordedGuarantee(FrozenModel):
     upper_bound: float
 
 
+class RecordedAlternatives(FrozenModel):
+    """What answers are worth by rank, and how often the first k hold a right one; held out, shares are 0 to 1."""
+
+    by_rank: dict[str, RankFigures]
+    among_first: dict[int, Interval]
+
+
 class CalibrationRecord(FrozenModel):
     """calibration.json, format 1."""
 
@@ -70,6 +79,9 @@ class CalibrationRecord(FrozenModel):
     chose: SeenQuestions = Field(
         default=SeenQuestions(),
         description="What had a part in choosing the model or a score, in the build and since; it tests no guarantee.",
+    )
+    alternatives: RecordedAlternatives | None = Field(
+        None, description="null: no confidence of alternatives was fitted."
     )
 
     def fitted_on(self, path: Path, examples: Sequence[Example]) -> int:
@@ -104,6 +116,7 @@ def _record_of(fitted: FittedCalibration, data: Sequence[Path], chose: SeenQuest
         for name, guarantee in fitted.guarantees.items()
         if (kept := guarantee.kept)
     }
+    others = fitted.alternatives
     return CalibrationRecord(
         calibration=fitted.calibration.name,
         data=tuple(DataFile.of(path) for path in data),
@@ -116,6 +129,7 @@ def _record_of(fitted: FittedCalibration, data: Sequence[Path], chose: SeenQuest
         absent=fitted.absent,
         seen=fitted.seen,
         chose=fitted.chose | chose,
+        alternatives=others and RecordedAlternatives(by_rank=others.by_rank, among_first=others.among_first),
     )
 
 

@@ -21,6 +21,7 @@ from typing import Final
 import numpy as np
 
 from spanstream.models.arrays import BoolArray, Float64Array, Int64Array
+from spanstream.models.calibrating.alternatives import FittedAlternatives, fit_alternatives
 from spanstream.models.calibrating.folds import Halves, folds_of, halve
 from spanstream.models.calibrating.guarantee import Guarantee, run_fixed_sequence, threshold_order
 from spanstream.models.calibrating.score import PlattScale, Score, platt
@@ -74,6 +75,7 @@ class FittedCalibration:
         seen: the questions it was fitted to.
         chose: those of them that had a part in choosing.
         guarantees: the trials behind each guarantee, kept or not.
+        alternatives: weights and figures of the answers behind the candidate; None: too few of them are right.
     """
 
     calibration: Calibration
@@ -86,6 +88,7 @@ class FittedCalibration:
     seen: SeenQuestions
     chose: SeenQuestions
     guarantees: dict[str, Guarantee] = field(default_factory=dict)
+    alternatives: FittedAlternatives | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +149,12 @@ def fit_calibration(  # noqa: PLR0913  all but two are left out where there is n
     guarantees = _guarantees(questions, score.scores(), (wanted or ThresholdRequest()).guarantees)
     thresholds |= {name: scale.confidence(made.kept.threshold) for name, made in guarantees.items() if made.kept}
     absent |= {name: _why_not(made) for name, made in guarantees.items() if not made.kept}
-    held_out = iter(_held_out(questions, score).tolist())
+    unseen = _held_out(questions, score)
+    held_out = iter(unseen.tolist())
+    alternatives = fit_alternatives(questions.reads, questions.groups, questions.counts, questions.decides, unseen)
+    weights = None if alternatives is None else alternatives.calibration
     return FittedCalibration(
-        calibration.model_copy(update={"thresholds": thresholds}),
+        calibration.model_copy(update={"thresholds": thresholds, "alternatives": weights}),
         tuple(next(held_out) if read.text else 0.0 for read in (*reads, *also)),
         log_losses,
         label,
@@ -158,6 +164,7 @@ def fit_calibration(  # noqa: PLR0913  all but two are left out where there is n
         SeenQuestions.of([*examples, *others]),
         SeenQuestions.of([*compress(examples, halves.first), *others]),
         guarantees,
+        alternatives,
     )
 
 

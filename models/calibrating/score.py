@@ -70,13 +70,13 @@ class Score:
     ) -> Score:
         """Fits a score's weights to some of the questions, each of which counts as so many."""
         features = _features(reads, names)
-        return cls(names, features, _regress(features[among], right[among], counts[among])[0], is_fitted=True)
+        return cls(names, features, regress(features[among], right[among], counts[among])[0], is_fitted=True)
 
     def weights_from(self, right: BoolArray, counts: Float64Array, among: BoolArray) -> tuple[float, ...]:
         """Fits the weights to these questions alone; returns the score's own where that is not possible."""
         if not self.is_fitted or right[among].all() or not right[among].any():
             return self.weights
-        return _regress(self.features[among], right[among], counts[among])[0]
+        return regress(self.features[among], right[among], counts[among])[0]
 
     def scores(self, weights: Sequence[float] | None = None) -> Float64Array:
         """Returns (questions,) scores, by default with the score's own weights."""
@@ -90,11 +90,11 @@ def _features(reads: Sequence[ReadQuestion], names: tuple[str, ...]) -> Float64A
 
 def platt(scores: Float64Array, right: BoolArray, counts: Float64Array) -> PlattScale:
     """Fits the scale (Platt 1999) to questions that count as so many; both right and wrong candidates are needed."""
-    (slope,), bias = _regress(scores[:, None], right, counts)
+    (slope,), bias = regress(scores[:, None], right, counts)
     return PlattScale(slope, bias)
 
 
-def _regress(features: Float64Array, right: BoolArray, counts: Float64Array) -> tuple[tuple[float, ...], float]:
+def regress(features: Float64Array, right: BoolArray, counts: Float64Array) -> tuple[tuple[float, ...], float]:
     """Returns weights and bias, lightly regularized on standardized features, for the features as they are."""
     mean, spread = features.mean(axis=0), features.std(axis=0) + 1e-9
     model = LogisticRegression(C=10.0, solver="newton-cholesky").fit((features - mean) / spread, right, counts)

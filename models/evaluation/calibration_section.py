@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from spanstream.models.calibrating.fit import FittedCalibration
+from spanstream.models.evaluation.alternatives_section import alternatives_section
 from spanstream.models.evaluation.kind_figures import kinds_section
 from spanstream.models.evaluation.report import ConfidenceFigures, KindFigures
 from spanstream.models.metrics.reliability import METRIC_LABELS
@@ -46,6 +47,8 @@ Intervals are 95 %, by bootstrap over texts. "Unseen" means: by a fit without th
 {thresholds_table(fitted)}
 
 Counts are of the questions it was fitted on. {_guarantees(fitted)}
+
+{alternatives_section(fitted.alternatives)}
 """
 
 

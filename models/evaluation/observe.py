@@ -98,9 +98,15 @@ def open_variant_reader(  # noqa: PLR0913  two callers, by name
 
 
 def observe(
-    questions: Sequence[LabelledQuestion], reader: Reader, *, progress: Progress = lambda _: None
+    questions: Sequence[LabelledQuestion], reader: Reader, *, max_answers: int = 1, progress: Progress = lambda _: None
 ) -> list[Observation]:
     """Reads every question, in order; calls `progress` with how many more were read.
+
+    Args:
+        questions: what to read.
+        reader: the model.
+        max_answers: how many answers to each question are kept.
+        progress: called for every few questions.
 
     Raises:
         BuildError: a question cannot be read; the text names its file and id.
@@ -114,24 +120,25 @@ def observe(
             text = question.example.context
             if text not in documents:
                 documents[text] = reader.tokenize(text)
-            plans.append(_plan(question, documents[text], reader))
+            plans.append(_plan(question, documents[text], reader, max_answers))
         outcomes = reader.score(plans)
         for question, plan in zip(chunk, plans, strict=True):
             try:
-                candidate = reader.conclude(plan, outcomes).candidate
+                ranked = reader.ranked_answers(plan, outcomes)
                 reading = reader.raw_answer(plan, outcomes)
             except (InferenceFailed, InvalidSpan) as error:
                 raise BuildError(f"{question.where}: {error}") from error
-            read = ReadQuestion(question.example, reading, candidate.text if candidate else "")
+            read = ReadQuestion.of(question.example, reading, ranked)
             sizes = (plan.document.size, len(plan.windows), plan.total_windows)
             observations.append(Observation(read, *sizes, kinds=question.kinds))
         progress(len(chunk))
     return observations
 
 
-def _plan(question: LabelledQuestion, document: TokenizedDocument, reader: Reader) -> ReadPlan:
+def _plan(question: LabelledQuestion, document: TokenizedDocument, reader: Reader, max_answers: int) -> ReadPlan:
+    example = question.example
     try:
-        [plan] = reader.plan(question.example.context, document, [question.example.question])
+        [plan] = reader.plan(example.context, document, [example.question], max_answers=max_answers)
     except QuestionTooLong as error:
         raise BuildError(f"{question.where}: {error}") from error
     return plan

@@ -38,6 +38,7 @@ from spanstream.models.evaluation.observe import LabelledQuestion, observe, open
 from spanstream.models.evaluation.reference_reads import reference_of
 from spanstream.models.evaluation.report import ConfidenceFigures, KindFigures
 from spanstream.models.inference.cpu import available_cpus
+from spanstream.models.metrics.reading import RANKS_READ
 from spanstream.models.metrics.seen_questions import SeenQuestions
 from spanstream.models.staging import staged_folder
 
@@ -153,7 +154,8 @@ def _read(
     reader = open_variant_reader(
         artifact, variants[0], threads=threads, max_windows=request.max_windows, report=say, windows=request.windows
     )
-    observations = observe(questions, reader, progress=begin(f"read with {variants[0].file}", len(questions)))
+    progress = begin(f"read with {variants[0].file}", len(questions))
+    observations = observe(questions, reader, max_answers=RANKS_READ, progress=progress)
     reader.close()
     return ObservationTable.of(observations, artifact.manifest.calibration)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from spanstream.models.explaining.expected import Reading, expected_places
 from spanstream.models.explaining.explanation import (
+    ExplainedAnswer,
     ExplainedCheck,
     ExplainedSpan,
     ExplainedToken,
@@ -19,6 +20,7 @@ from spanstream.models.explaining.token_damage import token_damage
 from spanstream.models.inference.runner import ScoredWindow
 from spanstream.models.reader import Reader, ReadPlan
 from spanstream.models.spans.aggregate import RawAnswer
+from spanstream.models.spans.alternatives import RankedAnswer
 from spanstream.models.spans.calibration import FEATURES, Calibration
 from spanstream.models.spans.search import SpanScores, TokenSpan
 from spanstream.models.spans.validate import Validator
@@ -38,6 +40,7 @@ def explain(  # noqa: PLR0913  what may be asked for, by name
     document: TokenizedDocument | None = None,
     threshold: float | None = None,
     spans: int = 3,
+    max_answers: int = 1,
 ) -> Explanation:
     """Explains what the answer to a question is made of.
 
@@ -50,11 +53,12 @@ def explain(  # noqa: PLR0913  what may be asked for, by name
             compared with that, validated, and their places are shown.
         threshold: the question's own least confidence; None: it has none, and the reader's decides.
         spans: how many spans are shown of each window.
+        max_answers: how many answers are ranked over all windows.
 
     Raises:
         InvalidText, QuestionTooLong, InferenceFailed: as `Reader.read`.
     """
-    plan = reader.plan(text, reader.tokenize(text), [question])[0]
+    plan = reader.plan(text, reader.tokenize(text), [question], max_answers=max_answers)[0]
     kept = document or plan.document
     outcomes = reader.score([plan])
     raw = reader.raw_answer(plan, outcomes)
@@ -64,6 +68,7 @@ def explain(  # noqa: PLR0913  what may be asked for, by name
         reading = replace(reading, threshold=threshold)
     candidate = None if raw.best is None or raw.best.span is None else _span(plan, raw.best.scores, raw.best.span)
     places, problem = expected_places(reading, expected) if expected else ((), None)
+    ranked = reader.ranked_answers(plan, outcomes) if max_answers > 1 else []
     manifest = reader.artifact.manifest
     precisions = [one.precision for one in scored.values() if isinstance(one, ScoredWindow) and one.span is raw.best]
     return Explanation(
@@ -88,6 +93,7 @@ def explain(  # noqa: PLR0913  what may be asked for, by name
         validation=_validation(text, kept, Validator(reader.artifact.tokenizer), raw),
         expected=places,
         expected_problem=problem,
+        ranked=tuple(_answer(text, manifest.calibration, raw, answer) for answer in ranked),
     )
 
 
@@ -143,6 +149,21 @@ def _span(plan: ReadPlan, scores: SpanScores, span: TokenSpan) -> ExplainedSpan:
     )
 
 
+def _answer(text: str, calibration: Calibration, raw: RawAnswer, answer: RankedAnswer) -> ExplainedAnswer:
+    is_candidate = answer.rank == 1
+    return ExplainedAnswer(
+        rank=answer.rank,
+        text=text[slice(*answer.place)],
+        char_start=answer.place[0],
+        char_end=answer.place[1],
+        further=tuple(start for start, _ in answer.further_places),
+        window=answer.found.window.number,
+        score=answer.span.score,
+        null_score_diff=raw.null_score - answer.span.score,
+        confidence=calibration.confidence(raw) if is_candidate else calibration.confidence_of_alternative(raw, answer),
+    )
+
+
 def _neighbourhood(
     text: str, document: TokenizedDocument, tokenizer: Tokenizer, span: ExplainedSpan
 ) -> tuple[ExplainedToken, ...]:
@@ -182,7 +203,7 @@ def _validation(
     """Returns the checks up to the first that finds a problem: those behind it would look at damaged arrays."""
     checks: list[ExplainedCheck] = []
     if raw.best is not None and raw.best.span is not None:
-        for step in validator.steps(text, document, raw.best.span):
+        for step in validator.of(text, document).steps(raw.best.span):
             checks.append(ExplainedCheck(step.check, step.problem))
             if step.problem is not None:
                 break

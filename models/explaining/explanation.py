@@ -61,6 +61,28 @@ class ExplainedWindow:
 
 
 @dataclass(frozen=True, slots=True)
+class ExplainedAnswer:
+    """One answer among those of all windows.
+
+    Attributes:
+        rank: 1 is the candidate.
+        window: that it was found in, counted from 1.
+        further: where else the text begins.
+        confidence: None where the artifact has no weights for alternatives.
+    """
+
+    rank: int
+    text: str
+    char_start: int
+    char_end: int
+    further: tuple[int, ...]
+    window: int
+    score: float
+    null_score_diff: float
+    confidence: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class FeatureShare:
     """What one figure adds to the confidence: `share` is weight times value, in log odds."""
 
@@ -127,6 +149,7 @@ class Explanation:
         validation: the checks, up to the one that finds a problem.
         expected: the places of the expected answer; empty where none was named, or where it is not in the text.
         expected_problem: why it has no place; None where it has.
+        ranked: the answers over all windows, the candidate first; empty where only one was asked for.
     """
 
     question: str
@@ -148,6 +171,7 @@ class Explanation:
     validation: tuple[ExplainedCheck, ...]
     expected: tuple[ExpectedPlace, ...] = ()
     expected_problem: str | None = None
+    ranked: tuple[ExplainedAnswer, ...] = ()
 
     @property
     def is_valid(self) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from spanstream.models.errors import BuildError, InferenceFailed, QuestionTooLong
 from spanstream.models.inference.backends import Backend, Backends
@@ -16,18 +17,43 @@ from spanstream.models.metrics.reliability import Judgement
 from spanstream.models.metrics.squad_files import Example
 from spanstream.models.metrics.squad_metrics import Prediction
 from spanstream.models.spans.aggregate import RawAnswer, aggregate
+from spanstream.models.spans.alternatives import RankedAnswer, rank_answers
+from spanstream.models.spans.search import TokenSpan, WindowSpan
 from spanstream.models.text.tokenization import TokenizedDocument, Tokenizer
 from spanstream.models.text.windowing import Window, WindowShape, windows_of
 from spanstream.models.text.words import WordMap
 
+RANKS_READ: Final = 10
+"""Answers to a question that a calibration looks at, the candidate among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAlternative:
+    """An answer behind the candidate, and its text."""
+
+    ranked: RankedAnswer
+    text: str
+
+    def is_right(self, example: Example) -> bool:
+        """Whether it equals one of the gold answers, as `Prediction.is_right` has it."""
+        return Prediction(example, self.text, 0.0).is_right
+
 
 @dataclass(frozen=True, slots=True)
 class ReadQuestion:
-    """A labelled question, the model's reading, and the candidate's text (empty where there is none)."""
+    """A labelled question, the model's reading, its candidate's text (empty: there is none), and the other answers."""
 
     example: Example
     reading: RawAnswer
     text: str
+    alternatives: tuple[ReadAlternative, ...] = ()
+
+    @classmethod
+    def of(cls, example: Example, reading: RawAnswer, ranked: Sequence[RankedAnswer]) -> ReadQuestion:
+        """Makes it out of the answers in their order, the candidate first."""
+        texts = [example.context[slice(*answer.place)] for answer in ranked]
+        others = tuple(map(ReadAlternative, ranked[1:], texts[1:]))
+        return cls(example, reading, texts[0] if texts else "", others)
 
     def prediction(self, no_answer_score: float) -> Prediction:
         """Returns the prediction for the official figures; a higher score means no answer is likelier."""
@@ -75,14 +101,17 @@ def read_all(examples: Sequence[Example], session: Session, options: ReadingOpti
         window_outcomes = [outcomes[window] for window in windows]
         if failed := [outcome for outcome in window_outcomes if isinstance(outcome, InferenceFailed)]:
             raise BuildError(f"question {example.id}: {failed[0]}")
-        reading = aggregate([outcome.span for outcome in window_outcomes if isinstance(outcome, ScoredWindow)])
-        reads.append(ReadQuestion(example, reading, _text(example.context, documents[example.context], reading)))
+        spans = [outcome.span for outcome in window_outcomes if isinstance(outcome, ScoredWindow)]
+        reads.append(_read(example, documents[example.context], spans))
     return reads
 
 
-def _text(context: str, document: TokenizedDocument, reading: RawAnswer) -> str:
-    if reading.best is None or reading.best.span is None:
-        return ""
-    tokens = slice(reading.best.span.first, reading.best.span.last + 1)
-    char_start, char_end = WordMap(context).char_span(document.starts[tokens], document.ends[tokens])
-    return context[char_start:char_end]
+def _read(example: Example, document: TokenizedDocument, spans: Sequence[WindowSpan]) -> ReadQuestion:
+    word_map = WordMap(example.context)
+
+    def char_span(span: TokenSpan) -> tuple[int, int]:
+        tokens = slice(span.first, span.last + 1)
+        return word_map.char_span(document.starts[tokens], document.ends[tokens])
+
+    ranked = rank_answers(example.context, document, spans, RANKS_READ, char_span)
+    return ReadQuestion.of(example, aggregate(spans), ranked)

@@ -16,6 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from spanstream.models.errors import ArtifactError
 from spanstream.models.spans.aggregate import RawAnswer
+from spanstream.models.spans.alternatives import RankedAnswer
+from spanstream.models.spans.alternatives_calibration import AlternativesCalibration
+from spanstream.models.spans.logistic import logistic
 
 
 def _null_score_diff(raw: RawAnswer) -> float:
@@ -69,6 +72,10 @@ FEATURES: Final[dict[str, Callable[[RawAnswer], float]]] = {
 }
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class Calibration(BaseModel):
     """confidence = 1 / (1 + exp(-(bias + sum of weight x feature))).
 
@@ -81,6 +88,10 @@ class Calibration(BaseModel):
     bias: float
     weights: dict[str, float]
     thresholds: dict[str, float]
+    # Left out where it is missing: the seal of an artifact of an earlier version is over a manifest without it.
+    alternatives: AlternativesCalibration | None = Field(
+        default=None, exclude_if=_is_none, description="Weights of the confidence of answers behind the candidate."
+    )
 
     @field_validator("weights")
     @classmethod
@@ -121,6 +132,13 @@ class Calibration(BaseModel):
         """Returns the probability, 0 to 1, that the raw answer's candidate is right; 0 where there is no candidate."""
         if raw.best is None:
             return 0.0
-        logit = self.bias + sum(weight * FEATURES[name](raw) for name, weight in self.weights.items())
-        # Both forms are the same function; each is the one that cannot overflow on its side.
-        return 1 / (1 + math.exp(-logit)) if logit >= 0 else math.exp(logit) / (1 + math.exp(logit))
+        return logistic(self.bias + sum(weight * FEATURES[name](raw) for name, weight in self.weights.items()))
+
+    def confidence_of_alternative(self, raw: RawAnswer, answer: RankedAnswer) -> float | None:
+        """Returns the probability, 0 to 1, that an answer behind the candidate is right; None: none was fitted.
+
+        At most the candidate's: where it would be more, alternatives were no more often right than their candidates.
+        """
+        if self.alternatives is None:
+            return None
+        return min(self.alternatives.confidence(raw, answer), self.confidence(raw))

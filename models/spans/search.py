@@ -47,22 +47,15 @@ class SpanScores:
 
     def best(self) -> TokenSpan | None:
         """Returns the best span, the first and shortest of equals; None where there is no whole word."""
-        scores = _span_scores(self.start, self.end, self.max_answer_tokens)
-        if not scores.size or (score := float(scores.max())) == _NEVER:
-            return None
-        token, more = divmod(int(scores.argmax()), self.max_answer_tokens)
-        return TokenSpan(self.token_start + token, self.token_start + token + more, score)
+        return _best_of(_span_scores(self.start, self.end, self.max_answer_tokens), self.token_start)
 
     def ranked(self, most: int) -> list[TokenSpan]:
         """Returns the best spans that share no token with a better one, at most so many, the best first."""
-        scores = _span_scores(self.start, self.end, self.max_answer_tokens)
+        free = FreeSpans(self)
         ranked: list[TokenSpan] = []
-        while len(ranked) < most and scores.size and (score := float(scores.max())) != _NEVER:
-            first, more = divmod(int(scores.argmax()), self.max_answer_tokens)
-            ranked.append(TokenSpan(self.token_start + first, self.token_start + first + more, score))
-            scores[first : first + more + 1] = _NEVER
-            for back in range(1, min(first, self.max_answer_tokens - 1) + 1):
-                scores[first - back, back:] = _NEVER
+        while len(ranked) < most and (best := free.best) is not None:
+            ranked.append(best)
+            free.take(best.first, best.last)
         return ranked
 
     def score_of(self, first: int, last: int) -> float:
@@ -81,6 +74,32 @@ class SpanScores:
             float(_span_scores(self.start[tokens], self.end[tokens], self.max_answer_tokens).max(initial=_NEVER))
             for tokens in (before, behind)
         )
+
+
+class FreeSpans:
+    """The spans of one window that share no token with those that were taken."""
+
+    def __init__(self, scores: SpanScores) -> None:
+        self._token_start = scores.token_start
+        self._longest = scores.max_answer_tokens
+        self._scores = _span_scores(scores.start, scores.end, scores.max_answer_tokens)
+        self._best = scores.best()
+
+    @property
+    def best(self) -> TokenSpan | None:
+        """The best of them, the first and shortest of equals; None where all are taken."""
+        return self._best
+
+    def take(self, first: int, last: int) -> None:
+        """Takes tokens, counted in the document; they may lie in other windows."""
+        begin = max(first - self._token_start, 0)
+        end = min(last + 1 - self._token_start, len(self._scores))
+        if begin >= end:
+            return
+        self._scores[begin:end] = _NEVER
+        for back in range(1, min(begin, self._longest - 1) + 1):
+            self._scores[begin - back, back:] = _NEVER
+        self._best = _best_of(self._scores, self._token_start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +161,14 @@ def _word_edges(window: Window) -> BoolArray:
     skipped = begin + 1 - first
     edges[skipped : skipped + len(parted)] = parted
     return edges
+
+
+def _best_of(scores: Float32Array, token_start: int) -> TokenSpan | None:
+    """Returns the best span of (tokens, max_answer_tokens) scores, the first and shortest of equals."""
+    if not scores.size or (score := float(scores.max())) == _NEVER:
+        return None
+    token, more = divmod(int(scores.argmax()), scores.shape[1])
+    return TokenSpan(token_start + token, token_start + token + more, score)
 
 
 def _span_scores(start: Float32Array, end: Float32Array, max_answer_tokens: int) -> Float32Array:

@@ -82,6 +82,12 @@ class TokenizedDocument:
         """Whether the arrays are as they were when the document was tokenized."""
         return self.checksum == checksum_of(self.ids, self.starts, self.ends, self.words)
 
+    def is_whole(self, first: int, last: int) -> bool:
+        """Whether the tokens `first` to `last` (inclusive) neither begin nor end inside a word."""
+        words = self.words
+        begins = first == 0 or words[first - 1] != words[first]
+        return bool(begins and (last + 1 == len(words) or words[last + 1] != words[last]))
+
 
 def checksum_of(*arrays: Int32Array) -> int:
     """Returns the CRC-32 over the arrays' lengths and values."""

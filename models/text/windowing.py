@@ -62,6 +62,13 @@ class Window:
         template = self.shape.template
         return len(template.prefix) + len(self.question.ids) + len(template.middle)
 
+    @property
+    def number(self) -> int:
+        """Which of the document's windows it is, counted from 1."""
+        if self.token_start == 0:
+            return 1
+        return 1 + self.token_start // (self.shape.room(self.question, self.document) - self.shape.stride)
+
 
 def windows_of(question: TokenizedQuestion, document: TokenizedDocument, shape: WindowShape) -> list[Window]:
     """Returns all windows of the document for this question in order; one empty window for an empty document.

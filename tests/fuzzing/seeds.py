@@ -61,6 +61,7 @@ def question(draw: random.Random, scene: FuzzScene) -> Parts:
     del scene
     event: dict[str, Any] = {"question_id": _id(draw), "question": "Which error? " + odd_text(draw)}
     event |= {"min_confidence": draw.choice((0, 0.5, 1)), "metadata": _metadata(draw)}
+    event |= draw.choice(({}, {"max_answers": 1}, {"max_answers": 20}))
     event |= draw.choice(
         ({"document_id": "d"}, {"context": message(draw)}, {"document_id": "d", "document_sha256": SHA256})
     )

@@ -35,6 +35,18 @@ def test_json_is_an_event_a_line() -> None:
     assert answer["metadata"] == {"question": "Which error is shown?"}
 
 
+def test_several_answers_are_shown_with_all_their_places(tmp_path: Path) -> None:
+    file = tmp_path / "ticket.txt"
+    file.write_text("Error FXP-4107 came on Monday and FXP-4108 on Tuesday; then FXP-4107 again.")
+    arguments = ["ask", "-q", "Which error codes are shown?", "--max-answers", "3", str(file)]
+    shown = CliRunner().invoke(app, arguments).output
+    for expected in ("FXP-4107", "at 6, 60", "or", "FXP-4108  at 34"):
+        assert expected in shown
+    event = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)
+    assert event["further_places"] == [{"char_start": 60, "char_end": 68}]
+    assert event["alternatives"][0]["span"]["text"] == "FXP-4108"
+
+
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is missing")
 def test_with_utf_16_offsets_javascript_cuts_the_answer_out_behind_an_emoji() -> None:
     text = f"😀 𝔸 {TICKET}"

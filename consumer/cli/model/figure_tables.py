@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:  # importing them needs the evaluate group
+    from spanstream.models.calibrating.alternatives import FittedAlternatives
     from spanstream.models.evaluation.recalibrate import CalibrationResult
     from spanstream.models.evaluation.report import (
         ConfidenceFigures,
@@ -123,6 +124,10 @@ def show_calibration(result: CalibrationResult, console: Console) -> None:
         shares = (None if share is None else 100 * share for share in (choice.precision, choice.recall))
         table.add_row(name, f"{choice.threshold:.4f}", str(choice.given), *map(_number, shares))
     console.print(table)
+    if fitted.alternatives is None:
+        console.print("[yellow]no confidence of alternatives:[/] too few of them are right")
+    else:
+        console.print(_ranks(fitted.alternatives))
     for name, guarantee in fitted.guarantees.items():
         if kept := guarantee.kept:
             console.print(
@@ -131,6 +136,17 @@ def show_calibration(result: CalibrationResult, console: Console) -> None:
             )
     for name, reason in fitted.absent.items():
         console.print(f"[yellow]no {name}:[/] {reason}")
+
+
+def _ranks(fitted: FittedAlternatives) -> Table:
+    table = _table("answers of rank", "number", "right, %", "confidence", "calibration error", "Brier score")
+    for rank, figures in fitted.by_rank.items():
+        confidences = (figures.confidence, figures.expected_calibration_error, figures.brier_score)
+        shares = (interval(figure, 3) for figure in confidences)
+        table.add_row(rank, str(figures.answers), interval(figures.right, 1, 100), *shares)
+    among = ", ".join(f"{k}: {100 * share.value:.1f} %" for k, share in fitted.among_first.items())
+    table.caption = f"answerable questions with a right answer among the first {among}"
+    return table
 
 
 def confidence_table(figures: dict[str, ConfidenceFigures]) -> Table:

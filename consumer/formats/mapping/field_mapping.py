@@ -15,7 +15,7 @@ from spanstream.schemas.mapping import Constant, EventKind, EventMapping, PathOr
 _EXPRESSION_CHARS: Final = 120
 """Characters of an expression that a detail shows."""
 _NAMES: Final = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
-_NUMBER: Final = "min_confidence"
+_NUMBERS: Final = frozenset({("min_confidence",), ("max_answers",)})
 
 
 class _Rule:
@@ -70,9 +70,7 @@ class CompiledMapping:
         self._root = CompiledExpression.compile(mapping.root)
         needed = {name for name, field in type(mapping).model_fields.items() if field.is_required()}
         self._rules = {
-            place: _Rule(
-                ".".join((kind, *place)), source, is_needed=place[0] in needed, takes_number=place == (_NUMBER,)
-            )
+            place: _Rule(".".join((kind, *place)), source, is_needed=place[0] in needed, takes_number=place in _NUMBERS)
             for place, source in mapping.sources()
         }
 

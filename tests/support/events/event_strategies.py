@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from spanstream.schemas.events import Answer, Document, ModelInfo, Question, Span, WindowsRead
+from spanstream.schemas.events import Alternative, Answer, Document, ModelInfo, Place, Question, Span, WindowsRead
 from spanstream.schemas.feedback import WITH_SPAN, Feedback, TicketField, Verdict
 from spanstream.schemas.fields import is_blank
 from spanstream.schemas.triage import (
@@ -49,6 +49,7 @@ def questions(draw: st.DrawFn) -> Question:
         document_sha256=draw(st.none() | sha256s),
         min_confidence=draw(st.none() | probabilities),
         metadata=draw(metadata),
+        max_answers=draw(st.none() | st.integers(1, 20)),
     )
 
 
@@ -61,6 +62,37 @@ def spans(draw: st.DrawFn) -> Span:
         utf16_start = start + draw(st.integers(0, 1_000))
         place |= {"utf16_start": utf16_start, "utf16_end": utf16_start + len(text.encode("utf-16-le")) // 2}
     return Span(text=text, **place)
+
+
+@st.composite
+def further_places(draw: st.DrawFn, span: Span, apart: int) -> list[Place]:
+    """Draws places of the span's text, so far apart from each other and from the span that nothing overlaps."""
+    places = []
+    for number in range(1, draw(st.integers(0, 2)) + 1):
+        start = span.char_start + number * apart
+        place = {"char_start": start, "char_end": start + len(span.text)}
+        if span.utf16_start is not None and span.utf16_end is not None:
+            place |= {"utf16_start": span.utf16_start, "utf16_end": span.utf16_end}
+        places.append(Place(**place))
+    return places
+
+
+@st.composite
+def alternatives(draw: st.DrawFn) -> list[Alternative]:
+    found = []
+    for number in range(draw(st.integers(0, 3))):
+        text, start = draw(names), (number + 2) * 10_000_000
+        span = Span(text=text, char_start=start, char_end=start + len(text))
+        found.append(
+            Alternative(
+                span=span,
+                further_places=draw(further_places(span, 1_000)),
+                confidence=draw(st.none() | probabilities),
+                null_score_diff=draw(st.floats(allow_nan=False, allow_infinity=False)),
+                window=draw(st.integers(1, 3_000)),
+            )
+        )
+    return found
 
 
 @st.composite
@@ -81,6 +113,8 @@ def answers(draw: st.DrawFn) -> Answer:
         model=ModelInfo(name=draw(names), version=draw(names), precision=draw(names), calibration=draw(names)),
         metadata=draw(metadata),
         answered_at=draw(times),
+        further_places=[] if candidate is None else draw(further_places(candidate, 1_000)),
+        alternatives=[] if candidate is None else draw(alternatives()),
     )
 
 

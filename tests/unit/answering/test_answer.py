@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -33,9 +34,9 @@ Cache = TokenCache[TokenizedDocument]
 TEXT = "The train leaves at 07:05 from platform 3."
 
 
-def planned(reader: Reader, name: str, question: str, text: str = TEXT) -> PlannedQuestion:
-    record = asked(name, None, context=text, question=question)
-    plan = reader.plan(text, reader.tokenize(text), [question])[0]
+def planned(reader: Reader, name: str, question: str, text: str = TEXT, max_answers: int = 1) -> PlannedQuestion:
+    record = asked(name, None, context=text, question=question, max_answers=max_answers)
+    plan = reader.plan(text, reader.tokenize(text), [question], max_answers=max_answers)[0]
     return PlannedQuestion(record, decode_question(record.value or b"", Limits()), plan)
 
 
@@ -66,6 +67,19 @@ def test_every_question_is_answered_in_order_with_a_piece_of_its_text() -> None:
     for event in answers:
         assert event.candidate is not None
         assert TEXT[event.candidate.char_start : event.candidate.char_end] == event.candidate.text
+
+
+def test_a_question_for_several_answers_gets_them_and_all_else_of_its_answer_is_what_it_was() -> None:
+    reader = fake_reader()
+    one, several = answer(reader, planned(reader, "a", "when ?"), planned(reader, "a", "when ?", max_answers=3))
+    event = json.loads(several.outgoing.value or b"")
+    alternatives = [decode_answer(several.outgoing.value or b"").candidate, *event.pop("alternatives")]
+    event.pop("further_places", None)
+    assert event == json.loads(one.outgoing.value or b"")
+    assert len(alternatives) == 3
+    for alternative in alternatives[1:]:
+        assert set(alternative) - {"further_places"} == {"span", "confidence", "null_score_diff", "window"}
+        assert TEXT[alternative["span"]["char_start"] : alternative["span"]["char_end"]] == alternative["span"]["text"]
 
 
 def test_what_was_settled_before_comes_out_as_it_is() -> None:
@@ -154,11 +168,11 @@ def test_a_forged_entry_of_the_store_costs_no_answer_and_is_healed(
     cache = cache_of(reader.tokenize, store)
     forged = cache.get_many({sha256: TEXT})[sha256]
     assert cache.counts == CacheCounts(hits_store=1)
-    questions = [planned(reader, name, question) for name, question in (("a", "where from ?"), ("b", "when ?"))]
+    questions = [planned(reader, "a", "where from ?"), planned(reader, "b", "when ?", max_answers=5)]
     expected = [outcome.outgoing.value for outcome in answer(reader, *questions)]
 
     def about_forged(question: PlannedQuestion) -> PlannedQuestion:
-        [plan] = reader.plan(TEXT, forged, [question.question.question])
+        [plan] = reader.plan(TEXT, forged, [question.question.question], max_answers=question.plan.max_answers)
         return replace(question, plan=plan)
 
     with structlog.testing.capture_logs() as logs:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from spanstream.consumer.answering.outcomes import Outcomes
 from spanstream.consumer.settings import RetrySettings
-from spanstream.models.reader import Answer, Quote
+from spanstream.models.reader import Answer
+from spanstream.models.spans.quotes import Quote
 from spanstream.schemas import events
 from spanstream.schemas.cloudevents import answer_id
 from spanstream.schemas.codec import decode_answer, decode_question

@@ -104,18 +104,25 @@ def test_a_question_with_a_context_needs_no_document(rig: PrepareRig) -> None:
     assert prepared.planned[0].plan.text == "because of the train."
 
 
+def test_a_plan_knows_how_many_answers_its_question_asks_for(rig: PrepareRig) -> None:
+    text = "because of the train."
+    records = [asked("q", None, context=text), asked("r", None, context=text, max_answers=7)]
+    prepared, _ = rig.preparer.prepare(records)
+    assert [planned.plan.max_answers for planned in prepared.planned] == [1, 7]
+
+
 def test_a_question_on_which_the_program_fails_is_a_dead_letter_and_its_neighbours_are_planned(
     rig: PrepareRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rig.documents.texts[0, "poison"] = ZeroDivisionError("the text")
     plan = rig.reader.plan
 
-    def failing_plan(text: str, *args: Any) -> Any:
+    def failing_plan(text: str, *args: Any, **options: Any) -> Any:
         if text == "unplannable":
             raise ZeroDivisionError(text)
-        return plan(text, *args)
+        return plan(text, *args, **options)
 
-    monkeypatch.setattr(type(rig.reader), "plan", lambda _, *args: failing_plan(*args))
+    monkeypatch.setattr(type(rig.reader), "plan", lambda _, *args, **options: failing_plan(*args, **options))
     records = [asked("a"), asked("b", "poison"), asked("c", None, context="unplannable"), asked("d")]
     prepared, left = rig.preparer.prepare(records)
     assert (names(prepared), left) == (["a", "d"], [])

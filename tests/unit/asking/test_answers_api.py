@@ -116,7 +116,17 @@ def test_answers_come_in_the_order_of_the_questions(scenes: MakeScene) -> None:
     answers = reply.body["answers"]
     assert [answer["metadata"]["question"] for answer in answers] == ["which error ?", "where ?"]
     assert {(answer["document_id"], answer["status"]) for answer in answers} == {("t-1", "answered")}
+    assert "alternatives" not in answers[0]
     assert scene.counted("answered") == 1
+
+
+def test_several_answers_are_asked_for_and_given_and_more_than_20_are_refused(scenes: MakeScene) -> None:
+    scene = scenes()
+    reply = ask(scene.port, TEXT, "which error ?", max_answers=3)
+    assert len(reply.body["answers"][0]["alternatives"]) == 2
+    refused = ask(scene.port, TEXT, "which error ?", max_answers=21)
+    assert (refused.status, refused.body["reason"]) == (422, "invalid_event")
+    assert "max_answers" in refused.body["detail"]
 
 
 def test_one_request_more_than_there_are_places_is_told_to_come_back_and_the_others_are_answered(

@@ -34,6 +34,16 @@ def test_each_question_gets_the_event_that_the_stream_would_publish() -> None:
         assert TEXT[answer.candidate.char_start : answer.candidate.char_end] == answer.candidate.text
 
 
+def test_a_request_for_several_answers_gets_them_to_each_of_its_questions() -> None:
+    reader, questions = fake_reader(), ["which error ?", "where ?"]
+    request = AnswersRequest(text=TEXT, questions=questions, max_answers=3)
+    answers = list(TextAnswerer(reader, SystemClock()).answers(request))
+    for answer, reading in zip(answers, reader.read(TEXT, questions, max_answers=3), strict=True):
+        assert decode_answer(encode(answer)) == answer
+        assert [other.span.text for other in answer.alternatives] == [one.quote.text for one in reading.alternatives]
+        assert len(answer.alternatives) == 2
+
+
 def test_a_text_without_an_id_is_a_context_that_is_brought_along() -> None:
     request = AnswersRequest(text=TEXT, questions=["which error ?"], min_confidence=0.0)
     (answer,) = TextAnswerer(fake_reader(), SystemClock()).answers(request)

@@ -42,6 +42,21 @@ def pointing(null: float = 0.0, *, max_windows: int = 32, threshold: float = 0.5
     return Reader(reader.artifact, reader.backends, max_windows=max_windows, threshold=threshold)
 
 
+@given(st.lists(st.sampled_from(WORDS), max_size=60))
+def test_it_ranks_the_answers_that_the_reader_gives(words: list[str]) -> None:
+    reader, text = fake_reader(), " ".join(words)
+    (answer,) = reader.read(text, ["which train?"], max_answers=5)
+    ranked = explain(reader, text, "which train?", max_answers=5).ranked
+    assert explain(reader, text, "which train?").ranked == ()
+    assert [(one.rank, one.text) for one in ranked] == list(
+        enumerate([quote.text for quote in (answer.candidate, *(one.quote for one in answer.alternatives)) if quote], 1)
+    )
+    for one, other in zip(ranked[1:], answer.alternatives, strict=True):
+        places = (other.quote.char_start, tuple(quote.char_start for quote in other.further))
+        assert (one.char_start, one.further) == places
+        assert (one.window, one.null_score_diff, one.confidence) == (other.window, other.null_score_diff, None)
+
+
 @pytest.mark.parametrize(
     ("threshold", "verdict", "became"), [(0.0, "answered", "given"), (1.0, "no_answer", "below_threshold")]
 )

@@ -157,12 +157,13 @@ def test_functions_read_what_jmespath_alone_cannot(expression: str, value: objec
     assert function(expression, value) == result
 
 
-def test_a_question_may_have_a_number_as_its_least_confidence() -> None:
+def test_a_question_may_have_numbers_as_its_least_confidence_and_its_most_answers() -> None:
     fields = {"question_id": "id", "question": "q", "context": "c", "min_confidence": "least", "metadata": {"a": "id"}}
-    mapping = CompiledMapping("questions", QuestionMapping.model_validate(fields))
-    record = {"id": "1", "q": "who?", "c": "Ann.", "least": 0.25}
+    mapping = CompiledMapping("questions", QuestionMapping.model_validate({**fields, "max_answers": "most"}))
+    record = {"id": "1", "q": "who?", "c": "Ann.", "least": 0.25, "most": 3}
     assert json.loads(mapping.map(json.dumps(record).encode())) == {
         "question_id": "1", "question": "who?", "context": "Ann.", "min_confidence": 0.25, "metadata": {"a": "1"},
+        "max_answers": 3,
     }  # fmt: skip
 
 

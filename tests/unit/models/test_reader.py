@@ -18,7 +18,8 @@ from spanstream.models.errors import (
 )
 from spanstream.models.inference.backends import Backend, Backends
 from spanstream.models.inference.runner import ScoredWindow
-from spanstream.models.reader import Answer, Quote, Reader
+from spanstream.models.reader import Answer, Reader
+from spanstream.models.spans.quotes import Quote
 from spanstream.models.text.retrieval import BlockIndex
 from spanstream.models.text.tokenization import TokenizedDocument
 from tests.support.model.damage import all_shifts

@@ -200,7 +200,7 @@ def test_every_folder_and_file_that_the_architecture_names_exists() -> None:
 
 
 def test_the_examples_are_events_and_the_answer_stands_in_the_document() -> None:
-    document, question, answer = (
+    document, question, answer, several = (
         json.dumps(json.loads(block)).encode()
         for block in re.findall(r"```json\n(.+?)```", read(DOCS / "events.md"), flags=re.DOTALL)
     )
@@ -213,6 +213,9 @@ def test_the_examples_are_events_and_the_answer_stands_in_the_document() -> None
     assert given.document_sha256 == text.sha256
     assert given.answer is not None
     assert given.answer.text == text.text[given.answer.char_start : given.answer.char_end]
+    # The example of several answers shows some fields only.
+    whole = decode_answer(json.dumps({**json.loads(answer), **json.loads(several)}).encode())
+    assert [len(other.further_places) for other in whole.alternatives] == [1, 0]
 
 
 def test_the_example_of_feedback_holds_of_the_example_of_a_document() -> None:

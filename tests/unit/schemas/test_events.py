@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from spanstream.schemas.events import Answer, Document, ModelInfo, Question, Span, WindowsRead
+from spanstream.schemas.events import Alternative, Answer, Document, ModelInfo, Place, Question, Span, WindowsRead
 from spanstream.schemas.fields import format_time
 from spanstream.schemas.limits import MAX_ID_CHARS, Limits
 
@@ -199,6 +199,39 @@ def test_an_answer_that_contradicts_itself_is_invalid(changes: dict[str, Any], s
 def test_an_answer_always_has_all_its_fields(field: str) -> None:
     with pytest.raises(ValidationError, match="required"):
         Answer(**{name: value for name, value in ANSWERED.items() if name != field})
+
+
+def other(start: int, *places: Place) -> Alternative:
+    span = Span(text="1809", char_start=start, char_end=start + 4)
+    return Alternative(span=span, further_places=list(places), confidence=None, null_score_diff=1.0, window=1)
+
+
+@pytest.mark.parametrize(
+    ("further", "alternatives"),
+    [
+        ([Place(char_start=11, char_end=19)], []),
+        ([], [other(9)]),
+        ([], [other(20), other(23)]),
+        ([Place(char_start=40, char_end=48)], [other(20, Place(char_start=46, char_end=50))]),
+    ],
+)
+def test_the_places_of_answers_do_not_overlap(further: list[Place], alternatives: list[Alternative]) -> None:
+    with pytest.raises(ValidationError, match="should not overlap"):
+        Answer(**ANSWERED, further_places=further, alternatives=alternatives)
+
+
+def test_alternatives_are_alternatives_to_a_candidate() -> None:
+    declined = {**ANSWERED, "status": "no_answer", "answer": None, "candidate": None, "null_score_diff": None}
+    with pytest.raises(ValidationError, match="with a candidate only"):
+        Answer(**declined, alternatives=[other(20)])
+    assert Answer(**ANSWERED, alternatives=[other(12), other(16)]).alternatives[1].span.text == "1809"
+
+
+@pytest.mark.parametrize("wrong", [0, 21, 1.0, "3", True])
+def test_a_question_asks_for_1_to_20_answers(wrong: Any) -> None:
+    with pytest.raises(ValidationError):
+        Question(question_id="q", question="who?", document_id="d", max_answers=wrong)
+    assert [Question(question_id="q", question="?", document_id="d", max_answers=n).max_answers for n in (1, 20)]
 
 
 def test_a_time_is_cut_to_milliseconds_of_utc() -> None:

@@ -16,8 +16,8 @@ Json = dict[str, Any]
 FROZEN = Path(__file__).parent / "records" / "schemas"
 NAMES = ["document", "question", "answer", "dead-letter-headers", "ticket", "triage", "feedback"]
 READ_BY_US = {"document", "question", "ticket", "feedback"}
-# Fields of a span that a reader only gets if it asks for them by a setting.
-GIVEN_ON_REQUEST = {"utf16_start", "utf16_end"}
+# Fields that a reader only gets if it asks for them: by a setting those of a span, by `max_answers` those of an answer.
+GIVEN_ON_REQUEST = {"Span": {"utf16_start", "utf16_end"}, "Answer": {"further_places", "alternatives"}}
 
 
 def frozen(name: str) -> Json:
@@ -76,9 +76,11 @@ def test_every_field_is_described(name: str) -> None:
 
 def by_default(schema: Json) -> Json:
     """What is written where nothing was asked for besides."""
-    span = schema.get("$defs", {}).get("Span", {"properties": {}, "required": []})
-    assert not GIVEN_ON_REQUEST & set(span["required"])
-    span["properties"] = {name: field for name, field in span["properties"].items() if name not in GIVEN_ON_REQUEST}
+    for part in (schema, *schema.get("$defs", {}).values()):
+        on_request = GIVEN_ON_REQUEST.get(part["title"], set())
+        assert not on_request & set(part.get("required", ()))
+        for name in on_request:
+            part["properties"].pop(name)
     return schema
 
 

@@ -7,7 +7,14 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
 from spanstream.consumer.terminal.panels import DeadLetterPanel, SummaryPanel, TicketPanel
-from spanstream.consumer.terminal.views import AnswerView, DeadLetterView, DemoSummary, SpanView, TicketView
+from spanstream.consumer.terminal.views import (
+    AlternativeView,
+    AnswerView,
+    DeadLetterView,
+    DemoSummary,
+    SpanView,
+    TicketView,
+)
 
 SUMMARY = DemoSummary(
     questions=1093,
@@ -99,6 +106,21 @@ def test_a_declined_question_shows_the_candidate_it_was_not_sure_of() -> None:
     row = next(line for line in output.splitlines() if "How many?" in line)
     assert "declined  “nothing”?" in row
     assert "0.12" in row
+
+
+def test_several_answers_stand_below_each_other_with_their_places() -> None:
+    best = SpanView("FXP-4107", 7, 15)
+    others = (
+        AlternativeView(SpanView("IMP-\x1b[2J21", 40, 50), (60, 70, 80, 90, 99), 0.25),
+        AlternativeView(SpanView("twice", 30, 35), (), None),
+    )
+    view = AnswerView("Which codes?", best, best, 0.9, further=(110,), alternatives=others)
+    output = _output(TicketPanel(TicketView("ticket-1", "", "error: FXP-4107", (view,))), width=160)
+    for shown in ("FXP-4107  at 7, 110", "at 40, 60, 70, 80 and 2 more", "0.25", "twice  at 30"):
+        assert shown in output
+    assert "\x1b" not in output
+    declined = AnswerView("Which codes?", None, best, 0.1, alternatives=others[1:])
+    assert "“FXP-4107”?  at 7" in _output(TicketPanel(TicketView("ticket-1", "", "error: FXP-4107", (declined,))))
 
 
 def test_a_question_without_any_candidate_is_just_declined() -> None:

@@ -17,7 +17,8 @@ from spanstream.consumer.triage.measuring import (
     read_labelled_tickets,
 )
 from spanstream.consumer.triage.playbook.load import parse_playbook
-from spanstream.models.reader import Answer, Quote, Reader
+from spanstream.models.reader import Answer, Reader
+from spanstream.models.spans.quotes import Quote
 from spanstream.schemas.limits import Limits
 from spanstream.schemas.playbook import FieldSpec, Playbook
 from spanstream.schemas.triage import Ticket
@@ -67,7 +68,8 @@ DATED = PLAYBOOK.model_copy(
 
 
 class ScriptedReader(Reader):
-    def read(self, text: str, questions: Sequence[str]) -> list[Answer]:
+    def read(self, text: str, questions: Sequence[str], *, max_answers: int = 1) -> list[Answer]:
+        assert max_answers == 1
         answers = []
         for question in questions:
             found, confidence = FOUND[text[:3], question]
