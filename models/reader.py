@@ -156,6 +156,17 @@ class Reader:
         """The confidence from which on a candidate is given as the answer."""
         return self._threshold
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no windows are being scored now."""
+        return self._inference.is_idle
+
+    def plans_as(self, other: Reader) -> bool:
+        """Whether both cut every document into the same windows, and choose the same of them."""
+        mine, its = self.artifact, other.artifact
+        same_tokens = mine.manifest.tokenizer_fingerprint == its.manifest.tokenizer_fingerprint
+        return same_tokens and (mine.shape, self._max_windows) == (its.shape, other._max_windows)
+
     def read(self, text: str, questions: Sequence[str]) -> list[Answer]:
         """Returns one answer for each question, in their order.
 

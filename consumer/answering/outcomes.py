@@ -15,6 +15,7 @@ from spanstream.consumer.settings import RetrySettings, TopicSettings
 from spanstream.consumer.tracing.tracing import OFF, Tracing
 from spanstream.models.artifact import Manifest
 from spanstream.models.reader import Answer
+from spanstream.schemas import events
 from spanstream.schemas.cloudevents import answer_headers, trace_context
 from spanstream.schemas.dead_letters import (
     DLQ_MODEL,
@@ -47,12 +48,14 @@ class RecordOutcome:
         outgoing: the record to be published for it.
         outcome: `answered`, `no_answer`, `retried` or `dead_letter`, as the metrics name it.
         reason: the dead letter's; None for answers and retries.
+        answer: the answer, where it is one.
     """
 
     record: Record
     outgoing: Outgoing
     outcome: str
     reason: Reason | None = None
+    answer: events.Answer | None = None
 
 
 class Outcomes:
@@ -104,7 +107,7 @@ class Outcomes:
         if outgoing.size > _MAX_ANSWER_BYTES:
             detail = f"the answer would have {outgoing.size} bytes, at most {_MAX_ANSWER_BYTES} are sent"
             return self.dead_letter(record, Reason.TOO_LARGE, detail, Stage.VALIDATE)
-        return RecordOutcome(record, outgoing, answer.status)
+        return RecordOutcome(record, outgoing, answer.status, answer=answer)
 
     def retry(self, record: QuestionRecord, reason: Reason, detail: str) -> RecordOutcome:
         """Makes the retry that is tried again later, or the dead letter where that was the last attempt."""

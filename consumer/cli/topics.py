@@ -40,6 +40,8 @@ def create(  # noqa: PLR0913, PLR0917  one option each
 ) -> None:
     """Create what is missing: documents (compacted), questions, answers, retries and dead letters.
 
+    With SPANSTREAM_MODEL__SHADOW_PATH also the topic of the second model's answers.
+
     How long each keeps what is in SPANSTREAM_RETENTION__*, in seconds. Of topics that were there it says which configs
     differ; --alter sets them.
 
@@ -48,7 +50,8 @@ def create(  # noqa: PLR0913, PLR0917  one option each
     """
     settings = open_settings(config)
     options = {"partitions": partitions, "replication_factor": replication_factor}
-    specs = topic_specs(settings.topics, **options, retention=settings.retention)
+    shadow = settings.model.shadow is not None
+    specs = topic_specs(settings.topics, **options, retention=settings.retention, shadow=shadow)
     if triage:
         specs += triage_topic_specs(settings.topics, **options, retention=settings.retention)
     admin = TopicAdmin(settings.kafka)
@@ -96,7 +99,8 @@ def describe(config: ConfigFile = None) -> None:
     """Show partitions, settings and the group's lag."""
     settings = open_settings(config)
     admin = TopicAdmin(settings.kafka)
-    names = [spec.name for spec in topic_specs(settings.topics, partitions=1)]
+    shadow = settings.model.shadow is not None
+    names = [spec.name for spec in topic_specs(settings.topics, partitions=1, shadow=shadow)]
     triage = [spec.name for spec in triage_topic_specs(settings.topics, partitions=1)]
     specs = admin.describe([*names, *triage])
     names += [name for name in triage if name in specs]

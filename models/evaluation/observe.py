@@ -80,12 +80,7 @@ def open_variant_reader(
     Raises:
         ArtifactError: the variant does not run here, or computes wrongly.
     """
-    alone = Artifact(
-        artifact.folder,
-        artifact.manifest.model_copy(update={"variants": (variant,)}),
-        artifact.tokenizer,
-        artifact.golden,
-    )
+    alone = artifact.only(variant)
     return Reader(alone, open_backends(alone, threads=threads, report=report), max_windows=max_windows)
 
 

@@ -43,6 +43,12 @@ def test_every_other_topic_has_a_retention_and_closes_its_segments_within_a_day(
     assert all(int(config["segment.ms"]) == DAY_MS for config in kept.values())
 
 
+def test_the_topic_of_a_second_model_is_made_where_it_is_asked_for_and_keeps_as_long_as_the_answers() -> None:
+    made = {spec.name: spec for spec in topic_specs(TOPICS, partitions=3, shadow=True)}
+    assert made[TOPICS.shadow_answers].config == made[TOPICS.answers].config
+    assert TOPICS.shadow_answers not in specs()
+
+
 def test_short_times_are_taken_as_they_are() -> None:
     quick = specs(RetentionSettings(deleted_seconds=2, input_seconds=3, output_seconds=4))
     assert quick[TOPICS.documents].config["max.compaction.lag.ms"] == "1000"
