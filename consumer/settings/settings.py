@@ -21,6 +21,7 @@ from spanstream.consumer.settings.processing import (
     ChunkSettings,
     CircuitSettings,
     DocumentSettings,
+    FeedbackSettings,
     ModelSettings,
     RedisSettings,
     ReplaySettings,
@@ -59,6 +60,7 @@ class Settings(BaseSettings):
     replay: ReplaySettings = ReplaySettings()
     circuit: CircuitSettings = CircuitSettings()
     triage: TriageSettings = TriageSettings()
+    feedback: FeedbackSettings = FeedbackSettings()
     output: OutputSettings = OutputSettings()
     retention: RetentionSettings = RetentionSettings()
     redaction: RedactionSettings = RedactionSettings()
@@ -73,6 +75,7 @@ class Settings(BaseSettings):
     def _groups_are_different(self) -> Self:
         replay = self.replay.group_id or f"{self.kafka.group_id}.replay"
         groups = {"kafka": self.kafka.group_id, "triage": self.triage.group_id, "replay": replay}
+        groups["feedback"] = self.feedback.group_id
         check_different("group", ((f"{part}__group_id", name) for part, name in groups.items()))
         return self
 
