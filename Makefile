@@ -60,6 +60,10 @@ bench: .venv/.test ## Measure the whole stream beside the bare model, on a real 
 bench-triage: .venv/.test ## Measure the ticket stream at half and at full load, on a real broker (Java and Maven)
 	$(BIN)/python -m bench.triage $(ARGS)
 
+.PHONY: bench-shadow
+bench-shadow: .venv/.test ## Measure what a second model costs the first, at full and at half load, on a real broker (Java and Maven)
+	$(BIN)/python -m bench.shadow $(ARGS)
+
 .PHONY: bench-memory
 bench-memory: .venv/.serving ## Measure what the longest documents cost in memory, step by step (Linux)
 	$(BIN)/python -m bench.memory $(ARGS)

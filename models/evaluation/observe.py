@@ -16,7 +16,7 @@ from spanstream.models.evaluation.kinds import read_kinds
 from spanstream.models.inference.backends import open_backends
 from spanstream.models.metrics.reading import ReadQuestion
 from spanstream.models.metrics.squad_files import Example, read_squad
-from spanstream.models.reader import Reader, ReadPlan
+from spanstream.models.reader import Quote, Reader, ReadPlan
 from spanstream.models.text.tokenization import TokenizedDocument
 
 # Questions read together: enough to fill batches, few enough to show progress.
@@ -49,6 +49,7 @@ class Observation:
         windows_read: how many windows of the document were read.
         windows_total: how many windows the document has.
         kinds: of the text and the question, where they are labelled.
+        candidate: the candidate with its place; None where there is none.
     """
 
     read: ReadQuestion
@@ -56,6 +57,7 @@ class Observation:
     windows_read: int
     windows_total: int
     kinds: Mapping[str, str] = field(default_factory=dict)
+    candidate: Quote | None = None
 
 
 def read_labelled_questions(files: Sequence[Path]) -> list[LabelledQuestion]:
@@ -111,7 +113,7 @@ def observe(
                 raise BuildError(f"{question.where}: {error}") from error
             read = ReadQuestion(question.example, reading, candidate.text if candidate else "")
             sizes = (plan.document.size, len(plan.windows), plan.total_windows)
-            observations.append(Observation(read, *sizes, kinds=question.kinds))
+            observations.append(Observation(read, *sizes, kinds=question.kinds, candidate=candidate))
         progress(len(chunk))
     return observations
 

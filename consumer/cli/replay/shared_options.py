@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import functools
 import re
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from spanstream.consumer.cli.time_option import time_ms
 from spanstream.consumer.replay.letters.letter import LetterState
 from spanstream.consumer.replay.letters.selection import NumberRange, Selection
 from spanstream.consumer.replay.planning.headers import HeaderPolicy
 from spanstream.consumer.replay.wiring import SendingOptions
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_AGE = re.compile(r"(\d+)([smhdw])")
 _RANGE = re.compile(r"(\d*)\.\.(\d*)")
 _HEX = "hex:"
 _ANY = "any"
@@ -117,8 +115,8 @@ def parse_selection(  # noqa: PLR0913, PLR0917  one parameter an option
         topics=tuple(origin or ()),
         partition=origin_partition,
         offsets=_range("--origin-offset", origin_offset),
-        since_ms=_time("--since", since),
-        until_ms=_time("--until", until),
+        since_ms=time_ms("--since", since),
+        until_ms=time_ms("--until", until),
         keys=tuple(_key(text) for text in key or ()),
         attempts=_range("--attempts", attempts),
         headers=tuple(_pair("--header", text) for text in header or ()),
@@ -157,22 +155,6 @@ def _range(option: str, text: str | None) -> NumberRange:
     if bounds is None or text == "..":
         raise typer.BadParameter(f"{option} {text}: should be a number, or a range such as 10..20, 10.. or ..20")
     return NumberRange(*(int(bound) if bound else None for bound in bounds.groups()))
-
-
-def _time(option: str, text: str | None) -> int | None:
-    """Returns milliseconds since the epoch."""
-    if text is None:
-        return None
-    age = _AGE.fullmatch(text)
-    if age is not None:
-        time = datetime.now(UTC) - timedelta(seconds=int(age[1]) * _UNITS[age[2]])
-    else:
-        try:
-            time = datetime.fromisoformat(text)
-        except ValueError:
-            hint = "should be a time such as 2026-01-31, 2026-01-31T12:00 (UTC), or an age: 90s, 30m, 2h, 7d"
-            raise typer.BadParameter(f"{option} {text}: {hint}") from None
-    return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def _key(text: str) -> bytes:
