@@ -23,10 +23,11 @@ from spanstream.models.evaluation.evaluate import Begin, data_facts, fitting_not
 from spanstream.models.evaluation.observation_table import ObservationTable
 from spanstream.models.evaluation.observe import LabelledQuestion, observe, open_variant_reader, read_labelled_questions
 from spanstream.models.evaluation.report import ArtifactFacts, DataFacts
-from spanstream.models.evaluation.side_by_side import Comparison, ModelAnswer, compare_answers
+from spanstream.models.evaluation.side_by_side import Comparison, compare_answers
 from spanstream.models.inference.cpu import available_cpus
 from spanstream.models.metrics.reliability import Interval, bootstrapped
 from spanstream.models.reader import Reader
+from spanstream.models.spans.agreement import ModelAnswer
 
 # Questions read in each turn of the timing, spread evenly: some seconds' work.
 _TIMED_QUESTIONS: Final = 60

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from pydantic import Field
@@ -21,25 +20,10 @@ from spanstream.models.artifact import FrozenModel
 from spanstream.models.calibrating.guarantee import two_sided_interval
 from spanstream.models.evaluation.report import ArtifactFacts
 from spanstream.models.metrics.reliability import Interval
-from spanstream.models.spans.agreement import Agreement, Place, agreement
+from spanstream.models.spans.agreement import Agreement, ModelAnswer, agreement
 
 # Bounds of the shift's bins: those in the middle are no change that anybody would notice.
 _SHIFTS: Final = (-1.0, -0.5, -0.2, -0.05, 0.05, 0.2, 0.5, 1.0)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelAnswer:
-    """What one model said to a question.
-
-    Attributes:
-        given: where its answer stands; None where it declined.
-        confidence: of its best candidate.
-        right: whether it was right to say so; None where that is not known.
-    """
-
-    given: Place | None
-    confidence: float
-    right: bool | None = None
 
 
 class AgreementFigures(FrozenModel):
@@ -89,6 +73,18 @@ class Comparison(FrozenModel):
     agreement: AgreementFigures
     confidence: ConfidenceShift
     right: RightFigures | None = Field(description="Of the questions whose right answer is known; null without any.")
+
+
+class LiveComparisonReport(FrozenModel):
+    """What `spanstream model compare --topics --json` prints, format 1."""
+
+    format: Literal[1] = 1
+    since: str | None = Field(description="Answers before this time were left out, UTC; null: none were.")
+    comparisons: tuple[Comparison, ...] = Field(description="One for each pair of models, the most questions first.")
+    labelled: int = Field(description="Questions of whose right answer a person has told.")
+    first_alone: int = Field(description="Answers that the second model has none beside: not chosen, or dropped.")
+    second_alone: int = Field(description="Second answers whose first one does not stand in its topic.")
+    notes: tuple[str, ...]
 
 
 def compare_answers(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -25,6 +26,21 @@ class Place(Protocol):
     @property
     def char_end(self) -> int:
         """Where it ends, exclusive."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAnswer:
+    """What one model said to a question.
+
+    Attributes:
+        given: where its answer stands; None where it declined.
+        confidence: of its best candidate.
+        right: whether it was right to say so; None where that is not known.
+    """
+
+    given: Place | None
+    confidence: float
+    right: bool | None = None
 
 
 def agreement(one: Place | None, other: Place | None) -> Agreement:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import urllib.request
 from collections import Counter
 from pathlib import Path
@@ -130,6 +131,12 @@ def test_a_second_model_reads_the_same_questions_and_changes_no_answer(
     assert read in metrics(member)
     assert 'model_version="next"' in metrics(member)
     assert member.stop() == TERMINATED
+    compared = json.loads(tried.command("model", "compare", "--topics", "--since", "1d", "--json").stdout)
+    [comparison] = compared["comparisons"]
+    declined = [name for name, answer in second.items() if (answer.answer is None) != (first[name].answer is None)]
+    assert (comparison["questions"], compared["first_alone"], compared["second_alone"]) == (len(asked), 0, 0)
+    assert comparison["agreement"]["counts"]["one_declined"] == len(declined) > 0
+    assert comparison["second"]["version"] == "next"
 
 
 def test_a_kill_leaves_each_answer_once_and_second_answers_that_can_be_told_by_their_ids(

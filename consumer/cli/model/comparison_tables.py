@@ -11,10 +11,9 @@ from rich.table import Table
 from spanstream.consumer.cli.model.figure_tables import interval
 
 if TYPE_CHECKING:  # importing them needs the evaluate group
-    from spanstream.consumer.operations.live_comparison import LiveComparisonReport
     from spanstream.models.evaluation.compare import ComparisonReport, PairedFigure
     from spanstream.models.evaluation.report import ArtifactFacts
-    from spanstream.models.evaluation.side_by_side import Comparison, RightFigures
+    from spanstream.models.evaluation.side_by_side import Comparison, LiveComparisonReport, RightFigures
 
 _AGREEMENTS = {
     "same": "the same place, or both declined",

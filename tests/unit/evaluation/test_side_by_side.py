@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spanstream.models.evaluation.report import ArtifactFacts
-from spanstream.models.evaluation.side_by_side import Comparison, ModelAnswer, compare_answers
+from spanstream.models.evaluation.side_by_side import Comparison, compare_answers
 from spanstream.models.reader import Quote
-from spanstream.models.spans.agreement import Agreement
+from spanstream.models.spans.agreement import Agreement, ModelAnswer
 
 ONE, OTHER = (ArtifactFacts(name="m", version=version, calibration=f"m-{version}") for version in "12")
 HERE, NEAR, THERE = Quote("abc", 0, 3), Quote("bcd", 1, 4), Quote("xyz", 7, 10)

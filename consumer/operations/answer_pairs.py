@@ -11,20 +11,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Final, Literal
-
-from pydantic import Field
+from typing import Final, NamedTuple
 
 from spanstream.consumer.broker.protocols import PartitionReader, Record
 from spanstream.consumer.broker.reading import tail
-from spanstream.consumer.clock import Clock, iso
+from spanstream.consumer.clock import Clock
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.formats.opening import open_formats
 from spanstream.consumer.settings import Settings
-from spanstream.models.artifact import FrozenModel
-from spanstream.models.evaluation.report import ArtifactFacts
-from spanstream.models.evaluation.side_by_side import Comparison, ModelAnswer, compare_answers
 from spanstream.models.metrics.squad_metrics import exact_score
+from spanstream.models.spans.agreement import ModelAnswer
 from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.events import Answer
 from spanstream.schemas.feedback import Feedback
@@ -32,21 +28,36 @@ from spanstream.schemas.feedback import Feedback
 _PATIENCE_SECONDS: Final = 30.0
 
 
-class LiveComparisonReport(FrozenModel):
-    """What `spanstream model compare --topics --json` prints, format 1."""
+class AnsweringModel(NamedTuple):
+    """The model of an answer, as the answer names it."""
 
-    format: Literal[1] = 1
-    since: str | None = Field(description="Answers before this time were left out, UTC; null: none were.")
-    comparisons: tuple[Comparison, ...] = Field(description="One for each pair of models, the most questions first.")
-    labelled: int = Field(description="Questions of whose right answer a person has told.")
-    first_alone: int = Field(description="Answers that the second model has none beside: not chosen, or dropped.")
-    second_alone: int = Field(description="Second answers whose first one does not stand in its topic.")
-    notes: tuple[str, ...]
+    name: str
+    version: str
+    calibration: str
+
+
+@dataclass(slots=True)
+class AnswerPairs:
+    """The joined answers.
+
+    Attributes:
+        by_models: what the two said to each question, by the first and the second model.
+        labelled: questions of whose right answer a person has told.
+        first_alone: answers that the second model has none beside.
+        second_alone: second answers whose first one does not stand in its topic.
+        notes: what could not be read.
+    """
+
+    by_models: dict[tuple[AnsweringModel, AnsweringModel], list[tuple[ModelAnswer, ModelAnswer]]]
+    labelled: int = 0
+    first_alone: int = 0
+    second_alone: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class LiveComparison:
-    """Reads the topics; records that cannot be read are passed over.
+class AnswerJoin:
+    """Joins the answers; records that cannot be read are passed over.
 
     Attributes:
         settings: name the topics.
@@ -60,8 +71,8 @@ class LiveComparison:
     clock: Clock
     since_ms: int | None = None
 
-    def report(self) -> LiveComparisonReport:
-        """Compares what stands in the topics now.
+    def pairs(self) -> AnswerPairs:
+        """Joins what stands in the topics now.
 
         Raises:
             Retryable: Kafka did not answer in time.
@@ -71,26 +82,18 @@ class LiveComparison:
         labels, notes = self._labels()
         second = {answer.question_id: answer for answer in self._answers(topics.shadow_answers)}
         tried = len(second)
-        pairs: dict[tuple[ArtifactFacts, ArtifactFacts], list[tuple[ModelAnswer, ModelAnswer]]] = defaultdict(list)
-        alone = labelled = 0
+        joined = AnswerPairs(defaultdict(list), notes=notes)
         for answer in self._answers(topics.answers):
             other = second.pop(answer.question_id, None)  # a question that was asked twice counts once
             if other is None or other.document_sha256 != answer.document_sha256:
-                alone += 1
+                joined.first_alone += 1
                 continue
             label = labels.get(answer.question_id)
             pair = (_model_answer(answer, label), _model_answer(other, label))
-            labelled += pair[0].right is not None
-            pairs[_facts(answer), _facts(other)].append(pair)
-        joined = sorted(pairs.items(), key=lambda item: -len(item[1]))
-        return LiveComparisonReport(
-            since=iso(self.since_ms),
-            comparisons=tuple(compare_answers(*models, answers) for models, answers in joined),
-            labelled=labelled,
-            first_alone=alone,
-            second_alone=tried - sum(map(len, pairs.values())),
-            notes=notes,
-        )
+            joined.labelled += pair[0].right is not None
+            joined.by_models[_model(answer), _model(other)].append(pair)
+        joined.second_alone = tried - sum(map(len, joined.by_models.values()))
+        return joined
 
     def _answers(self, topic: str) -> Iterator[Answer]:
         formats = open_formats(self.settings).patient(self.clock, _PATIENCE_SECONDS)
@@ -121,9 +124,8 @@ class LiveComparison:
             yield from tail(reader, topic)
 
 
-def _facts(answer: Answer) -> ArtifactFacts:
-    model = answer.model
-    return ArtifactFacts(name=model.name, version=model.version, calibration=model.calibration)
+def _model(answer: Answer) -> AnsweringModel:
+    return AnsweringModel(answer.model.name, answer.model.version, answer.model.calibration)
 
 
 def _model_answer(answer: Answer, label: Feedback | None) -> ModelAnswer:
