@@ -64,6 +64,10 @@ bench-triage: .venv/.test ## Measure the ticket stream at half and at full load,
 bench-drift: .venv/.evaluate ## Measure how often drift is told where there is none, and how soon where there is
 	$(BIN)/python -m bench.drift $(ARGS)
 
+.PHONY: bench-shadow
+bench-shadow: .venv/.test ## Measure what a second model costs the first, at full and at half load, on a real broker (Java and Maven)
+	$(BIN)/python -m bench.shadow $(ARGS)
+
 .PHONY: bench-memory
 bench-memory: .venv/.serving ## Measure what the longest documents cost in memory, step by step (Linux)
 	$(BIN)/python -m bench.memory $(ARGS)

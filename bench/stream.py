@@ -21,9 +21,10 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from rich.console import Console
 from rich.table import Table
@@ -69,7 +70,7 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class EndToEnd:
-    """One run of the consumer; times in seconds, memory in MiB."""
+    """One run of the consumer; times in seconds, memory in MiB; the CPU's time is that of the whole process."""
 
     questions_per_second: float
     windows_per_second: float
@@ -85,7 +86,7 @@ def main() -> None:
     parser.add_argument("--copies", type=int, default=12, help="copies of the sample tickets, each a text of its own")
     arguments = parser.parse_args()
     configure_logs(LogSettings(level="error"))
-    work = _work(arguments.copies)
+    work = copied_samples(arguments.copies)
     with broker() as bootstrap_servers:
         reader = open_reader(Settings.model_construct())
         batches, windows = _packed(reader, work)
@@ -95,14 +96,15 @@ def main() -> None:
         for number in range(1, arguments.rounds + 1):
             bare.append(_bare(reader, batches, windows))
             for watched in (True, False) if number % 2 else (False, True):
-                (runs if watched else unwatched).append(_end_to_end(bootstrap_servers, work, watched=watched))
+                run = end_to_end(bootstrap_servers, work, {"SPANSTREAM_DRIFT__ENABLED": str(watched).lower()})
+                (runs if watched else unwatched).append(run)
             rate = runs[-1].windows_per_second
             _print_progress(f"round {number}: bare {bare[-1]:.0f} windows/s, end to end {rate:.0f}")
         shares = _tokenizing_shares(bootstrap_servers, reader, work)
     _print(f"{len(work.questions)} questions, {windows} windows, on {cpu_name()}", bare, runs, unwatched, shares)
 
 
-def _work(copies: int) -> Workload:
+def copied_samples(copies: int) -> Workload:
     """Copies the demo's tickets and questions; a first line makes the text of each copy different."""
     limits = Limits()
     tickets = [decode_document(line, limits) for line in sample_documents()]
@@ -179,7 +181,7 @@ def _bare(reader: Reader, batches: list[Batch], windows: int) -> float:
     return windows / (time.perf_counter() - started)
 
 
-def _settings(bootstrap_servers: str) -> Settings:
+def fresh_settings(bootstrap_servers: str) -> Settings:
     """Makes settings with fresh topics and a fresh group."""
     name = f"bench-{uuid.uuid4().hex[:8]}"
     topics = {role: f"{name}.{role}" for role in TopicSettings.model_fields}
@@ -190,8 +192,14 @@ def _settings(bootstrap_servers: str) -> Settings:
     )
 
 
+def create_topics(settings: Settings) -> None:
+    """Creates the topics, those of a second model too."""
+    specs = topic_specs(settings.topics, partitions=_PARTITIONS, replication_factor=1, shadow=True)
+    TopicAdmin(settings.kafka).create(specs)
+
+
 def _publish(settings: Settings, work: Workload) -> None:
-    TopicAdmin(settings.kafka).create(topic_specs(settings.topics, partitions=_PARTITIONS, replication_factor=1))
+    create_topics(settings)
     publisher = AtLeastOncePublisher(settings.kafka)
     limits, topics = settings.limits, settings.topics
     publisher.publish([document_record(encode(document), topics.documents, limits) for document in work.documents], {})
@@ -199,19 +207,30 @@ def _publish(settings: Settings, work: Workload) -> None:
     publisher.close()
 
 
-def _end_to_end(bootstrap_servers: str, work: Workload, *, watched: bool) -> EndToEnd:
-    """Runs the consumer as a process on a backlog of all questions; measures from its first chunk to its last."""
-    settings = _settings(bootstrap_servers)
-    _publish(settings, work)
-    environment = {
+def environment_of(settings: Settings, more: Mapping[str, str]) -> dict[str, str]:
+    """Returns the environment of a consumer with these settings, and more of them."""
+    return {
         **os.environ,
-        "SPANSTREAM_KAFKA__BOOTSTRAP_SERVERS": bootstrap_servers,
+        "SPANSTREAM_KAFKA__BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers,
         "SPANSTREAM_KAFKA__GROUP_ID": settings.kafka.group_id,
         "SPANSTREAM_HTTP__PORT": "null",
         "SPANSTREAM_LOG__LEVEL": "error",
-        "SPANSTREAM_DRIFT__ENABLED": str(watched).lower(),
         **{f"SPANSTREAM_TOPICS__{role.upper()}": name for role, name in settings.topics.model_dump().items()},
+        **more,
     }
+
+
+def end_to_end(bootstrap_servers: str, work: Workload, more: Mapping[str, str] = MappingProxyType({})) -> EndToEnd:
+    """Runs the consumer as a process on a backlog of all questions; measures from its first chunk to its last.
+
+    Args:
+        bootstrap_servers: of the broker.
+        work: what is asked.
+        more: settings, by their variables.
+    """
+    settings = fresh_settings(bootstrap_servers)
+    _publish(settings, work)
+    environment = environment_of(settings, more)
     started = time.time()
     process = subprocess.Popen([sys.executable, "-m", "spanstream.consumer", "run", "--once"], env=environment)
     _, status, usage = os.wait4(process.pid, 0)
@@ -241,7 +260,7 @@ def _end_to_end(bootstrap_servers: str, work: Workload, *, watched: bool) -> End
 def _tokenizing_shares(bootstrap_servers: str, reader: Reader, work: Workload) -> tuple[float, float]:
     """Measures tokenizing as a share of wall time: with nothing cached, then with the documents in the cache."""
     shares = []
-    settings = _settings(bootstrap_servers).model_copy(update={"cache": CacheSettings(memory_bytes=512 << 20)})
+    settings = fresh_settings(bootstrap_servers).model_copy(update={"cache": CacheSettings(memory_bytes=512 << 20)})
     _publish(settings, work)
     cache = None
     for group in ("cold", "warm"):

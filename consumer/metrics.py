@@ -95,6 +95,21 @@ class Metrics:
         self.api_seconds = histogram(
             "spanstream_api_request_seconds", "From the head of a request to /v1/answers to its answers or refusal."
         )
+        self.shadow_questions = counter(
+            "spanstream_shadow_questions",
+            "Questions chosen for the second model: read, dropped (too many were waiting), or failed.",
+            ["outcome"],
+        )
+        self.shadow_agreements = counter(
+            "spanstream_shadow_agreements",
+            "Answers of the second model beside the first's: same, overlapping, one_declined, different.",
+            ["agreement"],
+        )
+        self.shadow_build = gauge(
+            "spanstream_shadow_build_info",
+            "1 while a second model is in use: its name, version and precision.",
+            ["model", "model_version", "precision"],
+        )
         self.build = gauge(
             "spanstream_build_info",
             "Always 1: the program's version, and the name, version and precision of its model.",

@@ -151,6 +151,11 @@ class Artifact:
         """Returns the path of the variant's file."""
         return self.folder / variant.file
 
+    def only(self, *variants: Variant) -> Artifact:
+        """Returns the same artifact with these of its variants alone."""
+        manifest = self.manifest.model_copy(update={"variants": variants})
+        return Artifact(self.folder, manifest, self.tokenizer, self.golden)
+
     def variants_for(self, device: Literal["cpu", "cuda"]) -> list[Variant]:
         """Returns the variants made for a device, in the manifest's order."""
         return [variant for variant in self.manifest.variants if variant.device == device]

@@ -155,6 +155,18 @@ class Reader:
         """The confidence from which on a candidate is given as the answer."""
         return self._threshold
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no windows are being scored now."""
+        return self._inference.is_idle
+
+    def plans_as(self, other: Reader) -> bool:
+        """Whether both cut every document into the same windows, and choose the same of them."""
+        mine, its = self.artifact, other.artifact
+        same_tokens = mine.manifest.tokenizer_fingerprint == its.manifest.tokenizer_fingerprint
+        same_windows = (mine.shape, self._mode, self._max_windows) == (its.shape, other._mode, other._max_windows)
+        return same_tokens and same_windows
+
     def read(self, text: str, questions: Sequence[str], *, max_answers: int = 1) -> list[Answer]:
         """Returns one answer for each question, in their order; with `max_answers` above 1, with alternatives.
 

@@ -32,6 +32,10 @@ _CHANNELS: Final[dict[str, tuple[str, str]]] = {
     ),
     "qa.questions": ("question", "Questions, on as many partitions as the documents, so that one member owns both."),
     "qa.answers": ("answer", "Answers; read them with isolation level read_committed to see each once."),
+    "qa.answers.shadow": (
+        "answer",
+        "Answers of a second model that is tried; best effort, outside of any transaction.",
+    ),
     "qa.dead-letters": ("dead-letter", "Records that will never be answered, byte for byte; headers say why."),
     "qa.retries": ("retry", "Questions to be tried again at a due time, on as many partitions as the questions."),
     "support.tickets": ("ticket", "Support tickets, on as many partitions as the answers. Read by the triage stream."),
@@ -49,6 +53,7 @@ _OPERATIONS: Final[dict[str, tuple[str, str, str]]] = {
     "readQuestions": ("receive", "qa.questions", "Answer each question from its document."),
     "readRetries": ("receive", "qa.retries", "Try a question again once it is due."),
     "writeAnswers": ("send", "qa.answers", "One answer a question, in one transaction with the consumed offsets."),
+    "writeShadowAnswers": ("send", "qa.answers.shadow", "The second model's answers to some of the same questions."),
     "writeRetries": ("send", "qa.retries", "Put a question off, such as one whose document has not arrived."),
     "readTickets": ("receive", "support.tickets", "Publish a ticket's text as a document, and ask about it."),
     "writeTriage": ("send", "support.triage", "Route and priority of a ticket, with the answers they rest on."),

@@ -1,16 +1,19 @@
-"""Opens the model that the settings name."""
+"""Opens the models that the settings name."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import structlog
 
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.model_source.source import model_folder
-from spanstream.consumer.settings import Settings
-from spanstream.models.artifact import Manifest, load_artifact
+from spanstream.consumer.settings import ModelSettings, Settings
+from spanstream.models.artifact import Artifact, Manifest, load_artifact
 from spanstream.models.errors import ArtifactError
-from spanstream.models.inference.backends import open_backends
+from spanstream.models.inference.backends import Backends, open_backends
 from spanstream.models.inference.cpu import available_cpus
+from spanstream.models.inference.low_priority import LowPrioritySession
 from spanstream.models.reader import Reader
 
 _log = structlog.get_logger(__name__)
@@ -34,18 +37,38 @@ def open_reader(settings: Settings) -> Reader:
         )
     except ArtifactError as error:
         raise Stop(str(error)) from error
+    return _reader(artifact, backends, model, settings, "SPANSTREAM_MODEL__THRESHOLD")
+
+
+def open_shadow_reader(model: ModelSettings, settings: Settings) -> Reader:
+    """Opens a second model: on the CPU, one window at a time, on a thread of the lowest priority.
+
+    Raises:
+        Stop: as `open_reader`.
+    """
+    try:
+        artifact = load_artifact(model_folder(model))
+        for_cpu = artifact.only(*artifact.variants_for("cpu"))
+        opened = open_backends(for_cpu, threads=1, report=lambda line: _log.warning("shadow_backend", detail=line))
+    except ArtifactError as error:
+        raise Stop(str(error)) from error
+    low = None if opened.cpu is None else replace(opened.cpu, session=LowPrioritySession(opened.cpu.session))
+    return _reader(artifact, Backends(low), model, settings, "SPANSTREAM_MODEL__THRESHOLD, of the second model")
+
+
+def _reader(artifact: Artifact, backends: Backends, model: ModelSettings, settings: Settings, setting: str) -> Reader:
     return Reader(
         artifact,
         backends,
         max_windows=model.max_windows,
-        threshold=_threshold(model.threshold, artifact.manifest),
+        threshold=_threshold(model.threshold, artifact.manifest, setting),
         utf16_offsets=settings.output.utf16_offsets,
         windows=model.windows,
     )
 
 
-def _threshold(wanted: float | str, manifest: Manifest) -> float:
+def _threshold(wanted: float | str, manifest: Manifest, setting: str) -> float:
     try:
         return manifest.calibration.threshold(wanted)
     except ArtifactError as error:
-        raise Stop(f"setting SPANSTREAM_MODEL__THRESHOLD: {error}") from error
+        raise Stop(f"setting {setting}: {error}") from error

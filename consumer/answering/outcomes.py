@@ -16,6 +16,7 @@ from spanstream.consumer.tracing.tracing import OFF, Tracing
 from spanstream.models.artifact import Manifest
 from spanstream.models.drift.figures import QuestionRead
 from spanstream.models.reader import Answer
+from spanstream.schemas import events
 from spanstream.schemas.cloudevents import answer_headers, trace_context
 from spanstream.schemas.dead_letters import (
     DLQ_MODEL,
@@ -49,6 +50,7 @@ class RecordOutcome:
         outcome: `answered`, `no_answer`, `retried` or `dead_letter`, as the metrics name it.
         reason: the dead letter's; None for answers and retries.
         read: the answer's figures; None for dead letters and retries.
+        answer: the answer, where it is one.
     """
 
     record: Record
@@ -56,6 +58,7 @@ class RecordOutcome:
     outcome: str
     reason: Reason | None = None
     read: QuestionRead | None = None
+    answer: events.Answer | None = None
 
 
 class Outcomes:
@@ -107,7 +110,7 @@ class Outcomes:
         if outgoing.size > _MAX_ANSWER_BYTES:
             detail = f"the answer would have {outgoing.size} bytes, at most {_MAX_ANSWER_BYTES} are sent"
             return self.dead_letter(record, Reason.TOO_LARGE, detail, Stage.VALIDATE)
-        return RecordOutcome(record, outgoing, answer.status)
+        return RecordOutcome(record, outgoing, answer.status, answer=answer)
 
     def retry(self, record: QuestionRecord, reason: Reason, detail: str) -> RecordOutcome:
         """Makes the retry that is tried again later, or the dead letter where that was the last attempt."""

@@ -9,6 +9,7 @@ from spanstream.consumer.answering.documents import Documents
 from spanstream.consumer.answering.intake import Intake
 from spanstream.consumer.answering.pipeline import Pipeline
 from spanstream.consumer.answering.report import Reporter
+from spanstream.consumer.answering.shadow.shadow import Shadow
 from spanstream.consumer.broker.protocols import GroupConsumer
 from spanstream.consumer.clock import Clock
 from spanstream.consumer.delivery.lag import Lag
@@ -21,7 +22,7 @@ from spanstream.consumer.health import Health
 
 @dataclass(frozen=True, slots=True)
 class AnsweringParts:
-    """What the loop works with; wired by `spanstream.consumer.answering.wiring`."""
+    """What the loop works with; wired by `spanstream.consumer.answering.wiring`. `shadow` only where it is set."""
 
     consumer: GroupConsumer
     partition_counts: PartitionCounts
@@ -36,3 +37,4 @@ class AnsweringParts:
     lag: Lag
     health: Health
     clock: Clock
+    shadow: Shadow | None = None

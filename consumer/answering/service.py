@@ -64,6 +64,8 @@ class AnsweringService:
 
     def start(self) -> None:
         """Joins the group; what a predecessor of the same name left open is ended first, if Kafka answers."""
+        if self._parts.shadow is not None:
+            self._parts.shadow.start()
         self._parts.committer.prepare()
         self._parts.consumer.subscribe(list(self._settings.topics.consumed), self)
 
@@ -77,6 +79,8 @@ class AnsweringService:
     def close(self) -> None:
         """Leaves the group and closes everything; what is not published is left to the next owner."""
         self._give_back(None)
+        if self._parts.shadow is not None:
+            self._parts.shadow.close()
         self._parts.pipeline.close()
         self._parts.committer.close()
         self._parts.consumer.close()
@@ -93,6 +97,8 @@ class AnsweringService:
             self._try(self._load_documents),
             self._try(lambda: documents.poll(wait_seconds if waits_for_documents else 0.0) > 0),
         ]
+        if self._parts.shadow is not None:
+            self._parts.shadow.wait_while(bool(self._parts.pipeline) or self._parts.intake.ready > 0)
         self._parts.partition_counts.compare()
         self._parts.health.beat()  # each of the questions above may have waited for Kafka
         behind = documents.behind(self._ownership.ends_to_load)
@@ -240,6 +246,8 @@ class AnsweringService:
         self._parts.reporter.published(
             chunk.prepared, chunk.commit.of_questions, self._clock.monotonic() - chunk.started
         )
+        if self._parts.shadow is not None:
+            self._parts.shadow.offer(chunk.prepared, chunk.commit.of_questions)
         return True
 
     def _commit_progress(self, *, at_once: bool = False) -> None:

@@ -17,6 +17,8 @@ from spanstream.consumer.answering.pipeline import Pipeline
 from spanstream.consumer.answering.prepare import Preparer
 from spanstream.consumer.answering.report import Reporter
 from spanstream.consumer.answering.service import AnsweringService
+from spanstream.consumer.answering.shadow.opening import open_shadow
+from spanstream.consumer.broker.kafka.at_least_once import AtLeastOncePublisher
 from spanstream.consumer.broker.kafka.group_consumer import KafkaGroupConsumer
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
 from spanstream.consumer.broker.kafka.publisher import open_publisher
@@ -49,11 +51,12 @@ from spanstream.schemas.foreign_headers import foreign_headers
 
 @dataclass(frozen=True, slots=True)
 class BrokerClients:
-    """The three clients that a group member has at its broker."""
+    """The clients that a group member has at its broker; `shadow_publisher` only where a second model is tried."""
 
     consumer: GroupConsumer
     documents: PartitionReader
     publisher: Publisher
+    shadow_publisher: Publisher | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,8 @@ def open_kafka_clients(settings: Settings) -> BrokerClients:
     """Opens the Kafka clients of a group member."""
     kafka = settings.kafka
     consumer = KafkaGroupConsumer(kafka)
-    return BrokerClients(consumer, KafkaPartitionReader(kafka), open_publisher(kafka, consumer))
+    shadow_publisher = AtLeastOncePublisher(kafka) if settings.model.shadow else None
+    return BrokerClients(consumer, KafkaPartitionReader(kafka), open_publisher(kafka, consumer), shadow_publisher)
 
 
 def start_offsets(clients: BrokerClients, settings: Settings, followed_topic: str) -> StartOffsets:
@@ -175,8 +179,10 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
     cache = cache or open_cache(settings, reader, store)
     formats = formats or open_formats(settings)
     clients = connect(settings)
-    documents = _documents(settings, formats, clients.documents, (cache.forget, reader.forget), clock)
     writer = open_writer(settings, Answer)
+    shadow = open_shadow(settings, clients.shadow_publisher, reader, writer, metrics, clock)
+    forgetting = (cache.forget, reader.forget, *((shadow.forget,) if shadow else ()))
+    documents = _documents(settings, formats, clients.documents, forgetting, clock)
     outcomes = _outcomes(settings, reader, writer, clock, tracing)
     watch = open_drift_watch(settings.drift, reader, metrics.registry)
     reporter = Reporter(metrics, _LiveFigures(reader, cache, documents), clock, tracing, watch)
@@ -209,6 +215,7 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
         lag=Lag(metrics.lag, clients.consumer, clients.documents, clock),
         health=health,
         clock=clock,
+        shadow=shadow,
     )
     return Application(AnsweringService(parts, settings), health, metrics, cache, reader, store, settings, tracing)
 

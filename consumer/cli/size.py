@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -15,7 +15,11 @@ from spanstream.consumer.model_source.source import model_folder
 from spanstream.consumer.operations.sizing import Load, Machine, Size, chart_values, size_of
 from spanstream.consumer.settings import Settings
 from spanstream.consumer.settings.loading import load_settings
+from spanstream.models.defaults import MAX_LENGTH
 from spanstream.models.inference.cpu import available_cpus
+
+if TYPE_CHECKING:
+    from spanstream.models.reader import Reader
 
 
 def size(  # noqa: PLR0913, PLR0917  one option each
@@ -62,9 +66,23 @@ def _machine(
     from spanstream.consumer.operations.model_bench import bench_session  # noqa: PLC0415  loads the runtime
 
     threads = threads or available_cpus()
+    second = _second_model(settings)
     figures = bench_session(model_folder(settings.model), threads=threads, seconds=seconds if rate is None else 0.5)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    if second is not None:
+        second.close()
     return Machine(threads, rate or figures.windows_per_second, peak, utilisation)
+
+
+def _second_model(settings: Settings) -> Reader | None:
+    """Opens the model that is tried, if there is one, and reads a whole window with it."""
+    from spanstream.consumer.answering.open_reader import open_shadow_reader  # noqa: PLC0415  loads the runtime
+
+    if settings.model.shadow is None:
+        return None
+    reader = open_shadow_reader(settings.model.shadow, settings)
+    reader.read("word " * MAX_LENGTH, ["Which word is it?"])
+    return reader
 
 
 def _title(load: Load, machine: Machine) -> str:

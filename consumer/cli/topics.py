@@ -43,6 +43,8 @@ def create(  # noqa: PLR0913, PLR0917  one option each
 ) -> None:
     """Create what is missing: documents (compacted), questions, answers, retries and dead letters.
 
+    With SPANSTREAM_MODEL__SHADOW_PATH also the topic of the second model's answers.
+
     How long each keeps what is in SPANSTREAM_RETENTION__*, in seconds. Of topics that were there it says which configs
     differ; --alter sets them.
 
@@ -51,7 +53,8 @@ def create(  # noqa: PLR0913, PLR0917  one option each
     """
     settings = open_settings(config)
     options = {"partitions": partitions, "replication_factor": replication_factor}
-    specs = topic_specs(settings.topics, **options, retention=settings.retention)
+    shadow = settings.model.shadow is not None
+    specs = topic_specs(settings.topics, **options, retention=settings.retention, shadow=shadow)
     if triage:
         specs += triage_topic_specs(settings.topics, **options, retention=settings.retention)
     if feedback:
@@ -104,7 +107,7 @@ def describe(config: ConfigFile = None) -> None:
     """Show partitions, settings and the group's lag."""
     settings = open_settings(config)
     admin = TopicAdmin(settings.kafka)
-    names = [spec.name for spec in topic_specs(settings.topics, partitions=1)]
+    names = [spec.name for spec in topic_specs(settings.topics, partitions=1, shadow=settings.model.shadow is not None)]
     optional = [
         *triage_topic_specs(settings.topics, partitions=1),
         *feedback_topic_specs(settings.topics, partitions=1),

@@ -137,9 +137,18 @@ def memory_parts(load: Load, machine: Machine, settings: Settings) -> dict[str, 
         # A poll of documents takes out what was fetched ahead, and the next is fetched meanwhile.
         "records fetched": (_FETCHING_CLIENTS + 1) * (_PREFETCH_BYTES + _LARGEST_RECORD_BYTES),
         "bad documents": _BAD_DOCUMENTS_BYTES,
+        "a second model's questions": _shadow_bytes(settings),
         # A pod that is alone at first has all documents in its index.
         "document index": load.documents * _INDEX_BYTES,
     }
+
+
+def _shadow_bytes(settings: Settings) -> int:
+    """Returns what waits for a second model, its indexes, and the document that it reads, tokenized in its own way."""
+    if settings.model.shadow is None:
+        return 0
+    longest = settings.limits.document_chars
+    return settings.chunk.max_bytes + KEPT_INDEX_BYTES + longest * (_HELD_PER_CHAR + _TOKENIZING_PER_CHAR)
 
 
 def chart_values(size: Size) -> str:

@@ -32,6 +32,7 @@ def topic_specs(
     partitions: int,
     replication_factor: int = -1,
     retention: RetentionSettings = _DEFAULT_RETENTION,
+    shadow: bool = False,
 ) -> list[TopicSpec]:
     """Returns all five topics, and what replays of the dead letters need.
 
@@ -40,6 +41,7 @@ def topic_specs(
         partitions: of each.
         replication_factor: copies of each partition; -1 leaves it to the broker.
         retention: how long they keep what.
+        shadow: also the one of a second model's answers.
     """
     configs = {
         topics.documents: {**_compacted(retention), "max.message.bytes": str(_INPUT_BYTES)},
@@ -48,6 +50,8 @@ def topic_specs(
         topics.answers: _kept(retention.output_seconds),
         topics.dead_letters: {**_kept(retention.dead_letters_seconds), "max.message.bytes": str(_OUTPUT_BYTES)},
     }
+    if shadow:
+        configs[topics.shadow_answers] = _kept(retention.output_seconds)
     specs = [TopicSpec(name, partitions, replication_factor, config) for name, config in configs.items()]
     names = (ledger_of(topics.dead_letters), parking_of(topics.dead_letters))
     return [*specs, *replay_specs(*names, replication_factor=replication_factor, retention=retention)]

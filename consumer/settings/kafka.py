@@ -57,6 +57,7 @@ class TopicSettings(SettingsGroup):
     documents: str = Field("qa.documents", description="Documents, compacted, keyed by document_id.")
     questions: str = Field("qa.questions", description="Questions, keyed by document_id.")
     answers: str = Field("qa.answers", description="Answers.")
+    shadow_answers: str = Field("qa.answers.shadow", description="Answers of a second model that is tried.")
     dead_letters: str = Field("qa.dead-letters", description="What could not be answered, with headers that say why.")
     retries: str = Field("qa.retries", description="Questions whose document has not arrived yet.")
     tickets: str = Field("support.tickets", description="Support tickets, keyed by ticket_id.")

@@ -56,6 +56,22 @@ class ModelSettings(SettingsGroup):
         10.0, description="A GPU helps while the CPU's waiting work takes longer than this."
     )
     gpu_rest_seconds: Seconds = Field(60.0, description="A GPU that failed is left alone for this long.")
+    shadow_path: ModelUrl | Path | None = Field(
+        None,
+        description="A second model, given as PATH is: it reads the same questions when nothing waits, and its answers "
+        "go to a topic of their own.",
+    )
+    shadow_sha256: str | None = Field(None, description="Pins the second model, as SHA256 does the first.")
+    shadow_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        1.0, description="Share of the questions that the second model reads; chosen by their ids, the same every time."
+    )
+
+    @property
+    def shadow(self) -> ModelSettings | None:
+        """The settings of the second model; None where there is none."""
+        if self.shadow_path is None:
+            return None
+        return self.model_copy(update={"path": self.shadow_path, "sha256": self.shadow_sha256, "shadow_path": None})
 
 
 class DocumentSettings(SettingsGroup):

@@ -100,10 +100,10 @@ def evaluate(
         artifact=ArtifactFacts(
             name=artifact.manifest.name, version=artifact.manifest.version, calibration=calibration.name
         ),
-        data=_data_facts(request.data, questions),
+        data=data_facts(request.data, questions),
         max_windows=request.max_windows,
         windows=request.windows or artifact.manifest.windows,
-        notes=_notes(request.artifact, questions),
+        notes=fitting_notes(request.artifact, questions),
         variants=tuple(reports),
     )
     return Evaluation(report, tuple(tables))
@@ -121,7 +121,8 @@ def _variants(artifact: Artifact, wanted: Sequence[str]) -> list[Variant]:
     return chosen
 
 
-def _data_facts(files: Sequence[Path], questions: Sequence[LabelledQuestion]) -> DataFacts:
+def data_facts(files: Sequence[Path], questions: Sequence[LabelledQuestion]) -> DataFacts:
+    """Describes the data."""
     examples = [question.example for question in questions]
     return DataFacts(
         files=tuple(DataFile.of(file) for file in files),
@@ -132,7 +133,8 @@ def _data_facts(files: Sequence[Path], questions: Sequence[LabelledQuestion]) ->
     )
 
 
-def _notes(artifact: Path, questions: Sequence[LabelledQuestion]) -> tuple[str, ...]:
+def fitting_notes(artifact: Path, questions: Sequence[LabelledQuestion]) -> tuple[str, ...]:
+    """Says which of the questions an artifact's confidence was fitted to."""
     record = read_record(artifact)
     if record is None:
         return ()

@@ -18,6 +18,7 @@ from spanstream.models.inference.backends import open_backends
 from spanstream.models.metrics.reading import ReadQuestion
 from spanstream.models.metrics.squad_files import Example, read_squad
 from spanstream.models.reader import Reader, ReadPlan
+from spanstream.models.spans.quotes import Quote, quote
 from spanstream.models.text.tokenization import TokenizedDocument
 
 # Questions read together: enough to fill batches, few enough to show progress.
@@ -50,6 +51,7 @@ class Observation:
         windows_read: how many windows of the document were read.
         windows_total: how many windows the document has.
         kinds: of the text and the question, where they are labelled.
+        candidate: the candidate with its place; None where there is none.
     """
 
     read: ReadQuestion
@@ -57,6 +59,7 @@ class Observation:
     windows_read: int
     windows_total: int
     kinds: Mapping[str, str] = field(default_factory=dict)
+    candidate: Quote | None = None
 
 
 def read_labelled_questions(files: Sequence[Path]) -> list[LabelledQuestion]:
@@ -87,12 +90,7 @@ def open_variant_reader(  # noqa: PLR0913  two callers, by name
     Raises:
         ArtifactError: the variant does not run here, or computes wrongly.
     """
-    alone = Artifact(
-        artifact.folder,
-        artifact.manifest.model_copy(update={"variants": (variant,)}),
-        artifact.tokenizer,
-        artifact.golden,
-    )
+    alone = artifact.only(variant)
     backends = open_backends(alone, threads=threads, report=report)
     return Reader(alone, backends, max_windows=max_windows, windows=windows)
 
@@ -130,7 +128,8 @@ def observe(
                 raise BuildError(f"{question.where}: {error}") from error
             read = ReadQuestion.of(question.example, reading, ranked)
             sizes = (plan.document.size, len(plan.windows), plan.total_windows)
-            observations.append(Observation(read, *sizes, kinds=question.kinds))
+            candidate = quote(question.example.context, *ranked[0].place) if ranked else None
+            observations.append(Observation(read, *sizes, kinds=question.kinds, candidate=candidate))
         progress(len(chunk))
     return observations
 

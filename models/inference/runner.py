@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 
@@ -40,6 +42,8 @@ class InferenceRunner:
         self._pad_id = pad_id
         self._max_answer_tokens = max_answer_tokens
         self._process = os.getpid()
+        self._running = 0
+        self._running_lock = Lock()
         # A pool for each, so that a GPU's batches do not take the CPU's turns.
         self._pools = {
             backend: ThreadPoolExecutor(backend.parallel_runs, thread_name_prefix=f"infer {backend.name}")
@@ -59,16 +63,32 @@ class InferenceRunner:
         """
         if os.getpid() != self._process:
             raise ForkedReader("this reader was loaded before the process was forked: load one in each process")
-        outcomes = self._run_on(self._backends.choose(waiting_windows + len(windows)), windows)
-        # A GPU that fails halfway leaves windows unread; the CPU takes them.
-        if self._backends.cpu and (unread := [window for window in windows if window not in outcomes]):
-            outcomes |= self._run_on(self._backends.cpu, unread)
+        with self._counted():
+            outcomes = self._run_on(self._backends.choose(waiting_windows + len(windows)), windows)
+            # A GPU that fails halfway leaves windows unread; the CPU takes them.
+            if self._backends.cpu and (unread := [window for window in windows if window not in outcomes]):
+                outcomes |= self._run_on(self._backends.cpu, unread)
         return outcomes
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no windows are being run now."""
+        return not self._running
 
     def close(self) -> None:
         """Waits for the batches that are running and ends the threads."""
         for pool in self._pools.values():
             pool.shutdown()
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._running_lock:
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._running_lock:
+                self._running -= 1
 
     def _run_on(self, backend: Backend, windows: Sequence[Window]) -> dict[Window, WindowOutcome]:
         batches = pack(windows, max_batch_tokens=backend.max_batch_tokens, pad_id=self._pad_id)

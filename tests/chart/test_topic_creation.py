@@ -92,6 +92,18 @@ def test_without_triage_its_topics_are_not_made() -> None:
     assert kafka_topics(STRIMZI).keys() == {spec.name for spec in topic_specs(TopicSettings(), partitions=1)}
 
 
+def test_a_second_models_answers_have_a_topic_where_one_is_tried() -> None:
+    path = {"SPANSTREAM_MODEL__SHADOW_PATH": "/second"}
+    made = kafka_topics(STRIMZI | {"settings": path})
+    specs = {spec.name: spec for spec in topic_specs(TopicSettings(), partitions=12, shadow=True)}
+    assert made.keys() == specs.keys()
+    assert made["qa.answers.shadow"]["spec"]["config"] == made["qa.answers"]["spec"]["config"]
+    named = kafka_topics(STRIMZI | {"settings": path | {"SPANSTREAM_TOPICS__SHADOW_ANSWERS": "tried"}})
+    assert "tried" in named
+    (container,) = job(JOB | {"settings": path})["spec"]["template"]["spec"]["containers"]
+    assert any("settings" in source.get("configMapRef", {}).get("name", "") for source in container["envFrom"])
+
+
 def test_a_kafka_topic_has_what_the_topic_operator_asks_for() -> None:
     strimzi = STRIMZI["topicCreation"]["strimzi"] | {"namespace": "kafka", "annotations": {"a": "b"}}
     creation = {"mode": "strimzi", "replicationFactor": 3, "strimzi": strimzi}

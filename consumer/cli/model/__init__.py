@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from spanstream.consumer.cli.model import bench, build, calibrate, evaluate, fetch, show, train
+from spanstream.consumer.cli.model import bench, build, calibrate, compare, evaluate, fetch, show, train
 
-app = typer.Typer(help="Train, build, measure, calibrate, fetch, show or time a model.", no_args_is_help=True)
+app = typer.Typer(help="Train, build, measure, calibrate, compare, fetch, show or time a model.", no_args_is_help=True)
 app.command()(show.show)
 app.command()(bench.bench)
 app.command()(fetch.fetch)
@@ -14,3 +14,4 @@ app.command()(train.train)
 app.command()(build.build)
 app.command()(evaluate.evaluate)
 app.command()(calibrate.calibrate)
+app.command()(compare.compare)

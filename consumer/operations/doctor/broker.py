@@ -87,6 +87,8 @@ class BrokerChecks:
             "triage": topic_checks.triage,
             "feedback": topic_checks.feedback,
         }
+        if self.settings.model.shadow is not None:
+            on_topics["shadow topic"] = topic_checks.shadow
         return [
             Check(KAFKA, self.reachable, _START, seconds=seconds),
             Check("group protocol", self.group_protocol, _LISTENERS, KAFKA, seconds),
@@ -126,8 +128,11 @@ class BrokerChecks:
 
     def topics(self) -> Finding:
         """Tells whether the topics exist; their descriptions are kept for the checks that follow."""
+        names = topic_checks.all_names(self.settings.topics)
+        if self.settings.model.shadow is not None:
+            names = (*names, self.settings.topics.shadow_answers)
         try:
-            specs = self.access.admin().describe(topic_checks.all_names(self.settings.topics))
+            specs = self.access.admin().describe(names)
         except Stop as error:
             return failed(TOPICS, error.detail, f"{error.hint}; the doctor itself needs it, a consumer does not")
         self._specs = {

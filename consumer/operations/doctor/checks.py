@@ -36,6 +36,7 @@ def checks_of(settings: Settings, *, timeout_seconds: float, cpuinfo: Path = mac
         Check("int8", partial(machine.int8, cpuinfo), ""),
         Check("mappings", partial(mappings, settings), ADVICE),
         *ModelChecks(settings.model).checks(),
+        *(ModelChecks(settings.model.shadow, "shadow ").checks() if settings.model.shadow else ()),
         *BrokerChecks(broker_access(settings, timeout_seconds), settings).checks(),
         Check(
             "Redis", redis, "correct SPANSTREAM_REDIS__URL and SPANSTREAM_REDIS__CLIENT", seconds=timeout_seconds * 2

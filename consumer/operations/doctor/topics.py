@@ -77,6 +77,14 @@ def compaction(specs: TopicSpecs, topics: TopicSettings) -> Finding:
     return ok(subject, f"{topics.documents} is compacted")
 
 
+def shadow(specs: TopicSpecs, topics: TopicSettings) -> Finding:
+    """Tells whether a second model's answers have a topic; without it the trial ends, and nothing else."""
+    name = topics.shadow_answers
+    if name in specs:
+        return ok("shadow topic", name)
+    return warning("shadow topic", f"missing: {name}: the second model is not tried", "`spanstream topics create`")
+
+
 def triage(specs: TopicSpecs, topics: TopicSettings) -> Finding:
     """Tells whether the ticket stream, where it is set up, gets back what it asked, and keeps what it knows."""
     subject = "triage"

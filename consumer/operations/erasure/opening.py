@@ -24,8 +24,13 @@ def open_search(settings: Settings) -> Iterator[ErasureSearch]:
         Stop: Kafka refuses, or there is no documents topic; or as `open_formats`.
         Retryable: Kafka did not answer in time.
     """
-    topics = settings.topics
-    specs = TopicAdmin(settings.kafka).describe(key_kinds(topics))
+    topics, admin = settings.topics, TopicAdmin(settings.kafka)
+    specs = admin.describe(key_kinds(topics).keys() - {topics.shadow_answers})
+    try:
+        specs |= admin.describe([topics.shadow_answers])
+    except Stop:  # where no second model was ever tried, this user need not have the right to see that
+        if settings.model.shadow is not None:
+            raise
     if topics.documents not in specs:
         raise Stop(f"there is no topic {topics.documents}, or not for this user to see: see SPANSTREAM_TOPICS__*")
     clock = SystemClock()

@@ -165,6 +165,7 @@ def _events(topics: TopicSettings) -> dict[str, type[AnyEvent]]:
         topics.documents: Document,
         topics.tickets: Ticket,
         topics.answers: Answer,
+        topics.shadow_answers: Answer,
         topics.triage: Triage,
     }
 

@@ -28,6 +28,10 @@ consumer/operations/topics.py; a test compares the two.
       (list $names.deadLetters $partitions (merge (dict) $output $keep.DEAD_LETTERS))
       (list (printf "%s.ledger" $names.deadLetters) 1 $compact)
       (list (printf "%s.parked" $names.deadLetters) 1 (merge (dict "max.message.bytes" 15728640) $keep.PARKED)) -}}
+{{- if index .Values.settings "SPANSTREAM_MODEL__SHADOW_PATH" -}}
+{{- $shadow := index .Values.settings "SPANSTREAM_TOPICS__SHADOW_ANSWERS" | default "qa.answers.shadow" -}}
+{{- $topics = append $topics (list $shadow $partitions $keep.OUTPUT) -}}
+{{- end -}}
 {{- if .Values.triage.enabled -}}
 {{- $tickets := index (include "spanstream.triageSetting" (list . "TOPICS__TICKETS" "support.tickets") | fromJsonArray) 1 -}}
 {{- $triage := index (include "spanstream.triageSetting" (list . "TOPICS__TRIAGE" "support.triage") | fromJsonArray) 1 -}}

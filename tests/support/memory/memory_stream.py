@@ -15,7 +15,7 @@ from typing import Any
 from spanstream.consumer.answering.service import AnsweringService
 from spanstream.consumer.answering.wiring import Application, BrokerClients, build
 from spanstream.consumer.broker.memory.clients import MemoryConsumer, MemoryPublisher
-from spanstream.consumer.broker.protocols import Headers, Outgoing, Record
+from spanstream.consumer.broker.protocols import Headers, Outgoing, Publisher, Record
 from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.health import Health
 from spanstream.consumer.metrics import Metrics
@@ -71,6 +71,7 @@ class MemoryStream(StreamUnderTest[StreamMember]):
 
     all_topics = (*TOPICS.consumed, TOPICS.answers, TOPICS.dead_letters)
     tracing: Tracing | None = None
+    shadow_publisher: Publisher | None = None
 
     def start(
         self,
@@ -90,6 +91,7 @@ class MemoryStream(StreamUnderTest[StreamMember]):
             FakeTimePoller(consumer, self.clock),
             FakeTimePoller(self.broker.reader(), self.clock),
             publisher,
+            self.shadow_publisher,
         )
         pool = HandPool(self.clock, at_once=at_once)
         application = build(

@@ -221,6 +221,18 @@ def test_traces_are_fine_where_they_could_be_sent_or_are_off(monkeypatch: pytest
 # The model
 
 
+def test_a_second_model_is_looked_at_beside_the_first_under_names_of_its_own(tmp_path: Path) -> None:
+    model = ModelSettings(shadow_path=tmp_path / "absent")
+    assert model.shadow is not None
+    both = [*ModelChecks(ModelSettings()).checks()[:1], *ModelChecks(model.shadow, "shadow ").checks()]
+    findings = list(examine(both))
+    assert [(finding.subject, finding.level) for finding in findings][:2] == [
+        ("model", Level.OK),
+        ("shadow model", Level.FAILED),
+    ]
+    assert str(tmp_path / "absent") in findings[1].detail
+
+
 def test_a_missing_artifact_is_named_and_the_self_test_waits(tmp_path: Path) -> None:
     findings = list(examine(ModelChecks(ModelSettings(path=tmp_path)).checks()))
     assert [finding.level for finding in findings] == [Level.FAILED, Level.SKIPPED]

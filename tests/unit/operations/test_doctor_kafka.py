@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from spanstream.consumer.errors import Retryable, SpanstreamError, Stop
 from spanstream.consumer.operations.doctor import Finding, Level, examine, topics
 from spanstream.consumer.operations.doctor.broker import BrokerAccess, BrokerChecks, consumer_protocol, transactions
 from spanstream.consumer.operations.topics import feedback_topic_specs, topic_specs, triage_topic_specs
-from spanstream.consumer.settings import KafkaSettings, Settings, TopicSettings
+from spanstream.consumer.settings import KafkaSettings, ModelSettings, Settings, TopicSettings
 
 TOPICS = TopicSettings()
 
@@ -81,6 +82,20 @@ def test_a_ticket_stream_that_could_not_gather_its_answers_is_a_failure() -> Non
         finding = topics.triage(described, TOPICS)
         assert finding.level is Level.FAILED
         assert detail in finding.detail
+
+
+def test_a_second_models_topic_may_be_missing_for_the_stream_goes_on_without() -> None:
+    assert topics.shadow({}, TOPICS).level is Level.WARNING
+    made = {spec.name: spec for spec in topic_specs(TOPICS, partitions=3, shadow=True)}
+    assert topics.shadow(made, TOPICS).level is Level.OK
+
+
+def test_the_second_models_topic_is_asked_for_where_there_is_one() -> None:
+    kafka = FakeKafka()
+    access = BrokerAccess(lambda: kafka, lambda: kafka, kafka.announce, timeout_seconds=30)
+    settings = Settings(model=ModelSettings(shadow_path=Path("second")))
+    found = levels(examine(BrokerChecks(access, settings).checks()))
+    assert (found["topics"], found["shadow topic"]) == (Level.OK, Level.WARNING)
 
 
 def test_missing_topics_are_named() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from spanstream.consumer.answering.pipeline import DEPTH
 from spanstream.consumer.broker.kafka.properties import member_properties
 from spanstream.consumer.operations.sizing import Load, Machine, chart_values, memory_parts, size_of
 from spanstream.consumer.operations.topics import topic_specs
-from spanstream.consumer.settings import Settings
+from spanstream.consumer.settings import ModelSettings, Settings
 from spanstream.models.defaults import KEPT_INDEX_BYTES
 
 SETTINGS = Settings.model_construct()
@@ -81,6 +82,14 @@ def test_every_bound_of_the_settings_counts_as_often_as_it_is_held(group: str, s
         return sum(memory_parts(Load(1), Machine(1, 1, 0), Settings.model_validate(changed)).values())
 
     assert bytes_with(1000) - bytes_with(0) >= 1000 * times
+
+
+def test_a_second_model_counts_with_what_waits_for_it() -> None:
+    def bytes_of(model: ModelSettings) -> int:
+        return sum(memory_parts(Load(1), Machine(1, 1, 0), Settings(model=model)).values())
+
+    without, second = bytes_of(ModelSettings()), bytes_of(ModelSettings(shadow_path=Path("second")))
+    assert second - without >= SETTINGS.chunk.max_bytes + KEPT_INDEX_BYTES
 
 
 def test_what_the_formula_repeats_of_other_rooms_is_what_stands_there() -> None:

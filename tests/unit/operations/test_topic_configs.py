@@ -45,6 +45,12 @@ def test_every_other_topic_has_a_retention_and_closes_its_segments_within_a_day(
     assert all(int(config["segment.ms"]) == DAY_MS for config in kept.values())
 
 
+def test_the_topic_of_a_second_model_is_made_where_it_is_asked_for_and_keeps_as_long_as_the_answers() -> None:
+    made = {spec.name: spec for spec in topic_specs(TOPICS, partitions=3, shadow=True)}
+    assert made[TOPICS.shadow_answers].config == made[TOPICS.answers].config
+    assert TOPICS.shadow_answers not in specs()
+
+
 def test_labels_are_kept_by_their_key_and_a_year_at_the_most() -> None:
     config = specs()[TOPICS.labels].config
     assert (config["cleanup.policy"], int(config["retention.ms"]) // DAY_MS) == ("compact,delete", 365)

@@ -53,6 +53,7 @@ def test_without_anything_set_the_defaults_are_those_of_the_contract() -> None:
         "documents": "qa.documents",
         "questions": "qa.questions",
         "answers": "qa.answers",
+        "shadow_answers": "qa.answers.shadow",
         "dead_letters": "qa.dead-letters",
         "retries": "qa.retries",
         "tickets": "support.tickets",

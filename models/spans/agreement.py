@@ -1,0 +1,53 @@
+"""Compares two answers to the same question about the same text, by their places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class Agreement(StrEnum):
+    """How two answers stand to each other."""
+
+    SAME = "same"
+    OVERLAPPING = "overlapping"
+    ONE_DECLINED = "one_declined"
+    DIFFERENT = "different"
+
+
+class Place(Protocol):
+    """Where an answer stands in its document, in code points."""
+
+    @property
+    def char_start(self) -> int:
+        """Where it begins."""
+
+    @property
+    def char_end(self) -> int:
+        """Where it ends, exclusive."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAnswer:
+    """What one model said to a question.
+
+    Attributes:
+        given: where its answer stands; None where it declined.
+        confidence: of its best candidate.
+        right: whether it was right to say so; None where that is not known.
+    """
+
+    given: Place | None
+    confidence: float
+    right: bool | None = None
+
+
+def agreement(one: Place | None, other: Place | None) -> Agreement:
+    """Compares two answers; None is a declined question, and two of them are the same."""
+    if one is None or other is None:
+        return Agreement.SAME if one is other else Agreement.ONE_DECLINED
+    if (one.char_start, one.char_end) == (other.char_start, other.char_end):
+        return Agreement.SAME
+    overlap = one.char_start < other.char_end and other.char_start < one.char_end
+    return Agreement.OVERLAPPING if overlap else Agreement.DIFFERENT
