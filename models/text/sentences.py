@@ -19,6 +19,8 @@ _WRAPPED: Final = re.compile(r".{40,}[\w,]\s*\Z")
 
 # The library's time grows with the square of what it is given, where that is full of quotation marks.
 _PIECE_CHARS: Final = 4000
+# It panics at some spaces of more than one byte.
+_PLAIN_SPACES: Final = {code: " " for code in range(0x80, 0x3001) if chr(code).isspace()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +38,11 @@ class Boundaries:
 
 def boundaries_of(text: str) -> Boundaries:
     """Returns the boundaries of a text, in its order."""
-    from sentencex import get_sentence_boundaries  # noqa: PLC0415  only long documents need it
-
     sentences = {
         place
         for start, end in _pieces(text)
-        for sentence in get_sentence_boundaries("en", text[start:end])
-        if (place := start + sentence["start_index"]) > start and _may_end_a_sentence(text[place - 1])
+        for sentence_start in _sentence_starts(text[start:end])
+        if (place := start + sentence_start) > start and _may_end_a_sentence(text[place - 1])
     }
     lines: list[int] = []
     for start, end, kind in _lines(text):
@@ -52,6 +52,19 @@ def boundaries_of(text: str) -> Boundaries:
         elif kind == "entry":
             sentences.add(start)
     return Boundaries(sorted(sentences), lines)
+
+
+def _sentence_starts(piece: str) -> list[int]:
+    """Returns where the library sees sentences begin; nowhere where it fails: the lines part the piece then."""
+    from sentencex import get_sentence_boundaries  # noqa: PLC0415  only long documents need it
+
+    try:
+        found = get_sentence_boundaries("en", piece.translate(_PLAIN_SPACES))
+        return [sentence["start_index"] for sentence in found]
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:  # noqa: BLE001  a panic of Rust is no Exception, and no text may end the program
+        return []
 
 
 def _pieces(text: str) -> Iterator[tuple[int, int]]:

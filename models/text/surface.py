@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from spanstream.models.text.tokenization import Tokenizer
-from spanstream.models.text.words import without_invisible
+from spanstream.models.text.words import visible_of
 
 
 class Surface:
@@ -34,7 +34,7 @@ class Surface:
 
     def drops(self, char: str) -> bool:
         """Whether the tokenizer's normalizer leaves nothing of the character, so that no token stands for it."""
-        return not without_invisible(self._tokenizer.normalize(char))
+        return not visible_of(self._tokenizer.normalize(char))
 
     def agrees(self, token_ids: Iterable[int], text: str) -> bool:
         """Whether the tokens spell the text, after the tokenizer's own normalizer; an unknown token is any text."""
@@ -102,7 +102,7 @@ def _matches(literals: list[str], unknowns: int, expected: str) -> bool:
 
 def _condensed(text: str) -> str:
     # Metaspace's sign for a space goes too: a text that holds it is tokenized as if it held a space.
-    return without_invisible(text).replace("▁", "").casefold()
+    return visible_of(text).replace("▁", "").casefold()
 
 
 def _types(part: dict[str, Any] | None) -> set[str]:

@@ -97,7 +97,11 @@ def without_invisible(text: str) -> str:
     Letters and symbols that are drawn as nothing (fillers of Hangul, the empty Braille cell) are left out too, and a
     terminal's escape sequences. Marks stay: tokenizers make tokens of them.
     """
-    text = without_escape_sequences(text)
+    return visible_of(without_escape_sequences(text))
+
+
+def visible_of(text: str) -> str:
+    """Returns the same of a text that holds no escape sequences any more: what looks like one is none."""
     codes = _code_points(text)
     return codes[_is_visible(_kinds()[codes])].tobytes().decode("utf-32-le", errors="surrogatepass")
 

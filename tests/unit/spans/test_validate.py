@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from spanstream.models.errors import DocumentChanged, InvalidSpan, SpanMismatch
@@ -42,8 +42,12 @@ def _quote(text: str, document: TokenizedDocument, span: TokenSpan, kind: str) -
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=60, deadline=None)
 @given(text=TEXTS)
+# Without its accent the letter would end an escape sequence, which the text does not hold.
+@example(text="0\x9b0À")
 def test_there_is_never_a_false_alarm(kind: str, text: str) -> None:
     assume(without_invisible(text))
+    # Some tokenizers make a space of such a character (´): it leaves no trace, and is refused at an answer's edge.
+    assume(not any(trained(kind).normalize(character).isspace() for character in text if not character.isspace()))
     document = trained(kind).tokenize_document(text)
     validator = Validator(trained(kind))
     for span in _whole_spans(document, most=8):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -41,6 +42,28 @@ def test_a_name_with_stops_is_not_parted() -> None:
 
 def test_a_sentence_of_a_script_without_spaces_ends_without_one() -> None:
     assert _pieces("输出失败。重新启动。") == ["输出失败。", "重新启动。"]
+
+
+def test_sentences_are_found_among_spaces_of_every_kind() -> None:
+    # The library panics at this text as it stands.
+    text = " \x85 A\xa0.\ufeff”’\n\r’…\u1680\u3000a'?!.\n? “Over.” It\u2028stops. A\xa0\xa0.“ba'\x0ca“ "
+    assert "".join(_pieces(text)) == text
+    assert _pieces("It fails.\u2028Then it stops.\u2029It is over.") == [
+        "It fails.\u2028",
+        "Then it stops.\u2029",
+        "It is over.",
+    ]
+
+
+def test_a_library_that_panics_leaves_the_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Panic(BaseException):
+        """As pyo3's, no Exception."""
+
+    def panic(language: str, text: str) -> list[object]:
+        raise Panic
+
+    monkeypatch.setattr("sentencex.get_sentence_boundaries", panic)
+    assert _pieces("One. Two.\n- three\n") == ["One. Two.\n", "- three\n"]
 
 
 def test_list_items_headings_log_entries_and_fields_begin_a_line() -> None:
