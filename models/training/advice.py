@@ -17,6 +17,8 @@ _LARGE_WIDTH: Final = 1024
 _PASSES_OF_A_NEW_HEAD: Final = 260_000
 _PASSES_OF_AN_ADAPTATION: Final = 10_000
 _MOST_EPOCHS: Final = 10
+# Of an answerability head alone: one layer on states that stay as they are.
+_HEAD_RATE: Final = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,9 @@ class Advice:
     reason: str
 
 
-def advise(questions: float, *, hidden_size: int, has_head: bool, lora: bool) -> Advice:
+def advise(
+    questions: float, *, hidden_size: int, has_head: bool, lora: bool, answerability_only: bool = False
+) -> Advice:
     """Recommends epochs and peak learning rate.
 
     Args:
@@ -36,7 +40,10 @@ def advise(questions: float, *, hidden_size: int, has_head: bool, lora: bool) ->
         hidden_size: width of the encoder.
         has_head: whether the model answers questions already.
         lora: whether only low-rank updates are learned.
+        answerability_only: whether only an answerability head is learned.
     """
+    if answerability_only:
+        return Advice(1, _HEAD_RATE, f"{questions:,.0f} questions an epoch, an answerability head alone")
     rate = 1.5e-4 if hidden_size <= _SMALL_WIDTH else 5e-5 if hidden_size < _LARGE_WIDTH else 2e-5
     passes = _PASSES_OF_A_NEW_HEAD
     if has_head:
