@@ -18,7 +18,7 @@ _PASSES_OF_A_NEW_HEAD: Final = 260_000
 _PASSES_OF_AN_ADAPTATION: Final = 10_000
 _MOST_EPOCHS: Final = 10
 # Of an answerability head alone: one layer on states that stay as they are.
-_HEAD_RATE: Final = 1e-3
+_HEAD_RATE: Final = 1e-2
 
 
 @dataclass(frozen=True, slots=True)
