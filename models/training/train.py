@@ -121,7 +121,7 @@ def _attach_head(base: PretrainedModel, options: TrainingOptions, say: Callable[
     if options.answerability_only and options.lora_rank is not None:
         raise BuildError("low-rank updates change the model; an answerability head alone leaves it as it is")
     head = load_head(base.checkpoint.folder, hidden_size)
-    if options.answerability is not None:
+    if options.answerability is not None or options.answerability_only:
         base.model.add_module(HEAD, head or AnswerabilityHead(hidden_size))
     elif head is not None:
         say(f"{name}: its answerability head is left out, for it is not trained along (--answerability)")

@@ -47,9 +47,7 @@ Answerability = Annotated[
 AnswerabilityWeight = Annotated[
     float, Option(min=0.01, max=10.0, help="Weight of that head's loss; that of the spans has 1.")
 ]
-AnswerabilityOnly = Annotated[
-    bool, Option(help="Learn that head alone: spans and their scores stay as they are. An epoch reads the data once.")
-]
+AnswerabilityOnly = Annotated[bool, Option(help="Learn that head alone: spans and their scores stay as they are.")]
 SaveFp16 = Annotated[bool, Option(help="Write the weights in fp16: half the size, the same answers but for rounding.")]
 Dropout = Annotated[float | None, Option(min=0.0, max=0.9, help="Probability; by default the model's own.")]
 AttentionDropout = Annotated[
