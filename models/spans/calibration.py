@@ -62,10 +62,6 @@ def _answerability(raw: RawAnswer) -> float:
     return (raw.best.answerability or 0.0) if raw.best else 0.0
 
 
-def _answerability_most(raw: RawAnswer) -> float:
-    return raw.answerability or 0.0
-
-
 # What a calibration may weigh, by the name its manifest uses.
 FEATURES: Final[dict[str, Callable[[RawAnswer], float]]] = {
     "null_score_diff": _null_score_diff,
@@ -76,7 +72,6 @@ FEATURES: Final[dict[str, Callable[[RawAnswer], float]]] = {
     "log_answer_tokens": _log_answer_tokens,
     "characters_per_token": _characters_per_token,
     "answerability": _answerability,
-    "answerability_most": _answerability_most,
 }
 
 

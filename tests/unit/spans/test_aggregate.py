@@ -150,14 +150,13 @@ def test_a_document_is_as_answerable_as_its_most_answerable_window() -> None:
     assert reading.answerability == 2.5
     assert reading.best is with_head[0]
     assert FEATURES["answerability"](reading) == -1.5  # of the window whose span is the candidate
-    assert FEATURES["answerability_most"](reading) == 2.5
 
 
 @given(window_spans())
 def test_a_model_without_the_head_says_nothing_of_answerability(spans: list[WindowSpan]) -> None:
     reading = aggregate(spans)
     assert reading.answerability is None
-    assert FEATURES["answerability"](reading) == FEATURES["answerability_most"](reading) == 0.0
+    assert FEATURES["answerability"](reading) == 0.0
 
 
 @given(window_spans(), st.floats(-20, 20))
