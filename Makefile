@@ -84,6 +84,10 @@ bench-answers: .venv/.test ## Measure what several answers cost beside one, in t
 bench-training: .venv-build/.stamp ## Measure `model train` with few shapes of batches and with many (5 GB of tools)
 	.venv-build/bin/python -m bench.training $(ARGS)
 
+.PHONY: bench-answerability
+bench-answerability: .venv/.evaluate ## What an answerability head is worth: ARGS="--artifact FOLDER --data FILE.json.gz"
+	$(BIN)/python -m bench.answerability $(ARGS)
+
 # Develop.
 
 # What tests of the chart are made with; where Go is missing, they are skipped and say so.

@@ -64,12 +64,16 @@ class Variant(FrozenModel):
 
 
 class GoldenCase(FrozenModel):
-    """One window's logits, (window length,) each, as measured when the artifact was built."""
+    """One window's logits, (window length,) each, as measured when the artifact was built.
+
+    `answerable_logit` is there where the model has an answerability head.
+    """
 
     question: str
     context: str
     start_logits: tuple[float, ...]
     end_logits: tuple[float, ...]
+    answerable_logit: float | None = None
 
 
 class Golden(FrozenModel):

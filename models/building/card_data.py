@@ -42,6 +42,13 @@ def _seen(training: TrainingRecord, validation: Mapping[str, Sequence[Example]])
     return [f"{known}, some are validated on: {counts} questions. Figures on these are too good."]
 
 
+def _head(training: TrainingRecord) -> str | None:
+    """Says how the answerability head was learned; None where there was none."""
+    if training.answerability is None:
+        return None
+    return "alone" if training.answerability_only else f"along, its loss weighed {training.answerability:g}"
+
+
 def _training(training: TrainingRecord, subject: str = "") -> list[str]:
     """Returns a paragraph and a table for this training, and for those before it."""
     facts = {
@@ -51,6 +58,7 @@ def _training(training: TrainingRecord, subject: str = "") -> list[str]:
         "seed": training.seed,
         "hours": training.hours,
         "precision": training.precision,
+        "an answerability head": _head(training),
         "program": training.program,
     }
     known = "; ".join(f"{name} {value}" for name, value in facts.items() if value is not None)

@@ -55,7 +55,11 @@ def compute_golden(session: Session, tokenizer: Tokenizer, shape: WindowShape, p
     for question, context, window in _windows(tokenizer, shape):
         logits = session.run(assemble([window], pad_id=pad_id))
         start, end = (tuple(round(float(value), 4) for value in row[0]) for row in (logits.start, logits.end))
-        cases.append(GoldenCase(question=question, context=context, start_logits=start, end_logits=end))
+        answerable = None if logits.answerable is None else round(float(logits.answerable[0]), 4)
+        case = GoldenCase(
+            question=question, context=context, start_logits=start, end_logits=end, answerable_logit=answerable
+        )
+        cases.append(case)
     return Golden(tolerance=TOLERANCE, cases=tuple(cases))
 
 

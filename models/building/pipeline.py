@@ -175,7 +175,7 @@ class _Build:
         session = winner.built.open(variant.session)
         arguments = (self._tokenizer, self._options.shape, self._options.pad_id)
         golden = compute_golden(session, *arguments)
-        (self._finished / "golden.json").write_text(golden.model_dump_json() + "\n", encoding="utf-8")
+        (self._finished / "golden.json").write_text(golden.model_dump_json(exclude_none=True) + "\n", encoding="utf-8")
         expected_spans = golden_spans(reference.built.open(reference.session), *arguments, MAX_ANSWER_TOKENS)
         spans = golden_spans(session, *arguments, MAX_ANSWER_TOKENS)
         same = sum(span == expected for span, expected in zip(spans, expected_spans, strict=True))

@@ -50,6 +50,9 @@ _FEATURE_SETS: Final[tuple[tuple[str, ...], ...]] = (
 # Added to each of them where two kinds of questions are fitted together: it tells logs from prose, and the same scores
 # are right more often in tickets. On tickets and SQuAD, held out, it lowers the calibration error of both.
 _TELLS_KINDS_APART: Final = "characters_per_token"
+# Added where the model has an answerability head: to each of the sets above, so that the head has to beat the same set
+# without it.
+_ANSWERABILITY: Final = "answerability"
 # Always there to fall back on: nothing is fitted to get these scores.
 _RAW_SCORE: Final = {"null_score_diff": -1.0}
 SHIPPED: Final = "the confidence so far"
@@ -211,7 +214,9 @@ def _choose_score(questions: _Questions, shipped: Calibration | None) -> tuple[s
     if min(right[first_half].sum(), (~right[first_half]).sum()) < _LEAST_OF_A_KIND:
         return chosen, scores[chosen], {}
     kinds = () if questions.decides.all() else (_TELLS_KINDS_APART,)
-    for feature_set in _FEATURE_SETS:
+    with_head = all(read.reading.answerability is not None for read in reads)
+    feature_sets = [*_FEATURE_SETS, *((*names, _ANSWERABILITY) for names in _FEATURE_SETS if with_head)]
+    for feature_set in feature_sets:
         names = feature_set + kinds
         scores[" + ".join(names)] = Score.fitted(reads, names, right, questions.counts, first_half)
     losses = {label: _losses(questions, score) for label, score in scores.items()}

@@ -98,13 +98,15 @@ class Checkpoint:
             raise BuildError(f"{name}: config.json is of no encoder that can be read: {one_line(error)}") from error
 
     def load_model(self) -> Any:  # noqa: ANN401  transformers publishes no types for its factories
-        """Loads the model in fp32, for inference.
+        """Loads the model in fp32, for inference, with its answerability head where it has one.
 
         Raises:
             BuildError: the weights do not fit the configuration, or are not those of a question-answering model.
         """
         import torch  # noqa: PLC0415  seconds to import
         from transformers import AutoModelForQuestionAnswering  # noqa: PLC0415  seconds to import
+
+        from spanstream.models.checkpoints.answerability import HEAD, load_head  # noqa: PLC0415  imports torch
 
         try:
             with quiet():
@@ -125,6 +127,9 @@ class Checkpoint:
         if self.model_type == "big_bird":
             # Block-sparse attention draws its blocks at random, and is the same as this up to about 700 tokens.
             model.base_model.set_attention_type("original_full")
+        answerability = load_head(self.folder, self.hidden_size)
+        if answerability is not None:
+            model.add_module(HEAD, answerability)
         return model.eval()
 
     def write_tokenizer(self, target: Path) -> Tokenizer:

@@ -39,6 +39,8 @@ class TrainingRecord(BaseModel):
     seed: int | None = None
     hours: float | None = None
     precision: str | None = None
+    answerability: float | None = Field(None, description="Weight of an answerability head's loss.")
+    answerability_only: bool = False
     program: str | None = None
     texts: Hashes | None = Field(None, description="Hashes of the texts, those of trainings before among them.")
     earlier: TrainingRecord | None = Field(None, description="How the base was made, where it says.")

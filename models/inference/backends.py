@@ -216,4 +216,9 @@ def _difference(logits: Logits, batch: Batch, golden: Mapping[Window, GoldenCase
             if len(expected) != window.length or not np.isfinite(values).all():
                 return math.inf
             largest = max(largest, float(np.abs(values - np.array(expected, dtype=np.float32)).max()))
+        if case.answerable_logit is not None:
+            answerable = math.nan if logits.answerable is None else float(logits.answerable[row])
+            if not math.isfinite(answerable):
+                return math.inf
+            largest = max(largest, abs(answerable - case.answerable_logit))
     return largest

@@ -108,7 +108,8 @@ class InferenceRunner:
             return self._handle_failure(backend, batch, error)
         outcomes: dict[Window, WindowOutcome] = {}
         for row, window in enumerate(batch.windows):
-            span = best_span(window, logits.start[row], logits.end[row], self._max_answer_tokens)
+            answerability = None if logits.answerable is None else float(logits.answerable[row])
+            span = best_span(window, logits.start[row], logits.end[row], self._max_answer_tokens, answerability)
             outcomes[window] = ScoredWindow(span, backend.precision)
         self._backends.ran(backend, len(outcomes), time.perf_counter() - started)
         return outcomes
@@ -138,4 +139,8 @@ def _sound_logits(backend: Backend, batch: Batch) -> Logits:
     read = batch.attention_mask == 1
     if not (np.isfinite(logits.start[read]).all() and np.isfinite(logits.end[read]).all()):
         raise SessionError("its logits are not all numbers")
+    if (answerable := logits.answerable) is not None and not (
+        answerable.shape == shape[:1] and np.isfinite(answerable).all()
+    ):
+        raise SessionError(f"its answerable logits are not {shape[0]} numbers")
     return logits

@@ -28,10 +28,17 @@ _ERRORS_ONLY = 3
 
 @dataclass(frozen=True, slots=True)
 class Logits:
-    """Start and end logits, (windows, padded length) each."""
+    """What a model says of a batch.
+
+    Attributes:
+        start: (windows, padded length) of an answer that begins here.
+        end: the same for its end.
+        answerable: (windows,) of "this window holds an answer"; None where the model has no such head.
+    """
 
     start: Float32Array
     end: Float32Array
+    answerable: Float32Array | None = None
 
 
 class SessionError(ModelError):
@@ -93,17 +100,17 @@ class OnnxSession:
         """
         feed: dict[str, Any] = {name: getattr(batch, name) for name in self.inputs}
         try:
-            start, end = self._session.run(self._outputs, feed)
+            logits = self._session.run(self._outputs, feed)
         except Exception as error:  # onnxruntime raises a class of its own for every status code
             raise SessionError(first_line(error)) from error
-        return Logits(start, end)
+        return Logits(*logits)
 
     def _output_names(self, path: Path) -> list[str]:
         names = {tensor.name for tensor in self._session.get_outputs()}
         unknown = sorted(set(self.inputs) - {"input_ids", "attention_mask", "token_type_ids"})
         if unknown or not {"start_logits", "end_logits"} <= names:
             raise ArtifactError(f"{path}: no question-answering model: inputs {self.inputs}, outputs {sorted(names)}")
-        return ["start_logits", "end_logits"]
+        return ["start_logits", "end_logits", *({"answerable_logits"} & names)]
 
 
 def cuda_is_available() -> bool:

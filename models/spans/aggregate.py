@@ -23,12 +23,14 @@ class RawAnswer:
         runner_up: the best score of a span, of any window, that shares no token with the best one; the null score
             where there is none.
         windows: how many windows were read.
+        answerability: the greatest logit of "this window holds an answer"; None where the model has no such head.
     """
 
     best: WindowSpan | None
     null_score: float
     runner_up: float
     windows: int
+    answerability: float | None = None
 
     @property
     def null_score_diff(self) -> float | None:
@@ -41,12 +43,16 @@ class RawAnswer:
 def aggregate(window_spans: Sequence[WindowSpan]) -> RawAnswer:
     """Chooses among windows; of equal scores the earliest wins, so that the order of batches changes nothing."""
     null_score = min((window_span.null_score for window_span in window_spans), default=0.0)
+    logits = [window_span.answerability for window_span in window_spans if window_span.answerability is not None]
+    answerability = max(logits, default=None)
     with_span = [window_span for window_span in window_spans if window_span.span is not None]
     if not with_span:
-        return RawAnswer(None, null_score, null_score, len(window_spans))
+        return RawAnswer(None, null_score, null_score, len(window_spans), answerability)
     best = min(with_span, key=lambda window_span: (-_score(window_span), window_span.window.token_start))
     runner_up = max(_best_score_beside(best, window_span) for window_span in with_span)
-    return RawAnswer(best, null_score, null_score if runner_up == -math.inf else runner_up, len(window_spans))
+    if runner_up == -math.inf:
+        runner_up = null_score
+    return RawAnswer(best, null_score, runner_up, len(window_spans), answerability)
 
 
 def _score(window_span: WindowSpan) -> float:

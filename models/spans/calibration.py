@@ -60,6 +60,11 @@ def _characters_per_token(raw: RawAnswer) -> float:
     return float(lengths.mean()) if len(lengths) else 0.0
 
 
+def _answerability(raw: RawAnswer) -> float:
+    # 0 is a probability of one half, and what a model without the head says of every window.
+    return (raw.best.answerability or 0.0) if raw.best else 0.0
+
+
 # What a calibration may weigh, by the name its manifest uses.
 FEATURES: Final[dict[str, Callable[[RawAnswer], float]]] = {
     "null_score_diff": _null_score_diff,
@@ -69,6 +74,7 @@ FEATURES: Final[dict[str, Callable[[RawAnswer], float]]] = {
     "log_windows": _log_windows,
     "log_answer_tokens": _log_answer_tokens,
     "characters_per_token": _characters_per_token,
+    "answerability": _answerability,
 }
 
 

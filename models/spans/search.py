@@ -113,6 +113,7 @@ class WindowSpan:
         log_probability: natural logarithm of softmax(start) x softmax(end) at the span, over the window's context
             and [CLS]; minus infinity without a span.
         scores: of all spans of the window.
+        answerability: logit of "this window holds an answer"; None where the model has no such head.
     """
 
     window: Window
@@ -120,10 +121,15 @@ class WindowSpan:
     span: TokenSpan | None
     log_probability: float
     scores: SpanScores = field(repr=False, compare=False)
+    answerability: float | None = None
 
 
 def best_span(
-    window: Window, start_logits: Float32Array, end_logits: Float32Array, max_answer_tokens: int
+    window: Window,
+    start_logits: Float32Array,
+    end_logits: Float32Array,
+    max_answer_tokens: int,
+    answerability: float | None = None,
 ) -> WindowSpan:
     """Returns the best span of a window.
 
@@ -132,6 +138,7 @@ def best_span(
         start_logits: (length or more,) the window's row; padding behind it is ignored.
         end_logits: the same for ends.
         max_answer_tokens: the longest answer, in tokens.
+        answerability: what the model's answerability head says of the window.
     """
     context = slice(window.context_start, window.context_start + window.token_end - window.token_start)
     null_score = float(start_logits[_CLS] + end_logits[_CLS])
@@ -141,11 +148,11 @@ def best_span(
     scores = SpanScores(window.token_start, start, end, max_answer_tokens)
     span = scores.best()
     if span is None:
-        return WindowSpan(window, null_score, None, float(_NEVER), scores)
+        return WindowSpan(window, null_score, None, float(_NEVER), scores, answerability)
     log_probability = _log_softmax(start_logits, context, span.first - window.token_start) + _log_softmax(
         end_logits, context, span.last - window.token_start
     )
-    return WindowSpan(window, null_score, span, log_probability, scores)
+    return WindowSpan(window, null_score, span, log_probability, scores, answerability)
 
 
 def _word_edges(window: Window) -> BoolArray:

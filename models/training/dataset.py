@@ -50,6 +50,7 @@ class BatchDataset(torch.utils.data.Dataset):  # type: ignore[misc]  # torch pub
             "first": torch.tensor([labelled.first for labelled in batch]),
             "last": torch.tensor([labelled.last for labelled in batch]),
             "weight": torch.from_numpy(weights),
+            "has_answer": torch.tensor([float(labelled.has_answer) for labelled in batch]),
         }
         if self._takes_token_types:
             item["token_type_ids"] = torch.from_numpy(arrays.token_type_ids)

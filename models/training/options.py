@@ -30,6 +30,8 @@ class TrainingOptions:
         dropout: probability; None: the model's own.
         attention_dropout: the same for the attention's weights; None: as `dropout`. 0 is a good deal faster on a CPU.
         freeze_embeddings: leave the token embeddings as they are.
+        answerability: weight of the loss of an answerability head beside that of the spans; None: no such head.
+        answerability_only: learn that head alone, and leave all else as it is.
         lora_rank: of low-rank updates to every linear layer; None: all weights are learned.
         bf16: products in bfloat16.
         seed: of all that is drawn.
@@ -51,6 +53,8 @@ class TrainingOptions:
     dropout: float | None = None
     attention_dropout: float | None = None
     freeze_embeddings: bool = False
+    answerability: float | None = None
+    answerability_only: bool = False
     lora_rank: int | None = None
     bf16: bool | None = None
     seed: int = 20
@@ -76,7 +80,13 @@ def resolve_options(
     """Fills in epochs, learning rate and precision; returns the options and a line on what is recommended and why."""
     questions = sum(loaded.source.weight * len(loaded.examples) for loaded in data)
     lora = options.lora_rank is not None
-    advice = advise(questions, hidden_size=base.checkpoint.hidden_size, has_head=base.has_head, lora=lora)
+    advice = advise(
+        questions,
+        hidden_size=base.checkpoint.hidden_size,
+        has_head=base.has_head,
+        lora=lora,
+        answerability_only=options.answerability_only,
+    )
     resolved = replace(
         options,
         epochs=options.epochs or advice.epochs,

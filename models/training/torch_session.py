@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from spanstream.models.checkpoints.answerability import run_model
 from spanstream.models.inference.packing import Batch
 from spanstream.models.inference.session import Logits
 
@@ -22,5 +23,6 @@ class TorchSession:
         names = ["input_ids", "attention_mask", *(["token_type_ids"] if self._takes_token_types else [])]
         with torch.inference_mode():
             feed = {name: torch.from_numpy(getattr(batch, name)).to(self._model.device) for name in names}
-            outputs = self._model(**feed)
-        return Logits(outputs.start_logits.float().cpu().numpy(), outputs.end_logits.float().cpu().numpy())
+            outputs, answerable = run_model(self._model, feed)
+        start, end = (logits.float().cpu().numpy() for logits in (outputs.start_logits, outputs.end_logits))
+        return Logits(start, end, None if answerable is None else answerable.float().cpu().numpy())

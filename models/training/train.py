@@ -16,9 +16,11 @@ from typing import Any, Final
 import torch
 from peft import LoraConfig, TaskType, get_peft_model
 
+from spanstream.models.checkpoints.answerability import HEAD, AnswerabilityHead, load_head, save_head
 from spanstream.models.checkpoints.training_record import RECORD_FILE, read_training
 from spanstream.models.defaults import MAX_ANSWER_TOKENS
 from spanstream.models.errors import BuildError
+from spanstream.models.metrics.answerability import answerability_areas
 from spanstream.models.metrics.reading import ReadingOptions, read_all
 from spanstream.models.metrics.seen_questions import SeenQuestions
 from spanstream.models.metrics.squad_files import Example, read_squad
@@ -99,11 +101,30 @@ def _open(
     base = load_pretrained(
         options.base, dropout=options.dropout, attention_dropout=options.attention_dropout, on_gpu=on_gpu
     )
+    _attach_head(base, options, say)
     options, recommended = resolve_options(options, base, data, bf16=has_bf16(on_gpu=on_gpu))
     schedule = TrainingSchedule.of(options, on_gpu=on_gpu)
     say(recommended)
     say(f"train {base.checkpoint.name} for {options.epochs} epochs at {schedule.learning_rate:.1e} {schedule.where}")
     return base, options, schedule
+
+
+def _attach_head(base: PretrainedModel, options: TrainingOptions, say: Callable[[str], None]) -> None:
+    """Hangs an answerability head into the model where one is wanted: its own, or a new one.
+
+    Raises:
+        BuildError: the head alone is to be learned, and the model has no head for questions, or is to be changed too.
+    """
+    name, hidden_size = base.checkpoint.name, base.checkpoint.hidden_size
+    if options.answerability_only and not base.has_head:
+        raise BuildError(f"{name}: has no head for questions: an answerability head alone would say nothing of answers")
+    if options.answerability_only and options.lora_rank is not None:
+        raise BuildError("low-rank updates change the model; an answerability head alone leaves it as it is")
+    head = load_head(base.checkpoint.folder, hidden_size)
+    if options.answerability is not None or options.answerability_only:
+        base.model.add_module(HEAD, head or AnswerabilityHead(hidden_size))
+    elif head is not None:
+        say(f"{name}: its answerability head is left out, for it is not trained along (--answerability)")
 
 
 def _read_data(options: TrainingOptions) -> tuple[list[LoadedSource], list[Example]]:
@@ -141,7 +162,10 @@ def _dataset(
 
 
 def _prepare(base: PretrainedModel, options: TrainingOptions) -> Any:  # noqa: ANN401  torch modules
-    """Returns the module to train, with frozen embeddings or with low-rank updates where the options say so."""
+    """Returns the module to train, frozen in part or with low-rank updates where the options say so."""
+    if options.answerability_only:
+        base.model.requires_grad_(requires_grad=False)
+        getattr(base.model, HEAD).requires_grad_(requires_grad=True)
     if options.freeze_embeddings:
         for weights in base.model.get_input_embeddings().parameters():
             weights.requires_grad_(requires_grad=False)
@@ -177,7 +201,14 @@ def _score(
     best, threshold = best_f1(predictions)
     exact = scores_at(predictions, threshold).exact
     say(f"{when}: F1 {best:.2f}, EM {exact:.2f} on {len(validation):,} validation questions, at the best threshold")
-    return {"f1": round(best, 2), "exact": round(exact, 2)}
+    scores = {"f1": round(best, 2), "exact": round(exact, 2)}
+    if (areas := answerability_areas(reads)) is not None:
+        say(
+            f"{when}: area under the ROC curve, answerable or not: {areas.head:.3f} by the answerability head, "
+            f"{areas.null_score_diff:.3f} by the null score"
+        )
+        scores |= {"auroc_answerability": round(areas.head, 4), "auroc_null_score": round(areas.null_score_diff, 4)}
+    return scores
 
 
 def _program() -> str:
@@ -199,6 +230,8 @@ def _save(
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as folder:
         finished = Path(folder) / "checkpoint"
+        finished.mkdir()
+        save_head(base.model, finished)
         (base.model.half() if in_fp16 else base.model).save_pretrained(finished)
         base.library_tokenizer.save_pretrained(finished)
         seen = {"texts": learned.model_dump()["texts"]}

@@ -1,6 +1,7 @@
 """Runs transformers' Trainer with this project's batches and loss. No other file knows that class.
 
-The loss is the cross entropy of start and end over the tokens that serving chooses from: the context's and [CLS].
+The loss is the cross entropy of start and end over the tokens that serving chooses from: the context's and [CLS]. An
+answerability head adds the cross entropy of "this window holds an answer".
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import SchedulerType
 
+from spanstream.models.checkpoints.answerability import run_model
 from spanstream.models.training.dataset import BatchDataset
 from spanstream.models.training.options import TrainingOptions
 
@@ -58,6 +60,8 @@ class TrainingSchedule:
         seed: of dropout.
         save_seconds: between checkpoints.
         on_gpu: whether the first GPU computes.
+        answerability: weight of the answerability head's loss, where the model has that head.
+        head_only: whether nothing but that head is learned.
     """
 
     learning_rate: float
@@ -67,6 +71,8 @@ class TrainingSchedule:
     seed: int
     save_seconds: float
     on_gpu: bool
+    answerability: float
+    head_only: bool
 
     @classmethod
     def of(cls, options: TrainingOptions, *, on_gpu: bool) -> TrainingSchedule:
@@ -79,6 +85,8 @@ class TrainingSchedule:
             seed=options.seed,
             save_seconds=60 * options.save_minutes,
             on_gpu=on_gpu,
+            answerability=options.answerability or 0.0,
+            head_only=options.answerability_only,
         )
 
     @property
@@ -96,11 +104,20 @@ def span_loss(start_logits: Any, end_logits: Any, inputs: dict[str, Any]) -> Any
     return (losses * inputs["weight"]).sum() / inputs["weight"].sum()
 
 
+def answerability_loss(logits: Any, inputs: dict[str, Any]) -> Any:  # noqa: ANN401  tensors
+    """Returns the weighted mean over windows of the cross entropy of (windows,) logits of "it holds an answer"."""
+    losses = torch.nn.functional.binary_cross_entropy_with_logits(
+        logits.float(), inputs["has_answer"], reduction="none"
+    )
+    return (losses * inputs["weight"]).sum() / inputs["weight"].sum()
+
+
 class SpanTrainer(Trainer):  # type: ignore[misc]  # transformers publishes no types
     """Learns from a `BatchDataset`, in its order."""
 
-    def __init__(self, **arguments: Any) -> None:  # noqa: ANN401  transformers publishes no types
+    def __init__(self, schedule: TrainingSchedule, **arguments: Any) -> None:  # noqa: ANN401  transformers publishes no types
         super().__init__(**arguments, data_collator=lambda items: items[0])
+        self._schedule = schedule
         self.recent_losses: deque[Any] = deque(maxlen=_RECENT_STEPS)
 
     def compute_loss(
@@ -111,9 +128,17 @@ class SpanTrainer(Trainer):  # type: ignore[misc]  # transformers publishes no t
         num_items_in_batch: Any = None,  # noqa: ANN401, ARG002  the library's signature
     ) -> Any:  # noqa: ANN401  transformers publishes no types
         """Returns the loss of one batch."""
-        arguments = {name: inputs[name] for name in ("input_ids", "attention_mask", "token_type_ids") if name in inputs}
-        outputs = model(**arguments)
-        loss = span_loss(outputs.start_logits, outputs.end_logits, inputs)
+        names = ("input_ids", "attention_mask", "token_type_ids")
+        arguments: dict[str, Any] = {name: inputs[name] for name in names if name in inputs}
+        if self._schedule.head_only:
+            model.eval()  # no dropout in what stays as it is
+        outputs, answerable = run_model(model, arguments)
+        if self._schedule.head_only:
+            loss = answerability_loss(answerable, inputs)
+        else:
+            loss = span_loss(outputs.start_logits, outputs.end_logits, inputs)
+            if answerable is not None:
+                loss += self._schedule.answerability * answerability_loss(answerable, inputs)
         self.recent_losses.append(loss.detach())
         return loss
 
@@ -192,7 +217,11 @@ def run_trainer(  # noqa: PLR0913  what a training takes
     """
     callback = _ProgressCallback(tokens=dataset.tokens, save_seconds=schedule.save_seconds, watch=watch, stop=stop)
     trainer = SpanTrainer(
-        model=model, args=_arguments(schedule, len(dataset), work), train_dataset=dataset, callbacks=[callback]
+        schedule,
+        model=model,
+        args=_arguments(schedule, len(dataset), work),
+        train_dataset=dataset,
+        callbacks=[callback],
     )
     trainer.remove_callback(PrinterCallback)
     callback.trainer = trainer

@@ -47,6 +47,13 @@ UnanswerableShare = Annotated[
 ]
 LoraRank = Annotated[int | None, Option("--lora", min=1, help="Learn low-rank updates of this rank only (8 is usual).")]
 FreezeEmbeddings = Annotated[bool, Option(help="Leave token embeddings as they are: faster, and kinder to rare words.")]
+Answerability = Annotated[
+    bool, Option(help="Add a head that says whether a window holds an answer; a calibration may weigh it.")
+]
+AnswerabilityWeight = Annotated[
+    float, Option(min=0.01, max=10.0, help="Weight of that head's loss; that of the spans has 1.")
+]
+AnswerabilityOnly = Annotated[bool, Option(help="Learn that head alone: spans and their scores stay as they are.")]
 SaveFp16 = Annotated[bool, Option(help="Write the weights in fp16: half the size, the same answers but for rounding.")]
 Dropout = Annotated[float | None, Option(min=0.0, max=0.9, help="Probability; by default the model's own.")]
 AttentionDropout = Annotated[

@@ -47,6 +47,8 @@ def measure_batch_invariance(session: Session, windows: Sequence[Window], option
             tokens = slice(window.length)
             own, start, end = alone[window], together.start[row], together.end[row]
             same_bits &= np.array_equal(own.start[0], start[tokens]) and np.array_equal(own.end[0], end[tokens])
+            if own.answerable is not None and together.answerable is not None:
+                same_bits &= bool(own.answerable[0] == together.answerable[row])
             spans = (
                 best_span(window, *logits, options.max_answer_tokens).span
                 for logits in ((own.start[0], own.end[0]), (start, end))

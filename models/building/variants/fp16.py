@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from spanstream.models.artifact import Golden, SessionOptions, Variant
+from spanstream.models.artifact import Golden, GoldenCase, SessionOptions, Variant
 from spanstream.models.building.build_context import BuildContext
 from spanstream.models.building.golden_logits import compute_golden, golden_spans
 from spanstream.models.building.graph.fusion import Fusions, fuse
@@ -77,6 +77,10 @@ def _greatest_difference(computed: Golden, expected: Golden) -> float:
         return max(abs(logit - golden) for logit, golden in zip(logits, golden_logits, strict=True))
 
     return max(
-        max(gap(case.start_logits, golden.start_logits), gap(case.end_logits, golden.end_logits))
-        for case, golden in zip(computed.cases, expected.cases, strict=True)
+        gap(_all_logits(case), _all_logits(golden)) for case, golden in zip(computed.cases, expected.cases, strict=True)
     )
+
+
+def _all_logits(case: GoldenCase) -> tuple[float, ...]:
+    answerable = () if case.answerable_logit is None else (case.answerable_logit,)
+    return (*case.start_logits, *case.end_logits, *answerable)

@@ -241,3 +241,30 @@ def test_the_halves_do_not_depend_on_what_a_model_made_of_the_questions() -> Non
     read, other = (fit_calibration(reads, "new").chose for reads in (MANY, blank))
     assert read == other
     assert 0.35 < sum(map(read.has_question, examples(MANY))) / len(MANY) < 0.65
+
+
+def _with_head(reads: list[ReadQuestion], *, knows: float) -> list[ReadQuestion]:
+    """Gives the model a head that knows so much of which candidates are right."""
+    random = np.random.default_rng(11)
+    headed = []
+    for read, is_right in zip(reads, right(reads), strict=True):
+        logit = float(random.normal(knows * (2 * is_right - 1), 1.0))
+        best = read.reading.best
+        assert best is not None
+        reading = replace(read.reading, best=replace(best, answerability=logit), answerability=logit)
+        headed.append(replace(read, reading=reading))
+    return headed
+
+
+def test_an_answerability_head_that_knows_more_is_weighed() -> None:
+    fitted = fit_calibration(_with_head(MANY, knows=1.0), "new")
+    assert fitted.calibration.weights["answerability"] > 0
+    assert len(fitted.log_losses) == 7
+    assert fitted.log_losses[fitted.score] < fitted.log_losses["null_score_diff + log_probability"] - 0.01
+
+
+def test_an_answerability_head_that_knows_nothing_is_left_out() -> None:
+    plain, headed = fit_calibration(MANY, "new"), fit_calibration(_with_head(MANY, knows=0.0), "new")
+    assert headed.score == plain.score
+    assert headed.calibration == plain.calibration
+    assert headed.held_out == plain.held_out

@@ -10,7 +10,7 @@ import pytest
 from spanstream.models.artifact import Artifact, Golden, GoldenCase, Manifest, SessionOptions, Variant
 from spanstream.models.errors import ArtifactError
 from spanstream.models.inference import backends as backends_module
-from spanstream.models.inference.backends import Backend, Backends, open_backends
+from spanstream.models.inference.backends import Backend, Backends, open_backends, self_test
 from spanstream.models.inference.packing import Batch
 from spanstream.models.inference.session import Logits, SessionError
 from tests.support.model.fake_reader import MANIFEST, TOKENIZER
@@ -31,12 +31,14 @@ class _Session:
     """Returns the golden logits, so far off, or fails."""
 
     off: float
+    answerable: float | None = None
 
     def run(self, batch: Batch) -> Logits:
         if np.isinf(self.off):
             raise SessionError("no kernel for it")
         places = np.arange(batch.input_ids.shape[1], dtype=np.float32)[None]
-        return Logits(places, places * 2 + np.float32(self.off))
+        answerable = None if self.answerable is None else np.full(len(batch.windows), self.answerable, dtype=np.float32)
+        return Logits(places, places * 2 + np.float32(self.off), answerable)
 
 
 def _artifact(*variants: Variant) -> Artifact:
@@ -91,6 +93,19 @@ def test_a_session_that_fails_its_self_test_is_passed_over_with_one_line(
     assert len(lines) == 1
     assert lines[0].startswith("int8 on cpu: ")
     assert "\n" not in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("answerable", "difference"),
+    [(1.5, 0.0), (1.0, 0.5), (None, float("inf")), (float("nan"), float("inf")), (float("inf"), float("inf"))],
+)
+def test_a_golden_answerability_has_to_be_reproduced_too(answerable: float | None, difference: float) -> None:
+    artifact = _artifact(INT8)
+    golden = Golden(tolerance=0.5, cases=(CASE.model_copy(update={"answerable_logit": 1.5}),))
+    headed = Artifact(artifact.folder, artifact.manifest, artifact.tokenizer, golden)
+    assert self_test(_Session(0.0, answerable), headed, max_batch_tokens=64) == difference
+    # An artifact without the head asks nothing of a third output.
+    assert self_test(_Session(0.0, answerable), artifact, max_batch_tokens=64) == 0.0
 
 
 def test_the_line_says_how_far_off_it_was(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,6 +140,40 @@ def test_logits_of_another_shape_are_a_failure() -> None:
         assert isinstance(inference.run([window])[window], InferenceFailed)
 
 
+class _HeadedSession(IdSession):
+    """A session with an answerability head, whose logits are the first id of the document in each window."""
+
+    def __init__(self, wrong: float | None = None, *, extra: int = 0) -> None:
+        super().__init__()
+        self._wrong = wrong
+        self._extra = extra
+
+    def run(self, batch: Batch) -> Logits:
+        logits = super().run(batch)
+        answerable = np.array([window.document.ids[0] for window in batch.windows], dtype=np.float32)
+        if self._wrong is not None:
+            answerable[:] = self._wrong
+        return Logits(logits.start, logits.end, np.append(answerable, [np.float32(0)] * self._extra))
+
+
+def test_every_window_carries_what_the_answerability_head_says_of_it() -> None:
+    windows = [_window(20 + number, 3 + number) for number in range(6)]
+    with _inference(Backends(_backend(_HeadedSession(), max_batch_tokens=40))) as inference:
+        outcomes = inference.run(windows)
+    for number, window in enumerate(windows):
+        outcome = outcomes[window]
+        assert isinstance(outcome, ScoredWindow)
+        assert outcome.span.answerability == 20 + number
+        assert _alone(window).span.answerability is None
+
+
+@pytest.mark.parametrize("session", [_HeadedSession(np.nan), _HeadedSession(np.inf), _HeadedSession(extra=1)])
+def test_a_head_that_gives_no_numbers_is_a_failure(session: _HeadedSession) -> None:
+    window = _window(20)
+    with _inference(Backends(_backend(session))) as inference:
+        assert isinstance(inference.run([window])[window], InferenceFailed)
+
+
 def test_what_is_beside_a_window_does_not_change_it() -> None:
     class _Causal(IdSession):
         def run(self, batch: Batch) -> Logits:

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spanstream.models.spans.aggregate import aggregate
+from spanstream.models.spans.calibration import FEATURES
 from spanstream.models.spans.search import TokenSpan, WindowSpan, best_span
 from spanstream.models.text.windowing import Window
 from tests.support.model.hand_made_windows import hand_made_document, hand_made_span, hand_made_window
@@ -139,3 +141,28 @@ def test_nothing_read_is_no_candidate() -> None:
     raw = aggregate([])
     assert (raw.best, raw.null_score, raw.windows) == (None, 0.0, 0)
     assert math.isfinite(raw.runner_up)
+
+
+def test_a_document_is_as_answerable_as_its_most_answerable_window() -> None:
+    windows = [_window_span(0, 3, 5.0), _window_span(8, 12, 1.0)]
+    with_head = [replace(window, answerability=logit) for window, logit in zip(windows, (-1.5, 2.5), strict=True)]
+    reading = aggregate(with_head)
+    assert reading.answerability == 2.5
+    assert reading.best is with_head[0]
+    assert FEATURES["answerability"](reading) == -1.5  # of the window whose span is the candidate
+
+
+@given(window_spans())
+def test_a_model_without_the_head_says_nothing_of_answerability(spans: list[WindowSpan]) -> None:
+    reading = aggregate(spans)
+    assert reading.answerability is None
+    assert FEATURES["answerability"](reading) == 0.0
+
+
+@given(window_spans(), st.floats(-20, 20))
+def test_the_head_chooses_no_span(spans: list[WindowSpan], logit: float) -> None:
+    plain, headed = aggregate(spans), aggregate([replace(span, answerability=logit) for span in spans])
+    assert headed.null_score == plain.null_score
+    assert headed.null_score_diff == plain.null_score_diff
+    assert headed.runner_up == plain.runner_up
+    assert (headed.best and headed.best.span) == (plain.best and plain.best.span)

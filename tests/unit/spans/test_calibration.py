@@ -62,6 +62,28 @@ def test_the_window_tells_what_kind_of_text_it_is_by_how_short_its_tokens_are() 
     assert FEATURES["characters_per_token"](RawAnswer(best, 0.0, 0.0, 1)) == (4 + 4 + 4 + 1) / 4
 
 
+@given(RAW, RAW, st.floats(-5, 5), st.floats(-30, 30))
+def test_a_calibration_that_does_not_weigh_the_head_is_the_same_with_it_and_without(
+    score: float, null: float, weight: float, logit: float
+) -> None:
+    calibration, reading = _calibration(null_score_diff=weight), _reading(score, null)
+    assert reading.best is not None
+    headed = replace(reading, best=replace(reading.best, answerability=logit), answerability=logit)
+    assert calibration.confidence(headed) == calibration.confidence(reading)
+
+
+def test_a_more_answerable_window_is_more_confident_where_the_head_is_weighed() -> None:
+    calibration, reading = _calibration(null_score_diff=-0.4, answerability=0.5), _reading(1.0)
+    assert reading.best is not None
+    confidences = [
+        calibration.confidence(replace(reading, best=replace(reading.best, answerability=logit)))
+        for logit in (-3.0, 0.0, 3.0)
+    ]
+    assert confidences == sorted(set(confidences))
+    # What a model without the head says is what an undecided head says.
+    assert confidences[1] == calibration.confidence(reading)
+
+
 def test_unknown_features_are_refused() -> None:
     with pytest.raises(ValidationError, match="unknown features"):
         _calibration(luck=1.0)

@@ -46,7 +46,7 @@ def _quote(text: str, document: TokenizedDocument, span: TokenSpan, kind: str) -
 @example(text="0\x9b0À")
 def test_there_is_never_a_false_alarm(kind: str, text: str) -> None:
     assume(without_invisible(text))
-    # Some tokenizers make a space of such a character (´): it leaves no trace, and is refused at an answer's edge.
+    # Some tokenizers make a space of an accent that stands alone: it leaves no trace, and is refused at an edge.
     assume(not any(trained(kind).normalize(character).isspace() for character in text if not character.isspace()))
     document = trained(kind).tokenize_document(text)
     validator = Validator(trained(kind))

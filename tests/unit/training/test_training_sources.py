@@ -70,6 +70,11 @@ def test_less_data_is_read_more_often_and_an_adaptation_is_gentler() -> None:
     small, large = (advise(2000, hidden_size=width, has_head=False, lora=False) for width in (384, 1024))
     assert small.learning_rate > large.learning_rate
     assert advise(2000, hidden_size=768, has_head=True, lora=True).learning_rate > adapted.learning_rate
+    head, of_many = (
+        advise(count, hidden_size=768, has_head=True, lora=False, answerability_only=True) for count in (200, 50_000)
+    )
+    assert head.epochs > of_many.epochs >= 1
+    assert head.learning_rate > new.learning_rate
 
 
 def test_a_restart_goes_on_from_the_latest_checkpoint_that_is_whole(tmp_path: Path) -> None:
