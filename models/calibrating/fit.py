@@ -57,6 +57,7 @@ SHIPPED: Final = "the confidence so far"
 # error rule, Breiman et al. 1984): few questions are no ground for many weights.
 _WORTH_A_SCORE: Final = 0.001
 _LEAST_OF_A_KIND: Final = 5
+_NOT_UNIFORM: Final = "the questions were drawn with unequal chances, and it takes a uniform draw to prove one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,11 @@ def fit_calibration(  # noqa: PLR0913  all but two are left out where there is n
     calibration = _calibration_of(name, score, scale)
     sample = LabelledSample.of(reads, [calibration.confidence(read.reading) for read in reads])
     thresholds, absent = choose_thresholds(sample, wanted or ThresholdRequest())
-    guarantees = _guarantees(questions, score.scores(), (wanted or ThresholdRequest()).guarantees)
+    # The exact test counts questions that were drawn alike.
+    is_uniform = len({example.weight for example in examples}) == 1
+    percents = (wanted or ThresholdRequest()).guarantees
+    guarantees = _guarantees(questions, score.scores(), percents if is_uniform else ())
+    absent |= {} if is_uniform else {f"guarantee-{percent}": _NOT_UNIFORM for percent in percents}
     thresholds |= {name: scale.confidence(made.kept.threshold) for name, made in guarantees.items() if made.kept}
     absent |= {name: _why_not(made) for name, made in guarantees.items() if not made.kept}
     held_out = iter(_held_out(questions, score).tolist())
@@ -189,8 +194,9 @@ def _with_candidates(deciding: Sequence[ReadQuestion], also: Sequence[ReadQuesti
             f"{_LEAST_OF_A_KIND} right and {_LEAST_OF_A_KIND} wrong ones at the least"
         )
     decides = np.array(kept) < len(deciding)
-    counts = np.ones(len(reads))
-    counts[~decides] = decides.sum() / max((~decides).sum(), 1)
+    counts = np.array([read.example.weight for read in reads])
+    counts /= counts.mean()
+    counts[~decides] *= counts[decides].sum() / max(counts[~decides].sum(), 1)
     return _Questions(reads, right, groups[kept], decides, first_half[kept], counts)
 
 
