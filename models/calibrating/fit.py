@@ -57,7 +57,6 @@ SHIPPED: Final = "the confidence so far"
 # error rule, Breiman et al. 1984): few questions are no ground for many weights.
 _WORTH_A_SCORE: Final = 0.001
 _LEAST_OF_A_KIND: Final = 5
-_NOT_UNIFORM: Final = "the questions were drawn with unequal chances, and it takes a uniform draw to prove one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +143,7 @@ def fit_calibration(  # noqa: PLR0913  all but two are left out where there is n
     calibration = _calibration_of(name, score, scale)
     sample = LabelledSample.of(reads, [calibration.confidence(read.reading) for read in reads])
     thresholds, absent = choose_thresholds(sample, wanted or ThresholdRequest())
-    # The exact test counts questions that were drawn alike.
-    is_uniform = len({example.weight for example in examples}) == 1
-    percents = (wanted or ThresholdRequest()).guarantees
-    guarantees = _guarantees(questions, score.scores(), percents if is_uniform else ())
-    absent |= {} if is_uniform else {f"guarantee-{percent}": _NOT_UNIFORM for percent in percents}
+    guarantees = _guarantees(questions, score.scores(), (wanted or ThresholdRequest()).guarantees)
     thresholds |= {name: scale.confidence(made.kept.threshold) for name, made in guarantees.items() if made.kept}
     absent |= {name: _why_not(made) for name, made in guarantees.items() if not made.kept}
     held_out = iter(_held_out(questions, score).tolist())
@@ -246,6 +241,8 @@ def _held_out(questions: _Questions, score: Score) -> Float64Array:
 def _guarantees(questions: _Questions, scores: Float64Array, percents: Sequence[int]) -> dict[str, Guarantee]:
     wrong = ~questions.right
     first, second = questions.decides & questions.first_half, questions.decides & ~questions.first_half
+    if len(set(questions.counts[questions.decides].tolist())) > 1:
+        second = np.zeros_like(second)  # the exact test counts questions, and so takes those that were drawn alike
     guarantees = {}
     for percent in percents:
         allowed = (100 - percent) / 100
@@ -256,7 +253,10 @@ def _guarantees(questions: _Questions, scores: Float64Array, percents: Sequence[
 
 def _why_not(guarantee: Guarantee) -> str:
     if not guarantee.questions:
-        return "no question is left to test it on: all had a part in choosing the model or its score"
+        return (
+            "no question is left to test it on: all had a part in choosing the model or its score, or they were drawn "
+            "with unequal chances"
+        )
     first = guarantee.trials[0]
     return (
         f"on {guarantee.questions} questions set apart, {first.wrong} of the {first.given} most confident candidates "

@@ -33,7 +33,7 @@ class ComparedFigure:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ModelComparison:
     """What two artifacts score on the same questions.
 
     Attributes:
@@ -59,7 +59,7 @@ def compare(
     *,
     begin: Begin = lambda _what, _questions: lambda _done: None,
     say: Callable[[str], None] = print,
-) -> Comparison:
+) -> ModelComparison:
     """Compares two artifacts by their first variants for the CPU.
 
     Args:
@@ -88,7 +88,9 @@ def compare(
         "F1 of the answerable, if all are answered": _compared(always, answerable, texts),
         "rightly declined": _compared(scores, ~answerable, texts),
     }
-    return Comparison(len(questions), len(set(texts)), {name: one for name, one in figures.items() if one is not None})
+    return ModelComparison(
+        len(questions), len(set(texts)), {name: one for name, one in figures.items() if one is not None}
+    )
 
 
 def _predictions(

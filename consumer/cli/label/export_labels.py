@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spanstream.consumer.cli.config_file import ConfigFile, open_settings
-from spanstream.consumer.cli.label.options import Documents, Feedback, Format, opened_sources
+from spanstream.consumer.cli.label.options import DocumentFiles, FeedbackFiles, Format, opened_sources
 
 if TYPE_CHECKING:
     from spanstream.models.labelling.labels import Label, Task
@@ -22,8 +22,8 @@ def export(
         list[Path] | None,
         typer.Option("--tasks", help="Of `label next --json`: what is to be labelled; repeatable. Not with squad."),
     ] = None,
-    feedback: Feedback = None,
-    documents: Documents = None,
+    feedback: FeedbackFiles = None,
+    documents: DocumentFiles = None,
     config: ConfigFile = None,
 ) -> None:
     """Write questions to label (--tasks), or the labels there are, for another program; to standard output.

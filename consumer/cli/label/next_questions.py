@@ -11,7 +11,7 @@ from rich.table import Table
 
 from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.cli.event_output import write_event
-from spanstream.consumer.cli.label.options import Documents, Feedback, opened_sources
+from spanstream.consumer.cli.label.options import DocumentFiles, FeedbackFiles, opened_sources
 from spanstream.consumer.terminal.sanitizing import sanitized_line
 
 
@@ -30,8 +30,8 @@ def next_(  # noqa: PLR0913, PLR0917  one option each
     questions: Annotated[
         list[Path] | None, typer.Option("--questions", help="With --answers: their questions; repeatable.")
     ] = None,
-    documents: Documents = None,
-    feedback: Feedback = None,
+    documents: DocumentFiles = None,
+    feedback: FeedbackFiles = None,
     config: ConfigFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="One line a question, with its text; for `export`.")] = False,
 ) -> None:

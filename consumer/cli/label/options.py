@@ -23,11 +23,11 @@ class Format(StrEnum):
     SQUAD = "squad"
 
 
-Feedback = Annotated[
+FeedbackFiles = Annotated[
     list[Path] | None,
     Option("--feedback", help="JSON lines of feedback events in place of the labels topic; repeatable."),
 ]
-Documents = Annotated[
+DocumentFiles = Annotated[
     list[Path] | None,
     Option("--documents", help="JSON lines of document events in place of the documents topic; repeatable."),
 ]

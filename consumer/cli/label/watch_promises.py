@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from spanstream.consumer.cli.config_file import ConfigFile, open_settings
-from spanstream.consumer.cli.label.options import Feedback, opened_sources
+from spanstream.consumer.cli.label.options import FeedbackFiles, opened_sources
 from spanstream.consumer.errors import Stop
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ def watch(
     answers: Annotated[
         list[Path] | None, typer.Option("--answers", help="JSON lines of answers in place of all topics; repeatable.")
     ] = None,
-    feedback: Feedback = None,
+    feedback: FeedbackFiles = None,
+    metrics: Annotated[
+        Path | None, typer.Option(metavar="FILE.prom", help="Write the figures for Prometheus' textfile collector.")
+    ] = None,
     config: ConfigFile = None,
 ) -> None:
     """Test the confidence, and the threshold's guarantee, with the labels; as often as you like.
@@ -43,6 +47,8 @@ def watch(
     percent = right if right is not None else _promised(str(settings.model.threshold))
     with opened_sources(settings, {"answers": answers, "feedback": feedback}) as sources:
         promises = watch_promises(sources, None if percent is None else 1 - percent / 100)
+    if metrics is not None:
+        _write(metrics, {"confidence": promises.confidence, "allowed": promises.allowed})
     typer.echo(_line(promises.confidence, f"{promises.confidence.promised:.1f} by their confidence"))
     broken = [] if not promises.confidence.is_broken else ["the confidence is too high"]
     if promises.allowed is not None:
@@ -56,6 +62,29 @@ def _promised(threshold: str) -> int | None:
     """Returns the percentage of right answers that a threshold's name promises."""
     name, _, percent = threshold.rpartition("-")
     return int(percent) if name in {"guarantee", "precision"} and percent.isdecimal() else None
+
+
+def _write(file: Path, promises: Mapping[str, Watched | None]) -> None:
+    from prometheus_client import CollectorRegistry, Gauge, write_to_textfile  # noqa: PLC0415  for those who use it
+
+    registry = CollectorRegistry()
+    gauges = {
+        name: Gauge(f"spanstream_promise_{name}", text, ["promise"], registry=registry)
+        for name, text in (
+            ("evidence", "The most that a bet against the promise was ever worth; broken from 20 on."),
+            ("labels", "Labelled answers that the promise was tested with."),
+            ("wrong", "How many of them are wrong."),
+        )
+    }
+    for promise, watched in promises.items():
+        if watched is not None:
+            gauges["evidence"].labels(promise).set(watched.evidence)
+            gauges["labels"].labels(promise).set(watched.given)
+            gauges["wrong"].labels(promise).set(watched.wrong)
+    try:
+        write_to_textfile(str(file), registry)
+    except OSError as error:
+        raise Stop(f"{file}: cannot be written: {error.strerror}") from error
 
 
 def _line(watched: Watched, promised: str) -> str:

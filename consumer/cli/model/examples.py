@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spanstream.consumer.cli.config_file import ConfigFile, open_settings
-from spanstream.consumer.cli.label.options import Documents, Feedback, opened_sources
+from spanstream.consumer.cli.label.options import DocumentFiles, FeedbackFiles, opened_sources
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.terminal.sanitizing import sanitized_line
 
@@ -29,8 +29,8 @@ class OnConflict(StrEnum):
 
 def examples(  # noqa: PLR0913, PLR0917  one option each
     output: Annotated[Path, typer.Option(help="Folder to write train.json and held-out.json into.")],
-    feedback: Feedback = None,
-    documents: Documents = None,
+    feedback: FeedbackFiles = None,
+    documents: DocumentFiles = None,
     held_out: Annotated[float, typer.Option(min=0, max=1, help="Share of the documents to measure on.")] = 0.3,
     on_conflict: Annotated[
         OnConflict, typer.Option(help="Questions that people label differently: leave them out, or the newest wins.")

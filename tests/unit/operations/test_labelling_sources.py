@@ -180,3 +180,28 @@ def test_a_line_that_is_no_event_is_named(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["label", "export", "--format", "squad", "--feedback", str(file)])
     assert isinstance(result.exception, Stop)
     assert str(result.exception).startswith(f"{file}:2: ")
+
+
+def test_a_promise_that_labels_break_ends_the_watch_with_one_line(tmp_path: Path) -> None:
+    answers, labels, metrics = tmp_path / "answers.jsonl", tmp_path / "feedback.jsonl", tmp_path / "promise.prom"
+    drawn = {"sampling": "random"}
+    span = answer("q", 0.9).candidate
+    given = [answer(f"q-{n}", 0.9).model_copy(update={"status": "answered", "answer": span}) for n in range(60)]
+    said = [feedback(f"q-{n}", "E42" if n % 2 else None).model_copy(update={"metadata": drawn}) for n in range(60)]
+    answers.write_bytes(b"\n".join(map(encode, given)))
+    labels.write_bytes(b"\n".join(map(encode, said)))
+    files = ["--answers", str(answers), "--feedback", str(labels), "--metrics", str(metrics)]
+    result = CliRunner().invoke(app, ["label", "watch", "--right", "40", *files])
+    assert "30 of 60 labelled answers are wrong" in result.stdout
+    assert isinstance(result.exception, Stop)
+    assert str(result.exception).startswith("the confidence is too high; ")
+    assert 'spanstream_promise_wrong{promise="allowed"} 30.0' in metrics.read_text(encoding="utf-8")
+
+
+def test_labels_that_nobody_drew_test_no_promise(tmp_path: Path) -> None:
+    answers, labels = tmp_path / "answers.jsonl", tmp_path / "feedback.jsonl"
+    one = answer("q", 0.9)
+    answers.write_bytes(encode(one.model_copy(update={"status": "answered", "answer": one.candidate})))
+    labels.write_bytes(encode(feedback("q", None)))
+    said = run("label", "watch", "--answers", str(answers), "--feedback", str(labels))
+    assert said.startswith("0 of 0 labelled answers are wrong (of all 0.0 to 100.0 %)")
