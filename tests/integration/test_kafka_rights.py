@@ -137,10 +137,9 @@ class Party:
         if self.command not in ENDLESS:
             return self.stream.command(*ARGUMENTS[self.command], stdin=STDIN.get(self.command, b""), seconds=LONGEST)
         program = self.stream.start(*ARGUMENTS[self.command])
+        topic = getattr(self.stream.topics, ENDLESS[self.command])
         until(
-            lambda: (
-                not program.is_running or bool(self.stream.read(getattr(self.stream.topics, ENDLESS[self.command])))
-            ),
+            lambda: not program.is_running or any(record.value for record in self.stream.read(topic)),
             "what it publishes",
             LONGEST,
         )
@@ -198,6 +197,7 @@ def work(stream: NamedStream) -> list[Outgoing]:
         named("bad ticket", topics.tickets, "k", b"{"),
         named("feedback", topics.feedback, "d1", FEEDBACK),
         named("bad feedback", topics.feedback, "k", b"{"),
+        Outgoing(topics.labels, b"deleted", None),  # an empty partition is not read
         dead_letter(letters, "a question", origin=topics.questions),
         dead_letter(letters, "a document", origin=topics.documents, key=b"d2", value=b"{}"),
         dead_letter(letters, "again", origin=topics.questions, headers=(("replay.attempt", b"3"),)),
