@@ -78,8 +78,8 @@ def draw(candidates: Sequence[Candidate], labelled: Collection[str], count: int,
     ]
 
 
-def uniform_share(sampling: Mapping[str, str | None]) -> set[str]:
-    """Returns which labelled questions are a uniform draw of all.
+def uniform_share(sampling: Mapping[str, str | None]) -> tuple[set[str], float]:
+    """Returns which labelled questions are a uniform draw of all, and the chance that each question had.
 
     These are all up to the last one of the uniform share in its order, also those that were labelled for another
     reason before it was their turn: without them the questions that are chosen often would be too few.
@@ -89,7 +89,7 @@ def uniform_share(sampling: Mapping[str, str | None]) -> set[str]:
     """
     numbers = {name: _random_number(name, "random") for name in sampling}
     depth = max((numbers[name] for name, way in sampling.items() if way == "random"), default=-1.0)
-    return {name for name, number in numbers.items() if number <= depth}
+    return {name for name, number in numbers.items() if number <= depth}, depth
 
 
 def _lowest(ranks: dict[str, float], passed_over: Collection[str], count: int) -> tuple[list[str], float]:

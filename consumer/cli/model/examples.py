@@ -46,13 +46,13 @@ def examples(  # noqa: PLR0913, PLR0917  one option each
     Example: spanstream model examples --output examples, then
     spanstream model calibrate --data examples/held-out.json --output my-artifact
     """
-    from spanstream.consumer.operations.labelling.feedback import labels_of, uniformly_drawn  # noqa: PLC0415  for those who use it
+    from spanstream.consumer.operations.labelling.feedback import labels_of, uniformly_drawn, weighed  # noqa: PLC0415  for those who use it
     from spanstream.models.labelling.examples import make_examples  # noqa: PLC0415  for those who use it
 
     settings = open_settings(config)
     with opened_sources(settings, {"feedback": feedback, "documents": documents}) as sources:
         found = labels_of(sources.labels(), sources.text)
-    labels = uniformly_drawn(found.labels) if uniform else found.labels
+    labels = (uniformly_drawn if uniform else weighed)(found.labels)
     made = make_examples(labels, held_out_share=held_out, on_conflict=on_conflict.value, with_suggested=suggested)
     _tell(made.conflicts, settled=on_conflict is OnConflict.NEWEST)
     for name, side in (("train.json", made.train), ("held-out.json", made.held_out)):

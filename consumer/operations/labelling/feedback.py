@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -53,19 +53,30 @@ def labels_of(feedback: Iterable[Feedback], text_of: Callable[[str], str | None]
     return LabelsOfFeedback(tuple(labels), unsure, lost, refused)
 
 
-def uniformly_drawn(labels: Iterable[Label]) -> list[Label]:
-    """Returns the labels of questions that were drawn uniformly, all counting alike."""
-    given = list(labels)
-    share = uniform_share({label.task.question_id: label.task.metadata.get(SAMPLING) for label in given})
-    return [
-        replace(label, task=replace(label.task, metadata=_without_chance(label.task)))
-        for label in given
-        if label.task.question_id in share
-    ]
+def uniformly_drawn(labels: Sequence[Label]) -> list[Label]:
+    """Returns the labels of questions that were drawn uniformly, all counting one."""
+    share, _ = _uniform_share(labels)
+    return [_drawn_with(label, "1") for label in labels if label.task.question_id in share]
 
 
-def _without_chance(task: Task) -> dict[str, str]:
-    return {name: value for name, value in task.metadata.items() if name != INCLUSION_PROBABILITY}
+def weighed(labels: Sequence[Label]) -> list[Label]:
+    """Returns the labels with the chance that each had over all draws so far, as long as all draws were uniform.
+
+    Where some were not, each keeps the chance of its own draw.
+    """
+    if any(label.task.metadata.get(SAMPLING) == "chosen" for label in labels):
+        return list(labels)
+    share, depth = _uniform_share(labels)
+    return [_drawn_with(label, repr(depth)) if label.task.question_id in share else label for label in labels]
+
+
+def _uniform_share(labels: Sequence[Label]) -> tuple[set[str], float]:
+    return uniform_share({label.task.question_id: label.task.metadata.get(SAMPLING) for label in labels})
+
+
+def _drawn_with(label: Label, chance: str) -> Label:
+    metadata = {**label.task.metadata, INCLUSION_PROBABILITY: chance}
+    return replace(label, task=replace(label.task, metadata=metadata))
 
 
 def feedback_of(label: Label) -> Feedback:

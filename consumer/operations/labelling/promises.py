@@ -51,7 +51,7 @@ def watch_promises(sources: LabellingSources, allowed: float | None) -> Promises
 def _judged(sources: LabellingSources) -> Iterator[tuple[Answer, bool]]:
     """Yields the answers given that were drawn uniformly and labelled, and whether each is wrong, by time of label."""
     labels = {one.label_key: one for one in sources.labels() if one.source == "person"}
-    uniform = uniform_share({name: one.metadata.get(SAMPLING) for name, one in labels.items()})
+    uniform, _ = uniform_share({name: one.metadata.get(SAMPLING) for name, one in labels.items()})
     answers = {one.question_id: one for one in sources.answers() if one.question_id in uniform}
     for label in sorted(labels.values(), key=attrgetter("given_at")):
         answer = answers.get(label.label_key)

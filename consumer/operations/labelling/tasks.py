@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import starmap
 from pathlib import Path
 from typing import Self
 
@@ -80,10 +81,12 @@ def next_tasks(sources: LabellingSources, count: int, random_share: float) -> Ne
     Raises:
         Stop, Retryable: as the sources do.
     """
-    answers = {answer.question_id: answer for answer in sources.answers()}
-    labelled = {one.label_key for one in sources.labels() if one.source == "person"} & answers.keys()
-    drawn = draw([Candidate(name, one.confidence) for name, one in answers.items()], labelled, count, random_share)
+    # Read twice: of a million answers, only the confidences are kept.
+    confidences = {answer.question_id: answer.confidence for answer in sources.answers()}
+    labelled = {one.label_key for one in sources.labels() if one.source == "person"} & confidences.keys()
+    drawn = draw(list(starmap(Candidate, confidences.items())), labelled, count, random_share)
     asked = {one.question_id for one in drawn}
+    answers = {answer.question_id: answer for answer in sources.answers() if answer.question_id in asked}
     questions = {one.question_id: one for one in sources.questions() if one.question_id in asked}
     lines = []
     for one in drawn:
@@ -93,7 +96,7 @@ def next_tasks(sources: LabellingSources, count: int, random_share: float) -> Ne
             text = sources.text(question.document_id or "")
         if question is not None and text is not None and sha256_of(text) == answer.document_sha256:
             lines.append(TaskLine.of(_task(answer, one, question.question, text), answer.confidence))
-    return NextTasks(tuple(lines), len(answers), len(labelled), len(drawn) - len(lines))
+    return NextTasks(tuple(lines), len(confidences), len(labelled), len(drawn) - len(lines))
 
 
 def read_task_lines(file: Path) -> Iterator[Task]:

@@ -66,8 +66,9 @@ def test_what_was_chosen_before_its_turn_belongs_to_the_uniform_share() -> None:
     sampling: dict[str, str | None] = {}
     for _ in range(4):
         sampling |= {one.question_id: one.sampling for one in draw(candidates, sampling, 40, 0.5)}
-    share = uniform_share(sampling)
+    share, depth = uniform_share(sampling)
     assert {name for name, way in sampling.items() if way == "random"} < share < sampling.keys()
     sure = sum(int(name[2:]) % 4 == 0 for name in share)
     assert 0.15 < sure / len(share) < 0.35
-    assert uniform_share({"q-1": None}) == set()
+    assert abs(depth - len(share) / 400) < 0.06
+    assert uniform_share({"q-1": None})[0] == set()

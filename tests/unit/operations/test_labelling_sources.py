@@ -16,7 +16,7 @@ from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.cli.program import app
 from spanstream.consumer.clock import SystemClock
 from spanstream.consumer.errors import Stop
-from spanstream.consumer.operations.labelling.feedback import feedback_of, labels_of
+from spanstream.consumer.operations.labelling.feedback import feedback_of, labels_of, uniformly_drawn, weighed
 from spanstream.consumer.operations.labelling.sources import TopicSources
 from spanstream.consumer.operations.labelling.tasks import next_tasks, read_task_lines
 from spanstream.consumer.settings import Settings
@@ -131,6 +131,21 @@ def test_feedback_on_a_field_of_a_ticket_keeps_its_field() -> None:
     one = feedback("T-1\terror")
     assert one.field is not None
     assert (one.question_id, one.field.ticket_id, one.field.name) == (None, "T-1", "error")
+
+
+def test_labels_of_several_uniform_draws_count_alike_and_those_that_nobody_drew_as_one() -> None:
+    def label(number: int, **metadata: str) -> Label:
+        return Label(Task(f"q-{number}", "d", TEXT, "Which?", metadata=metadata), None, "ada", NOW)
+
+    rounds = [label(n, sampling="random", inclusion_probability="0.05" if n < 10 else "0.1") for n in range(20)]
+    sent_in = label(99, team="night")
+    weights = {one.task.question_id: one.example.weight for one in weighed([*rounds, sent_in])}
+    assert len({weights[one.task.question_id] for one in rounds}) == 1
+    chosen = label(50, sampling="chosen", inclusion_probability="0.5")
+    assert [one.example.weight for one in weighed([*rounds, chosen])][:2] == [20, 20]
+    uniform = uniformly_drawn([*rounds, chosen])
+    assert {one.example.weight for one in uniform} == {1}
+    assert len(uniform) >= 20
 
 
 def run(*arguments: str) -> str:
