@@ -39,8 +39,7 @@ class FeedbackService:
     def __init__(self, parts: FeedbackParts, settings: Settings) -> None:
         self._parts = parts
         self._settings = settings
-        self._clock = parts.clock
-        self._topics = settings.topics
+        self._clock, self._topics = parts.clock, settings.topics
         self._ownership = Ownership(parts.consumer, settings.topics.labels)
         self._pending_commit: FeedbackCommit | None = None
         self._committed = CommittedOffsets(parts.clock)

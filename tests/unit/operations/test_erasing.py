@@ -37,11 +37,8 @@ from tests.support.memory.translators import Away
 from tests.support.registry.memory_registry import memory_registry
 
 ANN = "Ann Example"
-SPECS = [
-    *topic_specs(TOPICS, partitions=1),
-    *triage_topic_specs(TOPICS, partitions=1),
-    *feedback_topic_specs(TOPICS, partitions=1),
-]
+MAKERS = (topic_specs, triage_topic_specs, feedback_topic_specs)
+SPECS = [spec for make in MAKERS for spec in make(TOPICS, partitions=1)]
 
 
 @dataclass
@@ -292,14 +289,10 @@ def test_while_a_translator_is_away_nothing_is_said_to_be_gone() -> None:
 
 def test_labels_are_deleted_and_those_of_other_documents_under_the_same_key_are_not() -> None:
     scene = Scene()
-
-    def label(key: str, document_id: str) -> Outgoing:
-        value = json.dumps({"question_id": key, "document_id": document_id, "span": {"text": "FXP-4107"}}).encode()
-        return Outgoing(TOPICS.labels, key.encode(), value)
-
-    scene.stream.send(label("q1", "d"), label("q2", "e"), label("q3", "d"), label("q3", "e"))
-    scene.stream.send(Outgoing(TOPICS.feedback, b"d", b'{"document_id": "d", "span": {"text": "FXP-4107"}}'))
+    for key, document_id in ((b"q1", "d"), (b"q2", "e"), (b"q3", "d"), (b"q3", "e")):
+        scene.stream.send_raw(TOPICS.labels, key, json.dumps({"document_id": document_id}).encode())
+    scene.stream.send_raw(TOPICS.feedback, b"d", b'{"document_id": "d"}')
     erasure = scene.find(documents="d")
-    deleted = {(record.topic, record.key) for record in erasure.records}
-    assert deleted == {(TOPICS.labels, b"q1"), (TOPICS.labels, b"erased")}
+    deleted = {(TOPICS.labels, b"q1"), (TOPICS.labels, b"erased")}
+    assert {(record.topic, record.key) for record in erasure.records} == deleted
     assert {line.where for line in erasure.lines()} == {TOPICS.labels, TOPICS.feedback}
