@@ -26,6 +26,7 @@ from spanstream.models.evaluation.report import ArtifactFacts, DataFacts
 from spanstream.models.evaluation.side_by_side import Comparison, compare_answers
 from spanstream.models.inference.cpu import available_cpus
 from spanstream.models.metrics.reliability import Interval, bootstrapped
+from spanstream.models.metrics.squad_metrics import best_f1, f1_of_questions
 from spanstream.models.reader import Reader
 from spanstream.models.spans.agreement import ModelAnswer
 
@@ -61,8 +62,10 @@ class ComparisonReport(FrozenModel):
     thresholds: tuple[float, float] = Field(description="The default of the first and of the second.")
     exact: PairedFigure
     f1: PairedFigure
+    best_f1: PairedFigure = Field(description="F1 with each at its best threshold.")
     comparison: Comparison
     speed: SpeedRatio | None
+    is_better: bool = Field(description="Whether the second's best F1 is higher, by more than chance.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,14 @@ class _Observed:
     @property
     def f1(self) -> Float64Array:
         return self.table.scores_at(self.threshold, self.table.f1)
+
+    @property
+    def best_f1(self) -> Float64Array:
+        predictions = [
+            observation.read.prediction(score)
+            for observation, score in zip(self.table.observations, self.table.null_score_diff.tolist(), strict=True)
+        ]
+        return np.array(f1_of_questions(predictions, best_f1(predictions)[1]))
 
     def answers(self) -> list[ModelAnswer]:
         rows = zip(
@@ -159,16 +170,19 @@ def compare(
         for artifact in artifacts
         for note in fitting_notes(artifact.folder, questions)
     ]
+    of_best = _paired(first.best_f1, second.best_f1, first.table.texts)
     return ComparisonReport(
         data=data_facts(request.data, questions),
         notes=tuple(notes),
         thresholds=(first.threshold, second.threshold),
         exact=_paired(first.exact, second.exact, first.table.texts),
         f1=_paired(first.f1, second.f1, first.table.texts),
+        best_f1=of_best,
         comparison=compare_answers(
             first.facts, second.facts, list(zip(first.answers(), second.answers(), strict=True))
         ),
         speed=speed,
+        is_better=of_best.difference.low > 0,
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from spanstream.models.artifact import load_artifact, write_manifest
 from tests.support.kafka.stream import REPOSITORY, artifact_folder
 from tests.support.model.next_version import write_next_version
 from tests.support.model.squad_file import write_tickets
@@ -37,6 +38,7 @@ def test_a_model_and_its_copy_agree_about_everything(tickets: Path) -> None:
     assert (comparison["right"]["first_only"], comparison["right"]["second_only"]) == (0, 0)
     assert comparison["right"]["p_value"] == 1.0
     assert report["speed"] is None
+    assert report["is_better"] is False
 
 
 def test_a_model_that_declines_everything_is_told_so_with_its_speed(tickets: Path) -> None:
@@ -46,6 +48,16 @@ def test_a_model_that_declines_everything_is_told_so_with_its_speed(tickets: Pat
     assert "the first alone" in done.stdout
     assert "other places                     │ 0" in done.stdout
     assert "times as many questions a second" in done.stdout
+
+
+def test_a_model_is_taken_if_it_is_better_by_more_than_chance(tickets: Path) -> None:
+    short = write_next_version(artifact_folder(), tickets.parent / "short", "short")
+    manifest = load_artifact(short).manifest
+    write_manifest(short, manifest.model_copy(update={"max_answer_tokens": 1}))
+    taken = compare(short, artifact_folder(), "--data", tickets, "--no-speed")
+    assert "The second: take it" in taken.stdout
+    left = compare(artifact_folder(), short, "--data", tickets, "--no-speed")
+    assert "The second: do not take it" in left.stdout
 
 
 def test_anything_else_than_one_of_the_two_ways_is_wrong_usage(tickets: Path) -> None:

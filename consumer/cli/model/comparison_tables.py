@@ -31,8 +31,9 @@ def show_comparison(report: ComparisonReport, console: Console) -> None:
     for note in report.notes:
         console.print(f"[yellow]Note:[/] {escape(note)}")
     first, second = report.comparison.first, report.comparison.second
-    table = Table("at its default threshold, %", _name(first), _name(second), "second minus first")
-    for label, figure in (("EM", report.exact), ("F1", report.f1)):
+    table = Table("%", _name(first), _name(second), "second minus first")
+    figures = (("EM, default threshold", report.exact), ("F1, default threshold", report.f1))
+    for label, figure in (*figures, ("F1, best threshold", report.best_f1)):
         table.add_row(label, *_paired(figure))
     console.print(table)
     console.print("Intervals: 95 %, by text; the difference is of the same texts.")
@@ -43,6 +44,8 @@ def show_comparison(report: ComparisonReport, console: Console) -> None:
             f"Speed: the second reads {speed.median:.2f} times as many questions a second as the first (median of "
             f"{speed.turns} pairs of turns of {speed.questions} questions, {speed.lowest:.2f} to {speed.highest:.2f})"
         )
+    verdict = "take it" if report.is_better else "do not take it: it is no better, or chance may explain it"
+    console.print(f"[bold]The second: {verdict}[/] (F1 at either's best threshold).")
 
 
 def show_live(report: LiveComparisonReport, console: Console) -> None:

@@ -268,3 +268,18 @@ def test_an_answerability_head_that_knows_nothing_is_left_out() -> None:
     assert headed.score == plain.score
     assert headed.calibration == plain.calibration
     assert headed.held_out == plain.held_out
+
+
+def test_questions_drawn_with_unequal_chances_prove_no_guarantee_and_count_by_their_weights() -> None:
+    reads = labelled_reads(400)
+    weighted = [
+        replace(read, example=replace(read.example, weight=4.0 if place % 4 == 0 else 1.0))
+        for place, read in enumerate(reads)
+    ]
+    fitted = fit_calibration(weighted, "new", wanted=ThresholdRequest((80,), (80,), (60,)))
+    assert fitted.guarantees["guarantee-60"].kept is None
+    assert "drawn with unequal chances" in fitted.absent["guarantee-60"]
+    alike = fit_calibration(reads, "new", wanted=ThresholdRequest((80,), (80,), (60,)))
+    assert fitted.calibration.bias != alike.calibration.bias
+    twice = [replace(read, example=replace(read.example, weight=2.0)) for read in reads]
+    assert fit_calibration(twice, "new").calibration == fit_calibration(reads, "new").calibration
