@@ -9,6 +9,7 @@ from spanstream.consumer.cli import (
     ask,
     backfill,
     demo,
+    desk,
     doctor,
     erase,
     explain,
@@ -36,6 +37,7 @@ app.command("run", cls=run.RunCommand)(run.run)
 app.command("ask")(ask.ask)
 app.command("explain")(explain.show_explanation)
 app.command("serve")(serve.serve)
+app.command("desk")(desk.desk)
 app.command("demo")(demo.demo)
 app.add_typer(topics.app, name="topics")
 app.add_typer(publish.app, name="publish")
