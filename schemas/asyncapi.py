@@ -2,7 +2,8 @@
 
 Format: the AsyncAPI 3.0.0 specification with version 0.5.0 of the Kafka bindings. Addresses are the default names of
 the topics; they are settings. Operations are seen from this program: the consumer receives questions and
-sends answers, the triage stream receives tickets and sends triage records.
+sends answers, the triage stream receives tickets and sends triage records, `feedback run` receives feedback and
+sends labels.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from spanstream.schemas.cloudevents import (
     ANSWER_TYPE,
     CONTENT_TYPE,
     DOCUMENT_TYPE,
+    FEEDBACK_TYPE,
     QUESTION_TYPE,
     SPEC_VERSION,
     TICKET_TYPE,
@@ -34,7 +36,13 @@ _CHANNELS: Final[dict[str, tuple[str, str]]] = {
     "qa.retries": ("retry", "Questions to be tried again at a due time, on as many partitions as the questions."),
     "support.tickets": ("ticket", "Support tickets, on as many partitions as the answers. Read by the triage stream."),
     "support.triage": ("triage", "What is to be done with each ticket; the highest revision of a ticket_id counts."),
+    "qa.feedback": ("feedback", "What people say of answers, on as many partitions as the documents."),
+    "qa.labels": (
+        "label",
+        "The checked feedback, the newest of each key, in the partition of its document and deleted with it.",
+    ),
 }
+_POLICIES: Final = {"qa.documents": ["compact"], "qa.labels": ["compact", "delete"]}
 _OPERATIONS: Final[dict[str, tuple[str, str, str]]] = {
     # operation: (action, topic, what the consumer does)
     "readDocuments": ("receive", "qa.documents", "Remember where each document stands; forget the deleted ones."),
@@ -44,6 +52,8 @@ _OPERATIONS: Final[dict[str, tuple[str, str, str]]] = {
     "writeRetries": ("send", "qa.retries", "Put a question off, such as one whose document has not arrived."),
     "readTickets": ("receive", "support.tickets", "Publish a ticket's text as a document, and ask about it."),
     "writeTriage": ("send", "support.triage", "Route and priority of a ticket, with the answers they rest on."),
+    "readFeedback": ("receive", "qa.feedback", "Check what was said of an answer against its document."),
+    "writeLabels": ("send", "qa.labels", "Keep the newest verdict on each answer, and delete it with its document."),
     "writeDeadLetters": ("send", "qa.dead-letters", "Put a record aside that will never be answered, and say why."),
 }
 
@@ -70,6 +80,8 @@ def asyncapi(retry_headers: Json) -> Json:
                 "answerCloudEvent": _cloud_event(ANSWER_TYPE, required=True),
                 "ticketCloudEvent": _cloud_event(TICKET_TYPE),
                 "triageCloudEvent": _cloud_event(TRIAGE_TYPE, required=True),
+                "feedbackCloudEvent": _cloud_event(FEEDBACK_TYPE),
+                "labelCloudEvent": _cloud_event(FEEDBACK_TYPE, required=True),
                 "retryHeaders": {name: value for name, value in retry_headers.items() if name != "$schema"},
             },
         },
@@ -77,7 +89,7 @@ def asyncapi(retry_headers: Json) -> Json:
 
 
 def _channel(topic: str, message: str, description: str) -> Json:
-    policy = ["compact"] if topic == "qa.documents" else ["delete"]
+    policy = _POLICIES.get(topic, ["delete"])
     return {
         "address": topic,
         "description": description,
@@ -134,6 +146,18 @@ def _messages() -> Json:
             "The ticket_id, exactly its UTF-8 bytes.",
             "#/components/schemas/triageCloudEvent",
             {"$ref": "./v1/triage.schema.json"},
+        ),
+        "feedback": _message(
+            "What somebody says of the answer to a question, or of a field in a triage record.",
+            "The document_id, exactly its UTF-8 bytes; with an inline context: any, by custom the question_id.",
+            "#/components/schemas/feedbackCloudEvent",
+            {"$ref": "./v1/feedback.schema.json"},
+        ),
+        "label": _message(
+            "Feedback that was found right, with everything filled in. A null value instead of it deletes the label.",
+            "The question_id; of a triage record's field, the ticket_id, a tab and the field's name.",
+            "#/components/schemas/labelCloudEvent",
+            {"$ref": "./v1/feedback.schema.json"},
         ),
         "retry": _message(
             "The question's key and value, byte for byte, and its own headers.",

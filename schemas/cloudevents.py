@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Final
 
 from spanstream.schemas.events import Answer, Document, Question
+from spanstream.schemas.feedback import Feedback
 from spanstream.schemas.fields import format_time
 from spanstream.schemas.triage import AnyEvent, Ticket, Triage
 
@@ -30,6 +31,7 @@ MAX_TRACESTATE_BYTES: Final = 512
 
 ANSWER_TYPE: Final = "dev.spanstream.answer.v1"
 DOCUMENT_TYPE: Final = "dev.spanstream.document.v1"
+FEEDBACK_TYPE: Final = "dev.spanstream.feedback.v1"
 QUESTION_TYPE: Final = "dev.spanstream.question.v1"
 TICKET_TYPE: Final = "dev.spanstream.ticket.v1"
 TRIAGE_TYPE: Final = "dev.spanstream.triage.v1"
@@ -117,6 +119,7 @@ def event_type(event: AnyEvent) -> str:
     types: dict[type, str] = {
         Answer: ANSWER_TYPE,
         Document: DOCUMENT_TYPE,
+        Feedback: FEEDBACK_TYPE,
         Question: QUESTION_TYPE,
         Ticket: TICKET_TYPE,
         Triage: TRIAGE_TYPE,

@@ -28,6 +28,7 @@ from pydantic_core import ErrorDetails, from_json
 
 from spanstream.schemas.errors import InvalidRecord, Reason
 from spanstream.schemas.events import Answer, Document, Question
+from spanstream.schemas.feedback import Feedback
 from spanstream.schemas.fields import Identifier
 from spanstream.schemas.limits import Limits
 from spanstream.schemas.requests import AnswersRequest
@@ -41,6 +42,8 @@ __all__ = [
     "check_key",
     "decode_answer",
     "decode_document",
+    "decode_feedback",
+    "decode_label",
     "decode_question",
     "decode_request",
     "decode_ticket",
@@ -48,7 +51,7 @@ __all__ = [
     "encode",
 ]
 
-_E = TypeVar("_E", Document, Question, Answer, Ticket, Triage, AnswersRequest)
+_E = TypeVar("_E", Document, Question, Answer, Ticket, Triage, Feedback, AnswersRequest)
 
 # The limit (a field of `Limits`) of each field that somebody else fills, in the order in which they are checked.
 _LIMITED_FIELDS: Final[Mapping[type, Mapping[str, str]]] = {
@@ -72,6 +75,15 @@ _LIMITED_FIELDS: Final[Mapping[type, Mapping[str, str]]] = {
         "channel": "title_chars",
         "customer": "title_chars",
         "attributes": "metadata_chars",
+    },
+    Feedback: {
+        "feedback_id": "id_chars",
+        "question_id": "id_chars",
+        "document_id": "id_chars",
+        "context": "document_chars",
+        "question": "question_chars",
+        "by": "title_chars",
+        "metadata": "metadata_chars",
     },
     AnswersRequest: {"document_id": "id_chars", "text": "document_chars", "questions": "question_chars"},
 }
@@ -103,6 +115,14 @@ def decode_ticket(value: bytes, limits: Limits) -> Ticket:
     return _decode_within(Ticket, value, limits)
 
 
+def decode_feedback(value: bytes, limits: Limits) -> Feedback:
+    """Returns the feedback in a record's value; its context may be as long as a document.
+
+    Raises as `decode_document` does.
+    """
+    return _decode_within(Feedback, value, limits)
+
+
 def decode_request(value: bytes, limits: Limits) -> AnswersRequest:
     """Returns the request in a body; text and questions may be as long as in records. Raises as `decode_document`."""
     return _decode_within(AnswersRequest, value, limits)
@@ -116,6 +136,11 @@ def decode_answer(value: bytes) -> Answer:
 def decode_triage(value: bytes) -> Triage:
     """Returns the triage record in a record's value. It has no limits either. Raises as `decode_document` does."""
     return _decode(Triage, value)
+
+
+def decode_label(value: bytes) -> Feedback:
+    """Returns the label in a record's value. It has no limits either. Raises as `decode_document` does."""
+    return _decode(Feedback, value)
 
 
 def encode(event: AnyEvent) -> bytes:

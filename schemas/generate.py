@@ -1,7 +1,7 @@
 """Writes the schemas of version 1 and the AsyncAPI document: `python -m spanstream.schemas.generate [--check]`.
 
-    models ──> v1/{document,question,answer,dead-letter-headers,ticket,triage,playbook}.schema.json
-       ├─────> v1/{document,question,answer,ticket,triage}.{avsc,proto}, for schema registries
+    models ──> v1/{document,question,answer,dead-letter-headers,ticket,triage,feedback,playbook,...}.schema.json
+       ├─────> v1/{document,question,answer,ticket,triage,feedback}.{avsc,proto}, for schema registries
        └─────> asyncapi.json, whose payloads refer to the JSON Schemas
 
 The files are checked in for readers without Python; `--check` writes nothing and fails where one is not current.
@@ -24,13 +24,14 @@ from spanstream.schemas.asyncapi import Json, asyncapi
 from spanstream.schemas.avro import avro_schema
 from spanstream.schemas.dead_letters import DLQ_HEADERS, RETRY_HEADERS, DeadLetter, Retry
 from spanstream.schemas.events import Answer, Document, Question
+from spanstream.schemas.feedback import Feedback
 from spanstream.schemas.mapping import RecordMapping
 from spanstream.schemas.playbook import Playbook
 from spanstream.schemas.protobuf import proto_file
 from spanstream.schemas.triage import Ticket, Triage
 
 FOLDER: Final = Path(__file__).parent
-EVENTS: Final[tuple[type[BaseModel], ...]] = (Document, Question, Answer, Ticket, Triage)
+EVENTS: Final[tuple[type[BaseModel], ...]] = (Document, Question, Answer, Ticket, Triage, Feedback)
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -67,6 +68,7 @@ def documents() -> dict[str, Json]:
         "v1/dead-letter-headers.schema.json": headers_schema(DeadLetter, DLQ_HEADERS),
         "v1/ticket.schema.json": event_schema(Ticket),
         "v1/triage.schema.json": event_schema(Triage),
+        "v1/feedback.schema.json": event_schema(Feedback),
         "v1/playbook.schema.json": event_schema(Playbook),
         "v1/mapping.schema.json": event_schema(RecordMapping),
         "asyncapi.json": asyncapi(headers_schema(Retry, RETRY_HEADERS)),

@@ -15,6 +15,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema, model_validator
 
 from spanstream.schemas.events import Event, ModelInfo, Span
+from spanstream.schemas.feedback import Feedback
 from spanstream.schemas.fields import (
     Closed,
     Count,
@@ -186,4 +187,4 @@ class Triage(Closed):
     times: Times = Field(description="When what happened.")
 
 
-AnyEvent = Event | Ticket | Triage
+AnyEvent = Event | Ticket | Triage | Feedback

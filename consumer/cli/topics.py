@@ -15,7 +15,7 @@ from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.formats.opening import check_registrable
 from spanstream.consumer.operations.registering import register_schemas
-from spanstream.consumer.operations.topics import differences, topic_specs, triage_topic_specs
+from spanstream.consumer.operations.topics import differences, feedback_topic_specs, topic_specs, triage_topic_specs
 
 app = typer.Typer(help="Create or describe the topics.", no_args_is_help=True)
 
@@ -29,6 +29,9 @@ def create(  # noqa: PLR0913, PLR0917  one option each
     replication_factor: Annotated[int, typer.Option(help="Copies of each partition; -1: the broker's default.")] = -1,
     triage: Annotated[
         bool, typer.Option("--triage", help="Also those of the ticket stream: tickets, triage and its state.")
+    ] = False,
+    feedback: Annotated[
+        bool, typer.Option("--feedback", help="Also those of what people say of answers: feedback and labels.")
     ] = False,
     alter: Annotated[
         bool, typer.Option("--alter", help="Set the configs that differ of topics that were there.")
@@ -51,6 +54,8 @@ def create(  # noqa: PLR0913, PLR0917  one option each
     specs = topic_specs(settings.topics, **options, retention=settings.retention)
     if triage:
         specs += triage_topic_specs(settings.topics, **options, retention=settings.retention)
+    if feedback:
+        specs += feedback_topic_specs(settings.topics, **options, retention=settings.retention)
     admin = TopicAdmin(settings.kafka)
     if register:
         check_registrable(settings)
@@ -64,8 +69,11 @@ def create(  # noqa: PLR0913, PLR0917  one option each
     if triage:
         topics = (*settings.topics.consumed, *settings.topics.consumed_by_triage)
         _check_in_step(admin, topics, "all topics that the triage stream reads need")
+    if feedback:
+        read = (settings.topics.documents, *settings.topics.consumed_by_feedback)
+        _check_in_step(admin, read, "documents, feedback and labels need")
     if register:
-        for line in register_schemas(settings, triage=triage):
+        for line in register_schemas(settings, triage=triage, feedback=feedback):
             typer.echo(line)
 
 
@@ -97,9 +105,13 @@ def describe(config: ConfigFile = None) -> None:
     settings = open_settings(config)
     admin = TopicAdmin(settings.kafka)
     names = [spec.name for spec in topic_specs(settings.topics, partitions=1)]
-    triage = [spec.name for spec in triage_topic_specs(settings.topics, partitions=1)]
-    specs = admin.describe([*names, *triage])
-    names += [name for name in triage if name in specs]
+    optional = [
+        *triage_topic_specs(settings.topics, partitions=1),
+        *feedback_topic_specs(settings.topics, partitions=1),
+    ]
+    more = [spec.name for spec in optional]
+    specs = admin.describe([*names, *more])
+    names += [name for name in more if name in specs]
     lag = admin.lag(settings.kafka.group_id, [name for name in settings.topics.consumed if name in specs])
     table = Table(
         "topic", "partitions", "replicas", "cleanup", "max.message.bytes", "lag of " + settings.kafka.group_id

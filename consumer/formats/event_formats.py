@@ -19,9 +19,18 @@ from spanstream.consumer.clock import Clock
 from spanstream.consumer.errors import Retryable, SpanstreamError
 from spanstream.consumer.formats.translator import Message, PatientTranslator, Translator, TranslatorUnavailable
 from spanstream.consumer.logs import exception_facts
-from spanstream.schemas.codec import check_bounds, decode_answer, decode_document, decode_question, decode_ticket
+from spanstream.schemas.codec import (
+    check_bounds,
+    decode_answer,
+    decode_document,
+    decode_feedback,
+    decode_label,
+    decode_question,
+    decode_ticket,
+)
 from spanstream.schemas.errors import InvalidRecord, Reason
 from spanstream.schemas.events import Answer, Document, Question
+from spanstream.schemas.feedback import Feedback
 from spanstream.schemas.limits import Limits
 from spanstream.schemas.triage import AnyEvent, Ticket, Triage
 
@@ -29,14 +38,15 @@ _log = structlog.get_logger(__name__)
 
 
 class EventFormats:
-    """Reads documents, questions, tickets and answers; all loops and tools read them with this.
+    """Reads documents, questions, tickets, feedback and answers; all loops and tools read them with this.
 
     Args:
         limits: what an event may be.
         documents: translators of the documents topic, in their order; none: records are our JSON.
         questions: those of questions and retries.
         tickets: those of tickets.
-        answers: those of our own answers and triage records.
+        feedback: those of feedback.
+        answers: those of our own answers, triage records and labels.
 
     Raises:
         InvalidRecord: by the methods: `too_large`, `undecodable` or `invalid_event`; `inference_failed` where a
@@ -44,24 +54,27 @@ class EventFormats:
         TranslatorUnavailable: by the same: ask again later.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  translators of each role, by name
         self,
         limits: Limits,
         *,
         documents: Iterable[Translator] = (),
         questions: Iterable[Translator] = (),
         tickets: Iterable[Translator] = (),
+        feedback: Iterable[Translator] = (),
         answers: Iterable[Translator] = (),
     ) -> None:
         self.limits = limits
         self._documents = tuple(documents)
         self._questions = tuple(questions)
         self._tickets = tuple(tickets)
+        self._feedback = tuple(feedback)
         self._answers = tuple(answers)
         self._of_event: dict[type[AnyEvent], tuple[Translator, ...]] = {
             Document: self._documents,
             Question: self._questions,
             Ticket: self._tickets,
+            Feedback: self._feedback,
             Answer: self._answers,
             Triage: self._answers,
         }
@@ -79,6 +92,14 @@ class EventFormats:
         """Returns the ticket in a record's value."""
         return decode_ticket(self._translate(record, self._tickets), self.limits)
 
+    def feedback(self, record: Record | Outgoing) -> Feedback:
+        """Returns the feedback in a record's value."""
+        return decode_feedback(self._translate(record, self._feedback), self.limits)
+
+    def label(self, record: Record) -> Feedback:
+        """Returns the label in a record's value."""
+        return decode_label(self._translate(record, self._answers))
+
     def answer(self, record: Record) -> Answer:
         """Returns the answer in a record's value."""
         return decode_answer(self.as_json(record, Answer))
@@ -89,11 +110,18 @@ class EventFormats:
 
     def patient(self, clock: Clock, seconds: float) -> EventFormats:
         """Returns the same for a tool: it waits so long for a translator that is unavailable, before it raises."""
-        documents, questions, tickets, answers = (
+        documents, questions, tickets, feedback, answers = (
             tuple(PatientTranslator(translator, clock, seconds) for translator in translators)
-            for translators in (self._documents, self._questions, self._tickets, self._answers)
+            for translators in (self._documents, self._questions, self._tickets, self._feedback, self._answers)
         )
-        return EventFormats(self.limits, documents=documents, questions=questions, tickets=tickets, answers=answers)
+        return EventFormats(
+            self.limits,
+            documents=documents,
+            questions=questions,
+            tickets=tickets,
+            feedback=feedback,
+            answers=answers,
+        )
 
     def _translate(self, record: Record | Outgoing, translators: tuple[Translator, ...]) -> bytes:
         value = record.value or b""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from spanstream.consumer.errors import Stop
@@ -12,6 +12,7 @@ from spanstream.consumer.formats.structured_mode import StructuredMode
 from spanstream.consumer.formats.translator import Translator
 from spanstream.consumer.settings import Settings
 from spanstream.schemas.events import Answer, Document, Question
+from spanstream.schemas.feedback import Feedback
 from spanstream.schemas.mapping import EventKind
 from spanstream.schemas.triage import AnyEvent, Ticket, Triage
 
@@ -28,6 +29,7 @@ def open_formats(settings: Settings) -> EventFormats:
         documents=_translators(settings, "documents", frames),
         questions=_translators(settings, "questions", frames),
         tickets=_translators(settings, "tickets", frames),
+        feedback=(*(frames if "feedback" in settings.registry.framed else ()), StructuredMode()),
         answers=frames,
     )
 
@@ -38,14 +40,23 @@ def open_writer(settings: Settings, *events: type[AnyEvent]) -> EventWriter:
     Raises:
         Stop: as `open_formats`, or a format is set without a registry.
     """
+    topics = topics_of_events(settings)
+    return _writer(settings, {event: topics[event] for event in events})
+
+
+def open_label_writer(settings: Settings) -> EventWriter:
+    """Returns what writes labels, which are feedback in a topic of their own. Raises as `open_writer`."""
+    return _writer(settings, {Feedback: settings.topics.labels})
+
+
+def _writer(settings: Settings, topics: Mapping[type[AnyEvent], str]) -> EventWriter:
     form = settings.registry.format
     if form == "none":
         return EventWriter()
     with registry_needed(settings):
         from spanstream.consumer.formats.registry.registry import SchemaRegistry  # noqa: PLC0415  an extra
         from spanstream.consumer.formats.registry.writer import FramedWriter  # noqa: PLC0415  the same
-    topics = topics_of_events(settings)
-    return FramedWriter(SchemaRegistry(settings.registry), form, {event: topics[event] for event in events})
+    return FramedWriter(SchemaRegistry(settings.registry), form, topics)
 
 
 def topics_of_events(settings: Settings) -> dict[type[AnyEvent], str]:
@@ -57,6 +68,7 @@ def topics_of_events(settings: Settings) -> dict[type[AnyEvent], str]:
         Answer: topics.answers,
         Ticket: topics.tickets,
         Triage: topics.triage,
+        Feedback: topics.feedback,
     }
 
 

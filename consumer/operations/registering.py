@@ -7,17 +7,21 @@ from collections.abc import Iterator
 from spanstream.consumer.formats.opening import check_registrable, topics_of_events
 from spanstream.consumer.settings import Settings
 from spanstream.schemas.events import Answer, Document, Question
+from spanstream.schemas.feedback import Feedback
 from spanstream.schemas.triage import AnyEvent, Ticket, Triage
 
-_INPUT = (Document, Question, Ticket)
+
+def _events(settings: Settings, *, triage: bool, feedback: bool) -> Iterator[tuple[str, type[AnyEvent]]]:
+    """Yields the topics whose schemas are registered, with their events."""
+    topics = topics_of_events(settings)
+    events = (Document, Question, Answer, *((Ticket, Triage) if triage else ()), *((Feedback,) if feedback else ()))
+    for event in events:
+        yield topics[event], event
+    if feedback:
+        yield settings.topics.labels, Feedback
 
 
-def _events(*, triage: bool) -> tuple[type[AnyEvent], ...]:
-    """Returns the events whose schemas are registered."""
-    return (Document, Question, Answer, *((Ticket, Triage) if triage else ()))
-
-
-def register_schemas(settings: Settings, *, triage: bool) -> Iterator[str]:
+def register_schemas(settings: Settings, *, triage: bool, feedback: bool = False) -> Iterator[str]:
     """Registers the schemas that are not there, under `TOPIC-value`, and sets these subjects' compatibility.
 
     Yields:
@@ -32,11 +36,12 @@ def register_schemas(settings: Settings, *, triage: bool) -> Iterator[str]:
     from spanstream.consumer.formats.registry.registry import SchemaRegistry  # noqa: PLC0415  the same
 
     form, compatibility = settings.registry.format, settings.registry.compatibility
-    registry, topics = SchemaRegistry(settings.registry), topics_of_events(settings)
-    for event in _events(triage=triage):
-        subject, schema = subject_of(topics[event]), schema_of(event, form)
+    registry, topics = SchemaRegistry(settings.registry), settings.topics
+    written_by_others = {topics.documents, topics.questions, topics.tickets, topics.feedback}
+    for topic, event in _events(settings, triage=triage, feedback=feedback):
+        subject, schema = subject_of(topic), schema_of(event, form)
         known = registry.id_of(subject, schema)
-        if known is None and event in _INPUT and subject in registry.subjects():
+        if known is None and topic in written_by_others and subject in registry.subjects():
             yield f"{subject}: left as it is, it has another schema; what writes our events there stops"
             continue
         schema_id = registry.register(subject, schema, compatibility)

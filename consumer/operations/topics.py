@@ -96,6 +96,30 @@ def triage_topic_specs(
     return [TopicSpec(name, partitions, replication_factor, config) for name, config in configs.items()]
 
 
+def feedback_topic_specs(
+    topics: TopicSettings,
+    *,
+    partitions: int,
+    replication_factor: int = -1,
+    retention: RetentionSettings = _DEFAULT_RETENTION,
+) -> list[TopicSpec]:
+    """Returns the topics of what people say of answers, and of what was found right of it.
+
+    Args:
+        topics: their names.
+        partitions: of each; as many as the other topics have.
+        replication_factor: copies of each partition; -1 leaves it to the broker.
+        retention: how long they keep what.
+    """
+    # The newest of each key, and that for a bounded time: a label of an inline context goes with no document.
+    age = {"cleanup.policy": "compact,delete", "retention.ms": _milliseconds(retention.labels_seconds)}
+    configs = {
+        topics.feedback: {**_kept(retention.input_seconds), "max.message.bytes": str(_INPUT_BYTES)},
+        topics.labels: {**_compacted(retention), **age, "max.message.bytes": str(_OUTPUT_BYTES)},
+    }
+    return [TopicSpec(name, partitions, replication_factor, config) for name, config in configs.items()]
+
+
 def differences(wanted: TopicSpec, found: TopicSpec) -> dict[str, str]:
     """Returns the configs in which a topic that is there differs from what is wanted, as they should be."""
     return {name: value for name, value in wanted.config.items() if not _same(found.config, name, value)}
@@ -128,9 +152,13 @@ def _compacted(retention: RetentionSettings, segment_ms: int = _DAY_MS) -> dict[
 
 def _kept(seconds: float) -> dict[str, str]:
     """Returns the configs of a topic that keeps every record for this long, and for a segment's time more at most."""
-    retention_ms = max(1, round(seconds * 1000))
+    retention_ms = _milliseconds(seconds)
     return {
         "cleanup.policy": "delete",
-        "retention.ms": str(retention_ms),
-        "segment.ms": str(min(_DAY_MS, retention_ms)),
+        "retention.ms": retention_ms,
+        "segment.ms": str(min(_DAY_MS, int(retention_ms))),
     }
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(max(1, round(seconds * 1000)))

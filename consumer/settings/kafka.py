@@ -65,6 +65,12 @@ class TopicSettings(SettingsGroup):
         "support.triage-state", description="The triage stream's state of each ticket, compacted."
     )
 
+    feedback: str = Field("qa.feedback", description="What people say of answers, keyed by document_id.")
+    labels: str = Field(
+        "qa.labels",
+        description="The checked feedback, compacted, in the partition of its document and deleted with it.",
+    )
+
     @model_validator(mode="after")
     def _are_different(self) -> Self:
         check_different("topic", ((f"topics__{field}", name) for field, name in self.model_dump().items()))
@@ -79,3 +85,8 @@ class TopicSettings(SettingsGroup):
     def consumed_by_triage(self) -> tuple[str, str, str, str]:
         """What the triage stream's group consumes; as many partitions as the questions and documents have."""
         return (self.tickets, self.answers, self.dead_letters, self.triage_state)
+
+    @property
+    def consumed_by_feedback(self) -> tuple[str, str]:
+        """What the feedback group consumes; as many partitions as the documents have."""
+        return (self.feedback, self.labels)

@@ -21,9 +21,12 @@ class RetentionSettings(SettingsGroup):
         description="A deleted or replaced text is gone from a compacted topic after this, if its partition is "
         "written to in the second half of it.",
     )
-    input_seconds: Seconds = Field(7 * _DAY, description="How long questions, retries and tickets are kept.")
+    input_seconds: Seconds = Field(7 * _DAY, description="How long questions, retries, tickets and feedback are kept.")
     output_seconds: Seconds = Field(7 * _DAY, description="How long answers and triage records are kept.")
     dead_letters_seconds: Seconds = Field(30 * _DAY, description="How long dead letters are kept.")
+    labels_seconds: Seconds = Field(
+        365 * _DAY, description="How long a label is kept at the most; it goes sooner with its document."
+    )
     parked_seconds: Seconds = Field(90 * _DAY, description="How long the dead letters that replay parked are kept.")
 
 

@@ -114,6 +114,14 @@ class CircuitSettings(SettingsGroup):
     )
 
 
+class FeedbackSettings(SettingsGroup):
+    """What people say of answers, `spanstream feedback run`."""
+
+    group_id: str = Field(
+        "spanstream-feedback", min_length=1, description="Consumer group of the feedback; not that of the consumers."
+    )
+
+
 class TriageSettings(SettingsGroup):
     """The ticket stream, `spanstream triage run`."""
 

@@ -12,7 +12,7 @@ RegistryFormat = Literal["none", "avro", "json", "protobuf"]
 Compatibility = Literal[
     "BACKWARD", "BACKWARD_TRANSITIVE", "FORWARD", "FORWARD_TRANSITIVE", "FULL", "FULL_TRANSITIVE", "NONE"
 ]
-FRAMED_ROLES: Final = ("documents", "questions", "tickets")
+FRAMED_ROLES: Final = ("documents", "questions", "tickets", "feedback")
 """The topics whose records others write."""
 
 
@@ -24,7 +24,7 @@ class RegistrySettings(SettingsGroup):
     )
     topics: str = Field(
         ",".join(FRAMED_ROLES),
-        description="Topics whose framed records are read, JSON beside them; where a format is set, all three.",
+        description="Topics whose framed records are read, JSON beside them; where a format is set, all of them.",
     )
     format: RegistryFormat = Field(
         "none",

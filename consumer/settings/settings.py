@@ -22,6 +22,7 @@ from spanstream.consumer.settings.processing import (
     ChunkSettings,
     CircuitSettings,
     DocumentSettings,
+    FeedbackSettings,
     ModelSettings,
     RedisSettings,
     ReplaySettings,
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
     replay: ReplaySettings = ReplaySettings()
     circuit: CircuitSettings = CircuitSettings()
     triage: TriageSettings = TriageSettings()
+    feedback: FeedbackSettings = FeedbackSettings()
     output: OutputSettings = OutputSettings()
     retention: RetentionSettings = RetentionSettings()
     redaction: RedactionSettings = RedactionSettings()
@@ -75,6 +77,7 @@ class Settings(BaseSettings):
     def _groups_are_different(self) -> Self:
         replay = self.replay.group_id or f"{self.kafka.group_id}.replay"
         groups = {"kafka": self.kafka.group_id, "triage": self.triage.group_id, "replay": replay}
+        groups["feedback"] = self.feedback.group_id
         check_different("group", ((f"{part}__group_id", name) for part, name in groups.items()))
         return self
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import strategies as st
 
 from spanstream.schemas.events import Answer, Document, ModelInfo, Question, Span, WindowsRead
+from spanstream.schemas.feedback import WITH_SPAN, Feedback, TicketField, Verdict
 from spanstream.schemas.fields import is_blank
 from spanstream.schemas.triage import (
     Cut,
@@ -80,6 +81,27 @@ def answers(draw: st.DrawFn) -> Answer:
         model=ModelInfo(name=draw(names), version=draw(names), precision=draw(names), calibration=draw(names)),
         metadata=draw(metadata),
         answered_at=draw(times),
+    )
+
+
+@st.composite
+def feedbacks(draw: st.DrawFn) -> Feedback:
+    has_context, has_field = draw(st.booleans()), draw(st.booleans())
+    verdict: Verdict = draw(st.sampled_from(["accepted", "corrected", "no_answer", "unsure"]))
+    return Feedback(
+        feedback_id=draw(st.none() | identifiers),
+        question_id=draw(st.none() | identifiers if has_field else identifiers),
+        field=TicketField(ticket_id=draw(identifiers), name=draw(names)) if has_field else None,
+        document_id=None if has_context else draw(identifiers),
+        context=draw(texts) if has_context else None,
+        document_sha256=draw(st.none() | sha256s if has_context else sha256s),
+        question=draw(texts.filter(lambda text: not is_blank(text))),
+        verdict=verdict,
+        span=draw(spans()) if verdict in WITH_SPAN else None,
+        by=draw(st.none() | texts),
+        given_at=draw(times),
+        source=draw(st.sampled_from(["person", "suggested", None])),
+        metadata=draw(metadata),
     )
 
 

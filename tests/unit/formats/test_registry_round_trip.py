@@ -29,14 +29,15 @@ from spanstream.consumer.settings.registry import RegistryFormat
 from spanstream.schemas.codec import decode_ticket, decode_triage, encode
 from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.events import Answer, Document, Question
+from spanstream.schemas.feedback import Feedback
 from spanstream.schemas.limits import Limits
 from spanstream.schemas.triage import AnyEvent, Ticket, Triage
-from tests.support.events.event_strategies import answers, documents, questions, tickets, triage_records
+from tests.support.events.event_strategies import answers, documents, feedbacks, questions, tickets, triage_records
 from tests.support.registry.memory_registry import memory_registry
 
 FORMATS: tuple[RegistryFormat, ...] = ("avro", "json", "protobuf")
 EVENTS: dict[type[AnyEvent], str] = {
-    event: event.__name__.lower() for event in (Document, Question, Answer, Ticket, Triage)
+    event: event.__name__.lower() for event in (Document, Question, Answer, Ticket, Triage, Feedback)
 }
 
 
@@ -49,7 +50,8 @@ class Wire:
             registry.client.register_schema(subject_of(topic), schema_of(event, form))
         self.decoder = FramedDecoder(registry)
         frames = [FrameTranslator(self.decoder)]
-        self.formats = EventFormats(Limits(), documents=frames, questions=frames, tickets=frames, answers=frames)
+        kinds: Any = dict.fromkeys(("documents", "questions", "tickets", "feedback", "answers"), frames)
+        self.formats = EventFormats(Limits(), **kinds)
         self.writer = FramedWriter(registry, form, EVENTS)
         self.writer.open()
 
@@ -74,12 +76,13 @@ def read(form: RegistryFormat, event: AnyEvent) -> AnyEvent:
         Question: formats.question,
         Ticket: formats.ticket,
         Answer: formats.answer,
+        Feedback: formats.feedback,
     }
     return readers[type(event)](WIRES[form].arrived(event))
 
 
 @each_format
-@given(event=documents | questions() | answers())
+@given(event=documents | questions() | answers() | feedbacks())
 def test_an_event_is_read_as_it_was_written(form: RegistryFormat, event: AnyEvent) -> None:
     assert read(form, event) == event
 

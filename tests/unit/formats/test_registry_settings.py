@@ -55,11 +55,12 @@ def test_a_format_needs_a_registry_and_registering_needs_a_format() -> None:
         check_registrable(settings(format="avro"))
 
 
-def test_topics_are_some_of_three_and_all_where_we_write_frames_ourselves() -> None:
+def test_topics_are_some_of_four_and_all_where_we_write_frames_ourselves() -> None:
     assert settings().registry.framed == frozenset()
-    assert settings(url=URL).registry.framed == {"documents", "questions", "tickets"}
+    every = {"documents", "questions", "tickets", "feedback"}
+    assert settings(url=URL).registry.framed == every
     assert settings(url=URL, topics=" tickets ,").registry.framed == {"tickets"}
-    assert settings(url=URL, topics="tickets", format="json").registry.framed == {"documents", "questions", "tickets"}
+    assert settings(url=URL, topics="tickets", format="json").registry.framed == every
     with pytest.raises(ValidationError, match="should be some of documents, questions, tickets"):
         settings(topics="answers")
 

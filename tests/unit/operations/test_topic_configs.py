@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spanstream.consumer.broker.protocols import TopicSpec
-from spanstream.consumer.operations.topics import differences, topic_specs, triage_topic_specs
+from spanstream.consumer.operations.topics import differences, feedback_topic_specs, topic_specs, triage_topic_specs
 from spanstream.consumer.settings import TopicSettings
 from spanstream.consumer.settings.privacy import RetentionSettings
 
@@ -16,13 +16,14 @@ def specs(retention: RetentionSettings | None = None) -> dict[str, TopicSpec]:
     every = [
         *topic_specs(TOPICS, partitions=3, retention=retention),
         *triage_topic_specs(TOPICS, partitions=3, retention=retention),
+        *feedback_topic_specs(TOPICS, partitions=3, retention=retention),
     ]
     return {spec.name: spec for spec in every}
 
 
 def test_every_compacted_topic_bounds_how_long_a_deleted_text_stays() -> None:
-    compacted = {name: spec.config for name, spec in specs().items() if spec.config["cleanup.policy"] == "compact"}
-    assert compacted.keys() == {TOPICS.documents, TOPICS.triage_state, "qa.dead-letters.ledger"}
+    compacted = {name: spec.config for name, spec in specs().items() if "compact" in spec.config["cleanup.policy"]}
+    assert compacted.keys() == {TOPICS.documents, TOPICS.triage_state, TOPICS.labels, "qa.dead-letters.ledger"}
     for config in compacted.values():
         assert int(config["max.compaction.lag.ms"]) == DAY_MS // 2
         assert int(config["segment.ms"]) <= DAY_MS // 2
@@ -37,10 +38,16 @@ def test_every_other_topic_has_a_retention_and_closes_its_segments_within_a_day(
         TOPICS.tickets: 7,
         TOPICS.answers: 7,
         TOPICS.triage: 7,
+        TOPICS.feedback: 7,
         TOPICS.dead_letters: 30,
         "qa.dead-letters.parked": 90,
     }
     assert all(int(config["segment.ms"]) == DAY_MS for config in kept.values())
+
+
+def test_labels_are_kept_by_their_key_and_a_year_at_the_most() -> None:
+    config = specs()[TOPICS.labels].config
+    assert (config["cleanup.policy"], int(config["retention.ms"]) // DAY_MS) == ("compact,delete", 365)
 
 
 def test_short_times_are_taken_as_they_are() -> None:

@@ -14,8 +14,8 @@ from tests.support.events.schema_changes import breaking_changes
 
 Json = dict[str, Any]
 FROZEN = Path(__file__).parent / "records" / "schemas"
-NAMES = ["document", "question", "answer", "dead-letter-headers", "ticket", "triage"]
-READ_BY_US = {"document", "question", "ticket"}
+NAMES = ["document", "question", "answer", "dead-letter-headers", "ticket", "triage", "feedback"]
+READ_BY_US = {"document", "question", "ticket", "feedback"}
 # Fields of a span that a reader only gets if it asks for them by a setting.
 GIVEN_ON_REQUEST = {"utf16_start", "utf16_end"}
 
@@ -170,6 +170,8 @@ def test_words_for_people_may_change() -> None:
         "qa.retries",
         "support.tickets",
         "support.triage",
+        "qa.feedback",
+        "qa.labels",
     ],
 )
 def test_each_topic_is_a_channel_under_its_default_name(topic: str) -> None:
@@ -179,7 +181,7 @@ def test_each_topic_is_a_channel_under_its_default_name(topic: str) -> None:
     assert document["components"]["messages"][message]["bindings"]["kafka"]["key"]["description"]
 
 
-def test_the_operations_are_the_consumers_and_the_triage_streams() -> None:
+def test_the_operations_are_those_of_the_consumer_the_triage_stream_and_the_feedback() -> None:
     operations = generate.documents()["asyncapi.json"]["operations"].values()
     assert {(operation["action"], operation["channel"]["$ref"]) for operation in operations} == {
         ("receive", "#/channels/qa.documents"),
@@ -190,6 +192,8 @@ def test_the_operations_are_the_consumers_and_the_triage_streams() -> None:
         ("send", "#/channels/qa.dead-letters"),
         ("receive", "#/channels/support.tickets"),
         ("send", "#/channels/support.triage"),
+        ("receive", "#/channels/qa.feedback"),
+        ("send", "#/channels/qa.labels"),
     }
 
 
@@ -211,13 +215,13 @@ def proto_fields(text: str) -> set[tuple[str, str]]:
     return {(field.strip(), number) for field, _, number in (line.partition(" = ") for line in text.splitlines())}
 
 
-@pytest.mark.parametrize("name", ["document", "question", "answer", "ticket", "triage"])
+@pytest.mark.parametrize("name", ["document", "question", "answer", "ticket", "triage", "feedback"])
 def test_a_protobuf_field_keeps_its_number_and_type(name: str) -> None:
     frozen_text = (FROZEN / f"{name}.proto").read_text(encoding="utf-8")
     assert proto_fields(frozen_text) <= proto_fields(generate.rendered()[f"v1/{name}.proto"])
 
 
-@pytest.mark.parametrize("name", ["document", "question", "answer", "ticket", "triage"])
+@pytest.mark.parametrize("name", ["document", "question", "answer", "ticket", "triage", "feedback"])
 def test_an_avro_schema_names_each_type_once_and_is_one(name: str) -> None:
     schema = generate.documents()[f"v1/{name}.avsc"]
     assert schema["name"] == name.title()

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from spanstream.schemas.codec import decode_answer, decode_document, decode_question, encode
+from spanstream.schemas.codec import decode_answer, decode_document, decode_feedback, decode_question, encode
 from spanstream.schemas.dead_letters import DeadLetter, Stage, from_headers, to_headers
 from spanstream.schemas.errors import Reason
 from spanstream.schemas.events import Answer, Document, Event, ModelInfo, Question, Span, WindowsRead
+from spanstream.schemas.feedback import Feedback, TicketField
 from spanstream.schemas.limits import Limits
 
 FOLDER = Path(__file__).parent / "records"
@@ -30,6 +31,8 @@ FROZEN = {
     "document-maximal.json": "5115a175936dd50c6128a05a41fe333ff15ec0811784aec3d54ca3c996465441",
     "document-minimal.json": "5ef0dbbf8b3095b9e82cd7583e6b4b0e3f29ec4a15a5f209da515b9d91657ca6",
     "document-unicode.json": "41d785d138f8d14439cd190a166092becb555a19b7205248ce53143175b52900",
+    "feedback-maximal.json": "87335630ebac097a9bec719f5861b2a1103067d5eca0794d6735abf179422c91",
+    "feedback-minimal.json": "f335b30229476da6f962a885e5a757ca4858693dbc6271a6b20830dae8e44661",
     "question-context.json": "ed481f42a5bd5b8b70d0728d2797b3b7d165623655154fc58764767a432914f1",
     "question-loose.json": "8b75e8b7ed76d691a4fd2ab981cfc572f1b872422d27970ccda67612a16df767",
     "question-maximal.json": "1a6641441e874ceb74536608ca78e5e3be59594b0af6ebcf01e36174ffaaa64c",
@@ -40,6 +43,8 @@ FROZEN = {
     "schemas/dead-letter-headers.schema.json": "33571fb3d1e31fab527656ddee9d25c437fe5dbfcc3b1f480903d7aaf540d11b",
     "schemas/document.proto": "aa54a9c0fd97a88724ba93d25ab4a10f75205d0a656548fe9a38fb576ae8e801",
     "schemas/document.schema.json": "df34f0c1f4befd22535b2897cdbb11b7b8fc6692b505fd4f3f19f6e3b9d7dfff",
+    "schemas/feedback.proto": "2cbf9392c4503513207c6afc40fcadefe106294d56b88fcf2cf1729f351cab93",
+    "schemas/feedback.schema.json": "a383037e24c29d2f93e4917d6065ddf570efb066fa888f5bd86999b6428718a9",
     "schemas/question.proto": "523b7994bd2e0a027d4f10cf53f9c3b40f438cb50116920a18ab9ee1eb94bbaf",
     "schemas/question.schema.json": "5570c75db5f2ba47567f8dc5385fc99e8123dca59a79555d37ed072d821ed692",
     "schemas/ticket.proto": "19033a547b083bae4540149868420aa03bc5e04ba2b66c5a40f70778f8b1dbf7",
@@ -51,7 +56,7 @@ FROZEN = {
 TEXT = 'Ana\u0308 wohnt in 東京 😀\u200d👩\u0000 bis\r\n\u2028morgen "früh" \\ / \x7f \ufeff'
 MODEL = ModelInfo(name="minilm-l6-qa", version="1", precision="int8", calibration="platt-1")
 SPAN = Span(text="東京 😀", char_start=14, char_end=18)
-RECORDS: dict[str, Event] = {
+RECORDS: dict[str, Event | Feedback] = {
     "document-minimal.json": Document(document_id="d", text=""),
     "document-maximal.json": Document(
         document_id="tickets/2026/0001",
@@ -118,6 +123,27 @@ RECORDS: dict[str, Event] = {
         metadata={"agent": "7", "ключ": "\u2028"},
         answered_at=datetime(2026, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC),
     ),
+    "feedback-minimal.json": Feedback(
+        question_id="q",
+        context="",
+        question="?",
+        verdict="no_answer",
+        given_at=datetime(2026, 1, 2, tzinfo=UTC),
+    ),
+    "feedback-maximal.json": Feedback(
+        feedback_id="f-1",
+        question_id="問\u00a01",
+        field=TicketField(ticket_id="T/1", name="error code"),
+        document_id="票/\U0001f3ab",
+        document_sha256="0" * 64,
+        question="Où est le siège ? 😀",
+        verdict="corrected",
+        span=SPAN,
+        by="agent 7",
+        given_at=datetime(2026, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC),
+        source="suggested",
+        metadata={"tool": "desk", "ключ": "\u2028"},
+    ),
 }
 LETTER = DeadLetter(
     reason=Reason.SPAN_MISMATCH,
@@ -133,10 +159,12 @@ LETTER = DeadLetter(
 )
 
 
-def decoded(name: str) -> Event:
+def decoded(name: str) -> Event | Feedback:
     value = (FOLDER / name).read_bytes()
     if name.startswith("document-"):
         return decode_document(value, LIMITS)
+    if name.startswith("feedback-"):
+        return decode_feedback(value, LIMITS)
     return decode_question(value, LIMITS) if name.startswith("question-") else decode_answer(value)
 
 

@@ -58,6 +58,8 @@ def test_without_anything_set_the_defaults_are_those_of_the_contract() -> None:
         "tickets": "support.tickets",
         "triage": "support.triage",
         "triage_state": "support.triage-state",
+        "feedback": "qa.feedback",
+        "labels": "qa.labels",
     }
     assert settings.redis.url is None
     assert settings.kafka.transactions is True
