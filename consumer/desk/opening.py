@@ -11,6 +11,7 @@ from spanstream.consumer.broker.protocols import PartitionReader
 from spanstream.consumer.clock import SystemClock
 from spanstream.consumer.desk.explainer import Explainer
 from spanstream.consumer.desk.parts import DeskParts
+from spanstream.consumer.desk.replays import Replays
 from spanstream.consumer.desk.view.group_watch import GroupQueries, GroupWatch
 from spanstream.consumer.desk.view.live_view import LiveView
 from spanstream.consumer.desk.view.topic_follower import TopicFollower
@@ -55,6 +56,7 @@ def open_parts(
         WholeRecords(open_reader(), topics, formats, view),
         GroupWatch(queries or TopicAdmin(settings.kafka), settings.kafka.group_id, topics.consumed, clock),
         Explainer(settings),
+        Replays(settings),
         clock,
         is_writing,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from spanstream.consumer.clock import Clock
 from spanstream.consumer.desk.explainer import Explainer
+from spanstream.consumer.desk.replays import Replays
 from spanstream.consumer.desk.view.group_watch import GroupWatch
 from spanstream.consumer.desk.view.live_view import LiveView
 from spanstream.consumer.desk.view.topic_follower import TopicFollower
@@ -23,6 +24,7 @@ class DeskParts:
     records: WholeRecords
     groups: GroupWatch
     explainer: Explainer
+    replays: Replays
     clock: Clock
     is_writing: bool
 

@@ -23,7 +23,7 @@ class Stretch:
 
     Attributes:
         text: the piece.
-        over: the marks over it, the shortest first.
+        over: the marks over it, the shortest first, those that were declined behind the others.
         ending: those that end with it.
         begins: whether the shortest of them begins with it.
     """
@@ -41,7 +41,7 @@ def stretches(text: str, begin: int, end: int, marks: Iterable[Mark]) -> Iterato
     edges = {edge for mark in inside for edge in (mark.char_start, mark.char_end) if begin < edge < end}
     for left, right in pairwise(sorted({begin, end} | edges)):
         over = [mark for mark in inside if mark.char_start <= left and right <= mark.char_end]
-        over.sort(key=lambda mark: (mark.char_end - mark.char_start, mark.number))
+        over.sort(key=lambda mark: (mark.char_end - mark.char_start, mark.is_guess, mark.number))
         ending = tuple(mark for mark in over if mark.char_end == right)
         yield Stretch(
             text[left:right], tuple(over), ending, begins=bool(over) and max(over[0].char_start, begin) == left

@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from spanstream.consumer.desk.parts import DeskParts
-from spanstream.consumer.desk.web import document, stream
+from spanstream.consumer.desk.web import document, letters, stream, triage
 from spanstream.consumer.desk.web.access import Access
 from spanstream.consumer.desk.web.guard import (
     LOGIN,
@@ -26,11 +26,17 @@ from spanstream.consumer.desk.web.guard import (
     is_safe_address,
 )
 from spanstream.consumer.desk.web.rendering import FOLDER, render
-from spanstream.consumer.errors import SpanstreamError
+from spanstream.consumer.errors import Retryable, SpanstreamError
 
 router = APIRouter()
 
 _WRONG_TOKEN_SECONDS: Final = 1.0
+_TITLES: Final = {
+    HTTPStatus.NOT_FOUND: "It is not here",
+    HTTPStatus.FORBIDDEN: "Not from here",
+    HTTPStatus.CONFLICT: "That cannot be done",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Kafka does not answer",
+}
 
 
 def create_app(parts: DeskParts, access: Access) -> FastAPI:
@@ -46,7 +52,7 @@ def create_app(parts: DeskParts, access: Access) -> FastAPI:
     )
     app.state.parts = parts
     app.state.access = access
-    for page in (router, stream.router, document.router):
+    for page in (router, stream.router, document.router, letters.router, triage.router):
         app.include_router(page)
     app.mount(STATIC, StaticFiles(directory=FOLDER / "static"))
     app.add_exception_handler(LoginNeeded, _to_login)
@@ -93,9 +99,10 @@ async def _to_login(request: Request, error: Exception) -> Response:
 
 
 async def _problem(request: Request, error: Exception) -> Response:
-    """Says on a page what is wrong: with the address or the form, or that Kafka did not answer."""
+    """Says on a page what is wrong: with the address or the form, with what was asked for, or that Kafka is away."""
     if isinstance(error, HTTPException):
         status, detail = HTTPStatus(error.status_code), error.detail
     else:
-        status, detail = HTTPStatus.SERVICE_UNAVAILABLE, str(error)
-    return render(request, "problem.html", status, title=status.phrase, detail=detail)
+        is_away = isinstance(error, Retryable)
+        status, detail = HTTPStatus.SERVICE_UNAVAILABLE if is_away else HTTPStatus.CONFLICT, str(error)
+    return render(request, "problem.html", status, title=_TITLES.get(status, status.phrase), detail=detail)

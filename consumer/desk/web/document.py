@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -11,17 +12,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from spanstream.consumer.desk.view.live_view import ShownAnswer
-from spanstream.consumer.desk.view.marking import Mark, stretches
-from spanstream.consumer.desk.view.rows import AnswerRow
+from spanstream.consumer.desk.view.marking import Mark
 from spanstream.consumer.desk.view.whole_records import SourceText, place_in
 from spanstream.consumer.desk.web.rendering import parts_of, render
+from spanstream.consumer.desk.web.text_page import text_page
 from spanstream.consumer.operations.explaining import compared_with
 from spanstream.schemas.events import Answer
 
 router = APIRouter()
 
-PAGE_CHARS: Final = 12_000
-"""Characters of a text on one page."""
 _MOST_ANSWERS: Final = 100
 
 
@@ -41,7 +40,7 @@ def show_document(request: Request) -> Response:
         answers=answers[:_MOST_ANSWERS],
         left_out=max(0, len(answers) - _MOST_ANSWERS),
         source=source,
-        **_text(request, source, answers[:_MOST_ANSWERS]),
+        **text_page(request, source, _marks(source, answers[:_MOST_ANSWERS])),
     )
 
 
@@ -69,7 +68,7 @@ def show_answer(request: Request) -> Response:
         is_explainable=source is not None and question is not None,
         explanation=explanation,
         compared=compared_with(answer, explanation, source.text) if explanation and source else None,
-        **_text(request, source, shown, begin_at=row.char_start),
+        **text_page(request, source, _marks(source, shown), begin_at=row.char_start),
     )
 
 
@@ -79,28 +78,10 @@ def alternatives_of(answer: Answer) -> list[dict[str, Any]]:
     return fields
 
 
-def is_of_text(row: AnswerRow, source: SourceText) -> bool:
-    """Whether an answer's places are places in this text, and not in an earlier version."""
-    return row.text is not None and row.document_sha256 == source.sha256
-
-
-def _text(request: Request, source: SourceText | None, answers: list[ShownAnswer], begin_at: int = 0) -> dict[str, Any]:
-    """Returns the page of the text that the address names (`at`: a character on it), its answers marked."""
-    text = source.text if source else ""
-    at = request.query_params.get("at", "")
-    number = (int(at) if at.isascii() and at.isdecimal() and len(at) < 10 else begin_at) // PAGE_CHARS  # noqa: PLR2004  digits
-    number = min(number, max(0, len(text) - 1) // PAGE_CHARS)
-    begin, end = number * PAGE_CHARS, min(len(text), (number + 1) * PAGE_CHARS)
-    marks = [
-        Mark(row.char_start, row.char_end, count, is_guess=row.status != "answered")
-        for count, row in enumerate((answer.row for answer in answers), start=1)
-        if source is not None and is_of_text(row, source)
+def _marks(source: SourceText | None, answers: Sequence[ShownAnswer]) -> list[Mark]:
+    """Returns the marks of the answers, numbered in their order; not of those out of an earlier version."""
+    return [
+        Mark(row.char_start, row.char_end, number, is_guess=row.status != "answered")
+        for number, row in enumerate((answer.row for answer in answers), start=1)
+        if source is not None and row.text is not None and row.document_sha256 == source.sha256
     ]
-    return {
-        "pieces": list(stretches(text, begin, end, marks)),
-        "begin": begin,
-        "end": end,
-        "length": len(text),
-        "page_chars": PAGE_CHARS,
-        "placed": {mark.number for mark in marks},
-    }

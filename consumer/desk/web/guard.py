@@ -114,6 +114,12 @@ def field_of(request: Request, name: str) -> str:
     return form.get(name, [""])[-1]
 
 
+def needs_writing(request: Request) -> None:
+    """Refuses what publishes where the desk is read-only. Raises `HTTPException` (403)."""
+    if not request.app.state.parts.is_writing:
+        raise HTTPException(HTTPStatus.FORBIDDEN, "This desk is read-only: start it with --write.")
+
+
 def is_safe_address(address: str) -> bool:
     """Whether an address leads to one of our own pages, and nowhere else."""
     parts = urlsplit(address)

@@ -20,6 +20,7 @@ from spanstream.consumer.desk.web.app import create_app
 from spanstream.consumer.replay.ledger import ledger_of
 from spanstream.consumer.settings import DeskSettings, Settings, TopicSettings
 from spanstream.schemas.codec import encode
+from spanstream.schemas.dead_letters import DeadLetter, Reason, Stage, to_headers
 from spanstream.schemas.events import Answer, Document, ModelInfo, Question, Span, WindowsRead
 from spanstream.schemas.triage import AnyEvent
 from tests.support.kafka.program import until
@@ -102,6 +103,23 @@ class DeskScene:
         self.send(TOPICS.questions, document.document_id, asked)
         self.send(TOPICS.answers, document.document_id, answer)
         return answer
+
+    def letter(
+        self, value: bytes, reason: Reason = Reason.INVALID_EVENT, detail: str = "it is wrong", **fields: Any
+    ) -> None:
+        """Publishes a dead letter with this value."""
+        letter = DeadLetter(
+            reason=reason,
+            detail=detail,
+            stage=Stage.DECODE,
+            topic=TOPICS.questions,
+            partition=0,
+            offset=7,
+            attempt=1,
+            failed_at=BEGAN,
+        )
+        headers = to_headers(letter, fields.get("headers", ()))
+        self.broker.publisher().publish([Outgoing(TOPICS.dead_letters, fields.get("key", b"k"), value, headers)], {})
 
     @contextmanager
     def open(self, *, is_writing: bool = False, **settings: Any) -> Iterator[DeskParts]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spanstream.consumer.desk.view.marking import Mark, stretches
-from spanstream.consumer.desk.web.document import PAGE_CHARS
+from spanstream.consumer.desk.web.text_page import PAGE_CHARS
 from tests.support.desk.desk_scene import HOSTILE, DeskScene, browser_of
 
 TEXT = "Since Tuesday the nightly export stops with error FXP-4107. \N{GRINNING FACE} That is all."
