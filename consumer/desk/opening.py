@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from spanstream.consumer.broker.kafka import KafkaPartitionReader, TopicAdmin
-from spanstream.consumer.broker.protocols import PartitionReader
+from spanstream.consumer.broker.kafka import AtLeastOncePublisher, KafkaPartitionReader, TopicAdmin
+from spanstream.consumer.broker.protocols import PartitionReader, Publisher
 from spanstream.consumer.clock import SystemClock
 from spanstream.consumer.desk.explainer import Explainer
+from spanstream.consumer.desk.labelling import Labelling
 from spanstream.consumer.desk.parts import DeskParts
 from spanstream.consumer.desk.replays import Replays
 from spanstream.consumer.desk.view.group_watch import GroupQueries, GroupWatch
@@ -17,9 +18,10 @@ from spanstream.consumer.desk.view.live_view import LiveView
 from spanstream.consumer.desk.view.topic_follower import TopicFollower
 from spanstream.consumer.desk.view.whole_records import WholeRecords
 from spanstream.consumer.errors import Stop
-from spanstream.consumer.formats.opening import open_formats
+from spanstream.consumer.formats.opening import open_formats, open_writer
 from spanstream.consumer.http import is_loopback
 from spanstream.consumer.settings import DeskSettings, Settings
+from spanstream.schemas.feedback import Feedback
 
 if TYPE_CHECKING:
     from spanstream.consumer.desk.web.server import DeskServer
@@ -32,6 +34,7 @@ def open_parts(
     *,
     is_writing: bool,
     open_reader: Callable[[], PartitionReader] | None = None,
+    open_publisher: Callable[[], Publisher] | None = None,
     queries: GroupQueries | None = None,
 ) -> DeskParts:
     """Begins to follow the topics.
@@ -40,6 +43,7 @@ def open_parts(
         settings: all settings.
         is_writing: whether the pages may publish.
         open_reader: opens a reader of partitions; by default Kafka's.
+        open_publisher: opens what publishes feedback; by default Kafka's.
         queries: asks about the consumers' group; by default Kafka.
 
     Raises:
@@ -49,14 +53,18 @@ def open_parts(
     open_reader = open_reader or (lambda: KafkaPartitionReader(settings.kafka))
     formats = open_formats(settings).patient(clock, _PATIENCE_SECONDS)
     view = LiveView(settings.desk.rows)
+    records = WholeRecords(open_reader(), topics, formats, view)
+    writer = open_writer(settings, Feedback)
+    open_publisher = open_publisher or (lambda: AtLeastOncePublisher(settings.kafka))
     return DeskParts(
         settings,
         view,
         TopicFollower(open_reader, topics, view, formats, clock),
-        WholeRecords(open_reader(), topics, formats, view),
+        records,
         GroupWatch(queries or TopicAdmin(settings.kafka), settings.kafka.group_id, topics.consumed, clock),
         Explainer(settings),
         Replays(settings),
+        Labelling(view, records, open_publisher, writer, topics.feedback, clock),
         clock,
         is_writing,
     )

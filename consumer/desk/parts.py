@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from spanstream.consumer.clock import Clock
 from spanstream.consumer.desk.explainer import Explainer
+from spanstream.consumer.desk.labelling import Labelling
 from spanstream.consumer.desk.replays import Replays
 from spanstream.consumer.desk.view.group_watch import GroupWatch
 from spanstream.consumer.desk.view.live_view import LiveView
@@ -25,6 +26,7 @@ class DeskParts:
     groups: GroupWatch
     explainer: Explainer
     replays: Replays
+    labelling: Labelling
     clock: Clock
     is_writing: bool
 
@@ -33,3 +35,4 @@ class DeskParts:
         self.follower.close()
         self.records.close()
         self.explainer.close()
+        self.labelling.close()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from spanstream.consumer.broker.protocols import Record
-from spanstream.consumer.desk.view.rows import AnswerRow, LetterRow, Place, QuestionRow, TriageRow
+from spanstream.consumer.desk.view.rows import AnswerRow, FeedbackRow, LetterRow, Place, QuestionRow, TriageRow
 from spanstream.consumer.replay.ledger import Ledger
 from spanstream.consumer.replay.letters.letter import LetterState
 
@@ -79,6 +79,7 @@ class LiveView:
         self.letters: BoundedRows[Place, LetterRow] = BoundedRows(most)
         self.triage: BoundedRows[str, TriageRow] = BoundedRows(most)
         self.tickets: BoundedRows[str, Place] = BoundedRows(most)
+        self.feedback: BoundedRows[str, FeedbackRow] = BoundedRows(most)
         self.ledger: Ledger | None = None
 
     def state_of(self, row: LetterRow) -> LetterState:
@@ -98,14 +99,24 @@ class LiveView:
 
     def of_document(self, document_id: str) -> list[ShownAnswer]:
         """Returns the latest answer to each question about a document, in their order in its text."""
+        rows = [row for row in self.latest_answers() if row.document_id == document_id]
+        rows.sort(key=lambda row: (row.text is None, row.char_start, row.question_id))
+        return [self.shown(row) for row in rows]
+
+    def take_feedback(self, row: FeedbackRow) -> None:
+        """Keeps the newest feedback on each answer."""
+        known = self.feedback.get(row.key)
+        if known is None or known.given_ms <= row.given_ms:
+            self.feedback.put(row.key, row)
+
+    def latest_answers(self) -> list[AnswerRow]:
+        """Returns the latest answer to each question."""
         latest: dict[str, AnswerRow] = {}
         for row in self.answers.all():
-            if row.document_id == document_id:
-                known = latest.get(row.question_id)
-                if known is None or known.answered_ms <= row.answered_ms:
-                    latest[row.question_id] = row
-        rows = sorted(latest.values(), key=lambda row: (row.text is None, row.char_start, row.question_id))
-        return [self.shown(row) for row in rows]
+            known = latest.get(row.question_id)
+            if known is None or known.answered_ms <= row.answered_ms:
+                latest[row.question_id] = row
+        return list(latest.values())
 
     def answered_since(self, since_ms: int) -> int:
         """Counts the answers that were given since then."""

@@ -9,10 +9,18 @@ from spanstream.consumer.broker.protocols import Partition, Record
 from spanstream.consumer.clock import to_milliseconds
 from spanstream.consumer.replay.letters.letter import Letter
 from spanstream.schemas.events import Answer, Question
+from spanstream.schemas.feedback import Feedback, Verdict
 from spanstream.schemas.triage import Triage
 
 MOST_CHARS: Final = 240
 """Characters that a row keeps of a text."""
+
+SAMPLING: Final = "sampling"
+"""The entry of a feedback's metadata that says how its answer came to be looked at."""
+DRAWN: Final = "random"
+"""It was drawn, each answer as likely as every other: of these an accuracy can be estimated."""
+CHOSEN: Final = "chosen"
+"""It was chosen for its uncertainty."""
 
 
 class Place(NamedTuple):
@@ -81,6 +89,22 @@ class TriageRow:
     decided_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class FeedbackRow:
+    """What somebody said of an answer; `text` is the right piece, None where there is none.
+
+    `is_drawn`: the answer was drawn at random, not chosen for what it is.
+    """
+
+    key: str
+    question_id: str | None
+    document_sha256: str | None
+    verdict: Verdict
+    text: str | None
+    given_ms: int
+    is_drawn: bool
+
+
 def answer_row(record: Record, answer: Answer) -> AnswerRow:
     """Returns the row of an answer."""
     span = answer.candidate
@@ -123,4 +147,17 @@ def triage_row(record: Record, triage: Triage) -> TriageRow:
         triage.complete,
         triage.document.document_id,
         to_milliseconds(triage.times.decided_at),
+    )
+
+
+def feedback_row(feedback: Feedback) -> FeedbackRow:
+    """Returns the row of feedback, or of a label."""
+    return FeedbackRow(
+        feedback.label_key,
+        feedback.question_id,
+        feedback.document_sha256,
+        feedback.verdict,
+        feedback.span.text[:MOST_CHARS] if feedback.span else None,
+        to_milliseconds(feedback.given_at),
+        feedback.metadata.get(SAMPLING) == DRAWN,
     )

@@ -14,6 +14,7 @@ from spanstream.consumer.desk.view.live_view import LiveView
 from spanstream.consumer.desk.view.rows import (
     Place,
     answer_row,
+    feedback_row,
     letter_row,
     place_of_record,
     question_row,
@@ -69,6 +70,8 @@ class TopicFollower:
             topics.dead_letters: self._letter,
             ledger_of(topics.dead_letters): self._settled,
             topics.triage: self._triage,
+            topics.feedback: self._feedback,
+            topics.labels: self._label,
             topics.tickets: lambda record: self._note(record, self._view.tickets.put, self._view.tickets.remove),
         }
         self._ends: dict[Partition, int] = {}
@@ -164,6 +167,16 @@ class TopicFollower:
     def _triage(self, record: Record) -> None:
         row = triage_row(record, decode_triage(self._formats.as_json(record, Triage)))
         self._view.triage.put(row.ticket_id, row)
+
+    def _feedback(self, record: Record) -> None:
+        self._view.take_feedback(feedback_row(self._formats.feedback(record)))
+
+    def _label(self, record: Record) -> None:
+        """Takes checked feedback; where its document was deleted, it is taken out."""
+        if record.value is None:
+            self._view.feedback.remove((record.key or b"").decode(errors="replace"))
+        else:
+            self._view.take_feedback(feedback_row(self._formats.label(record)))
 
     def _settled(self, record: Record) -> None:
         """Takes an entry of the ledger: which dead letters were dealt with."""

@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from spanstream.consumer.desk.parts import DeskParts
-from spanstream.consumer.desk.web import document, letters, stream, triage
+from spanstream.consumer.desk.web import document, label, letters, quality, stream, triage
 from spanstream.consumer.desk.web.access import Access
 from spanstream.consumer.desk.web.guard import (
     LOGIN,
@@ -39,6 +39,17 @@ _TITLES: Final = {
 }
 
 
+_PAGES: Final = (
+    router,
+    stream.router,
+    document.router,
+    letters.router,
+    triage.router,
+    label.router,
+    quality.router,
+)
+
+
 def create_app(parts: DeskParts, access: Access) -> FastAPI:
     """Returns the application. Every page stands behind the guard, and what is no page is static."""
     app = FastAPI(
@@ -52,7 +63,7 @@ def create_app(parts: DeskParts, access: Access) -> FastAPI:
     )
     app.state.parts = parts
     app.state.access = access
-    for page in (router, stream.router, document.router, letters.router, triage.router):
+    for page in _PAGES:
         app.include_router(page)
     app.mount(STATIC, StaticFiles(directory=FOLDER / "static"))
     app.add_exception_handler(LoginNeeded, _to_login)

@@ -126,7 +126,11 @@ class DeskScene:
         """Opens the parts, and waits until they have read what is there."""
         settings_of_all = Settings(desk=DeskSettings(**settings))
         parts = open_parts(
-            settings_of_all, is_writing=is_writing, open_reader=self.broker.reader, queries=StandingGroup()
+            settings_of_all,
+            is_writing=is_writing,
+            open_reader=self.broker.reader,
+            open_publisher=self.broker.publisher,
+            queries=StandingGroup(),
         )
         try:
             until(lambda: parts.follower.is_caught_up, "the desk to have read the topics")
