@@ -13,6 +13,7 @@ from spanstream.consumer.cli import (
     doctor,
     erase,
     explain,
+    feedback,
     mapping,
     model,
     publish,
@@ -44,6 +45,7 @@ app.add_typer(publish.app, name="publish")
 app.command("answers")(answers.answers)
 app.add_typer(replay.app, name="replay")
 app.add_typer(triage.app, name="triage")
+app.add_typer(feedback.app, name="feedback")
 app.command("erase")(erase.erase)
 app.add_typer(mapping.app, name="mapping")
 app.command("backfill")(backfill.backfill)

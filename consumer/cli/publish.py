@@ -50,9 +50,9 @@ def documents(file: File, mapping: Mapping = None, config: ConfigFile = None) ->
     Example: echo '{"document_id": "t-1", "text": "Error E42 since Monday."}' | spanstream publish documents -
     """
     settings = open_settings(config)
-    event, writer = _event_maker(mapping, "documents"), _opened(settings, Document)
+    event, writer = _event_maker(mapping, "documents"), opened_writer(settings, Document)
     topic, limits, redact = settings.topics.documents, settings.limits, load_redaction(settings.redaction.hook)
-    _publish(settings, file, lambda line: document_record(event(line), topic, limits, writer, redact))
+    publish_file(settings, file, lambda line: document_record(event(line), topic, limits, writer, redact))
 
 
 @app.command()
@@ -62,9 +62,9 @@ def questions(file: File, mapping: Mapping = None, config: ConfigFile = None) ->
     Example: echo '{"question_id": "q", "question": "What error?", "document_id": "t"}' | spanstream publish questions -
     """
     settings = open_settings(config)
-    event, writer = _event_maker(mapping, "questions"), _opened(settings, Question)
+    event, writer = _event_maker(mapping, "questions"), opened_writer(settings, Question)
     topic, limits, redact = settings.topics.questions, settings.limits, load_redaction(settings.redaction.hook)
-    _publish(settings, file, lambda line: question_record(event(line), topic, limits, writer, redact))
+    publish_file(settings, file, lambda line: question_record(event(line), topic, limits, writer, redact))
 
 
 @app.command()
@@ -74,12 +74,13 @@ def tickets(file: File, mapping: Mapping = None, config: ConfigFile = None) -> N
     Example: echo '{"ticket_id": "t-1", "subject": "Help", "body": "Error E42"}' | spanstream publish tickets -
     """
     settings = open_settings(config)
-    event, writer = _event_maker(mapping, "tickets"), _opened(settings, Ticket)
+    event, writer = _event_maker(mapping, "tickets"), opened_writer(settings, Ticket)
     topic, limits, redact = settings.topics.tickets, settings.limits, load_redaction(settings.redaction.hook)
-    _publish(settings, file, lambda line: ticket_record(event(line), topic, limits, writer, redact))
+    publish_file(settings, file, lambda line: ticket_record(event(line), topic, limits, writer, redact))
 
 
-def _opened(settings: Settings, event: type[AnyEvent]) -> EventWriter:
+def opened_writer(settings: Settings, event: type[AnyEvent]) -> EventWriter:
+    """Returns what writes events of this kind, once it can."""
     writer = open_writer(settings, event)
     writer.open()
     return writer
@@ -94,7 +95,12 @@ def _event_maker(mapping: str | None, kind: EventKind) -> Callable[[bytes], byte
     return compile_mapping(mapping, kind).map
 
 
-def _publish(settings: Settings, file: str, to_record: Callable[[bytes], Outgoing]) -> None:
+def publish_file(settings: Settings, file: str, to_record: Callable[[bytes], Outgoing]) -> None:
+    """Publishes the lines of a file; tells those that are refused, with their number and the reason.
+
+    Raises:
+        Stop: some were.
+    """
     publisher = AtLeastOncePublisher(settings.kafka)
     refused: list[RefusedLine] = []
 

@@ -82,3 +82,25 @@ def describe_difference(counts: dict[str, int]) -> str:
         return ""
     listed = ", ".join(f"{topic} {count}" for topic, count in counts.items())
     return f"topics with the same number of partitions ({listed})"
+
+
+def refuse_differing(reader: PartitionReader, topics: Iterable[str], who: str) -> None:
+    """Refuses to start where the topics do not have the same number of partitions.
+
+    Where Kafka does not say, a `PartitionCounts` asks again.
+
+    Args:
+        reader: tells the partitions of a topic.
+        topics: those that need the same number of partitions.
+        who: needs them, for a person.
+
+    Raises:
+        Stop: the numbers differ, or a topic does not exist.
+    """
+    try:
+        counts = {topic: len(reader.partitions(topic)) for topic in topics}
+    except Retryable as error:
+        _log.warning("partition_counts_unknown", detail=str(error))
+        return
+    if differing := describe_difference(counts):
+        raise Stop(f"{who} needs {differing}", hint="`spanstream doctor` says what to do")

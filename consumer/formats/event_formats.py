@@ -98,7 +98,11 @@ class EventFormats:
 
     def label(self, record: Record) -> Feedback:
         """Returns the label in a record's value."""
-        return decode_label(self._translate(record, self._answers))
+        return decode_label(self.label_json(record))
+
+    def label_json(self, record: Record) -> bytes:
+        """Returns the label in a record's value as our JSON; it is not decoded."""
+        return self._translate(record, self._answers)
 
     def answer(self, record: Record) -> Answer:
         """Returns the answer in a record's value."""

@@ -1,4 +1,4 @@
-"""Makes records of documents, questions and tickets, checked by their readers' own decoder, and publishes them."""
+"""Makes records of what others write, checked by their readers' own decoder, and publishes them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from typing import Final
 from pydantic_core import from_json, to_json
 
 from spanstream.consumer.broker.protocols import Outgoing, Publisher
+from spanstream.consumer.feedback.checking import FindText, make_label
 from spanstream.consumer.formats.event_writer import EventWriter
 from spanstream.consumer.pii.hook import Redact
 from spanstream.schemas.cloudevents import event_headers
-from spanstream.schemas.codec import decode_document, decode_question, decode_ticket, encode
+from spanstream.schemas.codec import decode_document, decode_feedback, decode_question, decode_ticket, encode
 from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.events import Document, Question
+from spanstream.schemas.feedback import Feedback
 from spanstream.schemas.limits import Limits
 from spanstream.schemas.triage import Ticket
 
@@ -31,6 +33,7 @@ _REDACTED_FIELDS: Final[Mapping[type, tuple[str, ...]]] = {
     Document: ("text", "title"),
     Question: ("question", "context"),
     Ticket: ("subject", "body"),
+    Feedback: ("question", "context"),  # the span is checked against what the redaction leaves
 }
 
 
@@ -99,6 +102,36 @@ def ticket_record(
     return writer.record(topic, ticket.ticket_id.encode(), ticket, headers)
 
 
+def feedback_record(  # noqa: PLR0913, PLR0917  as the others, and what it is checked against
+    line: bytes,
+    topic: str,
+    limits: Limits,
+    writer: EventWriter = _JSON,
+    redact: Redact | None = None,
+    find: FindText | None = None,
+) -> Outgoing:
+    """Makes the record of a feedback from a line, with its id; refused is what would be no label now.
+
+    Its question and context are redacted; otherwise as `document_record`.
+
+    Args:
+        line: the event as JSON.
+        topic: where it goes.
+        limits: how large it may be.
+        writer: writes the event in the form that the topic has.
+        redact: what its question and context go through.
+        find: finds its document as it stands; None: it is not checked.
+
+    Raises:
+        InvalidRecord: it is no feedback, it does not hold, or the redaction failed.
+    """
+    feedback = decode_feedback(_redacted(decode_feedback(line, limits), redact), limits).identified()
+    if find is not None:
+        make_label(feedback, find)
+    headers = event_headers(feedback, feedback.feedback_id or "", _SOURCE, feedback.given_at)
+    return writer.record(topic, feedback.record_key.encode(), feedback, headers)
+
+
 def publish_lines(
     lines: Iterable[bytes],
     to_record: Callable[[bytes], Outgoing],
@@ -132,7 +165,7 @@ def publish_lines(
     return published + len(batch)
 
 
-def _redacted(event: Document | Question | Ticket, redact: Redact | None) -> bytes:
+def _redacted(event: Document | Question | Ticket | Feedback, redact: Redact | None) -> bytes:
     """Returns the event with its texts redacted, to be decoded: it may be longer than it was."""
     if redact is None:
         return encode(event)

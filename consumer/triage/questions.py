@@ -56,8 +56,13 @@ def field_questions(ticket_id: str, text_sha256: str, playbook: Playbook) -> Ite
     playbook_sha256 = playbook.sha256
     for name, field in playbook.fields.items():
         for text in field.questions:
-            identity = json.dumps([ticket_id, text_sha256, playbook_sha256, name, text])
-            yield FieldQuestion(_PREFIX + str(uuid.uuid5(_NAMESPACE, identity)), name, text)
+            yield FieldQuestion(question_id_of(ticket_id, text_sha256, playbook_sha256, name, text), name, text)
+
+
+def question_id_of(ticket_id: str, text_sha256: str, playbook_sha256: str, field: str, text: str) -> str:
+    """Returns the id of a question: of a phrasing of a playbook's field, about a ticket's text."""
+    identity = json.dumps([ticket_id, text_sha256, playbook_sha256, field, text])
+    return _PREFIX + str(uuid.uuid5(_NAMESPACE, identity))
 
 
 def question_event(

@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import structlog
-
 from spanstream.consumer.answering.wiring import BrokerClients, open_kafka_clients, start_offsets
-from spanstream.consumer.broker.protocols import PartitionReader
 from spanstream.consumer.clock import Clock, SystemClock
 from spanstream.consumer.delivery.circuit import Circuit
 from spanstream.consumer.delivery.lag import Lag
 from spanstream.consumer.delivery.paced_publisher import PacedPublisher
-from spanstream.consumer.delivery.partition_counts import PartitionCounts, describe_difference
+from spanstream.consumer.delivery.partition_counts import PartitionCounts, refuse_differing
 from spanstream.consumer.delivery.rewinds import Rewinds
-from spanstream.consumer.errors import Retryable, Stop
 from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.formats.opening import open_formats, open_writer
 from spanstream.consumer.health import Health
@@ -36,8 +32,6 @@ from spanstream.schemas.events import Document, Question
 from spanstream.schemas.foreign_headers import foreign_headers
 from spanstream.schemas.playbook import Playbook
 from spanstream.schemas.triage import Triage
-
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +83,9 @@ def build_triage(  # noqa: PLR0913  tests replace these parts
     formats = formats or open_formats(settings)
     clients = open_clients(settings)
     reader = clients.documents  # here it reads the state
-    refuse_differing_partitions(reader, settings.topics)
-    partition_counts = PartitionCounts(reader, topics_in_step(settings.topics), clock)
+    in_step = topics_in_step(settings.topics)
+    refuse_differing(reader, in_step, "the triage stream")
+    partition_counts = PartitionCounts(reader, in_step, clock)
     writer = open_writer(settings, Document, Question, Triage)
     processor_settings = ProcessorSettings(
         topics=settings.topics,
@@ -104,7 +99,7 @@ def build_triage(  # noqa: PLR0913  tests replace these parts
     )
     metrics = TriageMetrics()
     health = Health(clock, stuck_seconds=settings.http.stuck_seconds)
-    store = StateStore(reader, settings.topics.triage_state, keep_seconds=settings.triage.keep_seconds, clock=clock)
+    store = StateStore(reader, keep_seconds=settings.triage.keep_seconds, clock=clock)
     intake = TriageIntake(
         store=store,
         outcomes_read=OutcomesRead(reader, (settings.topics.answers, settings.topics.dead_letters), clock),
@@ -134,24 +129,6 @@ def build_triage(  # noqa: PLR0913  tests replace these parts
         clock=clock,
     )
     return TriageApplication(TriageService(parts, settings), health, metrics, settings, playbook, tracing)
-
-
-def refuse_differing_partitions(reader: PartitionReader, topics: TopicSettings) -> None:
-    """Refuses to start where the topics do not have the same number of partitions.
-
-    With equal numbers a ticket's answers come to the member that owns the ticket. Where Kafka does not say, the loop
-    asks again.
-
-    Raises:
-        Stop: the numbers differ, or a topic does not exist.
-    """
-    try:
-        counts = {name: len(reader.partitions(name)) for name in topics_in_step(topics)}
-    except Retryable as error:
-        _log.warning("partition_counts_unknown", detail=str(error))
-        return
-    if differing := describe_difference(counts):
-        raise Stop(f"the triage stream needs {differing}", hint="`spanstream doctor` says what to do")
 
 
 def topics_in_step(topics: TopicSettings) -> tuple[str, ...]:

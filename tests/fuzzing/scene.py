@@ -114,7 +114,7 @@ class FuzzScene:
 
     def loaded(self, *partitions: Partition) -> StateStore:
         """Returns what the state topic holds of these partitions."""
-        store = StateStore(self.broker.reader(), TOPICS.triage_state, keep_seconds=3_600.0, clock=self.clock)
+        store = StateStore(self.broker.reader(), keep_seconds=3_600.0, clock=self.clock)
         ends = store.load(partitions)
         while store.behind(ends):
             store.poll(ends, 0.0)

@@ -15,13 +15,12 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from spanstream.consumer.broker.protocols import Partition, PartitionReader
+from spanstream.consumer.broker.protocols import Partition, PartitionReader, Record
 from spanstream.consumer.clock import Clock, monotonic_due
+from spanstream.consumer.delivery.compacted_topic import CompactedTopic
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.triage.state.calendar import Calendar
 from spanstream.consumer.triage.state.ticket_state import TicketState, decode_state, is_ticket
-
-_READ_RECORDS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +52,15 @@ class StateStore:
 
     Args:
         reader: reads partitions outside of the group.
-        topic: the state topic.
         keep_seconds: no decided ticket waits longer to be forgotten, whatever the machine's time is set to.
         clock: compared with due times once, when they are read or set; from then on its monotonic time counts.
     """
 
-    def __init__(self, reader: PartitionReader, topic: str, *, keep_seconds: float, clock: Clock) -> None:
-        self._reader = reader
-        self._topic = topic
+    def __init__(self, reader: PartitionReader, *, keep_seconds: float, clock: Clock) -> None:
+        self._topic = CompactedTopic(reader, self._take)
         self._keep_ms = round(keep_seconds * 1000)
         self._clock = clock
         self._partitions: dict[int, _PartitionState] = {}
-        self._loading: set[Partition] = set()
 
     @property
     def open(self) -> int:
@@ -87,11 +83,8 @@ class StateStore:
         """
         to_load = set(partitions)
         self.release(to_load)
-        ends = self._reader.written_offsets(to_load)
-        for partition in to_load:
-            self._partitions[partition.number] = _PartitionState()
-        self._loading |= to_load
-        self._follow()
+        ends = self._topic.load(to_load)
+        self._partitions |= {partition.number: _PartitionState() for partition in to_load}
         return ends
 
     def poll(self, ends: Mapping[Partition, int], timeout_seconds: float) -> int:
@@ -100,36 +93,22 @@ class StateStore:
         Raises:
             Stop: a record cannot be read.
         """
-        if not self._loading:
-            return 0
-        records = self._reader.poll(_READ_RECORDS, timeout_seconds)
-        for record in records:
-            if record.partition in self._loading and record.key is not None:
-                self._put(record.partition.number, record.key, record.value, f"{record.partition} at {record.offset}")
-        loaded = {
-            partition
-            for partition in self._loading
-            if partition in ends and (self._reader.position(partition) or 0) >= ends[partition]
-        }
-        if loaded:
-            self._loading -= loaded
-            self._follow()
-        return len(records)
+        return self._topic.poll(ends, timeout_seconds)
 
     def ends(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Returns where these partitions end now, open transactions included; raises `Retryable` without an answer."""
-        return self._reader.written_offsets(partitions)
+        return self._topic.ends(partitions)
 
     def behind(self, ends: Mapping[Partition, int]) -> frozenset[Partition]:
         """Returns which of these partitions are not read to their end yet."""
-        return frozenset(partition for partition in ends if partition in self._loading)
+        return self._topic.behind(ends)
 
     def release(self, partitions: Iterable[Partition]) -> None:
         """Drops the state of these partitions."""
-        for partition in partitions:
-            self._loading.discard(partition)
+        released = set(partitions)
+        self._topic.release(released)
+        for partition in released:
             self._partitions.pop(partition.number, None)
-        self._follow()
 
     def get(self, number: int, key: bytes) -> bytes | None:
         """Returns the value of a key in a partition; None: there is none."""
@@ -171,10 +150,11 @@ class StateStore:
 
     def close(self) -> None:
         """Closes the reader."""
-        self._reader.close()
+        self._topic.close()
 
-    def _follow(self) -> None:
-        self._reader.follow(dict.fromkeys(self._loading))
+    def _take(self, record: Record) -> None:
+        if record.key is not None:
+            self._put(record.partition.number, record.key, record.value, f"{record.partition} at {record.offset}")
 
     def _due(
         self, until: Mapping[int, float], limit: int, calendar_of: Callable[[_PartitionState], Calendar]

@@ -8,11 +8,16 @@ import pytest
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from spanstream.consumer.feedback.metrics import FeedbackMetrics
 from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.triage.metrics import TriageMetrics
 from spanstream.consumer.version import program_version
 
-REGISTRIES = {"answering": Metrics().registry, "triage": TriageMetrics().registry}
+REGISTRIES = {
+    "answering": Metrics().registry,
+    "triage": TriageMetrics().registry,
+    "feedback": FeedbackMetrics().registry,
+}
 UNITS = ("seconds", "bytes", "ratio", "info")
 SMALL_UNITS = ("milliseconds", "ms", "minutes", "hours", "kilobytes", "kb", "mb", "megabytes", "percent")
 FAMILIES = [

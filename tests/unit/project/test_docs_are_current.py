@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from spanstream.consumer.cli.program import app
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.feedback.metrics import FeedbackMetrics
 from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.settings.loading import load_settings
 from spanstream.consumer.settings.table import BEGIN, END, Row, main, rows, table, written_into
@@ -99,9 +100,12 @@ def own_families(registry: CollectorRegistry) -> list[Metric]:
     return [family for family in registry.collect() if not family.name.startswith("process_")]
 
 
-def test_every_metric_of_the_triage_stream_is_listed_with_its_meaning() -> None:
-    families = own_families(TriageMetrics().registry)
-    assert metrics_listed(read(DOCS / "triage.md")) == {
+@pytest.mark.parametrize(
+    ("page", "registry"), [("triage.md", TriageMetrics().registry), ("feedback.md", FeedbackMetrics().registry)]
+)
+def test_every_metric_of_a_stream_of_its_own_is_listed_with_its_meaning(page: str, registry: CollectorRegistry) -> None:
+    families = own_families(registry)
+    assert metrics_listed(read(DOCS / page)) == {
         family.name + ("_total" if family.type == "counter" else ""): family.documentation for family in families
     }
 
