@@ -18,11 +18,12 @@ from spanstream.consumer.desk.view.live_view import BoundedRows, LiveView
 from spanstream.consumer.desk.view.rows import CHOSEN, DRAWN, SAMPLING, AnswerRow, Place, feedback_row
 from spanstream.consumer.desk.view.whole_records import SourceText, WholeRecords
 from spanstream.consumer.formats.event_writer import EventWriter
-from spanstream.schemas.cloudevents import event_headers
+from spanstream.consumer.operations.publishing import feedback_record
+from spanstream.schemas.codec import encode
 from spanstream.schemas.events import Question, Span
 from spanstream.schemas.feedback import WITH_SPAN, Feedback, Verdict
+from spanstream.schemas.limits import Limits
 
-_SOURCE: Final = "spanstream/desk"
 _DRAWN_EVERY: Final = 4
 _DRAWN_SHARE: Final = 0.2
 # Seconds that an answer is somebody's own.
@@ -67,11 +68,13 @@ class Labelling:
         open_publisher: opens what publishes, when it is first needed.
         writer: writes feedback in the form that its topic has.
         topic: of feedback.
+        limits: how large feedback may be.
         clock: gives the time of the feedback.
 
     Raises:
         Retryable: by the methods: Kafka did not answer in time.
         Stop: by the methods: Kafka refuses.
+        InvalidRecord: by `say`: the feedback is larger than it may be.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917  built in one place
@@ -81,6 +84,7 @@ class Labelling:
         open_publisher: Callable[[], Publisher],
         writer: EventWriter,
         topic: str,
+        limits: Limits,
         clock: Clock,
     ) -> None:
         self._view = view
@@ -88,6 +92,7 @@ class Labelling:
         self._open_publisher = open_publisher
         self._writer = writer
         self._topic = topic
+        self._limits = limits
         self._clock = clock
         self._publisher: Publisher | None = None
         self._people: BoundedRows[str, Labeller] = BoundedRows(_MOST_PEOPLE)
@@ -144,7 +149,6 @@ class Labelling:
         quoted = None
         if verdict in WITH_SPAN and span is not None:
             quoted = Span(text=item.source.text[slice(*span)], char_start=span[0], char_end=span[1])
-        now = to_datetime(self._clock.now_ms())
         feedback = Feedback(
             question_id=item.question.question_id,
             document_id=item.question.document_id,
@@ -154,11 +158,10 @@ class Labelling:
             verdict=verdict,
             span=quoted,
             by=labeller.by or None,
-            given_at=now,
+            given_at=to_datetime(self._clock.now_ms()),
             metadata={SAMPLING: item.sampling},
-        ).identified()
-        headers = event_headers(feedback, feedback.feedback_id or "", _SOURCE, now)
-        record = self._writer.record(self._topic, feedback.record_key.encode(), feedback, headers)
+        )
+        record = feedback_record(encode(feedback), self._topic, self._limits, self._writer)
         with self._lock:
             self._publisher = self._publisher or self._open_publisher()
             self._publisher.publish([record], {})

@@ -64,7 +64,7 @@ def open_parts(
         GroupWatch(queries or TopicAdmin(settings.kafka), settings.kafka.group_id, topics.consumed, clock),
         Explainer(settings),
         Replays(settings),
-        Labelling(view, records, open_publisher, writer, topics.feedback, clock),
+        Labelling(view, records, open_publisher, writer, topics.feedback, settings.limits, clock),
         clock,
         is_writing,
     )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import Request, urlopen
 from uuid import uuid4
 
 import pytest
@@ -12,16 +16,17 @@ import pytest
 from spanstream.consumer.broker.kafka import AtLeastOncePublisher, KafkaPartitionReader
 from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.broker.reading import tail
+from spanstream.consumer.cli.exit_codes import TERMINATED
 from spanstream.consumer.desk.opening import open_parts
 from spanstream.consumer.desk.parts import DeskParts
 from spanstream.consumer.operations.topics import topic_specs
 from spanstream.consumer.replay.ledger import ledger_of
 from spanstream.consumer.settings import DeskSettings, KafkaSettings, Settings, TopicSettings
 from spanstream.schemas.codec import encode
-from tests.support.desk.desk_scene import DeskScene, browser_of, submit
+from tests.support.desk.desk_scene import TOKEN, DeskScene, browser_of, submit
 from tests.support.events.dead_letters import dead_letter, question_value
 from tests.support.kafka.kafka_fixtures import Topics
-from tests.support.kafka.program import until
+from tests.support.kafka.program import PATIENCE, Program, until
 
 ANSWERS = 100_000
 ROWS = 10_000
@@ -109,3 +114,28 @@ def test_chosen_letters_are_sent_again_once_and_are_settled_on_the_page(settings
     assert "nothing to replay" in submit(browser, page, "/letters/plan", choice).text
     assert ledger_of(topics.dead_letters) not in parts.follower.missing
     assert list(Path.cwd().glob("replay-*.jsonl"))
+
+
+def test_the_program_serves_the_pages_until_it_is_stopped(settings: Settings, tmp_path: Path) -> None:
+    names = {f"SPANSTREAM_TOPICS__{kind.upper()}": name for kind, name in settings.topics.model_dump().items()}
+    ours = {
+        "SPANSTREAM_KAFKA__BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers,
+        "SPANSTREAM_DESK__PORT": "0",
+        "SPANSTREAM_DESK__TOKEN": TOKEN,
+        "SPANSTREAM_LOG__FORMAT": "json",
+    }
+    log_file = tmp_path / "desk.log"
+    with log_file.open("wb") as log:
+        command = [sys.executable, "-m", "spanstream.consumer", "desk"]
+        process = subprocess.Popen(command, cwd=tmp_path, env=os.environ | names | ours, stdout=log, stderr=log)
+    program = Program(process, log_file)
+    try:
+        address = program.await_event("started")["address"]
+        request = Request(address, headers={"Authorization": f"Bearer {TOKEN}"})  # noqa: S310  of this machine
+        with urlopen(request, timeout=PATIENCE) as reply:  # noqa: S310  the same
+            assert b"<h1>Stream</h1>" in reply.read()
+    finally:
+        exit_code = program.stop()
+    assert exit_code == TERMINATED
+    assert TOKEN not in program.log
+    assert "Traceback" not in program.log

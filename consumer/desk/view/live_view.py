@@ -88,9 +88,10 @@ class LiveView:
 
     def matching(self, wanted: Condition, limit: int) -> tuple[list[ShownAnswer], int]:
         """Returns the newest answers that are wanted, at most `limit`, and how many there are in all."""
-        found = [shown for shown in map(self.shown, self.answers.all()) if wanted(shown.row, shown.question)]
-        found.sort(key=lambda shown: -shown.row.answered_ms)
-        return found[:limit], len(found)
+        texts = {row.question_id: row.text for row in self.questions.all()}
+        rows = [row for row in self.answers.all() if wanted(row, texts.get(row.question_id, ""))]
+        rows.sort(key=lambda row: -row.answered_ms)
+        return [ShownAnswer(row, texts.get(row.question_id, "")) for row in rows[:limit]], len(rows)
 
     def shown(self, row: AnswerRow) -> ShownAnswer:
         """Returns an answer with its question's text."""

@@ -60,6 +60,7 @@ class QuestionRow:
     """A question; its text is cut to `MOST_CHARS`."""
 
     place: Place
+    question_id: str
     text: str
 
 
@@ -125,7 +126,7 @@ def answer_row(record: Record, answer: Answer) -> AnswerRow:
 
 def question_row(record: Record, question: Question) -> QuestionRow:
     """Returns the row of a question."""
-    return QuestionRow(place_of_record(record), question.question[:MOST_CHARS])
+    return QuestionRow(place_of_record(record), question.question_id, question.question[:MOST_CHARS])
 
 
 def letter_row(letter: Letter) -> LetterRow:

@@ -68,7 +68,7 @@ def show_answer(request: Request) -> Response:
         is_explainable=source is not None and question is not None,
         explanation=explanation,
         compared=compared_with(answer, explanation, source.text) if explanation and source else None,
-        **text_page(request, source, _marks(source, shown), begin_at=row.char_start),
+        **text_page(request, source, _marks(source, shown) + _marks_of_others(source, answer), begin_at=row.char_start),
     )
 
 
@@ -76,6 +76,16 @@ def alternatives_of(answer: Answer) -> list[dict[str, Any]]:
     """Returns the further answers of an event as plain values; none where it has none."""
     fields: list[dict[str, Any]] = answer.model_dump().get("alternatives") or []
     return fields
+
+
+def _marks_of_others(source: SourceText | None, answer: Answer) -> list[Mark]:
+    """Returns the marks of further answers, numbered from 2."""
+    if source is None or source.sha256 != answer.document_sha256:
+        return []
+    spans = [other["span"] for other in alternatives_of(answer)]
+    return [
+        Mark(span["char_start"], span["char_end"], number, is_guess=True) for number, span in enumerate(spans, start=2)
+    ]
 
 
 def _marks(source: SourceText | None, answers: Sequence[ShownAnswer]) -> list[Mark]:

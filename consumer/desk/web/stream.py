@@ -49,8 +49,11 @@ class StreamFilter:
             self.status in ("", row.status)
             and self.least <= row.confidence <= self.most
             and self.model in ("", row.model)
-            and all(word in f"{question} {row.document_id}".casefold() for word in self.words.casefold().split())
+            and (not self.words or self._has_words(f"{question} {row.document_id}".casefold()))
         )
+
+    def _has_words(self, text: str) -> bool:
+        return all(word in text for word in self.words.casefold().split())
 
 
 @router.get("/")

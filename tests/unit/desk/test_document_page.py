@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spanstream.consumer.desk.view.marking import Mark, stretches
+from spanstream.consumer.desk.web.document import alternatives_of
 from spanstream.consumer.desk.web.text_page import PAGE_CHARS
+from spanstream.schemas.events import Answer
 from tests.support.desk.desk_scene import HOSTILE, DeskScene, browser_of
 
 TEXT = "Since Tuesday the nightly export stops with error FXP-4107. \N{GRINNING FACE} That is all."
@@ -130,3 +132,17 @@ def test_stretches_tile_the_text_and_each_mark_ends_once(text: str, marks: list[
     last = min(end, len(text))
     within = [mark for mark in marks if begin < mark.char_end <= last and mark.char_start < last and begin < last]
     assert sorted(map(repr, ends)) == sorted(map(repr, within))
+
+
+class AnswerWithOthers(Answer):
+    """An answer of a version that gives several."""
+
+    alternatives: list[dict[str, object]]
+
+
+def test_further_answers_are_read_where_the_event_has_them() -> None:
+    scene = DeskScene()
+    answer = scene.answer(scene.document(TEXT), "Which error?", "FXP-4107")
+    assert alternatives_of(answer) == []
+    other = {"span": {"text": "Tuesday", "char_start": 6, "char_end": 13}, "confidence": 0.2}
+    assert alternatives_of(AnswerWithOthers(**dict(answer), alternatives=[other])) == [other]

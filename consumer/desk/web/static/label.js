@@ -9,6 +9,8 @@ if (form && box) {
   const chosen = document.getElementById("chosen");
   const given = chosen.textContent;
   const save = form.querySelector("[data-scripted]");
+  const accept = form.querySelector("[value=accepted]");
+  const hasCandidate = !accept.disabled;
   // Numbers of words: where the selection began, and where it is now. -1: nothing is selected.
   let anchor = -1;
   let head = -1;
@@ -19,6 +21,10 @@ if (form && box) {
   function show() {
     words.forEach((word, number) => word.classList.toggle("selected", anchor >= 0 && number >= first() && number <= last()));
     save.hidden = anchor < 0;
+    // With other words selected, "right" could be meant of either.
+    accept.disabled = !hasCandidate || anchor >= 0;
+    accept.classList.toggle("primary", anchor < 0);
+    save.classList.toggle("primary", anchor >= 0);
     form.elements.char_start.value = anchor < 0 ? "" : words[first()].dataset.s;
     form.elements.char_end.value = anchor < 0 ? "" : words[last()].dataset.e;
     if (anchor < 0) {
