@@ -141,6 +141,18 @@ calibrate: $(if $(DATA),.venv/.evaluate) ## Fit confidence and thresholds to lab
 	@test -n "$(DATA)" || { echo 'usage: make $@ DATA=file.json ARGS="--output folder"' >&2; exit 2; }
 	$(BIN)/spanstream model calibrate --data "$(DATA)" $(ARGS)
 
+BASE ?= models/artifacts/minilm-l6-qa-checkpoint
+BEFORE ?= models/artifacts/minilm-l6-qa
+
+.PHONY: adapt
+adapt: $(if $(EXAMPLES),.venv-build/.stamp) ## Train on labels, build, and compare (5 GB of tools): EXAMPLES=folder (`model examples`) OUTPUT=folder
+	@test -n "$(EXAMPLES)" -a "$(OUTPUT)" != "$(BEFORE)" || { echo 'usage: make adapt EXAMPLES=folder OUTPUT=folder' >&2; exit 2; }
+	.venv-build/bin/spanstream model train --model "$(BASE)" --data "$(EXAMPLES)/train.json" --output "$(OUTPUT)-checkpoint" \
+		--attention-dropout 0 --freeze-embeddings $(ARGS)
+	.venv-build/bin/spanstream model build --checkpoint "$(OUTPUT)-checkpoint" --validation "$(EXAMPLES)/held-out.json" \
+		--output "$(OUTPUT)" --quick
+	.venv-build/bin/spanstream model compare "$(BEFORE)" "$(OUTPUT)" --data "$(EXAMPLES)/held-out.json"
+
 .PHONY: wheel
 wheel: .venv-tools/.stamp ## Build dist/spanstream-*.whl, and beside it the list of what it runs on (SBOM, CycloneDX)
 	@rm -rf dist

@@ -14,6 +14,7 @@ from spanstream.consumer.cli import (
     erase,
     explain,
     feedback,
+    label,
     mapping,
     model,
     publish,
@@ -51,4 +52,5 @@ app.add_typer(mapping.app, name="mapping")
 app.command("backfill")(backfill.backfill)
 app.command("doctor")(doctor.doctor)
 app.command("size")(size.size)
+app.add_typer(label.app, name="label")
 app.add_typer(model.app, name="model")

@@ -1,12 +1,11 @@
 """Hands out answers to be labelled, one at a time, and publishes what is said of them.
 
-Most are chosen for their uncertainty: how near to one half the confidence is. Every fourth is one of a fifth of all
-questions that is drawn by a hash of their ids, in the hash's order: of these an accuracy can be estimated without bias.
+They are drawn as `spanstream label next` draws them: uniformly, in an order that is made of the questions' ids. So the
+labels say how often all answers are right.
 """
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,23 +14,23 @@ from typing import Final
 from spanstream.consumer.broker.protocols import Publisher
 from spanstream.consumer.clock import Clock, to_datetime
 from spanstream.consumer.desk.view.live_view import BoundedRows, LiveView
-from spanstream.consumer.desk.view.rows import CHOSEN, DRAWN, SAMPLING, AnswerRow, Place, feedback_row
+from spanstream.consumer.desk.view.rows import AnswerRow, Place, feedback_row
 from spanstream.consumer.desk.view.whole_records import SourceText, WholeRecords
 from spanstream.consumer.formats.event_writer import EventWriter
 from spanstream.consumer.operations.publishing import feedback_record
+from spanstream.models.labelling.choosing import Candidate, Drawn, draw
+from spanstream.models.labelling.labels import INCLUSION_PROBABILITY, SAMPLING
 from spanstream.schemas.codec import encode
 from spanstream.schemas.events import Question, Span
 from spanstream.schemas.feedback import WITH_SPAN, Feedback, Verdict
 from spanstream.schemas.limits import Limits
 
-_DRAWN_EVERY: Final = 4
-_DRAWN_SHARE: Final = 0.2
 # Seconds that an answer is somebody's own.
 _HELD_SECONDS: Final = 600.0
 _MOST_PEOPLE: Final = 1_000
 _MOST_REMEMBERED: Final = 10_000
 # Answers whose text is gone that are passed over at a time.
-_MOST_TRIED: Final = 50
+_MOST_TRIED: Final = 10
 
 
 @dataclass(slots=True)
@@ -56,7 +55,15 @@ class LabelItem:
     row: AnswerRow
     question: Question
     source: SourceText
-    sampling: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeldItem:
+    """An answer that a session has before it since then, and how it was drawn."""
+
+    session: str
+    since: float
+    drawn: Drawn
 
 
 class Labelling:
@@ -96,7 +103,7 @@ class Labelling:
         self._clock = clock
         self._publisher: Publisher | None = None
         self._people: BoundedRows[str, Labeller] = BoundedRows(_MOST_PEOPLE)
-        self._held: BoundedRows[Place, tuple[str, float]] = BoundedRows(_MOST_REMEMBERED)
+        self._held: BoundedRows[Place, HeldItem] = BoundedRows(_MOST_REMEMBERED)
         self._lock = threading.Lock()
 
     def labeller(self, session: str) -> Labeller:
@@ -115,16 +122,18 @@ class Labelling:
     def next_item(self, session: str) -> LabelItem | None:
         """Chooses what a session is to label next; None where nothing is left that can be shown."""
         labeller = self.labeller(session)
-        rows = [row for row in self._view.latest_answers() if self._is_free(row, session, labeller)]
-        drawn = sorted((row for row in rows if _draw(row) < _DRAWN_SHARE), key=_draw)
-        chosen = sorted((row for row in rows if _draw(row) >= _DRAWN_SHARE), key=_uncertainty)
-        is_drawns_turn = len(labeller.done) % _DRAWN_EVERY == _DRAWN_EVERY - 1
-        for row in [*(drawn, chosen)[not is_drawns_turn], *(drawn, chosen)[is_drawns_turn]][:_MOST_TRIED]:
-            item = self.item(row.place)
-            if item is not None:
-                self._held.put(row.place, (session, self._clock.monotonic()))
-                return item
-            labeller.skipped.put(row.place, True)
+        rows = {row.question_id: row for row in self._view.latest_answers()}
+        candidates = [Candidate(row.question_id, row.confidence) for row in rows.values()]
+        passed = {name for name, row in rows.items() if not self._is_free(row, session, labeller)}
+        for _ in range(_MOST_TRIED):
+            for drawn in draw(candidates, passed, 1, random_share=1.0):
+                place = rows[drawn.question_id].place
+                item = self.item(place)
+                if item is not None:
+                    self._held.put(place, HeldItem(session, self._clock.monotonic(), drawn))
+                    return item
+                labeller.skipped.put(place, row=True)
+                passed.add(drawn.question_id)
         return None
 
     def item(self, place: Place) -> LabelItem | None:
@@ -134,7 +143,7 @@ class Labelling:
         source = self._records.source_of(row) if row is not None else None
         if row is None or question is None or source is None or source.sha256 != row.document_sha256:
             return None
-        return LabelItem(row, question, source, DRAWN if _draw(row) < _DRAWN_SHARE else CHOSEN)
+        return LabelItem(row, question, source)
 
     def say(self, session: str, item: LabelItem, verdict: Verdict, span: tuple[int, int] | None) -> Feedback:
         """Publishes what somebody says of an answer.
@@ -159,7 +168,7 @@ class Labelling:
             span=quoted,
             by=labeller.by or None,
             given_at=to_datetime(self._clock.now_ms()),
-            metadata={SAMPLING: item.sampling},
+            metadata=self._sampling(item.row.place, session),
         )
         record = feedback_record(encode(feedback), self._topic, self._limits, self._writer)
         with self._lock:
@@ -178,15 +187,13 @@ class Labelling:
     def _is_free(self, row: AnswerRow, session: str, labeller: Labeller) -> bool:
         if self._view.feedback.get(row.question_id) is not None or labeller.skipped.get(row.place):
             return False
-        holder, since = self._held.get(row.place) or (session, 0.0)
-        return holder == session or self._clock.monotonic() - since > _HELD_SECONDS
+        held = self._held.get(row.place)
+        is_old = held is not None and self._clock.monotonic() - held.since > _HELD_SECONDS
+        return held is None or held.session == session or is_old
 
-
-def _draw(row: AnswerRow) -> float:
-    """Returns a number from 0 to 1 that depends on the question's id alone."""
-    return int.from_bytes(hashlib.sha256(row.question_id.encode()).digest()[:8], "big") / 2**64
-
-
-def _uncertainty(row: AnswerRow) -> float:
-    """Orders answers: first those whose confidence says least about whether they are right."""
-    return abs(row.confidence - 0.5)
+    def _sampling(self, place: Place, session: str) -> dict[str, str]:
+        """Returns how an answer was drawn, for the label's metadata; nothing where somebody looked it up."""
+        held = self._held.get(place)
+        if held is None or held.session != session:
+            return {}
+        return {SAMPLING: held.drawn.sampling, INCLUSION_PROBABILITY: f"{held.drawn.inclusion_probability:.6g}"}

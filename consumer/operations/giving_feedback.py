@@ -159,8 +159,8 @@ def _located(name: str, text: str, opinion: Opinion) -> Span:
     inside = WordMap(text).inside
     whole = [start for start in starts if not (inside[start] or inside[start + len(quoted)])]
     if not whole:
-        where = "only inside of words" if starts else "nowhere, verbatim"
-        raise Stop(f"{name}: the correction stands {where} in the document")
+        where = "stands only inside of words in the document" if starts else "does not stand in the document, verbatim"
+        raise Stop(f"{name}: the correction {where}")
     if opinion.nth is None and len(whole) > 1:
         places = ", ".join(map(str, whole[:_PLACES_SHOWN])) + (", ..." if len(whole) > _PLACES_SHOWN else "")
         hint = "--nth says which of them"

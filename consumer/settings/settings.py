@@ -14,6 +14,7 @@ from spanstream.consumer.settings.environment import EnvironmentSource
 from spanstream.consumer.settings.formats import CloudEventsSettings, MappingSettings
 from spanstream.consumer.settings.group import ENV_PREFIX, Seconds, check_different
 from spanstream.consumer.settings.kafka import KafkaSettings, TopicSettings
+from spanstream.consumer.settings.labelling import SuggestSettings
 from spanstream.consumer.settings.observing import HttpSettings, LogSettings, TraceSettings
 from spanstream.consumer.settings.output import OutputSettings
 from spanstream.consumer.settings.privacy import RedactionSettings, RetentionSettings
@@ -62,6 +63,7 @@ class Settings(BaseSettings):
     circuit: CircuitSettings = CircuitSettings()
     triage: TriageSettings = TriageSettings()
     feedback: FeedbackSettings = FeedbackSettings()
+    suggest: SuggestSettings = SuggestSettings()
     output: OutputSettings = OutputSettings()
     retention: RetentionSettings = RetentionSettings()
     redaction: RedactionSettings = RedactionSettings()

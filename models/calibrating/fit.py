@@ -189,8 +189,9 @@ def _with_candidates(deciding: Sequence[ReadQuestion], also: Sequence[ReadQuesti
             f"{_LEAST_OF_A_KIND} right and {_LEAST_OF_A_KIND} wrong ones at the least"
         )
     decides = np.array(kept) < len(deciding)
-    counts = np.ones(len(reads))
-    counts[~decides] = decides.sum() / max((~decides).sum(), 1)
+    counts = np.array([read.example.weight for read in reads])
+    counts /= counts.mean()
+    counts[~decides] *= counts[decides].sum() / max(counts[~decides].sum(), 1)
     return _Questions(reads, right, groups[kept], decides, first_half[kept], counts)
 
 
@@ -240,6 +241,8 @@ def _held_out(questions: _Questions, score: Score) -> Float64Array:
 def _guarantees(questions: _Questions, scores: Float64Array, percents: Sequence[int]) -> dict[str, Guarantee]:
     wrong = ~questions.right
     first, second = questions.decides & questions.first_half, questions.decides & ~questions.first_half
+    if len(set(questions.counts[questions.decides].tolist())) > 1:
+        second = np.zeros_like(second)  # the exact test counts questions, and so takes those that were drawn alike
     guarantees = {}
     for percent in percents:
         allowed = (100 - percent) / 100
@@ -250,7 +253,10 @@ def _guarantees(questions: _Questions, scores: Float64Array, percents: Sequence[
 
 def _why_not(guarantee: Guarantee) -> str:
     if not guarantee.questions:
-        return "no question is left to test it on: all had a part in choosing the model or its score"
+        return (
+            "no question is left to test it on: all had a part in choosing the model or its score, or they were drawn "
+            "with unequal chances"
+        )
     first = guarantee.trials[0]
     return (
         f"on {guarantee.questions} questions set apart, {first.wrong} of the {first.given} most confident candidates "

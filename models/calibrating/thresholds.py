@@ -58,6 +58,7 @@ class LabelledSample:
         right: whether the candidate matches a gold answer; never where there is no answer.
         f1: of the candidate against the gold answers, 0 to 1.
         has_answer: whether the text answers the question.
+        weight: as how many questions each counts; None: as one.
     """
 
     confidence: Float64Array
@@ -65,6 +66,7 @@ class LabelledSample:
     right: BoolArray
     f1: Float64Array
     has_answer: BoolArray
+    weight: Float64Array | None = None
 
     @classmethod
     def of(cls, reads: Sequence[ReadQuestion], confidence: Sequence[float] | Float64Array) -> LabelledSample:
@@ -76,6 +78,7 @@ class LabelledSample:
             np.array([prediction.is_right for prediction in predictions]),
             np.array([prediction.f1 if prediction.example.has_answer else 0.0 for prediction in predictions]),
             np.array([prediction.example.has_answer for prediction in predictions]),
+            np.array([prediction.example.weight for prediction in predictions]),
         )
 
 
@@ -128,11 +131,15 @@ def choose_thresholds(sample: LabelledSample, wanted: ThresholdRequest) -> tuple
     for percent in wanted.recalls:
         thresholds[f"recall-{percent}"] = cuts.for_recall(percent)
     name = f"no-answer-p{NO_ANSWER_PERCENTILE}"
-    if unanswerable := int((~sample.has_answer).sum()):
+    if unanswerable := float(_weights(sample)[~sample.has_answer].sum()):
         thresholds[name] = cuts.for_no_answer((100 - NO_ANSWER_PERCENTILE) * unanswerable // 100)
     else:
         absent[name] = "every question has an answer"
     return thresholds, absent
+
+
+def _weights(sample: LabelledSample) -> Float64Array:
+    return np.ones(len(sample.confidence)) if sample.weight is None else sample.weight
 
 
 def roundest_between(low: float, high: float) -> float:
@@ -149,14 +156,15 @@ def roundest_between(low: float, high: float) -> float:
 class _Cuts:
     """Where the confidences, sorted to fall, can be cut: before the first, and after each run of equal ones.
 
-    Every array but `edges` is (cuts,) and counts what is above the cut; `questions` counts all of them.
+    Every array but `edges` is (cuts,) and weighs what is above the cut, `labelled` counts it; `questions` weighs all.
     """
 
-    questions: int
+    questions: float
     edges: Float64Array  # (cuts + 1,): cut i lies above edges[i + 1] and not above edges[i]
-    given: Int64Array
-    right: Int64Array
-    unanswerable: Int64Array
+    labelled: Int64Array
+    given: Float64Array
+    right: Float64Array
+    unanswerable: Float64Array
     gain: Float64Array  # the sum of F1, over that of giving nothing
 
     @classmethod
@@ -167,17 +175,20 @@ class _Cuts:
         ends = np.append(np.flatnonzero(np.diff(confidence)), len(confidence) - 1)
         cuts = np.append(0, ends + 1)
 
+        weights = _weights(sample)
+
         def above(values: Float64Array | BoolArray) -> Float64Array:
-            sums: Float64Array = np.append(0.0, np.cumsum(values[order]))[cuts]
+            sums: Float64Array = np.append(0.0, np.cumsum((values * weights)[order]))[cuts]
             return sums
 
         return cls(
-            questions=len(sample.confidence),
+            questions=float(weights.sum()),
             # A confidence of exactly 1 leaves no room above it: giving nothing is not on offer then.
             edges=np.concatenate(([1.0], confidence[ends], [0.0])),
-            given=cuts.astype(np.int64),
-            right=above(sample.right).astype(np.int64),
-            unanswerable=above(~sample.has_answer).astype(np.int64),
+            labelled=cuts.astype(np.int64),
+            given=above(np.ones(len(weights))),
+            right=above(sample.right),
+            unanswerable=above(~sample.has_answer),
             gain=above(np.where(sample.has_answer, sample.f1, -1.0)),
         )
 
@@ -203,7 +214,7 @@ class _Cuts:
         return lost
 
     def _cut_of_precision(self, percent: int) -> int | None:
-        reached = np.flatnonzero((self.given >= LEAST_GIVEN) & (100 * self.right >= percent * self.given))
+        reached = np.flatnonzero((self.labelled >= LEAST_GIVEN) & (100 * self.right >= percent * self.given))
         return int(reached[-1]) if len(reached) else None
 
     def for_precision(self, percent: int) -> float | None:
@@ -215,6 +226,6 @@ class _Cuts:
         """Returns the strictest cut of this recall."""
         return self.threshold_of(int(np.flatnonzero(100 * self.right >= percent * self.right[-1])[0]))
 
-    def for_no_answer(self, most: int) -> float:
+    def for_no_answer(self, most: float) -> float:
         """Returns the most lenient cut that gives an answer to so many unanswerable questions at most."""
         return self.threshold_of(int(np.flatnonzero(self.unanswerable <= most)[-1]))

@@ -32,6 +32,7 @@ class Example:
         question: as asked.
         answers: the gold answers, verbatim pieces of the context; empty where there is no answer.
         starts: where each of them begins in the context, in code points.
+        weight: as how many questions it counts; other than 1 where questions were drawn with unequal chances.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Example:
     question: str
     answers: tuple[str, ...]
     starts: tuple[int, ...] = ()
+    weight: float = 1.0
 
     @property
     def has_answer(self) -> bool:
@@ -104,8 +106,22 @@ def _example(path: Path, article: str, context: str, question: object) -> Exampl
         raise SquadError(f"{path}: {where}: has no answer, and yet not is_impossible")
     golds = [_answer(path, where, context, answer) for answer in answers]
     return Example(
-        question_id, article, context, text, tuple(text for text, _ in golds), tuple(start for _, start in golds)
+        question_id,
+        article,
+        context,
+        text,
+        tuple(text for text, _ in golds),
+        tuple(start for _, start in golds),
+        _weight(path, question, where),
     )
+
+
+def _weight(path: Path, question: object, where: str) -> float:
+    """Returns the question's `weight`, which the layout of SQuAD does not have; 1 without it."""
+    weight = question.get("weight", 1.0) if isinstance(question, dict) else 1.0
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < float("inf"):
+        raise SquadError(f"{path}: {where}: the weight {weight!r} should be a number above 0")
+    return float(weight)
 
 
 def _answer(path: Path, where: str, context: str, answer: object) -> tuple[str, int]:

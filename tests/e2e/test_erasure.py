@@ -52,7 +52,7 @@ def stream(kafka: KafkaBroker, own_redis: RedisServer, tmp_path: Path) -> Iterat
         "LOG__LEVEL": "debug",
     }
     stream = TriageStream(kafka.bootstrap, tmp_path, 2, QUICK | settings)
-    assert stream.command("topics", "create", "--triage", "--partitions", "2").returncode == 0
+    assert stream.command("topics", "create", "--triage", "--feedback", "--partitions", "2").returncode == 0
     names = stream.topics.model_dump().values()
     until(lambda: len(TopicAdmin(stream.config).describe(names)) == len(names), "the topics", every=0.2)
     yield stream
@@ -85,6 +85,11 @@ def work(stream: TriageStream) -> None:
         outcomes.await_count(6)
         for ticket in tickets:
             triages.await_complete(ticket.ticket_id)
+    stream.start("feedback", "run", FEEDBACK__GROUP_ID=f"{stream.name}.feedback")
+    for name, quoted in (("q-ann", CODE), ("q-bob", "B-1"), ("q-inline", CODE)):
+        given = stream.command("feedback", "give", "--question-id", name, "--correct", quoted)
+        assert given.returncode == 0, given.stderr
+    until(lambda: labels(stream) == {"q-ann", "q-bob", "q-inline"}, "the labels", LONG, every=0.5)
 
 
 def left(stream: TriageStream, manifest: str) -> dict[str, dict[str, Any]]:
@@ -115,7 +120,7 @@ def test_what_is_erased_is_gone_from_every_topic_and_redis_and_before_that_it_is
 
     assert records_with(stream, CODE.encode())
     before = left(stream, "ann.jsonl")
-    assert before.keys() >= {"questions", "answers", "dead_letters", "tickets", "triage"}
+    assert before.keys() >= {"questions", "answers", "dead_letters", "tickets", "triage", "feedback", "labels"}
     assert all(before[name]["until"] for name in ("questions", "answers", "dead_letters", "tickets", "triage"))
     assert before["questions"]["count"] >= 3  # about the document, with the text inline, about the ticket's
 
@@ -125,7 +130,8 @@ def test_what_is_erased_is_gone_from_every_topic_and_redis_and_before_that_it_is
     assert stream.documents().keys() & {"d-ann", "d-bob"} == {"d-bob"}
 
     stream.settings |= SHORT
-    assert stream.command("topics", "create", "--triage", "--alter", "--partitions", "2").returncode == 0
+    create = ("topics", "create", "--triage", "--feedback", "--alter", "--partitions", "2")
+    assert stream.command(*create).returncode == 0
 
     def is_gone() -> bool:
         again = stream.command("erase", "--again", "ann.jsonl", "--yes", seconds=LONG)
@@ -137,6 +143,7 @@ def test_what_is_erased_is_gone_from_every_topic_and_redis_and_before_that_it_is
     with own_redis.client() as client:
         assert len(client.keys("*")) == len(keys) - 2
     assert stream.documents().keys() >= {"d-bob"}
+    assert labels(stream) == {"q-bob"}
     assert state_of(stream, "T-bob") == "decided"
     stream.check_programs()
     assert not [program.log_file for program in stream.programs if CODE in program.log]  # at debug level
@@ -178,6 +185,12 @@ def records_with(stream: TriageStream, text: bytes) -> list[Record]:
     finally:
         reader.close()
     return [record for record in records if text in (record.value or b"") or text in repr(record.headers).encode()]
+
+
+def labels(stream: TriageStream) -> set[str]:
+    """Returns the keys of the labels that stand."""
+    standing = {record.key: record.value for record in stream.read(stream.topics.labels)}
+    return {(key or b"").decode() for key, value in standing.items() if value is not None}
 
 
 def state_of(stream: TriageStream, ticket_id: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,7 +93,7 @@ def test_a_verdict_is_given_checked_kept_shown_and_deleted_with_its_document(str
     ("said", "why"),
     [
         (("--accept",), "there is no answer to accept"),
-        (("--correct", "FXP-9999"), "stands nowhere, verbatim, in the document"),
+        (("--correct", "FXP-9999"), "does not stand in the document, verbatim"),
         (("--correct", "FXP-410"), "stands only inside of words in the document"),
         (("--correct", "FXP-4107"), "stands at 2 places in the document (36, 60)"),
         (("--correct", "FXP-4107", "--nth", "3"), "not at 3"),
@@ -135,6 +136,28 @@ def test_a_file_is_checked_line_by_line_and_refused_lines_are_named(stream: Feed
     unchecked = stream.command("feedback", "publish", "--unchecked", "-", stdin=json.dumps(line | missing).encode())
     assert unchecked.returncode == 0, unchecked.stderr
     assert len(stream.read(topics.feedback)) == 2
+
+
+def test_feedback_that_came_before_its_document_is_a_dead_letter_that_can_be_sent_again(
+    stream: FeedbackStream,
+) -> None:
+    topics = stream.topics
+    early = {
+        "question_id": "q",
+        "document_id": "d",
+        "document_sha256": hashlib.sha256(TEXT.encode()).hexdigest(),
+        "question": "Who?",
+        "verdict": "no_answer",
+        "given_at": "2026-01-31T12:34:56.789Z",
+    }
+    line = json.dumps(early).encode()
+    assert stream.command("feedback", "publish", "--unchecked", "-", stdin=line).returncode == 0
+    stream.start_feedback()
+    until(lambda: bool(stream.read(topics.dead_letters)), "a dead letter", every=0.2)
+    stream.publish([document(topics.documents, "d", TEXT)])
+    again = stream.command("replay", "run", "--reason", "document_missing", "--yes")
+    assert again.returncode == 0, again.stderr
+    stream.await_labels({"q"})
 
 
 def test_a_field_of_a_triage_record_is_given_feedback(tickets: TriageStream) -> None:

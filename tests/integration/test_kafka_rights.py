@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import signal
@@ -16,7 +17,7 @@ import pytest
 from spanstream.consumer.broker.kafka import TopicAdmin
 from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.cli.exit_codes import TERMINATED
-from spanstream.consumer.operations.topics import topic_specs, triage_topic_specs
+from spanstream.consumer.operations.topics import feedback_topic_specs, topic_specs, triage_topic_specs
 from spanstream.consumer.settings import KafkaSettings, TopicSettings
 from spanstream.schemas.triage import Ticket
 from tests.support.events.dead_letters import dead_letter
@@ -34,16 +35,33 @@ ARGUMENTS = {
     "publish documents": ("publish", "documents", "-"),
     "publish questions": ("publish", "questions", "-"),
     "publish tickets": ("publish", "tickets", "-"),
+    "feedback run": ("feedback", "run"),
+    "feedback publish": ("feedback", "publish", "-"),
+    "feedback tail": ("feedback", "tail", "--json"),
     "answers": ("answers", "--json"),
     "backfill": ("backfill",),
     "erase": ("erase", "--document-id", "d1", "--ticket-id", "T1", "--yes"),
     "doctor": ("doctor",),
-    "topics create": ("topics", "create", "--triage", "--partitions", "1"),
+    "topics create": ("topics", "create", "--triage", "--feedback", "--partitions", "1"),
     "topics describe": ("topics", "describe"),
 }
+TEXT = "The nightly export stops with error FXP-4107 since Tuesday."
+FEEDBACK = json.dumps(
+    {
+        "question_id": "q1",
+        "document_id": "d1",
+        "document_sha256": hashlib.sha256(TEXT.encode()).hexdigest(),
+        "question": "Which error does the export stop with?",
+        "verdict": "no_answer",
+        "given_at": "2026-01-31T12:34:56.789Z",
+    }
+).encode()
+# The topic that a command without an end has written to when it is done.
+ENDLESS = {"triage run": "triage", "feedback run": "labels"}
 STDIN = {
     "publish documents": b'{"document_id": "d9", "text": "It works."}\n',
     "publish questions": b'{"question_id": "q9", "question": "Does it work?", "document_id": "d9"}\n',
+    "feedback publish": FEEDBACK,
     "publish tickets": b'{"ticket_id": "t9", "subject": "It works", "body": "It does."}\n',
 }
 # Seconds after which a command is said to wait for ever; a busy machine takes a minute to start one.
@@ -83,6 +101,7 @@ class NamedStream(TriageStream):
         groups = {
             "KAFKA__GROUP_ID": self.named(KafkaSettings().group_id),
             "TRIAGE__GROUP_ID": self.named("spanstream-triage"),
+            "FEEDBACK__GROUP_ID": self.named("spanstream-feedback"),
         }
         self.settings = groups | self.settings
 
@@ -92,7 +111,11 @@ class NamedStream(TriageStream):
         return f"{begin}{self.name}-{default.removeprefix(begin)}"
 
     def create_topics(self) -> None:
-        specs = [*topic_specs(self.topics, partitions=1), *triage_topic_specs(self.topics, partitions=1)]
+        specs = [
+            *topic_specs(self.topics, partitions=1),
+            *triage_topic_specs(self.topics, partitions=1),
+            *feedback_topic_specs(self.topics, partitions=1),
+        ]
         TopicAdmin(self.config, request_timeout_seconds=LONGEST).create(specs)
 
     def right(self, right: Right) -> Right:
@@ -109,14 +132,15 @@ class Party:
     user: User
 
     def run(self, access: KafkaSettings) -> subprocess.CompletedProcess[bytes]:
-        """Runs it to its end; the ticket stream, which has none, until it has published a triage record."""
+        """Runs it to its end; one that has none, until it has published what it is there for."""
         self.stream.settings |= access_of(access)
-        if self.command != "triage run":
+        if self.command not in ENDLESS:
             return self.stream.command(*ARGUMENTS[self.command], stdin=STDIN.get(self.command, b""), seconds=LONGEST)
         program = self.stream.start(*ARGUMENTS[self.command])
+        topic = getattr(self.stream.topics, ENDLESS[self.command])
         until(
-            lambda: not program.is_running or bool(self.stream.read(self.stream.topics.triage)),
-            "a triage record",
+            lambda: not program.is_running or any(record.value for record in self.stream.read(topic)),
+            "what it publishes",
             LONGEST,
         )
         if program.is_running:
@@ -165,12 +189,15 @@ def work(stream: NamedStream) -> list[Outgoing]:
     topics = stream.topics
     letters, ledger = topics.dead_letters, f"{topics.dead_letters}.ledger"
     return [
-        document(topics.documents, "d1", "The nightly export stops with error FXP-4107 since Tuesday."),
+        document(topics.documents, "d1", TEXT),
         question(topics.questions, "q1", "Which error does the export stop with?", "d1"),
         question(topics.questions, "q2", "Is it there?", "missing"),
         named("bad", topics.questions, "k", b"{"),
         stream.ticket(Ticket(ticket_id="T1", subject="Export fails", body="It stops with error FXP-4107.")),
         named("bad ticket", topics.tickets, "k", b"{"),
+        named("feedback", topics.feedback, "d1", FEEDBACK),
+        named("bad feedback", topics.feedback, "k", b"{"),
+        Outgoing(topics.labels, b"deleted", None),  # an empty partition is not read
         dead_letter(letters, "a question", origin=topics.questions),
         dead_letter(letters, "a document", origin=topics.documents, key=b"d2", value=b"{}"),
         dead_letter(letters, "again", origin=topics.questions, headers=(("replay.attempt", b"3"),)),
@@ -188,7 +215,7 @@ def test_with_exactly_the_documented_rights_a_command_works(make_party: MakePart
     party = make_party(command, RIGHTS[command])
     access = party.broker.scram(party.user) if login == "password" else party.broker.mtls(party.user)
     done = party.run(access)
-    assert done.returncode == (TERMINATED if command == "triage run" else 0), (done.stdout, done.stderr)
+    assert done.returncode == (TERMINATED if command in ENDLESS else 0), (done.stdout, done.stderr)
     assert b"refused" not in done.stdout + done.stderr
     if command == "run":
         assert len(party.stream.answers()) == 1

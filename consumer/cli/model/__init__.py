@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from spanstream.consumer.cli.model import bench, build, calibrate, evaluate, fetch, show, train
+from spanstream.consumer.cli.model import bench, build, calibrate, compare, evaluate, examples, fetch, show, train
 
 app = typer.Typer(help="Train, build, measure, calibrate, fetch, show or time a model.", no_args_is_help=True)
 app.command()(show.show)
@@ -14,3 +14,5 @@ app.command()(train.train)
 app.command()(build.build)
 app.command()(evaluate.evaluate)
 app.command()(calibrate.calibrate)
+app.command()(examples.examples)
+app.command()(compare.compare)

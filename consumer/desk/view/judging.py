@@ -12,6 +12,7 @@ import numpy as np
 from spanstream.consumer.desk.view.live_view import LiveView
 from spanstream.consumer.desk.view.rows import AnswerRow, FeedbackRow
 from spanstream.models.arrays import Float64Array
+from spanstream.models.labelling.choosing import uniform_share
 from spanstream.models.metrics.reliability import (
     Interval,
     Judgement,
@@ -43,7 +44,7 @@ class Quality:
     Attributes:
         verdicts: how often each was given.
         judged: answers with a candidate that somebody judged, and that the desk still has.
-        drawn: those among them that were drawn at random.
+        drawn: those among them that are a uniform draw of all.
         accuracy: share of the given answers that are right, by what it is counted over; where there are enough.
         calibration_error: of the confidence, over `judged`; None where there are too few.
         brier: the same.
@@ -62,19 +63,20 @@ class Quality:
 def judge(view: LiveView) -> Quality:
     """Joins answers and feedback, and measures; intervals are of 95 %, whole documents drawn."""
     feedback = view.feedback.all()
+    uniform, _ = uniform_share({row.key: row.sampling for row in feedback})
     by_key = {row.key: row for row in feedback}
     pairs = [(row, by_key[row.question_id]) for row in view.latest_answers() if row.question_id in by_key]
     judged = [(row, said) for row, said in pairs if row.text is not None and _is_about(row, said)]
     everything = [_judgement(row, said) for row, said in judged]
     given = {
-        "drawn at random": [(row, said) for row, said in judged if row.status == "answered" and said.is_drawn],
+        "drawn at random": [(row, said) for row, said in judged if row.status == "answered" and said.key in uniform],
         "all": [(row, said) for row, said in judged if row.status == "answered"],
     }
     is_enough = len(everything) >= LEAST
     return Quality(
         verdicts=Counter(row.verdict for row in feedback),
         judged=len(everything),
-        drawn=sum(said.is_drawn for _, said in judged),
+        drawn=sum(said.key in uniform for _, said in judged),
         accuracy={
             name: (len(chosen), with_interval(_share_right, [_judgement(*pair) for pair in chosen]))
             for name, chosen in given.items()

@@ -8,19 +8,13 @@ from typing import Final, NamedTuple
 from spanstream.consumer.broker.protocols import Partition, Record
 from spanstream.consumer.clock import to_milliseconds
 from spanstream.consumer.replay.letters.letter import Letter
+from spanstream.models.labelling.labels import SAMPLING
 from spanstream.schemas.events import Answer, Question
 from spanstream.schemas.feedback import Feedback, Verdict
 from spanstream.schemas.triage import Triage
 
 MOST_CHARS: Final = 240
 """Characters that a row keeps of a text."""
-
-SAMPLING: Final = "sampling"
-"""The entry of a feedback's metadata that says how its answer came to be looked at."""
-DRAWN: Final = "random"
-"""It was drawn, each answer as likely as every other: of these an accuracy can be estimated."""
-CHOSEN: Final = "chosen"
-"""It was chosen for its uncertainty."""
 
 
 class Place(NamedTuple):
@@ -94,7 +88,7 @@ class TriageRow:
 class FeedbackRow:
     """What somebody said of an answer; `text` is the right piece, None where there is none.
 
-    `is_drawn`: the answer was drawn at random, not chosen for what it is.
+    `sampling` says how the answer was drawn; None: it was not.
     """
 
     key: str
@@ -103,7 +97,7 @@ class FeedbackRow:
     verdict: Verdict
     text: str | None
     given_ms: int
-    is_drawn: bool
+    sampling: str | None
 
 
 def answer_row(record: Record, answer: Answer) -> AnswerRow:
@@ -160,5 +154,5 @@ def feedback_row(feedback: Feedback) -> FeedbackRow:
         feedback.verdict,
         feedback.span.text[:MOST_CHARS] if feedback.span else None,
         to_milliseconds(feedback.given_at),
-        feedback.metadata.get(SAMPLING) == DRAWN,
+        feedback.metadata.get(SAMPLING),
     )

@@ -28,6 +28,7 @@ from spanstream.consumer.replay.letters.formats import read_letter
 from spanstream.consumer.settings import TopicSettings
 from spanstream.schemas.codec import decode_triage
 from spanstream.schemas.errors import InvalidRecord
+from spanstream.schemas.feedback import Feedback
 from spanstream.schemas.triage import Triage
 
 _log = structlog.get_logger(__name__)
@@ -169,14 +170,19 @@ class TopicFollower:
         self._view.triage.put(row.ticket_id, row)
 
     def _feedback(self, record: Record) -> None:
-        self._view.take_feedback(feedback_row(self._formats.feedback(record)))
+        self._take_feedback(self._formats.feedback(record))
 
     def _label(self, record: Record) -> None:
         """Takes checked feedback; where its document was deleted, it is taken out."""
         if record.value is None:
             self._view.feedback.remove((record.key or b"").decode(errors="replace"))
         else:
-            self._view.take_feedback(feedback_row(self._formats.label(record)))
+            self._take_feedback(self._formats.label(record))
+
+    def _take_feedback(self, feedback: Feedback) -> None:
+        """Takes what a person said; what a model suggested takes no person's place."""
+        if feedback.source != "suggested":
+            self._view.take_feedback(feedback_row(feedback))
 
     def _settled(self, record: Record) -> None:
         """Takes an entry of the ledger: which dead letters were dealt with."""

@@ -85,6 +85,7 @@ class BrokerChecks:
             "compaction": topic_checks.compaction,
             "record sizes": topic_checks.record_sizes,
             "triage": topic_checks.triage,
+            "feedback": topic_checks.feedback,
         }
         return [
             Check(KAFKA, self.reachable, _START, seconds=seconds),
@@ -129,7 +130,11 @@ class BrokerChecks:
             specs = self.access.admin().describe(topic_checks.all_names(self.settings.topics))
         except Stop as error:
             return failed(TOPICS, error.detail, f"{error.hint}; the doctor itself needs it, a consumer does not")
-        self._specs = specs | self._triage_topics()
+        self._specs = {
+            **specs,
+            **self._seen(topic_checks.triage_names(self.settings.topics)),
+            **self._seen(topic_checks.feedback_names(self.settings.topics)),
+        }
         return topic_checks.existence(self._specs, self.settings.topics)
 
     def offset_expiry(self) -> Finding:
@@ -147,10 +152,10 @@ class BrokerChecks:
             return ok(_OFFSET_EXPIRY, "not known: this user may not see the brokers' offsets.retention.minutes")
         return topic_checks.offset_expiry(self._specs, self.settings.topics, int(minutes))
 
-    def _triage_topics(self) -> dict[str, TopicSpec]:
-        """Describes the ticket stream's topics, if this user may see them: a consumer's user needs no right on them."""
+    def _seen(self, names: Iterable[str]) -> dict[str, TopicSpec]:
+        """Describes topics of another stream, if this user may see them: a consumer's user needs no right on them."""
         try:
-            return self.access.admin().describe(topic_checks.triage_names(self.settings.topics))
+            return self.access.admin().describe(names)
         except Stop:
             return {}
 

@@ -52,7 +52,7 @@ def secrets_of(settings: Settings) -> frozenset[str]:
     secrets = secrets_in({**settings.kafka.client, **settings.redis.client, **settings.registry.client})
     for url in (settings.redis.url, settings.registry.url):
         secrets |= frozenset() if url is None else secrets_in_url(url.get_secret_value())
-    tokens = (settings.model.token, settings.answers_api.token)
+    tokens = (settings.model.token, settings.answers_api.token, settings.suggest.token)
     return secrets | {token.get_secret_value() for token in tokens if token is not None}
 
 

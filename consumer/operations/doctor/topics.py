@@ -31,6 +31,11 @@ def triage_names(topics: TopicSettings) -> tuple[str, ...]:
     return (topics.tickets, topics.triage, topics.triage_state)
 
 
+def feedback_names(topics: TopicSettings) -> tuple[str, ...]:
+    """Returns the names of the two topics that only the feedback needs."""
+    return topics.consumed_by_feedback
+
+
 def existence(specs: TopicSpecs, topics: TopicSettings) -> Finding:
     """Tells whether all five are there."""
     missing = [name for name in all_names(topics) if name not in specs]
@@ -90,6 +95,24 @@ def triage(specs: TopicSpecs, topics: TopicSettings) -> Finding:
     return ok(subject, f"{', '.join(triage_names(topics))}: {max(counts.values())} partitions each")
 
 
+def feedback(specs: TopicSpecs, topics: TopicSettings) -> Finding:
+    """Tells whether feedback, where it is set up, meets its documents, and its labels stay."""
+    subject = "feedback"
+    missing = [name for name in feedback_names(topics) if name not in specs]
+    if len(missing) == len(feedback_names(topics)):
+        return ok(subject, "not set up (`spanstream topics create --feedback` would), or not for this user to see")
+    if missing:
+        return failed(subject, f"missing: {', '.join(missing)}", "`spanstream topics create --feedback`")
+    counts = {name: specs[name].partitions for name in (topics.documents, *feedback_names(topics))}
+    if len(set(counts.values())) > 1:
+        advice = f"give each of them {max(counts.values())} partitions"
+        return failed(subject, f"{_listed(counts)}: feedback would not meet its document", advice)
+    if "compact" not in specs[topics.labels].config.get("cleanup.policy", ""):
+        detail = f"{topics.labels} is not compacted: it keeps every verdict, and those of deleted documents"
+        return failed(subject, detail, "`spanstream topics create --feedback --alter`")
+    return ok(subject, f"{', '.join(feedback_names(topics))}: {max(counts.values())} partitions each")
+
+
 def record_sizes(specs: TopicSpecs, topics: TopicSettings) -> Finding:
     """Tells whether what can be read can be put aside: of a record that does not fit only the headers are."""
     subject = "record sizes"
@@ -116,7 +139,7 @@ def offset_expiry(specs: TopicSpecs, topics: TopicSettings, offsets_minutes: int
         offsets_minutes: how long the brokers keep the offsets of an empty group.
     """
     subject, days = "offset expiry", f"{offsets_minutes / _DAY_MINUTES:,.3g} days"
-    consumed = (topics.questions, topics.retries, topics.tickets)
+    consumed = (topics.questions, topics.retries, topics.tickets, topics.feedback)
     kept_ms = {name: int(specs[name].config.get("retention.ms", 0)) for name in consumed if name in specs}
     longer = [name for name, ms in kept_ms.items() if ms < 0 or ms > offsets_minutes * _MINUTE_MS]
     if not longer:

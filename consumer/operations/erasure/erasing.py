@@ -3,6 +3,7 @@
     documents ─── a tombstone for each key that stands ──> consumers drop the text, the broker compacts it
     tickets ───── a record without a value ──────────────> the ticket stream forgets the ticket, and deletes its state
     triage state ─ a record of another key ──────────────> only where a deleted state stands still: see below
+    labels ────── a tombstone for each key that stands ──> as `feedback run` writes them when it reads the document's
 
 Doing it twice harms nothing. In a partition that nobody writes to it has to be done twice: the broker compacts closed
 segments only, and it is the next record after `max.compaction.lag.ms` that closes one. The state is written by the
@@ -197,6 +198,10 @@ def deletions(standings: Iterable[Standing], subjects: Subjects, topics: TopicSe
                     add(topics.tickets, key[_STATE_PREFIX_BYTES:], partition)
                 if deleted_ms is not None:
                     add(name, _NOBODYS_KEY, partition)
+                continue
+            if kind is KeyKind.LABEL:
+                # What stands behind a label of this document may be that of another, under the same key.
+                add(name, key if deleted_ms is None else _NOBODYS_KEY, partition)
                 continue
             is_undeleted_ticket = name == topics.tickets and deleted_ms is None and subjects.own_key(key, kind)
             if standing.topic.is_compacted or is_undeleted_ticket:

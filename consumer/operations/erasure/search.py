@@ -27,6 +27,7 @@ from spanstream.consumer.triage.state.ticket_state import is_ticket
 from spanstream.schemas.dead_letters import from_headers
 from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.events import Answer, Document, Question
+from spanstream.schemas.feedback import Feedback
 from spanstream.schemas.triage import AnyEvent, Ticket, Triage
 
 PATIENCE_SECONDS = 60.0
@@ -159,6 +160,7 @@ class ErasureSearch:
 
 def _events(topics: TopicSettings) -> dict[str, type[AnyEvent]]:
     events: dict[str, type[AnyEvent]] = dict.fromkeys((topics.questions, topics.retries), Question)
+    events |= dict.fromkeys((topics.feedback, topics.labels), Feedback)
     return events | {
         topics.documents: Document,
         topics.tickets: Ticket,

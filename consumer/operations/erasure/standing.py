@@ -49,11 +49,11 @@ class ErasureTopic:
 
 def key_kinds(topics: TopicSettings) -> dict[str, KeyKind]:
     """Returns the topics that may hold texts, and what their keys are; the ledger of a replay holds hashes only."""
-    by_document = (topics.documents, topics.questions, topics.retries, topics.answers)
+    by_document = (topics.documents, topics.questions, topics.retries, topics.answers, topics.feedback)
     kinds = dict.fromkeys(by_document, KeyKind.DOCUMENT)
     kinds |= dict.fromkeys((topics.dead_letters, parking_of(topics.dead_letters)), KeyKind.ANY)
     kinds |= dict.fromkeys((topics.tickets, topics.triage), KeyKind.TICKET)
-    return kinds | {topics.triage_state: KeyKind.STATE}
+    return kinds | {topics.triage_state: KeyKind.STATE, topics.labels: KeyKind.LABEL}
 
 
 @dataclass(slots=True)

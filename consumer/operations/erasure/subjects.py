@@ -18,6 +18,7 @@ from pydantic_core import from_json
 from spanstream.consumer.broker.protocols import Record
 from spanstream.consumer.triage.questions import TICKET_KEY
 from spanstream.consumer.triage.state.ticket_state import ticket_key_of
+from spanstream.schemas.feedback import ticket_of
 
 _TEXT_FIELDS = ("context", "text")
 _HASH_FIELDS = ("document_sha256", "sha256")
@@ -30,6 +31,7 @@ class KeyKind(StrEnum):
     DOCUMENT = "document"
     TICKET = "ticket"
     STATE = "state"
+    LABEL = "label"
     ANY = "any"
 
 
@@ -75,6 +77,9 @@ class Subjects:
             return False
         if kind is KeyKind.STATE:
             return key.startswith(_STATE_PREFIX) and _text(key[len(_STATE_PREFIX) :]) in self.tickets
+        if kind is KeyKind.LABEL:
+            ticket_id = ticket_of(_text(key))
+            return ticket_id is not None and ticket_id in self.tickets
         is_document = kind is not KeyKind.TICKET and _text(key) in self.documents
         return is_document or (kind is not KeyKind.DOCUMENT and _text(key) in self.tickets)
 

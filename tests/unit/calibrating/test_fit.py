@@ -241,3 +241,18 @@ def test_the_halves_do_not_depend_on_what_a_model_made_of_the_questions() -> Non
     read, other = (fit_calibration(reads, "new").chose for reads in (MANY, blank))
     assert read == other
     assert 0.35 < sum(map(read.has_question, examples(MANY))) / len(MANY) < 0.65
+
+
+def test_questions_drawn_with_unequal_chances_prove_no_guarantee_and_count_by_their_weights() -> None:
+    reads = labelled_reads(400)
+    weighted = [
+        replace(read, example=replace(read.example, weight=4.0 if place % 4 == 0 else 1.0))
+        for place, read in enumerate(reads)
+    ]
+    fitted = fit_calibration(weighted, "new", wanted=ThresholdRequest((80,), (80,), (60,)))
+    assert fitted.guarantees["guarantee-60"].kept is None
+    assert "drawn with unequal chances" in fitted.absent["guarantee-60"]
+    alike = fit_calibration(reads, "new", wanted=ThresholdRequest((80,), (80,), (60,)))
+    assert fitted.calibration.bias != alike.calibration.bias
+    twice = [replace(read, example=replace(read.example, weight=2.0)) for read in reads]
+    assert fit_calibration(twice, "new").calibration == fit_calibration(reads, "new").calibration

@@ -178,3 +178,16 @@ def test_up_to_four_points_of_f1_are_given_up_for_answers_of_which_four_of_five_
     assert choose_thresholds(tried, ThresholdRequest((), ()))[0]["default"] == 0.7
     dearer = sample(*sure, *[(0.6, *RIGHT)] * 23, *[(0.6, *NO_ANSWER)] * 10)
     assert choose_thresholds(dearer, ThresholdRequest((), ()))[0]["default"] == 0.2
+
+
+def test_a_question_of_weight_two_counts_as_two() -> None:
+    random = np.random.default_rng(4)
+    confidence = random.random(300)
+    right = random.random(300) < confidence
+    answer = right | (random.random(300) < 0.5)
+    weight = random.integers(1, 4, 300)
+    f1, candidate = right.astype(np.float64), np.ones_like(right)
+    once = LabelledSample(confidence, candidate, right, f1, answer, weight.astype(np.float64))
+    often = np.repeat(np.arange(300), weight)
+    repeated = LabelledSample(confidence[often], candidate[often], right[often], f1[often], answer[often])
+    assert choose_thresholds(once, ThresholdRequest()) == choose_thresholds(repeated, ThresholdRequest())

@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from spanstream.consumer.broker.partitioner import partition_of
-from spanstream.consumer.desk.labelling import Labelling
-from spanstream.consumer.desk.view.rows import CHOSEN, DRAWN, SAMPLING
 from spanstream.consumer.desk.view.words import is_whole_words, nearest_place, word_pieces
+from spanstream.models.labelling.choosing import Candidate, draw
+from spanstream.models.labelling.labels import INCLUSION_PROBABILITY, SAMPLING
 from spanstream.models.text.words import WordMap
 from spanstream.schemas.codec import decode_feedback
-from spanstream.schemas.events import Answer
 from spanstream.schemas.feedback import Feedback
 from spanstream.schemas.limits import Limits
 from tests.support.desk.desk_scene import HOSTILE, TOPICS, DeskScene, browser_of, submit
@@ -106,23 +105,48 @@ def test_where_there_is_no_candidate_none_can_be_accepted() -> None:
         assert say(browser, "no_answer").status_code == 303
 
 
-def test_the_least_certain_comes_first_and_what_was_labelled_or_skipped_comes_no_more() -> None:
+def test_answers_come_as_label_next_draws_them_and_what_was_labelled_or_skipped_comes_no_more() -> None:
     scene = DeskScene()
     document = scene.document(TEXT)
-    for number, confidence in enumerate((0.97, 0.52, 0.03, 0.61)):
-        scene.answer(document, f"Confidence {confidence}?", "Tuesday", confidence, question_id=f"chosen-{number}")
+    confidences = {f"q-{number}": confidence for number, confidence in enumerate((0.97, 0.52, 0.03, 0.61))}
+    for question_id, confidence in confidences.items():
+        scene.answer(document, f"About {question_id}?", "Tuesday", confidence, question_id=question_id)
+    candidates = [Candidate(question_id, confidence) for question_id, confidence in confidences.items()]
+    expected = [one.question_id for one in draw(candidates, [], len(candidates), 1.0)]
     with scene.open(is_writing=True) as parts:
         browser = browser_of(parts)
         asked = []
         for verdict in ("skip", "accepted", "no_answer", "unsure"):
-            asked += re.findall(r"Confidence ([0-9.]+)\?</h1>", browser.get("/label").text)
+            asked += re.findall(r"About (q-\d)\?</h1>", browser.get("/label").text)
             say(browser, verdict)
         assert "Nothing is left to label" in browser.get("/label").text
-    drawn = [float(text) for text in asked]
-    assert sorted(drawn) == [0.03, 0.52, 0.61, 0.97]
-    assert len(published(scene)) == 3
+    assert asked == expected
+    assert [feedback.question_id for feedback in published(scene)] == expected[1:]
     for feedback in published(scene):
-        assert feedback.metadata[SAMPLING] in (DRAWN, CHOSEN)
+        assert feedback.metadata[SAMPLING] == "random"
+        assert 0 < float(feedback.metadata[INCLUSION_PROBABILITY]) <= 1
+
+
+def test_an_answer_that_was_looked_up_is_not_called_drawn() -> None:
+    scene = one_answer()
+    with scene.open(is_writing=True) as parts:
+        browser = browser_of(parts)
+        [row] = parts.view.answers.all()
+        page = f"/label?place={row.place}"
+        submit(browser, page, "/label", {"place": str(row.place), "verdict": "accepted"})
+    assert [feedback.metadata for feedback in published(scene)] == [{}]
+
+
+def test_what_a_model_suggested_is_no_label() -> None:
+    scene = one_answer()
+    with scene.open(is_writing=True) as parts:
+        say(browser_of(parts), "accepted")
+        [feedback] = published(scene)
+    suggesting = one_answer()
+    suggested = feedback.model_copy(update={"source": "suggested", "feedback_id": None})
+    suggesting.send(TOPICS.feedback, feedback.record_key, suggested)
+    with suggesting.open(is_writing=True) as parts:
+        assert "Which error?" in browser_of(parts).get("/label").text
 
 
 def test_two_people_are_not_shown_the_same_answer() -> None:
@@ -192,20 +216,6 @@ def test_hostile_texts_are_shown_in_words_and_do_nothing() -> None:
     for bad in ("<script>alert", "<img", '<b>"', "\u202e", "\x00"):
         assert bad not in page
     assert len(page) < 200_000
-
-
-def test_the_drawn_share_does_not_depend_on_the_confidence() -> None:
-    scene = DeskScene()
-    document = scene.document(TEXT)
-    answers: list[Answer] = [
-        scene.answer(document, "Which?", "Tuesday", n / 300, question_id=f"q-{n}") for n in range(300)
-    ]
-    with scene.open(is_writing=True) as parts:
-        labelling: Labelling = parts.labelling
-        items = [labelling.item(row.place) for row in parts.view.answers.all()]
-        drawn = {item.row.question_id for item in items if item is not None and item.sampling == DRAWN}
-    assert len(items) == len(answers)
-    assert 30 <= len(drawn) <= 90
 
 
 @given(st.text(max_size=60), st.integers(0, 60), st.integers(0, 60))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spanstream.consumer.desk.view.judging import LEAST, judge
-from spanstream.consumer.desk.view.rows import CHOSEN, DRAWN, SAMPLING
+from spanstream.models.labelling.labels import SAMPLING
 from spanstream.schemas.events import Answer, Document
 from spanstream.schemas.feedback import Feedback, Verdict
 from tests.support.desk.desk_scene import BEGAN, TOPICS, DeskScene, browser_of
@@ -22,12 +22,12 @@ def tell(scene: DeskScene, document: Document, answer: Answer, verdict: Verdict,
         verdict=verdict,
         span=fields.get("span", answer.candidate if verdict in ("accepted", "corrected") else None),  # type: ignore[arg-type]
         given_at=BEGAN,
-        metadata={SAMPLING: str(fields.get("sampling", CHOSEN))},
+        metadata={SAMPLING: str(fields.get("sampling", "chosen"))},
     )
     scene.send(TOPICS.feedback, document.document_id, feedback)
 
 
-def judged_scene(right: int, wrong: int, *, sampling: str = DRAWN) -> DeskScene:
+def judged_scene(right: int, wrong: int, *, sampling: str = "random") -> DeskScene:
     """Makes sure answers that are right, and as sure ones that are not."""
     scene = DeskScene()
     for number in range(right + wrong):
@@ -54,7 +54,7 @@ def test_accuracy_and_calibration_come_with_intervals() -> None:
 
 
 def test_what_was_chosen_is_not_counted_as_drawn() -> None:
-    with judged_scene(15, 6, sampling=CHOSEN).open() as parts:
+    with judged_scene(15, 6, sampling="chosen").open() as parts:
         quality = judge(parts.view)
     assert set(quality.accuracy) == {"all"}
     assert (quality.judged, quality.drawn) == (21, 0)

@@ -11,7 +11,7 @@ from spanstream.consumer.broker.protocols import BrokerNode, Partition, TopicSpe
 from spanstream.consumer.errors import Retryable, SpanstreamError, Stop
 from spanstream.consumer.operations.doctor import Finding, Level, examine, topics
 from spanstream.consumer.operations.doctor.broker import BrokerAccess, BrokerChecks, consumer_protocol, transactions
-from spanstream.consumer.operations.topics import topic_specs, triage_topic_specs
+from spanstream.consumer.operations.topics import feedback_topic_specs, topic_specs, triage_topic_specs
 from spanstream.consumer.settings import KafkaSettings, Settings, TopicSettings
 
 TOPICS = TopicSettings()
@@ -41,6 +41,24 @@ def test_a_documents_topic_that_may_keep_deleted_texts_for_ever_is_worth_a_word(
     finding = topics.compaction(found_topics(documents=TopicSpec(TOPICS.documents, 12, 1, endless)), TOPICS)
     assert finding.level is Level.WARNING
     assert "--alter" in finding.advice
+
+
+def feedback_found(**changed: TopicSpec) -> dict[str, TopicSpec]:
+    specs = feedback_topic_specs(TOPICS, partitions=12)
+    return found_topics() | {spec.name: spec for spec in specs} | {spec.name: spec for spec in changed.values()}
+
+
+def test_feedback_topics_are_looked_at_where_they_are() -> None:
+    assert "not set up" in topics.feedback(found_topics(), TOPICS).detail
+    assert topics.feedback(feedback_found(), TOPICS).level is Level.OK
+    half = feedback_found()
+    del half[TOPICS.labels]
+    fewer = feedback_found(feedback=TopicSpec(TOPICS.feedback, 6, 1, {}))
+    kept = feedback_found(labels=TopicSpec(TOPICS.labels, 12, 1, {"cleanup.policy": "delete"}))
+    for described, said in ((half, "missing: qa.labels"), (fewer, "qa.feedback 6"), (kept, "not compacted")):
+        finding = topics.feedback(described, TOPICS)
+        assert finding.level is Level.FAILED
+        assert said in finding.detail
 
 
 def triage_found(**changed: TopicSpec) -> dict[str, TopicSpec]:
@@ -170,7 +188,7 @@ def test_a_kafka_as_it_should_be_has_only_good_findings() -> None:
     kafka = FakeKafka(config={"group.coordinator.rebalance.protocols": "classic,consumer"})
     findings = kafka.examined(group_protocol="consumer")
     assert set(levels(findings).values()) == {Level.OK}
-    assert kafka.asked.count("topics") == 2  # those of answering, and those of the ticket stream
+    assert kafka.asked.count("topics") == 3  # those of answering, of the ticket stream, and of the feedback
     assert "2 members" in findings[-1].detail
     assert f"{TOPICS.questions} 7" in findings[-1].detail
 

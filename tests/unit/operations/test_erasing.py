@@ -25,7 +25,7 @@ from spanstream.consumer.operations.erasure.erasing import Erasure, SharedTexts,
 from spanstream.consumer.operations.erasure.manifest import read_subjects
 from spanstream.consumer.operations.erasure.requests import ErasureRequest, read_requests
 from spanstream.consumer.operations.erasure.search import ErasureSearch
-from spanstream.consumer.operations.topics import topic_specs, triage_topic_specs
+from spanstream.consumer.operations.topics import feedback_topic_specs, topic_specs, triage_topic_specs
 from spanstream.consumer.settings.registry import RegistryFormat
 from spanstream.models.text.tokenization import sha256_of
 from spanstream.schemas.dead_letters import DeadLetter, Reason, Stage, to_headers
@@ -37,7 +37,11 @@ from tests.support.memory.translators import Away
 from tests.support.registry.memory_registry import memory_registry
 
 ANN = "Ann Example"
-SPECS = [*topic_specs(TOPICS, partitions=1), *triage_topic_specs(TOPICS, partitions=1)]
+SPECS = [
+    *topic_specs(TOPICS, partitions=1),
+    *triage_topic_specs(TOPICS, partitions=1),
+    *feedback_topic_specs(TOPICS, partitions=1),
+]
 
 
 @dataclass
@@ -284,3 +288,18 @@ def test_while_a_translator_is_away_nothing_is_said_to_be_gone() -> None:
     scene.stream.send(encoded(TOPICS.tickets, {"ticket_id": "t"}))
     with pytest.raises(TranslatorUnavailable):
         scene.find(tickets="t")
+
+
+def test_labels_are_deleted_and_those_of_other_documents_under_the_same_key_are_not() -> None:
+    scene = Scene()
+
+    def label(key: str, document_id: str) -> Outgoing:
+        value = json.dumps({"question_id": key, "document_id": document_id, "span": {"text": "FXP-4107"}}).encode()
+        return Outgoing(TOPICS.labels, key.encode(), value)
+
+    scene.stream.send(label("q1", "d"), label("q2", "e"), label("q3", "d"), label("q3", "e"))
+    scene.stream.send(Outgoing(TOPICS.feedback, b"d", b'{"document_id": "d", "span": {"text": "FXP-4107"}}'))
+    erasure = scene.find(documents="d")
+    deleted = {(record.topic, record.key) for record in erasure.records}
+    assert deleted == {(TOPICS.labels, b"q1"), (TOPICS.labels, b"erased")}
+    assert {line.where for line in erasure.lines()} == {TOPICS.labels, TOPICS.feedback}

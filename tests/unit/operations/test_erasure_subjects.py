@@ -37,6 +37,11 @@ CONCERNED = {
     "a ticket's state": (KeyKind.STATE, "ticket:T", {"ticket_id": "T"}),
     "a triage record of the document": (KeyKind.TICKET, "U", {"ticket_id": "U", "document": {"document_id": "d"}}),
     "a dead letter of a ticket": (KeyKind.ANY, "T", b"{"),
+    "feedback on the document": (KeyKind.DOCUMENT, "d", {"document_id": "d", "span": {"text": "FXP-4107"}}),
+    "a label of the document": (KeyKind.LABEL, "q", {"document_id": "d", "question_id": "q"}),
+    "a label of the text inline": (KeyKind.LABEL, "q", {"document_sha256": TEXT_SHA256, "context": TEXT}),
+    "a label of a ticket's field": (KeyKind.LABEL, "T\terror", b"\xff"),
+    "feedback on a ticket's field": (KeyKind.DOCUMENT, "x", {"document_id": "x", "field": {"ticket_id": "T"}}),
     "a damaged record that names it": (KeyKind.ANY, None, b'{"ticket_id": "T", "body": '),
 }
 
@@ -56,6 +61,8 @@ OTHERS = {
     "a ticket with the document's id": (KeyKind.TICKET, "d", {"ticket_id": "d", "body": "b"}),
     "another ticket's state": (KeyKind.STATE, "ticket:U", {"ticket_id": "U"}),
     "a playbook": (KeyKind.STATE, "playbook:T", {"playbook": "small"}),
+    "a label of another document, with the document's id": (KeyKind.LABEL, "d", {"document_id": "e"}),
+    "a label of another ticket's field": (KeyKind.LABEL, "U\tT", {"document_id": "e", "field": {"ticket_id": "U"}}),
     "a context with another text": (KeyKind.DOCUMENT, "q", {"question_id": "q", "context": "another"}),
 }
 

@@ -13,13 +13,14 @@ from typer.main import get_command
 
 from spanstream.consumer.cli.program import app
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.feedback.checking import make_label
 from spanstream.consumer.feedback.metrics import FeedbackMetrics
 from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.settings.loading import load_settings
 from spanstream.consumer.settings.table import BEGIN, END, Row, main, rows, table, written_into
 from spanstream.consumer.triage.metrics import TriageMetrics
 from spanstream.models.defaults import DEFAULT_ARTIFACT
-from spanstream.schemas.codec import decode_answer, decode_document, decode_question
+from spanstream.schemas.codec import decode_answer, decode_document, decode_feedback, decode_question
 from spanstream.schemas.dead_letters import DLQ_HEADERS
 from spanstream.schemas.errors import Reason
 from spanstream.schemas.limits import Limits
@@ -203,6 +204,15 @@ def test_the_examples_are_events_and_the_answer_stands_in_the_document() -> None
     assert given.document_sha256 == text.sha256
     assert given.answer is not None
     assert given.answer.text == text.text[given.answer.char_start : given.answer.char_end]
+
+
+def test_the_example_of_feedback_holds_of_the_example_of_a_document() -> None:
+    (document, *_), (feedback,) = (
+        re.findall(r"```json\n(.+?)```", read(DOCS / page), flags=re.DOTALL) for page in ("events.md", "feedback.md")
+    )
+    text = decode_document(document.encode(), Limits())
+    label = make_label(decode_feedback(feedback.encode(), Limits()), lambda _: text)
+    assert label.document_id == text.document_id
 
 
 def test_the_thresholds_that_examples_name_are_in_the_artifact() -> None:
