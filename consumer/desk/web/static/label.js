@@ -24,6 +24,7 @@ if (form && box) {
     // With other words selected, "right" could be meant of either.
     accept.disabled = !hasCandidate || anchor >= 0;
     accept.classList.toggle("primary", anchor < 0);
+    form.querySelector(".chosen .confidence")?.toggleAttribute("hidden", anchor >= 0);
     save.classList.toggle("primary", anchor >= 0);
     form.elements.char_start.value = anchor < 0 ? "" : words[first()].dataset.s;
     form.elements.char_end.value = anchor < 0 ? "" : words[last()].dataset.e;
