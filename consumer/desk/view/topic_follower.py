@@ -99,6 +99,10 @@ class TopicFollower:
                 self.problem = str(error)
                 _log.warning("desk_waits_for_kafka", detail=str(error))
                 self._stop.wait(_PAUSE_SECONDS)
+            except Exception as error:  # noqa: BLE001  whatever it is, the pages must not stand still unnoticed
+                self.problem = f"reading the topics raised {type(error).__name__}"
+                _log.error("desk_reading_failed", **exception_facts(error))
+                self._stop.wait(_PAUSE_SECONDS)
             finally:
                 reader.close()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from spanstream.consumer.broker.memory.broker import MemoryBroker
-from spanstream.consumer.broker.protocols import Outgoing, Partition
+from spanstream.consumer.broker.protocols import Outgoing, Partition, PartitionReader
 from spanstream.consumer.desk.opening import open_parts
 from spanstream.consumer.desk.parts import DeskParts
 from spanstream.consumer.desk.web.access import Access
@@ -122,13 +122,15 @@ class DeskScene:
         self.broker.publisher().publish([Outgoing(TOPICS.dead_letters, fields.get("key", b"k"), value, headers)], {})
 
     @contextmanager
-    def open(self, *, is_writing: bool = False, **settings: Any) -> Iterator[DeskParts]:
+    def open(
+        self, *, is_writing: bool = False, open_reader: Callable[[], PartitionReader] | None = None, **settings: Any
+    ) -> Iterator[DeskParts]:
         """Opens the parts, and waits until they have read what is there."""
         settings_of_all = Settings(desk=DeskSettings(**settings))
         parts = open_parts(
             settings_of_all,
             is_writing=is_writing,
-            open_reader=self.broker.reader,
+            open_reader=open_reader or self.broker.reader,
             open_publisher=self.broker.publisher,
             queries=StandingGroup(),
         )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import pytest
 
+from spanstream.consumer.broker.protocols import PartitionReader
+from spanstream.consumer.errors import Retryable
 from tests.support.desk.desk_scene import HOSTILE, DeskScene, browser_of
 from tests.support.kafka.program import until
 
@@ -83,3 +87,23 @@ def test_hostile_text_is_shown_and_does_nothing() -> None:
     assert "\u202e" not in page
     assert "\x00" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt; ⟨U+202E⟩left" in page
+
+
+@pytest.mark.parametrize("error", [Retryable("no answer in time"), ZeroDivisionError("nobody foresaw it")])
+def test_an_error_while_the_topics_are_read_is_told_and_reading_goes_on(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = DeskScene()
+    scene.answer(scene.document(TEXT), "Which error?", "FXP-4107")
+    opened: list[PartitionReader] = []
+
+    def open_reader() -> PartitionReader:
+        opened.append(scene.broker.reader())
+        if len(opened) == 2:  # the first one reads single records
+            monkeypatch.setattr(opened[1], "partitions", Mock(side_effect=error))
+        return opened[-1]
+
+    with scene.open(open_reader=open_reader) as parts:
+        until(lambda: parts.follower.problem is None, "the problem to be over")
+        assert "Which error?" in browser_of(parts).get("/").text
+    assert len(opened) > 2
