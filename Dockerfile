@@ -27,7 +27,7 @@ COPY pyproject.toml README.md LICENSE NOTICE ./
 
 # Optional parts, by their names in pyproject.toml: --build-arg EXTRAS="http registry traces". Those that are small are
 # there; docs/operations.md has the size of each.
-ARG EXTRAS="http traces"
+ARG EXTRAS="desk http traces"
 COPY requirements/extras.txt requirements/select requirements/
 RUN requirements/select ${EXTRAS} >/tmp/extras.txt \
     && python -m pip --python /opt/spanstream/bin/python install --require-hashes --only-binary :all: \

@@ -9,6 +9,7 @@ from spanstream.consumer.cli import (
     ask,
     backfill,
     demo,
+    desk,
     doctor,
     drift,
     erase,
@@ -40,6 +41,7 @@ app.command("ask")(ask.ask)
 app.command("explain")(explain.show_explanation)
 app.command("drift")(drift.show_drift)
 app.command("serve")(serve.serve)
+app.command("desk")(desk.desk)
 app.command("demo")(demo.demo)
 app.add_typer(topics.app, name="topics")
 app.add_typer(publish.app, name="publish")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spanstream.consumer.settings.answers_api import AnswersApiSettings
+from spanstream.consumer.settings.desk import DeskSettings
 from spanstream.consumer.settings.formats import CloudEventsSettings, MappingSettings
 from spanstream.consumer.settings.group import ENV_PREFIX, SAME_NAME
 from spanstream.consumer.settings.kafka import AutoOffsetReset, GroupProtocol, KafkaSettings, TopicSettings
@@ -36,6 +37,7 @@ __all__ = [
     "CloudEventsSettings",
     "Compatibility",
     "DeadLetterHeaders",
+    "DeskSettings",
     "DocumentSettings",
     "DriftSettings",
     "FeedbackSettings",

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from spanstream.consumer.settings.answers_api import AnswersApiSettings
+from spanstream.consumer.settings.desk import DeskSettings
 from spanstream.consumer.settings.environment import EnvironmentSource
 from spanstream.consumer.settings.formats import CloudEventsSettings, MappingSettings
 from spanstream.consumer.settings.group import ENV_PREFIX, Seconds, check_different
@@ -69,6 +70,7 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     answers_api: AnswersApiSettings = AnswersApiSettings()
     drift: DriftSettings = DriftSettings()
+    desk: DeskSettings = DeskSettings()
     log: LogSettings = LogSettings()
     traces: TraceSettings = TraceSettings()
     limits: Limits = Field(Limits(), description="How large an event may be.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from spanstream.consumer.asking.api.desk import Desk
 from spanstream.consumer.asking.text_answerer import TextAnswerer
 from spanstream.consumer.clock import SystemClock
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.http import is_loopback
 from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.settings import Settings
 from spanstream.consumer.settings.answers_api import AnswersApiSettings
@@ -72,7 +72,7 @@ def open_answers_api(  # noqa: PLR0913  built in two commands, by name
 
 def check_answers_api(settings: AnswersApiSettings) -> None:
     """Refuses what cannot be served. Raises `Stop`: the extra is missing, or a token where others can reach it."""
-    if settings.token is None and not _is_loopback(settings.host):
+    if settings.token is None and not is_loopback(settings.host):
         raise Stop(
             f"others can reach {settings.host}, and there is no token for POST /v1/answers",
             hint="set SPANSTREAM_ANSWERS_API__TOKEN, or SPANSTREAM_ANSWERS_API__HOST to 127.0.0.1",
@@ -96,10 +96,3 @@ def _http_extra() -> Iterator[None]:
         raise Stop(
             f"questions over HTTP need the extra http ({error.name} is missing): pip install 'spanstream[http]'"
         ) from error
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

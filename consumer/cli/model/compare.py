@@ -52,8 +52,8 @@ def compare(  # noqa: PLR0913, PLR0917  one option each
 ) -> None:
     """Compare two models: how often they agree, who is right where they differ, how the confidence shifts.
 
-    Either on labelled questions, each at its own default threshold, with the scores and the speed of both; the second is
-    to be taken if its F1 at its best threshold is higher, and the 95 % interval of the difference above 0. Or on the
+    Either on labelled questions, each at its own default threshold, with the scores and the speed of both; the second
+    is to be taken if its F1 at its best threshold is higher, and the 95 % interval of the difference above 0. Or on the
     questions of the stream that a second model was tried on (docs/trying-models.md). A shift is the second's confidence
     minus the first's.
 

@@ -1,0 +1,199 @@
+"""Hands out answers to be labelled, one at a time, and publishes what is said of them.
+
+They are drawn as `spanstream label next` draws them: uniformly, in an order that is made of the questions' ids. So the
+labels say how often all answers are right.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from spanstream.consumer.broker.protocols import Publisher
+from spanstream.consumer.clock import Clock, to_datetime
+from spanstream.consumer.desk.view.live_view import BoundedRows, LiveView
+from spanstream.consumer.desk.view.rows import AnswerRow, Place, feedback_row
+from spanstream.consumer.desk.view.whole_records import SourceText, WholeRecords
+from spanstream.consumer.formats.event_writer import EventWriter
+from spanstream.consumer.operations.publishing import feedback_record
+from spanstream.models.labelling.choosing import Candidate, Drawn, draw
+from spanstream.models.labelling.labels import INCLUSION_PROBABILITY, SAMPLING
+from spanstream.schemas.codec import encode
+from spanstream.schemas.events import Question, Span
+from spanstream.schemas.feedback import WITH_SPAN, Feedback, Verdict
+from spanstream.schemas.limits import Limits
+
+# Seconds that an answer is somebody's own.
+_HELD_SECONDS: Final = 600.0
+_MOST_PEOPLE: Final = 1_000
+_MOST_REMEMBERED: Final = 10_000
+# Answers whose text is gone that are passed over at a time.
+_MOST_TRIED: Final = 10
+
+
+@dataclass(slots=True)
+class Labeller:
+    """What one session has done.
+
+    Attributes:
+        by: how the person wants to be called in the feedback; empty: not at all.
+        skipped: what is not to be shown again.
+        done: what was labelled, in order.
+    """
+
+    by: str = ""
+    skipped: BoundedRows[Place, bool] = field(default_factory=lambda: BoundedRows(_MOST_REMEMBERED))
+    done: list[Place] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelItem:
+    """An answer to be labelled, its question and its text."""
+
+    row: AnswerRow
+    question: Question
+    source: SourceText
+
+
+@dataclass(frozen=True, slots=True)
+class HeldItem:
+    """An answer that a session has before it since then, and how it was drawn."""
+
+    session: str
+    since: float
+    drawn: Drawn
+
+
+class Labelling:
+    """Keeps what the sessions have done, in memory; it may be called from many threads.
+
+    Args:
+        view: the answers, and the feedback that there is.
+        records: reads questions and texts.
+        open_publisher: opens what publishes, when it is first needed.
+        writer: writes feedback in the form that its topic has.
+        topic: of feedback.
+        limits: how large feedback may be.
+        clock: gives the time of the feedback.
+
+    Raises:
+        Retryable: by the methods: Kafka did not answer in time.
+        Stop: by the methods: Kafka refuses.
+        InvalidRecord: by `say`: the feedback is larger than it may be.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917  built in one place
+        self,
+        view: LiveView,
+        records: WholeRecords,
+        open_publisher: Callable[[], Publisher],
+        writer: EventWriter,
+        topic: str,
+        limits: Limits,
+        clock: Clock,
+    ) -> None:
+        self._view = view
+        self._records = records
+        self._open_publisher = open_publisher
+        self._writer = writer
+        self._topic = topic
+        self._limits = limits
+        self._clock = clock
+        self._publisher: Publisher | None = None
+        self._people: BoundedRows[str, Labeller] = BoundedRows(_MOST_PEOPLE)
+        self._held: BoundedRows[Place, HeldItem] = BoundedRows(_MOST_REMEMBERED)
+        self._lock = threading.Lock()
+
+    def labeller(self, session: str) -> Labeller:
+        """Returns what a session has done."""
+        labeller = self._people.get(session)
+        if labeller is None:
+            labeller = Labeller()
+            self._people.put(session, labeller)
+        return labeller
+
+    @property
+    def left(self) -> int:
+        """How many answers have no feedback yet."""
+        return sum(self._view.feedback.get(row.question_id) is None for row in self._view.latest_answers())
+
+    def next_item(self, session: str) -> LabelItem | None:
+        """Chooses what a session is to label next; None where nothing is left that can be shown."""
+        labeller = self.labeller(session)
+        rows = {row.question_id: row for row in self._view.latest_answers()}
+        candidates = [Candidate(row.question_id, row.confidence) for row in rows.values()]
+        passed = {name for name, row in rows.items() if not self._is_free(row, session, labeller)}
+        for _ in range(_MOST_TRIED):
+            for drawn in draw(candidates, passed, 1, random_share=1.0):
+                place = rows[drawn.question_id].place
+                item = self.item(place)
+                if item is not None:
+                    self._held.put(place, HeldItem(session, self._clock.monotonic(), drawn))
+                    return item
+                labeller.skipped.put(place, row=True)
+                passed.add(drawn.question_id)
+        return None
+
+    def item(self, place: Place) -> LabelItem | None:
+        """Returns the answer at a place; None where its text has changed or is gone."""
+        row = self._view.answers.get(place)
+        question = self._records.question(row.question_id) if row is not None else None
+        source = self._records.source_of(row) if row is not None else None
+        if row is None or question is None or source is None or source.sha256 != row.document_sha256:
+            return None
+        return LabelItem(row, question, source)
+
+    def say(self, session: str, item: LabelItem, verdict: Verdict, span: tuple[int, int] | None) -> Feedback:
+        """Publishes what somebody says of an answer.
+
+        Args:
+            session: of the person.
+            item: the answer.
+            verdict: what is said.
+            span: where the right piece is, with the verdicts that have one; it is in whole words.
+        """
+        labeller = self.labeller(session)
+        quoted = None
+        if verdict in WITH_SPAN and span is not None:
+            quoted = Span(text=item.source.text[slice(*span)], char_start=span[0], char_end=span[1])
+        feedback = Feedback(
+            question_id=item.question.question_id,
+            document_id=item.question.document_id,
+            context=item.question.context,
+            document_sha256=item.source.sha256,
+            question=item.question.question,
+            verdict=verdict,
+            span=quoted,
+            by=labeller.by or None,
+            given_at=to_datetime(self._clock.now_ms()),
+            metadata=self._sampling(item.row.place, session),
+        )
+        record = feedback_record(encode(feedback), self._topic, self._limits, self._writer)
+        with self._lock:
+            self._publisher = self._publisher or self._open_publisher()
+            self._publisher.publish([record], {})
+        self._view.take_feedback(feedback_row(feedback))
+        labeller.done = [*(place for place in labeller.done if place != item.row.place), item.row.place]
+        return feedback
+
+    def close(self) -> None:
+        """Lets go of the connections."""
+        with self._lock:
+            if self._publisher is not None:
+                self._publisher.close()
+
+    def _is_free(self, row: AnswerRow, session: str, labeller: Labeller) -> bool:
+        if self._view.feedback.get(row.question_id) is not None or labeller.skipped.get(row.place):
+            return False
+        held = self._held.get(row.place)
+        is_old = held is not None and self._clock.monotonic() - held.since > _HELD_SECONDS
+        return held is None or held.session == session or is_old
+
+    def _sampling(self, place: Place, session: str) -> dict[str, str]:
+        """Returns how an answer was drawn, for the label's metadata; nothing where somebody looked it up."""
+        held = self._held.get(place)
+        if held is None or held.session != session:
+            return {}
+        return {SAMPLING: held.drawn.sampling, INCLUSION_PROBABILITY: f"{held.drawn.inclusion_probability:.6g}"}

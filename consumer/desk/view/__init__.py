@@ -1,0 +1,1 @@
+"""What the pages show, in memory and bounded: rows of the last records, and the places of whole ones."""

@@ -1,0 +1,117 @@
+"""Compares answers with what people said of them: how often they are right, and whether the confidence comes true."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from spanstream.consumer.desk.view.live_view import LiveView
+from spanstream.consumer.desk.view.rows import AnswerRow, FeedbackRow
+from spanstream.models.arrays import Float64Array
+from spanstream.models.labelling.choosing import uniform_share
+from spanstream.models.metrics.reliability import (
+    Interval,
+    Judgement,
+    brier_score,
+    expected_calibration_error,
+    with_interval,
+)
+from spanstream.models.metrics.squad_metrics import exact_score
+from spanstream.schemas.feedback import Verdict
+
+LEAST: Final = 20
+"""Judged answers below which a figure would say more about chance than about the model."""
+_BINS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """Answers of like confidence: their number, their mean confidence, and the share that was right."""
+
+    count: int
+    confidence: float
+    right: float
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What the feedback says.
+
+    Attributes:
+        verdicts: how often each was given.
+        judged: answers with a candidate that somebody judged, and that the desk still has.
+        drawn: those among them that are a uniform draw of all.
+        accuracy: share of the given answers that are right, by what it is counted over; where there are enough.
+        calibration_error: of the confidence, over `judged`; None where there are too few.
+        brier: the same.
+        bins: for the diagram; over `judged`.
+    """
+
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    judged: int = 0
+    drawn: int = 0
+    accuracy: dict[str, tuple[int, Interval]] = field(default_factory=dict)
+    calibration_error: Interval | None = None
+    brier: Interval | None = None
+    bins: tuple[ReliabilityBin, ...] = ()
+
+
+def judge(view: LiveView) -> Quality:
+    """Joins answers and feedback, and measures; intervals are of 95 %, whole documents drawn."""
+    feedback = view.feedback.all()
+    uniform, _ = uniform_share({row.key: row.sampling for row in feedback})
+    by_key = {row.key: row for row in feedback}
+    pairs = [(row, by_key[row.question_id]) for row in view.latest_answers() if row.question_id in by_key]
+    judged = [(row, said) for row, said in pairs if row.text is not None and _is_about(row, said)]
+    everything = [_judgement(row, said) for row, said in judged]
+    given = {
+        "drawn at random": [(row, said) for row, said in judged if row.status == "answered" and said.key in uniform],
+        "all": [(row, said) for row, said in judged if row.status == "answered"],
+    }
+    is_enough = len(everything) >= LEAST
+    return Quality(
+        verdicts=Counter(row.verdict for row in feedback),
+        judged=len(everything),
+        drawn=sum(said.key in uniform for _, said in judged),
+        accuracy={
+            name: (len(chosen), with_interval(_share_right, [_judgement(*pair) for pair in chosen]))
+            for name, chosen in given.items()
+            if len(chosen) >= LEAST
+        },
+        calibration_error=with_interval(expected_calibration_error, everything) if is_enough else None,
+        brier=with_interval(brier_score, everything) if is_enough else None,
+        bins=tuple(_bins(everything)) if is_enough else (),
+    )
+
+
+def _is_about(row: AnswerRow, said: FeedbackRow) -> bool:
+    """Whether feedback tells if this candidate is right; not where it is unsure, or about another version."""
+    return said.verdict != "unsure" and said.document_sha256 in (None, row.document_sha256)
+
+
+def _judgement(row: AnswerRow, said: FeedbackRow) -> Judgement:
+    right = said.text is not None and exact_score(said.text, row.text or "") == 1.0
+    return Judgement(row.confidence, right, row.document_id or row.question_id)
+
+
+def _share_right(_: Float64Array, right: Float64Array) -> float:
+    return float(right.mean())
+
+
+def _bins(judgements: Sequence[Judgement]) -> list[ReliabilityBin]:
+    """Returns bins of equal mass, the least confident first."""
+    ordered = sorted(judgements, key=lambda one: one.confidence)
+    groups = [[ordered[place] for place in places] for places in np.array_split(np.arange(len(ordered)), _BINS)]
+    return [
+        ReliabilityBin(
+            len(group),
+            sum(one.confidence for one in group) / len(group),
+            sum(one.right for one in group) / len(group),
+        )
+        for group in groups
+        if group
+    ]

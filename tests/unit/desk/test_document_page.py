@@ -1,0 +1,153 @@
+"""The pages of a document and of an answer: the marks in the text, long and hostile texts, what is not there."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spanstream.consumer.desk.view.marking import Mark, stretches
+from spanstream.consumer.desk.web.text_page import PAGE_CHARS
+from spanstream.schemas.events import Alternative, Place, Span
+from tests.support.desk.desk_scene import HOSTILE, DeskScene, browser_of
+
+TEXT = "Since Tuesday the nightly export stops with error FXP-4107. \N{GRINNING FACE} That is all."
+
+
+def plain(page: str) -> str:
+    """Returns what stands in the text of a page, without the marks' numbers."""
+    [text] = re.findall(r'<pre class="text"[^>]*>(.*?)</pre>', page, re.DOTALL)
+    return re.sub(r"<[^>]+>", "", re.sub(r"<sup.*?</sup>", "", text))
+
+
+def test_answers_are_marked_in_their_place_each_with_its_number() -> None:
+    scene = DeskScene()
+    document = scene.document(TEXT, title="The export")
+    scene.answer(document, "Which error?", "FXP-4107")
+    scene.answer(document, "Since when?", "Tuesday")
+    scene.answer(document, "How is he?", "\N{GRINNING FACE}", 0.2, declined=True)
+    with scene.open() as parts:
+        page = browser_of(parts).get("/document?id=ticket-1").text
+    assert '<h1 dir="auto">The export</h1>' in page
+    assert (
+        '<mark id="a1" class="q1"><bdi>Tuesday</bdi></mark><sup class="q1"><span class="away">answer </span>1</sup>'
+        in page
+    )
+    assert '<mark id="a2" class="q2"><bdi>FXP-4107</bdi></mark>' in page
+    assert '<mark id="a3" class="q3 guess"><bdi>\N{GRINNING FACE}</bdi></mark>' in page
+    assert plain(page) == TEXT
+
+
+def test_of_two_answers_to_a_question_the_later_one_is_marked() -> None:
+    scene = DeskScene()
+    document = scene.document(TEXT)
+    scene.answer(document, "Which error?", "error", question_id="q")
+    scene.answer(document, "Which error?", "FXP-4107", question_id="q")
+    with scene.open() as parts:
+        page = browser_of(parts).get("/document?id=ticket-1").text
+    assert re.findall(r"<mark[^>]*><bdi>(.*?)</bdi>", page) == ["FXP-4107"]
+
+
+def test_an_answer_out_of_an_earlier_version_is_told_and_not_marked() -> None:
+    scene = DeskScene()
+    answer = scene.answer(scene.document(TEXT), "Which error?", "FXP-4107")
+    scene.document("Another text altogether, as long as the first one was, with an error.")
+    with scene.open() as parts:
+        browser = browser_of(parts)
+        page = browser.get("/document?id=ticket-1").text
+        [place] = [row.place for row in parts.view.answers.all()]
+        of_answer = browser.get(f"/answer?place={place}").text
+    assert "of an earlier version" in page
+    assert "<mark" not in page
+    assert "The document has changed since this answer was given" in of_answer
+    assert answer.answer is not None
+    assert answer.answer.text in of_answer
+
+
+def test_a_deleted_document_leaves_its_answers_without_a_text() -> None:
+    scene = DeskScene()
+    scene.answer(scene.document(TEXT), "Which error?", "FXP-4107")
+    scene.send("qa.documents", "ticket-1", None)
+    with scene.open() as parts:
+        page = browser_of(parts).get("/document?id=ticket-1").text
+    assert "The text is not here." in page
+    assert "nightly export" not in page
+
+
+@pytest.mark.parametrize(
+    "address", ["/document", "/document?id=nobody", "/answer", "/answer?place=0-7", "/answer?place=0"]
+)
+def test_what_is_not_there_is_a_page_that_says_so(address: str) -> None:
+    with DeskScene().open() as parts:
+        reply = browser_of(parts).get(address)
+    assert reply.status_code == 404
+    assert "looks back only so far" in reply.text
+
+
+def test_a_megabyte_in_one_line_is_shown_in_pages_that_stay_small() -> None:
+    scene = DeskScene()
+    text = HOSTILE * 3 + "x" * 900_000 + " the end is E-9 here"
+    document = scene.document(text, document_id=HOSTILE.replace("\x00", ""), title=HOSTILE)
+    scene.answer(document, "Which?", "E-9")
+    scene.answer(document, "Long?", text[100:800_000])
+    with scene.open() as parts:
+        browser = browser_of(parts)
+        pages = {row.question_id: f"/answer?place={row.place}" for row in parts.view.answers.all()}
+        for address in pages.values():
+            page = browser.get(address).text
+            assert len(page) < 10 * PAGE_CHARS
+            assert "<script>alert" not in page
+            assert "\u202e" not in page
+            assert "<img" not in page
+        assert '<mark id="a1" class="q1"><bdi>E-9</bdi></mark>' in browser.get(pages["q-1"]).text
+        at_beginning = browser.get(f"{pages['q-1']}&at=0").text
+        assert "⟨U+202E⟩" in at_beginning
+        assert 'rel="next"' in at_beginning
+
+
+def test_every_page_of_a_text_together_is_the_text() -> None:
+    scene = DeskScene()
+    text = " ".join(f"word{number}" for number in range(6_000))
+    scene.answer(scene.document(text), "Which?", "word1700 word1701 word1702")
+    with scene.open() as parts:
+        browser = browser_of(parts)
+        places = range(0, len(text), PAGE_CHARS)
+        shown = [plain(browser.get(f"/document?id=ticket-1&at={place}").text) for place in places]
+    assert "".join(shown) == text
+
+
+SPANS = st.tuples(st.integers(0, 30), st.integers(1, 12), st.integers(1, 9)).map(
+    lambda drawn: Mark(drawn[0], drawn[0] + drawn[1], drawn[2])
+)
+
+
+@given(st.text(max_size=40), st.lists(SPANS, max_size=6), st.integers(0, 20), st.integers(0, 45))
+def test_stretches_tile_the_text_and_each_mark_ends_once(text: str, marks: list[Mark], begin: int, end: int) -> None:
+    pieces = list(stretches(text, begin, end, marks))
+    assert "".join(piece.text for piece in pieces) == text[begin:end]
+    ends = [mark for piece in pieces for mark in piece.ending]
+    last = min(end, len(text))
+    within = [mark for mark in marks if begin < mark.char_end <= last and mark.char_start < last and begin < last]
+    assert sorted(map(repr, ends)) == sorted(map(repr, within))
+
+
+def test_alternatives_are_marked_each_with_its_number_at_all_its_places() -> None:
+    text = "FXP-4107 on Tuesday, FXP-4108 on Friday. FXP-4107 again, then FXP-4108."
+    scene = DeskScene()
+    other = Alternative(
+        span=Span(text="FXP-4108", char_start=21, char_end=29),
+        further_places=[Place(char_start=62, char_end=70)],
+        confidence=0.2,
+        null_score_diff=-0.5,
+        window=1,
+    )
+    further = [Place(char_start=41, char_end=49)]
+    scene.answer(scene.document(text), "Which errors?", "FXP-4107", further_places=further, alternatives=[other])
+    with scene.open() as parts:
+        [place] = [row.place for row in parts.view.answers.all()]
+        page = browser_of(parts).get(f"/answer?place={place}").text
+    assert "Other answers" in page
+    assert len(re.findall(r'class="q1"><bdi>FXP-4107</bdi>', page)) == 2
+    assert len(re.findall(r'class="q2 guess"><bdi>FXP-4108</bdi>', page)) == 2
