@@ -22,6 +22,8 @@ if TYPE_CHECKING:  # importing these loads redis, which many do without
 
 _log = structlog.get_logger(__name__)
 
+# Of a whole call, however steadily bytes drip in; where a wait for the next bytes may take longer, a call may too.
+_LEAST_CALL_SECONDS = 1.0
 # Where nobody waits for an answer slow is fine; a consumer would rather tokenize.
 _PATIENT_TIMEOUT_SECONDS = 5.0
 _PATIENT_CALL_SECONDS = 30.0
@@ -49,6 +51,7 @@ def open_store(settings: RedisSettings, metrics: Metrics | None = None) -> ByteS
             metrics.store_up.labels(call).set(1)
     options = RedisOptions(
         timeout_seconds=settings.timeout_seconds,
+        call_seconds=max(settings.timeout_seconds, _LEAST_CALL_SECONDS),
         ttl_seconds=settings.ttl_seconds,
         max_value_bytes=settings.max_value_bytes,
         fail_max=settings.breaker_failures,

@@ -175,7 +175,10 @@ def make_party(secure_kafka: SecureBroker, redis_server: RedisServer, tmp_path: 
         if command != "topics create":
             stream.create_topics()
             stream.publish(work(stream))
-        if command == "erase":  # a ticket that the triage stream has forgotten, and that is not compacted yet
+        if (
+            command == "erase"
+        ):  # a label; and a ticket that the triage stream has forgotten and that is not compacted yet
+            stream.publish([named("label", stream.topics.labels, "q1", FEEDBACK)])
             forgotten = b"ticket:T1", stream.topics.triage_state
             stream.publish([Outgoing(forgotten[1], forgotten[0], value) for value in (b'{"ticket_id": "T1"}', None)])
         return Party(secure_kafka, stream, command, user)

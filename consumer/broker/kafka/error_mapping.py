@@ -64,6 +64,9 @@ _FENCED = frozenset(
     }
 )
 
+# A connection that is lost in the middle of a login: a broker that goes down, or a busy one, refuses nothing.
+_LOST = KafkaError(KafkaError._TRANSPORT).str()  # noqa: SLF001  librdkafka's name
+
 # librdkafka asks an OAuth server for a token again after a while (10 s).
 _NO_TOKEN = "Failed to acquire SASL OAUTHBEARER token"  # noqa: S105  librdkafka's words
 
@@ -116,7 +119,7 @@ def map_error(error: KafkaError, doing: str, needed: NeededRights | None = None)
         return Fenced(text)
     right = (needed or NeededRights()).missing(error.code())
     hint = _STOP.get(error.code()) if right is None else f"grant this user {right}"
-    if hint == _LOGIN_HINT and CREDENTIALS.refusal_may_mend:
+    if hint == _LOGIN_HINT and (CREDENTIALS.refusal_may_mend or _LOST in error.str()):
         hint = None
     return Retryable(text) if hint is None else Stop(text, hint=hint)
 

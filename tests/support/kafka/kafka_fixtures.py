@@ -30,6 +30,7 @@ class Topics:
     def make(self, partitions: int = 1, config: Mapping[str, str] | None = None, *, prefix: str = "topic") -> str:
         name = f"{prefix}-{uuid.uuid4().hex[:12]}"
         self.admin.create([TopicSpec(name, partitions, config=config or {})])
+        until(lambda: name in self.admin.describe([name]), f"the broker to know {name}")
         return name
 
     def recreate(self, name: str, partitions: int = 1, config: Mapping[str, str] | None = None) -> None:

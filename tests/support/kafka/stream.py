@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from spanstream.consumer.broker.kafka import AtLeastOncePublisher, KafkaPartitio
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
 from spanstream.consumer.broker.reading import tail
 from spanstream.consumer.cli.exit_codes import TERMINATED
+from spanstream.consumer.errors import Retryable
 from spanstream.consumer.operations.topics import topic_specs
 from spanstream.consumer.settings import KafkaSettings, TopicSettings
 from spanstream.models.artifact import MANIFEST
@@ -128,12 +130,17 @@ class Stream:
         until(lambda: admin.create([documents]) == [documents.name], f"the deletion of {documents.name}")
 
     def read(self, topic: str) -> list[Record]:
-        """Returns what a read_committed reader sees in the topic now."""
-        reader = KafkaPartitionReader(self.config)
-        try:
-            return list(ReadOnce().check(tail(reader, topic)))
-        finally:
-            reader.close()
+        """Returns what a read_committed reader sees in the topic now; a broker that is busy is asked again."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            reader = KafkaPartitionReader(self.config)
+            try:
+                return list(ReadOnce().check(tail(reader, topic)))
+            except Retryable:
+                if time.monotonic() > deadline:
+                    raise
+            finally:
+                reader.close()
 
     def answers(self) -> list[Answer]:
         return [decode_answer(record.value or b"") for record in self.read(self.topics.answers)]

@@ -30,3 +30,13 @@ def test_a_token_that_the_broker_refuses_is_no_server_to_wait_for() -> None:
     errors(KafkaError(KafkaError.SASL_AUTHENTICATION_FAILED))
     with pytest.raises(Stop):
         errors.raise_refusal()
+
+
+def test_a_connection_that_is_lost_during_a_login_is_no_refusal() -> None:
+    errors = ClientErrors({"bootstrap.servers": "kafka:9092"})
+    lost = (
+        "SASL OAUTHBEARER mechanism handshake failed: Local: Broker transport failure: broker's supported mechanisms:"
+    )
+    errors(KafkaError(KafkaError._AUTHENTICATION, lost))
+    errors.raise_refusal()
+    assert lost in str(errors.no_answer("a question"))

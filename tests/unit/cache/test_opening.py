@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from spanstream.consumer.cache.opening import open_store
+from spanstream.consumer.cache.redis_connection import RedisOptions
 from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.settings import RedisSettings
 
@@ -23,3 +26,14 @@ def test_without_redis_nothing_is_said_of_it() -> None:
     metrics = Metrics()
     assert open_store(RedisSettings(), metrics) is None
     assert _redis_up(metrics, "read") is None
+
+
+def test_a_call_may_take_as_long_as_the_wait_for_bytes_that_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[RedisOptions] = []
+    monkeypatch.setattr(
+        "spanstream.consumer.cache.redis_store.RedisStore",
+        lambda _url, options, **_: opened.append(options),
+    )
+    for seconds in (0.05, 10.0):
+        open_store(RedisSettings.model_validate({"url": "redis://redis", "timeout_seconds": seconds}))
+    assert [options.call_seconds for options in opened] == [1.0, 10.0]
