@@ -44,6 +44,15 @@ def test_the_artifact_says_how_documents_are_cut_unless_something_else_is_asked_
     assert _texts_of(sliding, LONG, QUESTIONS[0]) == _texts_of(plain, LONG, QUESTIONS[0]) != of_sentences
 
 
+def test_readers_of_sentences_cut_alike_only_with_the_same_longest_answer() -> None:
+    plain = fake_reader()
+    manifest = MANIFEST.model_copy(update={"max_answer_tokens": MANIFEST.max_answer_tokens // 2})
+    artifact = Artifact(plain.artifact.folder, manifest, plain.artifact.tokenizer, plain.artifact.golden)
+    shorter = Reader(artifact, plain.backends, windows="sentences")
+    assert not shorter.plans_as(fake_reader(windows="sentences"))
+    assert Reader(artifact, plain.backends).plans_as(plain)  # sliding windows share as much whatever the answers are
+
+
 def test_a_text_that_fits_into_one_window_is_read_as_ever_and_no_sentence_is_looked_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
