@@ -1,7 +1,7 @@
 """Compares the answers of the stream with those of the second model that was tried beside it, question by question.
 
 qa.answers.shadow ──┐
-qa.labels ──────────┼── joined by question_id ──> a Comparison for each pair of models
+qa.labels ──────────┼── joined by question_id ──> a ModelComparison for each pair of models
 qa.answers ─────────┘
 """
 
