@@ -30,27 +30,12 @@ from spanstream.models.spans.aggregate import RawAnswer, aggregate
 from spanstream.models.spans.alternatives import RankedAnswer, rank_answers
 from spanstream.models.spans.quotes import AlternativeQuote, Quote, quote, quote_with_utf16
 from spanstream.models.spans.validate import Validator
+from spanstream.models.text.read_plan import ReadPlan
 from spanstream.models.text.retrieval import BlockIndex
 from spanstream.models.text.sentence_windows import SentenceMap
 from spanstream.models.text.tokenization import TokenizedDocument, TokenizedQuestion
-from spanstream.models.text.windowing import Window, windows_of
+from spanstream.models.text.windowing import Window, WindowShape, windows_of
 from spanstream.models.text.words import without_invisible
-
-
-@dataclass(frozen=True, slots=True)
-class ReadPlan:
-    """One question about one document, and the windows that will be read for it.
-
-    `total_windows` is how many the whole document has; more than `windows` where BM25 picked. `max_answers` is how many
-    answers are given at most: the candidate and its alternatives.
-    """
-
-    question: TokenizedQuestion
-    text: str
-    document: TokenizedDocument
-    windows: tuple[Window, ...]
-    total_windows: int
-    max_answers: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +147,13 @@ class Reader:
 
     def plans_as(self, other: Reader) -> bool:
         """Whether both cut every document into the same windows, and choose the same of them."""
-        mine, its = self.artifact, other.artifact
-        same_tokens = mine.manifest.tokenizer_fingerprint == its.manifest.tokenizer_fingerprint
-        same_windows = (mine.shape, self._mode, self._max_windows) == (its.shape, other._mode, other._max_windows)
-        return same_tokens and same_windows
+        return self._planned_by == other._planned_by
+
+    @property
+    def _planned_by(self) -> tuple[str, WindowShape, WindowMode, int, int]:
+        """What the windows of a text, and the choice among them, depend on."""
+        longest = self.artifact.manifest.max_answer_tokens if self._mode == "sentences" else 0  # they share as much
+        return self.artifact.tokenizer.fingerprint, self.artifact.shape, self._mode, longest, self._max_windows
 
     def read(self, text: str, questions: Sequence[str], *, max_answers: int = 1) -> list[Answer]:
         """Returns one answer for each question, in their order; with `max_answers` above 1, with alternatives.

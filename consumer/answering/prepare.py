@@ -24,7 +24,8 @@ from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.formats.translator import TranslatorUnavailable
 from spanstream.consumer.logs import exception_facts
 from spanstream.models.errors import QuestionTooLong
-from spanstream.models.reader import Reader, ReadPlan
+from spanstream.models.reader import Reader
+from spanstream.models.text.read_plan import ReadPlan
 from spanstream.models.text.tokenization import TokenizedDocument, sha256_of
 from spanstream.schemas.cloudevents import TRACEPARENT, TRACESTATE
 from spanstream.schemas.codec import check_bounds, check_key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spanstream.consumer.answering.answer import Answerer
 from spanstream.consumer.answering.committer import Committer
@@ -107,8 +107,13 @@ def open_kafka_clients(settings: Settings) -> BrokerClients:
     """Opens the Kafka clients of a group member."""
     kafka = settings.kafka
     consumer = KafkaGroupConsumer(kafka)
-    shadow_publisher = AtLeastOncePublisher(kafka) if settings.model.shadow else None
-    return BrokerClients(consumer, KafkaPartitionReader(kafka), open_publisher(kafka, consumer), shadow_publisher)
+    return BrokerClients(consumer, KafkaPartitionReader(kafka), open_publisher(kafka, consumer))
+
+
+def open_answering_clients(settings: Settings) -> BrokerClients:
+    """Opens the Kafka clients of a consumer: also one for a second model's answers, where one is tried."""
+    shadow_publisher = AtLeastOncePublisher(settings.kafka) if settings.model.shadow else None
+    return replace(open_kafka_clients(settings), shadow_publisher=shadow_publisher)
 
 
 def start_offsets(clients: BrokerClients, settings: Settings, followed_topic: str) -> StartOffsets:
@@ -146,7 +151,7 @@ def open_preparer(  # noqa: PLR0913, PLR0917  what a chunk is prepared with
 def build(  # noqa: PLR0913  tests and the demo replace these parts
     settings: Settings,
     *,
-    connect: Callable[[Settings], BrokerClients] = open_kafka_clients,
+    connect: Callable[[Settings], BrokerClients] = open_answering_clients,
     reader: Reader | None = None,
     cache: TokenCache[TokenizedDocument] | None = None,
     formats: EventFormats | None = None,

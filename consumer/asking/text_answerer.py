@@ -8,7 +8,8 @@ from typing import Final
 
 from spanstream.consumer.answering.answer_event import answer_event
 from spanstream.consumer.clock import Clock, to_datetime
-from spanstream.models.reader import Reader, ReadPlan
+from spanstream.models.reader import Reader
+from spanstream.models.text.read_plan import ReadPlan
 from spanstream.schemas.events import Answer, Question
 from spanstream.schemas.requests import AnswersRequest
 

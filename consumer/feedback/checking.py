@@ -6,7 +6,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Protocol
 
-from spanstream.models.text.words import WordMap, without_invisible
+from spanstream.models.labelling.quotes import problem_of_span
 from spanstream.schemas.errors import InvalidRecord, Reason
 from spanstream.schemas.events import Span
 from spanstream.schemas.feedback import Feedback
@@ -65,9 +65,6 @@ def _quoted(text: str, span: Span) -> Span:
     start, end = span.char_start, span.char_end
     if text[start:end] != span.text:
         raise InvalidRecord(Reason.SPAN_MISMATCH, f"the text at {start}:{end} is not the span's")
-    if not without_invisible(span.text):
-        raise InvalidRecord(Reason.SPAN_MISMATCH, f"nothing can be seen at {start}:{end}")
-    inside = WordMap(text).inside
-    if inside[start] or inside[end]:
-        raise InvalidRecord(Reason.SPAN_MISMATCH, f"{start}:{end} cuts a word")
+    if problem := problem_of_span(text, start, end):
+        raise InvalidRecord(Reason.SPAN_MISMATCH, problem)
     return Span(text=span.text, char_start=start, char_end=end)

@@ -1,7 +1,7 @@
 """Compares the answers of the stream with those of the second model that was tried beside it, question by question.
 
 qa.answers.shadow ──┐
-qa.labels ──────────┼── joined by question_id ──> a Comparison for each pair of models
+qa.labels ──────────┼── joined by question_id ──> a ModelComparison for each pair of models
 qa.answers ─────────┘
 """
 
@@ -13,11 +13,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from spanstream.consumer.broker.protocols import PartitionReader, Record
-from spanstream.consumer.broker.reading import tail
+from spanstream.consumer.broker.protocols import PartitionReader
+from spanstream.consumer.broker.reading import read_topic
 from spanstream.consumer.clock import Clock
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.formats.opening import open_formats
+from spanstream.consumer.operations.labelling.sources import TopicSources
 from spanstream.consumer.settings import Settings
 from spanstream.models.metrics.squad_metrics import exact_score
 from spanstream.models.spans.agreement import ModelAnswer
@@ -62,7 +63,7 @@ class AnswerJoin:
     Attributes:
         settings: name the topics.
         open_reader: opens a reader that follows nothing yet; each of them is closed.
-        clock: bounds how long a schema registry may be silent.
+        clock: bounds how long Kafka or a schema registry may be silent.
         since_ms: answers before it are left out, by the time of their record; None: none are.
     """
 
@@ -97,31 +98,22 @@ class AnswerJoin:
 
     def _answers(self, topic: str) -> Iterator[Answer]:
         formats = open_formats(self.settings).patient(self.clock, _PATIENCE_SECONDS)
-        for record in self._records(topic):
-            if self.since_ms is None or (record.timestamp_ms or 0) >= self.since_ms:
-                try:
-                    yield formats.answer(record)
-                except InvalidRecord:
-                    continue
+        with closing(self.open_reader()) as reader:
+            for record in read_topic(reader, topic, clock=self.clock, patience_seconds=_PATIENCE_SECONDS):
+                if self.since_ms is None or (record.timestamp_ms or 0) >= self.since_ms:
+                    try:
+                        yield formats.answer(record)
+                    except InvalidRecord:
+                        continue
 
     def _labels(self) -> tuple[dict[str, Feedback], tuple[str, ...]]:
-        """Returns the newest label of each question, and why there are none."""
-        formats = open_formats(self.settings).patient(self.clock, _PATIENCE_SECONDS)
-        labels: dict[bytes, Feedback | None] = {}
+        """Returns the label of each question that a person gave, and why there are none."""
+        sources = TopicSources(self.settings, self.open_reader, self.clock)
         try:
-            for record in self._records(self.settings.topics.labels):
-                try:
-                    labels[record.key or b""] = None if record.value is None else formats.label(record)
-                except InvalidRecord:
-                    continue
+            persons = [label for label in sources.labels() if label.source == "person"]
         except Stop as error:
             return {}, (f"who is right is not known: {error}",)
-        persons = (label for label in labels.values() if label is not None and label.source == "person")
         return {label.question_id: label for label in persons if label.question_id is not None}, ()
-
-    def _records(self, topic: str) -> Iterator[Record]:
-        with closing(self.open_reader()) as reader:
-            yield from tail(reader, topic)
 
 
 def _model(answer: Answer) -> AnsweringModel:

@@ -17,7 +17,7 @@ from spanstream.consumer.operations.published_questions import PublishedQuestion
 from spanstream.consumer.replay.current_documents import CurrentDocuments
 from spanstream.consumer.settings import Settings
 from spanstream.consumer.triage.questions import question_id_of
-from spanstream.models.text.words import WordMap
+from spanstream.models.labelling.quotes import places_of
 from spanstream.schemas.codec import decode_triage
 from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.events import Span
@@ -154,19 +154,18 @@ def _span(name: str, text: str, answer: Span | None, opinion: Opinion) -> Span |
 
 def _located(name: str, text: str, opinion: Opinion) -> Span:
     """Finds the right piece in the text, in whole words."""
-    quoted = opinion.text or ""
-    starts = [start for start in range(len(text)) if quoted and text.startswith(quoted, start)]
-    inside = WordMap(text).inside
-    whole = [start for start in starts if not (inside[start] or inside[start + len(quoted)])]
-    if not whole:
-        where = "stands only inside of words in the document" if starts else "does not stand in the document, verbatim"
+    quoted = (opinion.text or "").strip()
+    starts = [start for start, _ in places_of(text, quoted)]
+    if not starts:
+        stands = bool(quoted) and quoted in text
+        where = "stands only inside of words in the document" if stands else "does not stand in the document, verbatim"
         raise Stop(f"{name}: the correction {where}")
-    if opinion.nth is None and len(whole) > 1:
-        places = ", ".join(map(str, whole[:_PLACES_SHOWN])) + (", ..." if len(whole) > _PLACES_SHOWN else "")
+    if opinion.nth is None and len(starts) > 1:
+        shown = ", ".join(map(str, starts[:_PLACES_SHOWN])) + (", ..." if len(starts) > _PLACES_SHOWN else "")
         hint = "--nth says which of them"
-        raise Stop(f"{name}: the correction stands at {len(whole)} places in the document ({places})", hint=hint)
+        raise Stop(f"{name}: the correction stands at {len(starts)} places in the document ({shown})", hint=hint)
     number = opinion.nth or 1
-    if number > len(whole):
-        raise Stop(f"{name}: the correction stands at {len(whole)} places in the document, not at {number}")
-    start = whole[number - 1]
+    if number > len(starts):
+        raise Stop(f"{name}: the correction stands at {len(starts)} places in the document, not at {number}")
+    start = starts[number - 1]
     return Span(text=quoted, char_start=start, char_end=start + len(quoted))

@@ -65,7 +65,6 @@ class TopicSettings(SettingsGroup):
     triage_state: str = Field(
         "support.triage-state", description="The triage stream's state of each ticket, compacted."
     )
-
     feedback: str = Field("qa.feedback", description="What people say of answers, keyed by document_id.")
     labels: str = Field(
         "qa.labels",

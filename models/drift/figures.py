@@ -57,10 +57,19 @@ class Figure:
             return f"above {self.edges[-1]:g}"
         return f"{self.edges[number - 1]:g} to {self.edges[number]:g}"
 
-    def counts(self, values: Float64Array) -> Int64Array:
-        """Counts values by bin; those that are not a number are left out. Returns (bins,)."""
-        known = values[~np.isnan(values)]
-        return np.bincount(np.searchsorted(self.edges, known, side="left"), minlength=self.bins)
+    def counts(self, values: Float64Array, weights: Float64Array | None = None) -> Int64Array:
+        """Counts values by bin; those that are not a number are left out. Returns (bins,).
+
+        With weights, the counts are those of as many values as tell as much with equal weights (Kish 1965).
+        """
+        known = ~np.isnan(values)
+        bins = np.searchsorted(self.edges, values[known], side="left")
+        if weights is None or not len(bins):
+            return np.bincount(bins, minlength=self.bins)
+        counting = weights[known]
+        equal = counting * (counting.sum() / (counting @ counting))
+        counts: Int64Array = np.rint(np.bincount(bins, equal, minlength=self.bins)).astype(np.int64)
+        return counts
 
 
 _RECALIBRATE: Final = "label about 200 of today's questions and calibrate on them (docs/calibration.md)"
@@ -241,12 +250,18 @@ class FigureTable:
         column: Float64Array = self.values[:, _COLUMNS[name]]
         return column
 
-    def counts(self) -> dict[str, Int64Array]:
-        """Counts each figure by bin: of documents once for each document, the last time it was read."""
+    def counts(self, weights: Float64Array | None = None) -> dict[str, Int64Array]:
+        """Counts each figure by bin: of documents once for each document, the last time it was read.
+
+        Args:
+            weights: (questions,) as how many each counts; None: as one.
+        """
         _, last = np.unique(self.documents[::-1], return_index=True)
-        once = len(self) - 1 - last
+        rows = {"documents": len(self) - 1 - last, "questions": np.arange(len(self))}
         return {
-            figure.name: figure.counts(self.values[once if figure.of == "documents" else slice(None), column])
+            figure.name: figure.counts(
+                self.values[rows[figure.of], column], None if weights is None else weights[rows[figure.of]]
+            )
             for column, figure in enumerate(FIGURES)
         }
 

@@ -41,15 +41,23 @@ class Reference(FrozenModel):
     figures: dict[str, ReferenceFigure]
 
     @classmethod
-    def of(cls, reads: Sequence[QuestionRead], *, threshold: float, unknown_id: int | None) -> Reference:
+    def of(
+        cls,
+        reads: Sequence[QuestionRead],
+        *,
+        threshold: float,
+        unknown_id: int | None,
+        weights: Sequence[float] | None = None,
+    ) -> Reference:
         """Counts labelled questions as they were read.
 
         Args:
             reads: at least one.
             threshold: from which they count as answered.
             unknown_id: the tokenizer's.
+            weights: as how many questions each counts, where they were drawn with unequal chances; None: as one.
         """
-        counts = FigureTable.of(reads, unknown_id).counts()
+        counts = FigureTable.of(reads, unknown_id).counts(None if weights is None else np.array(weights))
         return cls(
             questions=len(reads),
             documents=len({read.text_sha256 for read in reads}),

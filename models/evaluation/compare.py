@@ -23,7 +23,7 @@ from spanstream.models.evaluation.evaluate import Begin, data_facts, fitting_not
 from spanstream.models.evaluation.observation_table import ObservationTable
 from spanstream.models.evaluation.observe import LabelledQuestion, observe, open_variant_reader, read_labelled_questions
 from spanstream.models.evaluation.report import ArtifactFacts, DataFacts
-from spanstream.models.evaluation.side_by_side import Comparison, compare_answers
+from spanstream.models.evaluation.side_by_side import ModelComparison, compare_answers
 from spanstream.models.inference.cpu import available_cpus
 from spanstream.models.metrics.reliability import Interval, bootstrapped
 from spanstream.models.metrics.squad_metrics import best_f1, f1_of_questions
@@ -63,7 +63,7 @@ class ComparisonReport(FrozenModel):
     exact: PairedFigure
     f1: PairedFigure
     best_f1: PairedFigure = Field(description="F1 with each at its best threshold.")
-    comparison: Comparison
+    comparison: ModelComparison
     speed: SpeedRatio | None
     is_better: bool = Field(description="Whether the second's best F1 is higher, by more than chance.")
 

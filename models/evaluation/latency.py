@@ -13,7 +13,8 @@ from spanstream.models.evaluation.observe import LabelledQuestion
 from spanstream.models.evaluation.report import Latency, LatencyTimes
 from spanstream.models.inference.cpu import cpu_name
 from spanstream.models.inference.packing import assemble
-from spanstream.models.reader import Reader, ReadPlan
+from spanstream.models.reader import Reader
+from spanstream.models.text.read_plan import ReadPlan
 
 # Questions, spread evenly: ten of them lie above the 95th percentile.
 _MOST: Final = 200

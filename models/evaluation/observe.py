@@ -17,8 +17,9 @@ from spanstream.models.evaluation.kinds import read_kinds
 from spanstream.models.inference.backends import open_backends
 from spanstream.models.metrics.reading import ReadQuestion
 from spanstream.models.metrics.squad_files import Example, read_squad
-from spanstream.models.reader import Reader, ReadPlan
+from spanstream.models.reader import Reader
 from spanstream.models.spans.quotes import Quote, quote
+from spanstream.models.text.read_plan import ReadPlan
 from spanstream.models.text.tokenization import TokenizedDocument
 
 # Questions read together: enough to fill batches, few enough to show progress.

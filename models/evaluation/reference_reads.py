@@ -16,13 +16,14 @@ def reference_of(observations: Sequence[Observation], calibration: Calibration, 
     """Counts the figures of observed questions as this calibration would answer them.
 
     Args:
-        observations: at least one.
+        observations: at least one; each counts by the weight of its example.
         calibration: gives the confidence, and the threshold `default`.
         tokenizer: tells which tokens are unknown.
     """
     threshold = calibration.thresholds["default"]
     reads = [_question_read(observation, calibration, threshold) for observation in observations]
-    return Reference.of(reads, threshold=threshold, unknown_id=tokenizer.unknown_id)
+    weights = [observation.read.example.weight for observation in observations]
+    return Reference.of(reads, threshold=threshold, unknown_id=tokenizer.unknown_id, weights=weights)
 
 
 def whole_document_observations(reads: Sequence[ReadQuestion]) -> list[Observation]:

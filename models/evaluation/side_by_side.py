@@ -1,6 +1,7 @@
 """Compares the answers that two models gave to the same questions; the report of `spanstream model compare`, format 1.
 
-    [(first answer, second answer)] -> agreement, shift of the confidence, who is right where they differ -> Comparison
+    [(first answer, second answer)] -> agreement, shift of the confidence, who is right where they differ
+                                    -> ModelComparison
 
 Shares and probabilities are 0 to 1. Fields are only ever added to a format.
 """
@@ -64,7 +65,7 @@ class RightFigures(FrozenModel):
     )
 
 
-class Comparison(FrozenModel):
+class ModelComparison(FrozenModel):
     """Two models on the same questions."""
 
     first: ArtifactFacts
@@ -80,7 +81,7 @@ class LiveComparisonReport(FrozenModel):
 
     format: Literal[1] = 1
     since: str | None = Field(description="Answers before this time were left out, UTC; null: none were.")
-    comparisons: tuple[Comparison, ...] = Field(description="One for each pair of models, the most questions first.")
+    comparisons: tuple[ModelComparison, ...] = Field(description="Of each pair of models, the most questions first.")
     labelled: int = Field(description="Questions of whose right answer a person has told.")
     first_alone: int = Field(description="Answers that the second model has none beside: not chosen, or dropped.")
     second_alone: int = Field(description="Second answers whose first one does not stand in its topic.")
@@ -89,7 +90,7 @@ class LiveComparisonReport(FrozenModel):
 
 def compare_answers(
     first: ArtifactFacts, second: ArtifactFacts, pairs: Sequence[tuple[ModelAnswer, ModelAnswer]]
-) -> Comparison:
+) -> ModelComparison:
     """Compares two models.
 
     Args:
@@ -99,7 +100,7 @@ def compare_answers(
     """
     counts = Counter(agreement(one.given, other.given) for one, other in pairs)
     same = counts[Agreement.SAME]
-    return Comparison(
+    return ModelComparison(
         first=first,
         second=second,
         questions=len(pairs),

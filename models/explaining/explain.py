@@ -18,12 +18,13 @@ from spanstream.models.explaining.explanation import (
 )
 from spanstream.models.explaining.token_damage import token_damage
 from spanstream.models.inference.runner import ScoredWindow
-from spanstream.models.reader import Reader, ReadPlan
+from spanstream.models.reader import Reader
 from spanstream.models.spans.aggregate import RawAnswer
 from spanstream.models.spans.alternatives import RankedAnswer
 from spanstream.models.spans.calibration import FEATURES, Calibration
 from spanstream.models.spans.search import SpanScores, TokenSpan
 from spanstream.models.spans.validate import Validator
+from spanstream.models.text.read_plan import ReadPlan
 from spanstream.models.text.retrieval import BlockIndex
 from spanstream.models.text.tokenization import TokenizedDocument, Tokenizer
 from spanstream.models.text.words import WordMap

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spanstream.models.text.words import WordMap
+from spanstream.models.text.words import WordMap, without_invisible
 
 
 def problem_of_span(text: str, char_start: int, char_end: int) -> str | None:
@@ -10,7 +10,10 @@ def problem_of_span(text: str, char_start: int, char_end: int) -> str | None:
     where = f"the span {char_start}:{char_end}"
     if not 0 <= char_start < char_end <= len(text):
         return f"{where} is not in the text of {len(text):,} characters"
-    if text[char_start:char_end] != text[char_start:char_end].strip():
+    quoted = text[char_start:char_end]
+    if not without_invisible(quoted):
+        return f"nothing can be seen at {where}"
+    if quoted != quoted.strip():
         return f"{where} begins or ends with white space"
     inside = WordMap(text).inside
     return f"{where} cuts a word" if inside[char_start] or inside[char_end] else None

@@ -16,8 +16,8 @@ class Agreement(StrEnum):
     DIFFERENT = "different"
 
 
-class Place(Protocol):
-    """Where an answer stands in its document, in code points."""
+class Located(Protocol):
+    """What stands in a document, by its place in code points."""
 
     @property
     def char_start(self) -> int:
@@ -38,12 +38,12 @@ class ModelAnswer:
         right: whether it was right to say so; None where that is not known.
     """
 
-    given: Place | None
+    given: Located | None
     confidence: float
     right: bool | None = None
 
 
-def agreement(one: Place | None, other: Place | None) -> Agreement:
+def agreement(one: Located | None, other: Located | None) -> Agreement:
     """Compares two answers; None is a declined question, and two of them are the same."""
     if one is None or other is None:
         return Agreement.SAME if one is other else Agreement.ONE_DECLINED

@@ -50,11 +50,11 @@ class SentenceMap:
         """
         room = shape.room(question, document)
         shared = min(max_answer_tokens, shape.stride)
-        windows = []
+        windows: list[Window] = []
         token_start = token_end = 0
         while True:
             token_end = self._end(token_start, token_end, document.size, room, shape.stride)
-            windows.append(Window(question, document, token_start, token_end, shape))
+            windows.append(Window(question, document, token_start, token_end, shape, len(windows) + 1))
             if token_end == document.size:
                 return windows
             token_start = self._next_start(token_end, room, shape.stride, shared)

@@ -42,7 +42,8 @@ class WindowShape:
 class Window:
     """The document's tokens `token_start` to `token_end` (exclusive), to be read with the question.
 
-    Equal only to itself, so that results can be looked up by window.
+    Equal only to itself, so that results can be looked up by window. `number` is which of the document's windows it is,
+    counted from 1.
     """
 
     question: TokenizedQuestion
@@ -50,6 +51,7 @@ class Window:
     token_start: int
     token_end: int
     shape: WindowShape
+    number: int
 
     @property
     def length(self) -> int:
@@ -62,13 +64,6 @@ class Window:
         template = self.shape.template
         return len(template.prefix) + len(self.question.ids) + len(template.middle)
 
-    @property
-    def number(self) -> int:
-        """Which of the document's windows it is, counted from 1."""
-        if self.token_start == 0:
-            return 1
-        return 1 + self.token_start // (self.shape.room(self.question, self.document) - self.shape.stride)
-
 
 def windows_of(question: TokenizedQuestion, document: TokenizedDocument, shape: WindowShape) -> list[Window]:
     """Returns all windows of the document for this question in order; one empty window for an empty document.
@@ -77,11 +72,11 @@ def windows_of(question: TokenizedQuestion, document: TokenizedDocument, shape: 
         QuestionTooLong: see `WindowShape.room`.
     """
     room = shape.room(question, document)
-    windows = []
+    windows: list[Window] = []
     token_start = 0
     while True:
         token_end = min(token_start + room, document.size)
-        windows.append(Window(question, document, token_start, token_end, shape))
+        windows.append(Window(question, document, token_start, token_end, shape, len(windows) + 1))
         if token_end == document.size:
             return windows
         token_start += room - shape.stride

@@ -11,10 +11,11 @@ import pytest
 
 from spanstream.models.errors import DocumentChanged, InvalidSpan
 from spanstream.models.inference.runner import ScoredWindow
-from spanstream.models.reader import Reader, ReadPlan
+from spanstream.models.reader import Reader
 from spanstream.models.spans.aggregate import aggregate
 from spanstream.models.spans.search import TokenSpan
 from spanstream.models.spans.validate import Validator
+from spanstream.models.text.read_plan import ReadPlan
 from spanstream.models.text.tokenization import TokenizedDocument, Tokenizer, checksum_of
 from tests.support.model.shared_data import VALIDATION_SETS, validation_examples
 

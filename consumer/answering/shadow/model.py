@@ -10,7 +10,8 @@ from spanstream.consumer.answering.shadow.queue import AnsweredQuestion
 from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.errors import TooLarge
 from spanstream.models.inference.runner import WindowOutcome
-from spanstream.models.reader import Reader, ReadPlan
+from spanstream.models.reader import Reader
+from spanstream.models.text.read_plan import ReadPlan
 from spanstream.models.text.windowing import Window
 from spanstream.schemas.events import Answer
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from threading import Condition
 
 from spanstream.consumer.answering.question_record import QuestionRecord
-from spanstream.models.reader import ReadPlan
+from spanstream.models.text.read_plan import ReadPlan
 from spanstream.schemas.events import Answer, Question
 
 # A token takes 16 bytes; see `prepare`.

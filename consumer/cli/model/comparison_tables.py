@@ -13,7 +13,7 @@ from spanstream.consumer.cli.model.figure_tables import interval
 if TYPE_CHECKING:  # importing them needs the evaluate group
     from spanstream.models.evaluation.compare import ComparisonReport, PairedFigure
     from spanstream.models.evaluation.report import ArtifactFacts
-    from spanstream.models.evaluation.side_by_side import Comparison, LiveComparisonReport, RightFigures
+    from spanstream.models.evaluation.side_by_side import LiveComparisonReport, ModelComparison, RightFigures
 
 _AGREEMENTS = {
     "same": "the same place, or both declined",
@@ -63,7 +63,7 @@ def show_live(report: LiveComparisonReport, console: Console) -> None:
         _show(comparison, console)
 
 
-def _show(comparison: Comparison, console: Console) -> None:
+def _show(comparison: ModelComparison, console: Console) -> None:
     table = Table("the two answers", "questions", "%")
     for kind, count in comparison.agreement.counts.items():
         share = 100 * count / comparison.questions

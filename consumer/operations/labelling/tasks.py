@@ -83,7 +83,7 @@ def next_tasks(sources: LabellingSources, count: int, random_share: float) -> Ne
     """
     # Read twice: of a million answers, only the confidences are kept.
     confidences = {answer.question_id: answer.confidence for answer in sources.answers()}
-    labelled = {one.label_key for one in sources.labels() if one.source == "person"} & confidences.keys()
+    labelled = confidences.keys() & {one.question_id for one in sources.labels() if one.source == "person"}
     drawn = draw(list(starmap(Candidate, confidences.items())), labelled, count, random_share)
     asked = {one.question_id for one in drawn}
     answers = {answer.question_id: answer for answer in sources.answers() if answer.question_id in asked}

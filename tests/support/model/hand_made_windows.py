@@ -38,7 +38,7 @@ def hand_made_window(
 ) -> Window:
     """Makes a window of the document's tokens; by default all of them."""
     end = document.size if token_end is None else token_end
-    return Window(hand_made_question(question_tokens), document, token_start, end, WindowShape(64, 8, TEMPLATE))
+    return Window(hand_made_question(question_tokens), document, token_start, end, WindowShape(64, 8, TEMPLATE), 1)
 
 
 def hand_made_span(

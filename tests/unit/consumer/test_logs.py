@@ -57,6 +57,17 @@ def test_lines_of_libraries_are_json_too(monkeypatch: pytest.MonkeyPatch) -> Non
     assert (line["event"], line["level"], line["logger"]) == ("broker b1 is down", "warning", "librdkafka")
 
 
+def test_a_library_that_sets_a_level_of_its_own_says_no_more_than_the_settings_allow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stream = configured(monkeypatch, io.StringIO())
+    chatty = logging.getLogger("a.library.that.sets.its.level")
+    chatty.setLevel(logging.DEBUG)  # as bm25s does when it is imported
+    chatty.debug("Building index from IDs")
+    chatty.warning("no")
+    assert [line["event"] for line in lines(stream)] == ["no"]
+
+
 def test_on_a_terminal_they_are_for_people_unless_json_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = configured(monkeypatch, Terminal())
     structlog.get_logger("x").info("something_happened")

@@ -10,7 +10,7 @@ from spanstream.models.artifact import load_artifact, sha256_of_file, write_mani
 from spanstream.models.drift.figures import FIGURES
 from spanstream.models.drift.reference import REFERENCE_FILE, Reference, read_reference, write_reference
 from spanstream.models.errors import ArtifactError
-from tests.support.model.question_reads import UNKNOWN, drawn_reads
+from tests.support.model.question_reads import UNKNOWN, drawn_reads, read_question
 from tests.support.model.small_artifact import small_manifest, write_small_artifact
 
 READS = drawn_reads(3, 40)
@@ -33,6 +33,25 @@ def test_it_counts_every_question_and_every_document() -> None:
     for figure in FIGURES:
         expected = 40 if figure.of == "documents" else 200
         assert sum(REFERENCE.figures[figure.name].counts) == expected
+
+
+def test_questions_that_were_drawn_with_unequal_chances_count_as_what_they_stand_for() -> None:
+    unsure, sure = (
+        [read_question(text, confidence=confidence) for text in texts]
+        for texts, confidence in ((range(60), 0.45), (range(60, 100), 0.85))
+    )
+    weights = [1.0] * len(unsure) + [9.0] * len(sure)  # what the model is unsure of was drawn nine times as often
+    reference = Reference.of([*unsure, *sure], threshold=0.5, unknown_id=UNKNOWN, weights=weights)
+    effective = sum(weights) ** 2 / sum(weight**2 for weight in weights)  # 53 questions tell as much
+    declined, answered = reference.figures["answered"].counts
+    assert declined + answered == pytest.approx(effective, abs=1)
+    assert answered / (declined + answered) == pytest.approx(360 / 420, abs=0.01)
+    assert sum(reference.figures["document_tokens"].counts) == pytest.approx(effective, abs=1)
+    assert (reference.questions, reference.documents) == (100, 100)
+
+
+def test_equal_weights_change_nothing() -> None:
+    assert Reference.of(READS, threshold=0.5, unknown_id=UNKNOWN, weights=[7.3] * len(READS)) == REFERENCE
 
 
 def test_what_is_written_into_an_artifact_is_read_again(tmp_path: Path) -> None:

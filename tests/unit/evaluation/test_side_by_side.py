@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spanstream.models.evaluation.report import ArtifactFacts
-from spanstream.models.evaluation.side_by_side import Comparison, compare_answers
+from spanstream.models.evaluation.side_by_side import ModelComparison, compare_answers
 from spanstream.models.spans.agreement import Agreement, ModelAnswer
 from spanstream.models.spans.quotes import Quote
 
@@ -20,7 +20,7 @@ ANSWERS = st.builds(
 )
 
 
-def compared(*pairs: tuple[ModelAnswer, ModelAnswer]) -> Comparison:
+def compared(*pairs: tuple[ModelAnswer, ModelAnswer]) -> ModelComparison:
     return compare_answers(ONE, OTHER, pairs)
 
 

@@ -9,6 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from spanstream.consumer.feedback.checking import make_label
+from spanstream.consumer.operations.labelling.feedback import labels_of
 from spanstream.models.text.words import WordMap, without_invisible
 from spanstream.schemas.errors import InvalidRecord, Reason
 from spanstream.schemas.events import Document, Span
@@ -33,14 +34,15 @@ def corrected(text: str, start: int, quoted: str) -> Feedback:
 def test_a_label_quotes_its_document_in_whole_words_or_there_is_none(text: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(text) - 1))
     end = data.draw(st.integers(start + 1, len(text)))
-    inside = WordMap(text).inside
-    is_whole = not (inside[start] or inside[end]) and bool(without_invisible(text[start:end]))
+    inside, quoted = WordMap(text).inside, text[start:end]
+    is_whole = not (inside[start] or inside[end]) and bool(without_invisible(quoted)) and quoted == quoted.strip()
     document = Document(document_id="d", text=text)
     feedback = corrected(text, start, text[start:end])
     if is_whole:
         label = make_label(feedback, lambda _: document)
         assert label.span is not None
         assert text[label.span.char_start : label.span.char_end] == label.span.text
+        assert len(labels_of([label], lambda _: text).labels) == 1  # what holds here can be an example
         return
     with pytest.raises(InvalidRecord) as refusal:
         make_label(feedback, lambda _: document)

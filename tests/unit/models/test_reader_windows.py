@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spanstream.models.artifact import Artifact
+from spanstream.models.defaults import WindowMode
 from spanstream.models.errors import QuestionTooLong
 from spanstream.models.explaining.explain import explain
 from spanstream.models.reader import Reader
@@ -42,6 +43,15 @@ def test_the_artifact_says_how_documents_are_cut_unless_something_else_is_asked_
     assert _texts_of(Reader(artifact, plain.backends), LONG, QUESTIONS[0]) == of_sentences
     sliding = Reader(artifact, plain.backends, windows="sliding")
     assert _texts_of(sliding, LONG, QUESTIONS[0]) == _texts_of(plain, LONG, QUESTIONS[0]) != of_sentences
+
+
+def test_readers_of_sentences_cut_alike_only_with_the_same_longest_answer() -> None:
+    plain = fake_reader()
+    manifest = MANIFEST.model_copy(update={"max_answer_tokens": MANIFEST.max_answer_tokens // 2})
+    artifact = Artifact(plain.artifact.folder, manifest, plain.artifact.tokenizer, plain.artifact.golden)
+    shorter = Reader(artifact, plain.backends, windows="sentences")
+    assert not shorter.plans_as(fake_reader(windows="sentences"))
+    assert Reader(artifact, plain.backends).plans_as(plain)  # sliding windows share as much whatever the answers are
 
 
 def test_a_text_that_fits_into_one_window_is_read_as_ever_and_no_sentence_is_looked_for(
@@ -80,6 +90,22 @@ def test_bm25_picks_among_windows_of_sentences() -> None:
     assert len(read) == 2 < len(every)
     assert set(read) < set(every)
     assert any("31:05" in text for text in read)
+
+
+@pytest.mark.parametrize("mode", ["sentences", "sliding"])
+def test_an_alternative_lies_in_the_window_that_it_names(mode: WindowMode) -> None:
+    reader = fake_reader(windows=mode, max_windows=1000)
+    text = " ".join(f"Train {number} {'goes ' * (number % 9)}at {number}:05." for number in range(60))
+    document = reader.tokenize(text)
+    for question in QUESTIONS:
+        [plan] = reader.plan(text, document, [question])
+        assert [window.number for window in plan.windows] == list(range(1, plan.total_windows + 1))
+        [answer] = reader.read(text, [question], max_answers=20)
+        assert answer.alternatives
+        for other in answer.alternatives:
+            window = plan.windows[other.window - 1]
+            assert document.starts[window.token_start] <= other.quote.char_start
+            assert other.quote.char_end <= document.ends[window.token_end - 1]
 
 
 def test_a_question_that_leaves_no_room_is_too_long() -> None:

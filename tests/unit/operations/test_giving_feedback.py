@@ -56,6 +56,7 @@ def answered(span: Span | None = SPAN, **fields: Any) -> Answer:
     [
         (opinion("accepted"), SPAN),
         (opinion("corrected", "Tuesday"), Span(text="Tuesday", char_start=43, char_end=50)),
+        (opinion("corrected", " Tuesday\n"), Span(text="Tuesday", char_start=43, char_end=50)),
         (opinion("corrected", "FXP-4107", 2), Span(text="FXP-4107", char_start=56, char_end=64)),
         (opinion("no_answer"), None),
         (opinion("unsure"), None),

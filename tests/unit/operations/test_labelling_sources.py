@@ -24,7 +24,7 @@ from spanstream.models.labelling.labels import Label, Task
 from spanstream.models.text.tokenization import sha256_of
 from spanstream.schemas.codec import encode
 from spanstream.schemas.events import Answer, Document, ModelInfo, Question, Span, WindowsRead
-from spanstream.schemas.feedback import Feedback
+from spanstream.schemas.feedback import Feedback, TicketField
 
 TEXT = "Ticket: error E42 🚀 since Monday."
 NOW = datetime(2026, 2, 1, 8, 30, tzinfo=UTC)
@@ -96,6 +96,15 @@ def test_what_is_labelled_is_not_asked_for_again(stream: Stream) -> None:
             ("E42", "random"),
             ("E42", "chosen"),
         ]
+
+
+def test_a_question_that_was_judged_as_a_field_of_a_ticket_is_not_asked_for_again(stream: Stream) -> None:
+    stream.ask("q-1", "q-2")
+    field = TicketField(ticket_id="T-1", name="error")
+    judged = feedback("q-2").model_copy(update={"field": field})
+    stream.publish(TOPICS.labels, judged.label_key, encode(judged))
+    drawn = next_tasks(stream.sources, 5, 0.5)
+    assert ([line.question_id for line in drawn.lines], drawn.labelled) == (["q-1"], 1)
 
 
 def test_a_label_that_was_deleted_holds_no_more(stream: Stream) -> None:
