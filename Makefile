@@ -121,7 +121,7 @@ $(KINDS:%=test-%): test-%: .venv/.test
 	$(BIN)/python -m pytest tests/$* $(ARGS)
 
 .PHONY: test-build
-test-build: .venv-build/.test ## The build of an artifact, every architecture (5 GB of tools; a minute or two)
+test-build: .venv-build/.test ## The build of an artifact, every architecture, and the way from labels to it (5 GB of tools; some minutes)
 	.venv-build/bin/python -m pytest tests/build $(ARGS)
 
 .PHONY: check
