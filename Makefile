@@ -42,8 +42,8 @@ help: ## This list
 	@sh requirements/install .venv-build requirements/serving.txt requirements/build.txt
 	@touch $@
 
-.venv-build/.test: requirements/test.txt .venv-build/.stamp
-	@sh requirements/install .venv-build requirements/test.txt
+.venv-build/.test: requirements/extras.txt requirements/test.txt .venv-build/.stamp
+	@sh requirements/install .venv-build requirements/extras.txt requirements/test.txt
 	@touch $@
 
 # Use.
@@ -121,7 +121,7 @@ $(KINDS:%=test-%): test-%: .venv/.test
 	$(BIN)/python -m pytest tests/$* $(ARGS)
 
 .PHONY: test-build
-test-build: .venv-build/.test ## The build of an artifact, every architecture (5 GB of tools; a minute or two)
+test-build: .venv-build/.test ## The build of an artifact, every architecture, and the way from labels to it (5 GB of tools; some minutes)
 	.venv-build/bin/python -m pytest tests/build $(ARGS)
 
 .PHONY: check
@@ -163,6 +163,8 @@ calibrate: $(if $(DATA),.venv/.evaluate) ## Fit confidence and thresholds to lab
 
 BASE ?= models/artifacts/minilm-l6-qa-checkpoint
 BEFORE ?= models/artifacts/minilm-l6-qa
+# More questions to fit the confidence to: of few labels, a model that has learned them gets too few wrong.
+ALSO ?= models/data/tickets/validation_tickets.json.gz
 
 .PHONY: adapt
 adapt: $(if $(EXAMPLES),.venv-build/.stamp) ## Train on labels, build, and compare (5 GB of tools): EXAMPLES=folder (`model examples`) OUTPUT=folder
@@ -170,7 +172,7 @@ adapt: $(if $(EXAMPLES),.venv-build/.stamp) ## Train on labels, build, and compa
 	.venv-build/bin/spanstream model train --model "$(BASE)" --data "$(EXAMPLES)/train.json" --output "$(OUTPUT)-checkpoint" \
 		--attention-dropout 0 --freeze-embeddings $(ARGS)
 	.venv-build/bin/spanstream model build --checkpoint "$(OUTPUT)-checkpoint" --validation "$(EXAMPLES)/held-out.json" \
-		--output "$(OUTPUT)" --quick
+		$(if $(ALSO),--validation "$(ALSO)") --output "$(OUTPUT)" --quick
 	.venv-build/bin/spanstream model compare "$(BEFORE)" "$(OUTPUT)" --data "$(EXAMPLES)/held-out.json"
 
 .PHONY: wheel

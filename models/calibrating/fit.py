@@ -196,7 +196,7 @@ def _with_candidates(deciding: Sequence[ReadQuestion], also: Sequence[ReadQuesti
     if min(right.sum(), (~right).sum()) < _LEAST_OF_A_KIND:
         raise BuildError(
             f"nothing to calibrate on: {right.sum()} of {len(right)} candidates are right; it takes "
-            f"{_LEAST_OF_A_KIND} right and {_LEAST_OF_A_KIND} wrong ones at the least"
+            f"{_LEAST_OF_A_KIND} right and {_LEAST_OF_A_KIND} wrong ones at the least: label more, or add another file"
         )
     decides = np.array(kept) < len(deciding)
     counts = np.array([read.example.weight for read in reads])
