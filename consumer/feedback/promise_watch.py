@@ -24,8 +24,8 @@ class PromiseGauges:
         self._evidence = gauge("evidence", "The most that a bet against the promise was ever worth; broken from 20 on.")
         self._labels = gauge("labels", "Labelled answers that the promise was tested with.")
         self._wrong = gauge("wrong", "How many of them are wrong.")
-        self._at_least = gauge("wrong_ratio_at_least", "Of all answers given at least this share is wrong, 0 to 1.")
-        self._at_most = gauge("wrong_ratio_at_most", "Of all answers given at most this share is wrong, 0 to 1.")
+        self._at_least = gauge("least_wrong_ratio", "Of all answers given at least this share is wrong, 0 to 1.")
+        self._at_most = gauge("most_wrong_ratio", "Of all answers given at most this share is wrong, 0 to 1.")
 
     def show(self, promises: Promises) -> None:
         """Shows the last test."""

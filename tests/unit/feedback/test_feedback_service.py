@@ -117,8 +117,8 @@ def test_the_promise_is_tested_with_each_label_that_says_what_was_looked_at_and_
     member.turn()
     assert (member.promise("labels", "confidence"), member.promise("wrong", "confidence")) == (12, 6)
     assert member.promise("evidence", "confidence") > 20
-    assert 0.1 < member.promise("wrong_ratio_at_least", "confidence") < 0.5
-    assert 0.5 < member.promise("wrong_ratio_at_most", "confidence") < 1
+    assert 0.1 < member.promise("least_wrong_ratio", "confidence") < 0.5
+    assert 0.5 < member.promise("most_wrong_ratio", "confidence") < 1
     stream.document("other", None)
     stream.settle()
     stream.clock.sleep(60)
