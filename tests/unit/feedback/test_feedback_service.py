@@ -113,7 +113,7 @@ def test_the_promise_is_tested_with_each_label_that_says_what_was_looked_at_and_
         stream.say(f"q-{number}", document, verdict=verdict, metadata=noted)
     stream.say("unknown", verdict="no_answer")
     stream.settle()
-    stream.clock.sleep(60)
+    stream.clock.sleep(120)
     member.turn()
     assert (member.promise("labels", "confidence"), member.promise("wrong", "confidence")) == (12, 6)
     assert member.promise("evidence", "confidence") > 20
@@ -121,7 +121,7 @@ def test_the_promise_is_tested_with_each_label_that_says_what_was_looked_at_and_
     assert 0.5 < member.promise("most_wrong_ratio", "confidence") < 1
     stream.document("other", None)
     stream.settle()
-    stream.clock.sleep(60)
+    stream.clock.sleep(120)
     member.turn()
     assert (member.promise("labels", "confidence"), member.promise("wrong", "confidence")) == (6, 0)
 
@@ -134,7 +134,7 @@ def test_a_guarantee_of_the_settings_is_tested_too() -> None:
     for number in range(12):
         stream.say(f"q-{number}", verdict="accepted" if number % 2 else "no_answer", metadata=noted)
     stream.settle()
-    stream.clock.sleep(60)
+    stream.clock.sleep(120)
     member.turn()
     assert member.promise("evidence", "confidence") < 20 < member.promise("evidence", "allowed")
 
