@@ -16,6 +16,7 @@ from spanstream.consumer.clock import Clock, to_datetime
 from spanstream.consumer.desk.view.live_view import BoundedRows, LiveView
 from spanstream.consumer.desk.view.rows import AnswerRow, Place, feedback_row
 from spanstream.consumer.desk.view.whole_records import SourceText, WholeRecords
+from spanstream.consumer.feedback.judged_answers import answer_metadata
 from spanstream.consumer.formats.event_writer import EventWriter
 from spanstream.consumer.operations.publishing import feedback_record
 from spanstream.models.labelling.choosing import Candidate, Drawn, draw
@@ -168,7 +169,7 @@ class Labelling:
             span=quoted,
             by=labeller.by or None,
             given_at=to_datetime(self._clock.now_ms()),
-            metadata=self._sampling(item.row.place, session),
+            metadata=self._sampling(item.row.place, session) | _noted(item),
         )
         record = feedback_record(encode(feedback), self._topic, self._limits, self._writer)
         with self._lock:
@@ -197,3 +198,10 @@ class Labelling:
         if held is None or held.session != session:
             return {}
         return {SAMPLING: held.drawn.sampling, INCLUSION_PROBABILITY: f"{held.drawn.inclusion_probability:.6g}"}
+
+
+def _noted(item: LabelItem) -> dict[str, str]:
+    """Returns which answer was looked at, for the label's metadata."""
+    row = item.row
+    given = item.source.text[row.char_start : row.char_end] if row.status == "answered" else None
+    return answer_metadata(given, row.confidence, row.calibration, to_datetime(row.answered_ms))

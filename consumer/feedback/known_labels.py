@@ -8,7 +8,7 @@ with a document.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
@@ -17,7 +17,9 @@ import structlog
 
 from spanstream.consumer.broker.protocols import Partition, PartitionReader, Record
 from spanstream.consumer.delivery.compacted_topic import CompactedTopic
+from spanstream.consumer.feedback.judged_answers import judged_answer
 from spanstream.consumer.formats.event_formats import EventFormats
+from spanstream.models.labelling.promises import JudgedAnswer
 from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.feedback import Feedback
 
@@ -34,6 +36,7 @@ class KnownLabel:
         feedback_id: tells a redelivery.
         is_persons: whether a person gave it, or a model suggested it.
         given_at: when.
+        judged: the answer that it is about; None where it does not say.
     """
 
     document_id: str | None
@@ -41,6 +44,7 @@ class KnownLabel:
     feedback_id: str
     is_persons: bool
     given_at: datetime
+    judged: JudgedAnswer | None = None
 
     @classmethod
     def of(cls, label: Feedback) -> Self:
@@ -51,6 +55,7 @@ class KnownLabel:
             label.feedback_id or "",
             label.source == "person",
             label.given_at,
+            judged_answer(label),
         )
 
     def outranks(self, other: KnownLabel) -> bool:
@@ -76,6 +81,7 @@ class KnownLabels:
         self._topic = CompactedTopic(reader, self._take)
         self._formats = formats
         self._partitions: dict[int, _PartitionLabels] = {}
+        self.changes = 0  # labels that came or went, partitions too
 
     @property
     def known(self) -> int:
@@ -112,6 +118,7 @@ class KnownLabels:
         self._topic.release(released)
         for partition in released:
             self._partitions.pop(partition.number, None)
+        self.changes += 1
 
     def get(self, number: int, key: bytes) -> KnownLabel | None:
         """Returns what is known of the label of a key in a partition; None: there is none."""
@@ -122,6 +129,13 @@ class KnownLabels:
         """Returns the documents of a partition that have labels."""
         partition = self._partitions.get(number)
         return list(partition.by_document) if partition else []
+
+    def judged(self) -> Iterator[JudgedAnswer]:
+        """Yields the answers that labels are about, of those that say so."""
+        for partition in self._partitions.values():
+            for label in partition.labels.values():
+                if label.judged is not None:
+                    yield label.judged
 
     def of_document(self, number: int, document_id: str) -> list[tuple[bytes, KnownLabel]]:
         """Returns the labels of a document, with their keys."""
@@ -151,8 +165,8 @@ class KnownLabels:
                 _log.error("label_unreadable", **place, reason=error.reason, detail=error.detail)
         self._put(self._partitions[record.partition.number], record.key or b"", label)
 
-    @staticmethod
-    def _put(partition: _PartitionLabels, key: bytes, label: KnownLabel | None) -> None:
+    def _put(self, partition: _PartitionLabels, key: bytes, label: KnownLabel | None) -> None:
+        self.changes += 1
         before = partition.labels.pop(key, None)
         if before is not None and before.document_id is not None:
             keys = partition.by_document[before.document_id]

@@ -1,12 +1,13 @@
 """Every metric of the feedback, by name: this file is their documentation.
 
-All names but `process_*` and the build's begin with `spanstream_feedback_`.
+All names but `process_*`, the build's and those of the promises begin with `spanstream_feedback_`.
 """
 
 from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
+from spanstream.consumer.feedback.promise_watch import PromiseGauges
 from spanstream.consumer.version import program_version
 
 
@@ -53,6 +54,7 @@ class FeedbackMetrics:
             ["topic", "partition"],
             registry=registry,
         )
+        self.promises = PromiseGauges(registry)
         build = Gauge("spanstream_build_info", "Always 1: the program's version.", ["version"], registry=registry)
         build.labels(program_version() or "unknown").set(1)
         ProcessCollector(registry=registry)

@@ -10,6 +10,7 @@ from spanstream.consumer.delivery.lag import Lag
 from spanstream.consumer.delivery.ownership import Ownership
 from spanstream.consumer.feedback.known_labels import KnownLabels
 from spanstream.consumer.feedback.metrics import FeedbackMetrics
+from spanstream.consumer.feedback.promise_watch import PromiseWatch
 from spanstream.consumer.feedback.transaction import FeedbackTransaction
 
 _log = structlog.get_logger(__name__)
@@ -18,10 +19,11 @@ _log = structlog.get_logger(__name__)
 class FeedbackReporter:
     """Keeps one member's metrics, and writes its log lines."""
 
-    def __init__(self, metrics: FeedbackMetrics, labels: KnownLabels, lag: Lag) -> None:
+    def __init__(self, metrics: FeedbackMetrics, labels: KnownLabels, lag: Lag, promises: PromiseWatch) -> None:
         self._metrics = metrics
         self._labels = labels
         self._lag = lag
+        self._promises = promises
 
     def published(self, transaction: FeedbackTransaction) -> None:
         """Takes in that a transaction is done."""
@@ -43,3 +45,4 @@ class FeedbackReporter:
         self._metrics.known.set(self._labels.known)
         self._metrics.partitions.set(len(ownership.followed))
         self._lag.update(ownership)
+        self._promises.update()

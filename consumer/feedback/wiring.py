@@ -22,6 +22,7 @@ from spanstream.consumer.feedback.known_labels import KnownLabels
 from spanstream.consumer.feedback.metrics import FeedbackMetrics
 from spanstream.consumer.feedback.parts import FeedbackParts
 from spanstream.consumer.feedback.processor import FeedbackProcessor
+from spanstream.consumer.feedback.promise_watch import PromiseWatch
 from spanstream.consumer.feedback.report import FeedbackReporter
 from spanstream.consumer.feedback.service import FeedbackService
 from spanstream.consumer.formats.event_formats import EventFormats
@@ -29,6 +30,7 @@ from spanstream.consumer.formats.opening import open_formats, open_label_writer
 from spanstream.consumer.health import Health
 from spanstream.consumer.http import HttpServer, serve_http
 from spanstream.consumer.settings import Settings
+from spanstream.models.labelling.promises import allowed_share, promised_percent
 from spanstream.schemas.foreign_headers import foreign_headers
 
 
@@ -116,7 +118,12 @@ def build_feedback(
         processor=processor,
         intake=intake,
         writer=writer,
-        reporter=FeedbackReporter(metrics, labels, Lag(metrics.lag, clients.consumer, label_reader, clock)),
+        reporter=FeedbackReporter(
+            metrics,
+            labels,
+            Lag(metrics.lag, clients.consumer, label_reader, clock),
+            PromiseWatch(metrics.promises, labels, allowed_share(promised_percent(settings.model.threshold)), clock),
+        ),
         health=health,
         clock=clock,
     )

@@ -12,6 +12,7 @@ from spanstream.consumer.broker.protocols import PartitionReader
 from spanstream.consumer.broker.reading import tail
 from spanstream.consumer.clock import Clock
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.feedback.judged_answers import metadata_of
 from spanstream.consumer.formats.opening import open_formats
 from spanstream.consumer.operations.published_questions import PublishedQuestion
 from spanstream.consumer.replay.current_documents import CurrentDocuments
@@ -79,6 +80,7 @@ def feedback_on_question(published: PublishedQuestion, opinion: Opinion) -> Feed
         span=_span(name, published.text, answer.answer if answer else None, opinion),
         by=opinion.by,
         given_at=opinion.given_at,
+        metadata={} if answer is None else metadata_of(answer),
     ).identified()
 
 

@@ -12,6 +12,11 @@ from spanstream.models.metrics.squad_files import Example
 # Metadata of questions that were drawn, which their labels keep: how, and with what chance.
 SAMPLING: Final = "sampling"
 INCLUSION_PROBABILITY: Final = "inclusion_probability"
+# Metadata that says which answer was looked at: its text, where it was given, and what it promised.
+ANSWER: Final = "answer"
+ANSWER_CONFIDENCE: Final = "answer_confidence"
+ANSWER_CALIBRATION: Final = "answer_calibration"
+ANSWERED_AT: Final = "answered_at"
 
 CharSpan = tuple[int, int]
 """(char_start, char_end) in a text."""

@@ -61,23 +61,20 @@ def watch(answers: Iterable[tuple[bool, float]]) -> Watched:
         answers: in the order in which they were labelled: whether each is wrong, and the chance of that, 0 to 1, which
             was promised: of a guarantee the share that is allowed, of a confidence what it leaves.
     """
-    wealth = np.zeros(len(_BETS))  # logarithms
-    best = 0.0
-    given = wrong = 0
-    promised = 0.0
-    for is_wrong, chance in answers:
-        allowed = min(max(chance, _LEAST_CHANCE), 1.0)
-        wealth += np.log1p(_BETS * (is_wrong / allowed - 1))
-        best = max(best, _log_mean(wealth))
-        given, wrong, promised = given + 1, wrong + is_wrong, promised + allowed
+    judged = np.array(list(answers), dtype=np.float64).reshape(-1, 2)  # (answers, 2)
+    is_wrong, allowed = judged[:, 0], np.clip(judged[:, 1], _LEAST_CHANCE, 1.0)
+    wealth = np.log1p(np.outer(is_wrong / allowed - 1, _BETS)).cumsum(axis=0)  # logarithms, (answers, bets)
+    best = float(_log_mean(wealth).max(initial=0.0))
+    given, wrong = len(judged), int(is_wrong.sum())
     at_least = _lower_bound(wrong, given)
     at_most = 1 - _lower_bound(given - wrong, given)
-    return Watched(given, wrong, promised, float(np.exp(min(best, 700.0))), at_least, at_most)
+    return Watched(given, wrong, float(allowed.sum()), float(np.exp(min(best, 700.0))), at_least, at_most)
 
 
-def _log_mean(logarithms: Float64Array) -> float:
-    largest = float(logarithms.max())
-    return largest + float(np.log(np.exp(logarithms - largest).mean()))
+def _log_mean(logarithms: Float64Array) -> Float64Array:
+    largest = logarithms.max(axis=-1, keepdims=True)
+    means: Float64Array = largest[..., 0] + np.log(np.exp(logarithms - largest).mean(axis=-1))
+    return means
 
 
 def _lower_bound(count: int, total: int) -> float:

@@ -15,6 +15,7 @@ EVERYTHING: dict[str, Any] = {
     "model": {"source": "fetch", "fetch": {"url": "https://models.example.com/a", "sha256": "0" * 64}},
     "gpu": {"enabled": True},
     "triage": {"enabled": True, "playbook": "look: for this", "autoscaling": {"enabled": True}},
+    "feedback": {"enabled": True, "autoscaling": {"enabled": True}},
     "replay": {"enabled": True},
     "monitoring": {name: {"enabled": True} for name in ("serviceMonitor", "prometheusRule", "dashboard")},
 }

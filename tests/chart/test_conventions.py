@@ -15,6 +15,7 @@ ALL: dict[str, Any] = {
     "autoscaling": {"mode": "keda"},
     "gpu": {"enabled": True},
     "triage": {"enabled": True, "playbook": "x"},
+    "feedback": {"enabled": True},
     "replay": {"enabled": True},
     "topicCreation": {"mode": "job"},
 }
@@ -24,7 +25,7 @@ FETCH = {"source": "fetch", "fetch": {"url": "https://models.example.com/a.tar.g
 
 def workloads(manifests: list[Object]) -> list[Object]:
     found = [manifest for manifest in manifests if manifest["kind"] in WORKLOADS]
-    assert len(found) == 5
+    assert len(found) == 6
     return found
 
 

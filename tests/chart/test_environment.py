@@ -57,6 +57,7 @@ TAKEN = {
     "SPANSTREAM_KAFKA__CLIENT__SASL.PASSWORD": "is set by kafka.client, kafka.sasl or kafka.tls",
     "SPANSTREAM_TOPICS__TICKETS": "is read by the chart too: set it in settings or triage.settings",
     "SPANSTREAM_TRIAGE__GROUP_ID": "is read by the chart too: set it in settings or triage.settings",
+    "SPANSTREAM_TOPICS__LABELS": "is read by the chart too: set it in settings",
     "SPANSTREAM_TRIAGE__PLAYBOOK": "is set by triage.playbook",
     "SPANSTREAM_KAFKA": "names a whole group of settings",
     "SPANSTREAM_DRAIN_SECONDS": "is set by drainSeconds",

@@ -9,6 +9,7 @@ import pytest
 from tests.support.cluster.chart import Refused, Values, only, render
 
 TO_ZERO = {"mode": "keda", "minReplicas": 0, "keda": {"workSeconds": {"from": "none"}}}
+FEEDBACK: dict[str, Any] = {"enabled": True, "autoscaling": {"enabled": True}}
 TRIAGE: dict[str, Any] = {
     "autoscaling": {"mode": "keda"},
     "triage": {"enabled": True, "playbook": "x", "autoscaling": {"enabled": True}},
@@ -113,6 +114,25 @@ REFUSED: dict[str, tuple[Values, str]] = {
     "one group for both streams": (
         {"kafka": {"groupId": "spanstream-triage"}},
         "kafka.groupId and the default of SPANSTREAM_TRIAGE__GROUP_ID name the same group",
+    ),
+    "feedback among the questions": (
+        {"settings": {"SPANSTREAM_TOPICS__FEEDBACK": "qa.questions"}},
+        "kafka.topics.questions and settings.SPANSTREAM_TOPICS__FEEDBACK name the same topic",
+    ),
+    "one group for answers and feedback": (
+        {"kafka": {"groupId": "spanstream-feedback"}},
+        "kafka.groupId and the default of SPANSTREAM_FEEDBACK__GROUP_ID name the same group",
+    ),
+    "feedback scaled by lag without KEDA": (
+        {"autoscaling": {"mode": "hpa"}, "feedback": FEEDBACK},
+        "feedback.autoscaling.enabled needs KEDA, and autoscaling.mode comes to hpa here",
+    ),
+    "more feedback pods than partitions": (
+        {
+            "autoscaling": {"mode": "keda"},
+            "feedback": FEEDBACK | {"autoscaling": {"enabled": True, "maxReplicas": 13}},
+        },
+        "feedback.autoscaling.maxReplicas (13) is above kafka.partitions (12)",
     ),
     "SASL without its secret": ({"kafka": {"sasl": {"mechanism": "PLAIN"}}}, "needs kafka.sasl.secretName"),
     "a certificate without its key": (

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from spanstream.consumer.broker.protocols import TopicSpec
-from spanstream.consumer.operations.topics import topic_specs, triage_topic_specs
+from spanstream.consumer.operations.topics import feedback_topic_specs, topic_specs, triage_topic_specs
 from spanstream.consumer.settings import RetentionSettings, TopicSettings
 from tests.support.cluster.chart import RELEASE, Object, Refused, only, pod_specs, render
 
 NAME = f"{RELEASE}-spanstream"
 JOB = {"topicCreation": {"mode": "job"}}
 STRIMZI: dict[str, Any] = {"topicCreation": {"mode": "strimzi", "strimzi": {"cluster": "events"}}}
+FEEDBACK = {"feedback": {"enabled": True}}
 TRIAGE = {"triage": {"enabled": True, "playbook": "x"}}
 V1, V1BETA2 = "kafka.strimzi.io/v1/KafkaTopic", "kafka.strimzi.io/v1beta2/KafkaTopic"
 
@@ -32,6 +33,7 @@ def test_a_job_creates_the_topics_with_as_many_partitions_as_the_scaling_counts_
     given = {"kafka": {"partitions": 24}, "topicCreation": {"mode": "job", "replicationFactor": 3}}
     assert arguments(given) == ["topics", "create", "--partitions", "24", "--replication-factor", "3"]
     assert arguments(JOB | TRIAGE)[-2:] == ["-1", "--triage"]
+    assert arguments(JOB | FEEDBACK)[-2:] == ["-1", "--feedback"]
 
 
 def test_the_job_names_the_topics_of_the_triage_stream_as_its_pods_do() -> None:
@@ -67,8 +69,9 @@ def as_strimzi_has_it(spec: TopicSpec) -> Object:
 
 
 def test_strimzi_is_given_the_very_topics_that_the_program_would_create() -> None:
-    specs = topic_specs(TopicSettings(), partitions=24) + triage_topic_specs(TopicSettings(), partitions=24)
-    given = kafka_topics(STRIMZI | TRIAGE | {"kafka": {"partitions": 24}})
+    makers = (topic_specs, triage_topic_specs, feedback_topic_specs)
+    specs = [spec for make in makers for spec in make(TopicSettings(), partitions=24)]
+    given = kafka_topics(STRIMZI | TRIAGE | FEEDBACK | {"kafka": {"partitions": 24}})
     for topic in given.values():
         for name, value in topic["spec"].get("config", {}).items():
             topic["spec"]["config"][name] = str(value)
@@ -86,6 +89,15 @@ def test_strimzis_topics_keep_texts_as_long_as_the_settings_say() -> None:
     for spec in specs:
         config = {name: str(value) for name, value in given[spec.name]["spec"]["config"].items()}
         assert config == as_strimzi_has_it(spec)["config"]
+
+
+def test_labels_are_kept_as_long_as_the_settings_say_in_the_topic_that_they_name() -> None:
+    settings = {"SPANSTREAM_RETENTION__LABELS_SECONDS": 3600, "SPANSTREAM_TOPICS__LABELS": "said"}
+    given = kafka_topics(STRIMZI | FEEDBACK | {"settings": settings})
+    retention = RetentionSettings(labels_seconds=3600)
+    (_, labels) = feedback_topic_specs(TopicSettings(labels="said"), partitions=12, retention=retention)
+    config = {name: str(value) for name, value in given["said"]["spec"]["config"].items()}
+    assert config == as_strimzi_has_it(labels)["config"]
 
 
 def test_without_triage_its_topics_are_not_made() -> None:

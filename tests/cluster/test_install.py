@@ -23,6 +23,7 @@ REST: dict[str, Any] = {
     "kafka": {"bootstrapServers": "kafka:9092", "staticMembership": True},
     "autoscaling": {"mode": "keda"},
     "triage": {"enabled": True, "playbook": "look: for this"},
+    "feedback": {"enabled": True},
     "replay": {"enabled": True},
     "topicCreation": {"mode": "job"},
     "existingSecret": "spanstream",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from spanstream.consumer.cli.exit_codes import TERMINATED
 from spanstream.models.metrics.squad_files import read_squad
 from tests.support.kafka.feedback_stream import FeedbackStream
 from tests.support.kafka.kafka_broker import KafkaBroker
+from tests.support.kafka.program import Program, until
 from tests.support.kafka.quick_settings import QUICK
 from tests.support.kafka.stream import document, question
 
@@ -31,6 +33,11 @@ def command(stream: FeedbackStream, *arguments: str) -> str:
     done = stream.command(*arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout.decode()
+
+
+def metrics_of(member: Program) -> list[str]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{member.http_port}/metrics", timeout=30) as reply:
+        return [line.decode().strip() for line in reply]
 
 
 def test_answers_become_examples(stream: FeedbackStream, tmp_path: Path) -> None:
@@ -58,7 +65,7 @@ def test_answers_become_examples(stream: FeedbackStream, tmp_path: Path) -> None
     exported.write_text(json.dumps(labelled), encoding="utf-8")
     given.write_text(command(stream, "label", "import", "--format", "label-studio", str(exported)), encoding="utf-8")
     command(stream, "feedback", "publish", str(given))
-    member = stream.start_feedback()
+    member = stream.start_feedback(HTTP__PORT="0")
     stream.await_labels(drawn)
 
     rest = command(stream, "label", "next", "-n", "10", "--json").splitlines()
@@ -72,4 +79,15 @@ def test_answers_become_examples(stream: FeedbackStream, tmp_path: Path) -> None
     assert all(example.context.startswith("🚀") for example in examples.values())
     watched = command(stream, "label", "watch", "--right", "10")
     assert watched.count("labelled answers are wrong") == 2
+    wrong = sum(name.endswith("-2") for name in drawn)
+    assert watched.startswith(f"{wrong} of 10 labelled answers are wrong")
+    # The member and the doctor find the same, by the labels alone.
+    shown = {
+        'spanstream_promise_labels{promise="confidence"} 10.0',
+        f'spanstream_promise_wrong{{promise="confidence"}} {wrong}.0',
+    }
+    until(lambda: shown <= set(metrics_of(member)), "the promise in the metrics", every=1.0)
+    said = command(stream, "doctor", "--json")
+    [finding] = [one for one in json.loads(said)["findings"] if one["subject"] == "promise"]
+    assert finding["detail"].startswith(f"{wrong} of 10 labelled answers are wrong")
     assert member.stop() == TERMINATED

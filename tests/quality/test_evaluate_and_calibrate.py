@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from spanstream.consumer.answering.open_reader import open_reader
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.operations.labelling.feedback import feedback_of
 from spanstream.consumer.settings import ModelSettings, Settings
 from spanstream.models.artifact import load_artifact
 from spanstream.models.defaults import DEFAULT_ARTIFACT
@@ -22,9 +24,13 @@ from spanstream.models.errors import ArtifactError, ModelError
 from spanstream.models.evaluation.evaluate import EvaluationRequest, evaluate
 from spanstream.models.evaluation.recalibrate import CalibrationRequest, recalibrate
 from spanstream.models.evaluation.report import EvaluationReport
+from spanstream.models.labelling.labels import Label, Task
 from spanstream.models.metrics.squad_files import read_squad
 from spanstream.models.metrics.squad_metrics import Prediction, best_f1, scores_at
 from spanstream.models.reader import Reader
+from spanstream.models.text.tokenization import sha256_of
+from spanstream.schemas.codec import encode
+from spanstream.schemas.events import Document
 from tests.support.model.shared_data import VALIDATION_TICKETS
 from tests.support.model.squad_file import question, squad, write_tickets
 
@@ -72,6 +78,35 @@ def test_the_calibrated_artifact_is_whole_and_reads_with_the_same_weights(calibr
     card = (calibrated / "README.md").read_text(encoding="utf-8")
     assert card.startswith((DEFAULT_ARTIFACT / "README.md").read_text(encoding="utf-8").rstrip())
     assert after.calibration.name in card
+
+
+def test_labels_of_feedback_calibrate_as_the_examples_made_of_them_do(tickets: Path, tmp_path: Path) -> None:
+    feedback, documents = tmp_path / "feedback.jsonl", tmp_path / "documents.jsonl"
+    with feedback.open("wb") as verdicts, documents.open("wb") as texts:
+        for number, example in enumerate(read_squad(tickets)):
+            document = f"d-{sha256_of(example.context)}"
+            span = (example.starts[0], example.starts[0] + len(example.answers[0])) if example.has_answer else None
+            drawn = {"sampling": "chosen", "inclusion_probability": "0.5"} if number % 2 else {}
+            task = Task(example.id, document, example.context, example.question, metadata=drawn)
+            verdicts.write(encode(feedback_of(Label(task, span, "ada", datetime(2026, 2, 1, tzinfo=UTC)))) + b"\n")
+            texts.write(encode(Document(document_id=document, text=example.context)) + b"\n")
+    labels = ("--feedback", feedback, "--documents", documents)
+    done = spanstream("examples", "--output", tmp_path / "made", "--held-out", "1", *labels)
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "made" / "held-out.json").rename(tmp_path / "labels.json")
+    done = spanstream("calibrate", *labels, "--output", tmp_path / "at-once")
+    assert done.returncode == 0, done.stderr
+    assert "unequal" in done.stdout  # the weights count: no guarantee
+    done = spanstream("calibrate", "--data", tmp_path / "labels.json", "--output", tmp_path / "by-file")
+    assert done.returncode == 0, done.stderr
+    assert load_artifact(tmp_path / "at-once").manifest == load_artifact(tmp_path / "by-file").manifest
+
+
+@pytest.mark.parametrize("given", [(), ("--topics", "--data", "mine.json")])
+def test_questions_to_calibrate_with_come_from_one_place(tmp_path: Path, given: tuple[str, ...]) -> None:
+    done = spanstream("calibrate", "--output", tmp_path / "out", *given)
+    assert done.returncode == 2
+    assert "give one of --data, --topics and --feedback" in done.stderr
 
 
 def test_an_artifact_calibrated_for_windows_of_sentences_says_so_and_is_read_so(tickets: Path, tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ def next_(  # noqa: PLR0913, PLR0917  one option each
     Example: spanstream label next -n 100 --json > tasks.jsonl
     """
     from spanstream.consumer.operations.labelling.tasks import next_tasks  # noqa: PLC0415  for those who use it
+    from spanstream.models.labelling.labels import INCLUSION_PROBABILITY, SAMPLING  # noqa: PLC0415  for those who use it
 
     settings = open_settings(config)
     files = {"answers": answers, "questions": questions, "documents": documents, "feedback": feedback}
@@ -54,7 +55,8 @@ def next_(  # noqa: PLR0913, PLR0917  one option each
         table = Table("question", "asked", "candidate", "confidence", "drawn", "chance")
         for line in drawn.lines:
             candidate = "" if line.candidate is None else line.text[slice(*line.candidate)]
-            said = (line.question_id, line.question, candidate, f"{line.confidence or 0:.2f}", *line.metadata.values())
+            drawn_as = (line.metadata[SAMPLING], line.metadata[INCLUSION_PROBABILITY])
+            said = (line.question_id, line.question, candidate, f"{line.confidence or 0:.2f}", *drawn_as)
             table.add_row(*map(sanitized_line, said))
         Console(highlight=False).print(table)
     lost = f"; {drawn.lost} more were drawn, but their question or text is not there any more" if drawn.lost else ""

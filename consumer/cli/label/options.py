@@ -31,6 +31,9 @@ DocumentFiles = Annotated[
     list[Path] | None,
     Option("--documents", help="JSON lines of document events in place of the documents topic; repeatable."),
 ]
+Uniform = Annotated[
+    bool, Option("--uniform", help="Of the labels only those of questions that were drawn uniformly, for guarantees.")
+]
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +12,7 @@ from spanstream.consumer.cli.label.options import FeedbackFiles, opened_sources
 from spanstream.consumer.errors import Stop
 
 if TYPE_CHECKING:
+    from spanstream.models.labelling.promises import Promises
     from spanstream.models.labelling.watching import Watched
 
 
@@ -41,46 +41,31 @@ def watch(
 
     Example: spanstream label watch --right 90
     """
-    from spanstream.consumer.operations.labelling.promises import watch_promises  # noqa: PLC0415  for those who use it
+    from spanstream.consumer.operations.labelling.promises import promises_of  # noqa: PLC0415  for those who use it
+    from spanstream.models.labelling.promises import allowed_share, promised_percent  # noqa: PLC0415  for those who use it
 
     settings = open_settings(config)
-    percent = right if right is not None else _promised(str(settings.model.threshold))
+    percent = right if right is not None else promised_percent(settings.model.threshold)
     with opened_sources(settings, {"answers": answers, "feedback": feedback}) as sources:
-        promises = watch_promises(sources, None if percent is None else 1 - percent / 100)
+        promises = promises_of(sources, allowed_share(percent))
     if metrics is not None:
-        _write(metrics, {"confidence": promises.confidence, "allowed": promises.allowed})
+        _write(metrics, promises)
     typer.echo(_line(promises.confidence, f"{promises.confidence.promised:.1f} by their confidence"))
     broken = [] if not promises.confidence.is_broken else ["the confidence is too high"]
     if promises.allowed is not None:
         typer.echo(_line(promises.allowed, f"{promises.allowed.promised:.1f} with {percent} % right"))
         broken += [f"fewer than {percent} % of the answers are right"] if promises.allowed.is_broken else []
     if broken:
-        raise Stop(" and ".join(broken), hint="calibrate anew with the labels: `spanstream model calibrate`")
+        raise Stop(" and ".join(broken), hint="calibrate anew with the labels: `spanstream model calibrate --topics`")
 
 
-def _promised(threshold: str) -> int | None:
-    """Returns the percentage of right answers that a threshold's name promises."""
-    name, _, percent = threshold.rpartition("-")
-    return int(percent) if name in {"guarantee", "precision"} and percent.isdecimal() else None
+def _write(file: Path, promises: Promises) -> None:
+    from prometheus_client import CollectorRegistry, write_to_textfile  # noqa: PLC0415  for those who use it
 
-
-def _write(file: Path, promises: Mapping[str, Watched | None]) -> None:
-    from prometheus_client import CollectorRegistry, Gauge, write_to_textfile  # noqa: PLC0415  for those who use it
+    from spanstream.consumer.feedback.promise_watch import PromiseGauges  # noqa: PLC0415  for those who use it
 
     registry = CollectorRegistry()
-    gauges = {
-        name: Gauge(f"spanstream_promise_{name}", text, ["promise"], registry=registry)
-        for name, text in (
-            ("evidence", "The most that a bet against the promise was ever worth; broken from 20 on."),
-            ("labels", "Labelled answers that the promise was tested with."),
-            ("wrong", "How many of them are wrong."),
-        )
-    }
-    for promise, watched in promises.items():
-        if watched is not None:
-            gauges["evidence"].labels(promise).set(watched.evidence)
-            gauges["labels"].labels(promise).set(watched.given)
-            gauges["wrong"].labels(promise).set(watched.wrong)
+    PromiseGauges(registry).show(promises)
     try:
         write_to_textfile(str(file), registry)
     except OSError as error:

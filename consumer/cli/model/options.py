@@ -117,8 +117,9 @@ AsJson = Annotated[bool, Option("--json", help="The report as JSON on standard o
 
 # `model calibrate`
 CalibrationData = Annotated[
-    list[Path], Option(help="SQuAD v2 file of labelled questions like those to come; repeatable.")
+    list[Path] | None, Option(help="SQuAD v2 file of labelled questions like those to come; repeatable.")
 ]
+CalibrationTopics = Annotated[bool, Option("--topics", help="Calibrate with the labels topic and its documents.")]
 CalibratedFolder = Annotated[
     Path | None, Option(help="Artifact folder to write; by default the artifact's own, replaced at the end.")
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from sys import intern
 from typing import Final, NamedTuple
 
 from spanstream.consumer.broker.protocols import Partition, Record
@@ -46,6 +47,7 @@ class AnswerRow:
     char_end: int
     confidence: float
     model: str
+    calibration: str
     answered_ms: int
 
 
@@ -113,7 +115,8 @@ def answer_row(record: Record, answer: Answer) -> AnswerRow:
         span.char_start if span else 0,
         span.char_end if span else 0,
         answer.confidence,
-        f"{answer.model.name} {answer.model.version}",
+        intern(f"{answer.model.name} {answer.model.version}"),
+        intern(answer.model.calibration),
         to_milliseconds(answer.answered_at),
     )
 

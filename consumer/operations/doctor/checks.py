@@ -8,10 +8,11 @@ from pathlib import Path
 
 from spanstream.consumer.broker.kafka import KafkaPublisher, TopicAdmin
 from spanstream.consumer.broker.kafka.cluster import KafkaCluster
+from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
 from spanstream.consumer.cache.byte_store import ByteStore
 from spanstream.consumer.cache.opening import open_store
-from spanstream.consumer.operations.doctor import extras, machine, registry, store
-from spanstream.consumer.operations.doctor.broker import BrokerAccess, BrokerChecks
+from spanstream.consumer.operations.doctor import extras, machine, promise, registry, store
+from spanstream.consumer.operations.doctor.broker import TOPICS, BrokerAccess, BrokerChecks
 from spanstream.consumer.operations.doctor.finding import Check
 from spanstream.consumer.operations.doctor.mappings import ADVICE, mappings
 from spanstream.consumer.operations.doctor.model import ModelChecks
@@ -30,6 +31,7 @@ def checks_of(settings: Settings, *, timeout_seconds: float, cpuinfo: Path = mac
         timeout_seconds: how long Kafka has for one answer.
         cpuinfo: describes the CPU, as Linux does.
     """
+    reader = partial(KafkaPartitionReader, settings.kafka)
     redis = partial(store.redis, _probing_store(settings), settings.redis.namespace)
     return [
         Check("CPUs", partial(machine.cpus, available_cpus(), settings.model.threads), ""),
@@ -38,6 +40,7 @@ def checks_of(settings: Settings, *, timeout_seconds: float, cpuinfo: Path = mac
         *ModelChecks(settings.model).checks(),
         *(ModelChecks(settings.model.shadow, "shadow ").checks() if settings.model.shadow else ()),
         *BrokerChecks(broker_access(settings, timeout_seconds), settings).checks(),
+        Check(promise.SUBJECT, partial(promise.promise, settings, reader, timeout_seconds * 4), "", TOPICS),
         Check(
             "Redis", redis, "correct SPANSTREAM_REDIS__URL and SPANSTREAM_REDIS__CLIENT", seconds=timeout_seconds * 2
         ),

@@ -111,14 +111,14 @@ def examine(checks: Sequence[Check], secrets: Collection[str] = ()) -> Iterator[
 def _look(check: Check) -> tuple[Finding, bool]:
     """Returns the finding, and whether whatever was asked has answered."""
     try:
-        return (check.look() if check.seconds is None else _in_time(check.seconds, check.look)), True
+        return (check.look() if check.seconds is None else in_time(check.seconds, check.look)), True
     except SpanstreamError as error:
         return failed(check.subject, error.detail, error.hint or check.advice), not isinstance(error, Retryable)
     except ModelError as error:
         return failed(check.subject, str(error), check.advice), True
 
 
-def _in_time(seconds: float, look: Callable[[], _T]) -> _T:
+def in_time(seconds: float, look: Callable[[], _T]) -> _T:
     """Returns what `look` gives, within a time limit: some waits, such as a name lookup, have none of their own.
 
     Raises:

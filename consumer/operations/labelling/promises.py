@@ -1,65 +1,31 @@
-"""Tests what the confidence and the threshold promised with the labels of answers that were drawn uniformly.
-
-answers, labels -> the uniform share of those that were given -> watch
-"""
+"""Tests what confidence and threshold promised with the labels of the topics or of files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from operator import attrgetter
-
+from spanstream.consumer.feedback.judged_answers import judged_answer, metadata_of
 from spanstream.consumer.operations.labelling.sources import LabellingSources
-from spanstream.models.labelling.choosing import uniform_share
-from spanstream.models.labelling.labels import SAMPLING
-from spanstream.models.labelling.watching import Watched, watch
-from spanstream.models.metrics.squad_metrics import normalize_answer
-from spanstream.schemas.events import Answer
-from spanstream.schemas.feedback import Feedback
+from spanstream.models.labelling.promises import Promises, watch_promises
 
 
-@dataclass(frozen=True, slots=True)
-class Promises:
-    """What the labels say of two promises.
-
-    Attributes:
-        confidence: of so many answers as their confidences leave, no more are wrong.
-        allowed: of the answers given, no more than a share is wrong; None where no share was named.
-    """
-
-    confidence: Watched
-    allowed: Watched | None
-
-
-def watch_promises(sources: LabellingSources, allowed: float | None) -> Promises:
+def promises_of(sources: LabellingSources, allowed: float | None, *, find_answers: bool = True) -> Promises:
     """Tests the promises.
 
     Args:
-        sources: where the answers and the labels are.
+        sources: where the labels and the answers are.
         allowed: the share of the answers given that may be wrong, 0 to 1; None: nothing was promised.
+        find_answers: look for the answers of labels that do not say what was looked at; else those do not count.
 
     Raises:
         Stop, Retryable: as the sources do.
     """
-    judged = list(_judged(sources))
-    return Promises(
-        watch((is_wrong, 1 - answer.confidence) for answer, is_wrong in judged),
-        None if allowed is None else watch((is_wrong, allowed) for _, is_wrong in judged),
-    )
-
-
-def _judged(sources: LabellingSources) -> Iterator[tuple[Answer, bool]]:
-    """Yields the answers given that were drawn uniformly and labelled, and whether each is wrong, by time of label."""
     labels = {one.label_key: one for one in sources.labels() if one.source == "person"}
-    uniform, _ = uniform_share({name: one.metadata.get(SAMPLING) for name, one in labels.items()})
-    answers = {one.question_id: one for one in sources.answers() if one.question_id in uniform}
-    for label in sorted(labels.values(), key=attrgetter("given_at")):
-        answer = answers.get(label.label_key)
-        if answer is None or answer.answer is None or label.verdict == "unsure":
-            continue
-        if label.document_sha256 in {None, answer.document_sha256}:
-            yield answer, _is_wrong(answer.answer.text, label)
-
-
-def _is_wrong(given: str, label: Feedback) -> bool:
-    return label.span is None or normalize_answer(given) != normalize_answer(label.span.text)
+    judged = {key: judged_answer(label) for key, label in labels.items()}
+    unknown = {key for key, answer in judged.items() if answer is None}
+    if find_answers and unknown:
+        for answer in sources.answers():
+            label = labels.get(answer.question_id)
+            if label is None or answer.question_id not in unknown:
+                continue
+            if label.document_sha256 in {None, answer.document_sha256}:
+                judged[answer.question_id] = judged_answer(label, metadata_of(answer))
+    return watch_promises((answer for answer in judged.values() if answer is not None), allowed)

@@ -14,6 +14,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.feedback.judged_answers import metadata_of
 from spanstream.consumer.operations.labelling.sources import LabellingSources
 from spanstream.models.labelling.choosing import Candidate, Drawn, draw
 from spanstream.models.labelling.labels import INCLUSION_PROBABILITY, SAMPLING, Task
@@ -121,5 +122,6 @@ def read_task_lines(file: Path) -> Iterator[Task]:
 
 def _task(answer: Answer, drawn: Drawn, question: str, text: str) -> Task:
     candidate = None if answer.candidate is None else (answer.candidate.char_start, answer.candidate.char_end)
-    metadata = {SAMPLING: drawn.sampling, INCLUSION_PROBABILITY: f"{drawn.inclusion_probability:.6g}"}
+    sampled = {SAMPLING: drawn.sampling, INCLUSION_PROBABILITY: f"{drawn.inclusion_probability:.6g}"}
+    metadata = sampled | metadata_of(answer)
     return Task(answer.question_id, answer.document_id, text, question, candidate, metadata)

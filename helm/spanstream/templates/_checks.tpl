@@ -56,6 +56,16 @@ values.schema.json checks the types and ranges of single values, and _forms.tpl 
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- with .Values.feedback.autoscaling -}}
+{{- if and $.Values.feedback.enabled .enabled -}}
+{{- if gt (int .maxReplicas) $partitions -}}
+{{- $wrong = append $wrong (printf "feedback.autoscaling.maxReplicas (%d) is above kafka.partitions (%d): a pod without a partition has nothing to do" (int .maxReplicas) $partitions) -}}
+{{- end -}}
+{{- if gt (int .minReplicas) (int .maxReplicas) -}}
+{{- $wrong = append $wrong (printf "feedback.autoscaling.minReplicas (%d) is above feedback.autoscaling.maxReplicas (%d)" (int .minReplicas) (int .maxReplicas)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- $wrong | toJson -}}
 {{- end -}}
 
@@ -89,6 +99,9 @@ values.schema.json checks the types and ranges of single values, and _forms.tpl 
 {{- $wrong = append $wrong (printf "triage.autoscaling.%s (%s) is not %s (%s): KEDA would watch what no pod reads" $value (get $triage $value) (index $setting 0) (index $setting 1)) -}}
 {{- end -}}
 {{- end -}}
+{{- end -}}
+{{- if and .Values.feedback.enabled .Values.feedback.autoscaling.enabled (ne $mode "keda") -}}
+{{- $wrong = append $wrong (printf "feedback.autoscaling.enabled needs KEDA, and autoscaling.mode comes to %s here" $mode) -}}
 {{- end -}}
 {{- $wrong | toJson -}}
 {{- end -}}
@@ -136,17 +149,25 @@ values.schema.json checks the types and ranges of single values, and _forms.tpl 
 {{- $wrong | toJson -}}
 {{- end -}}
 
-{{/* A setting of the triage pods, with where it is set: of (list . NAME DEFAULT), as [place, value]. */}}
-{{- define "spanstream.triageSetting" -}}
+{{/* A setting, with where it is set: of (list . NAME DEFAULT), as [place, value]. */}}
+{{- define "spanstream.setting" -}}
 {{- $name := printf "SPANSTREAM_%s" (index . 1) -}}
 {{- $settings := (index . 0).Values.settings | default dict -}}
-{{- $ours := (index . 0).Values.triage.settings | default dict -}}
-{{- if hasKey $ours $name -}}
-{{- list (printf "triage.settings.%s" $name) (get $ours $name | toString) | toJson -}}
-{{- else if hasKey $settings $name -}}
+{{- if hasKey $settings $name -}}
 {{- list (printf "settings.%s" $name) (get $settings $name | toString) | toJson -}}
 {{- else -}}
 {{- list (printf "the default of %s" $name) (index . 2) | toJson -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A setting of the triage pods, with where it is set: of (list . NAME DEFAULT), as [place, value]. */}}
+{{- define "spanstream.triageSetting" -}}
+{{- $name := printf "SPANSTREAM_%s" (index . 1) -}}
+{{- $ours := (index . 0).Values.triage.settings | default dict -}}
+{{- if hasKey $ours $name -}}
+{{- list (printf "triage.settings.%s" $name) (get $ours $name | toString) | toJson -}}
+{{- else -}}
+{{- include "spanstream.setting" . -}}
 {{- end -}}
 {{- end -}}
 
@@ -161,9 +182,13 @@ values.schema.json checks the types and ranges of single values, and _forms.tpl 
 {{- range $setting, $default := $defaults -}}
 {{- $topics = append $topics (include "spanstream.triageSetting" (list $ $setting $default) | fromJsonArray) -}}
 {{- end -}}
+{{- range $setting, $default := dict "TOPICS__FEEDBACK" "qa.feedback" "TOPICS__LABELS" "qa.labels" -}}
+{{- $topics = append $topics (include "spanstream.setting" (list $ $setting $default) | fromJsonArray) -}}
+{{- end -}}
 {{- $groups := list
       (list "kafka.groupId" .Values.kafka.groupId)
-      (include "spanstream.triageSetting" (list $ "TRIAGE__GROUP_ID" "spanstream-triage") | fromJsonArray) -}}
+      (include "spanstream.triageSetting" (list $ "TRIAGE__GROUP_ID" "spanstream-triage") | fromJsonArray)
+      (include "spanstream.setting" (list $ "FEEDBACK__GROUP_ID" "spanstream-feedback") | fromJsonArray) -}}
 {{- range $kind, $named := dict "topic" $topics "group" $groups -}}
 {{- $seen := dict -}}
 {{- range $pair := $named -}}

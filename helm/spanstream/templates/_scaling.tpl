@@ -11,6 +11,7 @@
 {{- $parts := list "consumer" -}}
 {{- if .Values.gpu.enabled -}}{{- $parts = append $parts "gpu" -}}{{- end -}}
 {{- if .Values.triage.enabled -}}{{- $parts = append $parts "triage" -}}{{- end -}}
+{{- if .Values.feedback.enabled -}}{{- $parts = append $parts "feedback" -}}{{- end -}}
 {{- $parts | toJson -}}
 {{- end -}}
 

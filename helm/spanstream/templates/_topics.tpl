@@ -6,7 +6,7 @@ consumer/operations/topics.py; a test compares the two.
 {{- $names := .Values.kafka.topics -}}
 {{- $partitions := int .Values.kafka.partitions -}}
 {{- $retention := dict -}}
-{{- range $kind, $default := dict "DELETED" 86400 "INPUT" 604800 "OUTPUT" 604800 "DEAD_LETTERS" 2592000 "PARKED" 7776000 -}}
+{{- range $kind, $default := dict "DELETED" 86400 "INPUT" 604800 "OUTPUT" 604800 "DEAD_LETTERS" 2592000 "PARKED" 7776000 "LABELS" 31536000 -}}
 {{- $seconds := index $.Values.settings (printf "SPANSTREAM_RETENTION__%s_SECONDS" $kind) | default $default -}}
 {{- $_ := set $retention $kind (max 1 (int64 (round (mulf (float64 $seconds) 1000) 0))) -}}
 {{- end -}}
@@ -40,6 +40,14 @@ consumer/operations/topics.py; a test compares the two.
       (list $tickets $partitions (merge (dict) $input $keep.INPUT))
       (list $triage $partitions (merge (dict) $output $keep.OUTPUT))
       (list $state $partitions (merge (dict "segment.ms" (min 3600000 $lag)) $compact $output))) -}}
+{{- end -}}
+{{- if .Values.feedback.enabled -}}
+{{- $feedback := index (include "spanstream.setting" (list . "TOPICS__FEEDBACK" "qa.feedback") | fromJsonArray) 1 -}}
+{{- $labels := index (include "spanstream.setting" (list . "TOPICS__LABELS" "qa.labels") | fromJsonArray) 1 -}}
+{{- $aged := dict "cleanup.policy" "compact,delete" "retention.ms" $retention.LABELS -}}
+{{- $topics = concat $topics (list
+      (list $feedback $partitions (merge (dict) $input $keep.INPUT))
+      (list $labels $partitions (merge $aged $compact $output))) -}}
 {{- end -}}
 {{- $specs := list -}}
 {{- range $topics -}}

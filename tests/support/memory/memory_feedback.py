@@ -64,6 +64,11 @@ class FeedbackMember:
     def metric(self, name: str, **labels: str) -> float:
         return self.application.metrics.registry.get_sample_value(f"spanstream_feedback_{name}", labels) or 0.0
 
+    def promise(self, name: str, promise: str) -> float:
+        found = self.application.metrics.registry.get_sample_value(f"spanstream_promise_{name}", {"promise": promise})
+        assert found is not None
+        return found
+
 
 @dataclass
 class MemoryFeedback(StreamUnderTest[FeedbackMember]):

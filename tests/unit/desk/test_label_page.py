@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from spanstream.consumer.broker.partitioner import partition_of
 from spanstream.consumer.desk.view.words import is_whole_words, nearest_place, word_pieces
+from spanstream.consumer.feedback.judged_answers import judged_answer
 from spanstream.models.labelling.choosing import Candidate, draw
 from spanstream.models.labelling.labels import INCLUSION_PROBABILITY, SAMPLING
 from spanstream.models.text.words import WordMap
@@ -134,7 +135,22 @@ def test_an_answer_that_was_looked_up_is_not_called_drawn() -> None:
         [row] = parts.view.answers.all()
         page = f"/label?place={row.place}"
         submit(browser, page, "/label", {"place": str(row.place), "verdict": "accepted"})
-    assert [feedback.metadata for feedback in published(scene)] == [{}]
+    [feedback] = published(scene)
+    assert SAMPLING not in feedback.metadata
+
+
+def test_feedback_says_which_answer_was_looked_at_and_how_sure_it_was() -> None:
+    scene = one_answer()
+    with scene.open(is_writing=True) as parts:
+        browser = browser_of(parts)
+        browser.get("/label")
+        say(browser, "no_answer")
+        [row] = parts.view.answers.all()
+    [feedback] = published(scene)
+    judged = judged_answer(feedback)
+    assert judged is not None
+    assert (judged.question_id, judged.confidence, judged.sampling) == (row.question_id, row.confidence, "random")
+    assert (judged.calibration, judged.is_wrong) == ("platt", True)
 
 
 def test_what_a_model_suggested_is_no_label() -> None:

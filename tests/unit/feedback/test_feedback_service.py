@@ -9,7 +9,8 @@ import pytest
 from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.clock import to_datetime
 from spanstream.consumer.errors import CircuitOpen, Fenced, Retryable, Stop
-from spanstream.consumer.settings import CircuitSettings
+from spanstream.consumer.feedback.judged_answers import answer_metadata
+from spanstream.consumer.settings import CircuitSettings, ModelSettings
 from spanstream.schemas.codec import encode
 from spanstream.schemas.dead_letters import Reason, Stage
 from spanstream.schemas.events import Document, Span
@@ -97,6 +98,45 @@ def test_a_tickets_fields_have_a_label_each_whatever_question_asked_them(stream:
     stream.settle()
     assert stream.labels().keys() == {"T\terror", "T\tproduct"}
     assert stream.labels()["T\terror"].question_id == "q2"
+
+
+def test_the_promise_is_tested_with_each_label_that_says_what_was_looked_at_and_forgets_those_that_go(
+    stream: MemoryFeedback,
+) -> None:
+    member = stream.members[0]
+    member.turn()
+    assert member.promise("evidence", "confidence") == 1
+    stream.document("other")
+    noted = answer_metadata(QUOTED, 0.9, "c", to_datetime(0)) | {"sampling": "random"}
+    for number in range(12):
+        document, verdict = ("d", "accepted") if number % 2 else ("other", "no_answer")
+        stream.say(f"q-{number}", document, verdict=verdict, metadata=noted)
+    stream.say("unknown", verdict="no_answer")
+    stream.settle()
+    stream.clock.sleep(120)
+    member.turn()
+    assert (member.promise("labels", "confidence"), member.promise("wrong", "confidence")) == (12, 6)
+    assert member.promise("evidence", "confidence") > 20
+    assert 0.1 < member.promise("least_wrong_ratio", "confidence") < 0.5
+    assert 0.5 < member.promise("most_wrong_ratio", "confidence") < 1
+    stream.document("other", None)
+    stream.settle()
+    stream.clock.sleep(120)
+    member.turn()
+    assert (member.promise("labels", "confidence"), member.promise("wrong", "confidence")) == (6, 0)
+
+
+def test_a_guarantee_of_the_settings_is_tested_too() -> None:
+    stream = MemoryFeedback()
+    stream.document("d")
+    member = stream.start(model=ModelSettings(threshold="guarantee-90"))
+    noted = answer_metadata(QUOTED, 0.6, "c", to_datetime(0)) | {"sampling": "random"}
+    for number in range(12):
+        stream.say(f"q-{number}", verdict="accepted" if number % 2 else "no_answer", metadata=noted)
+    stream.settle()
+    stream.clock.sleep(120)
+    member.turn()
+    assert member.promise("evidence", "confidence") < 20 < member.promise("evidence", "allowed")
 
 
 def test_what_does_not_hold_is_a_dead_letter_that_says_why(stream: MemoryFeedback) -> None:

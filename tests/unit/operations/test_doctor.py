@@ -6,7 +6,9 @@ import json
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,11 +16,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from spanstream.consumer.broker.memory.broker import MemoryBroker
 from spanstream.consumer.cache.byte_store import ByteStore, StoreFailure, StoreUnavailable
 from spanstream.consumer.cache.memory_store import MemoryStore
 from spanstream.consumer.cli.program import app
 from spanstream.consumer.errors import Retryable, Stop
-from spanstream.consumer.operations.doctor import Check, Finding, Level, examine, machine, store
+from spanstream.consumer.operations.doctor import Check, Finding, Level, examine, machine, promise, store
 from spanstream.consumer.operations.doctor.checks import secrets_of
 from spanstream.consumer.operations.doctor.extras import answers_api, traces
 from spanstream.consumer.operations.doctor.finding import failed, ok
@@ -27,8 +30,10 @@ from spanstream.consumer.operations.doctor.model import ModelChecks, threshold
 from spanstream.consumer.operations.doctor.registry import registry
 from spanstream.consumer.settings import HttpSettings, KafkaSettings, ModelSettings, RedisSettings, Settings
 from spanstream.consumer.settings.answers_api import AnswersApiSettings
+from spanstream.models.labelling.promises import JudgedAnswer, Promises, watch_promises
 from tests.support.model.fake_reader import MANIFEST
 
+NOW = datetime(2026, 2, 1, tzinfo=UTC)
 INTEL = "model name\t: Example CPU\nflags\t\t: fpu sse2 avx2 avx512f {}\n"
 
 
@@ -340,3 +345,38 @@ def test_programs_get_one_json_object(monkeypatch: pytest.MonkeyPatch) -> None:
     assert report["ok"] is False
     assert [finding["level"] for finding in report["findings"]] == ["failed", "skipped"]
     assert set(report["findings"][0]) == {"level", "subject", "detail", "advice"}
+
+
+# The promise
+
+
+def promises(wrong: int, given: int, allowed: float | None = None) -> Promises:
+    """Returns what labels say of which so many are wrong, evenly spread."""
+    times = [NOW + timedelta(seconds=number) for number in range(given)]
+    is_wrong = [(number + 1) * wrong // given > number * wrong // given for number in range(given)]
+    judged = [
+        JudgedAnswer(f"q-{number}", NOW, "c", 0.6, "random", times[number], is_wrong[number]) for number in range(given)
+    ]
+    return watch_promises(judged, allowed)
+
+
+def test_labels_that_break_a_promise_are_a_warning_that_says_which() -> None:
+    assert promise.judge(promises(10, 30)).level is Level.OK
+    assert promise.judge(promises(10, 30)).detail.startswith("10 of 30 labelled answers are wrong; evidence ")
+    threshold, both = promise.judge(promises(12, 30, 0.1)), promise.judge(promises(30, 30, 0.1))
+    assert threshold.level is both.level is Level.WARNING
+    assert threshold.detail == "12 of 30 labelled answers are wrong: the threshold does not hold what it guarantees"
+    assert "the confidence is too high and the threshold" in both.detail
+    assert "model calibrate --topics" in both.advice
+
+
+def test_labels_that_are_not_there_or_take_too_long_are_no_failure() -> None:
+    class Silent(MemoryBroker):
+        def reader(self) -> Any:
+            time.sleep(5)
+
+    assert promise.promise(Settings(), MemoryBroker().reader, 5).level is Level.OK
+    assert "not watched" in promise.promise(Settings(), MemoryBroker().reader, 5).detail
+    late = promise.promise(Settings(), Silent().reader, 0.01)
+    assert late.level is Level.WARNING
+    assert "label watch" in late.advice

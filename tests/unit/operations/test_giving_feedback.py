@@ -9,6 +9,7 @@ import pytest
 
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.feedback.checking import make_label
+from spanstream.consumer.feedback.judged_answers import judged_answer
 from spanstream.consumer.operations.giving_feedback import (
     Opinion,
     PublishedField,
@@ -66,6 +67,28 @@ def test_what_is_said_of_an_answer_becomes_feedback_that_holds(said: Opinion, qu
     feedback = feedback_on_question(PublishedQuestion(QUESTION, TEXT, answered()), said)
     assert (feedback.verdict, feedback.span, feedback.by) == (said.verdict, quoted, "agent-7")
     assert make_label(feedback, lambda _: DOCUMENT) == feedback
+    judged = judged_answer(feedback)
+    assert judged is not None
+    assert (judged.calibration, judged.confidence, judged.answered_at) == ("c", 0.5, NOW)
+    right = said.verdict == "accepted" or said.text == SPAN.text
+    assert judged.is_wrong is (None if said.verdict == "unsure" else not right)
+
+
+@pytest.mark.parametrize(
+    "damaged", [{"answer_confidence": "much"}, {"answer_confidence": "nan"}, {"answered_at": "today"}]
+)
+def test_what_is_not_noted_as_it_should_be_judges_nothing(damaged: dict[str, str]) -> None:
+    feedback = feedback_on_question(PublishedQuestion(QUESTION, TEXT, answered()), opinion("accepted"))
+    assert judged_answer(feedback.model_copy(update={"metadata": feedback.metadata | damaged})) is None
+    assert judged_answer(feedback.model_copy(update={"metadata": {}})) is None
+    assert judged_answer(feedback.model_copy(update={"source": "suggested"})) is None
+
+
+def test_a_declined_question_is_no_wrong_answer() -> None:
+    feedback = feedback_on_question(PublishedQuestion(QUESTION, TEXT, answered(None)), opinion("corrected", "Tuesday"))
+    judged = judged_answer(feedback)
+    assert judged is not None
+    assert judged.is_wrong is None
 
 
 def test_a_question_that_brought_its_text_along_gives_it_to_its_feedback() -> None:
