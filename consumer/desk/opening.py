@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from spanstream.consumer.broker.kafka import AtLeastOncePublisher, KafkaPartitionReader, TopicAdmin
 from spanstream.consumer.broker.protocols import PartitionReader, Publisher
 from spanstream.consumer.clock import SystemClock
+from spanstream.consumer.desk.drift_comparison import DriftComparison
 from spanstream.consumer.desk.explainer import Explainer
 from spanstream.consumer.desk.labelling import Labelling
 from spanstream.consumer.desk.parts import DeskParts
@@ -63,6 +64,7 @@ def open_parts(
         records,
         GroupWatch(queries or TopicAdmin(settings.kafka), settings.kafka.group_id, topics.consumed, clock),
         Explainer(settings),
+        DriftComparison(settings, open_reader, clock),
         Replays(settings),
         Labelling(view, records, open_publisher, writer, topics.feedback, settings.limits, clock),
         clock,

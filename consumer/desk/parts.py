@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spanstream.consumer.clock import Clock
+from spanstream.consumer.desk.drift_comparison import DriftComparison
 from spanstream.consumer.desk.explainer import Explainer
 from spanstream.consumer.desk.labelling import Labelling
 from spanstream.consumer.desk.replays import Replays
@@ -25,6 +26,7 @@ class DeskParts:
     records: WholeRecords
     groups: GroupWatch
     explainer: Explainer
+    drift: DriftComparison
     replays: Replays
     labelling: Labelling
     clock: Clock
