@@ -10,6 +10,7 @@ from spanstream.consumer.desk.explainer import Explainer
 from spanstream.consumer.desk.labelling import Labelling
 from spanstream.consumer.desk.replays import Replays
 from spanstream.consumer.desk.view.group_watch import GroupWatch
+from spanstream.consumer.desk.view.health_watch import HealthWatch
 from spanstream.consumer.desk.view.live_view import LiveView
 from spanstream.consumer.desk.view.topic_follower import TopicFollower
 from spanstream.consumer.desk.view.whole_records import WholeRecords
@@ -25,6 +26,7 @@ class DeskParts:
     follower: TopicFollower
     records: WholeRecords
     groups: GroupWatch
+    health: HealthWatch
     explainer: Explainer
     drift: DriftComparison
     replays: Replays
@@ -36,5 +38,6 @@ class DeskParts:
         """Ends the threads and the connections."""
         self.follower.close()
         self.records.close()
+        self.health.close()
         self.explainer.close()
         self.labelling.close()
