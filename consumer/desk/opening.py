@@ -11,6 +11,7 @@ from spanstream.consumer.broker.protocols import PartitionReader, Publisher
 from spanstream.consumer.clock import SystemClock
 from spanstream.consumer.desk.drift_comparison import DriftComparison
 from spanstream.consumer.desk.explainer import Explainer
+from spanstream.consumer.desk.feedback_publisher import FeedbackPublisher
 from spanstream.consumer.desk.labelling import Labelling
 from spanstream.consumer.desk.parts import DeskParts
 from spanstream.consumer.desk.replays import Replays
@@ -59,6 +60,7 @@ def open_parts(
     records = WholeRecords(open_reader(), topics, formats, view)
     writer = open_writer(settings, Feedback)
     open_publisher = open_publisher or (lambda: AtLeastOncePublisher(settings.kafka))
+    feedback = FeedbackPublisher(view, open_publisher, writer, topics.feedback, settings.limits)
     return DeskParts(
         settings,
         view,
@@ -69,7 +71,8 @@ def open_parts(
         Explainer(settings),
         DriftComparison(settings, open_reader, clock),
         Replays(settings),
-        Labelling(view, records, open_publisher, writer, topics.feedback, settings.limits, clock),
+        Labelling(view, records, feedback, clock),
+        feedback,
         clock,
         is_writing,
     )

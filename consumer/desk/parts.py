@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from spanstream.consumer.clock import Clock
 from spanstream.consumer.desk.drift_comparison import DriftComparison
 from spanstream.consumer.desk.explainer import Explainer
+from spanstream.consumer.desk.feedback_publisher import FeedbackPublisher
 from spanstream.consumer.desk.labelling import Labelling
 from spanstream.consumer.desk.replays import Replays
 from spanstream.consumer.desk.view.group_watch import GroupWatch
@@ -31,6 +32,7 @@ class DeskParts:
     drift: DriftComparison
     replays: Replays
     labelling: Labelling
+    feedback: FeedbackPublisher
     clock: Clock
     is_writing: bool
 
@@ -40,4 +42,4 @@ class DeskParts:
         self.records.close()
         self.health.close()
         self.explainer.close()
-        self.labelling.close()
+        self.feedback.close()

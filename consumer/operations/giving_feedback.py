@@ -38,6 +38,7 @@ class Opinion:
         nth: which of its places in the document, counted from 1; None: there is one.
         by: who says so.
         given_at: when.
+        char_start: where the right piece begins, in place of `nth`.
     """
 
     verdict: Verdict
@@ -45,6 +46,7 @@ class Opinion:
     nth: int | None
     by: str | None
     given_at: datetime
+    char_start: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,8 @@ def _located(name: str, text: str, opinion: Opinion) -> Span:
     starts = [start for start in range(len(text)) if quoted and text.startswith(quoted, start)]
     inside = WordMap(text).inside
     whole = [start for start in starts if not (inside[start] or inside[start + len(quoted)])]
+    if opinion.char_start is not None:
+        whole = [start for start in whole if start == opinion.char_start]
     if not whole:
         where = "stands only inside of words in the document" if starts else "does not stand in the document, verbatim"
         raise Stop(f"{name}: the correction {where}")

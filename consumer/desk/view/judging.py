@@ -89,8 +89,9 @@ def judge(view: LiveView) -> Quality:
     """Joins answers and feedback, and measures; intervals are of 95 %, whole documents drawn."""
     feedback = view.feedback.all()
     uniform, _ = uniform_share({row.key: row.sampling for row in feedback})
-    by_key = {row.key: row for row in feedback}
-    pairs = [(row, by_key[row.question_id]) for row in view.latest_answers() if row.question_id in by_key]
+    # What was said of a ticket's field tells of the question that it was read with.
+    by_question = {row.question_id or row.key: row for row in sorted(feedback, key=lambda row: row.given_ms)}
+    pairs = [(row, by_question[row.question_id]) for row in view.latest_answers() if row.question_id in by_question]
     judged = [(row, said) for row, said in pairs if row.text is not None and _is_about(row, said)]
     everything = [_judgement(row, said) for row, said in judged]
     given = {
@@ -108,11 +109,13 @@ def judge(view: LiveView) -> Quality:
         calibration_error=with_interval(expected_calibration_error, everything) if is_enough else None,
         brier=with_interval(brier_score, everything) if is_enough else None,
         bins=tuple(_bins(everything)) if is_enough else (),
-        models=tuple(_by_model(view, by_key, uniform)),
+        models=tuple(_by_model(view, by_question, uniform)),
     )
 
 
-def _by_model(view: LiveView, by_key: Mapping[str, FeedbackRow], uniform: Collection[str]) -> Iterator[ModelQuality]:
+def _by_model(
+    view: LiveView, by_question: Mapping[str, FeedbackRow], uniform: Collection[str]
+) -> Iterator[ModelQuality]:
     """Judges each model by its own latest answers: a right piece that is known tells of any of them."""
     latest: dict[str, dict[str, AnswerRow]] = {}
     for row in sorted(view.answers.all(), key=lambda row: row.answered_ms):
@@ -121,7 +124,7 @@ def _by_model(view: LiveView, by_key: Mapping[str, FeedbackRow], uniform: Collec
         latest[row.model] = of_model  # the one that answered last stands last
     for model, rows in reversed(latest.items()):
         given = [row for row in rows.values() if row.status == "answered"]
-        pairs = [(row, by_key[row.question_id]) for row in given if row.question_id in by_key]
+        pairs = [(row, by_question[row.question_id]) for row in given if row.question_id in by_question]
         judged = [(row, said) for row, said in pairs if _is_about(row, said)]
         drawn = [(row, said) for row, said in judged if said.key in uniform]
         right, right_of_drawn = (_right(chosen) for chosen in (judged, drawn))
