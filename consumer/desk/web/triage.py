@@ -49,9 +49,11 @@ def show_record(request: Request) -> Response:
     """Shows a triage record beside its ticket."""
     parts = parts_of(request)
     row = parts.view.triage.get(request.query_params.get("ticket", ""))
-    record = parts.records.triage(row.place) if row is not None else None
+    record = parts.records.triage(row) if row is not None else None
     if record is None:
-        raise HTTPException(HTTPStatus.NOT_FOUND, "The desk knows no such record: it looks back only so far.")
+        raise HTTPException(
+            HTTPStatus.NOT_FOUND, "The desk knows no such record: it was deleted, or the desk looks back only so far."
+        )
     source = parts.records.source(record.document.document_id)
     return render(
         request,

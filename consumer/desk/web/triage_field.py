@@ -85,7 +85,7 @@ def take_verdict(request: Request) -> Response:
 def _field(request: Request, ticket_id: str, name: str) -> JudgedField:
     parts = parts_of(request)
     row = parts.view.triage.get(ticket_id)
-    record = parts.records.triage(row.place) if row is not None else None
+    record = parts.records.triage(row) if row is not None else None
     source = parts.records.source(record.document.document_id) if record is not None else None
     result = record.fields.get(name) if record is not None else None
     if record is None or source is None or result is None or result.question is None:

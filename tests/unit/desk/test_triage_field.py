@@ -54,7 +54,7 @@ def test_a_field_is_accepted_on_its_record_and_the_record_says_so(scene: DeskSce
     browser = browser_of(parts)
     assert say(browser, "error", "accepted", by="anna") == 303
     feedback = last_feedback(scene)
-    record = parts.records.triage(parts.view.triage.all()[0].place)
+    record = parts.records.triage(parts.view.triage.all()[0])
     assert record is not None
     read = (record.document.sha256, record.playbook.sha256, "error", "Which is it?")
     assert feedback.question_id == question_id_of("t-1", *read)
