@@ -68,6 +68,10 @@ bench-drift: .venv/.evaluate ## Measure how often drift is told where there is n
 bench-shadow: .venv/.test ## Measure what a second model costs the first, at full and at half load, on a real broker (Java and Maven)
 	$(BIN)/python -m bench.shadow $(ARGS)
 
+.PHONY: bench-desk
+bench-desk: .venv/.test ## Measure the desk's first page and memory with 100,000 answers, on a real broker (Java and Maven, Linux)
+	$(BIN)/python -m bench.desk $(ARGS)
+
 .PHONY: bench-memory
 bench-memory: .venv/.serving ## Measure what the longest documents cost in memory, step by step (Linux)
 	$(BIN)/python -m bench.memory $(ARGS)

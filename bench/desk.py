@@ -1,4 +1,4 @@
-"""`python -m bench.desk`: how soon the desk's first page is there, and its memory, with many answers in the topics.
+"""`make bench-desk`: how soon the desk's first page is there, and its memory, with many answers in the topics.
 
 Needs Java and Maven for the broker, or SPANSTREAM_KAFKA__BOOTSTRAP_SERVERS of one that runs. Linux.
 """

@@ -4,6 +4,7 @@
     ├── Retryable     the same call may succeed later: try again, nothing was done
     ├── Fenced        this member or producer is no longer the owner: give the records back, wait for a rebalance
     ├── Stop          nothing here can mend it: exit 1 with this one line
+    ├── MissingRight  (a Stop) the user lacks a right on Kafka, which the hint names
     ├── TooLarge      (a Stop) a topic takes no record of this size: publish a smaller one in its place, or stop
     └── CircuitOpen   (a Stop) a whole stretch of records failed: the topic or the model is wrong, not the records
 
@@ -38,6 +39,10 @@ class Fenced(SpanstreamError):
 
 class Stop(SpanstreamError):
     """The program cannot go on."""
+
+
+class MissingRight(Stop):
+    """This user may not do what is asked; the hint says which right to grant."""
 
 
 class TooLarge(Stop):

@@ -152,7 +152,7 @@ class Feedback(Closed):
     def label_key(self) -> str:
         """What the feedback is about, the key of its label: the field of a ticket, or else the question."""
         if self.field is not None:
-            return f"{self.field.ticket_id}{_FIELD_SEPARATOR}{self.field.name}"
+            return field_key(self.field.ticket_id, self.field.name)
         return self.question_id or ""
 
     @property
@@ -166,6 +166,11 @@ class Feedback(Closed):
             return self
         identity = self.model_dump_json(exclude_none=True)
         return self.model_copy(update={"feedback_id": str(uuid.uuid5(FEEDBACK_NAMESPACE, identity))})
+
+
+def field_key(ticket_id: str, name: str) -> str:
+    """Returns the key of the label of a ticket's field."""
+    return f"{ticket_id}{_FIELD_SEPARATOR}{name}"
 
 
 def ticket_of(label_key: str) -> str | None:

@@ -6,30 +6,25 @@ labels say how often all answers are right.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from spanstream.consumer.broker.protocols import Publisher
 from spanstream.consumer.clock import Clock, to_datetime
+from spanstream.consumer.desk.feedback_publisher import FeedbackPublisher
 from spanstream.consumer.desk.view.live_view import BoundedRows, LiveView
-from spanstream.consumer.desk.view.rows import AnswerRow, Place, feedback_row
+from spanstream.consumer.desk.view.rows import AnswerRow, Place
 from spanstream.consumer.desk.view.whole_records import SourceText, WholeRecords
 from spanstream.consumer.feedback.judged_answers import answer_metadata
-from spanstream.consumer.formats.event_writer import EventWriter
-from spanstream.consumer.operations.publishing import feedback_record
 from spanstream.models.labelling.choosing import Candidate, Drawn, draw
 from spanstream.models.labelling.labels import INCLUSION_PROBABILITY, SAMPLING
-from spanstream.schemas.codec import encode
 from spanstream.schemas.events import Question, Span
 from spanstream.schemas.feedback import WITH_SPAN, Feedback, Verdict
-from spanstream.schemas.limits import Limits
 
 # Seconds that an answer is somebody's own.
 _HELD_SECONDS: Final = 600.0
 _MOST_PEOPLE: Final = 1_000
 _MOST_REMEMBERED: Final = 10_000
+_MOST_NAME_CHARS: Final = 64
 # Answers whose text is gone that are passed over at a time.
 _MOST_TRIED: Final = 10
 
@@ -47,6 +42,10 @@ class Labeller:
     by: str = ""
     skipped: BoundedRows[Place, bool] = field(default_factory=lambda: BoundedRows(_MOST_REMEMBERED))
     done: list[Place] = field(default_factory=list)
+
+    def sign(self, name: str) -> None:
+        """Takes the name that a form brought, which may be empty."""
+        self.by = name.strip()[:_MOST_NAME_CHARS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +72,7 @@ class Labelling:
     Args:
         view: the answers, and the feedback that there is.
         records: reads questions and texts.
-        open_publisher: opens what publishes, when it is first needed.
-        writer: writes feedback in the form that its topic has.
-        topic: of feedback.
-        limits: how large feedback may be.
+        feedback: publishes what is said.
         clock: gives the time of the feedback.
 
     Raises:
@@ -85,27 +81,13 @@ class Labelling:
         InvalidRecord: by `say`: the feedback is larger than it may be.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917  built in one place
-        self,
-        view: LiveView,
-        records: WholeRecords,
-        open_publisher: Callable[[], Publisher],
-        writer: EventWriter,
-        topic: str,
-        limits: Limits,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, view: LiveView, records: WholeRecords, feedback: FeedbackPublisher, clock: Clock) -> None:
         self._view = view
         self._records = records
-        self._open_publisher = open_publisher
-        self._writer = writer
-        self._topic = topic
-        self._limits = limits
+        self._feedback = feedback
         self._clock = clock
-        self._publisher: Publisher | None = None
         self._people: BoundedRows[str, Labeller] = BoundedRows(_MOST_PEOPLE)
         self._held: BoundedRows[Place, HeldItem] = BoundedRows(_MOST_REMEMBERED)
-        self._lock = threading.Lock()
 
     def labeller(self, session: str) -> Labeller:
         """Returns what a session has done."""
@@ -171,19 +153,9 @@ class Labelling:
             given_at=to_datetime(self._clock.now_ms()),
             metadata=self._sampling(item.row.place, session) | _noted(item),
         )
-        record = feedback_record(encode(feedback), self._topic, self._limits, self._writer)
-        with self._lock:
-            self._publisher = self._publisher or self._open_publisher()
-            self._publisher.publish([record], {})
-        self._view.take_feedback(feedback_row(feedback))
+        self._feedback.publish(feedback)
         labeller.done = [*(place for place in labeller.done if place != item.row.place), item.row.place]
         return feedback
-
-    def close(self) -> None:
-        """Lets go of the connections."""
-        with self._lock:
-            if self._publisher is not None:
-                self._publisher.close()
 
     def _is_free(self, row: AnswerRow, session: str, labeller: Labeller) -> bool:
         if self._view.feedback.get(row.question_id) is not None or labeller.skipped.get(row.place):

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 from spanstream.consumer.broker.kafka import AtLeastOncePublisher, KafkaPartitionReader, TopicAdmin
 from spanstream.consumer.broker.protocols import PartitionReader, Publisher
 from spanstream.consumer.clock import SystemClock
+from spanstream.consumer.desk.drift_comparison import DriftComparison
 from spanstream.consumer.desk.explainer import Explainer
+from spanstream.consumer.desk.feedback_publisher import FeedbackPublisher
 from spanstream.consumer.desk.labelling import Labelling
 from spanstream.consumer.desk.parts import DeskParts
 from spanstream.consumer.desk.replays import Replays
 from spanstream.consumer.desk.view.group_watch import GroupQueries, GroupWatch
+from spanstream.consumer.desk.view.health_watch import HealthWatch
 from spanstream.consumer.desk.view.live_view import LiveView
 from spanstream.consumer.desk.view.topic_follower import TopicFollower
 from spanstream.consumer.desk.view.whole_records import WholeRecords
@@ -47,24 +50,29 @@ def open_parts(
         queries: asks about the consumers' group; by default Kafka.
 
     Raises:
-        Stop: a mapping or the schema registry's client cannot be used.
+        Stop: a mapping, an address of a consumer or the schema registry's client cannot be used.
     """
     clock, topics = SystemClock(), settings.topics
+    health = HealthWatch(_listed(settings.desk.consumers), clock)
     open_reader = open_reader or (lambda: KafkaPartitionReader(settings.kafka))
     formats = open_formats(settings).patient(clock, _PATIENCE_SECONDS)
     view = LiveView(settings.desk.rows)
     records = WholeRecords(open_reader(), topics, formats, view)
     writer = open_writer(settings, Feedback)
     open_publisher = open_publisher or (lambda: AtLeastOncePublisher(settings.kafka))
+    feedback = FeedbackPublisher(view, open_publisher, writer, topics.feedback, settings.limits)
     return DeskParts(
         settings,
         view,
         TopicFollower(open_reader, topics, view, formats, clock),
         records,
         GroupWatch(queries or TopicAdmin(settings.kafka), settings.kafka.group_id, topics.consumed, clock),
+        health,
         Explainer(settings),
+        DriftComparison(settings, open_reader, clock),
         Replays(settings),
-        Labelling(view, records, open_publisher, writer, topics.feedback, settings.limits, clock),
+        Labelling(view, records, feedback, clock),
+        feedback,
         clock,
         is_writing,
     )
@@ -82,7 +90,7 @@ def open_desk(settings: DeskSettings, parts: DeskParts) -> DeskServer:
     from spanstream.consumer.desk.web.server import DeskServer  # noqa: PLC0415  the extra
 
     token = settings.token.get_secret_value().strip() if settings.token else None
-    names = frozenset(name.strip().lower() for name in settings.names.split(",") if name.strip())
+    names = frozenset(name.lower() for name in _listed(settings.names))
     return DeskServer(create_app(parts, Access(token or None, names)), settings.host, settings.port)
 
 
@@ -96,6 +104,11 @@ def check_desk(settings: DeskSettings) -> None:
     with _desk_extra():
         import spanstream.consumer.desk.web.app  # noqa: PLC0415  the extra
         import spanstream.consumer.desk.web.server  # noqa: F401, PLC0415  the extra
+
+
+def _listed(text: str) -> list[str]:
+    """Returns what a comma-separated setting lists."""
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 @contextmanager

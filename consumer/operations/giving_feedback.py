@@ -39,6 +39,7 @@ class Opinion:
         nth: which of its places in the document, counted from 1; None: there is one.
         by: who says so.
         given_at: when.
+        char_start: where the right piece begins, in place of `nth`.
     """
 
     verdict: Verdict
@@ -46,6 +47,7 @@ class Opinion:
     nth: int | None
     by: str | None
     given_at: datetime
+    char_start: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +158,10 @@ def _span(name: str, text: str, answer: Span | None, opinion: Opinion) -> Span |
 
 def _located(name: str, text: str, opinion: Opinion) -> Span:
     """Finds the right piece in the text, in whole words."""
-    quoted = (opinion.text or "").strip()
-    starts = [start for start, _ in places_of(text, quoted)]
+    given = opinion.text or ""
+    quoted = given.strip()
+    wanted = None if opinion.char_start is None else opinion.char_start + len(given) - len(given.lstrip())
+    starts = [start for start, _ in places_of(text, quoted) if wanted in {None, start}]
     if not starts:
         stands = bool(quoted) and quoted in text
         where = "stands only inside of words in the document" if stands else "does not stand in the document, verbatim"

@@ -20,6 +20,11 @@ class DeskSettings(SettingsGroup):
     names: str = Field(
         "", description="Names under which browsers may call it, comma-separated; localhost and addresses always may."
     )
+    consumers: str = Field(
+        "",
+        description="Addresses of the consumers' probes, comma-separated, such as `qa-0:8080`; the stream page shows "
+        "how each of them is. Empty: only what Kafka tells of their group.",
+    )
     rows: Count = Field(
         20_000,
         description="Answers, questions, documents, dead letters and triage records kept, of each the last so many.",

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.request import Request, urlopen
 from uuid import uuid4
@@ -83,6 +83,28 @@ def test_of_a_hundred_thousand_answers_the_last_are_kept_and_pages_are_served_me
         assert "q-0" not in newest
     finally:
         parts.close()
+
+
+def test_a_topic_that_was_deleted_and_created_anew_is_read_anew(
+    settings: Settings, topics: Topics, parts: DeskParts
+) -> None:
+    scene, ours = DeskScene(), settings.topics
+    document = scene.document("Since Tuesday the export stops with error FXP-4107.")
+    publish(settings, Outgoing(ours.documents, b"ticket-1", encode(document)))
+    before = scene.answer(document, "Which error?", "FXP-4107", question_id="q-before")
+    publish(settings, *(Outgoing(ours.answers, b"ticket-1", encode(before)) for _ in range(3)))
+    browser = browser_of(parts)
+    until(lambda: "q-before" in browser.get("/").text, "the answer")
+    topics.recreate(ours.answers, 3)
+    after = scene.answer(document, "Since when?", "Tuesday", question_id="q-after")
+    publish(settings, Outgoing(ours.answers, b"ticket-1", encode(after)))
+    until(lambda: "q-before" not in browser.get("/").text, "the old topic to be forgotten", every=0.5)
+    until(lambda: "q-after" in browser.get("/").text, "the answer in the new topic", every=0.5)
+    page = browser.get("/").text
+    assert f"created anew, while the desk ran: <bdi>{ours.answers}</bdi>" in page
+    [row] = parts.view.answers.all()
+    shown: Callable[[], str] = lambda: browser.get(f"/answer?place={row.place}").text  # noqa: E731  asked again
+    until(lambda: 'class="q1"><bdi>Tuesday</bdi>' in shown(), "the answer in its text", every=0.5)
 
 
 def test_the_lag_of_a_group_that_does_not_run_is_told(settings: Settings, parts: DeskParts) -> None:

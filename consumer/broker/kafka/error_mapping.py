@@ -16,7 +16,7 @@ from confluent_kafka import KafkaError
 
 from spanstream.consumer.broker.kafka.credentials import CREDENTIALS
 from spanstream.consumer.broker.kafka.properties import Properties
-from spanstream.consumer.errors import Fenced, Retryable, SpanstreamError, Stop
+from spanstream.consumer.errors import Fenced, MissingRight, Retryable, SpanstreamError, Stop
 from spanstream.consumer.redaction import redacted, secrets_in
 
 # librdkafka's lines go through here instead of to stderr; nothing is configured at import.
@@ -118,7 +118,9 @@ def map_error(error: KafkaError, doing: str, needed: NeededRights | None = None)
     if error.code() in _FENCED:
         return Fenced(text)
     right = (needed or NeededRights()).missing(error.code())
-    hint = _STOP.get(error.code()) if right is None else f"grant this user {right}"
+    if right is not None:
+        return MissingRight(text, hint=f"grant this user {right}")
+    hint = _STOP.get(error.code())
     if hint == _LOGIN_HINT and (CREDENTIALS.refusal_may_mend or _LOST in error.str()):
         hint = None
     return Retryable(text) if hint is None else Stop(text, hint=hint)

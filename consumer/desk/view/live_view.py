@@ -82,6 +82,13 @@ class LiveView:
         self.feedback: BoundedRows[str, FeedbackRow] = BoundedRows(most)
         self.ledger: Ledger | None = None
 
+    def clear(self) -> None:
+        """Forgets everything."""
+        self.ledger = None
+        for rows in (self.answers, self.questions, self.documents, self.letters, self.triage, self.tickets):
+            rows.clear()
+        self.feedback.clear()
+
     def state_of(self, row: LetterRow) -> LetterState:
         """Returns whether a dead letter was dealt with, as far as the ledger was read."""
         return self.ledger.state_of(Record(*row.place, None, None)) if self.ledger else LetterState.OPEN

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -20,7 +20,7 @@ from spanstream.consumer.desk.view.rows import (
     question_row,
     triage_row,
 )
-from spanstream.consumer.errors import Retryable, Stop
+from spanstream.consumer.errors import MissingRight, Retryable, Stop
 from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.logs import exception_facts
 from spanstream.consumer.replay.ledger import Ledger, ledger_of
@@ -36,8 +36,10 @@ _log = structlog.get_logger(__name__)
 _BATCH: Final = 1_000
 _WAIT_SECONDS: Final = 0.2
 _PAUSE_SECONDS: Final = 2.0
-# Seconds between two looks for topics that were not there.
+# Seconds between two looks at which topics and partitions there are.
 _LOOK_EVERY: Final = 10.0
+# Milliseconds for which the pages say that a topic was deleted or created anew.
+_TOLD_MS: Final = 600_000
 
 
 class TopicFollower:
@@ -77,12 +79,21 @@ class TopicFollower:
         }
         self._ends: dict[Partition, int] = {}
         self._followed: dict[Partition, int | None] = {}
+        self._ids: dict[str, str] = {}  # of the topics that the view was filled from
+        self._replaced: dict[str, int] = {}
         self.missing: frozenset[str] = frozenset()
+        self.refused: dict[str, str] = {}
         self.problem: str | None = None
         self.is_caught_up = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="desk-follower", daemon=True)
         self._thread.start()
+
+    @property
+    def replaced(self) -> list[str]:
+        """The topics that were deleted, or created anew, in the last minutes."""
+        since = self._clock.now_ms() - _TOLD_MS
+        return sorted(topic for topic, at_ms in self._replaced.items() if at_ms >= since)
 
     def close(self) -> None:
         """Ends the thread, and waits for it."""
@@ -108,6 +119,7 @@ class TopicFollower:
 
     def _follow(self, reader: PartitionReader) -> None:
         self._followed, self._ends = {}, {}
+        self._view.ledger = None
         next_look = 0.0
         while not self._stop.is_set():
             if self._clock.monotonic() >= next_look:
@@ -120,24 +132,45 @@ class TopicFollower:
             self.problem = None
 
     def _look_for_topics(self, reader: PartitionReader) -> None:
-        """Follows the topics that are there, each from its share of the view's size behind its end."""
-        missing = set()
-        known = {partition.topic for partition in self._followed}
-        for topic in (topic for topic in self._take if topic not in known):
+        """Follows the partitions that are there; where a topic is another one now, everything is read again."""
+        there, missing, refused = dict[str, tuple[str, list[Partition]]](), set[str](), dict[str, str]()
+        for topic in self._take:
             try:
                 partitions = reader.partitions(topic)
+                there[topic] = reader.topic_id(topic), partitions
+            except MissingRight as error:
+                refused[topic] = str(error)
             except Stop:
                 missing.add(topic)
-                continue
-            if topic == self._letters_topic:
-                self._view.ledger = Ledger(ledger_of(topic), reader.topic_id(topic))
-            begins, ends = reader.begin_offsets(partitions), reader.end_offsets(partitions)
-            # Twice its share, because the markers of transactions take offsets too.
-            share = 2 * -(-self._view.most // len(partitions))
-            self._followed |= {p: max(begins[p], ends[p] - share) for p in partitions}
-            self._ends |= {partition: end for partition, end in ends.items() if end > begins[partition]}
+        self._forget_replaced(reader, {topic: topic_id for topic, (topic_id, _) in there.items()})
+        for topic, (topic_id, partitions) in there.items():
+            self._ids[topic] = topic_id
+            if topic == self._letters_topic and self._view.ledger is None:
+                self._view.ledger = Ledger(ledger_of(topic), topic_id)
+            self._add(reader, partitions)
         reader.follow(self._followed)
-        self.missing = frozenset(missing)
+        self.missing, self.refused = frozenset(missing), refused
+
+    def _forget_replaced(self, reader: PartitionReader, ids: Mapping[str, str]) -> None:
+        """Begins anew where a topic is gone or another one: its rows name places that hold something else now."""
+        replaced = [topic for topic, topic_id in self._ids.items() if ids.get(topic) != topic_id]
+        if not replaced:
+            return
+        _log.warning("desk_topics_replaced", topics=replaced)
+        self._replaced |= dict.fromkeys(replaced, self._clock.now_ms())
+        self.is_caught_up = False
+        self._followed, self._ends, self._ids = {}, {}, {}
+        reader.follow({})
+        self._view.clear()
+
+    def _add(self, reader: PartitionReader, partitions: Sequence[Partition]) -> None:
+        """Adds the partitions that are new, each from its share of the view's size behind its end."""
+        new = [partition for partition in partitions if partition not in self._followed]
+        begins, ends = reader.begin_offsets(new), reader.end_offsets(new)
+        # Twice its share, because the markers of transactions take offsets too.
+        share = 2 * -(-self._view.most // len(partitions))
+        self._followed |= {partition: max(begins[partition], ends[partition] - share) for partition in new}
+        self._ends |= {partition: ends[partition] for partition in new if ends[partition] > begins[partition]}
 
     def _read(self, record: Record) -> None:
         try:

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from spanstream.consumer.broker.protocols import Partition, PartitionReader, Record
 from spanstream.consumer.desk.view.live_view import LiveView
-from spanstream.consumer.desk.view.rows import AnswerRow, Place
+from spanstream.consumer.desk.view.rows import AnswerRow, Place, TriageRow
 from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.settings import TopicSettings
 from spanstream.schemas.codec import decode_triage
@@ -31,7 +31,7 @@ class SourceText:
 
 
 class WholeRecords:
-    """Reads records one at a time. None: the topic no longer holds it, or it is no such event.
+    """Reads records one at a time. None: the topic no longer holds it, or it is no such event, or another one's.
 
     Args:
         reader: used for nothing else.
@@ -56,23 +56,27 @@ class WholeRecords:
         with self._lock:
             return self._reader.read_at(place.partition, place.offset, _READ_SECONDS)
 
-    def answer(self, place: Place) -> Answer | None:
-        """Returns the answer at a place."""
-        return self._event(place, self._formats.answer)
+    def answer(self, row: AnswerRow) -> Answer | None:
+        """Returns the whole answer of a row."""
+        answer = self._event(row.place, self._formats.answer)
+        return answer if answer is not None and answer.question_id == row.question_id else None
 
-    def triage(self, place: Place) -> Triage | None:
-        """Returns the triage record at a place."""
-        return self._event(place, lambda record: decode_triage(self._formats.as_json(record, Triage)))
+    def triage(self, row: TriageRow) -> Triage | None:
+        """Returns the whole triage record of a row."""
+        triage = self._event(row.place, lambda record: decode_triage(self._formats.as_json(record, Triage)))
+        return triage if triage is not None and triage.ticket_id == row.ticket_id else None
 
     def question(self, question_id: str) -> Question | None:
         """Returns a question, as it was published last."""
         row = self._view.questions.get(question_id)
-        return self._event(row.place, self._formats.question) if row is not None else None
+        question = self._event(row.place, self._formats.question) if row is not None else None
+        return question if question is not None and question.question_id == question_id else None
 
     def document(self, document_id: str) -> Document | None:
         """Returns a document as it stands now."""
         place = self._view.documents.get(document_id)
-        return self._event(place, self._formats.document) if place is not None else None
+        document = self._event(place, self._formats.document) if place is not None else None
+        return document if document is not None and document.document_id == document_id else None
 
     def source(self, document_id: str) -> SourceText | None:
         """Returns the text of a document as it stands now."""

@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from spanstream.consumer.desk.parts import DeskParts
-from spanstream.consumer.desk.web import document, label, letters, quality, stream, triage
+from spanstream.consumer.desk.web import document, label, letters, quality, stream, triage, triage_field
 from spanstream.consumer.desk.web.access import Access
 from spanstream.consumer.desk.web.guard import (
     LOGIN,
@@ -45,6 +45,7 @@ _PAGES: Final = (
     document.router,
     letters.router,
     triage.router,
+    triage_field.router,
     label.router,
     quality.router,
 )

@@ -32,7 +32,9 @@ def show_document(request: Request) -> Response:
     answers = parts.view.of_document(document_id)
     source = parts.records.source(document_id)
     if source is None and not answers:
-        raise HTTPException(HTTPStatus.NOT_FOUND, "The desk knows no such document: it looks back only so far.")
+        raise HTTPException(
+            HTTPStatus.NOT_FOUND, "The desk knows no such document: it was deleted, or the desk looks back only so far."
+        )
     return render(
         request,
         "document.html",
@@ -50,9 +52,11 @@ def show_answer(request: Request) -> Response:
     parts = parts_of(request)
     place = place_in(parts.settings.topics.answers, request.query_params.get("place", ""))
     row = parts.view.answers.get(place) if place is not None else None
-    answer = parts.records.answer(row.place) if row is not None else None
+    answer = parts.records.answer(row) if row is not None else None
     if row is None or answer is None:
-        raise HTTPException(HTTPStatus.NOT_FOUND, "The desk knows no such answer: it looks back only so far.")
+        raise HTTPException(
+            HTTPStatus.NOT_FOUND, "The desk knows no such answer: it was deleted, or the desk looks back only so far."
+        )
     source, question = parts.records.source_of(row), parts.records.question(row.question_id)
     explanation = None
     if source is not None and question is not None and "explain" in request.query_params:

@@ -132,7 +132,10 @@ def _row(request: Request, text: str) -> LetterRow:
     place = place_in(parts.settings.topics.dead_letters, text)
     row = parts.view.letters.get(place) if place is not None else None
     if row is None:
-        raise HTTPException(HTTPStatus.NOT_FOUND, "The desk knows no such dead letter: it looks back only so far.")
+        raise HTTPException(
+            HTTPStatus.NOT_FOUND,
+            "The desk knows no such dead letter: it was deleted, or the desk looks back only so far.",
+        )
     return row
 
 

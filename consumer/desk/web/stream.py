@@ -19,6 +19,7 @@ router = APIRouter()
 _PAGE: Final = 50
 _MOST_SHOWN: Final = 1_000
 _MINUTE_MS: Final = 60_000
+_MOST_CONSUMERS: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ def _render(request: Request, template: str) -> Response:
         kept=len(parts.view.answers),
         models=sorted({row.model for row in parts.view.answers.all()}),
         group=parts.groups.state(),
+        consumers=parts.health.states()[:_MOST_CONSUMERS],
         last_minute=parts.view.answered_since(now_ms - _MINUTE_MS),
         letters=len(parts.view.letters),
         query=urlencode(others | {"shown": str(shown)}),

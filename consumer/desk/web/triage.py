@@ -11,10 +11,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from spanstream.consumer.desk.view.live_view import LiveView
 from spanstream.consumer.desk.view.marking import Mark
 from spanstream.consumer.desk.view.whole_records import SourceText
+from spanstream.consumer.desk.web.guard import session_of
 from spanstream.consumer.desk.web.rendering import parts_of, render
 from spanstream.consumer.desk.web.text_page import text_page
+from spanstream.schemas.feedback import Verdict, field_key
 from spanstream.schemas.triage import FieldStatus, Triage
 
 router = APIRouter()
@@ -46,9 +49,11 @@ def show_record(request: Request) -> Response:
     """Shows a triage record beside its ticket."""
     parts = parts_of(request)
     row = parts.view.triage.get(request.query_params.get("ticket", ""))
-    record = parts.records.triage(row.place) if row is not None else None
+    record = parts.records.triage(row) if row is not None else None
     if record is None:
-        raise HTTPException(HTTPStatus.NOT_FOUND, "The desk knows no such record: it looks back only so far.")
+        raise HTTPException(
+            HTTPStatus.NOT_FOUND, "The desk knows no such record: it was deleted, or the desk looks back only so far."
+        )
     source = parts.records.source(record.document.document_id)
     return render(
         request,
@@ -57,8 +62,21 @@ def show_record(request: Request) -> Response:
         ticket=parts.records.ticket(record.ticket_id),
         source=source,
         answered=FieldStatus.ANSWERED,
+        is_current=source is not None and source.sha256 == record.document.sha256,
+        said=_said(parts.view, record),
+        labeller=parts.labelling.labeller(session_of(request).name),
         **text_page(request, source, _marks(record, source)),
     )
+
+
+def _said(view: LiveView, record: Triage) -> dict[str, Verdict]:
+    """Returns what people said of the record's fields, by name; not what was said of another text."""
+    fields = ((name, view.feedback.get(field_key(record.ticket_id, name))) for name in record.fields)
+    return {
+        name: said.verdict
+        for name, said in fields
+        if said is not None and said.document_sha256 == record.document.sha256
+    }
 
 
 def _marks(record: Triage, source: SourceText | None) -> list[Mark]:

@@ -76,6 +76,7 @@ class DeskScene:
         *,
         declined: bool = False,
         question_id: str | None = None,
+        model: ModelInfo = MODEL,
         **several: Any,
     ) -> Answer:
         """Publishes a question about a document and its answer, and returns the answer."""
@@ -97,7 +98,7 @@ class DeskScene:
             confidence=confidence,
             null_score_diff=None if span is None else -1.5,
             windows=WindowsRead(total=1, read=1),
-            model=MODEL,
+            model=model,
             metadata={},
             answered_at=BEGAN + timedelta(seconds=self.count),
             **several,

@@ -148,6 +148,6 @@ def test_alternatives_are_marked_each_with_its_number_at_all_its_places() -> Non
     with scene.open() as parts:
         [place] = [row.place for row in parts.view.answers.all()]
         page = browser_of(parts).get(f"/answer?place={place}").text
-    assert "Other answers" in page
+    assert "Answers, the best first" in page
     assert len(re.findall(r'class="q1"><bdi>FXP-4107</bdi>', page)) == 2
     assert len(re.findall(r'class="q2 guess"><bdi>FXP-4108</bdi>', page)) == 2

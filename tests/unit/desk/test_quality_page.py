@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import pytest
 
 from spanstream.consumer.desk.view.judging import LEAST, judge
+from spanstream.consumer.errors import Stop
+from spanstream.consumer.settings import ModelSettings
+from spanstream.models.artifact import load_artifact
+from spanstream.models.drift.comparison import LEAST_QUESTIONS
 from spanstream.models.labelling.labels import SAMPLING
-from spanstream.schemas.events import Answer, Document
+from spanstream.schemas.events import Answer, Document, ModelInfo
 from spanstream.schemas.feedback import Feedback, Verdict
-from tests.support.desk.desk_scene import BEGAN, TOPICS, DeskScene, browser_of
+from tests.support.desk.desk_scene import BEGAN, MODEL, TOPICS, DeskScene, browser_of
 
 TEXT = "Since Tuesday the nightly export stops with error FXP-4107."
 
@@ -92,3 +98,67 @@ def test_feedback_that_tells_nothing_of_the_candidate_is_left_out() -> None:
         quality = judge(parts.view)
     assert quality.judged == 0
     assert quality.verdicts.total() == 3
+
+
+def test_each_version_of_a_model_is_judged_by_its_own_answers() -> None:
+    scene = judged_scene(LEAST, 0)
+    newer = MODEL.model_copy(update={"version": "2.0.0"})
+    for number in range(LEAST):  # what people said of the first model's answers tells of the second one's
+        document = Document(document_id=f"ticket-{number}", text=TEXT)
+        quote = "FXP-4107" if number < LEAST // 2 else "Tuesday"
+        scene.answer(document, "Which error?", quote, question_id=f"q-{number + 1}", model=newer)
+    with scene.open() as parts:
+        after, before = judge(parts.view).models
+        page = browser_of(parts).get("/quality").text
+    assert (before.model, after.model) == ("minilm 1.4.0", "minilm 2.0.0")
+    assert before.right is not None
+    assert after.right is not None
+    assert (before.right.value, after.right.value) == (1.0, 0.5)
+    assert after.drawn == LEAST
+    assert page.index("minilm 2.0.0") < page.index("minilm 1.4.0")
+
+
+def test_too_few_judged_answers_of_a_model_make_no_share() -> None:
+    with judged_scene(2, 1).open() as parts:
+        [one] = judge(parts.view).models
+        page = browser_of(parts).get("/quality").text
+    assert (one.answers, one.given, one.judged, one.right) == (3, 3, 3, None)
+    assert f"3 of the {LEAST} that it takes" in page
+
+
+def shipped_model() -> ModelInfo:
+    manifest = load_artifact(ModelSettings().path).manifest  # type: ignore[arg-type]  # the bundled one is a folder
+    names = {"name": manifest.name, "version": manifest.version}
+    return ModelInfo(**names, precision="int8", calibration=manifest.calibration.name)
+
+
+def test_drift_is_compared_when_it_is_asked_for_and_stays_on_the_page() -> None:
+    scene, model = DeskScene(), shipped_model()
+    for number in range(LEAST_QUESTIONS):
+        document = scene.document(f"{TEXT} It is case {number}.", document_id=f"ticket-{number}")
+        scene.answer(document, "Which error?", "FXP-4107", model=model)
+    with scene.open() as parts:
+        browser = browser_of(parts)
+        assert "figures have moved" not in browser.get("/quality").text
+        page = browser.get("/quality?drift=1").text
+        assert "figures have moved" in page
+        assert "shorter documents" in page
+        assert f"{LEAST_QUESTIONS} answers since 2026-02-01" in page
+        assert "shorter documents" in browser.get("/quality").text
+
+
+def test_too_few_answers_are_not_compared() -> None:
+    scene = DeskScene()
+    scene.answer(scene.document(TEXT), "Which error?", "FXP-4107")
+    with scene.open() as parts:
+        page = browser_of(parts).get("/quality?drift=1").text
+    assert "too few" in page
+    assert "Left out: 1 by another model" in page
+
+
+def test_why_drift_cannot_be_compared_is_told_on_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    with DeskScene().open() as parts:
+        monkeypatch.setattr(parts.drift, "compare", Mock(side_effect=Stop("the artifact has no reference")))
+        reply = browser_of(parts).get("/quality?drift=1")
+    assert reply.status_code == 200
+    assert "Not compared: <bdi>the artifact has no reference" in reply.text
