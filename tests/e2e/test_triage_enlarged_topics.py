@@ -12,6 +12,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the stubs d
     NewPartitions,
 )
 
+from spanstream.consumer.broker.kafka import TopicAdmin
 from spanstream.consumer.broker.partitioner import partition_of
 from spanstream.consumer.cli.exit_codes import TERMINATED
 from spanstream.schemas.triage import FieldStatus, Ticket
@@ -48,7 +49,8 @@ def stream(kafka: KafkaBroker, tmp_path: Path, request: pytest.FixtureRequest) -
 
 def enlarge(stream: TriageStream) -> None:
     client = AdminClient({"bootstrap.servers": stream.bootstrap})
-    answers = client.create_partitions([NewPartitions(name, AFTER) for name in stream.topics.model_dump().values()])
+    there = TopicAdmin(stream.config).describe(stream.topics.model_dump().values())
+    answers = client.create_partitions([NewPartitions(name, AFTER) for name in there])
     for answer in answers.values():
         answer.result(60)
 
