@@ -13,6 +13,8 @@ from spanstream.consumer.errors import SpanstreamError
 
 # Seconds that one answer of Kafka is shown.
 _FRESH_SECONDS: Final = 5.0
+# Seconds that a page waits for it.
+_PAGE_SECONDS: Final = 0.3
 
 
 class GroupQueries(Protocol):
@@ -45,7 +47,7 @@ class GroupState:
 
 
 class GroupWatch:
-    """Keeps the last answer for a few seconds; one thread asks at a time.
+    """Keeps the last answer for a few seconds; a page never waits long for a Kafka that is silent.
 
     Args:
         queries: asks.
@@ -56,26 +58,31 @@ class GroupWatch:
 
     def __init__(self, queries: GroupQueries, group_id: str, topics: Iterable[str], clock: Clock) -> None:
         self._queries = queries
+        self._group_id = group_id
         self._topics = tuple(topics)
         self._clock = clock
         self._state = GroupState(group_id, problem="not asked yet")
         self._asked_at = -_FRESH_SECONDS
+        self._answered = threading.Event()  # whether the last question is
+        self._answered.set()
         self._lock = threading.Lock()
 
     def state(self) -> GroupState:
-        """Returns how the consumers are, at most some seconds old; while one thread asks, the others get the last."""
-        if self._clock.monotonic() - self._asked_at < _FRESH_SECONDS or not self._lock.acquire(blocking=False):
-            return self._state
-        try:
-            self._state = self._ask(self._state.group_id)
-            self._asked_at = self._clock.monotonic()
-        finally:
-            self._lock.release()
+        """Returns how the consumers are, as far as Kafka has answered; one question at a time is asked."""
+        with self._lock:
+            now = self._clock.monotonic()
+            if self._answered.is_set() and now - self._asked_at >= _FRESH_SECONDS:
+                self._asked_at = now
+                self._answered.clear()
+                threading.Thread(target=self._ask, name="desk-group", daemon=True).start()
+        self._answered.wait(_PAGE_SECONDS)
         return self._state
 
-    def _ask(self, group_id: str) -> GroupState:
+    def _ask(self) -> None:
         try:
-            lag = sum(self._queries.lag(group_id, self._topics).values())
-            return GroupState(group_id, lag, len(self._queries.members(group_id)))
+            lag = sum(self._queries.lag(self._group_id, self._topics).values())
+            self._state = GroupState(self._group_id, lag, len(self._queries.members(self._group_id)))
         except SpanstreamError as error:
-            return GroupState(group_id, problem=str(error))
+            self._state = GroupState(self._group_id, problem=str(error))
+        finally:
+            self._answered.set()

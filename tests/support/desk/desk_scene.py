@@ -139,6 +139,7 @@ class DeskScene:
         )
         try:
             until(lambda: parts.follower.is_caught_up, "the desk to have read the topics")
+            until(lambda: parts.groups.state().verdict != "unknown", "the desk to know how the consumers are")
             yield parts
         finally:
             parts.close()
