@@ -45,6 +45,8 @@ class _Records:
             field["doc"] = schema["description"]
         if isinstance(field["type"], list):
             field["default"] = None
+        elif "default" in schema:
+            field["default"] = schema["default"]
         elif not is_required:
             # Metadata and attributes are maps.
             field["default"] = [] if field["type"]["type"] == "array" else {}

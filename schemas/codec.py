@@ -67,6 +67,7 @@ _LIMITED_FIELDS: Final[Mapping[type, Mapping[str, str]]] = {
         "document_id": "id_chars",
         "context": "document_chars",
         "metadata": "metadata_chars",
+        "filter": "metadata_chars",
     },
     Ticket: {
         "ticket_id": "id_chars",
@@ -247,7 +248,7 @@ def _describe(error: ErrorDetails) -> str:
     message = error["msg"].removeprefix("Value error, ")
     if not place:
         return message
-    if place[0] in {"metadata", "attributes"} and len(place) > 1:
+    if place[0] in {"metadata", "attributes", "filter"} and len(place) > 1:
         # What follows are the sender's own names.
         return f"{place[0]}: {message}"
     return f"{'.'.join(_shown(step) for step in place)}: {message}"

@@ -12,6 +12,7 @@ not said here: limits are settings, and `spanstream.schemas.codec` applies them.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Sized
 from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Literal, Self
@@ -21,6 +22,8 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from spanstream.schemas.fields import (
     AnswerCount,
     Closed,
+    CollectionName,
+    Collections,
     Count,
     Identifier,
     Metadata,
@@ -31,7 +34,19 @@ from spanstream.schemas.fields import (
     UtcTime,
     can_be_seen,
 )
-from spanstream.schemas.limits import MAX_ANSWERS, MAX_FURTHER_PLACES
+from spanstream.schemas.limits import MAX_ANSWERS, MAX_FURTHER_PLACES, MAX_RETRIEVED
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+def _is_empty(values: Sized) -> bool:
+    return not values
+
+
+def _is_false(value: object) -> bool:
+    return value is False
 
 
 class Document(Closed):
@@ -44,6 +59,11 @@ class Document(Closed):
     )
     title: Text | None = Field(default=None, repr=False, description="For people; the model does not read it.")
     metadata: Metadata = Field(default_factory=dict, repr=False, description="Free text values by name; kept as given.")
+    collections: Collections = Field(
+        default_factory=list,
+        exclude_if=_is_empty,
+        description="The collections it is found in by questions that name one; absent where in none.",
+    )
 
     @cached_property
     def sha256(self) -> str:
@@ -52,13 +72,13 @@ class Document(Closed):
 
 
 class Question(Closed):
-    """One question about one document, which is named (`document_id`) or brought along (`context`)."""
+    """One question about a document, named (`document_id`) or brought along (`context`), or about a `collection`."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "oneOf": [
                 {"required": [source], "properties": {source: {"type": "string"}}}
-                for source in ("document_id", "context")
+                for source in ("document_id", "context", "collection")
             ]
         }
     )
@@ -80,6 +100,23 @@ class Question(Closed):
         default=None,
         repr=False,
         description="The text to read, brought along; it may be empty. Null or absent: see document_id.",
+    )
+    collection: CollectionName | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="The collection whose documents are searched for the answer; the record's key is the question_id.",
+    )
+    filter: Metadata = Field(
+        default_factory=dict,
+        repr=False,
+        exclude_if=_is_empty,
+        description="With a collection: only documents whose metadata has all these values.",
+    )
+    answer_again: bool = Field(
+        default=False,
+        exclude_if=_is_false,
+        description="With a collection: where there is no answer, stay open for a while, and be answered by a later "
+        "document that says it.",
     )
     document_sha256: Sha256 | None = Field(
         default=None,
@@ -104,17 +141,17 @@ class Question(Closed):
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:
-        if (self.document_id is None) == (self.context is None):
-            raise ValueError("exactly one of document_id and context should be given")
+        if sum(source is not None for source in (self.document_id, self.context, self.collection)) != 1:
+            raise ValueError("exactly one of document_id, context and collection should be given")
         return self
 
-
-def _is_none(value: object) -> bool:
-    return value is None
-
-
-def _is_empty(values: list[object]) -> bool:
-    return not values
+    @model_validator(mode="after")
+    def _searches_a_collection_only(self) -> Self:
+        if self.collection is None and (self.filter or self.answer_again):
+            raise ValueError("filter and answer_again should be given with a collection only")
+        if self.collection is not None and self.document_sha256 is not None:
+            raise ValueError("document_sha256 should not be given with a collection")
+        return self
 
 
 class Span(Closed):
@@ -162,7 +199,7 @@ FurtherPlaces = Annotated[list[Place], Field(max_length=MAX_FURTHER_PLACES)]
 
 
 class Alternative(Closed):
-    """Another answer: a piece of the document that shares no character with the candidate or another alternative."""
+    """Another answer: a piece of a document that shares no character with the candidate or another alternative."""
 
     span: Span = Field(description="The piece, at its best place.")
     further_places: FurtherPlaces = Field(
@@ -177,14 +214,39 @@ class Alternative(Closed):
         description="Score of no answer minus its own, in logits: never less than the one before."
     )
     window: Annotated[Count, Field(ge=1)] = Field(
-        description="The window it was found in, counted from 1, of windows.total."
+        description="The window it was found in, counted from 1, of its document's."
     )
+    document_id: Identifier | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="The document it quotes, where that is another one of the collection than the candidate's.",
+    )
+    document_sha256: Sha256 | None = Field(
+        default=None, exclude_if=_is_none, description="The version of that document; given with document_id."
+    )
+
+    @model_validator(mode="after")
+    def _names_a_version(self) -> Self:
+        if (self.document_id is None) != (self.document_sha256 is None):
+            raise ValueError("document_id and document_sha256 should be given together")
+        return self
+
+
+class RetrievedPassage(Closed):
+    """A passage that was looked at for the answer to a question about a collection."""
+
+    document_id: Identifier = Field(description="The document that it is part of.")
+    char_start: Count = Field(description="Where it starts in the document's text, in Unicode code points from 0.")
+    char_end: Count = Field(description="Where it ends, in Unicode code points, exclusive.")
+    score: float = Field(description="How well it fits the question: the reciprocal ranks, summed; higher is better.")
 
 
 class WindowsRead(Closed):
     """How much of the document the model read; a window is at most 384 tokens of question and document."""
 
-    total: Count = Field(description="Windows that the document has; 0 where its text is blank.")
+    total: Count = Field(
+        description="Windows that the document has, with a collection all retrieved ones; 0 where the text is blank."
+    )
     read: Count = Field(description="Windows that were read, at most total; fewer where retrieval picked some.")
 
     @model_validator(mode="after")
@@ -216,9 +278,13 @@ class Answer(Closed):
     )
 
     question_id: Identifier = Field(description="The question that is answered.")
-    document_id: Identifier | None = Field(description="The document that was read; null for an inline context.")
-    document_sha256: Sha256 = Field(
-        description="The version that was read: SHA-256 of the text's UTF-8 bytes, lower-case hexadecimal."
+    document_id: Identifier | None = Field(
+        description="The document that was read, with a collection the candidate's; null for an inline context, or "
+        "without a candidate."
+    )
+    document_sha256: Sha256 | None = Field(
+        description="The version that was read: SHA-256 of the text's UTF-8 bytes, lower-case hexadecimal. Null only "
+        "where no document of a collection gave a candidate."
     )
     status: Literal["answered", "no_answer"] = Field(
         description="answered: answer is given; no_answer: the document does not say, or not surely enough."
@@ -247,6 +313,14 @@ class Answer(Closed):
         exclude_if=_is_empty,
         description="Other answers, the best first; absent where there are none, or max_answers does not ask for any.",
     )
+    collection: CollectionName | None = Field(
+        default=None, exclude_if=_is_none, description="The collection that was asked; absent where none was."
+    )
+    retrieved: Annotated[list[RetrievedPassage], Field(max_length=MAX_RETRIEVED)] = Field(
+        default_factory=list,
+        exclude_if=_is_empty,
+        description="The passages of the collection that were looked at, the best first; absent where there are none.",
+    )
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> Self:
@@ -259,18 +333,33 @@ class Answer(Closed):
         return self
 
     @model_validator(mode="after")
+    def _says_what_it_quotes(self) -> Self:
+        if self.collection is None:
+            if self.document_sha256 is None or self.retrieved:
+                raise ValueError("document_sha256 should be given, and retrieved not, where no collection was asked")
+            if any(other.document_id is not None for other in self.alternatives):
+                raise ValueError("alternatives should name a document only where a collection was asked")
+        elif not (self.document_id is None) == (self.document_sha256 is None) == (self.candidate is None):
+            raise ValueError("document_id and document_sha256 should be the candidate's where a collection was asked")
+        return self
+
+    @model_validator(mode="after")
     def _answers_lie_apart(self) -> Self:
         if not self.further_places and not self.alternatives:
             return self
         if self.candidate is None:
             raise ValueError("further_places and alternatives should be given with a candidate only")
-        places: list[Span | Place] = [self.candidate, *self.further_places]
+        places: dict[str | None, list[Span | Place]] = {self.document_id: [self.candidate, *self.further_places]}
         for other in self.alternatives:
-            places += [other.span, *other.further_places]
-        edges = sorted((place.char_start, place.char_end) for place in places)
-        if any(end > start for (_, end), (start, _) in pairwise(edges)):
+            places.setdefault(other.document_id or self.document_id, []).extend([other.span, *other.further_places])
+        if any(_overlap(of_document) for of_document in places.values()):
             raise ValueError("candidate, alternatives and their further places should not overlap")
         return self
+
+
+def _overlap(places: Iterable[Span | Place]) -> bool:
+    edges = sorted((place.char_start, place.char_end) for place in places)
+    return any(end > start for (_, end), (start, _) in pairwise(edges))
 
 
 Event = Document | Question | Answer

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
-from spanstream.schemas.limits import MAX_ANSWERS, MAX_ID_CHARS, MAX_METADATA_ENTRIES
+from spanstream.schemas.limits import MAX_ANSWERS, MAX_COLLECTIONS, MAX_ID_CHARS, MAX_METADATA_ENTRIES
 
 _TIME_PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"
 _TIME: Final = re.compile(_TIME_PATTERN.removesuffix("$"))
@@ -59,6 +59,12 @@ def can_be_seen(question: str) -> str:
     return question
 
 
+def _all_different(names: list[str]) -> list[str]:
+    if len(set(names)) < len(names):
+        raise ValueError("should name each collection once")
+    return names
+
+
 def format_time(time: datetime) -> str:
     """Formats a time as UTC, ISO 8601, milliseconds (cut, not rounded) and a `Z`.
 
@@ -94,6 +100,12 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 AnswerCount = Annotated[int, Field(ge=1, le=MAX_ANSWERS)]
+CollectionName = Annotated[str, Field(max_length=64, pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+Collections = Annotated[
+    list[CollectionName],
+    Field(max_length=MAX_COLLECTIONS, json_schema_extra={"uniqueItems": True}),
+    AfterValidator(_all_different),
+]
 Metadata = Annotated[dict[Text, Text], Field(max_length=MAX_METADATA_ENTRIES)]
 UtcTime = Annotated[
     datetime,

@@ -18,6 +18,12 @@ MAX_REQUEST_QUESTIONS: Final = 1_024
 MAX_ANSWERS: Final = 20
 """No question has more answers than this, the candidate among them."""
 
+MAX_COLLECTIONS: Final = 20
+"""No document is in more collections than this."""
+
+MAX_RETRIEVED: Final = 50
+"""No answer names more retrieved passages than this."""
+
 MAX_FURTHER_PLACES: Final = 100
 """No answer names more further places than this."""
 

@@ -111,12 +111,15 @@ def drift_report(
     with closing(open_reader()) as reader:
         read = _latest_answers(stretch, settings, formats, reader, clock)
     by_this = (manifest.name, manifest.version, manifest.calibration.name)
+    # What is asked of a collection is another distribution than the reference's.
     answers = [
-        answer for answer in read if (answer.model.name, answer.model.version, answer.model.calibration) == by_this
+        answer
+        for answer in read
+        if answer.collection is None and (answer.model.name, answer.model.version, answer.model.calibration) == by_this
     ]
     texts = _Texts(settings, formats, artifact, open_reader, clock)
     tokens = texts.tokenized(answers) if stretch.with_texts else {}
-    reads = [_question_read(answer, tokens.get(answer.document_sha256)) for answer in answers]
+    reads = [_question_read(answer, tokens.get(answer.document_sha256 or "")) for answer in answers]
     is_enough = len(reads) >= LEAST_QUESTIONS
     counts = FigureTable.of(reads, artifact.tokenizer.unknown_id).counts()
     return DriftReport(
@@ -166,7 +169,7 @@ class _Texts:
         """Returns the tokens of the texts that are still there, by SHA-256."""
         documents = {answer.document_id for answer in answers if answer.document_id is not None}
         if documents:
-            self._documents(documents, {answer.document_sha256 for answer in answers})
+            self._documents(documents, {answer.document_sha256 or "" for answer in answers})
         if questions := {answer.question_id for answer in answers if answer.document_id is None}:
             self._contexts(questions)
         return self.found
@@ -202,7 +205,7 @@ class _Texts:
 
 def _question_read(answer: Answer, document: TokenizedDocument | None) -> QuestionRead:
     return QuestionRead(
-        text_sha256=answer.document_sha256,
+        text_sha256=answer.document_sha256 or "",
         document=document,
         windows_read=answer.windows.read,
         windows_total=answer.windows.total,

@@ -9,6 +9,7 @@ from spanstream.consumer.settings.group import ENV_PREFIX, SAME_NAME
 from spanstream.consumer.settings.kafka import AutoOffsetReset, GroupProtocol, KafkaSettings, TopicSettings
 from spanstream.consumer.settings.observing import DriftSettings, HttpSettings, LogSettings, TraceSettings
 from spanstream.consumer.settings.output import DeadLetterHeaders, OutputSettings
+from spanstream.consumer.settings.passages import IndexSettings
 from spanstream.consumer.settings.privacy import RedactionSettings, RetentionSettings
 from spanstream.consumer.settings.processing import (
     CacheSettings,
@@ -43,6 +44,7 @@ __all__ = [
     "FeedbackSettings",
     "GroupProtocol",
     "HttpSettings",
+    "IndexSettings",
     "KafkaSettings",
     "LogSettings",
     "MappingSettings",

@@ -17,6 +17,7 @@ from spanstream.consumer.settings.kafka import KafkaSettings, TopicSettings
 from spanstream.consumer.settings.labelling import SuggestSettings
 from spanstream.consumer.settings.observing import DriftSettings, HttpSettings, LogSettings, TraceSettings
 from spanstream.consumer.settings.output import OutputSettings
+from spanstream.consumer.settings.passages import IndexSettings
 from spanstream.consumer.settings.privacy import RedactionSettings, RetentionSettings
 from spanstream.consumer.settings.processing import (
     CacheSettings,
@@ -64,6 +65,7 @@ class Settings(BaseSettings):
     triage: TriageSettings = TriageSettings()
     feedback: FeedbackSettings = FeedbackSettings()
     suggest: SuggestSettings = SuggestSettings()
+    index: IndexSettings = IndexSettings()
     output: OutputSettings = OutputSettings()
     retention: RetentionSettings = RetentionSettings()
     redaction: RedactionSettings = RedactionSettings()
@@ -80,7 +82,7 @@ class Settings(BaseSettings):
     def _groups_are_different(self) -> Self:
         replay = self.replay.group_id or f"{self.kafka.group_id}.replay"
         groups = {"kafka": self.kafka.group_id, "triage": self.triage.group_id, "replay": replay}
-        groups["feedback"] = self.feedback.group_id
+        groups |= {"feedback": self.feedback.group_id, "index": self.index.group_id}
         check_different("group", ((f"{part}__group_id", name) for part, name in groups.items()))
         return self
 

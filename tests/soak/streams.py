@@ -163,7 +163,7 @@ class Questions(SoakedStream):
         span = answer.candidate and (answer.candidate.text, answer.candidate.char_start, answer.candidate.char_end)
         content = (answer.status, span, answer.confidence, answer.null_score_diff)
         ce_id = record.header("ce_id")
-        return Outcome(answer.question_id, place, version=answer.document_sha256, content=content, event_id=ce_id)
+        return Outcome(answer.question_id, place, version=answer.document_sha256 or "", content=content, event_id=ce_id)
 
     def settle(self, ledger: SoakLedger) -> None:
         topics = self.stream.topics

@@ -109,7 +109,7 @@ def answer_row(record: Record, answer: Answer) -> AnswerRow:
         place_of_record(record),
         answer.question_id,
         answer.document_id,
-        answer.document_sha256,
+        answer.document_sha256 or "",
         answer.status,
         span.text[:MOST_CHARS] if span else None,
         span.char_start if span else 0,

@@ -54,7 +54,7 @@ def artifact_with(folder: Path, stream: MemoryStream) -> Artifact:
 
 def read_of(answer: Answer, text: str) -> QuestionRead:
     return QuestionRead(
-        text_sha256=answer.document_sha256,
+        text_sha256=answer.document_sha256 or "",
         document=TOKENIZER.tokenize_document(text),
         windows_read=answer.windows.read,
         windows_total=answer.windows.total,

@@ -1,0 +1,32 @@
+"""The settings of collections: the index of their passages, and how it is searched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+
+from spanstream.consumer.settings.group import Count, Seconds, SettingsGroup
+
+
+class IndexSettings(SettingsGroup):
+    """The passage index, which questions about a collection are searched in and `index run` keeps current."""
+
+    uri: str | None = Field(
+        None,
+        description="Where it is: a folder, s3://bucket/prefix (LanceDB), or the address of a search server; unset: "
+        "questions about collections are refused.",
+    )
+    token: SecretStr | None = Field(None, description="What the server asks for: user:password, or a token.")
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")] = Field(
+        "passages", description="Its name there: several deployments may share a server."
+    )
+    group_id: str = Field("spanstream-index", min_length=1, description="Consumer group of `index run`.")
+    encoder_path: Path | None = Field(None, description="Encoder's artifact folder; unset: the one that comes along.")
+    batch_documents: Count = Field(64, description="Documents that are indexed at a time.")
+    candidates: Count = Field(50, description="Passages searched for by meaning, and as many by words.")
+    passages: Annotated[int, Field(ge=1, le=50)] = Field(
+        5, description="Passages of a question that are read, the best of both searches; the budget of its windows."
+    )
+    timeout_seconds: Seconds = Field(5.0, description="Longest wait for one search.")
