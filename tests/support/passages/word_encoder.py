@@ -1,0 +1,31 @@
+"""An encoder for tests: texts that share words are near, and the same text always has the same vector."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from spanstream.models.arrays import Float32Array
+
+
+class WordEncoder:
+    """Counts words in `dimensions` places; keeps what it was asked, to see what was embedded again."""
+
+    def __init__(self, dimensions: int = 64, fingerprint: str = "words") -> None:
+        self.dimensions = dimensions
+        self.fingerprint = fingerprint
+        self.embedded: list[str] = []
+
+    def embed(self, texts: Sequence[str]) -> Float32Array:
+        self.embedded.extend(texts)
+        vectors = np.full((len(texts), self.dimensions), 1e-3, dtype=np.float32)
+        for row, text in enumerate(texts):
+            for word in re.findall(r"\w+", text.lower()):
+                vectors[row, zlib.crc32(word.encode()) % self.dimensions] += 1
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def close(self) -> None:
+        """Has nothing to let go of."""
