@@ -25,7 +25,8 @@ class WordEncoder:
         for row, text in enumerate(texts):
             for word in re.findall(r"\w+", text.lower()):
                 vectors[row, zlib.crc32(word.encode()) % self.dimensions] += 1
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        normalised: Float32Array = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return normalised
 
     def close(self) -> None:
         """Has nothing to let go of."""
