@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from spanstream.consumer.broker.protocols import PartitionReader, Record
+from spanstream.consumer.broker.protocols import Partition, PartitionReader, Record
 from spanstream.consumer.broker.reading import read_topic
 from spanstream.consumer.clock import Clock
 from spanstream.consumer.errors import Stop
@@ -66,13 +66,22 @@ class TopicSources:
         return self._read(self._settings.topics.questions, self._formats.question)
 
     def labels(self) -> Iterator[Feedback]:
-        """Yields the labels that hold now."""
-        latest: dict[bytes | None, Feedback] = {}
+        """Yields the labels that hold now, of each answer the newest.
+
+        A question about a collection may have one in the partition of each document that it was answered from.
+        """
+        latest: dict[tuple[Partition, bytes | None], Feedback] = {}
         for record, label in self._records(self._settings.topics.labels, self._formats.label):
-            latest.pop(record.key, None)
+            place = (record.partition, record.key)
+            latest.pop(place, None)
             if label is not None:
-                latest[record.key] = label
-        return iter(latest.values())
+                latest[place] = label
+        newest: dict[str, Feedback] = {}
+        for label in latest.values():
+            known = newest.get(label.label_key)
+            if known is None or known.given_at <= label.given_at:
+                newest[label.label_key] = label
+        return iter(newest.values())
 
     def text(self, document_id: str) -> str | None:
         """Returns a document's current text; None where there is none."""

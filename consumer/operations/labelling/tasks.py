@@ -94,7 +94,7 @@ def next_tasks(sources: LabellingSources, count: int, random_share: float) -> Ne
         answer, question = answers[one.question_id], questions.get(one.question_id)
         text = None if question is None else question.context
         if question is not None and text is None:
-            text = sources.text(question.document_id or "")
+            text = sources.text(answer.document_id or "")
         if question is not None and text is not None and sha256_of(text) == answer.document_sha256:
             lines.append(TaskLine.of(_task(answer, one, question.question, text), answer.confidence))
     return NextTasks(tuple(lines), len(confidences), len(labelled), len(drawn) - len(lines))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from spanstream.consumer.desk.view.marking import Mark, stretches
 from spanstream.consumer.desk.web.text_page import PAGE_CHARS
-from spanstream.schemas.events import Alternative, Place, Span
+from spanstream.schemas.events import Alternative, Place, RetrievedPassage, Span
 from tests.support.desk.desk_scene import HOSTILE, DeskScene, browser_of
 
 TEXT = "Since Tuesday the nightly export stops with error FXP-4107. \N{GRINNING FACE} That is all."
@@ -151,3 +151,48 @@ def test_alternatives_are_marked_each_with_its_number_at_all_its_places() -> Non
     assert "Answers, the best first" in page
     assert len(re.findall(r'class="q1"><bdi>FXP-4107</bdi>', page)) == 2
     assert len(re.findall(r'class="q2 guess"><bdi>FXP-4108</bdi>', page)) == 2
+
+
+def answer_page(scene: DeskScene) -> str:
+    with scene.open() as parts:
+        [place] = [row.place for row in parts.view.answers.all()]
+        return browser_of(parts).get(f"/answer?place={place}").text
+
+
+def test_an_answer_of_a_collection_shows_its_document_the_passages_and_other_documents_answers() -> None:
+    scene = DeskScene()
+    other = Alternative(
+        span=Span(text="GL-88", char_start=2, char_end=7),
+        confidence=0.2,
+        null_score_diff=-0.5,
+        window=1,
+        document_id="kb/8",
+        document_sha256="1" * 64,
+    )
+    passages = [
+        RetrievedPassage(document_id="kb-7", char_start=0, char_end=60, score=0.03),
+        RetrievedPassage(document_id="kb/8", char_start=400, char_end=500, score=0.02),
+    ]
+    scene.answer(
+        scene.document(TEXT, "kb-7"),
+        "Which error?",
+        "FXP-4107",
+        collection="kb",
+        alternatives=[other],
+        retrieved=passages,
+    )
+    page = answer_page(scene)
+    assert re.findall(r"<mark[^>]*><bdi>(.*?)</bdi>", page) == ["FXP-4107"]
+    assert plain(page) == TEXT
+    assert '<a href="/document?id=kb-7"><bdi>kb-7</bdi></a> <span class="faint">of <bdi>kb</bdi></span>' in page
+    assert 'in <a href="/document?id=kb/8&amp;at=2"><bdi>kb/8</bdi></a>' in page
+    assert '<a href="/document?id=kb/8&amp;at=400"><bdi>kb/8</bdi></a> 400 to 500' in page
+
+
+def test_an_answer_that_quotes_no_document_of_its_collection_says_so() -> None:
+    scene = DeskScene()
+    scene.answer(scene.document(TEXT), "Who pays?", None, collection="kb")
+    page = answer_page(scene)
+    assert "No document of the collection was quoted." in page
+    assert "none of <bdi>kb</bdi>" in page
+    assert "in the question" not in page

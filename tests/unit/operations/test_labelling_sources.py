@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -229,3 +229,24 @@ def test_labels_that_nobody_drew_test_no_promise(tmp_path: Path) -> None:
     labels.write_bytes(encode(feedback("q", None)))
     said = run("label", "watch", "--answers", str(answers), "--feedback", str(labels))
     assert said.startswith("0 of 0 labelled answers are wrong (of all 0.0 to 100.0 %)")
+
+
+def test_a_collections_answer_is_a_task_in_the_document_that_it_quotes(stream: Stream) -> None:
+    stream.publish(TOPICS.documents, "d", encode(Document(document_id="d", text=TEXT, collections=["kb"])))
+    asked = Question(question_id="q", question="Which error?", collection="kb")
+    stream.publish(TOPICS.questions, "q", encode(asked))
+    stream.publish(TOPICS.answers, "q", encode(answer("q", 0.5).model_copy(update={"collection": "kb"})))
+    [line] = next_tasks(stream.sources, 1, 1).lines
+    assert (line.document_id, line.text) == ("d", TEXT)
+
+
+def test_of_two_labels_on_a_collections_question_the_newer_one_holds_and_a_deletion_is_of_its_own_partition(
+    stream: Stream,
+) -> None:
+    publisher = stream.broker.publisher(transactions=False)
+    newer = feedback("q").model_copy(update={"document_id": "e", "given_at": NOW + timedelta(seconds=1)})
+    for number, label in ((0, newer), (1, feedback("q"))):
+        publisher.publish([Outgoing(TOPICS.labels, b"q", encode(label), (), number)], {})
+    assert [label.document_id for label in stream.sources.labels()] == ["e"]
+    publisher.publish([Outgoing(TOPICS.labels, b"q", None, (), 1)], {})
+    assert [label.document_id for label in stream.sources.labels()] == ["e"]
