@@ -38,7 +38,7 @@ class PublishedQuestion:
     @property
     def document_id(self) -> str | None:
         """The document whose text it is; None: it is the question's context."""
-        return _document_of(self.question, self.answer)
+        return document_of(self.question, self.answer)
 
 
 def find_published(
@@ -65,7 +65,7 @@ def find_published(
         answer = _latest(reader, settings.topics.answers, formats.answer, question_id)
     if question.context is not None:
         return PublishedQuestion(question, question.context, answer)
-    document_id = _document_of(question, answer)
+    document_id = document_of(question, answer)
     if document_id is None:
         raise Stop(f"question {question_id}: no document of the collection {question.collection} was quoted")
     with closing(CurrentDocuments(open_reader(), settings, formats, clock, _PATIENCE_SECONDS)) as documents:
@@ -75,7 +75,7 @@ def find_published(
     return PublishedQuestion(question, document.text, answer)
 
 
-def _document_of(question: Question, answer: Answer | None) -> str | None:
+def document_of(question: Question, answer: Answer | None) -> str | None:
     """Returns the document that a question names; of a collection, the one that its answer quotes."""
     if question.collection is None:
         return question.document_id

@@ -14,8 +14,9 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 from hypothesis import given
 
-from spanstream.consumer.formats.registry.event_schemas import payload_writer, schema_of
+from spanstream.consumer.formats.registry.event_schemas import is_ours, payload_writer, schema_of
 from spanstream.consumer.formats.registry.protobuf import compiled
+from spanstream.consumer.settings.registry import RegistryFormat
 from spanstream.schemas.codec import encode
 from spanstream.schemas.events import Answer, Document, Event, Question
 from tests.support.events.event_strategies import answers, documents, questions
@@ -126,3 +127,28 @@ def test_an_answer_that_quotes_no_document_has_an_empty_version_in_protobuf() ->
 def test_the_frozen_avro_schemas_know_no_collections(event: type[Event]) -> None:
     schema = json.loads((FROZEN / f"{event.__name__.lower()}.avsc").read_bytes())
     assert not NEW[event] & {field["name"] for field in schema["fields"]}
+
+
+ENDINGS: dict[RegistryFormat, str] = {"avro": "avsc", "json": "schema.json", "protobuf": "proto"}
+FOREIGN = {
+    "avro": '{"type": "record", "name": "Question", "namespace": "helpdesk", "fields": []}',
+    "json": '{"title": "Question", "type": "object", "properties": {"subject": {"type": "string"}}}',
+    "protobuf": 'syntax = "proto3";\npackage helpdesk;\nmessage Question {\n  string subject = 1;\n}\n',
+}
+
+
+@pytest.mark.parametrize("form", ENDINGS)
+def test_a_schema_of_an_earlier_program_is_known_as_ours_and_of_its_event(form: RegistryFormat) -> None:
+    folder = RECORDS / "schemas" if form == "json" else FROZEN
+    before = Schema((folder / f"question.{ENDINGS[form]}").read_text("utf-8"), form.upper())
+    assert is_ours(before, Question, form)
+    assert is_ours(schema_of(Question, form), Question, form)
+    assert not is_ours(before, Document, form)
+
+
+@pytest.mark.parametrize("form", ENDINGS)
+def test_a_schema_of_somebody_elses_question_is_not_ours(form: RegistryFormat) -> None:
+    assert not is_ours(Schema(FOREIGN[form], form.upper()), Question, form)
+    others = [other for other in ENDINGS if other != form]
+    assert not any(is_ours(schema_of(Question, other), Question, form) for other in others)
+    assert form == "protobuf" or not is_ours(Schema('"string"', form.upper()), Question, form)

@@ -131,6 +131,17 @@ def test_exactly_the_limits_are_accepted() -> None:
     assert refusal(lambda: decode_document(value, Limits(record_bytes=len(value) - 1))).reason == TOO_LARGE
 
 
+def test_a_filter_is_as_large_as_metadata_may_be_and_its_names_are_not_shown() -> None:
+    limits = Limits(metadata_entries=1, metadata_chars=2)
+    asked = {"document_id": None, "collection": "kb"}
+    assert decode_question(question(**asked, filter={"a": "b"}), limits).filter == {"a": "b"}
+    for large in ({"a": "b", "c": "d"}, {"a": "bc"}):
+        value = question(**asked, filter=large)
+        assert refusal(lambda value=value: decode_question(value, limits)).reason == TOO_LARGE  # type: ignore[misc]
+    wrong = refusal(lambda: decode_question(question(**asked, filter={"SECRET": 1}), limits))
+    assert wrong.detail == "filter: Input should be a valid string"
+
+
 def test_a_value_that_is_too_large_is_not_parsed() -> None:
     error = refusal(lambda: decode_question(b"no JSON", Limits(record_bytes=6)))
     assert (error.reason, error.detail) == (TOO_LARGE, "value: 7 bytes, at most 6 are allowed; not parsed")
