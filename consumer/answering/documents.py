@@ -173,7 +173,7 @@ class Documents:
         self._current_topic()
         if self._watch_again.has_passed:
             self._watch_others()
-        ends = self._reader.end_offsets(self.owned | self._watched)
+        ends = self._reader.end_offsets(self._latest.partitions if self._watches_all else self.owned)
         if any(end < (self._position(partition) or 0) for partition, end in ends.items()):
             self._start_over("a log that ends before what was read of it")
         return ends
