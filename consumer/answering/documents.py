@@ -195,16 +195,12 @@ class Documents:
             Retryable: the partition is not owned (yet), or the topic did not answer in time.
         """
         partition = Partition(self._topic, number)
-        if partition not in self.owned:
+        if partition in self._released or partition in self._watched or partition not in self._latest.partitions:
             raise Retryable(f"{partition} is not this member's")
         return self._latest.find(partition, document_id)
 
     def look_up(self, number: int, document_id: str) -> StoredDocument | None:
-        """Returns a document of any partition as it stands, as `find` does; None too where no such partition is known.
-
-        Raises:
-            InvalidRecord, TranslatorUnavailable, Retryable: as `find`.
-        """
+        """Returns a document of any partition, else as `find`; None too where no such partition is known."""
         partition = Partition(self._topic, number)
         return self._latest.find(partition, document_id) if partition in self._latest.partitions else None
 
@@ -212,21 +208,14 @@ class Documents:
         """Returns what was read and is not committed yet."""
         owned = self.owned
         positions = {partition: self._position(partition) or 0 for partition in owned}
-        offsets = {
-            partition: position for partition, position in positions.items() if position > self._committed[partition]
-        }
-        return DocumentProgress(self._bad.of(owned), offsets)
+        new = {one: position for one, position in positions.items() if position > self._committed[one]}
+        return DocumentProgress(self._bad.of(owned), new)
 
     def committed(self, progress: DocumentProgress) -> None:
         """Takes in that this progress is committed: `progress` will not return it again."""
         self._bad.done(progress.bad)
-        self._committed.update(
-            {
-                partition: offset
-                for partition, offset in progress.offsets.items()
-                if partition in self.owned | self._released.keys()
-            }
-        )
+        judged = self._committed.keys() - self._watched
+        self._committed |= {partition: offset for partition, offset in progress.offsets.items() if partition in judged}
 
     def close(self) -> None:
         """Closes the reader."""
@@ -297,7 +286,8 @@ class Documents:
         if record.key is not None and record.value is None:
             return
         if record.offset < self._committed[record.partition]:
-            self._latest.replaced(record, None)
+            if self._watched:  # its text is not read
+                self._latest.replaced(record, None)
             return
         sha256, reason = None, None
         try:

@@ -77,16 +77,17 @@ class LatestTexts:
 
     def point(self, record: Record) -> None:
         """Points at the record as the latest one of its document; its text is not read."""
-        if record.key is None:
+        key = record.key
+        if key is None:
             return
         index = self._index[record.partition]
-        self._texts.pop((record.partition, record.key), None)
+        self._texts.pop((record.partition, key), None)
         if record.value is None:
-            index.pop(record.key, None)
-            self._asked.replace((record.partition, record.key), None)
+            index.pop(key, None)
+            self._asked.replace((record.partition, key), None)
         # Another key is no document's: keeping it would cost memory only.
-        elif can_be_id(record.key, self._formats.limits):
-            index[record.key] = record.offset
+        elif can_be_id(key, self._formats.limits):
+            index[key] = record.offset
 
     def replaced(self, record: Record, sha256: str | None) -> None:
         """Takes in which text a record's document has now; None: one that is not known."""
