@@ -30,6 +30,9 @@ class Embedder(Protocol):
     def embed(self, texts: Sequence[str]) -> Float32Array:
         """Returns a vector of length 1 for each text, (texts, dimensions)."""
 
+    def close(self) -> None:
+        """Ends its threads."""
+
 
 class Retriever:
     """Searches the current generation of an index.
@@ -65,10 +68,11 @@ class Retriever:
         return fuse(index.nearest(vector, scope, most), index.matching(question, scope, most), self._settings.passages)
 
     def close(self) -> None:
-        """Lets go of the engine."""
+        """Lets go of the engine, and ends the encoder's threads."""
         if self._index is not None:
             self._index.close()
         self._indexes.close()
+        self._encoder.close()
 
     def _current(self) -> PassageIndex:
         if self._index is None or self._looked.has_passed:
