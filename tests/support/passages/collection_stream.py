@@ -7,15 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from spanstream.consumer.broker.protocols import Outgoing
-from spanstream.consumer.passages.index import DocumentPassages, IndexDescription, Passage, PassageIndex, PassagePlace
+from spanstream.consumer.passages.index import PassageIndex
 from spanstream.consumer.passages.memory_index import MemoryPassageIndexes
 from spanstream.consumer.passages.retrieval import Retriever
 from spanstream.consumer.settings import IndexSettings
-from spanstream.models.text.passages import passages_of
-from spanstream.schemas.codec import decode_document
-from spanstream.schemas.events import Document
-from spanstream.schemas.limits import Limits
 from tests.support.memory.memory_stream import NAME, TOPICS, MemoryStream, StreamMember
+from tests.support.passages.indexing import description_of, index_all
 from tests.support.passages.word_encoder import WordEncoder
 
 IN_MEMORY = IndexSettings(uri="memory")
@@ -30,8 +27,7 @@ class CollectionStream(MemoryStream):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        description = IndexDescription(self.encoder.fingerprint, self.encoder.dimensions, "", self.partitions)
-        self.index: PassageIndex = self.indexes.create("g1", description)
+        self.index: PassageIndex = self.indexes.create("g1", description_of(self.encoder, self.partitions))
         self.indexes.switch("g1")
 
     def start(self, **options: Any) -> StreamMember:
@@ -54,26 +50,4 @@ class CollectionStream(MemoryStream):
 
     def index_now(self) -> None:
         """Brings the index up to the topic's end."""
-        latest = {record.key: record for record in self.broker.records(TOPICS.documents)}
-        changes = []
-        for key, record in latest.items():
-            document = None if record.value is None else decode_document(record.value, Limits())
-            passages = () if document is None else self._passages(document, record.partition.number)
-            changes.append(DocumentPassages((key or b"").decode(), passages))
-        self.index.apply(changes, {})
-
-    def _passages(self, document: Document, partition: int) -> tuple[Passage, ...]:
-        if not document.collections:
-            return ()
-        texts = [document.text[start:end] for start, end in passages_of(document.text)]
-        vectors = self.encoder.embed(texts)
-        return tuple(
-            Passage(
-                PassagePlace(document.document_id, number, start, end, document.sha256, partition),
-                texts[number],
-                vectors[number],
-                tuple(document.collections),
-                document.metadata,
-            )
-            for number, (start, end) in enumerate(passages_of(document.text))
-        )
+        index_all(self.broker.records(TOPICS.documents), self.index, self.encoder)
