@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,8 +19,11 @@ from spanstream.consumer.clock import SystemClock
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.operations import collection_asker
 from spanstream.consumer.passages.opening import open_passage_indexes
-from spanstream.consumer.passages.retrieval import Retriever
+from spanstream.consumer.passages.retrieval import Embedder, Retriever
 from spanstream.consumer.settings import IndexSettings, ModelSettings, RetrySettings, Settings
+from spanstream.models.artifact import MANIFEST
+from spanstream.models.defaults import DEFAULT_ENCODER
+from spanstream.models.embedding.encoder import Encoder
 from spanstream.models.text.tokenization import sha256_of
 from spanstream.schemas.codec import decode_answer
 from spanstream.schemas.dead_letters import Reason, Retry
@@ -38,9 +43,9 @@ def text_of(city: str, code: int) -> str:
 class CollectionOnKafka:
     """A stream whose documents are in one collection, and its index."""
 
-    def __init__(self, stream: Stream, folder: Path) -> None:
+    def __init__(self, stream: Stream, folder: Path, encoder: Embedder) -> None:
         self.stream = stream
-        self.encoder = WordEncoder()
+        self.encoder = encoder
         self.index_settings = IndexSettings(uri=str(folder))
         self.indexes = open_passage_indexes(self.index_settings)
         self.index = self.indexes.create("g1", description_of(self.encoder, stream.partitions))
@@ -93,7 +98,10 @@ class CollectionOnKafka:
 
 @pytest.fixture
 def depots(stream: Stream, tmp_path: Path) -> CollectionOnKafka:
-    depots = CollectionOnKafka(stream, tmp_path / "index")
+    return filled(CollectionOnKafka(stream, tmp_path / "index", WordEncoder()))
+
+
+def filled(depots: CollectionOnKafka) -> CollectionOnKafka:
     for number, city in enumerate(CITIES):
         depots.put(city, 1000 + number)
     depots.index_now()
@@ -157,6 +165,26 @@ def test_ask_shows_the_answer_with_the_passages_that_were_looked_at(
     depots.put("Oslo", None)
     with pytest.raises(Stop, match="the passage index is behind: document Oslo is deleted"):
         ask_collection(questions, depots.settings, as_json=True)
+
+
+def test_the_program_answers_with_the_encoder_that_comes_along(stream: Stream, tmp_path: Path) -> None:
+    folder = Path(os.environ.get("SPANSTREAM_TEST_ENCODER") or DEFAULT_ENCODER)
+    if not (folder / MANIFEST).exists():
+        pytest.skip(f"no encoder at {folder}")
+    index = tmp_path / "index"
+    with closing(Encoder.load(folder, threads=1)) as encoder:
+        filled(depots := CollectionOnKafka(stream, index, encoder))
+    settings: dict[str, Any] = {"INDEX__URI": str(index), "INDEX__ENCODER_PATH": str(folder)}
+    depots.ask("a", "Vienna")
+    with stream.watch() as outcomes:
+        stream.start("run", **settings)
+        outcomes.await_count(1)
+    [answer] = outcomes.answers
+    assert (answer.document_id, answer.candidate and answer.candidate.text) == ("Vienna", "E1002")
+    asked = stream.command("ask", "--collection", "depots", "What is the door code of Riga?", "--json", **settings)
+    assert asked.returncode == 0, asked.stderr.decode()
+    found = decode_answer(asked.stdout)
+    assert (found.document_id, found.candidate and found.candidate.text) == ("Riga", "E1007")
 
 
 def _quotes(answer: Answer) -> list[tuple[str, str, Span]]:

@@ -6,18 +6,18 @@ from collections.abc import Iterable
 
 from spanstream.consumer.broker.protocols import Record
 from spanstream.consumer.passages.index import DocumentPassages, IndexDescription, Passage, PassageIndex, PassagePlace
+from spanstream.consumer.passages.retrieval import Embedder
 from spanstream.models.text.passages import passages_of
 from spanstream.schemas.codec import decode_document
 from spanstream.schemas.events import Document
 from spanstream.schemas.limits import Limits
-from tests.support.passages.word_encoder import WordEncoder
 
 
-def description_of(encoder: WordEncoder, partitions: int) -> IndexDescription:
+def description_of(encoder: Embedder, partitions: int) -> IndexDescription:
     return IndexDescription(encoder.fingerprint, encoder.dimensions, "a-topic", partitions)
 
 
-def index_all(records: Iterable[Record], index: PassageIndex, encoder: WordEncoder) -> None:
+def index_all(records: Iterable[Record], index: PassageIndex, encoder: Embedder) -> None:
     """Applies the latest record of each document."""
     latest = {record.key: record for record in records}
     changes = []
@@ -28,7 +28,7 @@ def index_all(records: Iterable[Record], index: PassageIndex, encoder: WordEncod
     index.apply(changes, {})
 
 
-def _passages(document: Document, partition: int, encoder: WordEncoder) -> tuple[Passage, ...]:
+def _passages(document: Document, partition: int, encoder: Embedder) -> tuple[Passage, ...]:
     places = passages_of(document.text) if document.collections else []
     texts = [document.text[start:end] for start, end in places]
     vectors = encoder.embed(texts)
