@@ -35,6 +35,17 @@ class ScoredWindow:
 WindowOutcome = ScoredWindow | InferenceFailed
 
 
+def scored_windows(windows: Sequence[Window], outcomes: Mapping[Window, WindowOutcome]) -> list[ScoredWindow]:
+    """Returns what these windows say. Raises `InferenceFailed` where the session failed on one of them."""
+    scored: list[ScoredWindow] = []
+    for window in windows:
+        outcome = outcomes[window]
+        if isinstance(outcome, InferenceFailed):
+            raise outcome
+        scored.append(outcome)
+    return scored
+
+
 class InferenceRunner:
     """Runs windows on backends. Safe to call from several threads: their batches share each backend's parallel runs."""
 
