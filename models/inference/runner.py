@@ -17,8 +17,9 @@ import numpy as np
 
 from spanstream.models.errors import ForkedReader, InferenceFailed
 from spanstream.models.inference.backends import Backend, Backends
+from spanstream.models.inference.onnx_model import SessionError
 from spanstream.models.inference.packing import Batch, assemble, pack
-from spanstream.models.inference.session import Logits, SessionError
+from spanstream.models.inference.session import Logits
 from spanstream.models.spans.search import WindowSpan, best_span
 from spanstream.models.text.windowing import Window
 

@@ -19,8 +19,9 @@ from spanstream.consumer.errors import Retryable, SpanstreamError, Stop
 from spanstream.consumer.settings import ChunkSettings, ModelSettings
 from spanstream.models.errors import ArtifactError
 from spanstream.models.inference.backends import Backend, Backends
+from spanstream.models.inference.onnx_model import SessionError
 from spanstream.models.inference.packing import Batch
-from spanstream.models.inference.session import Logits, SessionError
+from spanstream.models.inference.session import Logits
 from spanstream.models.reader import Reader
 from spanstream.schemas.codec import decode_answer
 from spanstream.schemas.events import Answer
