@@ -26,15 +26,13 @@ from spanstream.consumer.passages.index import DocumentPassages, IndexDescriptio
 from spanstream.consumer.passages.memory_index import MemoryPassageIndex, MemoryPassageIndexes
 from spanstream.consumer.settings import IndexSettings, Settings, TopicSettings
 from spanstream.models.arrays import Float32Array
-from spanstream.schemas.codec import encode
-from spanstream.schemas.events import Document
 from spanstream.schemas.limits import Limits
 from tests.support.memory.stream_under_test import FakeTimePoller, StreamUnderTest
+from tests.support.passages.collected import KB, collected
 from tests.support.passages.word_encoder import WordEncoder
 
 TOPICS = TopicSettings()
 GROUP = IndexSettings().group_id
-KB = ("kb",)
 
 
 def lines_of(text: str) -> list[tuple[int, int]]:
@@ -123,11 +121,10 @@ class MemoryIndexing(StreamUnderTest[IndexingMember]):
         return member
 
     def document(self, document_id: str, text: str, collections: Sequence[str] = KB, **metadata: str) -> None:
-        value = Document(document_id=document_id, text=text, collections=list(collections), metadata=metadata)
-        self.send_raw(document_id, encode(value))
+        self.send(collected(TOPICS.documents, document_id, text, collections, **metadata))
 
     def delete(self, document_id: str) -> None:
-        self.send_raw(document_id, None)
+        self.send(collected(TOPICS.documents, document_id, None))
 
     def send_raw(self, key: str, value: bytes | None) -> None:
         self.send(Outgoing(TOPICS.documents, key.encode(), value))
