@@ -30,7 +30,9 @@ from spanstream.consumer.passages.index import PassageIndexes
 from spanstream.consumer.passages.opening import open_passage_indexes
 from spanstream.consumer.passages.retrieval import Embedder
 from spanstream.consumer.settings import IndexSettings, Settings
+from spanstream.models.defaults import DEFAULT_ENCODER
 from spanstream.models.embedding.encoder import Encoder
+from spanstream.models.embedding.encoder_artifact import load_encoder_artifact
 from spanstream.models.text.passages import passages_of
 
 
@@ -69,9 +71,12 @@ def open_index_tools(settings: Settings) -> IndexTools:
 
 def open_encoder(settings: IndexSettings, threads: int | None = None) -> OpenEncoder:
     """Opens the encoder of the settings."""
-    if settings.encoder_path is None:
-        return Encoder.load(threads=threads)
-    return Encoder.load(settings.encoder_path, threads=threads)
+    return Encoder.load(settings.encoder_path or DEFAULT_ENCODER, threads)
+
+
+def encoder_fingerprint(settings: IndexSettings) -> str:
+    """Returns the fingerprint of the encoder of the settings, without opening it. Raises `ArtifactError`."""
+    return load_encoder_artifact(settings.encoder_path or DEFAULT_ENCODER).fingerprint
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,8 +130,8 @@ def test_members_that_come_and_go_keep_the_index_what_the_topic_says(indexing: I
     first = indexing.start()
     indexing.await_end()
     indexing.start()
-    owned = first.metrics.partitions
-    until(lambda: owned.collect()[0].samples[0].value == 2, "the second member to own half of the partitions")
+    owned = first.metrics.registry.get_sample_value
+    until(lambda: owned("spanstream_index_partitions_owned") == 2, "the second member to own half of the partitions")
     indexing.publish({f"d{number}": f"Changed {number}." for number in range(10)})
     indexing.publish({f"d{number}": None for number in range(5)})
     indexing.await_end()
