@@ -61,7 +61,10 @@ class DocumentTail:
     def next_slice(self, max_records: int, timeout_seconds: float) -> Slice:
         """Returns what is to be indexed next; waits at most the timeout where nothing is there."""
         if not self._unread and self._positions:
-            self._unread.extend(self._reader.poll(_READ_RECORDS, timeout_seconds))
+            polled = self._reader.poll(_READ_RECORDS, timeout_seconds)
+            # Of a document that was changed several times only the last version is worth embedding.
+            latest = {(record.partition, record.key): record for record in polled}
+            self._unread.extend(record for record in polled if latest[record.partition, record.key] is record)
         records, taken_bytes = list[Record](), 0
         for record in self._unread:
             if len(records) == max_records or taken_bytes >= _SLICE_BYTES:
