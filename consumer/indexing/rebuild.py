@@ -17,7 +17,7 @@ import structlog
 from spanstream.consumer.broker.protocols import Partition, PartitionReader
 from spanstream.consumer.broker.reading import Patience
 from spanstream.consumer.clock import Clock, Deadline
-from spanstream.consumer.errors import Retryable, SpanstreamError
+from spanstream.consumer.errors import Retryable, SpanstreamError, Stop
 from spanstream.consumer.indexing.batches import BatchBuilder, BatchCounts
 from spanstream.consumer.indexing.document_tail import DocumentTail
 from spanstream.consumer.indexing.generations import next_name
@@ -136,7 +136,11 @@ class Rebuild:
         """Returns the generation whose vectors may be taken; None: there is none."""
         if before is None or self.from_scratch:
             return None
-        old = self._patiently(lambda: self.indexes.open(before))
+        try:
+            old = self._patiently(lambda: self.indexes.open(before))
+        except Stop as error:
+            _log.warning("index_not_reused", generation=before, detail=error.detail)
+            return None
         if (old.description.encoder, old.description.dimensions) == (description.encoder, description.dimensions):
             return old
         old.close()

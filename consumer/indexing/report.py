@@ -58,6 +58,11 @@ class IndexReporter:
         if self._untold.documents and self._tell.has_passed:
             self._say(sum(lag.values()))
 
+    def finish(self, lag: Mapping[Partition, int]) -> None:
+        """Says what was done since the last line."""
+        if self._untold.documents:
+            self._say(sum(lag.values()))
+
     def _say(self, lag: int) -> None:
         counts, seconds = self._untold, self._busy_seconds
         _log.info(

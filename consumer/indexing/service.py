@@ -32,7 +32,7 @@ _log = structlog.get_logger(__name__)
 # Seconds.
 _IDLE_POLL: Final = 0.1
 _LOOK_EVERY: Final = 2.0
-_COUNT_EVERY: Final = 30.0
+_COUNT_EVERY: Final = 10.0
 _COMMIT_EVERY: Final = 1.0
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 30.0
@@ -82,6 +82,7 @@ class IndexingService:
         """Lets the engine end its upkeep, within `drain_seconds`, and commits where the index is."""
         self._parts.upkeep.wait(self._settings.drain_seconds)
         self._commit(self._parts.tail.followed)
+        self._parts.reporter.finish(self._parts.tail.lag())
 
     def close(self) -> None:
         """Leaves the group and closes the clients."""

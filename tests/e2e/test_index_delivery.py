@@ -119,8 +119,9 @@ def test_a_killed_rebuild_is_cleared_away_by_the_next_one(stream: IndexStream) -
     stream.write({f"d{number}": text_of(number, 0) for number in range(DOCUMENTS)})
     assert stream.start("index", "run", "--once").wait() == 0
     before = stream.status()["generation"]
-    killed = stream.start("index", "rebuild", "--from-scratch")
-    until(lambda: bool(stream.status()["others"]), "the new generation to be begun", every=0.1)
+    indexes = open_passage_indexes(stream.index)
+    killed = stream.start("index", "rebuild", "--from-scratch", INDEX__BATCH_DOCUMENTS="1")
+    until(lambda: len(indexes.names()) == 2, "the new generation to be begun")
     killed.kill()
     status = stream.status(check=True)
     assert (status["generation"], status["check"]["is_equal"]) == (before, True)

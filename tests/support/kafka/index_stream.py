@@ -19,15 +19,20 @@ from tests.support.passages.collected import collected
 Versions = dict[str, str | None]
 
 
+def skip_without_index() -> None:
+    """Skips where the embedded engine or the encoder is missing."""
+    pytest.importorskip("apsw", reason="the embedded engine is not installed")
+    if not (DEFAULT_ENCODER / MANIFEST).exists():
+        pytest.skip(f"no encoder at {DEFAULT_ENCODER}")
+
+
 @dataclass
 class IndexStream(Stream):
     """The consumers' topics, and the index's group."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        pytest.importorskip("lancedb", reason="the embedded engine is not installed")
-        if not (DEFAULT_ENCODER / MANIFEST).exists():
-            pytest.skip(f"no encoder at {DEFAULT_ENCODER}")
+        skip_without_index()
         ours = {"INDEX__GROUP_ID": self.group, "INDEX__URI": str(self.folder / "index"), "INDEX__BATCH_DOCUMENTS": "8"}
         self.settings = ours | self.settings
 

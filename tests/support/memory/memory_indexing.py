@@ -14,7 +14,7 @@ from typing import Any
 from spanstream.consumer.answering.wiring import BrokerClients
 from spanstream.consumer.broker.memory.clients import MemoryConsumer
 from spanstream.consumer.broker.protocols import Outgoing
-from spanstream.consumer.errors import Retryable
+from spanstream.consumer.errors import Retryable, Stop
 from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.indexing.batches import BatchBuilder
 from spanstream.consumer.indexing.comparing import Comparison, IndexComparison
@@ -72,6 +72,12 @@ class FailingIndexes(MemoryPassageIndexes):
     def __init__(self) -> None:
         super().__init__()
         self.faults: list[str] = []
+        self.damaged: set[str] = set()
+
+    def open(self, name: str) -> PassageIndex:
+        if name in self.damaged:
+            raise Stop(f"the passage index {name} is damaged")
+        return super().open(name)
 
     def create(self, name: str, description: IndexDescription) -> PassageIndex:
         self._generations[name] = FailingIndex(description, self.faults)

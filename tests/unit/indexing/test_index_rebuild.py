@@ -98,6 +98,16 @@ def test_an_engine_that_stays_away_leaves_the_old_index(stream: MemoryIndexing) 
     assert stream.indexes.current() == before
 
 
+def test_an_index_that_is_damaged_is_replaced_by_one_that_takes_nothing_from_it(stream: MemoryIndexing) -> None:
+    stream.members.clear()
+    stream.indexes.damaged.add(stream.indexes.current() or "")
+    encoder = WordEncoder()
+    stream.rebuild(encoder)
+    assert len(encoder.embedded) == 24
+    assert stream.indexes.names() == [stream.indexes.current()]
+    assert stream.compare().is_equal
+
+
 def test_a_topic_that_is_replaced_meanwhile_is_not_switched_to(stream: MemoryIndexing) -> None:
     before = stream.indexes.current()
 
