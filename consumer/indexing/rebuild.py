@@ -1,6 +1,10 @@
 """Builds a new generation of the index from the beginning of the documents topic, and switches to it.
 
-    drop what an earlier rebuild left -> create -> read to the end of the topic -> upkeep -> read on -> switch -> drop
+    drop what an earlier rebuild left -> which records are the latest -> create -> read to the end -> upkeep
+    -> read on -> switch -> drop
+
+The topic is read twice: only its end tells which record of a document is the latest, and no other is worth embedding.
+That takes about 200 bytes of memory a document.
 
 Meanwhile the old generation is searched, and kept current by `index run`, which notices the switch and goes on with the
 new one from where that is. A vector is taken from the old generation where both are of the same encoder.
@@ -15,7 +19,7 @@ from typing import Final, TypeVar
 import structlog
 
 from spanstream.consumer.broker.protocols import Partition, PartitionReader
-from spanstream.consumer.broker.reading import Patience
+from spanstream.consumer.broker.reading import Patience, read_records
 from spanstream.consumer.clock import Clock, Deadline
 from spanstream.consumer.errors import Retryable, SpanstreamError, Stop
 from spanstream.consumer.indexing.batches import BatchBuilder, BatchCounts
@@ -40,7 +44,7 @@ class RebuildCounts:
     """How far a rebuild has come.
 
     Attributes:
-        batches: of all documents so far; an older version of a document counts too.
+        batches: of all documents so far.
         offsets_done: how far the reading is ...
         offsets_total: ... of how many offsets.
         seconds: since the start.
@@ -96,6 +100,7 @@ class Rebuild:
     from_scratch: bool = False
     _batches: BatchCounts = field(default_factory=BatchCounts)
     _started: float = 0.0
+    _latest: dict[tuple[Partition, bytes | None], int] = field(default_factory=dict)
 
     def run(self) -> RebuildCounts:
         """Builds, switches and drops.
@@ -117,6 +122,7 @@ class Rebuild:
         )
         name = next_name(names)
         new, old = self.indexes.create(name, description), self._reusable(before, description)
+        self._latest = self._latest_offsets(partitions)
         tail = DocumentTail(self.reader)
         tail.begin(dict.fromkeys(partitions, 0))
         self._read_to_the_end(tail, new, [new] if old is None else [new, old])
@@ -131,6 +137,12 @@ class Rebuild:
             old.close()
         self._drop(before)
         return self._counts(tail, {})
+
+    def _latest_offsets(self, partitions: list[Partition]) -> dict[tuple[Partition, bytes | None], int]:
+        """Returns the offset of each document's latest record."""
+        starts, ends = self.reader.begin_offsets(partitions), self.reader.end_offsets(partitions)
+        records = read_records(self.reader, starts, ends, clock=self.clock, patience_seconds=self.patience_seconds)
+        return {(record.partition, record.key): record.offset for record in records}
 
     def _reusable(self, before: str | None, description: IndexDescription) -> PassageIndex | None:
         """Returns the generation whose vectors may be taken; None: there is none."""
@@ -163,7 +175,8 @@ class Rebuild:
             patience.check(moved=bool(done.positions), where=self.topic)
             if not done.positions:
                 continue
-            changes, counts = self._patiently(lambda: self.builder.build(done.records, known, _no_beat))  # noqa: B023  called at once
+            records = [one for one in done.records if one.offset >= self._latest.get((one.partition, one.key), 0)]
+            changes, counts = self._patiently(lambda: self.builder.build(records, known, _no_beat))  # noqa: B023  called at once
             positions = {partition.number: offset for partition, offset in done.positions.items()}
             self._patiently(lambda: new.apply(changes, positions))  # noqa: B023  called at once
             tail.took(done)

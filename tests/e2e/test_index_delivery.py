@@ -39,9 +39,9 @@ def text_of(number: int, version: int) -> str:
     return f"Machine {number} stops with code E{1000 + number}.\n\nIts manual has the version {version}, and is short."
 
 
-def changes(draw: random.Random, version: int) -> Versions:
+def changes(draw: random.Random, version: int, count: int = DOCUMENTS // 2) -> Versions:
     """Returns new versions of some documents; one of six is deleted."""
-    numbers = draw.sample(range(DOCUMENTS), DOCUMENTS // 2)
+    numbers = draw.sample(range(DOCUMENTS), count)
     return {f"d{number}": text_of(number, version) if draw.random() < 5 / 6 else None for number in numbers}
 
 
@@ -93,7 +93,7 @@ def test_a_rebuild_while_documents_flow_and_a_member_runs_leaves_the_same(stream
         version = 0
         while not rebuilt.is_set():
             version += 1
-            written = changes(draw, version)
+            written = changes(draw, version, 10)
             stream.write(written)
             standing.update(written)
             time.sleep(0.3)

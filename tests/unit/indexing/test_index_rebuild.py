@@ -29,6 +29,17 @@ def test_a_rebuild_takes_the_vectors_that_there_are_and_drops_the_old_index(stre
     assert "12 documents, 24 passages: 0 embedded, 24 reused" in str(counts)
 
 
+def test_versions_that_are_no_more_are_not_embedded(stream: MemoryIndexing) -> None:
+    for version in range(700):
+        stream.document("d1", f"Version {version}.")
+        stream.document("d2", f"Another version {version}.")
+    stream.settle()
+    encoder = WordEncoder()
+    stream.rebuild(encoder)
+    assert encoder.embedded == []
+    assert stream.compare().is_equal
+
+
 def test_a_rebuild_from_scratch_or_of_another_encoder_embeds_everything(stream: MemoryIndexing) -> None:
     encoder = WordEncoder()
     stream.rebuild(encoder, from_scratch=True)
