@@ -21,6 +21,7 @@ from spanstream.consumer.operations.topics import feedback_topic_specs, topic_sp
 from spanstream.consumer.settings import KafkaSettings, TopicSettings
 from spanstream.schemas.triage import Ticket
 from tests.support.events.dead_letters import dead_letter
+from tests.support.kafka.index_stream import skip_without_index
 from tests.support.kafka.program import until
 from tests.support.kafka.secure_broker import Right, SecureBroker, User
 from tests.support.kafka.stream import REPOSITORY, document, named, question
@@ -37,6 +38,8 @@ ARGUMENTS = {
     "publish tickets": ("publish", "tickets", "-"),
     "feedback run": ("feedback", "run"),
     "feedback publish": ("feedback", "publish", "-"),
+    "index run": ("index", "run", "--once"),
+    "index rebuild": ("index", "rebuild", "--grace", "0"),
     "feedback tail": ("feedback", "tail", "--json"),
     "answers": ("answers", "--json"),
     "backfill": ("backfill",),
@@ -102,6 +105,7 @@ class NamedStream(TriageStream):
             "KAFKA__GROUP_ID": self.named(KafkaSettings().group_id),
             "TRIAGE__GROUP_ID": self.named("spanstream-triage"),
             "FEEDBACK__GROUP_ID": self.named("spanstream-feedback"),
+            "INDEX__GROUP_ID": self.named("spanstream-index"),
         }
         self.settings = groups | self.settings
 
@@ -172,6 +176,9 @@ def make_party(secure_kafka: SecureBroker, redis_server: RedisServer, tmp_path: 
     def make(command: str, rights: list[Right]) -> Party:
         user = secure_kafka.user(f"u{uuid.uuid4().hex[:12]}", "a-password", "a-key-password")
         secure_kafka.grant(user, [stream.right(right) for right in rights])
+        if command.startswith("index "):
+            skip_without_index()
+            stream.settings["INDEX__URI"] = str(tmp_path / "index")
         if command != "topics create":
             stream.create_topics()
             stream.publish(work(stream))

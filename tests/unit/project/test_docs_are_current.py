@@ -17,6 +17,7 @@ from spanstream.consumer.drift.watch import DriftWatch
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.feedback.checking import make_label
 from spanstream.consumer.feedback.metrics import FeedbackMetrics
+from spanstream.consumer.indexing.metrics import IndexMetrics
 from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.settings.loading import load_settings
 from spanstream.consumer.settings.table import BEGIN, END, Row, main, rows, table, written_into
@@ -104,7 +105,12 @@ def own_families(registry: CollectorRegistry) -> list[Metric]:
 
 
 @pytest.mark.parametrize(
-    ("page", "registry"), [("triage.md", TriageMetrics().registry), ("feedback.md", FeedbackMetrics().registry)]
+    ("page", "registry"),
+    [
+        ("triage.md", TriageMetrics().registry),
+        ("feedback.md", FeedbackMetrics().registry),
+        ("passage-index.md", IndexMetrics().registry),
+    ],
 )
 def test_every_metric_of_a_stream_of_its_own_is_listed_with_its_meaning(page: str, registry: CollectorRegistry) -> None:
     families = own_families(registry)
