@@ -77,12 +77,15 @@ class DeskScene:
         declined: bool = False,
         question_id: str | None = None,
         model: ModelInfo = MODEL,
+        max_answers: int | None = None,
         **several: Any,
     ) -> Answer:
         """Publishes a question about a document and its answer, and returns the answer."""
         self.count += 1
         question_id = question_id or f"q-{self.count}"
-        asked = Question(question_id=question_id, question=question, document_id=document.document_id)
+        asked = Question(
+            question_id=question_id, question=question, document_id=document.document_id, max_answers=max_answers
+        )
         span = None
         if quote is not None:
             start = document.text.index(quote)
