@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from confluent_kafka import KafkaException
 
-from spanstream.consumer.broker.kafka.error_mapping import Failure, map_error
+from spanstream.consumer.broker.kafka.error_mapping import Failure, NeededRights, map_error, on_topics
 from spanstream.consumer.broker.kafka.group_consumer import KafkaGroupConsumer
 from spanstream.consumer.broker.kafka.producer import DeadlineProducer
 from spanstream.consumer.broker.kafka.properties import producer_properties
@@ -80,7 +80,9 @@ class AtLeastOncePublisher:
             self._producer.send(records, deadline, one_by_one=self._one_by_one)
             self._producer.flush(deadline)
         except KafkaException as error:
-            failure = self._producer.first_failure or Failure(error.args[0], "publishing")
+            # Without Write on any topic the broker refuses to number the producer, and calls it a right on the cluster.
+            needed = NeededRights(cluster=on_topics("Write", {record.topic for record in records}))
+            failure = self._producer.first_failure or Failure(error.args[0], "publishing", needed)
             refused_for_size = self._producer.refused_for_size
             self.close()
             if refused_for_size - self._one_by_one:

@@ -50,6 +50,7 @@ def checks_of(settings: Settings, *, timeout_seconds: float, cpuinfo: Path = mac
         Check("schema registry", partial(registry.registry, settings), registry.ADVICE, seconds=timeout_seconds * 4),
         Check("HTTP port", partial(machine.http_port, settings.http), ""),
         Check("answers API", partial(extras.answers_api, settings), ""),
+        Check("desk", partial(extras.desk, settings), ""),
         Check("traces", partial(extras.traces, settings), ""),
     ]
 
@@ -59,7 +60,8 @@ def secrets_of(settings: Settings) -> frozenset[str]:
     secrets = secrets_in({**settings.kafka.client, **settings.redis.client, **settings.registry.client})
     for url in (settings.redis.url, settings.registry.url):
         secrets |= frozenset() if url is None else secrets_in_url(url.get_secret_value())
-    tokens = (settings.model.token, settings.answers_api.token, settings.suggest.token, settings.index.token)
+    tokens = (settings.model.token, settings.answers_api.token, settings.desk.token, settings.suggest.token)
+    tokens += (settings.index.token,)
     return secrets | {token.get_secret_value() for token in tokens if token is not None}
 
 

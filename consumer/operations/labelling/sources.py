@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from spanstream.consumer.broker.reading import read_topic
 from spanstream.consumer.clock import Clock
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.formats.opening import open_formats
+from spanstream.consumer.operations.local_texts import STANDARD_INPUT
 from spanstream.consumer.replay.current_documents import CurrentDocuments
 from spanstream.consumer.settings import Settings
 from spanstream.schemas.codec import decode_answer, decode_document, decode_feedback, decode_question
@@ -157,10 +159,15 @@ def open_sources(
 
     Args:
         settings: name the topics.
-        files: of `answers`, `questions`, `documents` and `feedback`.
+        files: of `answers`, `questions`, `documents` and `feedback`; one of them may be standard input (`-`).
         open_reader: opens a reader of the topics.
         clock: bounds how long Kafka may be silent.
+
+    Raises:
+        Stop: standard input is named twice.
     """
+    if [file for paths in files.values() for file in paths].count(STANDARD_INPUT) > 1:
+        raise Stop("standard input (-) can be read once only")
     if not any(files.values()):
         return TopicSources(settings, open_reader, clock)
     return FileSources(
@@ -175,10 +182,10 @@ def open_sources(
 def _events(files: Sequence[Path], decode: Callable[[bytes], _Event]) -> Iterator[_Event]:
     for file in files:
         try:
-            lines = file.read_bytes().split(b"\n")
+            content = sys.stdin.buffer.read() if file == STANDARD_INPUT else file.read_bytes()
         except OSError as error:
             raise Stop(f"{file}: cannot be read: {error.strerror}") from error
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(content.split(b"\n"), start=1):
             if not line.strip():
                 continue
             try:

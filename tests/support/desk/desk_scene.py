@@ -78,13 +78,20 @@ class DeskScene:
         question_id: str | None = None,
         model: ModelInfo = MODEL,
         collection: str | None = None,
+        max_answers: int | None = None,
         **several: Any,
     ) -> Answer:
         """Publishes a question about a document, or a collection that it is in, and its answer; returns the answer."""
         self.count += 1
         question_id = question_id or f"q-{self.count}"
         document_id = document.document_id if collection is None else None
-        asked = Question(question_id=question_id, question=question, document_id=document_id, collection=collection)
+        asked = Question(
+            question_id=question_id,
+            question=question,
+            document_id=document_id,
+            collection=collection,
+            max_answers=max_answers,
+        )
         key = document_id or question_id
         is_quoted = collection is None or quote is not None
         span = None

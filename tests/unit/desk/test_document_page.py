@@ -50,6 +50,22 @@ def test_of_two_answers_to_a_question_the_later_one_is_marked() -> None:
     assert re.findall(r"<mark[^>]*><bdi>(.*?)</bdi>", page) == ["FXP-4107"]
 
 
+def test_the_explanation_ranks_as_many_answers_as_the_question_asked_for() -> None:
+    scene = DeskScene()
+    document = scene.document("The export stops with error FXP-4107, and the import with error FXP-4200.")
+    scene.answer(document, "Which error?", "FXP-4107", question_id="several", max_answers=3)
+    scene.answer(document, "Which error?", "FXP-4107", question_id="one")
+    with scene.open() as parts:
+        browser, places = browser_of(parts), {row.question_id: row.place for row in parts.view.answers.all()}
+        several, one = (browser.get(f"/answer?place={places[name]}&explain=1").text for name in ("several", "one"))
+    ranks = several.partition("Answers of all windows")[2].partition("</table>")[0]
+    assert re.findall(r'<th scope="row">(\d)</th>', ranks) == ["1", "2", "3"]
+    assert "FXP-4107" in ranks
+    assert "FXP-4200" in ranks
+    assert "Why this answer" in one
+    assert "Answers of all windows" not in one
+
+
 def test_an_answer_out_of_an_earlier_version_is_told_and_not_marked() -> None:
     scene = DeskScene()
     answer = scene.answer(scene.document(TEXT), "Which error?", "FXP-4107")

@@ -198,6 +198,16 @@ def test_from_files_through_another_program_to_examples(tmp_path: Path, form: st
     assert squad["data"][0]["paragraphs"][0]["context"] == TEXT
 
 
+def test_one_kind_of_events_may_come_over_standard_input(tmp_path: Path) -> None:
+    texts = tmp_path / "documents.jsonl"
+    texts.write_bytes(encode(Document(document_id="d", text=TEXT)))
+    command = ["label", "export", "--format", "squad", "--feedback", "-", "--documents"]
+    result = CliRunner().invoke(app, [*command, str(texts)], input=encode(feedback("q-1")))
+    assert json.loads(result.stdout)["data"][0]["paragraphs"][0]["qas"][0]["id"] == "q-1"
+    twice = CliRunner().invoke(app, [*command, "-"], input=encode(feedback("q-1")))
+    assert str(twice.exception) == "standard input (-) can be read once only"
+
+
 def test_a_line_that_is_no_event_is_named(tmp_path: Path) -> None:
     file = tmp_path / "feedback.jsonl"
     file.write_text("\n{}", encoding="utf-8")
@@ -220,6 +230,20 @@ def test_a_promise_that_labels_break_ends_the_watch_with_one_line(tmp_path: Path
     assert isinstance(result.exception, Stop)
     assert str(result.exception).startswith("the confidence is too high; ")
     assert 'spanstream_promise_wrong{promise="allowed"} 30.0' in metrics.read_text(encoding="utf-8")
+
+
+def test_a_threshold_that_the_artifact_lacks_is_refused_as_a_run_refuses_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = tmp_path / "feedback.jsonl"
+    labels.write_bytes(encode(feedback("q", None)))
+    files = ["--answers", str(labels.with_name("none")), "--feedback", str(labels)]
+    monkeypatch.setenv("SPANSTREAM_MODEL__THRESHOLD", "guarantee-99")
+    result = CliRunner().invoke(app, ["label", "watch", *files])
+    assert isinstance(result.exception, Stop)
+    assert str(result.exception).startswith(
+        "setting SPANSTREAM_MODEL__THRESHOLD: no threshold 'guarantee-99' in the artifact; take one of "
+    )
 
 
 def test_labels_that_nobody_drew_test_no_promise(tmp_path: Path) -> None:
