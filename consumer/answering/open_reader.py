@@ -51,7 +51,7 @@ def require_threshold(model: ModelSettings) -> None:
         manifest = load_artifact(model_folder(model)).manifest
     except ArtifactError as error:
         raise Stop(str(error)) from error
-    _threshold(model.threshold, manifest, "SPANSTREAM_MODEL__THRESHOLD")
+    threshold_of(manifest.calibration.threshold, model, "SPANSTREAM_MODEL__THRESHOLD")
 
 
 def open_shadow_reader(model: ModelSettings, settings: Settings) -> Reader:

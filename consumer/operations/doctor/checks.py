@@ -60,9 +60,8 @@ def secrets_of(settings: Settings) -> frozenset[str]:
     secrets = secrets_in({**settings.kafka.client, **settings.redis.client, **settings.registry.client})
     for url in (settings.redis.url, settings.registry.url):
         secrets |= frozenset() if url is None else secrets_in_url(url.get_secret_value())
-    tokens = (settings.model.token, settings.answers_api.token, settings.desk.token, settings.suggest.token)
-    tokens += (settings.index.token,)
-    return secrets | {token.get_secret_value() for token in tokens if token is not None}
+    parts = (settings.model, settings.answers_api, settings.desk, settings.suggest, settings.index)
+    return secrets | {part.token.get_secret_value() for part in parts if part.token is not None}
 
 
 def broker_access(settings: Settings, timeout_seconds: float) -> BrokerAccess:
