@@ -80,6 +80,10 @@ bench-memory: .venv/.serving ## Measure what the longest documents cost in memor
 bench-windows: .venv/.serving ## Compare sliding windows with windows of sentences on long documents (ARGS="--questions 400")
 	$(BIN)/python -m bench.windows $(ARGS)
 
+.PHONY: bench-passages
+bench-passages: .venv/.test ## Measure the engines of the passage index with 5,000 and 20,000 passages (Linux, Java and Maven)
+	$(BIN)/python -m bench.passages $(ARGS)
+
 .PHONY: bench-answers
 bench-answers: .venv/.test ## Measure what several answers cost beside one, in turns on the same windows
 	$(BIN)/python -m bench.several_answers $(ARGS)

@@ -1,4 +1,7 @@
-"""OpenSearch's client, as far as it is used; its errors become ours."""
+"""OpenSearch's client, as far as it is used; its errors become ours.
+
+The library is imported where a client is made: importing it opens a socket, to see whether there is IPv6.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,6 @@ from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 from spanstream.consumer.errors import Retryable, Stop
-
-try:
-    from opensearchpy import ConnectionError as NotConnected
-    from opensearchpy import OpenSearch, SSLError, TransportError, helpers
-except ImportError as missing:
-    raise Stop("a passage index on OpenSearch needs an extra: pip install 'spanstream[opensearch]'") from missing
 
 # What the server is told and answers; its documentation says how it looks.
 Json: TypeAlias = Any
@@ -39,10 +36,16 @@ class OpenSearchClient:
     Each method raises `Retryable` where the server does not answer, or has too much to do, and `Stop` where it refuses.
 
     Raises:
-        Stop: the address cannot be read.
+        Stop: the extra is not installed, or the address holds a user.
     """
 
     def __init__(self, uri: str, token: str | None, timeout_seconds: float) -> None:
+        try:
+            from opensearchpy import OpenSearch  # noqa: PLC0415  see above
+        except ImportError as missing:
+            raise Stop(
+                "a passage index on OpenSearch needs an extra: pip install 'spanstream[opensearch]'"
+            ) from missing
         if urlsplit(uri).username is not None:
             raise Stop("the passage index's address holds a user", hint="set SPANSTREAM_INDEX__TOKEN=user:password")
         user, colon, password = (token or "").partition(":")
@@ -85,6 +88,8 @@ class OpenSearchClient:
 
     def scan(self, index: str, body: Mapping[str, Json]) -> Iterator[Json]:
         """Returns all hits, in any order, as they were when the first one was asked for."""
+        from opensearchpy import helpers  # noqa: PLC0415  see above
+
         with self._errors():
             yield from helpers.scan(self._client, query=body, index=index, size=_PAGE, request_timeout=_WRITE_SECONDS)
 
@@ -115,6 +120,9 @@ class OpenSearchClient:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
+        from opensearchpy import ConnectionError as NotConnected  # noqa: PLC0415  see above
+        from opensearchpy import SSLError, TransportError, helpers  # noqa: PLC0415
+
         try:
             yield
         except SSLError as error:
@@ -122,7 +130,7 @@ class OpenSearchClient:
         except NotConnected as error:
             raise Retryable(f"{self._name} does not answer: {_first_line(error.error)}") from error
         except TransportError as error:
-            raise self._error(int(error.status_code), _reason(error)) from error
+            raise self._error(int(error.status_code), _reason(error.info)) from error
         except helpers.errors.ScanError as error:
             raise Retryable(f"{self._name}: {_first_line(error)}") from error
 
@@ -142,10 +150,9 @@ def line(content: Mapping[str, Json]) -> str:
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
-def _reason(error: TransportError) -> str:
-    info = error.info
+def _reason(info: Json) -> str:
     cause = info.get("error") if isinstance(info, dict) else info
-    return _first_line(cause.get("reason") if isinstance(cause, dict) else cause or error.error)
+    return _first_line(cause.get("reason") if isinstance(cause, dict) else cause)
 
 
 def _first_line(text: object) -> str:

@@ -44,6 +44,7 @@ class OpenSearchServer:
     folder: Path
     port: int = field(default_factory=free_port)
     transport_port: int = field(default_factory=free_port)
+    jvm: tuple[str, ...] = _JVM
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -60,7 +61,7 @@ class OpenSearchServer:
         if not plugin.is_dir():
             [packed] = jars.glob("*.zip")
             zipfile.ZipFile(packed).extractall(plugin)
-        command = ["java", *_JVM, "-cp", f"{jars}/*:{plugin}/*", str(_HERE / "OneNode.java"), str(self.folder)]
+        command = ["java", *self.jvm, "-cp", f"{jars}/*:{plugin}/*", str(_HERE / "OneNode.java"), str(self.folder)]
         with (self.folder / "node.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*with_us(), *command, str(self.port), str(self.transport_port)], stdout=log, stderr=log
@@ -73,6 +74,12 @@ class OpenSearchServer:
             self._process.kill()
             self._process.wait(30)
             self._process = None
+
+    def memory_bytes(self) -> int:
+        """Returns what the process holds now. Linux."""
+        assert self._process is not None
+        lines = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmRSS:"))
 
     def _await_answer(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + _START_SECONDS
