@@ -84,6 +84,10 @@ bench-windows: .venv/.serving ## Compare sliding windows with windows of sentenc
 bench-passages: .venv/.test ## Measure the engines of the passage index with 5,000 and 20,000 passages (Linux, Java and Maven)
 	$(BIN)/python -m bench.passages $(ARGS)
 
+.PHONY: bench-collections
+bench-collections: .venv/.test ## Measure a collection of 100,000 passages in the embedded engine (Linux)
+	$(BIN)/python -m bench.collections $(ARGS)
+
 .PHONY: bench-answers
 bench-answers: .venv/.test ## Measure what several answers cost beside one, in turns on the same windows
 	$(BIN)/python -m bench.several_answers $(ARGS)

@@ -49,3 +49,29 @@ def test_keda_scales_it_by_the_lag_of_its_group_on_the_documents() -> None:
     assert (spec["minReplicaCount"], spec["maxReplicaCount"]) == (1, 3)
     assert "replicas" not in only(manifests, "Deployment", NAME)["spec"]
     assert only(render(ON), "Deployment", NAME)["spec"]["replicas"] == 1
+
+
+def alerts(values: dict[str, Any]) -> dict[str, str]:
+    monitored = {"monitoring": {"prometheusRule": {"enabled": True, "indexLagRecords": 250}}}
+    (group,) = only(render(values | monitored), "PrometheusRule")["spec"]["groups"]
+    return {rule["alert"]: rule["expr"] for rule in group["rules"]}
+
+
+def test_an_index_that_falls_behind_fails_or_has_no_member_is_an_alert() -> None:
+    rules = alerts(ON)
+    assert rules["SpanstreamIndexBehind"].startswith("sum(spanstream_index_lag_records{")
+    assert rules["SpanstreamIndexBehind"].endswith("> 250")
+    assert "spanstream_index_failures_total" in rules["SpanstreamIndexFailing"]
+    assert "or vector(0)) < " in rules["SpanstreamIndexWithoutMember"]
+    assert 'outcome="unavailable"' in rules["SpanstreamCollectionsNotSearched"]
+
+
+def test_where_the_indexer_runs_elsewhere_only_the_searches_are_watched() -> None:
+    rules = alerts({"settings": URI})
+    assert "SpanstreamCollectionsNotSearched" in rules
+    assert not [name for name in rules if name.startswith("SpanstreamIndex")]
+
+
+def test_an_indexer_that_may_be_scaled_to_none_may_be_without_a_member() -> None:
+    index = {"enabled": True, "autoscaling": {"enabled": True, "minReplicas": 0}}
+    assert "SpanstreamIndexWithoutMember" not in alerts(SCALED | {"index": index, "settings": URI})

@@ -16,6 +16,7 @@ from spanstream.consumer.cli.program import app
 from spanstream.consumer.drift.metrics import DriftMetrics
 from spanstream.consumer.drift.watch import DriftWatch
 from spanstream.consumer.feedback.metrics import FeedbackMetrics
+from spanstream.consumer.indexing.metrics import IndexMetrics
 from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.settings import Settings
 from spanstream.consumer.settings.loading import load_settings
@@ -217,7 +218,7 @@ def test_every_query_is_promql_about_metrics_that_the_program_exports() -> None:
     (text,) = only(manifests, "ConfigMap", f"{RELEASE}-spanstream-dashboard")["data"].values()
     dashboard = yaml.safe_load(text)
     drawn = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
-    assert len(rules) == 11
+    assert len(rules) == 15
     assert len(drawn) > 12
     for query in [*(rule["expr"] for rule in rules), *drawn]:
         parsed = promql_parser.parse(query.replace("$__rate_interval", "5m"))
@@ -233,7 +234,12 @@ def metric_names(query: str) -> list[str]:
 def exported() -> set[str]:
     """Names as Prometheus stores them, without those that are given up."""
     names: set[str] = set()
-    registries = (Metrics().registry, DriftMetrics(DriftWatch(None, None, 1)), FeedbackMetrics().registry)
+    registries = (
+        Metrics().registry,
+        DriftMetrics(DriftWatch(None, None, 1)),
+        FeedbackMetrics().registry,
+        IndexMetrics().registry,
+    )
     for family in [family for registry in registries for family in registry.collect()]:
         behind = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}.get(family.type, ("",))
         if not family.documentation.startswith("Deprecated"):
