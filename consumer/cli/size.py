@@ -19,6 +19,7 @@ from spanstream.models.defaults import MAX_LENGTH
 from spanstream.models.inference.cpu import available_cpus
 
 if TYPE_CHECKING:
+    from spanstream.consumer.passages.retrieval import Embedder
     from spanstream.models.reader import Reader
 
 
@@ -30,6 +31,10 @@ def size(  # noqa: PLR0913, PLR0917  one option each
         float, typer.Option("--windows-per-question", "-w", min=0.1, help="Windows read for one, on average.")
     ] = 1.0,
     documents: Annotated[int, typer.Option(min=0, help="Documents in their topic.")] = 0,
+    passages: Annotated[
+        int,
+        typer.Option(min=0, help="Passages of collections, some 110 words each; for the disk of an index in a folder."),
+    ] = 0,
     wait: Annotated[float, typer.Option(min=0.1, help="Seconds a question may wait before another pod starts.")] = 10.0,
     growth: Annotated[float, typer.Option(min=1, help="Partitions for this multiple of the load.")] = 2.0,
     utilisation: Annotated[float, typer.Option(min=0.05, max=1, help="Share of the measured rate to plan with.")] = 0.7,
@@ -50,7 +55,7 @@ def size(  # noqa: PLR0913, PLR0917  one option each
     Example: spanstream size --questions-per-second 40 --windows-per-question 2 --documents 500000 --values > size.yaml
     """
     settings = load_settings(config)
-    load = Load(questions_per_second, windows_per_question, documents, wait, growth)
+    load = Load(questions_per_second, windows_per_question, documents, wait, growth, passages)
     machine = _machine(settings, threads or settings.model.threads, windows_per_second, utilisation, seconds)
     result = size_of(load, machine, settings)
     if values:
@@ -66,11 +71,12 @@ def _machine(
     from spanstream.consumer.operations.model_bench import bench_session  # noqa: PLC0415  loads the runtime
 
     threads = threads or available_cpus()
-    second = _second_model(settings)
+    second, encoder = _second_model(settings), _encoder(settings)
     figures = bench_session(model_folder(settings.model), threads=threads, seconds=seconds if rate is None else 0.5)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    if second is not None:
-        second.close()
+    for model in (second, encoder):
+        if model is not None:
+            model.close()
     return Machine(threads, rate or figures.windows_per_second, peak, utilisation)
 
 
@@ -83,6 +89,17 @@ def _second_model(settings: Settings) -> Reader | None:
     reader = open_shadow_reader(settings.model.shadow, settings)
     reader.read("word " * MAX_LENGTH, ["Which word is it?"])
     return reader
+
+
+def _encoder(settings: Settings) -> Embedder | None:
+    """Opens the encoder of collections, if they are searched, and embeds a whole text with it."""
+    from spanstream.consumer.indexing.wiring import open_encoder  # noqa: PLC0415  loads the runtime
+
+    if settings.index.uri is None:
+        return None
+    encoder = open_encoder(settings.index)
+    encoder.embed(["word " * MAX_LENGTH])
+    return encoder
 
 
 def _title(load: Load, machine: Machine) -> str:
@@ -101,4 +118,7 @@ def _table(load: Load, machine: Machine, result: Size) -> Table:
         "memory limit", f"{result.memory_bytes >> 20} MiB", f"of a pod; {machine.program_bytes >> 20} measured"
     )
     table.add_row("lag a pod", f"{result.lag_per_pod}", f"records, cleared in {load.wait_seconds:g} s")
+    if result.index_bytes:
+        disk = f"{result.index_bytes / (1 << 30):.1f} GiB"
+        table.add_row("passage index", disk, "of disk, in a folder; a rebuild needs as much again")
     return table

@@ -43,6 +43,11 @@ _CHECKING_PER_CHAR = 46
 # Over what is counted: fragmentation, Python's and librdkafka's own objects, the answers on their way.
 _MEMORY_HEADROOM = 1.25
 _MEMORY_STEP = 64 << 20
+# Of the passage index in a folder: a search holds pages and hits (10 to 13 MB were measured with 100,000 passages), ...
+_SEARCHING_BYTES = 16 << 20
+# ... and on the disk a passage has its text, terms and vector: 2,550 and 3,190 bytes were measured, of 390 and 600
+# characters (`make bench-collections`, `make bench-passages`).
+_PASSAGE_BYTES = 3200
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class Load:
         questions_per_second: at the busiest time that is to be kept up with.
         windows_per_question: windows read for one question, on average; `windows.read` of the answers.
         documents: in the documents topic.
+        passages: in the passage index.
         wait_seconds: how long a question may wait before another pod is wanted.
         growth: the load that the partitions are meant for, as a multiple of this one; their number stays.
     """
@@ -62,6 +68,7 @@ class Load:
     documents: int = 0
     wait_seconds: float = 10.0
     growth: float = 2.0
+    passages: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +100,7 @@ class Size:
         memory_bytes: of a pod; its memory limit.
         lag_per_pod: records of lag that one pod clears in the time a question may wait.
         work_seconds_per_pod: the same in seconds of its work.
+        index_bytes: of disk for the passage index in a folder; a rebuild needs as much again.
     """
 
     questions_per_second: float
@@ -102,6 +110,7 @@ class Size:
     memory_bytes: int
     lag_per_pod: int
     work_seconds_per_pod: float
+    index_bytes: int = 0
 
 
 def size_of(load: Load, machine: Machine, settings: Settings) -> Size:
@@ -117,6 +126,7 @@ def size_of(load: Load, machine: Machine, settings: Settings) -> Size:
         memory_bytes=math.ceil(memory / _MEMORY_STEP) * _MEMORY_STEP,
         lag_per_pod=max(1, math.floor(per_pod * load.wait_seconds)),
         work_seconds_per_pod=load.wait_seconds,
+        index_bytes=load.passages * _PASSAGE_BYTES,
     )
 
 
@@ -138,8 +148,9 @@ def memory_parts(load: Load, machine: Machine, settings: Settings) -> dict[str, 
         "records fetched": (_FETCHING_CLIENTS + 1) * (_PREFETCH_BYTES + _LARGEST_RECORD_BYTES),
         "bad documents": _BAD_DOCUMENTS_BYTES,
         "a second model's questions": _shadow_bytes(settings),
-        # A pod that is alone at first has all documents in its index.
+        # A pod that is alone at first has all documents in its index; one that searches collections always has.
         "document index": load.documents * _INDEX_BYTES,
+        "searches in the passage index": _SEARCHING_BYTES if settings.index.uri else 0,
     }
 
 

@@ -14,7 +14,7 @@ from spanstream.consumer.answering.pipeline import DEPTH
 from spanstream.consumer.broker.kafka.properties import member_properties
 from spanstream.consumer.operations.sizing import Load, Machine, chart_values, memory_parts, size_of
 from spanstream.consumer.operations.topics import topic_specs
-from spanstream.consumer.settings import ModelSettings, Settings
+from spanstream.consumer.settings import IndexSettings, ModelSettings, Settings
 from spanstream.models.defaults import KEPT_INDEX_BYTES
 
 SETTINGS = Settings.model_construct()
@@ -90,6 +90,18 @@ def test_a_second_model_counts_with_what_waits_for_it() -> None:
 
     without, second = bytes_of(ModelSettings()), bytes_of(ModelSettings(shadow_path=Path("second")))
     assert second - without >= SETTINGS.chunk.max_bytes + KEPT_INDEX_BYTES
+
+
+def test_where_collections_are_searched_a_pod_has_room_for_it_and_passages_take_disk() -> None:
+    def size(index: IndexSettings, passages: int) -> tuple[int, int]:
+        load, settings = Load(1, passages=passages), Settings(index=index)
+        parts = memory_parts(load, Machine(1, 1, 0), settings)
+        return sum(parts.values()), size_of(load, Machine(1, 1, 0), settings).index_bytes
+
+    without, with_index = size(IndexSettings(), 0), size(IndexSettings(uri="index"), 100_000)
+    assert with_index[0] - without[0] >= 13 << 20  # as was measured
+    assert without[1] == 0
+    assert with_index[1] >= 304 << 20
 
 
 def test_what_the_formula_repeats_of_other_rooms_is_what_stands_there() -> None:

@@ -109,7 +109,7 @@ def own_families(registry: CollectorRegistry) -> list[Metric]:
     [
         ("triage.md", TriageMetrics().registry),
         ("feedback.md", FeedbackMetrics().registry),
-        ("passage-index.md", IndexMetrics().registry),
+        ("collections.md", IndexMetrics().registry),
     ],
 )
 def test_every_metric_of_a_stream_of_its_own_is_listed_with_its_meaning(page: str, registry: CollectorRegistry) -> None:
