@@ -43,8 +43,10 @@ from spanstream.schemas.open_questions import AskedAgain, OpenQuestion, without_
 
 _log = structlog.get_logger(__name__)
 
-NEAR: Final = 0.3
-"""Cosine of question and passage from which on a document is searched for."""
+NEAR: Final = 0.1
+"""Cosine of a question and a passage from which on the question is searched for. Of the passages that a search finds and
+that answer, all are as near on the SQuAD validation questions and on tickets, and 97 of 100 on work orders; of all
+passages a quarter, a half and three quarters."""
 
 _READ_RECORDS: Final = 256
 _SEARCHES_A_TURN: Final = 32
@@ -246,7 +248,7 @@ class LateDocuments:
         """Returns how far both topics were read, where that is more than is committed."""
         opened = {one: self._parts.opened.position(one) or 0 for one in self._ends}
         read = {**self._tail.positions, **opened}
-        return {one: offset for one, offset in read.items() if offset != self._committed.get(one, 0)}
+        return {one: offset for one, offset in read.items() if offset != self._committed.get(one)}
 
     def _is_asked(self, one: HeldQuestion) -> bool:
         return one.opened.is_asked or one.key in self._asked
