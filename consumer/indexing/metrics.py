@@ -48,7 +48,9 @@ class IndexMetrics:
             registry=registry,
         )
         self.open_questions = Gauge(
-            "spanstream_index_open_questions", "Declined questions that may be answered later.", registry=registry
+            "spanstream_index_open_questions",
+            "Declined questions that may be answered later; in the member that asks them.",
+            registry=registry,
         )
         self.asked_again = Counter(
             "spanstream_index_asked_again",

@@ -34,8 +34,8 @@ def stream(kafka: KafkaBroker, tmp_path: Path) -> Iterator[IndexStream]:
 
 
 def ask(stream: IndexStream, name: str, collection: str, **fields: Any) -> None:
-    event = {"question_id": name, "question": "What is the door code of the depot?", "collection": collection}
-    event |= {"answer_again": True, "min_confidence": 0.0, **fields}
+    asked = {"question": "What is the door code of the depot?", "answer_again": True, "min_confidence": 0.0}
+    event = {"question_id": name, "collection": collection, **asked, **fields}
     stream.publish([named(name, stream.topics.questions, name, json.dumps(event).encode())])
 
 

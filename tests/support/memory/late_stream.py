@@ -32,7 +32,6 @@ GROUP = late_group(Settings())
 class LateStream(CollectionStream):
     """A stream whose declined questions are asked again."""
 
-    all_topics = (*CollectionStream.all_topics, TOPICS.open_questions)
     metrics: IndexMetrics = field(default_factory=IndexMetrics)
     late: LateDocuments | None = None
     limits: dict[str, Any] = field(default_factory=dict)
@@ -51,9 +50,10 @@ class LateStream(CollectionStream):
     def start_late(self) -> LateDocuments:
         """Starts what asks again; what did it before is dead."""
         settings = IndexSettings(uri="memory", **self.limits)
+        documents, opened = (FakeTimePoller(self.broker.reader(), self.clock) for _ in range(2))
         parts = LateParts(
-            documents=FakeTimePoller(self.broker.reader(), self.clock),  # type: ignore[arg-type]
-            opened=FakeTimePoller(self.broker.reader(), self.clock),  # type: ignore[arg-type]
+            documents=documents,
+            opened=opened,
             publisher=self.broker.progress_publisher(GROUP, GROUP),
             generation=CurrentGeneration(self.indexes),
             encoder=self.encoder,

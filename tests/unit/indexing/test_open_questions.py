@@ -89,7 +89,7 @@ def test_a_question_that_is_declined_again_stays_open_without_a_second_no_answer
 
 def test_a_document_that_is_far_away_or_elsewhere_asks_nothing_again(stream: LateStream) -> None:
     declined(stream, filter={"language": "en"})
-    stream.put("far", "Invoices are paid by bank transfer.", language="en")
+    stream.put("far", "Paint dries overnight.", language="en")
     stream.put(ZERO, SAILS, "other", language="en")
     stream.put(ONE, SAILS, language="de")
     stream.index_now()
