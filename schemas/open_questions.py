@@ -32,7 +32,7 @@ class OpenQuestion:
     Attributes:
         since_ms: when it was first declined, milliseconds since the epoch.
         key: of its record in the questions topic.
-        seen: marks of the passages that it was declined with.
+        seen: marks of the passages that it was declined with, or that made it be asked again.
         is_asked: it is asked again just now: what became of that is not known yet.
     """
 
@@ -44,7 +44,7 @@ class OpenQuestion:
     def to_headers(self, own: Iterable[tuple[str, bytes | None]]) -> Headers:
         """Returns the question's own headers, then these."""
         headers = (*without_open(own), (OPEN_SINCE, str(self.since_ms).encode()), (OPEN_KEY, self.key))
-        headers = (*headers, (OPEN_SEEN, " ".join(sorted(self.seen)).encode()))
+        headers = (*headers, (OPEN_SEEN, _joined(self.seen)))
         return (*headers, (OPEN_ASKED, b"1")) if self.is_asked else headers
 
     @staticmethod
@@ -54,8 +54,7 @@ class OpenQuestion:
         since_ms = _number(found.get(OPEN_SINCE))
         if since_ms is None:
             return None
-        seen = frozenset((found.get(OPEN_SEEN) or b"").decode(errors="replace").split())
-        return OpenQuestion(since_ms, found.get(OPEN_KEY), seen, OPEN_ASKED in found)
+        return OpenQuestion(since_ms, found.get(OPEN_KEY), _marks(found.get(OPEN_SEEN)), OPEN_ASKED in found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,29 +64,39 @@ class AskedAgain:
     Attributes:
         question_id: the key under which it is open.
         since_ms: when it was first declined.
+        seen: marks of the passages that it was declined with before, and of those that it is asked for now.
     """
 
     question_id: str
     since_ms: int
+    seen: frozenset[str] = frozenset()
 
     def to_headers(self, own: Iterable[tuple[str, bytes | None]]) -> Headers:
         """Returns the question's own headers, then these."""
         ours = ((OPEN_ID, self.question_id.encode()), (OPEN_SINCE, str(self.since_ms).encode()))
-        return (*without_open(own), *ours)
+        return (*without_open(own), *ours, (OPEN_SEEN, _joined(self.seen)))
 
     @staticmethod
     def from_headers(headers: Iterable[tuple[str, bytes | None]]) -> AskedAgain | None:
         """Reads them; None where the question is not asked again."""
-        ours = {name: value for name, value in headers if name in {OPEN_ID, OPEN_SINCE}}
+        ours = {name: value for name, value in headers if name.startswith(OPEN_PREFIX)}
         since_ms, name = _number(ours.get(OPEN_SINCE)), ours.get(OPEN_ID)
         if since_ms is None or not name:
             return None
-        return AskedAgain(name.decode(errors="replace"), since_ms)
+        return AskedAgain(name.decode(errors="replace"), since_ms, _marks(ours.get(OPEN_SEEN)))
 
 
 def without_open(headers: Iterable[tuple[str, bytes | None]]) -> Headers:
     """Returns the headers that a question came with."""
     return tuple((name, value) for name, value in headers if not name.startswith(OPEN_PREFIX))
+
+
+def _joined(marks: frozenset[str]) -> bytes:
+    return " ".join(sorted(marks)).encode()
+
+
+def _marks(value: bytes | None) -> frozenset[str]:
+    return frozenset((value or b"").decode(errors="replace").split())
 
 
 def _number(value: bytes | None) -> int | None:

@@ -30,7 +30,11 @@ def marks_of(places: Iterable[PassagePlace]) -> frozenset[str]:
 def left_open(topic: str, record: Record, question_id: str, places: Sequence[PassagePlace], now_ms: int) -> Outgoing:
     """Makes the record of a question that was declined with these passages."""
     again = AskedAgain.from_headers(record.headers)
-    opened = OpenQuestion(again.since_ms if again else now_ms, record.key, marks_of(places))
+    seen = marks_of(places)
+    if again is None:
+        opened = OpenQuestion(now_ms, record.key, seen)
+    else:
+        opened = OpenQuestion(again.since_ms, record.key, seen | again.seen)
     return Outgoing(topic, question_id.encode(), record.value, opened.to_headers(own_headers(record.headers)))
 
 

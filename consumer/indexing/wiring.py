@@ -128,13 +128,14 @@ def build_indexing(
     Raises:
         Stop: the index, the encoder or the registry cannot be used.
     """
-    clock, formats = clock or SystemClock(), formats or open_formats(settings)
+    clock, given = clock or SystemClock(), formats
+    formats = given or open_formats(settings)
     tools = open_tools(settings)
     clients = open_clients(settings)
     metrics, health = IndexMetrics(), Health(clock, stuck_seconds=settings.http.stuck_seconds)
 
-    def late_documents() -> LateDocuments:
-        return open_late(settings, tools, formats, metrics, clock)
+    def late_documents() -> LateDocuments:  # on a thread of its own
+        return open_late(settings, tools, given or open_formats(settings), metrics, clock)
 
     parts = IndexingParts(
         consumer=clients.consumer,

@@ -17,7 +17,7 @@ before the consumers have said what came of it. Only what both topics held befor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -48,6 +48,8 @@ NEAR: Final = 0.1
 
 _READ_RECORDS: Final = 256
 _SEARCHES_A_TURN: Final = 32
+# Marks of a question: each is 13 bytes of its records.
+_REMEMBERED: Final = 200
 # Seconds.
 _IDLE_POLL: Final = 0.1
 _LOOK_EVERY: Final = 2.0
@@ -138,14 +140,17 @@ class LateDocuments:
 
     # What was opened, and what came.
 
-    def _take_opened(self, records: Iterable[Record]) -> None:
+    def _take_opened(self, records: Sequence[Record]) -> None:
+        for record in records:
+            opened = OpenQuestion.from_headers(record.headers)
+            if opened is not None and opened.is_asked:  # what stands behind it in the topic came later than the asking
+                self._asked.discard(record.key or b"")
         latest = {record.key: record for record in records if record.key is not None}
         read = [(record, self._read(record)) for record in latest.values()]
         to_embed = [found[0].question for _, found in read if found is not None]
         vectors = iter(self._parts.encoder.embed(to_embed) if to_embed else ())
         for record, found in read:
             key = record.key or b""
-            self._asked.discard(key)
             self._due.pop(key, None)
             if found is None:
                 self._held.remove(key)
@@ -193,11 +198,12 @@ class LateDocuments:
         """Asks those of the next due questions again for which a search finds something new."""
         done = list(self._due)[:_SEARCHES_A_TURN]
         due = [one for key in done if (one := self._held.get(key)) is not None and not self._is_asked(one)]
-        to_ask = [one for one in due if self._finds_new(one, self._index())]
+        found = {one.key: self._search(one) for one in due}
+        to_ask = [one for one in due if not found[one.key] <= one.opened.seen]
         is_last = len(done) == len(self._due)
         ahead = self._ahead() if is_last and (to_ask or self._commit_at.has_passed) else {}
         if to_ask or ahead:
-            self._parts.publisher.publish([out for one in to_ask for out in self._asking(one)], ahead)
+            self._parts.publisher.publish([out for one in to_ask for out in self._asking(one, found[one.key])], ahead)
             self._committed = {**self._committed, **ahead}
             self._commit_at = Deadline(self._parts.clock, _COMMIT_EVERY)
         self._asked.update(one.key for one in to_ask)
@@ -207,18 +213,23 @@ class LateDocuments:
             self._parts.metrics.asked_again.inc(len(to_ask))
             _log.info("questions_asked_again", questions=len(to_ask), still_open=len(self._held))
 
-    def _asking(self, one: HeldQuestion) -> tuple[Outgoing, Outgoing]:
+    def _asking(self, one: HeldQuestion, found: frozenset[str]) -> tuple[Outgoing, Outgoing]:
+        """Makes the question, and the mark that it is asked.
+
+        What is found here goes along: consumers that search otherwise (other settings) would be asked without end.
+        """
         own = without_open(one.record.headers)
-        again = AskedAgain(one.key.decode(), one.opened.since_ms)
+        seen = one.opened.seen if len(one.opened.seen) < _REMEMBERED else frozenset[str]()
+        again = AskedAgain(one.key.decode(), one.opened.since_ms, seen | found)
         marked = replace(one.opened, is_asked=True)
         return (
             Outgoing(self._topics.questions, one.opened.key, one.record.value, again.to_headers(own)),
             Outgoing(self._topics.open_questions, one.key, one.record.value, marked.to_headers(own)),
         )
 
-    def _finds_new(self, one: HeldQuestion, index: PassageIndex) -> bool:
-        found = search(index, one.question.question, one.vector, one.scope, self._settings)
-        return not marks_of(passage.place for passage in found) <= one.opened.seen
+    def _search(self, one: HeldQuestion) -> frozenset[str]:
+        found = search(self._index(), one.question.question, one.vector, one.scope, self._settings)
+        return marks_of(passage.place for passage in found)
 
     def _close_overdue(self) -> None:
         """Closes what was open for long enough, and the oldest where there are too many."""

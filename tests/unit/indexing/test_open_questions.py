@@ -7,6 +7,7 @@ import random
 import pytest
 
 from spanstream.consumer.errors import Fenced, Retryable
+from spanstream.consumer.settings import IndexSettings
 from spanstream.schemas.cloudevents import answer_id
 from spanstream.schemas.open_questions import AskedAgain
 from tests.support.memory.late_stream import LateStream
@@ -206,3 +207,16 @@ def test_whatever_fails_each_question_is_answered_once(stream: LateStream, seed:
     stream.until(lambda: stream.open_questions() == {})
     stream.rest()
     assert {name: stream.statuses(name) for name in names} == {name: ["no_answer", "answered"] for name in names}
+
+
+def test_consumers_that_search_for_less_than_the_indexer_are_not_asked_without_end(stream: LateStream) -> None:
+    (member,) = stream.members
+    stream.close(member)
+    stream.start(index=IndexSettings(uri="memory", passages=1))
+    stream.put(ONE, BUS)
+    stream.put(ZERO, SAILS)
+    stream.index_now()
+    stream.ask("a", FERRY, answer_again=True, min_confidence=1.0)
+    stream.until(lambda: "a" in stream.open_questions())
+    stream.rest(200)
+    assert asked_again(stream) == 1

@@ -25,7 +25,7 @@ def test_what_is_open_is_read_as_it_was_written(
 
 
 def test_what_is_asked_again_says_so_and_what_is_open_does_not() -> None:
-    again = AskedAgain("ключ", 17)
+    again = AskedAgain("ключ", 17, frozenset({"bb"}))
     opened = OpenQuestion(17, b"k", frozenset({"aa"}))
     assert AskedAgain.from_headers(again.to_headers(opened.to_headers(OWN))) == again
     assert AskedAgain.from_headers(opened.to_headers(OWN)) is None
