@@ -8,7 +8,7 @@ from typing import Any
 
 from spanstream.consumer.answering.answer_event import DocumentVersion, answer_event, collection_answer_event
 from spanstream.consumer.answering.open_questions import closed, left_open
-from spanstream.consumer.answering.question_record import QuestionRecord
+from spanstream.consumer.answering.question_record import QuestionRecord, attempt_after, origin_of
 from spanstream.consumer.broker.protocols import Outgoing, Record
 from spanstream.consumer.clock import Clock, to_datetime
 from spanstream.consumer.formats.event_writer import EventWriter
@@ -36,7 +36,6 @@ from spanstream.schemas.events import Question
 from spanstream.schemas.foreign_headers import ForeignHeaders, no_headers
 from spanstream.schemas.open_questions import AskedAgain
 
-_MAX_ATTEMPT = 2**31 - 1
 # Of key, value and headers: just below what a broker takes by default (1 MiB). Only a word of hundreds of thousands of
 # characters makes an answer as large.
 _MAX_ANSWER_BYTES = 1_000_000
@@ -159,7 +158,7 @@ class Outcomes:
 
     def retry(self, record: QuestionRecord, reason: Reason, detail: str) -> RecordOutcome:
         """Makes the retry that is tried again later, or the dead letter where that was the last attempt."""
-        attempt = _attempt_after(record.retry)
+        attempt = attempt_after(record.retry)
         if attempt >= self._retries.max_attempts:
             return self.dead_letter(record, reason, f"{detail}; tried {attempt} times", Stage.RESOLVE)
         retry = Retry(
@@ -167,7 +166,7 @@ class Outcomes:
             due_ms=self._clock.now_ms() + round(self._retries.delay_seconds * 1000),
             reason=reason,
             detail=one_line(detail),
-            **_origin(record, record.retry),
+            **origin_of(record, record.retry),
         )
         headers = retry.to_headers(self._tracing.headers(record))
         # The partition's number is its document's, whatever partitioner the producer of both has.
@@ -269,10 +268,10 @@ def dead_letter_of(  # noqa: PLR0913  what a dead letter says, and where it goes
         reason=reason,
         detail=one_line(detail),
         stage=stage,
-        attempt=_attempt_after(retry),
+        attempt=attempt_after(retry),
         failed_at=to_datetime(now_ms),
         candidate=None if candidate is None else dict(candidate),
-        **_origin(record, retry),
+        **origin_of(record, retry),
     )
     return Outgoing(topic, record.key, record.value, to_headers(letter, (*record.headers, *foreign(letter))))
 
@@ -289,21 +288,3 @@ def without_content(letter: Outgoing) -> Outgoing | None:
     key = letter.key if len(letter.key or b"") <= _MAX_KEPT_KEY_BYTES else None
     omitted = (DLQ_OMITTED, str(letter.size).encode())
     return replace(letter, key=key, value=None, headers=(*ours, omitted))
-
-
-def _attempt_after(retry: Retry | None) -> int:
-    """Counts attempts from 1; a header that says nonsense does not count past what the next header can hold."""
-    return min(retry.attempt + 1, _MAX_ATTEMPT) if retry else 1
-
-
-def _origin(record: Record, retry: Retry | None) -> dict[str, Any]:
-    """Returns where the record first stood, as the fields that retry and dead-letter headers share."""
-    if retry is not None:
-        return retry.model_dump(include={"topic", "partition", "offset", "timestamp_ms"})
-    return {
-        "topic": record.partition.topic,
-        "partition": record.partition.number,
-        "offset": record.offset,
-        # Some clients send negative timestamps.
-        "timestamp_ms": None if record.timestamp_ms is None or record.timestamp_ms < 0 else record.timestamp_ms,
-    }
