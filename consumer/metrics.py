@@ -26,7 +26,7 @@ class Metrics:
         histogram = partial(Histogram, registry=self.registry, buckets=_WAITS)
         self.records = counter(
             "spanstream_records",
-            "Consumed records by what became of them: answered, no_answer, retried, dead_letter.",
+            "Consumed records by what became of them: answered, no_answer, retried, dead_letter, still_open.",
             ["outcome"],
         )
         self.dead_letters = counter(

@@ -38,6 +38,10 @@ _CHANNELS: Final[dict[str, tuple[str, str]]] = {
     ),
     "qa.dead-letters": ("dead-letter", "Records that will never be answered, byte for byte; headers say why."),
     "qa.retries": ("retry", "Questions to be tried again at a due time, on as many partitions as the questions."),
+    "qa.open-questions": (
+        "question",
+        "Declined questions that may be answered later, by question_id; a null value closes one. Headers open.*.",
+    ),
     "support.tickets": ("ticket", "Support tickets, on as many partitions as the answers. Read by the triage stream."),
     "support.triage": ("triage", "What is to be done with each ticket; the highest revision of a ticket_id counts."),
     "qa.feedback": ("feedback", "What people say of answers, on as many partitions as the documents."),
@@ -46,7 +50,7 @@ _CHANNELS: Final[dict[str, tuple[str, str]]] = {
         "The checked feedback, the newest of each key, in the partition of its document and deleted with it.",
     ),
 }
-_POLICIES: Final = {"qa.documents": ["compact"], "qa.labels": ["compact", "delete"]}
+_POLICIES: Final = {"qa.documents": ["compact"], "qa.open-questions": ["compact"], "qa.labels": ["compact", "delete"]}
 _OPERATIONS: Final[dict[str, tuple[str, str, str]]] = {
     # operation: (action, topic, what the consumer does)
     "readDocuments": ("receive", "qa.documents", "Remember where each document stands; forget the deleted ones."),
@@ -55,6 +59,8 @@ _OPERATIONS: Final[dict[str, tuple[str, str, str]]] = {
     "writeAnswers": ("send", "qa.answers", "One answer a question, in one transaction with the consumed offsets."),
     "writeShadowAnswers": ("send", "qa.answers.shadow", "The second model's answers to some of the same questions."),
     "writeRetries": ("send", "qa.retries", "Put a question off, such as one whose document has not arrived."),
+    "writeOpenQuestions": ("send", "qa.open-questions", "Keep a declined question open, or close one."),
+    "readOpenQuestions": ("receive", "qa.open-questions", "Ask a question again when a document comes for it."),
     "readTickets": ("receive", "support.tickets", "Publish a ticket's text as a document, and ask about it."),
     "writeTriage": ("send", "support.triage", "Route and priority of a ticket, with the answers they rest on."),
     "readFeedback": ("receive", "qa.feedback", "Check what was said of an answer against its document."),

@@ -44,13 +44,22 @@ ANSWER_NAMESPACE: Final = uuid.UUID("f3ab0c7b-f698-4522-b046-d64ea0f5ab9d")
 redelivered question would give its answer a second id. No other system uses it, so no other system's ids collide."""
 
 
-def answer_id(question_id: str) -> str:
-    """Returns the `ce_id` of the answer to this question: always the same, so a redelivery can be recognised."""
-    return str(uuid.uuid5(ANSWER_NAMESPACE, question_id))
+def answer_id(question_id: str, *, is_late: bool = False) -> str:
+    """Returns the `ce_id` of the answer to this question: always the same, so a redelivery can be recognised.
+
+    A late answer is another one than the `no_answer` before it, and has an id of its own.
+    """
+    of_question = uuid.uuid5(ANSWER_NAMESPACE, question_id)
+    return str(uuid.uuid5(of_question, "again") if is_late else of_question)
 
 
 def answer_headers(
-    answer: Answer, source: str, traceparent: bytes | None, tracestate: bytes | None = None
+    answer: Answer,
+    source: str,
+    traceparent: bytes | None,
+    tracestate: bytes | None = None,
+    *,
+    is_late: bool = False,
 ) -> tuple[tuple[str, bytes], ...]:
     """Returns the headers of an answer's record.
 
@@ -59,8 +68,10 @@ def answer_headers(
         source: a URI reference that names the deployment that answers; the same after a restart.
         traceparent: the question's own header, passed on where there is one.
         tracestate: the same.
+        is_late: the question was declined before, and asked again when a document had come.
     """
-    return event_headers(answer, answer_id(answer.question_id), source, answer.answered_at, traceparent, tracestate)
+    event_id = answer_id(answer.question_id, is_late=is_late)
+    return event_headers(answer, event_id, source, answer.answered_at, traceparent, tracestate)
 
 
 def event_headers(  # noqa: PLR0913, PLR0917  the attributes, and the context

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -48,7 +48,7 @@ class ChunkCommit:
     @property
     def outgoing(self) -> tuple[Outgoing, ...]:
         """The records to publish."""
-        return tuple(outcome.outgoing for outcome in self.outcomes)
+        return tuple(outgoing for outcome in self.outcomes for outgoing in outcome.all_outgoing)
 
     @property
     def of_questions(self) -> list[RecordOutcome]:
@@ -212,15 +212,21 @@ class Committer:
 
     def _replace_by_smaller(self, commit: ChunkCommit, error: TooLarge) -> None:
         """Replaces the outcome that its topic does not take; raises the error where there is nothing smaller."""
-        index = next(index for index, outcome in enumerate(commit.outcomes) if outcome.outgoing is error.record)
+        index, outgoing = next(
+            (index, outgoing)
+            for index, outcome in enumerate(commit.outcomes)
+            for outgoing in outcome.all_outgoing
+            if outgoing is error.record
+        )
         refused = commit.outcomes[index]
-        smaller = self._outcomes.smaller(refused)
+        # A question that is too large to be kept open has its answer all the same.
+        smaller = self._outcomes.smaller(refused) if outgoing is refused.outgoing else replace(refused, also=None)
         if smaller is None:
             raise error
         _log.warning(
             "record_too_large_for_topic",
-            topic=refused.outgoing.topic,
-            bytes=refused.outgoing.size,
+            topic=outgoing.topic,
+            bytes=outgoing.size,
             partition=str(refused.record.partition),
             offset=refused.record.offset,
             **self._outcomes.log_ids(refused.record),

@@ -1,4 +1,4 @@
-"""Makes the one outgoing record that a consumed record leads to: an answer, a retry or a dead letter."""
+"""Makes what a consumed record leads to: an answer, a retry or a dead letter, and what is said of an open question."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from spanstream.consumer.answering.answer_event import DocumentVersion, answer_event, collection_answer_event
-from spanstream.consumer.answering.question_record import QuestionRecord
+from spanstream.consumer.answering.open_questions import closed, left_open
+from spanstream.consumer.answering.question_record import QuestionRecord, attempt_after, origin_of
 from spanstream.consumer.broker.protocols import Outgoing, Record
 from spanstream.consumer.clock import Clock, to_datetime
 from spanstream.consumer.formats.event_writer import EventWriter
@@ -33,8 +34,8 @@ from spanstream.schemas.dead_letters import (
 from spanstream.schemas.errors import InvalidRecord, one_line
 from spanstream.schemas.events import Question
 from spanstream.schemas.foreign_headers import ForeignHeaders, no_headers
+from spanstream.schemas.open_questions import AskedAgain
 
-_MAX_ATTEMPT = 2**31 - 1
 # Of key, value and headers: just below what a broker takes by default (1 MiB). Only a word of hundreds of thousands of
 # characters makes an answer as large.
 _MAX_ANSWER_BYTES = 1_000_000
@@ -49,11 +50,12 @@ class RecordOutcome:
     Attributes:
         record: the consumed record.
         outgoing: the record to be published for it.
-        outcome: `answered`, `no_answer`, `retried` or `dead_letter`, as the metrics name it.
+        outcome: `answered`, `no_answer`, `retried`, `dead_letter` or `still_open`, as the metrics name it.
         reason: the dead letter's; None for answers and retries.
         read: the answer's figures; None for dead letters, retries, and what is asked of collections: these are of
             another distribution.
         answer: the answer, where it is one.
+        also: what the topic of open questions is told of it.
     """
 
     record: Record
@@ -62,6 +64,12 @@ class RecordOutcome:
     reason: Reason | None = None
     read: QuestionRead | None = None
     answer: events.Answer | None = None
+    also: Outgoing | None = None
+
+    @property
+    def all_outgoing(self) -> tuple[Outgoing, ...]:
+        """All records to be published for it."""
+        return (self.outgoing,) if self.also is None else (self.outgoing, self.also)
 
 
 class Outcomes:
@@ -76,6 +84,7 @@ class Outcomes:
         writer: writes the answers.
         tracing: says under which span each of them travels on.
         foreign: makes the headers of another product that dead letters carry too.
+        keeps_open: whether questions that ask for it are kept open when they are declined.
     """
 
     def __init__(  # noqa: PLR0913  where records go, and what they say of their sender
@@ -89,6 +98,7 @@ class Outcomes:
         writer: EventWriter | None = None,
         tracing: Tracing = OFF,
         foreign: ForeignHeaders = no_headers,
+        keeps_open: bool = False,
     ) -> None:
         self._topics = topics
         self._retries = retries
@@ -98,6 +108,7 @@ class Outcomes:
         self._writer = writer or EventWriter()
         self._tracing = tracing
         self._foreign = foreign
+        self._keeps_open = keeps_open
 
     def log_ids(self, record: Record) -> Mapping[str, str]:
         """Returns the fields by which a log line about a record is found from its trace; empty with traces off."""
@@ -118,13 +129,27 @@ class Outcomes:
         versions: Sequence[DocumentVersion],
         passages: Sequence[RankedPassage],
     ) -> RecordOutcome:
-        """Makes the answer to a question about a collection, as `collection_answer_event` does; else as `answer`."""
+        """Makes the answer to a question about a collection, as `collection_answer_event` does; else as `answer`.
+
+        A question that asks for it stays open where it is declined, and is closed where it is answered.
+        """
         answered_at = to_datetime(self._clock.now_ms())
         answer = collection_answer_event(question, reading, versions, passages, self._manifest, answered_at)
-        return self._answered(record, answer)
+        outcome = self._answered(record, answer)
+        if not (self._keeps_open and question.answer_again and outcome.answer is not None):
+            return outcome
+        topic, question_id = self._topics.open_questions, question.question_id
+        if outcome.outcome == "answered":
+            return replace(outcome, also=closed(topic, question_id))
+        opened = left_open(topic, record, question_id, [one.place for one in passages], self._clock.now_ms())
+        if AskedAgain.from_headers(record.headers) is None:
+            return replace(outcome, also=opened)
+        return RecordOutcome(record, opened, "still_open")
 
     def _answered(self, record: QuestionRecord, answer: events.Answer) -> RecordOutcome:
-        headers = answer_headers(answer, self._source, *trace_context(self._tracing.headers(record)))
+        context = trace_context(self._tracing.headers(record))
+        is_late = AskedAgain.from_headers(record.headers) is not None
+        headers = answer_headers(answer, self._source, *context, is_late=is_late)
         outgoing = self._writer.record(self._topics.answers, record.key, answer, headers)
         if outgoing.size > _MAX_ANSWER_BYTES:
             detail = f"the answer would have {outgoing.size} bytes, at most {_MAX_ANSWER_BYTES} are sent"
@@ -133,7 +158,7 @@ class Outcomes:
 
     def retry(self, record: QuestionRecord, reason: Reason, detail: str) -> RecordOutcome:
         """Makes the retry that is tried again later, or the dead letter where that was the last attempt."""
-        attempt = _attempt_after(record.retry)
+        attempt = attempt_after(record.retry)
         if attempt >= self._retries.max_attempts:
             return self.dead_letter(record, reason, f"{detail}; tried {attempt} times", Stage.RESOLVE)
         retry = Retry(
@@ -141,7 +166,7 @@ class Outcomes:
             due_ms=self._clock.now_ms() + round(self._retries.delay_seconds * 1000),
             reason=reason,
             detail=one_line(detail),
-            **_origin(record, record.retry),
+            **origin_of(record, record.retry),
         )
         headers = retry.to_headers(self._tracing.headers(record))
         # The partition's number is its document's, whatever partitioner the producer of both has.
@@ -167,7 +192,7 @@ class Outcomes:
     def smaller(self, outcome: RecordOutcome) -> RecordOutcome | None:
         """Makes another outcome of a record, because the topic takes no record as large as the first one.
 
-        An answer or a retry becomes the question's dead letter, and a dead letter one without its content.
+        An answer, a retry or an open question becomes a dead letter, and a dead letter one without its content.
 
         Returns:
             None where there is nothing smaller.
@@ -207,7 +232,9 @@ class Outcomes:
         )
         model = f"{self._manifest.name} {self._manifest.version}"
         outgoing = replace(outgoing, headers=(*outgoing.headers, (DLQ_MODEL, model.encode())))
-        return RecordOutcome(record, outgoing, "dead_letter", reason)
+        again = AskedAgain.from_headers(record.headers)
+        also = None if again is None else closed(self._topics.open_questions, again.question_id)
+        return RecordOutcome(record, outgoing, "dead_letter", reason, also=also)
 
 
 def dead_letter_of(  # noqa: PLR0913  what a dead letter says, and where it goes
@@ -241,10 +268,10 @@ def dead_letter_of(  # noqa: PLR0913  what a dead letter says, and where it goes
         reason=reason,
         detail=one_line(detail),
         stage=stage,
-        attempt=_attempt_after(retry),
+        attempt=attempt_after(retry),
         failed_at=to_datetime(now_ms),
         candidate=None if candidate is None else dict(candidate),
-        **_origin(record, retry),
+        **origin_of(record, retry),
     )
     return Outgoing(topic, record.key, record.value, to_headers(letter, (*record.headers, *foreign(letter))))
 
@@ -261,21 +288,3 @@ def without_content(letter: Outgoing) -> Outgoing | None:
     key = letter.key if len(letter.key or b"") <= _MAX_KEPT_KEY_BYTES else None
     omitted = (DLQ_OMITTED, str(letter.size).encode())
     return replace(letter, key=key, value=None, headers=(*ours, omitted))
-
-
-def _attempt_after(retry: Retry | None) -> int:
-    """Counts attempts from 1; a header that says nonsense does not count past what the next header can hold."""
-    return min(retry.attempt + 1, _MAX_ATTEMPT) if retry else 1
-
-
-def _origin(record: Record, retry: Retry | None) -> dict[str, Any]:
-    """Returns where the record first stood, as the fields that retry and dead-letter headers share."""
-    if retry is not None:
-        return retry.model_dump(include={"topic", "partition", "offset", "timestamp_ms"})
-    return {
-        "topic": record.partition.topic,
-        "partition": record.partition.number,
-        "offset": record.offset,
-        # Some clients send negative timestamps.
-        "timestamp_ms": None if record.timestamp_ms is None or record.timestamp_ms < 0 else record.timestamp_ms,
-    }

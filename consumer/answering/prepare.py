@@ -38,6 +38,7 @@ from spanstream.schemas.codec import check_bounds, check_key
 from spanstream.schemas.dead_letters import Reason, Stage, own_headers
 from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.events import Question
+from spanstream.schemas.open_questions import without_open
 
 _log = structlog.get_logger(__name__)
 
@@ -230,8 +231,8 @@ class Preparer:
         """
         if record.headers_error is not None:  # its attempts cannot be counted: it would be tried for ever
             raise record.headers_error
-        # What a retry adds does not count: with it a question would be too large at its second try only.
-        counted = own_headers(record.headers)
+        # What we add does not count: with it a question would be too large at its second try only.
+        counted = without_open(own_headers(record.headers))
         if record.retry is not None:
             counted = tuple(header for header in counted if header[0] not in {TRACEPARENT, TRACESTATE})
         check_bounds(record.key, replace(record, headers=counted).size, self._formats.limits)

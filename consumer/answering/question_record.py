@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Final
 
 from spanstream.consumer.broker.protocols import Record
 from spanstream.schemas.dead_letters import Retry
 from spanstream.schemas.errors import InvalidRecord
+
+_MAX_ATTEMPT: Final = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +42,21 @@ def read_retry_headers(record: Record) -> QuestionRecord:
         record.partition, record.offset, record.key, record.value, record.headers, record.timestamp_ms,
         retry, headers_error,
     )  # fmt: skip
+
+
+def attempt_after(retry: Retry | None) -> int:
+    """Counts attempts from 1; a header that says nonsense does not count past what the next header can hold."""
+    return min(retry.attempt + 1, _MAX_ATTEMPT) if retry else 1
+
+
+def origin_of(record: Record, retry: Retry | None) -> dict[str, Any]:
+    """Returns where the record first stood, as the fields that retry and dead-letter headers share."""
+    if retry is not None:
+        return retry.model_dump(include={"topic", "partition", "offset", "timestamp_ms"})
+    return {
+        "topic": record.partition.topic,
+        "partition": record.partition.number,
+        "offset": record.offset,
+        # Some clients send negative timestamps.
+        "timestamp_ms": None if record.timestamp_ms is None or record.timestamp_ms < 0 else record.timestamp_ms,
+    }

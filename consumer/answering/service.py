@@ -2,7 +2,7 @@
 
     poll -> Intake -> Pipeline -> Committer (Publisher)
 
-Each consumed record leads to exactly one record, in the transaction that commits its offset. Until then it is in the
+Each consumed record leads to exactly one outcome, in the transaction that commits its offset. Until then it is in the
 intake or in flight. A rebalance moves what stays owned back to the intake and forgets the rest.
 """
 

@@ -273,6 +273,7 @@ def _outcomes(settings: Settings, reader: Reader, writer: EventWriter, clock: Cl
         writer=writer,
         tracing=tracing,
         foreign=foreign_headers(settings.output.dead_letter_headers, settings.kafka.group_id),
+        keeps_open=settings.index.uri is not None and settings.index.open_questions > 0,
     )
 
 

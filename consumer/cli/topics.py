@@ -41,7 +41,7 @@ def create(  # noqa: PLR0913, PLR0917  one option each
         typer.Option("--register", help="Also register our schemas (SPANSTREAM_REGISTRY__FORMAT) under TOPIC-value."),
     ] = False,
 ) -> None:
-    """Create what is missing: documents (compacted), questions, answers, retries and dead letters.
+    """Create what is missing: documents and open questions (compacted), questions, answers, retries and dead letters.
 
     With SPANSTREAM_MODEL__SHADOW_PATH also the topic of the second model's answers.
 

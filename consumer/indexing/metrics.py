@@ -47,6 +47,22 @@ class IndexMetrics:
             ["topic", "partition"],
             registry=registry,
         )
+        self.open_questions = Gauge(
+            "spanstream_index_open_questions",
+            "Declined questions that may be answered later; in the member that asks them.",
+            registry=registry,
+        )
+        self.asked_again = Counter(
+            "spanstream_index_asked_again",
+            "Open questions that were asked again: a document had come.",
+            registry=registry,
+        )
+        self.open_closed = Counter(
+            "spanstream_index_open_closed",
+            "Open questions that were closed without an answer: expired, surplus (too many, the oldest).",
+            ["reason"],
+            registry=registry,
+        )
         build = Gauge("spanstream_build_info", "Always 1: the program's version.", ["version"], registry=registry)
         build.labels(program_version() or "unknown").set(1)
         ProcessCollector(registry=registry)

@@ -10,6 +10,7 @@ from spanstream.consumer.health import Health
 from spanstream.consumer.indexing.batches import BatchBuilder
 from spanstream.consumer.indexing.document_tail import DocumentTail
 from spanstream.consumer.indexing.generations import CurrentGeneration
+from spanstream.consumer.indexing.late.watch import LateWatch
 from spanstream.consumer.indexing.report import IndexReporter
 from spanstream.consumer.indexing.upkeep import Upkeep
 from spanstream.consumer.passages.retrieval import Embedder
@@ -30,3 +31,4 @@ class IndexingParts:
     reporter: IndexReporter
     health: Health
     clock: Clock
+    late: LateWatch | None = None

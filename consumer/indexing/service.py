@@ -70,6 +70,8 @@ class IndexingService:
             self.start()
             while not stop.is_set() and not (ends is not None and self._has_reached(ends)):
                 self.turn()
+                if self._parts.late is not None and not once:
+                    self._parts.late.lead(leads=self._leads)
             self.drain()
         finally:
             self.close()
@@ -86,6 +88,8 @@ class IndexingService:
 
     def close(self) -> None:
         """Leaves the group and closes the clients."""
+        if self._parts.late is not None:
+            self._parts.late.close()
         self._parts.consumer.close()
         self._parts.publisher.close()
         self._parts.reader.close()
@@ -240,7 +244,7 @@ class IndexingService:
 
     @property
     def _leads(self) -> bool:
-        """Whether this member does what one member does for all: it makes the first index, and has upkeep done."""
+        """Whether this member does what one does for all: the first index, upkeep, and what late documents need."""
         return Partition(self._topic, 0) in self._owned
 
     @property

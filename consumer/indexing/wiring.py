@@ -20,6 +20,9 @@ from spanstream.consumer.indexing.batches import BatchBuilder
 from spanstream.consumer.indexing.cutting import CutText, DocumentCutter
 from spanstream.consumer.indexing.document_tail import DocumentTail
 from spanstream.consumer.indexing.generations import CurrentGeneration
+from spanstream.consumer.indexing.late.asking import LateDocuments, LateParts
+from spanstream.consumer.indexing.late.opening import OpenLateClients, open_late_clients
+from spanstream.consumer.indexing.late.watch import LateWatch
 from spanstream.consumer.indexing.metrics import IndexMetrics
 from spanstream.consumer.indexing.parts import IndexingParts
 from spanstream.consumer.indexing.rebuild import Rebuild, RebuildCounts
@@ -125,10 +128,15 @@ def build_indexing(
     Raises:
         Stop: the index, the encoder or the registry cannot be used.
     """
-    clock, formats = clock or SystemClock(), formats or open_formats(settings)
+    clock, given = clock or SystemClock(), formats
+    formats = given or open_formats(settings)
     tools = open_tools(settings)
     clients = open_clients(settings)
     metrics, health = IndexMetrics(), Health(clock, stuck_seconds=settings.http.stuck_seconds)
+
+    def late_documents() -> LateDocuments:  # on a thread of its own
+        return open_late(settings, tools, given or open_formats(settings), metrics, clock)
+
     parts = IndexingParts(
         consumer=clients.consumer,
         reader=clients.documents,
@@ -141,8 +149,43 @@ def build_indexing(
         reporter=IndexReporter(metrics, clock),
         health=health,
         clock=clock,
+        late=LateWatch(late_documents) if settings.index.open_questions else None,
     )
     return IndexingApplication(IndexingService(parts, settings), health, metrics, settings, tools)
+
+
+def open_late(  # noqa: PLR0913  what is shared with the member
+    settings: Settings,
+    tools: IndexTools,
+    formats: EventFormats,
+    metrics: IndexMetrics,
+    clock: Clock,
+    *,
+    open_clients: OpenLateClients = open_late_clients,
+) -> LateDocuments:
+    """Opens what asks open questions again.
+
+    Args:
+        settings: all settings of the program.
+        tools: the member's.
+        formats: the member's.
+        metrics: the member's.
+        clock: the member's.
+        open_clients: opens the broker's clients.
+    """
+    clients = open_clients(settings)
+    parts = LateParts(
+        documents=clients.documents,
+        opened=clients.opened,
+        publisher=clients.publisher,
+        generation=CurrentGeneration(tools.indexes),
+        encoder=tools.encoder,
+        formats=formats,
+        cutter=DocumentCutter(formats, tools.cut),
+        metrics=metrics,
+        clock=clock,
+    )
+    return LateDocuments(parts, settings.topics, settings.index)
 
 
 def build_rebuild(

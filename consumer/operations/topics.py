@@ -34,7 +34,7 @@ def topic_specs(
     retention: RetentionSettings = _DEFAULT_RETENTION,
     shadow: bool = False,
 ) -> list[TopicSpec]:
-    """Returns all five topics, and what replays of the dead letters need.
+    """Returns all six topics, and what replays of the dead letters need.
 
     Args:
         topics: their names.
@@ -47,6 +47,7 @@ def topic_specs(
         topics.documents: {**_compacted(retention), "max.message.bytes": str(_INPUT_BYTES)},
         topics.questions: {**_kept(retention.input_seconds), "max.message.bytes": str(_INPUT_BYTES)},
         topics.retries: {**_kept(retention.input_seconds), "max.message.bytes": str(_OUTPUT_BYTES)},
+        topics.open_questions: {**_compacted(retention), "max.message.bytes": str(_OUTPUT_BYTES)},
         topics.answers: _kept(retention.output_seconds),
         topics.dead_letters: {**_kept(retention.dead_letters_seconds), "max.message.bytes": str(_OUTPUT_BYTES)},
     }

@@ -34,6 +34,14 @@ class Embedder(Protocol):
         """Ends its threads."""
 
 
+def search(
+    index: PassageIndex, question: str, vector: Float32Array, scope: SearchScope, settings: IndexSettings
+) -> list[RankedPassage]:
+    """Returns the passages to read for a question, the best first. Raises as the engine."""
+    most = settings.candidates
+    return fuse(index.nearest(vector, scope, most), index.matching(question, scope, most), settings.passages)
+
+
 class Retriever:
     """Searches the current generation of an index.
 
@@ -65,13 +73,13 @@ class Retriever:
             Stop: the engine refuses for good.
         """
         try:
-            return self._search(self._current(), question, vector, scope)
+            return search(self._current(), question, vector, scope, self._settings)
         except (Retryable, Stop):
             # A rebuild switches to another generation, and drops this one.
             if self._indexes.current() in {None, self._name}:
                 raise
             self._looked = Deadline(self._clock, 0.0)
-            return self._search(self._current(), question, vector, scope)
+            return search(self._current(), question, vector, scope, self._settings)
 
     def close(self) -> None:
         """Lets go of the engine, and ends the encoder's threads."""
@@ -79,12 +87,6 @@ class Retriever:
             self._index.close()
         self._indexes.close()
         self._encoder.close()
-
-    def _search(
-        self, index: PassageIndex, question: str, vector: Float32Array, scope: SearchScope
-    ) -> list[RankedPassage]:
-        most = self._settings.candidates
-        return fuse(index.nearest(vector, scope, most), index.matching(question, scope, most), self._settings.passages)
 
     def _current(self) -> PassageIndex:
         if self._index is None or self._looked.has_passed:

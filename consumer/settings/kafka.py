@@ -62,6 +62,10 @@ class TopicSettings(SettingsGroup):
     shadow_answers: str = Field("qa.answers.shadow", description="Answers of a second model that is tried.")
     dead_letters: str = Field("qa.dead-letters", description="What could not be answered, with headers that say why.")
     retries: str = Field("qa.retries", description="Questions whose document has not arrived yet.")
+    open_questions: str = Field(
+        "qa.open-questions",
+        description="Declined questions that may be answered later, compacted, keyed by question_id.",
+    )
     tickets: str = Field("support.tickets", description="Support tickets, keyed by ticket_id.")
     triage: str = Field("support.triage", description="Triage records, keyed by ticket_id.")
     triage_state: str = Field(

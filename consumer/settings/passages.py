@@ -30,3 +30,8 @@ class IndexSettings(SettingsGroup):
         5, description="Passages of a question that are read, the best of both searches; the budget of its windows."
     )
     timeout_seconds: Seconds = Field(5.0, description="Longest wait for one search.")
+    open_questions: Annotated[int, Field(ge=0)] = Field(
+        10_000,
+        description="Questions with answer_again that stay open, at most; the oldest are closed. 0: none is kept.",
+    )
+    open_seconds: Seconds = Field(7 * 24 * 3600.0, description="How long a question stays open.")

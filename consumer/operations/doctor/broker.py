@@ -89,6 +89,8 @@ class BrokerChecks:
         }
         if self.settings.model.shadow is not None:
             on_topics["shadow topic"] = topic_checks.shadow
+        if self.settings.index.uri is not None and self.settings.index.open_questions:
+            on_topics["open questions"] = topic_checks.open_questions
         return [
             Check(KAFKA, self.reachable, _START, seconds=seconds),
             Check("group protocol", self.group_protocol, _LISTENERS, KAFKA, seconds),

@@ -85,6 +85,16 @@ def shadow(specs: TopicSpecs, topics: TopicSettings) -> Finding:
     return warning("shadow topic", f"missing: {name}: the second model is not tried", "`spanstream topics create`")
 
 
+def open_questions(specs: TopicSpecs, topics: TopicSettings) -> Finding:
+    """Tells whether declined questions can stay open; without it `run` ends at the first one that is to."""
+    subject, name = "open questions", topics.open_questions
+    if name not in specs:
+        return failed(subject, f"missing: {name}", "`spanstream topics create`")
+    if specs[name].config.get("cleanup.policy") != "compact":
+        return failed(subject, f"{name} is not compacted: open questions vanish", "`spanstream topics create --alter`")
+    return ok(subject, f"{name} is compacted")
+
+
 def triage(specs: TopicSpecs, topics: TopicSettings) -> Finding:
     """Tells whether the ticket stream, where it is set up, gets back what it asked, and keeps what it knows."""
     subject = "triage"

@@ -160,7 +160,9 @@ class ErasureSearch:
 
 
 def _events(topics: TopicSettings) -> dict[str, type[AnyEvent]]:
-    events: dict[str, type[AnyEvent]] = dict.fromkeys((topics.questions, topics.retries), Question)
+    events: dict[str, type[AnyEvent]] = dict.fromkeys(
+        (topics.questions, topics.retries, topics.open_questions), Question
+    )
     events |= dict.fromkeys((topics.feedback, topics.labels), Feedback)
     return events | {
         topics.documents: Document,

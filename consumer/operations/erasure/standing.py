@@ -52,7 +52,8 @@ def key_kinds(topics: TopicSettings) -> dict[str, KeyKind]:
     answers = (topics.answers, topics.shadow_answers)
     by_document = (topics.documents, topics.questions, topics.retries, *answers, topics.feedback)
     kinds = dict.fromkeys(by_document, KeyKind.DOCUMENT)
-    kinds |= dict.fromkeys((topics.dead_letters, parking_of(topics.dead_letters)), KeyKind.ANY)
+    any_key = (topics.dead_letters, parking_of(topics.dead_letters), topics.open_questions)
+    kinds |= dict.fromkeys(any_key, KeyKind.ANY)
     kinds |= dict.fromkeys((topics.tickets, topics.triage), KeyKind.TICKET)
     return kinds | {topics.triage_state: KeyKind.STATE, topics.labels: KeyKind.LABEL}
 

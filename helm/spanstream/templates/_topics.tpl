@@ -20,10 +20,12 @@ consumer/operations/topics.py; a test compares the two.
 {{- $input := dict "max.message.bytes" 12582912 -}}
 {{- $output := dict "max.message.bytes" 14680064 -}}
 {{- $compact := dict "cleanup.policy" "compact" "max.compaction.lag.ms" $lag "segment.ms" (min $day $lag) "min.cleanable.dirty.ratio" 0.2 "delete.retention.ms" $day -}}
+{{- $open := index (include "spanstream.setting" (list . "TOPICS__OPEN_QUESTIONS" "qa.open-questions") | fromJsonArray) 1 -}}
 {{- $topics := list
       (list $names.documents $partitions (merge (dict) $input $compact))
       (list $names.questions $partitions (merge (dict) $input $keep.INPUT))
       (list $names.retries $partitions (merge (dict) $output $keep.INPUT))
+      (list $open $partitions (merge (dict) $output $compact))
       (list $names.answers $partitions $keep.OUTPUT)
       (list $names.deadLetters $partitions (merge (dict) $output $keep.DEAD_LETTERS))
       (list (printf "%s.ledger" $names.deadLetters) 1 $compact)

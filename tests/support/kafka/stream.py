@@ -48,7 +48,7 @@ def artifact_folder() -> Path:
 
 @dataclass
 class Stream:
-    """Five topics, a group and settings of their own in a broker; `environment` is what the program gets to see."""
+    """Six topics, a group and settings of their own in a broker; `environment` is what the program gets to see."""
 
     bootstrap: str
     folder: Path
@@ -59,7 +59,7 @@ class Stream:
     topics: TopicSettings = field(init=False)
 
     def __post_init__(self) -> None:
-        roles = ("documents", "questions", "answers", "dead_letters", "retries")
+        roles = ("documents", "questions", "answers", "dead_letters", "retries", "open_questions")
         self.topics = TopicSettings(**{role: f"{self.name}.{role}" for role in roles})
 
     @property

@@ -70,7 +70,7 @@ class StreamMember:
 class MemoryStream(StreamUnderTest[StreamMember]):
     """The consumer's group: its topics, a clock and the members that were started."""
 
-    all_topics = (*TOPICS.consumed, TOPICS.answers, TOPICS.dead_letters)
+    all_topics = (*TOPICS.consumed, TOPICS.answers, TOPICS.dead_letters, TOPICS.open_questions)
     tracing: Tracing | None = None
     shadow_publisher: Publisher | None = None
 

@@ -151,6 +151,15 @@ def test_a_topic_that_takes_no_answer_opens_the_circuit(rig: CommitterRig) -> No
         rig.committer.publish(commit)
 
 
+def test_a_question_that_is_too_large_to_stay_open_has_its_answer_all_the_same(rig: CommitterRig) -> None:
+    record = asked()
+    answer, opened = Outgoing(TOPICS.answers, b"k", b"{}"), Outgoing(TOPICS.open_questions, b"q", b"{}")
+    commit = rig.committer.commit_of([record], [RecordOutcome(record, answer, "no_answer", also=opened)])
+    rig.publisher.errors = [TooLarge("too large", hint="", record=opened)]
+    assert [rig.committer.publish(commit) for _ in range(2)] == [False, True]
+    assert [published for published, _ in rig.publisher.done] == [(answer,)]
+
+
 def test_repeating_a_commit_is_not_counted_again(rig: CommitterRig) -> None:
     records = [asked(at=(0, offset)) for offset in range(3)]
     commit = rig.committer.commit_of(records, [rig.outcome(record, Reason.UNDECODABLE) for record in records])

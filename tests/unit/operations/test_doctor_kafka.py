@@ -49,6 +49,14 @@ def feedback_found(**changed: TopicSpec) -> dict[str, TopicSpec]:
     return found_topics() | {spec.name: spec for spec in specs} | {spec.name: spec for spec in changed.values()}
 
 
+def test_the_topic_of_open_questions_is_there_and_compacted() -> None:
+    assert topics.open_questions(found_topics(), TOPICS).level is Level.OK
+    missing = topics.open_questions({}, TOPICS)
+    assert (missing.level, missing.detail) == (Level.FAILED, "missing: qa.open-questions")
+    kept = {TOPICS.open_questions: TopicSpec(TOPICS.open_questions, 1, 1, {"cleanup.policy": "delete"})}
+    assert "not compacted" in topics.open_questions(kept, TOPICS).detail
+
+
 def test_feedback_topics_are_looked_at_where_they_are() -> None:
     assert "not set up" in topics.feedback(found_topics(), TOPICS).detail
     assert topics.feedback(feedback_found(), TOPICS).level is Level.OK

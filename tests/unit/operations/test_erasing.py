@@ -307,3 +307,22 @@ def test_labels_are_deleted_and_those_of_other_documents_under_the_same_key_are_
     deleted = {(TOPICS.labels, b"q1"), (TOPICS.labels, b"erased")}
     assert {(record.topic, record.key) for record in erasure.records} == deleted
     assert {line.where for line in erasure.lines()} == {TOPICS.labels, TOPICS.feedback}
+
+
+def test_a_question_that_is_open_is_found_by_the_ticket_that_it_names_and_closed() -> None:
+    specs = {spec.name: spec for spec in SPECS if spec.name == TOPICS.open_questions}
+    scene = Scene()
+    scene.stream.broker.create_topic(TOPICS.open_questions, 1)
+    event = {
+        "question_id": "q",
+        "question": "?",
+        "collection": "kb",
+        "answer_again": True,
+        "metadata": {"triage.ticket_id": "T1"},
+    }
+    scene.stream.send(Outgoing(TOPICS.open_questions, b"q", json.dumps(event).encode()))
+    reader: Any = scene.stream.broker.reader()
+    search = ErasureSearch(reader, specs, TOPICS, scene.formats, scene.stream.clock)
+    erasure = find(search, scene.shared, ErasureRequest(tickets=frozenset(["T1"])))
+    erasure.plan()
+    assert scene.sent(erasure) == {(TOPICS.open_questions, b"q")}

@@ -56,6 +56,7 @@ def test_without_anything_set_the_defaults_are_those_of_the_contract() -> None:
         "shadow_answers": "qa.answers.shadow",
         "dead_letters": "qa.dead-letters",
         "retries": "qa.retries",
+        "open_questions": "qa.open-questions",
         "tickets": "support.tickets",
         "triage": "support.triage",
         "triage_state": "support.triage-state",
