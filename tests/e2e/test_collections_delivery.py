@@ -9,7 +9,7 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -49,8 +49,8 @@ def stream(kafka: KafkaBroker, tmp_path: Path, request: pytest.FixtureRequest) -
 def run_through_chaos(stream: IndexStream, collection: ChangingCollection, watched: StreamOutcomes) -> list[Program]:
     """Two indexers, two consumers and a rebuild; any of them is killed and replaced when the seed says so."""
     draw = collection.draw
-    starts = [stream.start_index, stream.start_index, stream.start, stream.start]
-    members: list[Program] = [start() for start in starts]
+    starts: list[Callable[[], Program]] = [stream.start_index, stream.start_index, stream.start, stream.start]
+    members = [start() for start in starts]
     collection.publish_all()
     stream.await_indexed(SECONDS)
     kills = set(draw.sample(range(ROUNDS), KILLS))

@@ -6,7 +6,6 @@ import json
 import random
 from dataclasses import dataclass, field
 
-from spanstream.consumer.broker.kafka import KafkaPartitionReader
 from spanstream.consumer.broker.protocols import Outgoing
 from tests.support.kafka.stream import Stream, named
 from tests.support.passages.collected import KB, collected
@@ -49,8 +48,8 @@ class ChangingCollection:
 
     def ask(self, count: int) -> None:
         """Publishes questions; of twenty one is no event."""
-        ends = self._ends()
         topic, records = self.stream.topics.questions, []
+        ends = self.stream.ends(self.stream.topics.documents)
         for _ in range(count):
             name = f"q{len(self.asked) + len(self.bad)}"
             if self.draw.random() < 1 / 20:
@@ -98,11 +97,3 @@ class ChangingCollection:
     def _question(self) -> str:
         numbers = self.changed if self.draw.random() < 1 / 2 else range(self.count)
         return f"What is the door code of depot {self.draw.choice(numbers)}?"
-
-    def _ends(self) -> dict[int, int]:
-        reader = KafkaPartitionReader(self.stream.config)
-        try:
-            ends = reader.end_offsets(reader.partitions(self.stream.topics.documents))
-        finally:
-            reader.close()
-        return {partition.number: end for partition, end in ends.items()}
