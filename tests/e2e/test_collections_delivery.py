@@ -28,7 +28,7 @@ DOCUMENTS = int(os.environ.get("SPANSTREAM_TEST_COLLECTION_DOCUMENTS", "300"))
 SECONDS = 300 + DOCUMENTS / 5
 ROUNDS = 12 + DOCUMENTS // 100
 KILLS = ROUNDS // 2
-# In a round. Questions wait while the index is behind: more changes than this are seldom between two.
+# In a round.
 CHANGES, QUESTIONS = 6 + DOCUMENTS // 100, 20
 # Questions and bad records that are waited for when the next round begins, at most.
 OPEN = 40
