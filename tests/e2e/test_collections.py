@@ -27,10 +27,10 @@ from spanstream.models.embedding.encoder import Encoder
 from spanstream.models.text.tokenization import sha256_of
 from spanstream.schemas.codec import decode_answer
 from spanstream.schemas.dead_letters import Reason, Retry
-from spanstream.schemas.events import Answer, Span
 from tests.support.kafka.program import PATIENCE
 from tests.support.kafka.stream import Stream, artifact_folder, named
 from tests.support.passages.indexing import description_of, index_all
+from tests.support.passages.quoted_versions import quotes_of
 from tests.support.passages.word_encoder import WordEncoder
 
 CITIES = ("Lisbon", "Oslo", "Vienna", "Prague", "Dublin", "Athens", "Warsaw", "Riga", "Bern", "Rome", "Paris", "Madrid")
@@ -141,9 +141,9 @@ def test_two_members_answer_out_of_all_documents_and_never_out_of_an_old_one(dep
         assert changed is not None
         assert (changed.text, later["changed"].document_id) == ("E2000", "Oslo")
         for name in ("changed", "deleted"):
-            for document_id, sha256, span in _quotes(later[name]):
-                text = depots.texts[document_id]
-                assert (text[span.char_start : span.char_end], sha256_of(text)) == (span.text, sha256)
+            for quote in quotes_of(later[name]):
+                text, span = depots.texts[quote.document_id], quote.span
+                assert (text[span.char_start : span.char_end], sha256_of(text)) == (span.text, quote.document_sha256)
         assert sorted(outcomes.names) == sorted(set(outcomes.names))
         stream.await_no_lag()
 
@@ -185,12 +185,3 @@ def test_the_program_answers_with_the_encoder_that_comes_along(stream: Stream, t
     assert asked.returncode == 0, asked.stderr.decode()
     found = decode_answer(asked.stdout)
     assert (found.document_id, found.candidate and found.candidate.text) == ("Riga", "E1007")
-
-
-def _quotes(answer: Answer) -> list[tuple[str, str, Span]]:
-    """Returns the document, its version and the piece of all that an answer quotes."""
-    if answer.candidate is None:
-        return []
-    document_id, sha256 = answer.document_id or "", answer.document_sha256 or ""
-    others = [(one.document_id or document_id, one.document_sha256 or sha256, one.span) for one in answer.alternatives]
-    return [(document_id, sha256, answer.candidate), *others]

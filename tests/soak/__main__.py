@@ -1,6 +1,6 @@
 """`make soak`: random faults on running streams, then a ledger of everything that was asked and came out.
 
-    {questions, triage, replay} x {classic, consumer}, and questions without transactions
+    {questions, triage, replay, collections} x {classic, consumer}, and questions without transactions
         x {members killed and frozen, brokers killed and restarted, a foreign transaction, Redis, the network}
 
 Ends with exit code 1 if anything was missing, doubled, of the wrong version, out of order or wrong. Needs Java and

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from spanstream.consumer.broker.kafka import KafkaPartitionReader
 from spanstream.consumer.errors import Retryable
 from spanstream.consumer.settings import GroupProtocol
+from tests.soak.collections import Collections
 from tests.soak.crew import Crew
 from tests.soak.faults import Fault, fault_plan
 from tests.soak.ledger import SoakLedger, Violation
@@ -24,7 +25,7 @@ from tests.soak.tickets import Tickets
 # Until the group is without a silent member: as quick_settings and the test broker say.
 _SESSION_SECONDS: Mapping[GroupProtocol, float] = {"classic": 2.0, "consumer": 6.0}
 
-Kind = Literal["questions", "triage", "replay"]
+Kind = Literal["questions", "triage", "replay", "collections"]
 Say = Callable[[str], None]
 QUESTIONS_PER_FAULT = 150
 
@@ -51,6 +52,8 @@ ROUNDS = (
     Round("triage", "consumer"),
     Round("replay", "classic"),
     Round("replay", "consumer"),
+    Round("collections", "classic"),
+    Round("collections", "consumer"),
 )
 
 
@@ -85,6 +88,8 @@ def _soaked(kind: Kind, ground: Ground, round_: Round, seed: int) -> SoakedStrea
         return Tickets(ground, round_.protocol, seed)
     if kind == "replay":
         return Replays(ground, round_.protocol, seed)
+    if kind == "collections":
+        return Collections(ground, round_.protocol, seed)
     return Questions(ground, round_.protocol, seed, transactions=round_.transactions)
 
 

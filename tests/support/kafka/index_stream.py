@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from spanstream.consumer.broker.kafka import TopicAdmin
+from spanstream.consumer.passages.opening import open_passage_indexes
 from spanstream.consumer.settings import IndexSettings
 from spanstream.models.artifact import MANIFEST
 from spanstream.models.defaults import DEFAULT_ENCODER
@@ -33,7 +35,8 @@ class IndexStream(Stream):
     def __post_init__(self) -> None:
         super().__post_init__()
         skip_without_index()
-        ours = {"INDEX__GROUP_ID": self.group, "INDEX__URI": str(self.folder / "index"), "INDEX__BATCH_DOCUMENTS": "8"}
+        place = {"INDEX__URI": str(self.folder / "index"), "INDEX__NAME": self.name}
+        ours = {**place, "INDEX__GROUP_ID": self.group, "INDEX__BATCH_DOCUMENTS": "8"}
         self.settings = ours | self.settings
 
     @property
@@ -42,7 +45,7 @@ class IndexStream(Stream):
 
     @property
     def index(self) -> IndexSettings:
-        return IndexSettings(uri=self.settings["INDEX__URI"])
+        return IndexSettings(uri=self.settings["INDEX__URI"], name=self.name)
 
     def start_index(self, **settings: str) -> Program:
         return self.start("index", "run", **settings)
@@ -55,6 +58,18 @@ class IndexStream(Stream):
         done = self.command("index", "status", "--json", *(["--check"] if check else []))
         assert done.stdout, done.stderr.decode()
         return dict(json.loads(done.stdout))
+
+    def contents(self) -> list[tuple[object, ...]]:
+        """Returns all that is searched now, in order."""
+        with (
+            closing(open_passage_indexes(self.index)) as indexes,
+            closing(indexes.open(indexes.current() or "")) as index,
+        ):
+            passages = sorted(index.contents(), key=lambda one: (one.place.document_id, one.place.number))
+            return [
+                (one.place, one.text, sorted(one.collections), dict(one.metadata), one.vector.tobytes())
+                for one in passages
+            ]
 
     def await_indexed(self, seconds: float = PATIENCE) -> None:
         """Waits until the group says that nothing is left; its offsets follow the index's positions."""

@@ -11,11 +11,11 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -36,6 +36,7 @@ from tests.support.kafka.read_once import ReadOnce
 REPOSITORY = Path(__file__).parents[3]
 # A header of the tests' own, by which a dead letter that holds no event is told from others.
 NAME = "test-name"
+_T = TypeVar("_T")
 
 
 def artifact_folder() -> Path:
@@ -131,11 +132,19 @@ class Stream:
 
     def read(self, topic: str) -> list[Record]:
         """Returns what a read_committed reader sees in the topic now; a broker that is busy is asked again."""
+        return self._ask(lambda reader: list(ReadOnce().check(tail(reader, topic))))
+
+    def ends(self, topic: str) -> dict[int, int]:
+        """Returns where each partition of the topic ends now; a broker that is busy is asked again."""
+        ends = self._ask(lambda reader: reader.end_offsets(reader.partitions(topic)))
+        return {partition.number: end for partition, end in ends.items()}
+
+    def _ask(self, question: Callable[[KafkaPartitionReader], _T]) -> _T:
         deadline = time.monotonic() + PATIENCE
         while True:
             reader = KafkaPartitionReader(self.config)
             try:
-                return list(ReadOnce().check(tail(reader, topic)))
+                return question(reader)
             except Retryable:
                 if time.monotonic() > deadline:
                     raise

@@ -23,13 +23,14 @@ def index_all(records: Iterable[Record], index: PassageIndex, encoder: Embedder)
     latest = {record.key: record for record in records}
     changes = []
     for key, record in latest.items():
-        document = _document(record)
+        document = document_in(record)
         passages = () if document is None else _passages(document, record.partition.number, encoder)
         changes.append(DocumentPassages((key or b"").decode(), passages))
     index.apply(changes, {})
 
 
-def _document(record: Record) -> Document | None:
+def document_in(record: Record) -> Document | None:
+    """Returns a record's document; None where it is a tombstone, or no document."""
     try:
         return None if record.value is None else decode_document(record.value, Limits())
     except InvalidRecord:
