@@ -83,6 +83,15 @@ class Metrics:
             ["topic", "partition"],
         )
         self.documents = gauge("spanstream_documents_known", "Documents of the owned partitions.")
+        self.retrievals = counter(
+            "spanstream_retrievals",
+            "Searches for questions about collections: found, nothing, behind (the index), or unavailable.",
+            ["outcome"],
+        )
+        self.retrieval_seconds = histogram(
+            "spanstream_retrieval_seconds",
+            "Time of one question's search in the passage index, by meaning and by words.",
+        )
         self.partitions = gauge("spanstream_partitions_owned", "Question partitions owned.")
         self.store_up = gauge(
             "spanstream_redis_up", "1 while Redis is used for this kind of call, 0 while it is left alone.", ["call"]

@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
@@ -38,6 +38,9 @@ class FrozenModel(BaseModel):
     """Cannot be changed; refuses unknown fields and numbers that are not finite."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+_Frozen = TypeVar("_Frozen", bound=FrozenModel)
 
 
 class SessionOptions(FrozenModel):
@@ -83,8 +86,8 @@ class Golden(FrozenModel):
     cases: tuple[GoldenCase, ...] = Field(min_length=1)
 
 
-class Manifest(FrozenModel):
-    """manifest.json, format 1."""
+class SealedManifest(FrozenModel):
+    """What every artifact's manifest.json has, format 1."""
 
     format: Literal[1] = 1
     name: str = Field(min_length=1)
@@ -92,6 +95,29 @@ class Manifest(FrozenModel):
     architecture: str
     tokenizer_fingerprint: Sha256
     pad_id: int = Field(ge=0)
+    variants: tuple[Variant, ...] = Field(min_length=1)
+    files: dict[FileName, Sha256] = Field(description="SHA-256 of each file, by its name in the folder.")
+    seal: Sha256 | None = Field(
+        None, description="SHA-256 of all of the rest (see `seal_of`): a damaged manifest shows."
+    )
+
+    @model_validator(mode="after")
+    def _seal_is_whole(self) -> Self:
+        if self.seal not in {None, seal_of(self)}:
+            raise ValueError("damaged, or changed by hand: its seal is not that of its content")
+        return self
+
+    @model_validator(mode="after")
+    def _files_are_listed(self) -> Self:
+        needed = {variant.file for variant in self.variants} | {"tokenizer.json", "golden.json"}
+        if missing := sorted(needed - set(self.files)):
+            raise ValueError(f"files without a SHA-256: {missing}")
+        return self
+
+
+class Manifest(SealedManifest):
+    """The manifest of a reader's artifact."""
+
     max_length: int = Field(gt=0, description="Tokens of a window, question and special tokens included.")
     stride: int = Field(ge=0, description="Tokens of the document that neighbouring windows share.")
     windows: WindowMode = Field(
@@ -102,12 +128,7 @@ class Manifest(FrozenModel):
         exclude_if=lambda windows: windows == "sliding",
     )
     max_answer_tokens: int = Field(gt=0)
-    variants: tuple[Variant, ...] = Field(min_length=1)
     calibration: Calibration
-    files: dict[FileName, Sha256] = Field(description="SHA-256 of each file, by its name in the folder.")
-    seal: Sha256 | None = Field(
-        None, description="SHA-256 of all of the above (see `seal_of`): a damaged manifest shows."
-    )
 
     @model_validator(mode="after")
     def _windows_advance(self) -> Manifest:
@@ -115,27 +136,17 @@ class Manifest(FrozenModel):
             raise ValueError(f"stride {self.stride} is not below max_length {self.max_length}")
         return self
 
-    @model_validator(mode="after")
-    def _seal_is_whole(self) -> Manifest:
-        if self.seal not in {None, seal_of(self)}:
-            raise ValueError("damaged, or changed by hand: its seal is not that of its content")
-        return self
 
-    @model_validator(mode="after")
-    def _files_are_listed(self) -> Manifest:
-        needed = {variant.file for variant in self.variants} | {"tokenizer.json", "golden.json"}
-        if missing := sorted(needed - set(self.files)):
-            raise ValueError(f"files without a SHA-256: {missing}")
-        return self
+_Sealed = TypeVar("_Sealed", bound=SealedManifest)
 
 
-def seal_of(manifest: Manifest) -> str:
+def seal_of(manifest: SealedManifest) -> str:
     """Returns the SHA-256 of the manifest's content as JSON, keys sorted, without the seal; 64 hexadecimal digits."""
     content = json.dumps(manifest.model_dump(mode="json", exclude={"seal"}), sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def write_manifest(folder: Path, manifest: Manifest) -> None:
+def write_manifest(folder: Path, manifest: SealedManifest) -> None:
     """Seals the manifest and writes it into the artifact's folder."""
     sealed = manifest.model_copy(update={"seal": seal_of(manifest)})
     (folder / MANIFEST).write_text(sealed.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -171,24 +182,30 @@ def load_artifact(folder: Path = DEFAULT_ARTIFACT) -> Artifact:
     Raises:
         ArtifactError: something is missing, damaged or not understood; the text names the file.
     """
-    manifest = _load_manifest(folder)
+    manifest, tokenizer = load_sealed(folder, Manifest)
+    return Artifact(folder, manifest, tokenizer, load_golden(folder, Golden))
+
+
+def load_sealed(folder: Path, kind: type[_Sealed]) -> tuple[_Sealed, Tokenizer]:
+    """Reads an artifact's manifest, verifies every file in it, and reads its tokenizer. Raises as `load_artifact`."""
+    manifest = _load(folder / MANIFEST, kind)
     for name, sha256 in sorted(manifest.files.items()):
         if sha256_of_file(folder / name) != sha256:
             raise ArtifactError(f"{folder / name}: damaged: its SHA-256 is not the manifest's")
     tokenizer = Tokenizer.load(folder / "tokenizer.json")
     if tokenizer.fingerprint != manifest.tokenizer_fingerprint:
         raise ArtifactError(f"{folder / 'tokenizer.json'}: its fingerprint is not the manifest's")
-    try:
-        golden = Golden.model_validate_json((folder / "golden.json").read_bytes())
-    except ValidationError as error:
-        raise ArtifactError(f"{folder / 'golden.json'}: {first_problem(error)}") from error
-    return Artifact(folder, manifest, tokenizer, golden)
+    return manifest, tokenizer
 
 
-def _load_manifest(folder: Path) -> Manifest:
-    path = folder / MANIFEST
+def load_golden(folder: Path, kind: type[_Frozen]) -> _Frozen:
+    """Reads what a session must reproduce. Raises as `load_artifact`."""
+    return _load(folder / "golden.json", kind)
+
+
+def _load(path: Path, kind: type[_Frozen]) -> _Frozen:
     try:
-        return Manifest.model_validate_json(path.read_bytes())
+        return kind.model_validate_json(path.read_bytes())
     except OSError as error:
         raise ArtifactError(f"{path}: cannot be read: {error.strerror}") from error
     except ValidationError as error:

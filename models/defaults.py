@@ -10,6 +10,8 @@ WindowMode = Literal["sliding", "sentences"]
 
 # Resolved: in a checkout the package is reached over a link.
 DEFAULT_ARTIFACT: Final = Path(__file__).resolve().parent / "artifacts" / "minilm-l6-qa"
+# What passages and questions about a collection are embedded with.
+DEFAULT_ENCODER: Final = DEFAULT_ARTIFACT.with_name("minilm-l6-encoder")
 # Windows read of one document at most: 32 x 384 tokens are about 30 pages. BM25 picks among more.
 DEFAULT_MAX_WINDOWS: Final = 32
 # Bytes of the long documents, with their BM25 indexes, that are kept for their next question.

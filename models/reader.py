@@ -22,14 +22,14 @@ from cachetools import LRUCache, cached
 
 from spanstream.models.artifact import Artifact, load_artifact
 from spanstream.models.defaults import DEFAULT_ARTIFACT, DEFAULT_MAX_WINDOWS, KEPT_INDEX_BYTES, WindowMode
-from spanstream.models.errors import InferenceFailed
 from spanstream.models.inference.backends import Backends, open_backends
 from spanstream.models.inference.cpu import available_cpus
-from spanstream.models.inference.runner import InferenceRunner, ScoredWindow, WindowOutcome
+from spanstream.models.inference.runner import InferenceRunner, ScoredWindow, WindowOutcome, scored_windows
 from spanstream.models.spans.aggregate import RawAnswer, aggregate
 from spanstream.models.spans.alternatives import RankedAnswer, rank_answers
 from spanstream.models.spans.quotes import AlternativeQuote, Quote, quote, quote_with_utf16
 from spanstream.models.spans.validate import Validator
+from spanstream.models.text.covering import covering
 from spanstream.models.text.read_plan import ReadPlan
 from spanstream.models.text.retrieval import BlockIndex
 from spanstream.models.text.sentence_windows import SentenceMap
@@ -53,6 +53,7 @@ class Answer:
         precision: of the weights that read it; where windows went to different sessions, of those that found the
             candidate.
         further: where else the candidate's text stands; only looked for where several answers were asked for.
+        window: which of the document's windows the candidate was found in, counted from 1; None without one.
         alternatives: other answers, the best first; none unless they were asked for.
     """
 
@@ -66,6 +67,7 @@ class Answer:
     precision: str
     further: tuple[Quote, ...] = ()
     alternatives: tuple[AlternativeQuote, ...] = ()
+    window: int | None = None
 
     @property
     def quote(self) -> Quote | None:
@@ -192,9 +194,15 @@ class Reader:
         return sentences.windows(question, document, shape, self.artifact.manifest.max_answer_tokens)
 
     def plan(
-        self, text: str, document: TokenizedDocument, questions: Sequence[str], *, max_answers: int = 1
+        self,
+        text: str,
+        document: TokenizedDocument,
+        questions: Sequence[str],
+        *,
+        max_answers: int = 1,
+        places: Sequence[tuple[int, int]] = (),
     ) -> list[ReadPlan]:
-        """Chooses the windows to read for each question.
+        """Chooses the windows to read for each question: with `places`, (char_start, char_end), those that hold them.
 
         Raises:
             InvalidText: a question holds half of a character.
@@ -203,15 +211,17 @@ class Reader:
         """
         if isinstance(questions, str):
             raise TypeError("questions should be a list: a single text would be read as a question for each letter")
-        # A blank document has nothing to quote; the window of it that there would be is not worth a run.
+        # A blank document has nothing to quote: its one window is not worth a run.
         is_blank = document.size == 0 or not without_invisible(text)
         plans = []
         for question in questions:
             tokenized = self.artifact.tokenizer.tokenize_question(question)
             windows = chosen = [] if is_blank else self.windows(text, document, tokenized)
-            if len(windows) > self._max_windows:
+            if places:
+                chosen = covering(windows, document, places)
+            elif len(windows) > self._max_windows:
                 chosen = self._index(document).choose(windows, tokenized, self._max_windows)
-            plans.append(ReadPlan(tokenized, text, document, tuple(chosen), len(windows), max_answers))
+            plans.append(ReadPlan(tokenized, text, document, tuple(chosen), len(windows), max_answers, tuple(places)))
         return plans
 
     def score(self, plans: Sequence[ReadPlan], *, waiting_windows: int = 0) -> Mapping[Window, WindowOutcome]:
@@ -225,7 +235,7 @@ class Reader:
         Raises:
             InferenceFailed: the session failed on one of the plan's windows.
         """
-        return aggregate([window.span for window in _scored_windows(plan, outcomes)])
+        return aggregate([window.span for window in scored_windows(plan.windows, outcomes)])
 
     def conclude(self, plan: ReadPlan, outcomes: Mapping[Window, WindowOutcome]) -> Answer:
         """Returns one calibrated, validated answer out of the windows' spans.
@@ -234,7 +244,7 @@ class Reader:
             InferenceFailed: the session failed on one of the plan's windows.
             InvalidSpan: see `spanstream.models.spans.validate`.
         """
-        scored = _scored_windows(plan, outcomes)
+        scored = scored_windows(plan.windows, outcomes)
         raw = aggregate([window.span for window in scored])
         candidate: Quote | None = None
         further: tuple[Quote, ...] = ()
@@ -256,6 +266,7 @@ class Reader:
             precision=self._precision(scored, raw),
             further=further,
             alternatives=alternatives,
+            window=raw.best.window.number if candidate is not None and raw.best is not None else None,
         )
 
     def ranked_answers(self, plan: ReadPlan, outcomes: Mapping[Window, WindowOutcome]) -> list[RankedAnswer]:
@@ -265,9 +276,9 @@ class Reader:
             InferenceFailed: the session failed on one of the plan's windows.
             InvalidSpan: one of their places is not valid; so are then its document's tokens, and none is given.
         """
-        window_spans = [window.span for window in _scored_windows(plan, outcomes)]
-        char_span = self._validator.of(plan.text, plan.document).char_span
-        return rank_answers(plan.text, plan.document, window_spans, plan.max_answers, char_span)
+        spans = [window.span for window in scored_windows(plan.windows, outcomes)]
+        validation = self._validator.of(plan.text, plan.document)
+        return rank_answers(plan.text, plan.document, spans, plan.max_answers, validation.char_span)
 
     def _quotes(self, text: str, answer: RankedAnswer) -> tuple[Quote, tuple[Quote, ...]]:
         return self._quote(text, *answer.place), tuple(self._quote(text, *place) for place in answer.further_places)
@@ -288,13 +299,3 @@ class Reader:
     def close(self) -> None:
         """Ends the inference threads."""
         self._inference.close()
-
-
-def _scored_windows(plan: ReadPlan, outcomes: Mapping[Window, WindowOutcome]) -> list[ScoredWindow]:
-    scored: list[ScoredWindow] = []
-    for window in plan.windows:
-        outcome = outcomes[window]
-        if isinstance(outcome, InferenceFailed):
-            raise outcome
-        scored.append(outcome)
-    return scored

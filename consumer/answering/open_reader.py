@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import structlog
@@ -9,7 +10,7 @@ import structlog
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.model_source.source import model_folder
 from spanstream.consumer.settings import ModelSettings, Settings
-from spanstream.models.artifact import Artifact, Manifest, load_artifact
+from spanstream.models.artifact import Artifact, load_artifact
 from spanstream.models.errors import ArtifactError
 from spanstream.models.inference.backends import Backends, open_backends
 from spanstream.models.inference.cpu import available_cpus
@@ -61,14 +62,15 @@ def _reader(artifact: Artifact, backends: Backends, model: ModelSettings, settin
         artifact,
         backends,
         max_windows=model.max_windows,
-        threshold=_threshold(model.threshold, artifact.manifest, setting),
+        threshold=threshold_of(artifact.manifest.calibration.threshold, model, setting),
         utf16_offsets=settings.output.utf16_offsets,
         windows=model.windows,
     )
 
 
-def _threshold(wanted: float | str, manifest: Manifest, setting: str) -> float:
+def threshold_of(resolve: Callable[[float | str], float], model: ModelSettings, setting: str) -> float:
+    """Returns the least confidence that a setting names or gives; raises `Stop` where it does neither."""
     try:
-        return manifest.calibration.threshold(wanted)
+        return resolve(model.threshold)
     except ArtifactError as error:
         raise Stop(f"setting {setting}: {error}") from error

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from spanstream.consumer.answering.answer_event import answer_event
+from spanstream.consumer.answering.answer_event import DocumentVersion, answer_event, collection_answer_event
 from spanstream.consumer.answering.question_record import QuestionRecord
 from spanstream.consumer.broker.protocols import Outgoing, Record
 from spanstream.consumer.clock import Clock, to_datetime
 from spanstream.consumer.formats.event_writer import EventWriter
+from spanstream.consumer.passages.fusion import RankedPassage
 from spanstream.consumer.settings import RetrySettings, TopicSettings
 from spanstream.consumer.tracing.tracing import OFF, Tracing
 from spanstream.models.artifact import Manifest
+from spanstream.models.collection import CollectionAnswer
 from spanstream.models.drift.figures import QuestionRead
 from spanstream.models.reader import Answer
 from spanstream.schemas import events
@@ -49,7 +51,8 @@ class RecordOutcome:
         outgoing: the record to be published for it.
         outcome: `answered`, `no_answer`, `retried` or `dead_letter`, as the metrics name it.
         reason: the dead letter's; None for answers and retries.
-        read: the answer's figures; None for dead letters and retries.
+        read: the answer's figures; None for dead letters, retries, and what is asked of collections: these are of
+            another distribution.
         answer: the answer, where it is one.
     """
 
@@ -105,6 +108,22 @@ class Outcomes:
     ) -> RecordOutcome:
         """Makes the answer to a question, as `answer_event` does; a dead letter where it is too large to be sent."""
         answer = answer_event(question, document_sha256, reading, self._manifest, to_datetime(self._clock.now_ms()))
+        return self._answered(record, answer)
+
+    def collection_answer(
+        self,
+        record: QuestionRecord,
+        question: Question,
+        reading: CollectionAnswer,
+        versions: Sequence[DocumentVersion],
+        passages: Sequence[RankedPassage],
+    ) -> RecordOutcome:
+        """Makes the answer to a question about a collection, as `collection_answer_event` does; else as `answer`."""
+        answered_at = to_datetime(self._clock.now_ms())
+        answer = collection_answer_event(question, reading, versions, passages, self._manifest, answered_at)
+        return self._answered(record, answer)
+
+    def _answered(self, record: QuestionRecord, answer: events.Answer) -> RecordOutcome:
         headers = answer_headers(answer, self._source, *trace_context(self._tracing.headers(record)))
         outgoing = self._writer.record(self._topics.answers, record.key, answer, headers)
         if outgoing.size > _MAX_ANSWER_BYTES:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from spanstream.consumer.answering.committer import ChunkCommit
 from spanstream.consumer.answering.outcomes import RecordOutcome
-from spanstream.consumer.answering.prepare import PreparedChunk
+from spanstream.consumer.answering.planned import PreparedChunk
 from spanstream.consumer.broker.protocols import Partition
 
 DEPTH = 2

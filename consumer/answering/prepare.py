@@ -1,21 +1,28 @@
 """Turns records into questions with their document's windows, ready for inference.
 
- decode -> resolve (inline context, or the documents topic) -> tokenize (cache) -> plan (windows)
-   │          │                                                                      │
-dead letter  retry, then dead letter                                              dead letter
+ decode -> resolve (inline context, the documents topic, or retrieval) -> tokenize (cache) -> plan (windows)
+   │          │                                                                                 │
+dead letter  retry, then dead letter                                                         dead letter
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import structlog
 
 from spanstream.consumer.answering.documents import Documents
 from spanstream.consumer.answering.outcomes import Outcomes, RecordOutcome
+from spanstream.consumer.answering.planned import (
+    AnyPlannedQuestion,
+    PlannedCollectionQuestion,
+    PlannedQuestion,
+    PreparedChunk,
+)
 from spanstream.consumer.answering.question_record import QuestionRecord
+from spanstream.consumer.answering.resolved import ResolvedQuestion, TextToRead
+from spanstream.consumer.answering.retrieve import AskedCollection, CollectionResolver
 from spanstream.consumer.answering.stored_documents import StoredDocument
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.clock import Clock, Deadline
@@ -25,7 +32,6 @@ from spanstream.consumer.formats.translator import TranslatorUnavailable
 from spanstream.consumer.logs import exception_facts
 from spanstream.models.errors import QuestionTooLong
 from spanstream.models.reader import Reader
-from spanstream.models.text.read_plan import ReadPlan
 from spanstream.models.text.tokenization import TokenizedDocument, sha256_of
 from spanstream.schemas.cloudevents import TRACEPARENT, TRACESTATE
 from spanstream.schemas.codec import check_bounds, check_key
@@ -38,52 +44,6 @@ _log = structlog.get_logger(__name__)
 # The loop does not poll while a chunk is prepared, and the group gives up a member that does not poll for minutes.
 # Evicted documents take some milliseconds each; from a broker in trouble, each takes its whole timeout.
 _LOOKUP_SECONDS = 5.0
-# A token takes 16 bytes, and few tokens are shorter than a character; only of English text they are much longer.
-_TOKENIZATION_BYTES_PER_CHAR = 16
-
-
-@dataclass(frozen=True, slots=True)
-class _ResolvedQuestion:
-    """A question, and the text of its document."""
-
-    record: QuestionRecord
-    question: Question
-    text: str
-    text_sha256: str
-
-    @property
-    def text_bytes(self) -> int:
-        """Bytes of the text and its tokenization, about, before it is tokenized."""
-        return sys.getsizeof(self.text) + len(self.text) * _TOKENIZATION_BYTES_PER_CHAR
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedQuestion:
-    """A question whose windows can be inferred."""
-
-    record: QuestionRecord
-    question: Question
-    plan: ReadPlan
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedChunk:
-    """A chunk that is ready for inference.
-
-    Attributes:
-        records: all its records, in the order they were read.
-        planned: the questions to be inferred.
-        outcomes: what the other records have led to already.
-    """
-
-    records: tuple[QuestionRecord, ...]
-    planned: tuple[PlannedQuestion, ...]
-    outcomes: tuple[RecordOutcome, ...]
-
-    @property
-    def windows(self) -> int:
-        """Windows to be inferred."""
-        return sum(len(planned.plan.windows) for planned in self.planned)
 
 
 class Preparer:
@@ -92,6 +52,7 @@ class Preparer:
     Args:
         reader: plans the windows.
         documents: resolves document ids.
+        collections: resolves questions about collections.
         cache: tokenizes.
         outcomes: makes retries and dead letters.
         formats: reads the questions.
@@ -104,6 +65,7 @@ class Preparer:
         self,
         reader: Reader,
         documents: Documents,
+        collections: CollectionResolver,
         cache: TokenCache[TokenizedDocument],
         outcomes: Outcomes,
         *,
@@ -114,6 +76,7 @@ class Preparer:
     ) -> None:
         self._reader = reader
         self._documents = documents
+        self._collections = collections
         self._cache = cache
         self._outcomes = outcomes
         self._formats = formats
@@ -138,27 +101,26 @@ class Preparer:
             TranslatorUnavailable: the first record cannot be read yet; prepare the same records again later.
         """
         resolved = self._resolve_all(records, behind)
-        tokenized = self._tokenize(
-            {question.text_sha256: question.text for question in resolved if isinstance(question, _ResolvedQuestion)}
-        )
-        planned: list[PlannedQuestion] = []
+        texts = [text for question in resolved if isinstance(question, ResolvedQuestion) for text in question.texts]
+        tokenized = self._tokenize({text.sha256: text.text for text in texts})
+        planned: list[AnyPlannedQuestion] = []
         outcomes: list[RecordOutcome] = []
         windows = 0
         for question in resolved:
             if windows >= self._max_windows:
                 break
-            result = self._plan(question, tokenized) if isinstance(question, _ResolvedQuestion) else question
-            if isinstance(result, PlannedQuestion):
-                planned.append(result)
-                windows += len(result.plan.windows)
-            else:
+            result = self._plan(question, tokenized) if isinstance(question, ResolvedQuestion) else question
+            if isinstance(result, RecordOutcome):
                 outcomes.append(result)
+            else:
+                planned.append(result)
+                windows += sum(len(plan.windows) for plan in result.plans)
         done = len(planned) + len(outcomes)
         return PreparedChunk(tuple(records[:done]), tuple(planned), tuple(outcomes)), list(records[done:])
 
     def _resolve_all(
         self, records: Sequence[QuestionRecord], behind: frozenset[int]
-    ) -> list[_ResolvedQuestion | RecordOutcome]:
+    ) -> list[ResolvedQuestion | RecordOutcome]:
         """Decodes and resolves the first records: as many as are looked up in a moment and fit into a chunk.
 
         It ends before a record that cannot be read yet.
@@ -167,11 +129,10 @@ class Preparer:
             TranslatorUnavailable: that is the first one.
         """
         deadline = Deadline(self._clock, _LOOKUP_SECONDS)
-        resolved: list[_ResolvedQuestion | RecordOutcome] = []
-        texts: set[str] = set()
-        held_bytes = 0
+        resolved: list[ResolvedQuestion | AskedCollection | RecordOutcome] = []
+        held = _HeldTexts()
         for record in records:
-            if resolved and (deadline.has_passed or held_bytes >= self._max_bytes):
+            if resolved and (deadline.has_passed or held.nbytes >= self._max_bytes):
                 break
             try:
                 question = self._resolve_safely(record, behind)
@@ -179,14 +140,39 @@ class Preparer:
                 if not resolved:
                     raise
                 break
-            held_bytes += record.size
-            if isinstance(question, _ResolvedQuestion) and question.text_sha256 not in texts:
-                texts.add(question.text_sha256)
-                held_bytes += question.text_bytes
+            held.nbytes += record.size
+            held.add(question)
             resolved.append(question)
+        return self._retrieve_all(resolved, behind, deadline, held)
+
+    def _retrieve_all(
+        self,
+        questions: Sequence[ResolvedQuestion | AskedCollection | RecordOutcome],
+        behind: frozenset[int],
+        deadline: Deadline,
+        held: _HeldTexts,
+    ) -> list[ResolvedQuestion | RecordOutcome]:
+        """Resolves the questions about collections too; ends as `_resolve_all` does, whose rest is left for later."""
+        found = self._collections.resolve([one for one in questions if isinstance(one, AskedCollection)], behind)
+        resolved: list[ResolvedQuestion | RecordOutcome] = []
+        for question in questions:
+            if isinstance(question, AskedCollection):
+                if resolved and (deadline.has_passed or held.nbytes >= self._max_bytes):
+                    break
+                try:
+                    resolved.append(next(found))
+                except TranslatorUnavailable:
+                    if not resolved:
+                        raise
+                    break
+                held.add(resolved[-1])
+            else:
+                resolved.append(question)
         return resolved
 
-    def _resolve_safely(self, record: QuestionRecord, behind: frozenset[int]) -> _ResolvedQuestion | RecordOutcome:
+    def _resolve_safely(
+        self, record: QuestionRecord, behind: frozenset[int]
+    ) -> ResolvedQuestion | AskedCollection | RecordOutcome:
         """Resolves one record; whatever its content makes raise, it is this record's dead letter."""
         try:
             return self._resolve(record, behind)
@@ -202,14 +188,24 @@ class Preparer:
         detail = f"{step} raised {type(error).__name__}"
         return self._outcomes.dead_letter(record, Reason.INFERENCE_FAILED, detail, Stage.PREPARE)
 
-    def _resolve(self, record: QuestionRecord, behind: frozenset[int]) -> _ResolvedQuestion | RecordOutcome:
-        """Decodes one record and finds its text."""
+    def _resolve(
+        self, record: QuestionRecord, behind: frozenset[int]
+    ) -> ResolvedQuestion | AskedCollection | RecordOutcome:
+        """Decodes one record and finds its text, unless it asks a collection."""
         try:
             question = self._decode(record)
         except InvalidRecord as error:
             return self._outcomes.dead_letter(record, error.reason, error.detail, Stage.DECODE)
+        if question.collection is not None:
+            return AskedCollection(record, question)
+        return self._resolve_text(record, question, behind)
+
+    def _resolve_text(
+        self, record: QuestionRecord, question: Question, behind: frozenset[int]
+    ) -> ResolvedQuestion | RecordOutcome:
+        """Finds the text that a question brings along, or its document."""
         if question.context is not None:
-            resolved = _ResolvedQuestion(record, question, question.context, sha256_of(question.context))
+            text = TextToRead(question.context, sha256_of(question.context))
         else:
             if record.partition.number in behind:
                 detail = "the documents published before it could not be read in time"
@@ -217,9 +213,9 @@ class Preparer:
             document = self._find(record, question.document_id or "")
             if isinstance(document, RecordOutcome):
                 return document
-            resolved = _ResolvedQuestion(record, question, document.text, document.sha256)
-        if question.document_sha256 in {None, resolved.text_sha256}:
-            return resolved
+            text = TextToRead(document.text, document.sha256)
+        if question.document_sha256 in {None, text.sha256}:
+            return ResolvedQuestion(record, question, (text,))
         if question.context is None:
             return self._outcomes.retry(record, Reason.DOCUMENT_CHANGED, "the document is not the version asked for")
         detail = "document_sha256 is not the context's"
@@ -277,18 +273,39 @@ class Preparer:
         return tokenized
 
     def _plan(
-        self, question: _ResolvedQuestion, tokenized: dict[str, TokenizedDocument]
-    ) -> PlannedQuestion | RecordOutcome:
+        self, resolved: ResolvedQuestion, tokenized: dict[str, TokenizedDocument]
+    ) -> AnyPlannedQuestion | RecordOutcome:
         """Cuts the windows to be read, or makes the dead letter."""
-        document = tokenized.get(question.text_sha256)
-        if document is None:
+        record, question = resolved.record, resolved.question
+        if any(text.sha256 not in tokenized for text in resolved.texts):
             detail = "the tokenizer failed on this text"
-            return self._outcomes.dead_letter(question.record, Reason.INFERENCE_FAILED, detail, Stage.PREPARE)
+            return self._outcomes.dead_letter(record, Reason.INFERENCE_FAILED, detail, Stage.PREPARE)
+        most = question.max_answers or 1
         try:
-            most = question.question.max_answers or 1
-            plan = self._reader.plan(question.text, document, [question.question.question], max_answers=most)[0]
+            plans = [
+                self._reader.plan(
+                    text.text, tokenized[text.sha256], [question.question], max_answers=most, places=text.places
+                )[0]
+                for text in resolved.texts
+            ]
         except QuestionTooLong as error:
-            return self._outcomes.dead_letter(question.record, Reason.TOO_LARGE, str(error), Stage.PREPARE)
+            return self._outcomes.dead_letter(record, Reason.TOO_LARGE, str(error), Stage.PREPARE)
         except Exception as error:  # noqa: BLE001  whatever it is, it must not stop the stream
-            return self._failed(question.record, "planning", error)
-        return PlannedQuestion(question.record, question.question, plan)
+            return self._failed(record, "planning", error)
+        if question.collection is not None:
+            return PlannedCollectionQuestion(record, question, tuple(plans), resolved.passages)
+        return PlannedQuestion(record, question, plans[0])
+
+
+class _HeldTexts:
+    """Counts what a chunk holds, each text once."""
+
+    def __init__(self) -> None:
+        self.nbytes = 0
+        self._texts: set[str] = set()
+
+    def add(self, question: ResolvedQuestion | AskedCollection | RecordOutcome) -> None:
+        for text in question.texts if isinstance(question, ResolvedQuestion) else ():
+            if text.sha256 not in self._texts:
+                self._texts.add(text.sha256)
+                self.nbytes += text.nbytes

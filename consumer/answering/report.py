@@ -9,7 +9,7 @@ from typing import Protocol
 import structlog
 
 from spanstream.consumer.answering.outcomes import RecordOutcome
-from spanstream.consumer.answering.prepare import PreparedChunk
+from spanstream.consumer.answering.planned import PreparedChunk
 from spanstream.consumer.answering.work_estimate import WorkEstimate
 from spanstream.consumer.broker.protocols import Partition, Record
 from spanstream.consumer.cache.token_cache import CacheCounts

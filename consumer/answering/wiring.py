@@ -10,12 +10,14 @@ from spanstream.consumer.answering.answer import Answerer
 from spanstream.consumer.answering.committer import Committer
 from spanstream.consumer.answering.documents import Documents
 from spanstream.consumer.answering.intake import Intake
+from spanstream.consumer.answering.open_collections import open_collection_reader, open_retriever
 from spanstream.consumer.answering.open_reader import open_reader
 from spanstream.consumer.answering.outcomes import Outcomes
 from spanstream.consumer.answering.parts import AnsweringParts
 from spanstream.consumer.answering.pipeline import Pipeline
 from spanstream.consumer.answering.prepare import Preparer
 from spanstream.consumer.answering.report import Reporter
+from spanstream.consumer.answering.retrieve import CollectionResolver
 from spanstream.consumer.answering.service import AnsweringService
 from spanstream.consumer.answering.shadow.opening import open_shadow
 from spanstream.consumer.broker.kafka.at_least_once import AtLeastOncePublisher
@@ -40,6 +42,7 @@ from spanstream.consumer.formats.opening import open_formats, open_writer
 from spanstream.consumer.health import Health
 from spanstream.consumer.http import HttpServer, serve_http
 from spanstream.consumer.metrics import Metrics
+from spanstream.consumer.passages.retrieval import Retriever
 from spanstream.consumer.settings import Settings
 from spanstream.consumer.tracing.opening import open_tracing
 from spanstream.consumer.tracing.tracing import Tracing
@@ -90,6 +93,7 @@ class Application:
     store: ByteStore | None
     settings: Settings
     tracing: Tracing
+    retriever: Retriever | None = None
 
     def serve_http(self) -> HttpServer | None:
         """Serves probes and metrics if a port is set. Raises `Stop` if it is taken."""
@@ -100,6 +104,8 @@ class Application:
         self.reader.close()
         if self.store is not None:
             self.store.close()
+        if self.retriever is not None:
+            self.retriever.close()
         self.tracing.close()
 
 
@@ -131,6 +137,7 @@ def open_preparer(  # noqa: PLR0913, PLR0917  what a chunk is prepared with
     formats: EventFormats,
     reader: Reader,
     documents: Documents,
+    collections: CollectionResolver,
     cache: TokenCache[TokenizedDocument],
     outcomes: Outcomes,
     clock: Clock,
@@ -139,6 +146,7 @@ def open_preparer(  # noqa: PLR0913, PLR0917  what a chunk is prepared with
     return Preparer(
         reader,
         documents,
+        collections,
         cache,
         outcomes,
         formats=formats,
@@ -158,6 +166,7 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
     clock: Clock | None = None,
     pool: Executor | None = None,
     tracing: Tracing | None = None,
+    retriever: Retriever | None = None,
 ) -> Application:
     """Builds a consumer.
 
@@ -170,6 +179,7 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
         clock: instead of the machine's.
         pool: runs the inference, instead of threads of its own.
         tracing: instead of the one that the settings ask for.
+        retriever: searches collections, instead of one that is opened as the settings say.
 
     Raises:
         Stop: something cannot be opened; the text is one line that says what to do.
@@ -187,6 +197,7 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
     writer = open_writer(settings, Answer)
     shadow = open_shadow(settings, clients.shadow_publisher, reader, writer, metrics, clock)
     forgetting = (cache.forget, reader.forget, *((shadow.forget,) if shadow else ()))
+    retriever = retriever or open_retriever(settings.index, clock)
     documents = _documents(settings, formats, clients.documents, forgetting, clock)
     outcomes = _outcomes(settings, reader, writer, clock, tracing)
     watch = open_drift_watch(settings.drift, reader, metrics.registry)
@@ -201,8 +212,10 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
         health=health,
         clock=clock,
     )
-    preparer = open_preparer(settings, formats, reader, documents, cache, outcomes, clock)
-    pipeline = Pipeline(Answerer(reader, outcomes, cache).answer, pool)
+    collection_reader = open_collection_reader(settings, reader)
+    resolver = CollectionResolver(retriever, documents, collection_reader, outcomes, metrics=metrics, clock=clock)
+    preparer = open_preparer(settings, formats, reader, documents, resolver, cache, outcomes, clock)
+    pipeline = Pipeline(Answerer(reader, collection_reader, outcomes, cache).answer, pool)
     intake = Intake(
         documents=documents, preparer=preparer, pipeline=pipeline, reporter=reporter, settings=settings, clock=clock
     )
@@ -222,7 +235,8 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
         clock=clock,
         shadow=shadow,
     )
-    return Application(AnsweringService(parts, settings), health, metrics, cache, reader, store, settings, tracing)
+    service = AnsweringService(parts, settings)
+    return Application(service, health, metrics, cache, reader, store, settings, tracing, retriever)
 
 
 def _documents(
@@ -245,6 +259,7 @@ def _documents(
         circuit=_circuit(settings),
         clock=clock,
         asked=AskedTexts(forget, settings.cache.memory_bytes),
+        watches_all=settings.index.uri is not None,
     )
 
 

@@ -61,9 +61,11 @@ def find_published(
     if question.context is not None:
         return PublishedQuestion(question, question.context, answer)
     with closing(CurrentDocuments(open_reader(), settings, formats, clock, _PATIENCE_SECONDS)) as documents:
-        document = documents.find(question.document_id or "")
+        # Of a collection, the document that was quoted.
+        document_id = question.document_id or (answer and answer.document_id)
+        document = documents.find(document_id) if document_id else None
     if document is None:
-        raise Stop(f"question {question_id}: its document {question.document_id} is not in {settings.topics.documents}")
+        raise Stop(f"question {question_id}: its document {document_id} is not in {settings.topics.documents}")
     return PublishedQuestion(question, document.text, answer)
 
 

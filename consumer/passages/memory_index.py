@@ -14,6 +14,7 @@ from spanstream.consumer.passages.index import (
     PassageIndex,
     SearchScope,
 )
+from spanstream.consumer.passages.query_words import query_words
 from spanstream.models.arrays import Float32Array
 
 _WORD = re.compile(r"\w+")
@@ -55,7 +56,7 @@ class MemoryPassageIndex:
 
     def matching(self, text: str, scope: SearchScope, limit: int) -> list[PassageHit]:
         """Returns the passages that share the most words with the text."""
-        words = set(_WORD.findall(text.lower()))
+        words = set(query_words(text))
         shared = [(one, len(words & set(_WORD.findall(one.text.lower())))) for one in self._within(scope)]
         return _best([PassageHit(one.place, float(count)) for one, count in shared if count], limit)
 
@@ -108,6 +109,7 @@ class MemoryPassageIndexes:
 
     def switch(self, name: str) -> None:
         """Makes this generation the one that is searched."""
+        self.open(name)
         self._current = name
 
     def drop(self, name: str) -> None:

@@ -1,6 +1,9 @@
-"""Opens the engine that the settings name."""
+"""Opens the engine that the settings name: a folder is SQLite's."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
 
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.passages.index import PassageIndexes
@@ -15,4 +18,9 @@ def open_passage_indexes(settings: IndexSettings) -> PassageIndexes:
     """
     if settings.uri is None:
         raise Stop("no passage index is set", hint="set SPANSTREAM_INDEX__URI")
-    raise Stop(f"no engine for {settings.uri!r}")
+    scheme = urlsplit(settings.uri).scheme
+    if "://" in settings.uri:
+        raise Stop(f"no passage index can be at {scheme}://", hint="set a folder")
+    from spanstream.consumer.passages.sqlite.sqlite_indexes import SqlitePassageIndexes  # noqa: PLC0415
+
+    return SqlitePassageIndexes(Path(settings.uri).expanduser() / settings.name, settings.timeout_seconds)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from spanstream.consumer.clock import Clock, Deadline
-from spanstream.consumer.errors import Retryable
+from spanstream.consumer.errors import Retryable, Stop
 from spanstream.consumer.passages.fusion import RankedPassage, fuse
 from spanstream.consumer.passages.index import PassageIndex, PassageIndexes, SearchScope
 from spanstream.consumer.settings import IndexSettings
@@ -29,6 +29,9 @@ class Embedder(Protocol):
 
     def embed(self, texts: Sequence[str]) -> Float32Array:
         """Returns a vector of length 1 for each text, (texts, dimensions)."""
+
+    def close(self) -> None:
+        """Ends its threads."""
 
 
 class Retriever:
@@ -61,14 +64,27 @@ class Retriever:
             Retryable: the engine did not answer, or there is no index (of this encoder) yet.
             Stop: the engine refuses for good.
         """
-        index, most = self._current(), self._settings.candidates
-        return fuse(index.nearest(vector, scope, most), index.matching(question, scope, most), self._settings.passages)
+        try:
+            return self._search(self._current(), question, vector, scope)
+        except (Retryable, Stop):
+            # A rebuild switches to another generation, and drops this one.
+            if self._indexes.current() in {None, self._name}:
+                raise
+            self._looked = Deadline(self._clock, 0.0)
+            return self._search(self._current(), question, vector, scope)
 
     def close(self) -> None:
-        """Lets go of the engine."""
+        """Lets go of the engine, and ends the encoder's threads."""
         if self._index is not None:
             self._index.close()
         self._indexes.close()
+        self._encoder.close()
+
+    def _search(
+        self, index: PassageIndex, question: str, vector: Float32Array, scope: SearchScope
+    ) -> list[RankedPassage]:
+        most = self._settings.candidates
+        return fuse(index.nearest(vector, scope, most), index.matching(question, scope, most), self._settings.passages)
 
     def _current(self) -> PassageIndex:
         if self._index is None or self._looked.has_passed:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spanstream.consumer.answering.answer import Answerer
+from spanstream.consumer.answering.open_collections import open_collection_reader, opened_retriever
 from spanstream.consumer.answering.open_reader import open_reader
 from spanstream.consumer.answering.outcomes import Outcomes
+from spanstream.consumer.answering.retrieve import CollectionResolver
 from spanstream.consumer.answering.wiring import open_preparer
 from spanstream.consumer.broker.kafka import (
     KafkaPartitionReader,
@@ -21,6 +23,7 @@ from spanstream.consumer.cache.opening import open_cache
 from spanstream.consumer.clock import Clock, SystemClock
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.formats.opening import open_formats
+from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.replay.checker import Checker
 from spanstream.consumer.replay.current_documents import CurrentDocuments
 from spanstream.consumer.replay.fixes.user_files import choose_fixes, load_fix_file
@@ -201,8 +204,11 @@ def open_checker(settings: Settings, documents: CurrentDocuments, clock: Clock) 
         outcomes = Outcomes(settings.topics, settings.retries, manifest, source="spanstream/check", clock=clock)
         index, cache = documents.documents, open_cache(settings, reader, None)
         formats = documents.formats
-        preparer = open_preparer(settings, formats, reader, index, cache, outcomes, clock)
-        answerer = Answerer(reader, outcomes, cache)
-        yield Checker(preparer, answerer, settings.topics, formats, partitions=len(index.owned))
+        collection_reader = open_collection_reader(settings, reader)
+        with opened_retriever(settings.index, clock) as retriever:
+            resolver = CollectionResolver(retriever, index, collection_reader, outcomes, metrics=Metrics(), clock=clock)
+            preparer = open_preparer(settings, formats, reader, index, resolver, cache, outcomes, clock)
+            answerer = Answerer(reader, collection_reader, outcomes, cache)
+            yield Checker(preparer, answerer, settings.topics, formats, partitions=len(index.owned))
     finally:
         reader.close()

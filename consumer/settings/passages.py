@@ -15,7 +15,7 @@ class IndexSettings(SettingsGroup):
 
     uri: str | None = Field(
         None,
-        description="Where it is: a folder, s3://bucket/prefix (LanceDB), or the address of a search server; unset: "
+        description="Where it is: a folder of a local disk (SQLite), or the https:// address of an OpenSearch; unset: "
         "questions about collections are refused.",
     )
     token: SecretStr | None = Field(None, description="What the server asks for: user:password, or a token.")

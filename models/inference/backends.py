@@ -15,9 +15,10 @@ import numpy as np
 
 from spanstream.models.artifact import Artifact, GoldenCase, SessionOptions, Variant
 from spanstream.models.errors import ArtifactError
+from spanstream.models.inference.onnx_model import SessionError, cuda_is_available
 from spanstream.models.inference.packing import Batch, assemble, pack
 from spanstream.models.inference.recent_average import RecentAverage
-from spanstream.models.inference.session import Logits, OnnxSession, Session, SessionError, cuda_is_available
+from spanstream.models.inference.session import Logits, OnnxSession, Session
 from spanstream.models.text.windowing import Window, windows_of
 
 Report = Callable[[str], None]

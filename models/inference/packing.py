@@ -11,20 +11,26 @@ from typing import TypeVar
 
 import numpy as np
 
-from spanstream.models.arrays import Int64Array
+from spanstream.models.arrays import Int32Array, Int64Array
 from spanstream.models.text.windowing import Window
 
 _Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """Windows with the arrays a session takes; every array is (windows, padded length)."""
+class TokenArrays:
+    """The arrays a session takes; every one is (rows, padded length)."""
 
-    windows: tuple[Window, ...]
     input_ids: Int64Array
     attention_mask: Int64Array
     token_type_ids: Int64Array
+
+
+@dataclass(frozen=True, slots=True)
+class Batch(TokenArrays):
+    """Windows with the arrays a session takes, a row each."""
+
+    windows: tuple[Window, ...]
 
 
 def pack(windows: Sequence[Window], *, max_batch_tokens: int, pad_id: int) -> list[Batch]:
@@ -68,18 +74,30 @@ def assemble(windows: Sequence[Window], *, pad_id: int, length: int | None = Non
         pad_id: the token that fills a row up.
         length: tokens of a row; by default the longest window's.
     """
-    shape = (len(windows), length or max(window.length for window in windows))
+    arrays = assemble_rows([_segments(window) for window in windows], pad_id=pad_id, length=length)
+    return Batch(arrays.input_ids, arrays.attention_mask, arrays.token_type_ids, tuple(windows))
+
+
+def assemble_rows(
+    rows: Sequence[Sequence[tuple[Int32Array, int]]], *, pad_id: int, length: int | None = None
+) -> TokenArrays:
+    """Makes the arrays of rows, each of segments: token ids, and the token type id of them all; at least one row."""
+    shape = (len(rows), length or max(sum(len(ids) for ids, _ in row) for row in rows))
     input_ids = np.full(shape, pad_id, dtype=np.int64)
     attention_mask = np.zeros(shape, dtype=np.int64)
     token_type_ids = np.zeros(shape, dtype=np.int64)
-    for row, window in enumerate(windows):
-        template = window.shape.template
-        context = window.document.ids[window.token_start : window.token_end]
-        segments = (template.prefix, window.question.ids, template.middle, context, template.suffix)
+    for number, row in enumerate(rows):
         place = 0
-        for segment, type_id in zip(segments, template.segment_types, strict=True):
-            input_ids[row, place : place + len(segment)] = segment
-            token_type_ids[row, place : place + len(segment)] = type_id
-            place += len(segment)
-        attention_mask[row, :place] = 1
-    return Batch(tuple(windows), input_ids, attention_mask, token_type_ids)
+        for ids, type_id in row:
+            input_ids[number, place : place + len(ids)] = ids
+            token_type_ids[number, place : place + len(ids)] = type_id
+            place += len(ids)
+        attention_mask[number, :place] = 1
+    return TokenArrays(input_ids, attention_mask, token_type_ids)
+
+
+def _segments(window: Window) -> list[tuple[Int32Array, int]]:
+    template = window.shape.template
+    context = window.document.ids[window.token_start : window.token_end]
+    segments = (template.prefix, window.question.ids, template.middle, context, template.suffix)
+    return list(zip(segments, template.segment_types, strict=True))

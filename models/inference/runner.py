@@ -17,8 +17,9 @@ import numpy as np
 
 from spanstream.models.errors import ForkedReader, InferenceFailed
 from spanstream.models.inference.backends import Backend, Backends
+from spanstream.models.inference.onnx_model import SessionError
 from spanstream.models.inference.packing import Batch, assemble, pack
-from spanstream.models.inference.session import Logits, SessionError
+from spanstream.models.inference.session import Logits
 from spanstream.models.spans.search import WindowSpan, best_span
 from spanstream.models.text.windowing import Window
 
@@ -32,6 +33,17 @@ class ScoredWindow:
 
 
 WindowOutcome = ScoredWindow | InferenceFailed
+
+
+def scored_windows(windows: Sequence[Window], outcomes: Mapping[Window, WindowOutcome]) -> list[ScoredWindow]:
+    """Returns what these windows say. Raises `InferenceFailed` where the session failed on one of them."""
+    scored: list[ScoredWindow] = []
+    for window in windows:
+        outcome = outcomes[window]
+        if isinstance(outcome, InferenceFailed):
+            raise outcome
+        scored.append(outcome)
+    return scored
 
 
 class InferenceRunner:

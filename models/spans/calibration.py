@@ -9,7 +9,7 @@ Domain Shift").
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -18,6 +18,7 @@ from spanstream.models.errors import ArtifactError
 from spanstream.models.spans.aggregate import RawAnswer
 from spanstream.models.spans.alternatives import RankedAnswer
 from spanstream.models.spans.alternatives_calibration import AlternativesCalibration
+from spanstream.models.spans.collection_calibration import CollectionCalibration, checked_thresholds
 from spanstream.models.spans.logistic import logistic
 
 
@@ -99,6 +100,10 @@ class Calibration(BaseModel):
         default=None, exclude_if=_is_none, description="Weights of the confidence of answers behind the candidate."
     )
 
+    collection: CollectionCalibration | None = Field(
+        default=None, exclude_if=_is_none, description="Weights of the confidence of the best of several documents."
+    )
+
     @field_validator("weights")
     @classmethod
     def _features_are_known(cls, weights: dict[str, float]) -> dict[str, float]:
@@ -109,11 +114,7 @@ class Calibration(BaseModel):
     @field_validator("thresholds")
     @classmethod
     def _thresholds_are_probabilities(cls, thresholds: dict[str, float]) -> dict[str, float]:
-        if "default" not in thresholds:
-            raise ValueError("the threshold `default` is missing")
-        if wrong := sorted(name for name, value in thresholds.items() if not 0 <= value <= 1):
-            raise ValueError(f"thresholds {wrong} are not between 0 and 1")
-        return thresholds
+        return checked_thresholds(thresholds)
 
     def threshold(self, name_or_value: float | str) -> float:
         """Returns a least confidence, given by its name or as a number.
@@ -121,18 +122,11 @@ class Calibration(BaseModel):
         Raises:
             ArtifactError: neither a name of this artifact nor a number from 0 to 1; the text lists the names.
         """
-        if name_or_value in self.thresholds:
-            return self.thresholds[str(name_or_value)]
-        try:
-            value = float(name_or_value)
-        except ValueError:
-            value = -1.0
-        if not 0 <= value <= 1:
-            names = ", ".join(sorted(self.thresholds))
-            raise ArtifactError(
-                f"no threshold {name_or_value!r} in the artifact; take one of {names}, or a number from 0 to 1"
-            )
-        return value
+        return _threshold(self.thresholds, name_or_value)
+
+    def collection_threshold(self, name_or_value: float | str) -> float:
+        """Returns the least confidence of an answer out of a collection, as `threshold` does."""
+        return _threshold(self.thresholds if self.collection is None else self.collection.thresholds, name_or_value)
 
     def confidence(self, raw: RawAnswer) -> float:
         """Returns the probability, 0 to 1, that the raw answer's candidate is right; 0 where there is no candidate."""
@@ -148,3 +142,18 @@ class Calibration(BaseModel):
         if self.alternatives is None:
             return None
         return min(self.alternatives.confidence(raw, answer), self.confidence(raw))
+
+
+def _threshold(thresholds: Mapping[str, float], name_or_value: float | str) -> float:
+    if name_or_value in thresholds:
+        return thresholds[str(name_or_value)]
+    try:
+        value = float(name_or_value)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        names = ", ".join(sorted(thresholds))
+        raise ArtifactError(
+            f"no threshold {name_or_value!r} in the artifact; take one of {names}, or a number from 0 to 1"
+        )
+    return value

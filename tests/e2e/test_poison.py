@@ -13,8 +13,9 @@ from spanstream.consumer.answering.wiring import build
 from spanstream.consumer.settings import Settings
 from spanstream.consumer.settings.loading import load_settings
 from spanstream.models.inference.backends import Backends
+from spanstream.models.inference.onnx_model import SessionError
 from spanstream.models.inference.packing import Batch
-from spanstream.models.inference.session import Logits, Session, SessionError
+from spanstream.models.inference.session import Logits, Session
 from spanstream.models.reader import Reader
 from spanstream.schemas.dead_letters import Reason, Stage, from_headers
 from tests.support.events.small_documents import small_documents

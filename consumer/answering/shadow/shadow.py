@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from spanstream.consumer.answering.outcomes import RecordOutcome
-from spanstream.consumer.answering.prepare import PreparedChunk
+from spanstream.consumer.answering.planned import PlannedQuestion, PreparedChunk
 from spanstream.consumer.answering.shadow.choice import is_chosen
 from spanstream.consumer.answering.shadow.model import ShadowModel
 from spanstream.consumer.answering.shadow.queue import AnsweredQuestion, ShadowQueue
@@ -84,6 +84,8 @@ class Shadow:
             return
         of_planned = outcomes[len(prepared.outcomes) :]
         for planned, outcome in zip(prepared.planned, of_planned, strict=True):
+            if not isinstance(planned, PlannedQuestion):
+                continue  # the second model reads single documents only
             if outcome.answer is None or not is_chosen(planned.question.question_id, self._share):
                 continue
             if not self._queue.put(AnsweredQuestion(planned.record, planned.question, planned.plan, outcome.answer)):

@@ -57,6 +57,7 @@ class FollowedDocuments:
         max_share: float = 1.0,
         limits: Limits | None = None,
         formats: EventFormats | None = None,
+        watches_all: bool = False,
     ) -> Documents:
         self.reader = WatchedReader(self.broker.reader())
         reader: Any = self.reader
@@ -69,6 +70,7 @@ class FollowedDocuments:
             circuit=Circuit(window=20, min_records=10, max_share=max_share),
             clock=self.clock,
             asked=AskedTexts(self.forgotten.append, cache_bytes=ROOM),
+            watches_all=watches_all,
         )
 
     def put(self, key: str | None, value: bytes | None, number: int = 0) -> None:

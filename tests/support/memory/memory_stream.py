@@ -19,6 +19,7 @@ from spanstream.consumer.broker.protocols import Headers, Outgoing, Publisher, R
 from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.health import Health
 from spanstream.consumer.metrics import Metrics
+from spanstream.consumer.passages.retrieval import Retriever
 from spanstream.consumer.settings import ChunkSettings, CircuitSettings, RetrySettings, Settings, TopicSettings
 from spanstream.consumer.tracing.tracing import Tracing
 from spanstream.models.reader import Reader
@@ -79,6 +80,7 @@ class MemoryStream(StreamUnderTest[StreamMember]):
         at_once: bool = True,
         reader: Reader | None = None,
         formats: EventFormats | None = None,
+        retriever: Retriever | None = None,
         **settings: Any,
     ) -> StreamMember:
         """Returns a new member; `at_once`: its inference takes no time."""
@@ -102,6 +104,7 @@ class MemoryStream(StreamUnderTest[StreamMember]):
             clock=self.clock,
             pool=pool,
             tracing=self.tracing,
+            retriever=retriever,
         )
         member = StreamMember(application, consumer, publisher, pool)
         self.members.append(member)

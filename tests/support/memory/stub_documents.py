@@ -17,6 +17,9 @@ class StubDocuments:
     texts: dict[tuple[int, str], str | Exception] = field(default_factory=dict)
     seconds: float = 0.0
 
+    def look_up(self, number: int, document_id: str) -> StoredDocument | None:
+        return self.find(number, document_id)
+
     def find(self, number: int, document_id: str) -> StoredDocument | None:
         self.clock.sleep(self.seconds)
         text = self.texts.get((number, document_id))

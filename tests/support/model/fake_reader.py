@@ -9,8 +9,9 @@ import numpy as np
 from spanstream.models.artifact import Artifact, Golden, GoldenCase, Manifest, Variant
 from spanstream.models.defaults import WindowMode
 from spanstream.models.inference.backends import Backend, Backends
+from spanstream.models.inference.onnx_model import SessionError
 from spanstream.models.inference.packing import Batch
-from spanstream.models.inference.session import Logits, SessionError
+from spanstream.models.inference.session import Logits
 from spanstream.models.reader import Reader
 from spanstream.models.spans.calibration import Calibration
 from tests.support.model.small_tokenizer import small_tokenizer

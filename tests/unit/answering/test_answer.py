@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from spanstream.consumer.answering.answer import Answerer
 from spanstream.consumer.answering.outcomes import Outcomes, RecordOutcome
-from spanstream.consumer.answering.prepare import PlannedQuestion, PreparedChunk
+from spanstream.consumer.answering.planned import PlannedQuestion, PreparedChunk
 from spanstream.consumer.cache.memory_store import MemoryStore
 from spanstream.consumer.cache.token_cache import CacheCounts, TokenCache
 from spanstream.consumer.settings import RetrySettings
+from spanstream.models.collection import CollectionReader
 from spanstream.models.reader import Reader
 from spanstream.models.text import token_codec
 from spanstream.models.text.tokenization import TokenizedDocument, sha256_of
@@ -51,7 +52,7 @@ def answer(
     cache: Cache | None = None,
 ) -> list[RecordOutcome]:
     prepared = PreparedChunk(tuple(question.record for question in chunk), tuple(chunk), outcomes)
-    return Answerer(reader, OUTCOMES, cache or cache_of(reader.tokenize)).answer(prepared)
+    return Answerer(reader, CollectionReader(reader), OUTCOMES, cache or cache_of(reader.tokenize)).answer(prepared)
 
 
 def letter(outcome: RecordOutcome) -> DeadLetter:

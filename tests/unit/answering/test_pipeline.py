@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from spanstream.consumer.answering.pipeline import Pipeline
-from spanstream.consumer.answering.prepare import PreparedChunk
+from spanstream.consumer.answering.planned import PreparedChunk
 from spanstream.consumer.broker.protocols import Partition
 from tests.support.events.asked import TOPICS, asked
 from tests.support.memory.fake_time import FakeClock, HandPool

@@ -9,14 +9,18 @@ from typing import Any
 import pytest
 
 from spanstream.consumer.answering.outcomes import Outcomes, RecordOutcome
-from spanstream.consumer.answering.prepare import PreparedChunk, Preparer
+from spanstream.consumer.answering.planned import PreparedChunk
+from spanstream.consumer.answering.prepare import Preparer
 from spanstream.consumer.answering.question_record import QuestionRecord, read_retry_headers
+from spanstream.consumer.answering.retrieve import CollectionResolver
 from spanstream.consumer.broker.protocols import Partition, Record
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.errors import Retryable
 from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.formats.translator import TranslatorUnavailable
+from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.settings import RetrySettings
+from spanstream.models.collection import CollectionReader
 from spanstream.models.text import token_codec
 from spanstream.models.text.tokenization import TokenizedDocument, sha256_of
 from spanstream.schemas.dead_letters import Reason, Retry, Stage, from_headers
@@ -45,11 +49,15 @@ class PrepareRig:
         self.tokenized: list[str] = []
         self.reader = fake_reader()
         documents: Any = self.documents
+        outcomes = Outcomes(TOPICS, RetrySettings(max_attempts=3), MANIFEST, source="s", clock=self.clock)
         self.preparer = Preparer(
             self.reader,
             documents,
+            CollectionResolver(
+                None, documents, CollectionReader(self.reader), outcomes, metrics=Metrics(), clock=self.clock
+            ),
             TokenCache(self._tokenize, token_codec, fingerprint=TOKENIZER.fingerprint),
-            Outcomes(TOPICS, RetrySettings(max_attempts=3), MANIFEST, source="s", clock=self.clock),
+            outcomes,
             formats=formats or EventFormats(limits or Limits()),
             max_windows=max_windows,
             max_bytes=max_bytes,
@@ -94,21 +102,21 @@ def test_a_question_about_a_document_is_planned_with_its_windows(rig: PrepareRig
     assert left == []
     assert prepared.outcomes == ()
     (planned,) = prepared.planned
-    assert planned.plan.text == TEXT
-    assert planned.plan.document.text_sha256 == sha256_of(TEXT)
-    assert prepared.windows == len(planned.plan.windows) > 0
+    assert planned.plans[0].text == TEXT
+    assert planned.plans[0].document.text_sha256 == sha256_of(TEXT)
+    assert prepared.windows == len(planned.plans[0].windows) > 0
 
 
 def test_a_question_with_a_context_needs_no_document(rig: PrepareRig) -> None:
     prepared, _ = rig.preparer.prepare([asked("q", None, context="because of the train.")])
-    assert prepared.planned[0].plan.text == "because of the train."
+    assert prepared.planned[0].plans[0].text == "because of the train."
 
 
 def test_a_plan_knows_how_many_answers_its_question_asks_for(rig: PrepareRig) -> None:
     text = "because of the train."
     records = [asked("q", None, context=text), asked("r", None, context=text, max_answers=7)]
     prepared, _ = rig.preparer.prepare(records)
-    assert [planned.plan.max_answers for planned in prepared.planned] == [1, 7]
+    assert [planned.plans[0].max_answers for planned in prepared.planned] == [1, 7]
 
 
 def test_a_question_on_which_the_program_fails_is_a_dead_letter_and_its_neighbours_are_planned(
@@ -230,7 +238,7 @@ def test_a_chunk_of_long_texts_is_cut_by_their_bytes_before_they_are_tokenized(*
     ]
     prepared, left = rig.preparer.prepare(records)
     held = sum(
-        sys.getsizeof(planned.plan.text) + planned.plan.document.nbytes + planned.record.size
+        sys.getsizeof(planned.plans[0].text) + planned.plans[0].document.nbytes + planned.record.size
         for planned in prepared.planned
     )
     assert held < 4_000_000

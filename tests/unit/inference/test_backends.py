@@ -11,8 +11,9 @@ from spanstream.models.artifact import Artifact, Golden, GoldenCase, Manifest, S
 from spanstream.models.errors import ArtifactError
 from spanstream.models.inference import backends as backends_module
 from spanstream.models.inference.backends import Backend, Backends, open_backends, self_test
+from spanstream.models.inference.onnx_model import SessionError
 from spanstream.models.inference.packing import Batch
-from spanstream.models.inference.session import Logits, SessionError
+from spanstream.models.inference.session import Logits
 from tests.support.model.fake_reader import MANIFEST, TOKENIZER
 
 CASE = GoldenCase(

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from spanstream.models.inference.low_priority import LowPrioritySession
+from spanstream.models.inference.onnx_model import SessionError
 from spanstream.models.inference.packing import Batch, assemble
-from spanstream.models.inference.session import Logits, SessionError
+from spanstream.models.inference.session import Logits
 from tests.support.model.fake_reader import LetterSession, fake_reader
 
 

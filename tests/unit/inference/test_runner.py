@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from spanstream.models.errors import InferenceFailed
 from spanstream.models.inference.backends import Backend, Backends
+from spanstream.models.inference.onnx_model import SessionError
 from spanstream.models.inference.packing import Batch
 from spanstream.models.inference.runner import InferenceRunner, ScoredWindow, WindowOutcome
-from spanstream.models.inference.session import Logits, SessionError
+from spanstream.models.inference.session import Logits
 from spanstream.models.spans.search import best_span
 from spanstream.models.text.windowing import Window
 from tests.support.model.hand_made_windows import hand_made_document, hand_made_window

@@ -11,11 +11,13 @@ import pytest
 from spanstream.consumer.answering.answer import Answerer
 from spanstream.consumer.answering.outcomes import Outcomes
 from spanstream.consumer.answering.prepare import Preparer
+from spanstream.consumer.answering.retrieve import CollectionResolver
 from spanstream.consumer.broker.memory.broker import MemoryBroker
 from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.formats.translator import TranslatorUnavailable
+from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.replay.checker import Checker, CheckResult
 from spanstream.consumer.replay.current_documents import CurrentDocuments
 from spanstream.consumer.replay.fixes.user_files import choose_fixes
@@ -25,6 +27,7 @@ from spanstream.consumer.replay.planning.planner import Planner
 from spanstream.consumer.replay.planning.superseding import Superseding
 from spanstream.consumer.replay.snapshot import SnapshotOpener
 from spanstream.consumer.settings import Settings
+from spanstream.models.collection import CollectionReader
 from spanstream.models.text import token_codec
 from spanstream.schemas.dead_letters import Reason
 from tests.support.events.dead_letters import dead_letter, name_of, question_value
@@ -87,9 +90,13 @@ class CheckedTopics:
         model = fake_reader()
         outcomes = Outcomes(TOPICS, SETTINGS.retries, MANIFEST, source="check", clock=self.clock)
         cache = TokenCache(model.tokenize, token_codec, fingerprint=TOKENIZER.fingerprint, max_bytes=1 << 20)
+        collections = CollectionReader(model)
         preparer = Preparer(
             model,
             self.documents.documents,
+            CollectionResolver(
+                None, self.documents.documents, collections, outcomes, metrics=Metrics(), clock=self.clock
+            ),
             cache,
             outcomes,
             formats=self.formats,
@@ -97,7 +104,7 @@ class CheckedTopics:
             max_bytes=1 << 20,
             clock=self.clock,
         )
-        return Checker(preparer, Answerer(model, outcomes, cache), TOPICS, self.formats, partitions=3)
+        return Checker(preparer, Answerer(model, collections, outcomes, cache), TOPICS, self.formats, partitions=3)
 
 
 @pytest.fixture

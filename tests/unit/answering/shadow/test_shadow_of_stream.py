@@ -19,8 +19,9 @@ from spanstream.consumer.errors import Retryable, SpanstreamError, Stop
 from spanstream.consumer.settings import ChunkSettings, ModelSettings
 from spanstream.models.errors import ArtifactError
 from spanstream.models.inference.backends import Backend, Backends
+from spanstream.models.inference.onnx_model import SessionError
 from spanstream.models.inference.packing import Batch
-from spanstream.models.inference.session import Logits, SessionError
+from spanstream.models.inference.session import Logits
 from spanstream.models.reader import Reader
 from spanstream.schemas.codec import decode_answer
 from spanstream.schemas.events import Answer
@@ -28,6 +29,7 @@ from tests.support.memory.memory_stream import MemoryStream, StreamMember
 from tests.support.memory.recording_publisher import RecordingPublisher
 from tests.support.memory.turns import ONE, TEXT, ZERO, ask, once
 from tests.support.model.fake_reader import MANIFEST, LetterSession, fake_reader
+from tests.support.passages.collection_stream import CollectionStream
 
 SHADOW = ModelSettings(shadow_path=Path("second"))
 PATIENCE = 60.0
@@ -252,3 +254,18 @@ def test_without_a_second_model_nothing_of_it_runs(tried: Try) -> None:
     it.stream.settle("a")
     assert not any(thread.name == "shadow" for thread in threading.enumerate())
     assert not it.publisher.done
+
+
+def test_questions_about_collections_are_left_to_the_first_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "open_shadow_reader", lambda *_: second_reader())
+    publisher = RecordingPublisher()
+    stream = CollectionStream(shadow_publisher=publisher)
+    stream.put(ZERO, TEXT)
+    stream.index_now()
+    it = Tried(stream, publisher, stream.start(model=SHADOW))
+    stream.ask("of-all")
+    ask(stream, "a")
+    stream.settle(["of-all", "a"])
+    it.until(lambda: it.count("read") == 1)
+    assert [answer.question_id for answer in it.answers] == ["a"]
+    stream.close(it.member)
