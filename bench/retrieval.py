@@ -1,4 +1,4 @@
-"""`make bench-retrieval`: questions about collections: recall of three searches, and the answers read from what they find.
+"""`make bench-retrieval`: questions about collections: recall of three searches, and the answers read from what is found.
 
     texts -> passages -> vectors (kept in a folder) -> the embedded engine -> dense, BM25, both fused
     found passages -> reader -> F1, against the gold text alone
