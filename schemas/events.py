@@ -76,15 +76,20 @@ class Question(Closed):
 
     model_config = ConfigDict(
         json_schema_extra={
+            # Not said: filter and answer_again need a collection. Registries take no branch that became narrower.
             "oneOf": [
-                {"required": [source], "properties": {source: {"type": "string"}}}
-                for source in ("document_id", "context", "collection")
+                {"required": ["document_id"], "properties": {"document_id": {"type": "string"}}},
+                {"required": ["context"], "properties": {"context": {"type": "string"}}},
+                {
+                    "required": ["collection"],
+                    "properties": {"collection": {"type": "string"}, "document_sha256": {"type": "null"}},
+                },
             ]
         }
     )
 
     question_id: Identifier = Field(
-        description="Names the question; the answer's id is derived from it. The record's key where there is a context."
+        description="Names the question; the answer's id is derived from it. The record's key without a document_id."
     )
     question: Text = Field(
         repr=False,
@@ -101,23 +106,6 @@ class Question(Closed):
         repr=False,
         description="The text to read, brought along; it may be empty. Null or absent: see document_id.",
     )
-    collection: CollectionName | None = Field(
-        default=None,
-        exclude_if=_is_none,
-        description="The collection whose documents are searched for the answer; the record's key is the question_id.",
-    )
-    filter: Metadata = Field(
-        default_factory=dict,
-        repr=False,
-        exclude_if=_is_empty,
-        description="With a collection: only documents whose metadata has all these values.",
-    )
-    answer_again: bool = Field(
-        default=False,
-        exclude_if=_is_false,
-        description="With a collection: where there is no answer, stay open for a while, and be answered by a later "
-        "document that says it.",
-    )
     document_sha256: Sha256 | None = Field(
         default=None,
         description="Answer only this version: SHA-256 of the text's UTF-8 bytes, lower-case hexadecimal.",
@@ -132,6 +120,22 @@ class Question(Closed):
     max_answers: AnswerCount | None = Field(
         default=None,
         description="Answers at most, 1 to 20: the candidate, and alternatives where it is above 1; null: 1.",
+    )
+    collection: CollectionName | None = Field(
+        default=None,
+        description="The collection whose documents are searched for the answer. Null or absent: see document_id.",
+    )
+    filter: Metadata = Field(
+        default_factory=dict,
+        repr=False,
+        exclude_if=_is_empty,
+        description="With a collection: only documents whose metadata has all these values.",
+    )
+    answer_again: bool = Field(
+        default=False,
+        exclude_if=_is_false,
+        description="With a collection: where there is no answer, stay open for a while, and be answered by a later "
+        "document that says it.",
     )
 
     @field_validator("question")
@@ -321,6 +325,12 @@ class Answer(Closed):
         exclude_if=_is_empty,
         description="The passages of the collection that were looked at, the best first; absent where there are none.",
     )
+
+    @field_validator("document_sha256", mode="before")
+    @classmethod
+    def _is_null_where_empty(cls, sha256: object) -> object:
+        """Takes what Protobuf has for null."""
+        return None if sha256 == "" else sha256
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> Self:

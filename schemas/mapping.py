@@ -78,10 +78,11 @@ class DocumentMapping(EventMapping):
     text: Source
     title: Source | None = None
     metadata: Sources = Field(default={}, description="By name; an expression that gives null makes no entry.")
+    collections: Source | None = Field(default=None, description="Takes a list, or a text with commas between names.")
 
 
 class QuestionMapping(EventMapping):
-    """How a question is made; of document and context a record may have one only."""
+    """How a question is made; of document, context and collection a record may have one only."""
 
     question_id: Source
     question: Source
@@ -91,6 +92,9 @@ class QuestionMapping(EventMapping):
     min_confidence: Source | None = Field(default=None, description="Takes a number.")
     metadata: Sources = Field(default={}, description="By name; an expression that gives null makes no entry.")
     max_answers: Source | None = Field(default=None, description="Takes a number.")
+    collection: Source | None = None
+    filter: Sources = Field(default={}, description="As metadata; only with a collection.")
+    answer_again: Source | None = Field(default=None, description="Takes true or false; only with a collection.")
 
 
 class TicketMapping(EventMapping):

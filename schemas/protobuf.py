@@ -26,6 +26,8 @@ _TIMESTAMP: Final = "google.protobuf.Timestamp"
 _SCALARS: Final = {"string": "string", "number": "double", "boolean": "bool"}
 _MAX_INT32: Final = 2**31 - 1
 _LINE_CHARS: Final = 110
+# (message, field): null came later, and registries take no field that becomes optional; empty is null there.
+_NULL_IS_EMPTY: Final = frozenset({("Answer", "document_sha256")})
 
 
 def proto_file(schema: Json) -> str:
@@ -38,14 +40,17 @@ def proto_file(schema: Json) -> str:
 
 
 def _message(name: str, schema: Json, shared: Json, nested: list[str] | None = None) -> str:
-    inner = [*(nested or []), "".join(_fields(schema, shared))]
+    inner = [*(nested or []), "".join(_fields(name, schema, shared))]
     body = indent("\n".join(inner), "  ")
     return f"{_comment(schema)}message {name} {{\n{body}}}\n"
 
 
-def _fields(schema: Json, shared: Json) -> Iterator[str]:
+def _fields(message: str, schema: Json, shared: Json) -> Iterator[str]:
     for number, (name, part) in enumerate(schema["properties"].items(), start=1):
-        yield f"{_comment(part)}{_type(part, shared)} {name} = {number};\n"
+        kind = _type(part, shared)
+        if (message, name) in _NULL_IS_EMPTY:
+            kind = kind.removeprefix("optional ")
+        yield f"{_comment(part)}{kind} {name} = {number};\n"
 
 
 def _type(schema: Json, shared: Json) -> str:  # noqa: PLR0911  one return a kind

@@ -25,6 +25,7 @@ pytest_plugins = [
     "tests.support.redis.redis_server",
     "tests.support.registry.registry_server",
     "tests.support.model.calibrated_artifact",
+    "tests.support.opensearch.opensearch_server",
     "tests.support.passages.passage_engines",
 ]
 

@@ -41,6 +41,19 @@ def open_reader(settings: Settings) -> Reader:
     return _reader(artifact, backends, model, settings, "SPANSTREAM_MODEL__THRESHOLD")
 
 
+def require_threshold(model: ModelSettings) -> None:
+    """Refuses a threshold that the model's artifact lacks.
+
+    Raises:
+        Stop: there is none of this name; or the artifact is damaged.
+    """
+    try:
+        manifest = load_artifact(model_folder(model)).manifest
+    except ArtifactError as error:
+        raise Stop(str(error)) from error
+    threshold_of(manifest.calibration.threshold, model, "SPANSTREAM_MODEL__THRESHOLD")
+
+
 def open_shadow_reader(model: ModelSettings, settings: Settings) -> Reader:
     """Opens a second model: on the CPU, one window at a time, on a thread of the lowest priority.
 

@@ -21,6 +21,7 @@ from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.events import Alternative, Answer, Place, Span
 
 _PATIENCE_SECONDS = 30.0  # for the schema registry
+_PASSAGES_SHOWN = 3
 
 
 def answers(
@@ -60,23 +61,33 @@ def _line(record: Record, formats: EventFormats) -> Text:
         answer = formats.answer(record)
     except InvalidRecord as error:
         return Text(sanitized_line(f"{record.partition} {record.offset}: no answer event: {error}"), style="red")
-    return Text("\n").join([_first_line(answer), *map(_alternative_line, answer.alternatives)])
+    lines = [_first_line(answer), *map(_alternative_line, answer.alternatives)]
+    return Text("\n").join([*lines, _retrieved_line(answer)] if answer.retrieved else lines)
 
 
 def _first_line(answer: Answer) -> Text:
     line = Text.assemble((sanitized_line(answer.question_id), "bold"), "  ", f"{answer.confidence:.2f}  ")
+    collection = f"  of {sanitized_line(answer.collection)}" if answer.collection else ""
     if answer.answer is not None:
         document = sanitized_line(answer.document_id or "inline")
-        place = f"  [{document} {_places(answer.answer, answer.further_places)}]"
+        place = f"  [{document} {_places(answer.answer, answer.further_places)}]{collection}"
         return line + Text.assemble((sanitized_line(answer.answer.text), "green"), (place, "dim"))
     candidate = f"  (best guess: {sanitized_line(answer.candidate.text)})" if answer.candidate else ""
-    return line + Text.assemble("no answer", (candidate, "dim"))
+    return line + Text.assemble("no answer", (candidate + collection, "dim"))
 
 
 def _alternative_line(other: Alternative) -> Text:
     confidence = "   -" if other.confidence is None else f"{other.confidence:.2f}"
-    place = f"  [{_places(other.span, other.further_places)}]"
+    document = f"{sanitized_line(other.document_id)} " if other.document_id else ""
+    place = f"  [{document}{_places(other.span, other.further_places)}]"
     return Text.assemble(f"    or  {confidence}  ", sanitized_line(other.span.text), (place, "dim"))
+
+
+def _retrieved_line(answer: Answer) -> Text:
+    """Returns the best of the passages that were looked at, and how many more there are."""
+    shown = [f"{sanitized_line(one.document_id)} {one.char_start}:{one.char_end}" for one in answer.retrieved]
+    more = f", and {len(shown) - _PASSAGES_SHOWN} more" if len(shown) > _PASSAGES_SHOWN else ""
+    return Text(f"    looked at {', '.join(shown[:_PASSAGES_SHOWN])}{more}", style="dim")
 
 
 def _places(span: Span, further: list[Place]) -> str:

@@ -36,7 +36,7 @@ def doctor(
         typer.Option(min=0.5, help="Seconds that Kafka has for one answer; what was silent once is not asked again."),
     ] = 4.0,
 ) -> None:
-    """Look at settings, CPU, model, Kafka, topics, Redis, registry, ports and extras: one line each, and what to do.
+    """Look at settings, CPU, model, Kafka, topics, index, Redis, registry, ports, extras: a line each, and what to do.
 
     `ok`: as it should be. `warning`: it works, but not as it could. `failed`: the consumer does not work like this.
     `skipped`: another finding stands in the way. Exits with 0 when nothing failed, with 1 otherwise.

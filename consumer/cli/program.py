@@ -15,6 +15,7 @@ from spanstream.consumer.cli import (
     erase,
     explain,
     feedback,
+    index,
     label,
     mapping,
     model,
@@ -49,6 +50,7 @@ app.command("answers")(answers.answers)
 app.add_typer(replay.app, name="replay")
 app.add_typer(triage.app, name="triage")
 app.add_typer(feedback.app, name="feedback")
+app.add_typer(index.app, name="index")
 app.command("erase")(erase.erase)
 app.add_typer(mapping.app, name="mapping")
 app.command("backfill")(backfill.backfill)

@@ -59,6 +59,8 @@ def documents(file: File, mapping: Mapping = None, config: ConfigFile = None) ->
 def questions(file: File, mapping: Mapping = None, config: ConfigFile = None) -> None:
     """Publish questions.
 
+    A question about a collection, as one with a context, is keyed by its question_id.
+
     Example: echo '{"question_id": "q", "question": "What error?", "document_id": "t"}' | spanstream publish questions -
     """
     settings = open_settings(config)

@@ -32,7 +32,13 @@ class Explainer:
             if self._reader is None:
                 self._reader = open_reader(self._settings)
             try:
-                return explain(self._reader, text, question.question, threshold=question.min_confidence)
+                return explain(
+                    self._reader,
+                    text,
+                    question.question,
+                    threshold=question.min_confidence,
+                    max_answers=question.max_answers or 1,
+                )
             except ModelError as error:
                 raise Stop(str(error)) from None
 

@@ -143,7 +143,7 @@ class Labelling:
             quoted = Span(text=item.source.text[slice(*span)], char_start=span[0], char_end=span[1])
         feedback = Feedback(
             question_id=item.question.question_id,
-            document_id=item.question.document_id,
+            document_id=item.row.document_id,  # of a collection, the one that is quoted
             context=item.question.context,
             document_sha256=item.source.sha256,
             question=item.question.question,

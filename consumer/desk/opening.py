@@ -96,7 +96,7 @@ def open_desk(settings: DeskSettings, parts: DeskParts) -> DeskServer:
 
 def check_desk(settings: DeskSettings) -> None:
     """Refuses what cannot be served. Raises `Stop`: the extra is missing, or a token where others can reach it."""
-    if not is_loopback(settings.host) and (settings.token is None or not settings.token.get_secret_value().strip()):
+    if not settings.has_token and not is_loopback(settings.host):
         raise Stop(
             f"others can reach {settings.host}, and there is no token for the desk",
             hint="set SPANSTREAM_DESK__TOKEN, or SPANSTREAM_DESK__HOST to 127.0.0.1",

@@ -86,7 +86,7 @@ class AnswerJoin:
         joined = AnswerPairs(defaultdict(list), notes=notes)
         for answer in self._answers(topics.answers):
             other = second.pop(answer.question_id, None)  # a question that was asked twice counts once
-            if other is None or other.document_sha256 != answer.document_sha256:
+            if other is None or not _are_of_one_text(answer, other):
                 joined.first_alone += 1
                 continue
             label = labels.get(answer.question_id)
@@ -120,8 +120,15 @@ def _model(answer: Answer) -> AnsweringModel:
     return AnsweringModel(answer.model.name, answer.model.version, answer.model.calibration)
 
 
+def _are_of_one_text(answer: Answer, other: Answer) -> bool:
+    """Whether both models read the same; of one collection, they may quote two documents."""
+    if answer.collection is not None and answer.document_id != other.document_id:
+        return answer.collection == other.collection
+    return answer.document_sha256 == other.document_sha256
+
+
 def _model_answer(answer: Answer, label: Feedback | None) -> ModelAnswer:
-    return ModelAnswer(answer.answer, answer.confidence, _is_right(answer, label))
+    return ModelAnswer(answer.answer, answer.confidence, _is_right(answer, label), answer.document_id)
 
 
 def _is_right(answer: Answer, label: Feedback | None) -> bool | None:

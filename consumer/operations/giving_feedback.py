@@ -74,7 +74,7 @@ def feedback_on_question(published: PublishedQuestion, opinion: Opinion) -> Feed
         raise Stop(f"{name}: there is no answer to accept", hint="say --correct, --no-answer or --unsure")
     return Feedback(
         question_id=question.question_id,
-        document_id=question.document_id,
+        document_id=published.document_id,
         context=question.context,
         document_sha256=version,
         question=question.question,

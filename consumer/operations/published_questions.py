@@ -27,13 +27,18 @@ class PublishedQuestion:
 
     Attributes:
         question: the event.
-        text: of its context, or of its document as it stands now.
+        text: of its context, or of the document as it stands now: of a collection, the one that was quoted.
         answer: the latest one that was published; None: none stands in the topic.
     """
 
     question: Question
     text: str
     answer: Answer | None
+
+    @property
+    def document_id(self) -> str | None:
+        """The document whose text it is; None: it is the question's context."""
+        return document_of(self.question, self.answer)
 
 
 def find_published(
@@ -48,7 +53,7 @@ def find_published(
         clock: bounds how long Kafka may be silent.
 
     Raises:
-        Stop: there is no such question, or its document is gone; the text says which.
+        Stop: there is no such question, its document is gone, or its collection gave none; the text says which.
         Retryable: Kafka did not answer in time.
     """
     formats = open_formats(settings).patient(clock, _PATIENCE_SECONDS)
@@ -60,13 +65,21 @@ def find_published(
         answer = _latest(reader, settings.topics.answers, formats.answer, question_id)
     if question.context is not None:
         return PublishedQuestion(question, question.context, answer)
+    document_id = document_of(question, answer)
+    if document_id is None:
+        raise Stop(f"question {question_id}: no document of the collection {question.collection} was quoted")
     with closing(CurrentDocuments(open_reader(), settings, formats, clock, _PATIENCE_SECONDS)) as documents:
-        # Of a collection, the document that was quoted.
-        document_id = question.document_id or (answer and answer.document_id)
-        document = documents.find(document_id) if document_id else None
+        document = documents.find(document_id)
     if document is None:
         raise Stop(f"question {question_id}: its document {document_id} is not in {settings.topics.documents}")
     return PublishedQuestion(question, document.text, answer)
+
+
+def document_of(question: Question, answer: Answer | None) -> str | None:
+    """Returns the document that a question names; of a collection, the one that its answer quotes."""
+    if question.collection is None:
+        return question.document_id
+    return None if answer is None else answer.document_id
 
 
 def _latest(reader: PartitionReader, topic: str, read: Callable[[Record], _Event], question_id: str) -> _Event | None:

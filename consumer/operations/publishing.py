@@ -65,7 +65,7 @@ def document_record(
     if tombstone is not None:
         return Outgoing(topic, document.document_id.encode(), None)
     document = decode_document(_redacted(document, redact), limits)
-    event_id = str(uuid.uuid5(_NAMESPACE, f"{document.document_id}\n{document.sha256}"))
+    event_id = str(uuid.uuid5(_NAMESPACE, f"{document.document_id}\n{sha256(encode(document)).hexdigest()}"))
     headers = event_headers(document, event_id, _SOURCE, datetime.now(UTC))
     return writer.record(topic, document.document_id.encode(), document, headers)
 
@@ -73,7 +73,7 @@ def document_record(
 def question_record(
     line: bytes, topic: str, limits: Limits, writer: EventWriter = _JSON, redact: Redact | None = None
 ) -> Outgoing:
-    """Makes the record of a question from a line; its key is its document's id, or its own with an inline context.
+    """Makes the record of a question from a line; its key is its document's id, or its own where it names none.
 
     The question and its context are redacted; otherwise as `document_record`.
 

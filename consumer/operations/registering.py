@@ -32,7 +32,7 @@ def register_schemas(settings: Settings, *, triage: bool, feedback: bool = False
         Retryable: it gives no answer.
     """
     check_registrable(settings)
-    from spanstream.consumer.formats.registry.event_schemas import schema_of, subject_of  # noqa: PLC0415  an extra
+    from spanstream.consumer.formats.registry.event_schemas import is_ours, schema_of, subject_of  # noqa: PLC0415  an extra
     from spanstream.consumer.formats.registry.registry import SchemaRegistry  # noqa: PLC0415  the same
 
     form, compatibility = settings.registry.format, settings.registry.compatibility
@@ -41,7 +41,8 @@ def register_schemas(settings: Settings, *, triage: bool, feedback: bool = False
     for topic, event in _events(settings, triage=triage, feedback=feedback):
         subject, schema = subject_of(topic), schema_of(event, form)
         known = registry.id_of(subject, schema)
-        if known is None and topic in written_by_others and subject in registry.subjects():
+        is_taken = known is None and topic in written_by_others and subject in registry.subjects()
+        if is_taken and not is_ours(registry.latest(subject), event, form):
             yield f"{subject}: left as it is, it has another schema; what writes our events there stops"
             continue
         schema_id = registry.register(subject, schema, compatibility)

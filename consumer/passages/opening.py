@@ -1,4 +1,4 @@
-"""Opens the engine that the settings name: a folder is SQLite's."""
+"""Opens the engine that the settings name: a folder is SQLite's, an address is a search server's."""
 
 from __future__ import annotations
 
@@ -19,8 +19,13 @@ def open_passage_indexes(settings: IndexSettings) -> PassageIndexes:
     if settings.uri is None:
         raise Stop("no passage index is set", hint="set SPANSTREAM_INDEX__URI")
     scheme = urlsplit(settings.uri).scheme
+    if scheme in {"http", "https"}:
+        # Each engine is an extra: imported only where it is used.
+        from spanstream.consumer.passages.opensearch.opensearch_indexes import OpenSearchPassageIndexes  # noqa: PLC0415
+
+        return OpenSearchPassageIndexes.connect(settings)
     if "://" in settings.uri:
-        raise Stop(f"no passage index can be at {scheme}://", hint="set a folder")
+        raise Stop(f"no passage index can be at {scheme}://", hint="set a folder, http:// or https://")
     from spanstream.consumer.passages.sqlite.sqlite_indexes import SqlitePassageIndexes  # noqa: PLC0415
 
     return SqlitePassageIndexes(Path(settings.uri).expanduser() / settings.name, settings.timeout_seconds)

@@ -29,3 +29,8 @@ class DeskSettings(SettingsGroup):
         20_000,
         description="Answers, questions, documents, dead letters and triage records kept, of each the last so many.",
     )
+
+    @property
+    def has_token(self) -> bool:
+        """Whether people have to type something in."""
+        return self.token is not None and bool(self.token.get_secret_value().strip())

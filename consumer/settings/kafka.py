@@ -55,7 +55,9 @@ class TopicSettings(SettingsGroup):
     """Names of the topics."""
 
     documents: str = Field("qa.documents", description="Documents, compacted, keyed by document_id.")
-    questions: str = Field("qa.questions", description="Questions, keyed by document_id.")
+    questions: str = Field(
+        "qa.questions", description="Questions, keyed by document_id, or by question_id where they name none."
+    )
     answers: str = Field("qa.answers", description="Answers.")
     shadow_answers: str = Field("qa.answers.shadow", description="Answers of a second model that is tried.")
     dead_letters: str = Field("qa.dead-letters", description="What could not be answered, with headers that say why.")

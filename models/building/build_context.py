@@ -20,7 +20,7 @@ from spanstream.models.building.graph.fusion import FusedGraph, Fusions, fuse
 from spanstream.models.building.graph.onnx_graph import Graph
 from spanstream.models.checkpoints.checkpoint import Checkpoint
 from spanstream.models.errors import BuildError, ModelError, one_line
-from spanstream.models.inference.packing import Batch, assemble
+from spanstream.models.inference.packing import Batch, TokenArrays, assemble
 from spanstream.models.inference.session import Logits, OnnxSession
 
 _PLAIN: Final = SessionOptions(optimization_level="disabled")
@@ -38,7 +38,7 @@ class BuildContext:
         graph: the best exact fp32 graph.
         note: how far fusing went, for the card.
         folder: for intermediate files.
-        samples: windows, each alone in its batch, that show what activations look like.
+        samples: windows or texts, each alone in its batch, that show what activations look like.
     """
 
     checkpoint: Checkpoint
@@ -46,7 +46,7 @@ class BuildContext:
     graph: Path
     note: str
     folder: Path
-    samples: Sequence[Batch]
+    samples: Sequence[TokenArrays]
 
     def fuse(self, name: str, fusions: Fusions) -> FusedGraph:
         """Fuses the export in another way, into a file of this name."""

@@ -22,12 +22,13 @@ from spanstream.models.text.windowing import Window, WindowShape, windows_of
 
 TOLERANCE: Final = 0.25
 
-_QUESTIONS: Final = (
+# Golden texts of every kind of artifact.
+QUESTIONS: Final = (
     "What error code is shown?",
     "Since when does the export fail, and which version of the export service is running on that machine?",
     "Who reported it?",
 )
-_CONTEXTS: Final = (
+CONTEXTS: Final = (
     "Code 7.",
     "The nightly export stops with error FXP-4107 since Tuesday. Ms. Okafor restarted the agent twice, in vain.",
     """Hello,
@@ -78,6 +79,6 @@ def golden_spans(
 
 def _windows(tokenizer: Tokenizer, shape: WindowShape) -> Iterator[tuple[str, str, Window]]:
     """Yields question, context and their first window, for every pair."""
-    for context, question in product(_CONTEXTS, _QUESTIONS):
+    for context, question in product(CONTEXTS, QUESTIONS):
         windows = windows_of(tokenizer.tokenize_question(question), tokenizer.tokenize_document(context), shape)
         yield question, context, windows[0]

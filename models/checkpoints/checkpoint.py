@@ -103,20 +103,11 @@ class Checkpoint:
         Raises:
             BuildError: the weights do not fit the configuration, or are not those of a question-answering model.
         """
-        import torch  # noqa: PLC0415  seconds to import
         from transformers import AutoModelForQuestionAnswering  # noqa: PLC0415  seconds to import
 
         from spanstream.models.checkpoints.answerability import HEAD, load_head  # noqa: PLC0415  imports torch
 
-        try:
-            with quiet():
-                # Checkpoints are often stored in fp16; the exporter would keep that.
-                model, info = AutoModelForQuestionAnswering.from_pretrained(
-                    self.folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
-                )
-        except Exception as error:  # every loader (safetensors, pickle, sharded) has errors of its own
-            raise BuildError(f"{self.name}: the weights cannot be loaded: {one_line(error)}") from error
-        missing = sorted(info["missing_keys"])
+        model, missing = self._load(AutoModelForQuestionAnswering)
         if head := [key for key in missing if not key.startswith(f"{model.base_model_prefix}.")]:
             raise BuildError(
                 f"{self.name}: no question-answering head ({head[0]} is missing): fine-tune it first "
@@ -131,6 +122,30 @@ class Checkpoint:
         if answerability is not None:
             model.add_module(HEAD, answerability)
         return model.eval()
+
+    def load_encoder(self) -> Any:  # noqa: ANN401  transformers publishes no types for its factories
+        """Loads the model in fp32, for inference, without any head. Raises `BuildError` where weights are missing."""
+        from transformers import AutoModel  # noqa: PLC0415  seconds to import
+
+        model, missing = self._load(AutoModel)
+        # What some checkpoints have on top of [CLS] is not read.
+        if missing := [key for key in missing if not key.startswith("pooler.")]:
+            raise BuildError(f"{self.name}: {len(missing)} of its weights are missing, {missing[0]} first")
+        return model.eval()
+
+    def _load(self, factory: Any) -> tuple[Any, list[str]]:  # noqa: ANN401  transformers publishes no types
+        """Returns the model that a factory makes of the weights, and the names of those that are missing."""
+        import torch  # noqa: PLC0415  seconds to import
+
+        try:
+            with quiet():
+                # Checkpoints are often stored in fp16; the exporter would keep that.
+                model, info = factory.from_pretrained(
+                    self.folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
+                )
+        except Exception as error:  # every loader (safetensors, pickle, sharded) has errors of its own
+            raise BuildError(f"{self.name}: the weights cannot be loaded: {one_line(error)}") from error
+        return model, sorted(info["missing_keys"])
 
     def write_tokenizer(self, target: Path) -> Tokenizer:
         """Writes its `tokenizer.json`, without the truncation and padding that training left in it.

@@ -1,6 +1,9 @@
 """Runs rows of tokens through an encoder's graph, and tests on a machine that it gives the vectors it should.
 
-token ids of texts -> TokenArrays -> (texts, dimensions)
+    token ids of texts -> TokenArrays -> the tokens' last states -> mean -> length 1
+
+The mean is taken here, over each text's own tokens: kernels that add up the tokens of a batch do so in an order that
+depends on how many texts there are and how far they are padded.
 """
 
 from __future__ import annotations
@@ -19,8 +22,8 @@ from spanstream.models.inference.onnx_model import OnnxModel, SessionError
 from spanstream.models.inference.packing import assemble_rows, split_by_budget
 from spanstream.models.text.tokenization import Tokenizer
 
-OUTPUT: Final = "embeddings"
-"""The name of the graph's one output."""
+STATES: Final = "last_hidden_state"
+"""The name of the graph's one output: (texts, padded length, dimensions)."""
 
 # So many tokens are not in more characters of any text that has words; what is behind them is not tokenized.
 _CHARS_PER_TOKEN: Final = 32
@@ -50,7 +53,7 @@ class EmbeddingSession:
         self._model = OnnxModel(path, variant, options)
         self._pad_id = pad_id
         unknown = sorted(set(self._model.inputs) - {"input_ids", "attention_mask", "token_type_ids"})
-        if unknown or self._model.outputs != [OUTPUT]:
+        if unknown or STATES not in self._model.outputs:
             raise ArtifactError(f"{path}: no encoder: inputs {self._model.inputs}, outputs {self._model.outputs}")
 
     def run(self, rows: Sequence[Int32Array]) -> Float32Array:
@@ -60,11 +63,15 @@ class EmbeddingSession:
             SessionError: onnxruntime cannot run it, or what it gives are not all vectors.
         """
         arrays = assemble_rows([[(row, 0)] for row in rows], pad_id=self._pad_id)
-        (vectors,) = self._model.run([OUTPUT], {name: getattr(arrays, name) for name in self._model.inputs})
-        found: Float32Array = vectors
-        if found.ndim != 2 or len(found) != len(rows) or not np.isfinite(found).all():  # noqa: PLR2004  (texts, numbers)
-            raise SessionError(f"its vectors are not {len(rows)} rows of numbers")
-        return found
+        (states,) = self._model.run([STATES], {name: getattr(arrays, name) for name in self._model.inputs})
+        if states.ndim != 3 or states.shape[:2] != arrays.input_ids.shape:  # noqa: PLR2004  (texts, tokens, numbers)
+            raise SessionError(f"its states are {states.shape}, not those of {arrays.input_ids.shape} tokens")
+        # The sum has the mean's direction.
+        sums = np.stack([states[place, : len(row)].sum(axis=0) for place, row in enumerate(rows)])
+        vectors: Float32Array = np.stack([total / np.linalg.norm(total) for total in sums])
+        if not np.isfinite(vectors).all():
+            raise SessionError("its vectors are not all numbers")
+        return vectors
 
 
 def open_session(artifact: EncoderArtifact) -> tuple[EmbeddingSession, SessionOptions]:

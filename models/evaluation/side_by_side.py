@@ -21,7 +21,7 @@ from spanstream.models.artifact import FrozenModel
 from spanstream.models.calibrating.guarantee import two_sided_interval
 from spanstream.models.evaluation.report import ArtifactFacts
 from spanstream.models.metrics.reliability import Interval
-from spanstream.models.spans.agreement import Agreement, ModelAnswer, agreement
+from spanstream.models.spans.agreement import Agreement, ModelAnswer
 
 # Bounds of the shift's bins: those in the middle are no change that anybody would notice.
 _SHIFTS: Final = (-1.0, -0.5, -0.2, -0.05, 0.05, 0.2, 0.5, 1.0)
@@ -98,7 +98,7 @@ def compare_answers(
         second: the one that might take its place.
         pairs: what they said to each question; at least one.
     """
-    counts = Counter(agreement(one.given, other.given) for one, other in pairs)
+    counts = Counter(one.agreement_with(other) for one, other in pairs)
     same = counts[Agreement.SAME]
     return ModelComparison(
         first=first,

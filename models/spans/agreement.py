@@ -36,11 +36,19 @@ class ModelAnswer:
         given: where its answer stands; None where it declined.
         confidence: of its best candidate.
         right: whether it was right to say so; None where that is not known.
+        document: names the document that it quotes, where the two may quote different ones.
     """
 
     given: Located | None
     confidence: float
     right: bool | None = None
+    document: str | None = None
+
+    def agreement_with(self, other: ModelAnswer) -> Agreement:
+        """Compares what two models said; pieces of two documents are different."""
+        if self.given is not None and other.given is not None and self.document != other.document:
+            return Agreement.DIFFERENT
+        return agreement(self.given, other.given)
 
 
 def agreement(one: Located | None, other: Located | None) -> Agreement:

@@ -37,9 +37,11 @@ _LONGEST_UNIT: Final = _MOST_TOKENS - 2 * _LEAST_TOKENS
 # Characters. What finds sentences looks at a few thousand at a time: parted here, an edit does not move where.
 _MOST_CHARS: Final = 3600
 _LEAST_CHARS: Final = 400
+_LONGEST_LINE: Final = _MOST_CHARS - 2 * _LEAST_CHARS
 
 _BLANK_LINES: Final = re.compile(r"\n\s*\n")
 _LINE_ENDS: Final = frozenset("\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029")
+_STOP: Final = re.compile(r"[.!?]\s+|[\u3002\uff01\uff1f]")
 _HEADING: Final = re.compile(r"[^\n]{1,80}(?<![.!?;])")
 _WORD: Final = re.compile(r"[^\W_]")
 _WORD_START: Final = re.compile(r"(?<=\s)\S")
@@ -107,9 +109,14 @@ def _sections(text: str, start: int, end: int, places: dict[int, _Level]) -> Ite
     line_end = start
     for line in text[start:end].splitlines(keepends=True):
         line_start, line_end = line_end, line_end + len(line)
+        if len(line) > _LONGEST_LINE:
+            for first, behind in _parts(
+                text, [stop.end() for stop in _STOP.finditer(text, line_start, line_end)], line_start, line_end
+            ):
+                found[first] = _Level.SENTENCE
+                if behind - first > _LONGEST_LINE:
+                    found.update(_inside(text, first, behind))
         found[line_start] = _Level.LINE
-        if len(line) > _MOST_CHARS - 2 * _LEAST_CHARS:
-            found.update(_inside(text, line_start, line_end))
     found.pop(start)
     cuts = _cuts(text, found, np.arange(start, end), _LEAST_CHARS, _MOST_CHARS)
     places.update((cut, found[cut]) for cut in cuts)

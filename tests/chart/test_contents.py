@@ -16,6 +16,8 @@ EVERYTHING: dict[str, Any] = {
     "gpu": {"enabled": True},
     "triage": {"enabled": True, "playbook": "look: for this", "autoscaling": {"enabled": True}},
     "feedback": {"enabled": True, "autoscaling": {"enabled": True}},
+    "index": {"enabled": True, "autoscaling": {"enabled": True}},
+    "settings": {"SPANSTREAM_INDEX__URI": "s3://index/qa"},
     "replay": {"enabled": True},
     "monitoring": {name: {"enabled": True} for name in ("serviceMonitor", "prometheusRule", "dashboard")},
 }

@@ -16,6 +16,8 @@ ALL: dict[str, Any] = {
     "gpu": {"enabled": True},
     "triage": {"enabled": True, "playbook": "x"},
     "feedback": {"enabled": True},
+    "index": {"enabled": True},
+    "settings": {"SPANSTREAM_INDEX__URI": "s3://index/qa"},
     "replay": {"enabled": True},
     "topicCreation": {"mode": "job"},
 }
@@ -25,7 +27,7 @@ FETCH = {"source": "fetch", "fetch": {"url": "https://models.example.com/a.tar.g
 
 def workloads(manifests: list[Object]) -> list[Object]:
     found = [manifest for manifest in manifests if manifest["kind"] in WORKLOADS]
-    assert len(found) == 6
+    assert len(found) == 7
     return found
 
 

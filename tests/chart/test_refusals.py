@@ -134,6 +134,22 @@ REFUSED: dict[str, tuple[Values, str]] = {
         },
         "feedback.autoscaling.maxReplicas (13) is above kafka.partitions (12)",
     ),
+    "an index that is nowhere": ({"index": {"enabled": True}}, "index.enabled needs SPANSTREAM_INDEX__URI in settings"),
+    "one group for answers and the index": (
+        {"kafka": {"groupId": "spanstream-index"}},
+        "kafka.groupId and the default of SPANSTREAM_INDEX__GROUP_ID name the same group",
+    ),
+    "more index pods than partitions": (
+        {
+            "autoscaling": {"mode": "keda"},
+            "index": {"enabled": True, "autoscaling": {"enabled": True, "maxReplicas": 13}},
+        },
+        "index.autoscaling.maxReplicas (13) is above kafka.partitions (12)",
+    ),
+    "the index scaled by lag without KEDA": (
+        {"autoscaling": {"mode": "hpa"}, "index": {"enabled": True, "autoscaling": {"enabled": True}}},
+        "index.autoscaling.enabled needs KEDA, and autoscaling.mode comes to hpa here",
+    ),
     "SASL without its secret": ({"kafka": {"sasl": {"mechanism": "PLAIN"}}}, "needs kafka.sasl.secretName"),
     "a certificate without its key": (
         {"kafka": {"tls": {"enabled": True, "secretName": "s", "certKey": "tls.crt"}}},

@@ -11,8 +11,12 @@ from typing import Any
 import pytest
 
 from spanstream.consumer.broker.kafka import TopicAdmin
+from spanstream.consumer.broker.partitioner import partition_of
+from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.cli.exit_codes import TERMINATED
 from spanstream.consumer.operations.topics import feedback_topic_specs
+from spanstream.schemas.codec import encode
+from spanstream.schemas.events import Document, Question
 from spanstream.schemas.triage import Ticket
 from tests.support.kafka.feedback_stream import FeedbackStream
 from tests.support.kafka.kafka_broker import KafkaBroker
@@ -86,6 +90,53 @@ def test_a_verdict_is_given_checked_kept_shown_and_deleted_with_its_document(str
     stream.publish([document(topics.documents, "d", "Another text.")])
     stream.await_labels(set())
     assert labels_shown(stream) == {}
+    assert member.stop() == TERMINATED
+
+
+def test_a_verdict_on_a_collections_answer_is_about_the_document_that_it_quotes_in_another_partition(
+    stream: FeedbackStream,
+) -> None:
+    topics, quoted = stream.topics, "FXP-4107"
+    document_id = next(name for name in ("d", "e", "f", "g") if partition_of(name.encode(), 2) != partition_of(b"q", 2))
+    events: dict[str, Document | Question] = {
+        "documents": Document(document_id=document_id, text=TEXT, collections=["kb"]),
+        "questions": Question(question_id="q", question="Which error?", collection="kb"),
+    }
+    for kind, event in events.items():
+        published = stream.command("publish", kind, "-", stdin=encode(event))
+        assert published.returncode == 0, published.stderr
+    [asked] = stream.read(topics.questions)
+    assert (asked.key, asked.partition.number) == (b"q", partition_of(b"q", 2))
+    span = {"text": quoted, "char_start": TEXT.index(quoted), "char_end": TEXT.index(quoted) + len(quoted)}
+    answer = {
+        "question_id": "q",
+        "document_id": document_id,
+        "document_sha256": hashlib.sha256(TEXT.encode()).hexdigest(),
+        "status": "answered",
+        "answer": span,
+        "candidate": span,
+        "confidence": 0.9,
+        "null_score_diff": -2.0,
+        "windows": {"total": 1, "read": 1},
+        "model": {"name": "m", "version": "1", "precision": "int8", "calibration": "c"},
+        "metadata": {},
+        "answered_at": "2026-02-01T08:30:00.000Z",
+        "collection": "kb",
+        "retrieved": [{"document_id": document_id, "char_start": 0, "char_end": len(TEXT), "score": 0.03}],
+    }
+    stream.publish([Outgoing(topics.answers, b"q", json.dumps(answer).encode())])
+    shown = stream.command("answers").stdout.decode().splitlines()
+    assert shown == [f"q  0.90  {quoted}  [{document_id} 36:44]  of kb", f"    looked at {document_id} 0:{len(TEXT)}"]
+    given = stream.command("feedback", "give", "--question-id", "q", "--accept")
+    assert given.returncode == 0, given.stderr
+    member = stream.start_feedback()
+    stream.await_labels({"q"})
+    [document_record], [feedback], [label] = (
+        stream.read(topic) for topic in (topics.documents, topics.feedback, topics.labels)
+    )
+    assert feedback.key == document_id.encode()
+    assert document_record.partition.number == feedback.partition.number == label.partition.number
+    assert labels_shown(stream)["q"]["document_id"] == document_id
     assert member.stop() == TERMINATED
 
 

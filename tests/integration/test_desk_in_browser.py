@@ -16,9 +16,11 @@ from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.schemas.codec import decode_feedback
 from spanstream.schemas.feedback import Feedback
 from spanstream.schemas.limits import Limits
+from spanstream.schemas.triage import FieldStatus
 from tests.support.desk.chromium import set_media, set_scripts, start_chromium
 from tests.support.desk.desk_scene import HOSTILE, TOPICS, DeskScene
 from tests.support.desk.served_desk import ServedDesk, serve_desk
+from tests.support.desk.triage_scene import field_of, record_of, scene_with
 from tests.support.kafka.program import until
 
 TEXT = "Since Tuesday the nightly export stops with error FXP-4107 on node db-3.\n\nIt began on Tuesday.\n"
@@ -51,6 +53,16 @@ def hostile_desk() -> Iterator[ServedDesk]:
     scene.answer(document, DANGEROUS[:300].replace("\x00", ""), "E-9", 0.5, question_id="<i>")
     scene.letter(DANGEROUS.encode(), detail=DANGEROUS[:200], key=DANGEROUS[:100].encode(), headers=(("<b>", b"<i>"),))
     scene.broker.publisher().publish([Outgoing(TOPICS.answers, b"<b>", b"<script>alert(5)</script>")], {})
+    with serve_desk(scene, is_writing=True) as desk:
+        yield desk
+
+
+@pytest.fixture
+def triage_desk() -> Iterator[ServedDesk]:
+    scene, document = scene_with()
+    floor = field_of(document, "floor 3", FieldStatus.LOW_CONFIDENCE)
+    record = record_of(document, error=field_of(document, "error 50.2"), floor=floor)
+    scene.send(TOPICS.triage, "t-1", record)
     with serve_desk(scene, is_writing=True) as desk:
         yield desk
 
@@ -233,15 +245,43 @@ def test_every_page_can_be_used_without_a_mouse_a_colour_or_a_screen(
     try:
         for path in pages_of(desk):
             chromium.get(f"{desk.address}{path}")
-            axe = Axe(chromium)
-            chromium.execute_cdp_cmd(
-                "Runtime.evaluate", {"expression": Path(axe.script_url).read_text(encoding="utf-8")}
-            )
-            found = axe.run(options=json.dumps(_RULES))["violations"]
-            told = [(one["id"], [node["html"][:200] for node in one["nodes"][:2]]) for one in found]
-            assert told == [], path
+            assert violations_on(chromium) == [], path
     finally:
         set_media(chromium)
+
+
+def violations_on(chromium: Chrome) -> list[tuple[str, list[str]]]:
+    """Returns what the checker of accessibility finds wrong with the page."""
+    axe = Axe(chromium)
+    chromium.execute_cdp_cmd("Runtime.evaluate", {"expression": Path(axe.script_url).read_text(encoding="utf-8")})
+    found = axe.run(options=json.dumps(_RULES))["violations"]
+    return [(one["id"], [node["html"][:200] for node in one["nodes"][:2]]) for one in found]
+
+
+def open_field(chromium: Chrome, desk: ServedDesk, name: str) -> None:
+    """Goes to a field's page as people do: by the link on its record."""
+    chromium.get(f"{desk.address}/triage/one?ticket=t-1")
+    chromium.find_element(By.CSS_SELECTOR, f"a[href*='field={name}']").click()
+    until(lambda: f"Field {name}" in text_of(chromium, "main"), "the field's page", every=0.1)
+
+
+def test_the_fields_of_a_triage_record_are_judged_by_key_and_by_mouse(
+    chromium: Chrome, triage_desk: ServedDesk
+) -> None:
+    open_field(chromium, triage_desk, "error")
+    assert violations_on(chromium) == []
+    press(chromium, "a")
+    feedback = await_feedback(triage_desk, 1)
+    assert (feedback.verdict, feedback.field.name if feedback.field else "") == ("accepted", "error")
+    until(lambda: "/triage/one" in chromium.current_url, "the record again", every=0.1)
+    assert violations_on(chromium) == []
+    open_field(chromium, triage_desk, "floor")
+    chromium.find_element(By.XPATH, "//pre//span[text()='printer']").click()
+    press(chromium, Keys.ENTER)
+    feedback = await_feedback(triage_desk, 2)
+    assert feedback.verdict == "corrected"
+    assert feedback.span is not None
+    assert feedback.span.text == "printer"
 
 
 def focused(chromium: Chrome) -> str:

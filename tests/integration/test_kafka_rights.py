@@ -14,17 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from spanstream.consumer.broker.kafka import TopicAdmin
 from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.cli.exit_codes import TERMINATED
-from spanstream.consumer.operations.topics import feedback_topic_specs, topic_specs, triage_topic_specs
-from spanstream.consumer.settings import KafkaSettings, TopicSettings
+from spanstream.consumer.settings import KafkaSettings
 from spanstream.schemas.triage import Ticket
 from tests.support.events.dead_letters import dead_letter
+from tests.support.kafka.documented_rights import NamedStream, documented_rights
+from tests.support.kafka.index_stream import skip_without_index
 from tests.support.kafka.program import until
 from tests.support.kafka.secure_broker import Right, SecureBroker, User
-from tests.support.kafka.stream import REPOSITORY, document, named, question
-from tests.support.kafka.triage_stream import TriageStream
+from tests.support.kafka.stream import document, named, question
 from tests.support.redis.redis_server import RedisServer
 
 ARGUMENTS = {
@@ -37,6 +36,8 @@ ARGUMENTS = {
     "publish tickets": ("publish", "tickets", "-"),
     "feedback run": ("feedback", "run"),
     "feedback publish": ("feedback", "publish", "-"),
+    "index run": ("index", "run", "--once"),
+    "index rebuild": ("index", "rebuild", "--grace", "0"),
     "feedback tail": ("feedback", "tail", "--json"),
     "answers": ("answers", "--json"),
     "backfill": ("backfill",),
@@ -78,48 +79,8 @@ priorities: [{priority: normal, because: all are}]
 """
 
 
-def documented() -> dict[str, list[Right]]:
-    """Returns the rights of each command, as the table of docs/security.md lists them."""
-    text = (REPOSITORY / "docs" / "security.md").read_text(encoding="utf-8")
-    table = text.partition("<!-- rights -->")[2].partition("<!-- end of rights -->")[0]
-    rights: dict[str, list[Right]] = {}
-    for row in table.strip().splitlines()[2:]:
-        command, operation, kind, names = (cell.strip() for cell in row.strip("|").split("|"))
-        for name in re.findall(r"`([^`]+)`", names):
-            rights.setdefault(command.strip("`"), []).append(Right(operation, kind.removesuffix("s"), name))
-    return rights
-
-
-RIGHTS = documented()
-
-
-class NamedStream(TriageStream):
-    """Topics and groups with the default names, behind a prefix of this stream's own."""
-
-    def __post_init__(self) -> None:
-        self.topics = TopicSettings(**{role: self.named(name) for role, name in TopicSettings().model_dump().items()})
-        groups = {
-            "KAFKA__GROUP_ID": self.named(KafkaSettings().group_id),
-            "TRIAGE__GROUP_ID": self.named("spanstream-triage"),
-            "FEEDBACK__GROUP_ID": self.named("spanstream-feedback"),
-        }
-        self.settings = groups | self.settings
-
-    def named(self, default: str) -> str:
-        """Returns this stream's name for what has this name by default."""
-        begin = "replay." if default.startswith("replay.") else ""
-        return f"{begin}{self.name}-{default.removeprefix(begin)}"
-
-    def create_topics(self) -> None:
-        specs = [
-            *topic_specs(self.topics, partitions=1),
-            *triage_topic_specs(self.topics, partitions=1),
-            *feedback_topic_specs(self.topics, partitions=1),
-        ]
-        TopicAdmin(self.config, request_timeout_seconds=LONGEST).create(specs)
-
-    def right(self, right: Right) -> Right:
-        return right._replace(name=self.named(right.name))
+# The desk runs on where one is missing: tests/integration/test_desk_rights.py.
+RIGHTS = {command: rights for command, rights in documented_rights().items() if command != "desk"}
 
 
 @dataclass(frozen=True)
@@ -172,6 +133,9 @@ def make_party(secure_kafka: SecureBroker, redis_server: RedisServer, tmp_path: 
     def make(command: str, rights: list[Right]) -> Party:
         user = secure_kafka.user(f"u{uuid.uuid4().hex[:12]}", "a-password", "a-key-password")
         secure_kafka.grant(user, [stream.right(right) for right in rights])
+        if command.startswith("index "):
+            skip_without_index()
+            stream.settings["INDEX__URI"] = str(tmp_path / "index")
         if command != "topics create":
             stream.create_topics()
             stream.publish(work(stream))

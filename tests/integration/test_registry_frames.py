@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ from tests.support.memory.fake_time import FakeClock
 from tests.support.registry.registry_server import RegistryServer
 
 FORMATS = ("avro", "json", "protobuf")
+FROZEN = Path(__file__).parents[1] / "unit" / "schemas" / "records" / "schemas" / "before-collections"
 PROTO = """\
 syntax = "proto3";
 package helpdesk;
@@ -252,6 +254,22 @@ def test_registering_twice_registers_once_and_other_clients_read_what_is_written
     read = readers[form]()(value, value_context(topic))
     text = read.text if form == "protobuf" else read["text"]
     assert text == "some text"
+
+
+@pytest.mark.parametrize(("form", "ending"), [("avro", "avsc"), ("protobuf", "proto")])
+def test_the_schemas_of_an_earlier_program_are_followed_by_ours_of_now(
+    registry_url: str, form: str, ending: str
+) -> None:
+    settings = settings_of(registry_url, format=form)
+    client = SchemaRegistryClient({"url": registry_url})
+    subjects = {name: f"{getattr(settings.topics, f'{name}s')}-value" for name in ("document", "question", "answer")}
+    for name, subject in subjects.items():
+        client.register_schema(subject, Schema((FROZEN / f"{name}.{ending}").read_text("utf-8"), form.upper()))
+        client.set_compatibility(subject, "BACKWARD_TRANSITIVE")
+    lines = list(register_schemas(settings, triage=False))
+    assert len(lines) == 3
+    assert all("-value: registered, id " in line for line in lines), lines
+    assert [client.get_versions(subject) for subject in subjects.values()] == [[1, 2]] * 3
 
 
 def message_of(client: SchemaRegistryClient, topic: str) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from confluent_kafka import KafkaException
 
-from spanstream.consumer.broker.kafka.error_mapping import Failure, map_error
+from spanstream.consumer.broker.kafka.error_mapping import Failure, NeededRights, map_error, on_topics
 from spanstream.consumer.broker.kafka.group_consumer import KafkaGroupConsumer
 from spanstream.consumer.broker.kafka.producer import DeadlineProducer
 from spanstream.consumer.broker.kafka.properties import producer_properties
@@ -59,24 +59,8 @@ class AtLeastOncePublisher:
             Stop: the broker refuses for good.
         """
         deadline = Deadline(_CLOCK, min(timeout_seconds, self._publish_timeout_seconds))
-        if self._producer is None:
-            self._producer = DeadlineProducer(self._properties)
-        try:
-            self._producer.send(records, deadline, one_by_one=self._one_by_one)
-            self._producer.flush(deadline)
-        except KafkaException as error:
-            failure = self._producer.first_failure or Failure(error.args[0], "publishing")
-            refused_for_size = self._producer.refused_for_size
-            self.close()
-            if refused_for_size - self._one_by_one:
-                self._one_by_one |= refused_for_size
-                self.publish(records, offsets, deadline.seconds_left)
-                return
-            raise map_error(*failure) from error
-        except SpanstreamError:
-            self.close()
-            raise
-        self._one_by_one = frozenset()
+        if records:
+            self._send(records, deadline)
         if not offsets:
             return
         if self._member is None:
@@ -88,3 +72,25 @@ class AtLeastOncePublisher:
         if self._producer is not None:
             self._producer.discard()
             self._producer = None
+
+    def _send(self, records: Sequence[Outgoing], deadline: Deadline) -> None:
+        if self._producer is None:
+            self._producer = DeadlineProducer(self._properties)
+        try:
+            self._producer.send(records, deadline, one_by_one=self._one_by_one)
+            self._producer.flush(deadline)
+        except KafkaException as error:
+            # Without Write on any topic the broker refuses to number the producer, and calls it a right on the cluster.
+            needed = NeededRights(cluster=on_topics("Write", {record.topic for record in records}))
+            failure = self._producer.first_failure or Failure(error.args[0], "publishing", needed)
+            refused_for_size = self._producer.refused_for_size
+            self.close()
+            if refused_for_size - self._one_by_one:
+                self._one_by_one |= refused_for_size
+                self._send(records, deadline)
+                return
+            raise map_error(*failure) from error
+        except SpanstreamError:
+            self.close()
+            raise
+        self._one_by_one = frozenset()

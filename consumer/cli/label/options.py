@@ -25,11 +25,17 @@ class Format(StrEnum):
 
 FeedbackFiles = Annotated[
     list[Path] | None,
-    Option("--feedback", help="JSON lines of feedback events in place of the labels topic; repeatable."),
+    Option(
+        "--feedback",
+        help="JSON lines of feedback events in place of the labels topic; -: standard input; repeatable.",
+    ),
 ]
 DocumentFiles = Annotated[
     list[Path] | None,
-    Option("--documents", help="JSON lines of document events in place of the documents topic; repeatable."),
+    Option(
+        "--documents",
+        help="JSON lines of document events in place of the documents topic; -: standard input; repeatable.",
+    ),
 ]
 Uniform = Annotated[
     bool, Option("--uniform", help="Of the labels only those of questions that were drawn uniformly, for guarantees.")

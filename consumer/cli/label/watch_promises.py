@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from spanstream.models.labelling.promises import Promises
     from spanstream.models.labelling.watching import Watched
 
+_OF_EVERY_ARTIFACT = "default"
+
 
 def watch(
     right: Annotated[
@@ -41,10 +43,13 @@ def watch(
 
     Example: spanstream label watch --right 90
     """
+    from spanstream.consumer.answering.open_reader import require_threshold  # noqa: PLC0415  for those who use it
     from spanstream.consumer.operations.labelling.promises import promises_of  # noqa: PLC0415  for those who use it
     from spanstream.models.labelling.promises import allowed_share, promised_percent  # noqa: PLC0415  for those who use it
 
     settings = open_settings(config)
+    if right is None and settings.model.threshold != _OF_EVERY_ARTIFACT:
+        require_threshold(settings.model)
     percent = right if right is not None else promised_percent(settings.model.threshold)
     with opened_sources(settings, {"answers": answers, "feedback": feedback}) as sources:
         promises = promises_of(sources, allowed_share(percent))

@@ -97,6 +97,16 @@ Compare = Annotated[
 ]
 About = Annotated[Path | None, Option(help="Markdown about data and licences, for the card.")]
 
+# `model build-encoder`
+EncoderCheckpoint = Annotated[
+    str, Option(help="Folder of an encoder of sentences that pools by the mean, or its name on a hub (org/name).")
+]
+EncoderFiles = Annotated[
+    list[Path],
+    Option(help="SQuAD v2 file (.json or .json.gz) to fix int8 scales by and to measure recall with, repeatable."),
+]
+Licence = Annotated[str, Option(help="Licence of the weights: an SPDX identifier.")]
+
 # `model evaluate`
 EvaluationData = Annotated[
     list[Path], Option(help="SQuAD v2 file (.json or .json.gz) of labelled questions; repeatable.")

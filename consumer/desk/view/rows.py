@@ -35,7 +35,10 @@ def place_of_record(record: Record) -> Place:
 
 @dataclass(frozen=True, slots=True)
 class AnswerRow:
-    """An answer; `text`, `char_start` and `char_end` are its candidate's, None and 0 where there is none."""
+    """An answer; `text`, `char_start` and `char_end` are its candidate's, None and 0 where there is none.
+
+    So are `document_id` and `document_sha256` of a question about a `collection`: None and empty without a candidate.
+    """
 
     place: Place
     question_id: str
@@ -49,6 +52,7 @@ class AnswerRow:
     model: str
     calibration: str
     answered_ms: int
+    collection: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,7 @@ def answer_row(record: Record, answer: Answer) -> AnswerRow:
         intern(f"{answer.model.name} {answer.model.version}"),
         intern(answer.model.calibration),
         to_milliseconds(answer.answered_at),
+        answer.collection and intern(answer.collection),
     )
 
 

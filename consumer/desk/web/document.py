@@ -76,11 +76,13 @@ def show_answer(request: Request) -> Response:
 
 
 def _marks_of_others(source: SourceText | None, answer: Answer) -> list[Mark]:
-    """Returns the marks of the alternatives, numbered from 2, and of every further place of an answer."""
+    """Returns the marks of the alternatives in this document, numbered from 2, and of every further place."""
     if source is None or source.sha256 != answer.document_sha256:
         return []
     numbered: list[tuple[int, Span | Place]] = [(1, place) for place in answer.further_places]
     for number, other in enumerate(answer.alternatives, start=2):
+        if other.document_id not in {None, answer.document_id}:
+            continue
         numbered.append((number, other.span))
         numbered += [(number, place) for place in other.further_places]
     is_declined = answer.status != "answered"

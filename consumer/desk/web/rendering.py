@@ -18,6 +18,7 @@ from spanstream.consumer.terminal.sanitizing import sanitized, sanitized_line, s
 
 FOLDER: Final = Path(__file__).parent
 _LINE_CHARS: Final = 240
+_TOLD_CHARS: Final = 1_000
 COLOURS: Final = 6
 """Colours of questions; the style sheet has them as q1, q2, ..."""
 
@@ -58,6 +59,11 @@ def line(text: str | bytes | None) -> str:
     return shortened(sanitized_line(shown[: _LINE_CHARS * 2]), _LINE_CHARS)
 
 
+def told(text: str) -> str:
+    """Returns what went wrong, whose end says what to do."""
+    return shortened(sanitized_line(text), _TOLD_CHARS)
+
+
 def when(milliseconds: int | None) -> str:
     """Returns a time in UTC, to the second; empty where there is none."""
     time = calendar_time(milliseconds)
@@ -77,7 +83,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"visible": sanitized, "line": line, "when": when, "colour": colour}
+    environment.filters |= {"visible": sanitized, "line": line, "told": told, "when": when, "colour": colour}
     return environment
 
 

@@ -50,7 +50,7 @@ class StreamFilter:
             self.status in ("", row.status)
             and self.least <= row.confidence <= self.most
             and self.model in ("", row.model)
-            and (not self.words or self._has_words(f"{question} {row.document_id}".casefold()))
+            and (not self.words or self._has_words(f"{question} {row.document_id} {row.collection or ''}".casefold()))
         )
 
     def _has_words(self, text: str) -> bool:

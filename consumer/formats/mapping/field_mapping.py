@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pydantic_core import from_json, to_json
@@ -15,16 +16,22 @@ from spanstream.schemas.mapping import Constant, EventKind, EventMapping, PathOr
 _EXPRESSION_CHARS: Final = 120
 """Characters of an expression that a detail shows."""
 _NAMES: Final = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
-_NUMBERS: Final = frozenset({("min_confidence",), ("max_answers",)})
+_NOT_TEXTS: Final[Mapping[tuple[str, ...], tuple[type, ...]]] = {
+    ("min_confidence",): (int, float),
+    ("max_answers",): (int, float),
+    ("answer_again",): (bool,),
+    ("collections",): (list,),
+}
+"""What fields take beside a text, by their place."""
 
 
 class _Rule:
-    """Where a field's value comes from, compiled. Raises `BadExpression`."""
+    """Where a field's value comes from, compiled; `takes` are the types beside a text. Raises `BadExpression`."""
 
-    def __init__(self, name: str, source: Source, *, is_needed: bool, takes_number: bool = False) -> None:
+    def __init__(self, name: str, source: Source, *, is_needed: bool, takes: tuple[type, ...] = ()) -> None:
         self._name = name
         self._is_needed = is_needed
-        self._takes_number = takes_number
+        self._takes = takes
         self._path: CompiledExpression | None = None
         self._default: str | None = None
         if isinstance(source, Constant):
@@ -34,15 +41,17 @@ class _Rule:
         else:
             self._path = CompiledExpression.compile(source)
 
-    def value(self, record: Any) -> str | float | None:  # noqa: ANN401  any JSON
-        """Returns the field's value; None: it is left out.
+    def value(self, record: Any) -> str | float | list[Any] | None:  # noqa: ANN401  any JSON
+        """Returns the field's value; of a field that takes a list, a text is split at its commas. None: it is left out.
 
         Raises:
             InvalidRecord: there is none, or it is no text.
         """
         found = None if self._path is None else _search(self._name, self._path, record)
         value = self._default if found is None else found
-        if isinstance(value, str) or (self._takes_number and type(value) in {int, float}):
+        if isinstance(value, str):
+            return _names_in(value) if list in self._takes else value
+        if type(value) in self._takes:
             return value
         if value is None and not self._is_needed:
             return None
@@ -70,7 +79,9 @@ class CompiledMapping:
         self._root = CompiledExpression.compile(mapping.root)
         needed = {name for name, field in type(mapping).model_fields.items() if field.is_required()}
         self._rules = {
-            place: _Rule(".".join((kind, *place)), source, is_needed=place[0] in needed, takes_number=place in _NUMBERS)
+            place: _Rule(
+                ".".join((kind, *place)), source, is_needed=place[0] in needed, takes=_NOT_TEXTS.get(place, ())
+            )
             for place, source in mapping.sources()
         }
 
@@ -106,6 +117,10 @@ class CompiledMapping:
             elif value is not None:
                 event[name] = value
         return event
+
+
+def _names_in(text: str) -> list[str]:
+    return [name for part in text.split(",") if (name := part.strip())]
 
 
 def _search(name: str, path: CompiledExpression, record: Any) -> Any:  # noqa: ANN401  any JSON

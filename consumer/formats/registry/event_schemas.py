@@ -23,6 +23,7 @@ from pydantic import BaseModel
 import spanstream.schemas
 from spanstream.consumer.formats.registry.protobuf import compiled
 from spanstream.consumer.settings.registry import RegistryFormat
+from spanstream.schemas.avro import NAMESPACE
 from spanstream.schemas.codec import encode
 from spanstream.schemas.triage import AnyEvent
 
@@ -39,6 +40,22 @@ def subject_of(topic: str) -> str:
 def schema_of(event: type[AnyEvent], form: RegistryFormat) -> Schema:
     """Returns the schema of an event in a format other than none, as it is registered."""
     return Schema(_text(event, form), form.upper())
+
+
+def is_ours(schema: Schema, event: type[AnyEvent], form: RegistryFormat) -> bool:
+    """Whether a schema is of this event of ours, of now or of an earlier program."""
+    text = schema.schema_str or ""
+    if schema.schema_type != form.upper():
+        return False
+    if form == "protobuf":
+        return f"package {NAMESPACE};" in text and f"message {event.__name__} {{" in text
+    content, ours = json.loads(text), json.loads(_text(event, form))
+    if not isinstance(content, dict):
+        return False
+    if form == "avro":
+        return all(content.get(key) == ours[key] for key in ("name", "namespace"))
+    fields = content.get("properties", {})
+    return content.get("title") == ours["title"] and bool(fields) and fields.keys() <= ours["properties"].keys()
 
 
 def payload_writer(event: type[AnyEvent], form: RegistryFormat) -> Callable[[Any], bytes]:

@@ -92,6 +92,11 @@ class SchemaRegistry:
         with self._ask():
             return list(self.client.get_subjects())
 
+    def latest(self, subject: str) -> Schema:
+        """Returns the latest schema of a subject that has one."""
+        with self._ask():
+            return self.client.get_latest_version(subject).schema
+
     def register(self, subject: str, schema: Schema, compatibility: str) -> int:
         """Registers a schema as the subject's latest version, sets the subject's compatibility, and returns the id.
 

@@ -6,6 +6,7 @@ machine.py  CPUs, int8 dot products, the HTTP port
 model.py    the artifact, and its self-test on this very CPU
 broker.py   Kafka: reachable, transactions, group protocol, the group
 topics.py   the topics, as pure functions of what Kafka says about them
+passages.py the passage index
 promise.py  what the labels say of confidence and threshold
 store.py    Redis
 registry.py the schema registry

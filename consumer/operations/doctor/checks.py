@@ -11,7 +11,7 @@ from spanstream.consumer.broker.kafka.cluster import KafkaCluster
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
 from spanstream.consumer.cache.byte_store import ByteStore
 from spanstream.consumer.cache.opening import open_store
-from spanstream.consumer.operations.doctor import extras, machine, promise, registry, store
+from spanstream.consumer.operations.doctor import extras, machine, passages, promise, registry, store
 from spanstream.consumer.operations.doctor.broker import TOPICS, BrokerAccess, BrokerChecks
 from spanstream.consumer.operations.doctor.finding import Check
 from spanstream.consumer.operations.doctor.mappings import ADVICE, mappings
@@ -42,11 +42,15 @@ def checks_of(settings: Settings, *, timeout_seconds: float, cpuinfo: Path = mac
         *BrokerChecks(broker_access(settings, timeout_seconds), settings).checks(),
         Check(promise.SUBJECT, partial(promise.promise, settings, reader, timeout_seconds * 4), "", TOPICS),
         Check(
+            passages.SUBJECT, partial(passages.passages, settings, reader), passages.ADVICE, TOPICS, timeout_seconds * 4
+        ),
+        Check(
             "Redis", redis, "correct SPANSTREAM_REDIS__URL and SPANSTREAM_REDIS__CLIENT", seconds=timeout_seconds * 2
         ),
         Check("schema registry", partial(registry.registry, settings), registry.ADVICE, seconds=timeout_seconds * 4),
         Check("HTTP port", partial(machine.http_port, settings.http), ""),
         Check("answers API", partial(extras.answers_api, settings), ""),
+        Check("desk", partial(extras.desk, settings), ""),
         Check("traces", partial(extras.traces, settings), ""),
     ]
 
@@ -56,8 +60,8 @@ def secrets_of(settings: Settings) -> frozenset[str]:
     secrets = secrets_in({**settings.kafka.client, **settings.redis.client, **settings.registry.client})
     for url in (settings.redis.url, settings.registry.url):
         secrets |= frozenset() if url is None else secrets_in_url(url.get_secret_value())
-    tokens = (settings.model.token, settings.answers_api.token, settings.suggest.token)
-    return secrets | {token.get_secret_value() for token in tokens if token is not None}
+    parts = (settings.model, settings.answers_api, settings.desk, settings.suggest, settings.index)
+    return secrets | {part.token.get_secret_value() for part in parts if part.token is not None}
 
 
 def broker_access(settings: Settings, timeout_seconds: float) -> BrokerAccess:

@@ -49,8 +49,8 @@ def http_port(settings: HttpSettings) -> Finding:
     return listening("HTTP port", settings.host, settings.port, "SPANSTREAM_HTTP")
 
 
-def listening(subject: str, host: str, port: int, group: str) -> Finding:
-    """Tells whether `run` could listen on the port of a group of settings; one that is taken may well be its own."""
+def listening(subject: str, host: str, port: int, group: str, command: str = "run") -> Finding:
+    """Tells whether a command could listen on the port of a group of settings; one that is taken may be its own."""
     if port == 0:
         return ok(subject, "any free port")
     place = shown_address(host, port)
@@ -60,7 +60,7 @@ def listening(subject: str, host: str, port: int, group: str) -> Finding:
             probe.bind((host, port))
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            advice = f"nothing, if `spanstream run` is running here; otherwise set {group}__PORT to a free port"
+            advice = f"nothing, if `spanstream {command}` is running here; otherwise set {group}__PORT to a free port"
             return warning(subject, f"{place} is taken", advice)
         advice = f"correct {group}__HOST and {group}__PORT"
         return failed(subject, f"cannot listen on {place}: {error.strerror}", advice)

@@ -72,8 +72,9 @@ class ErasureSearch:
                 self._texts |= texts_of(json_event(record.value))
         for record in self._read(self.topics.answers):
             event = json_event(record.value)
-            if event.get("document_id") in self._documents:
-                self._texts.add(str(event.get("document_sha256")))
+            for quoted in _quotes_of(event):
+                if quoted.get("document_id") in self._documents:
+                    self._texts.add(str(quoted.get("document_sha256")))
         ids = (KnownIds(frozenset(self._documents)), KnownIds(frozenset(self._tickets)))
         return Subjects(*ids, frozenset(self._texts))
 
@@ -168,6 +169,13 @@ def _events(topics: TopicSettings) -> dict[str, type[AnyEvent]]:
         topics.shadow_answers: Answer,
         topics.triage: Triage,
     }
+
+
+def _quotes_of(answer: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yields an answer and its alternatives: each may name a document and its version."""
+    yield answer
+    others = answer.get("alternatives")
+    yield from (other for other in others if isinstance(other, dict)) if isinstance(others, list) else ()
 
 
 def _document_of(event: Mapping[str, Any]) -> Iterator[str]:

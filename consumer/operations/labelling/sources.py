@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from spanstream.consumer.broker.protocols import PartitionReader, Record
+from spanstream.consumer.broker.protocols import Partition, PartitionReader, Record
 from spanstream.consumer.broker.reading import read_topic
 from spanstream.consumer.clock import Clock
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.formats.opening import open_formats
+from spanstream.consumer.operations.local_texts import STANDARD_INPUT
 from spanstream.consumer.replay.current_documents import CurrentDocuments
 from spanstream.consumer.settings import Settings
 from spanstream.schemas.codec import decode_answer, decode_document, decode_feedback, decode_question
@@ -66,13 +68,22 @@ class TopicSources:
         return self._read(self._settings.topics.questions, self._formats.question)
 
     def labels(self) -> Iterator[Feedback]:
-        """Yields the labels that hold now."""
-        latest: dict[bytes | None, Feedback] = {}
+        """Yields the labels that hold now, of each answer the newest.
+
+        A question about a collection may have one in the partition of each document that it was answered from.
+        """
+        latest: dict[tuple[Partition, bytes | None], Feedback] = {}
         for record, label in self._records(self._settings.topics.labels, self._formats.label):
-            latest.pop(record.key, None)
+            place = (record.partition, record.key)
+            latest.pop(place, None)
             if label is not None:
-                latest[record.key] = label
-        return iter(latest.values())
+                latest[place] = label
+        newest: dict[str, Feedback] = {}
+        for label in latest.values():
+            known = newest.get(label.label_key)
+            if known is None or known.given_at <= label.given_at:
+                newest[label.label_key] = label
+        return iter(newest.values())
 
     def text(self, document_id: str) -> str | None:
         """Returns a document's current text; None where there is none."""
@@ -148,10 +159,15 @@ def open_sources(
 
     Args:
         settings: name the topics.
-        files: of `answers`, `questions`, `documents` and `feedback`.
+        files: of `answers`, `questions`, `documents` and `feedback`; one of them may be standard input (`-`).
         open_reader: opens a reader of the topics.
         clock: bounds how long Kafka may be silent.
+
+    Raises:
+        Stop: standard input is named twice.
     """
+    if [file for paths in files.values() for file in paths].count(STANDARD_INPUT) > 1:
+        raise Stop("standard input (-) can be read once only")
     if not any(files.values()):
         return TopicSources(settings, open_reader, clock)
     return FileSources(
@@ -166,10 +182,10 @@ def open_sources(
 def _events(files: Sequence[Path], decode: Callable[[bytes], _Event]) -> Iterator[_Event]:
     for file in files:
         try:
-            lines = file.read_bytes().split(b"\n")
+            content = sys.stdin.buffer.read() if file == STANDARD_INPUT else file.read_bytes()
         except OSError as error:
             raise Stop(f"{file}: cannot be read: {error.strerror}") from error
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(content.split(b"\n"), start=1):
             if not line.strip():
                 continue
             try:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.feedback.judged_answers import metadata_of
 from spanstream.consumer.operations.labelling.sources import LabellingSources
+from spanstream.consumer.operations.published_questions import document_of
 from spanstream.models.labelling.choosing import Candidate, Drawn, draw
 from spanstream.models.labelling.labels import INCLUSION_PROBABILITY, SAMPLING, Task
 from spanstream.models.text.tokenization import sha256_of
@@ -94,7 +95,7 @@ def next_tasks(sources: LabellingSources, count: int, random_share: float) -> Ne
         answer, question = answers[one.question_id], questions.get(one.question_id)
         text = None if question is None else question.context
         if question is not None and text is None:
-            text = sources.text(question.document_id or "")
+            text = sources.text(document_of(question, answer) or "")
         if question is not None and text is not None and sha256_of(text) == answer.document_sha256:
             lines.append(TaskLine.of(_task(answer, one, question.question, text), answer.confidence))
     return NextTasks(tuple(lines), len(confidences), len(labelled), len(drawn) - len(lines))

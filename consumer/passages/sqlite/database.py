@@ -120,7 +120,11 @@ def _errors_of(path: Path) -> Iterator[None]:
         raise Retryable(f"a search in the passage index {path} took too long") from error
     except (apsw.IOError, apsw.FullError, apsw.NoMemError) as error:
         raise Retryable(f"the passage index {path} cannot be used: {error}") from error
-    except (apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError, OSError) as error:
-        raise Stop(f"the passage index {path} cannot be opened for reading and writing: {error}") from error
+    except apsw.CantOpenError as error:
+        if path.exists():
+            raise Stop(f"the passage index {path} cannot be opened: {error}") from error
+        raise Retryable(f"the passage index {path} was dropped") from error
+    except (apsw.ReadOnlyError, apsw.PermissionsError, OSError) as error:
+        raise Stop(f"the passage index {path} cannot be written: {error}") from error
     except apsw.Error as error:
         raise Stop(f"the passage index {path} is damaged: {error}", hint=_REBUILD) from error

@@ -56,13 +56,15 @@ values.schema.json checks the types and ranges of single values, and _forms.tpl 
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- with .Values.feedback.autoscaling -}}
-{{- if and $.Values.feedback.enabled .enabled -}}
+{{- range $part, $values := dict "feedback" .Values.feedback "index" .Values.index -}}
+{{- with $values.autoscaling -}}
+{{- if and $values.enabled .enabled -}}
 {{- if gt (int .maxReplicas) $partitions -}}
-{{- $wrong = append $wrong (printf "feedback.autoscaling.maxReplicas (%d) is above kafka.partitions (%d): a pod without a partition has nothing to do" (int .maxReplicas) $partitions) -}}
+{{- $wrong = append $wrong (printf "%s.autoscaling.maxReplicas (%d) is above kafka.partitions (%d): a pod without a partition has nothing to do" $part (int .maxReplicas) $partitions) -}}
 {{- end -}}
 {{- if gt (int .minReplicas) (int .maxReplicas) -}}
-{{- $wrong = append $wrong (printf "feedback.autoscaling.minReplicas (%d) is above feedback.autoscaling.maxReplicas (%d)" (int .minReplicas) (int .maxReplicas)) -}}
+{{- $wrong = append $wrong (printf "%s.autoscaling.minReplicas (%d) is above %s.autoscaling.maxReplicas (%d)" $part (int .minReplicas) $part (int .maxReplicas)) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -100,8 +102,10 @@ values.schema.json checks the types and ranges of single values, and _forms.tpl 
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- if and .Values.feedback.enabled .Values.feedback.autoscaling.enabled (ne $mode "keda") -}}
-{{- $wrong = append $wrong (printf "feedback.autoscaling.enabled needs KEDA, and autoscaling.mode comes to %s here" $mode) -}}
+{{- range $part, $values := dict "feedback" .Values.feedback "index" .Values.index -}}
+{{- if and $values.enabled $values.autoscaling.enabled (ne $mode "keda") -}}
+{{- $wrong = append $wrong (printf "%s.autoscaling.enabled needs KEDA, and autoscaling.mode comes to %s here" $part $mode) -}}
+{{- end -}}
 {{- end -}}
 {{- $wrong | toJson -}}
 {{- end -}}
@@ -188,7 +192,8 @@ values.schema.json checks the types and ranges of single values, and _forms.tpl 
 {{- $groups := list
       (list "kafka.groupId" .Values.kafka.groupId)
       (include "spanstream.triageSetting" (list $ "TRIAGE__GROUP_ID" "spanstream-triage") | fromJsonArray)
-      (include "spanstream.setting" (list $ "FEEDBACK__GROUP_ID" "spanstream-feedback") | fromJsonArray) -}}
+      (include "spanstream.setting" (list $ "FEEDBACK__GROUP_ID" "spanstream-feedback") | fromJsonArray)
+      (include "spanstream.setting" (list $ "INDEX__GROUP_ID" "spanstream-index") | fromJsonArray) -}}
 {{- range $kind, $named := dict "topic" $topics "group" $groups -}}
 {{- $seen := dict -}}
 {{- range $pair := $named -}}
@@ -204,6 +209,13 @@ values.schema.json checks the types and ranges of single values, and _forms.tpl 
 
 {{- define "spanstream.checkReferences" -}}
 {{- $wrong := list -}}
+{{- if .Values.index.enabled -}}
+{{- $from := concat (keys (.Values.settings | default dict)) (list) -}}
+{{- range .Values.extraEnv -}}{{- $from = append $from .name -}}{{- end -}}
+{{- if not (has "SPANSTREAM_INDEX__URI" $from) -}}
+{{- $wrong = append $wrong "index.enabled needs SPANSTREAM_INDEX__URI in settings: where is the index?" -}}
+{{- end -}}
+{{- end -}}
 {{- with .Values.kafka -}}
 {{- if and .sasl.mechanism (not (include "spanstream.saslSecret" $)) -}}
 {{- $wrong = append $wrong "kafka.sasl.mechanism needs kafka.sasl.secretName, or existingSecret: user and password come from a Secret" -}}

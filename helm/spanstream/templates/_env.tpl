@@ -18,7 +18,7 @@ depend on. The program reads its variables in any case.
 {{- define "spanstream.checkEnv" -}}
 {{- $wrong := list -}}
 {{- $taken := include "spanstream.takenSettings" . | fromJson -}}
-{{- range list "TOPICS__TICKETS" "TOPICS__TRIAGE" "TOPICS__TRIAGE_STATE" "TRIAGE__GROUP_ID" "TOPICS__FEEDBACK" "TOPICS__LABELS" "FEEDBACK__GROUP_ID" "KAFKA__TRANSACTIONAL_ID" "KAFKA__SESSION_TIMEOUT_SECONDS" -}}
+{{- range list "TOPICS__TICKETS" "TOPICS__TRIAGE" "TOPICS__TRIAGE_STATE" "TRIAGE__GROUP_ID" "TOPICS__FEEDBACK" "TOPICS__LABELS" "FEEDBACK__GROUP_ID" "INDEX__GROUP_ID" "KAFKA__TRANSACTIONAL_ID" "KAFKA__SESSION_TIMEOUT_SECONDS" -}}
 {{- $_ := set $taken (printf "SPANSTREAM_%s" .) "" -}}
 {{- end -}}
 {{- $client := include "spanstream.setProperties" . | fromJsonArray -}}
@@ -40,7 +40,7 @@ depend on. The program reads its variables in any case.
 {{- else if get $taken $name -}}
 {{- $says = printf "is set by %s" (get $taken $name) -}}
 {{- else if hasKey $taken $name -}}
-{{- $says = printf "is read by the chart too: set it in settings%s" (regexMatch "FEEDBACK|LABELS" $name | ternary "" " or triage.settings") -}}
+{{- $says = printf "is read by the chart too: set it in settings%s" (regexMatch "FEEDBACK|LABELS|INDEX" $name | ternary "" " or triage.settings") -}}
 {{- else if has (include "spanstream.property" $name) $client -}}
 {{- $says = "is set by kafka.client, kafka.sasl or kafka.tls" -}}
 {{- else if regexMatch "^SPANSTREAM_([A-Z0-9]+|ANSWERS_API)$" $name -}}

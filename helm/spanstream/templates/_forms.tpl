@@ -53,7 +53,7 @@ what is wanted, and a password in the wrong place is not repeated.
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- range $pool, $resources := dict "resources" .Values.resources "gpu.resources" .Values.gpu.resources "triage.resources" .Values.triage.resources "feedback.resources" .Values.feedback.resources "replay.resources" .Values.replay.resources -}}
+{{- range $pool, $resources := dict "resources" .Values.resources "gpu.resources" .Values.gpu.resources "triage.resources" .Values.triage.resources "feedback.resources" .Values.feedback.resources "index.resources" .Values.index.resources "replay.resources" .Values.replay.resources -}}
 {{- range $bound, $amounts := $resources -}}
 {{- with get ($amounts | default dict) "cpu" -}}
 {{- if not (regexMatch "^([0-9]+(\\.[0-9]+)?|[0-9]+m)$" (toString .)) -}}

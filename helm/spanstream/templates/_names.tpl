@@ -1,4 +1,4 @@
-{{/* Names, labels and images. A part is consumer, gpu, triage, feedback, replay or topics. */}}
+{{/* Names, labels and images. A part is consumer, gpu, triage, feedback, index, replay or topics. */}}
 
 {{- define "spanstream.name" -}}
 {{- $own := contains .Chart.Name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name .Chart.Name) -}}

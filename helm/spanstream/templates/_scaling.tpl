@@ -12,6 +12,7 @@
 {{- if .Values.gpu.enabled -}}{{- $parts = append $parts "gpu" -}}{{- end -}}
 {{- if .Values.triage.enabled -}}{{- $parts = append $parts "triage" -}}{{- end -}}
 {{- if .Values.feedback.enabled -}}{{- $parts = append $parts "feedback" -}}{{- end -}}
+{{- if .Values.index.enabled -}}{{- $parts = append $parts "index" -}}{{- end -}}
 {{- $parts | toJson -}}
 {{- end -}}
 

@@ -10,7 +10,7 @@ import onnxruntime as ort
 
 from spanstream.models.arrays import Float32Array
 from spanstream.models.building.graph.onnx_graph import Graph
-from spanstream.models.inference.packing import Batch
+from spanstream.models.inference.packing import TokenArrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class ChannelRange:
         return ChannelRange(self.low * factors, self.high * factors)
 
 
-def measure_ranges(graph: Graph, batches: Iterable[Batch]) -> dict[str, ChannelRange]:
+def measure_ranges(graph: Graph, batches: Iterable[TokenArrays]) -> dict[str, ChannelRange]:
     """Returns the range of every tensor that a product takes, by the tensor's name; batches must have no padding."""
     tensors = list(dict.fromkeys(product.tensor for product in graph.products()))
     options = ort.SessionOptions()

@@ -27,8 +27,8 @@ _OPSET: Final = 18
 _FAITHFUL: Final = 0.01
 
 
-def export(model: Any, folder: Path) -> Path:  # noqa: ANN401  torch publishes no types
-    """Exports a model into `folder`; returns the ONNX file's path.
+def export(model: Any, folder: Path, *, task: str = "question-answering") -> Path:  # noqa: ANN401  torch publishes no types
+    """Exports a model into `folder`, with the outputs of a task; returns the ONNX file's path.
 
     Raises:
         BuildError: optimum cannot export this architecture.
@@ -40,7 +40,7 @@ def export(model: Any, folder: Path) -> Path:  # noqa: ANN401  torch publishes n
     is_longformer = model.config.model_type == "longformer"
     try:
         with quiet(), dense_attention(model) if is_longformer else nullcontext():
-            onnx_export_from_model(model, output=folder, task="question-answering", opset=_OPSET, do_validation=False)
+            onnx_export_from_model(model, output=folder, task=task, opset=_OPSET, do_validation=False)
     except Exception as error:  # torch's tracer and optimum raise errors of many classes
         raise BuildError(f"optimum cannot export a {model.config.model_type} model: {one_line(error)}") from error
     path = folder / "model.onnx"

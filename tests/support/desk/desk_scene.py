@@ -77,12 +77,23 @@ class DeskScene:
         declined: bool = False,
         question_id: str | None = None,
         model: ModelInfo = MODEL,
+        collection: str | None = None,
+        max_answers: int | None = None,
         **several: Any,
     ) -> Answer:
-        """Publishes a question about a document and its answer, and returns the answer."""
+        """Publishes a question about a document, or a collection that it is in, and its answer; returns the answer."""
         self.count += 1
         question_id = question_id or f"q-{self.count}"
-        asked = Question(question_id=question_id, question=question, document_id=document.document_id)
+        document_id = document.document_id if collection is None else None
+        asked = Question(
+            question_id=question_id,
+            question=question,
+            document_id=document_id,
+            collection=collection,
+            max_answers=max_answers,
+        )
+        key = document_id or question_id
+        is_quoted = collection is None or quote is not None
         span = None
         if quote is not None:
             start = document.text.index(quote)
@@ -90,8 +101,8 @@ class DeskScene:
         is_given = span is not None and not declined
         answer = Answer(
             question_id=question_id,
-            document_id=document.document_id,
-            document_sha256=document.sha256,
+            document_id=document.document_id if is_quoted else None,
+            document_sha256=document.sha256 if is_quoted else None,
             status="answered" if is_given else "no_answer",
             answer=span if is_given else None,
             candidate=span,
@@ -101,10 +112,11 @@ class DeskScene:
             model=model,
             metadata={},
             answered_at=BEGAN + timedelta(seconds=self.count),
+            collection=collection,
             **several,
         )
-        self.send(TOPICS.questions, document.document_id, asked)
-        self.send(TOPICS.answers, document.document_id, answer)
+        self.send(TOPICS.questions, key, asked)
+        self.send(TOPICS.answers, key, answer)
         return answer
 
     def letter(

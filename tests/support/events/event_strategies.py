@@ -6,7 +6,17 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from spanstream.schemas.events import Alternative, Answer, Document, ModelInfo, Place, Question, Span, WindowsRead
+from spanstream.schemas.events import (
+    Alternative,
+    Answer,
+    Document,
+    ModelInfo,
+    Place,
+    Question,
+    RetrievedPassage,
+    Span,
+    WindowsRead,
+)
 from spanstream.schemas.feedback import WITH_SPAN, Feedback, TicketField, Verdict
 from spanstream.schemas.fields import is_blank
 from spanstream.schemas.triage import (
@@ -27,6 +37,7 @@ names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
 metadata = st.dictionaries(texts, texts, max_size=4)
 sha256s = st.text("0123456789abcdef", min_size=64, max_size=64)
 probabilities = st.floats(0, 1)
+collection_names = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,63}", fullmatch=True)
 times = st.datetimes(min_value=datetime(1, 1, 2), max_value=datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001  hypothesis wants naive bounds
 
 documents = st.builds(
@@ -35,21 +46,26 @@ documents = st.builds(
     text=texts,
     title=st.none() | texts,
     metadata=metadata,
+    collections=st.lists(collection_names, max_size=3, unique=True),
 )
 
 
 @st.composite
 def questions(draw: st.DrawFn) -> Question:
-    has_context = draw(st.booleans())
+    source = draw(st.sampled_from(["document_id", "context", "collection"]))
+    asks_collection = source == "collection"
     return Question(
         question_id=draw(identifiers),
         question=draw(texts.filter(lambda text: not is_blank(text))),
-        document_id=None if has_context else draw(identifiers),
-        context=draw(texts) if has_context else None,
-        document_sha256=draw(st.none() | sha256s),
+        document_id=draw(identifiers) if source == "document_id" else None,
+        context=draw(texts) if source == "context" else None,
+        document_sha256=None if asks_collection else draw(st.none() | sha256s),
         min_confidence=draw(st.none() | probabilities),
         metadata=draw(metadata),
         max_answers=draw(st.none() | st.integers(1, 20)),
+        collection=draw(collection_names) if asks_collection else None,
+        filter=draw(metadata) if asks_collection else {},
+        answer_again=asks_collection and draw(st.booleans()),
     )
 
 
@@ -78,11 +94,12 @@ def further_places(draw: st.DrawFn, span: Span, apart: int) -> list[Place]:
 
 
 @st.composite
-def alternatives(draw: st.DrawFn) -> list[Alternative]:
+def alternatives(draw: st.DrawFn, of_other_documents: bool) -> list[Alternative]:
     found = []
     for number in range(draw(st.integers(0, 3))):
         text, start = draw(names), (number + 2) * 10_000_000
         span = Span(text=text, char_start=start, char_end=start + len(text))
+        is_of_another = of_other_documents and draw(st.booleans())
         found.append(
             Alternative(
                 span=span,
@@ -90,20 +107,34 @@ def alternatives(draw: st.DrawFn) -> list[Alternative]:
                 confidence=draw(st.none() | probabilities),
                 null_score_diff=draw(st.floats(allow_nan=False, allow_infinity=False)),
                 window=draw(st.integers(1, 3_000)),
+                document_id=draw(identifiers) if is_of_another else None,
+                document_sha256=draw(sha256s) if is_of_another else None,
             )
         )
     return found
 
 
+retrieved_passages = st.builds(
+    RetrievedPassage,
+    document_id=identifiers,
+    char_start=st.integers(0, 999),
+    char_end=st.integers(1_000, 2_000),
+    score=st.floats(allow_nan=False, allow_infinity=False),
+)
+
+
 @st.composite
 def answers(draw: st.DrawFn) -> Answer:
     candidate = draw(st.none() | spans())
+    collection = draw(st.none() | collection_names)
+    is_of_none = collection is not None and candidate is None
+    document_id = draw(identifiers if collection else st.none() | identifiers)
     answered = candidate is not None and draw(st.booleans())
     total = draw(st.integers(0, 3_000))
     return Answer(
         question_id=draw(identifiers),
-        document_id=draw(st.none() | identifiers),
-        document_sha256=draw(sha256s),
+        document_id=None if is_of_none else document_id,
+        document_sha256=None if is_of_none else draw(sha256s),
         status="answered" if answered else "no_answer",
         answer=candidate if answered else None,
         candidate=candidate,
@@ -114,7 +145,9 @@ def answers(draw: st.DrawFn) -> Answer:
         metadata=draw(metadata),
         answered_at=draw(times),
         further_places=[] if candidate is None else draw(further_places(candidate, 1_000)),
-        alternatives=[] if candidate is None else draw(alternatives()),
+        alternatives=[] if candidate is None else draw(alternatives(of_other_documents=collection is not None)),
+        collection=collection,
+        retrieved=draw(st.lists(retrieved_passages, max_size=3)) if collection else [],
     )
 
 

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 WHO, WHICH_ERROR = "Which customer is it?", "Which error is shown?"
+WHO_CALLED, WHICH_SITE = "Who called?", "Which site is it?"
+WHICH_RELEASE, UNTIL_WHEN = "Which release is installed?", "Until when does the contract run?"
 
 _PEOPLE = ("Anna Berg", "Boris Klein", "Chloe Martin", "Dinesh Rao", "Emre Kaya", "Farida Haddad", "Hiro Tanaka")
 _SITES = ("Lyon", "Oslo", "Porto", "Malmö", "Sofia", "Graz", "Leeds", "Turin", "Gdansk", "Ghent")
@@ -35,11 +37,12 @@ _WISHES = (
     "The receipt printer is slow since {day}, nothing is shown on the screen.",
     "They ask for an invoice copy, {day} is early enough.",
 )
+_OF_RELEASE, _OF_CONTRACT = "Release {release} is installed.", "Contract runs until {year}."
 _CLOSINGS = (
     "Restarting did not help.",
-    "Release {release} is installed.",
+    _OF_RELEASE,
     "Please call back after {hour}:00.",
-    "Contract runs until {year}.",
+    _OF_CONTRACT,
     "The drawer was replaced in {year}.",
     "The queue was {hour} people long, so it is urgent.",
     "Router and switch look fine.",
@@ -49,11 +52,15 @@ _FAULT_SHARE = 0.8
 
 @dataclass(frozen=True, slots=True)
 class HouseTicket:
-    """A ticket, and the right answer to each question about it; None where it does not say."""
+    """A ticket, and the right answer to each question about it; None where it does not say.
+
+    `answers` are those of the house's own kind, `plain` those that need no learning.
+    """
 
     document_id: str
     text: str
     answers: Mapping[str, str | None]
+    plain: Mapping[str, str | None]
 
 
 def house_tickets(count: int, seed: int) -> list[HouseTicket]:
@@ -72,14 +79,21 @@ def _draw(draw: random.Random, document_id: str) -> HouseTicket:
     has_fault = draw.random() < _FAULT_SHARE
     middle = draw.choice(_FAULTS if has_fault else _WISHES)
     sentences = (draw.choice(_OPENINGS), middle, *draw.sample(_CLOSINGS, draw.choice((1, 2))))
-    text = " ".join(sentences).format(
-        person=draw.choice(_PEOPLE),
-        site=draw.choice(_SITES),
-        day=draw.choice(_DAYS),
-        customer=customer,
-        error=error,
-        release=f"{draw.randrange(3, 9)}.{draw.randrange(10)}",
-        hour=draw.randrange(9, 18),
-        year=draw.randrange(2015, 2030),
-    )
-    return HouseTicket(document_id, text, {WHO: customer, WHICH_ERROR: error if has_fault else None})
+    words = {
+        "person": draw.choice(_PEOPLE),
+        "site": draw.choice(_SITES),
+        "day": draw.choice(_DAYS),
+        "customer": customer,
+        "error": error,
+        "release": f"{draw.randrange(3, 9)}.{draw.randrange(10)}",
+        "hour": str(draw.randrange(9, 18)),
+        "year": str(draw.randrange(2015, 2030)),
+    }
+    plain = {
+        WHO_CALLED: words["person"],
+        WHICH_SITE: words["site"],
+        WHICH_RELEASE: words["release"] if _OF_RELEASE in sentences else None,
+        UNTIL_WHEN: words["year"] if _OF_CONTRACT in sentences else None,
+    }
+    answers = {WHO: customer, WHICH_ERROR: error if has_fault else None}
+    return HouseTicket(document_id, " ".join(sentences).format(**words), answers, plain)

@@ -53,8 +53,8 @@ def _compare(path: str, old: Json, new: Json) -> list[str]:
             changes += _properties(place, before or {}, after or {})
         elif keyword == "required":
             changes += [f"{place}: {name} is required now" for name in sorted(set(after or []) - set(before or []))]
-        elif keyword == "enum" and before and after:
-            changes += [f"{place}: {value} is gone" for value in before if value not in after]
+        elif keyword in {"enum", "oneOf"} and before and after:
+            changes += _choices(place, before, after, known=set(old.get("properties", ())))
         elif keyword in _AT_MOST | _AT_LEAST:
             changes += _bound(place, before, after)
         elif isinstance(before, dict) and isinstance(after, dict):
@@ -71,6 +71,13 @@ def _properties(place: str, old: Json, new: Json) -> list[str]:
     for name in old.keys() & new.keys():
         changes += _compare(f"{place}/{name}", old[name], new[name])
     return changes
+
+
+def _choices(place: str, old: list[Any], new: list[Any], known: set[str]) -> list[str]:
+    """Returns the choices that are gone, and the new branches that could take an old record beside its own branch."""
+    gone = [f"{place}: {choice} is gone" for choice in old if choice not in new]
+    added = [choice for choice in new if choice not in old and isinstance(choice, dict)]
+    return gone + [f"{place}: {branch} is new" for branch in added if set(branch.get("required", ())) <= known]
 
 
 def _options(path: str, old: Json, new: Json) -> list[str]:

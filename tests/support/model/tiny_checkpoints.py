@@ -155,8 +155,8 @@ def _labelled_windows(questions: Path, tokenizer: Tokenizer) -> list[TrainingWin
     examples = list({(example.context, example.question): example for example in read_squad(questions)}.values())
     golden = [
         _golden_example(context, number, question)
-        for context in golden_logits._CONTEXTS
-        for number, question in enumerate(golden_logits._QUESTIONS)
+        for context in golden_logits.CONTEXTS
+        for number, question in enumerate(golden_logits.QUESTIONS)
     ]
     longest, shorter = (WindowShape(*shape, tokenizer.template) for shape in (_LONGEST, _SHORTER))
     labelled = [
@@ -173,6 +173,6 @@ def _golden_example(context: str, number: int, question: str) -> Example:
 
     The last question has no answer.
     """
-    words = context.split()[: len(golden_logits._QUESTIONS) - 1]
+    words = context.split()[: len(golden_logits.QUESTIONS) - 1]
     answers = tuple(words[number : number + 1])
     return Example(f"{question} {context}", "golden", context, question, answers, tuple(map(context.index, answers)))

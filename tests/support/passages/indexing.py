@@ -9,6 +9,7 @@ from spanstream.consumer.passages.index import DocumentPassages, IndexDescriptio
 from spanstream.consumer.passages.retrieval import Embedder
 from spanstream.models.text.passages import passages_of
 from spanstream.schemas.codec import decode_document
+from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.events import Document
 from spanstream.schemas.limits import Limits
 
@@ -22,10 +23,17 @@ def index_all(records: Iterable[Record], index: PassageIndex, encoder: Embedder)
     latest = {record.key: record for record in records}
     changes = []
     for key, record in latest.items():
-        document = None if record.value is None else decode_document(record.value, Limits())
+        document = _document(record)
         passages = () if document is None else _passages(document, record.partition.number, encoder)
         changes.append(DocumentPassages((key or b"").decode(), passages))
     index.apply(changes, {})
+
+
+def _document(record: Record) -> Document | None:
+    try:
+        return None if record.value is None else decode_document(record.value, Limits())
+    except InvalidRecord:
+        return None
 
 
 def _passages(document: Document, partition: int, encoder: Embedder) -> tuple[Passage, ...]:

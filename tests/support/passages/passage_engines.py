@@ -46,7 +46,7 @@ class RealEngine(PassageEngine):
         return open_passage_indexes(self.settings)
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "opensearch"])
 def real_engine(request: pytest.FixtureRequest, tmp_path: Path) -> RealEngine:
     """A real engine."""
     if request.param == "sqlite":
@@ -54,7 +54,7 @@ def real_engine(request: pytest.FixtureRequest, tmp_path: Path) -> RealEngine:
     return RealEngine(request.getfixturevalue("opensearch").url)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "opensearch"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> PassageEngine:
     """Any engine."""
     if request.param == "memory":

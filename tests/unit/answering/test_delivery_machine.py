@@ -16,6 +16,7 @@ from spanstream.consumer.settings import ChunkSettings, DocumentSettings
 from spanstream.models.text.tokenization import sha256_of
 from tests.support.memory.group_machine import GroupMachine, members
 from tests.support.memory.memory_stream import GROUP, NAME, TOPICS, MemoryStream, StreamMember, name_of, quick_retries
+from tests.support.passages.collection_stream import CollectionStream
 
 DOCUMENTS = [f"d{number}" for number in range(5)]
 ASKED = ["where from ?", "at what time ?", "poison ?"]
@@ -37,8 +38,11 @@ class Delivery(GroupMachine[StreamMember]):
 
     @initialize(group_protocol=st.sampled_from(["classic", "consumer"]))
     def begin(self, group_protocol: str) -> None:
-        self.stream = MemoryStream(group_protocol=group_protocol)
+        self.stream = self.new_stream(group_protocol)
         self.join()
+
+    def new_stream(self, group_protocol: str) -> MemoryStream:
+        return MemoryStream(group_protocol=group_protocol)
 
     def name(self) -> str:
         self.sent += 1
@@ -179,7 +183,62 @@ class Delivery(GroupMachine[StreamMember]):
             latest[record.partition] = record.offset
 
 
-Delivery.TestCase.settings = settings(
-    max_examples=250, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
-)
+class CollectedStream(CollectionStream):
+    """A stream whose documents are all in one collection."""
+
+    def document(self, document_id: str, text: str | None, **fields: Any) -> None:
+        if text is None:
+            super().document(document_id, text, **fields)
+        else:
+            self.put(document_id, text)
+
+
+class CollectionDelivery(Delivery):
+    """The same with questions about all documents at once, and an index that is brought up to date now and then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Of each question about the collection: how many versions each document had when it was asked.
+        self.asked_of_all: dict[str, dict[str, int]] = {}
+
+    def new_stream(self, group_protocol: str) -> CollectionStream:
+        self.collected = CollectedStream(group_protocol=group_protocol)
+        return self.collected
+
+    @rule(asked=st.sampled_from(ASKED), number=st.integers(1, 4))
+    def ask_all(self, asked: str, number: int) -> None:
+        for _ in range(number):
+            name = self.name()
+            self.asked_of_all[name] = {document_id: len(self.versions[document_id]) for document_id in DOCUMENTS}
+            self.collected.ask(name, asked, max_answers=3)
+
+    @rule()
+    def index_now(self) -> None:
+        self.collected.index_now()
+
+    def answers_quote_a_version_that_is_new_enough(self) -> None:
+        super().answers_quote_a_version_that_is_new_enough()
+        for answer in self.stream.answers():
+            published = self.asked_of_all.get(answer.question_id)
+            if published is None or answer.candidate is None:
+                continue
+            quotes = [(answer.document_id, answer.document_sha256, answer.candidate)]
+            for other in answer.alternatives:
+                document_id = other.document_id or answer.document_id
+                quotes.append((document_id, other.document_sha256 or answer.document_sha256, other.span))
+            for document_id, sha256, span in quotes:
+                fit = self.versions[document_id or ""][max(published[document_id or ""] - 1, 0) :]
+                texts = {sha256_of(text): text for text in fit if text is not None}
+                assert sha256 in texts
+                assert texts[sha256][span.char_start : span.char_end] == span.text
+
+    def answers_come_in_the_order_of_the_questions(self) -> None:
+        """Each question about a collection has a key of its own: their order says nothing."""
+
+
+for machine, examples in ((Delivery, 250), (CollectionDelivery, 150)):
+    machine.TestCase.settings = settings(
+        max_examples=examples, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    )
 TestDelivery = Delivery.TestCase
+TestCollectionDelivery = CollectionDelivery.TestCase

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,7 +36,16 @@ NEAR = st.builds(
     document_sha256=st.sampled_from([*map(sha256_of, LATEST.values()), sha256_of(OLD), ""]),
     partition=st.integers(-1, 2),
 )
+FOREIGN = st.builds(place, st.just("c"), st.integers(0, 5), st.integers(6, 20))  # of another collection
 RIGHT = st.builds(place, st.sampled_from(["a", "b"]), st.integers(0, 20), st.integers(21, 40))
+
+
+@st.composite
+def almost_right(draw: st.DrawFn) -> PassagePlace:
+    """Draws a passage that is wrong in one thing at most."""
+    one, other = draw(RIGHT), draw(NEAR)
+    field = draw(st.sampled_from([field.name for field in fields(PassagePlace)]))
+    return replace(one, **{field: getattr(other, field)})
 
 
 def is_right(one: PassagePlace) -> bool:
@@ -49,7 +60,7 @@ def is_right(one: PassagePlace) -> bool:
 
 
 @settings(deadline=None, max_examples=300)
-@given(st.lists(RIGHT | NEAR, max_size=6), st.integers(1, 5))
+@given(st.lists(RIGHT | almost_right() | FOREIGN | NEAR, max_size=6), st.integers(1, 5))
 def test_whatever_the_index_says_only_latest_texts_of_the_collection_are_quoted(
     places: list[PassagePlace], max_answers: int
 ) -> None:

@@ -45,6 +45,21 @@ def test_a_watched_document_is_not_an_owned_one(watched: FollowedDocuments) -> N
     assert watched.documents.known == 0
 
 
+def test_the_ends_to_read_to_are_those_of_all_partitions_a_released_one_too(watched: FollowedDocuments) -> None:
+    documents = watched.documents
+    watched.write("a", "text", 1)
+    assert documents.behind(documents.ends()) == {ONE}
+    watched.read()
+    documents.own({ONE: None})
+    watched.read()
+    documents.release([ONE])
+    watched.write("a", "newer", 1)
+    assert documents.behind(documents.ends()) == {ONE}
+    documents = watched.follower()
+    documents.own({ZERO: None})
+    assert set(documents.ends()) == {ZERO}
+
+
 def test_what_is_bad_in_a_watched_partition_is_its_owners_to_tell(watched: FollowedDocuments) -> None:
     documents = watched.follower(watches_all=True, max_share=0.1)
     documents.own({ZERO: None})

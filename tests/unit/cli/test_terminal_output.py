@@ -26,7 +26,7 @@ from spanstream.consumer.replay.display.totals import survey_line, total_lines
 from spanstream.consumer.replay.planning.survey import Survey
 from spanstream.consumer.terminal.triage_panel import TriagePanel
 from spanstream.schemas.codec import encode
-from spanstream.schemas.events import Answer, ModelInfo, Span, WindowsRead
+from spanstream.schemas.events import Alternative, Answer, ModelInfo, RetrievedPassage, Span, WindowsRead
 from spanstream.schemas.triage import DocumentRead, FieldResult, FieldStatus, PlaybookInfo, Reasons, Triage
 
 HARM = "\x1b[2J\x9b31m\u202e"  # clears the screen, begins red, turns the direction
@@ -50,7 +50,7 @@ class Screen(io.TextIOWrapper):
         return self._written.getvalue().decode()
 
 
-def answer(*, given: bool) -> bytes:
+def answer(*, given: bool, **fields: Any) -> bytes:
     span = Span(text=f"E{HARM}", char_start=0, char_end=1 + len(HARM))
     return encode(
         Answer(
@@ -66,6 +66,7 @@ def answer(*, given: bool) -> bytes:
             model=ModelInfo(name="m", version="1", precision="int8", calibration="c"),
             metadata={},
             answered_at=datetime.now(UTC),
+            **fields,
         )
     )
 
@@ -108,6 +109,25 @@ def test_answers_show_what_would_act_on_a_terminal(monkeypatch: pytest.MonkeyPat
     shown = shown_answers(monkeypatch, answer(given=given))
     assert SHOWN in shown
     assert not ACTING & set(shown)
+
+
+def test_an_answer_of_a_collection_shows_its_document_its_collection_and_the_best_passages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    span = Span(text="07:05", char_start=9, char_end=14)
+    named: dict[str, Any] = {"document_id": "e\u202e", "document_sha256": "1" * 64}
+    other = Alternative(span=span, confidence=0.25, null_score_diff=0.5, window=1, **named)
+    passages = [
+        RetrievedPassage(document_id=f"d-{number}\u202e", char_start=number, char_end=90, score=0.01)
+        for number in range(5)
+    ]
+    value = answer(given=True, collection="kb", alternatives=[other], retrieved=passages)
+    first, *rest = shown_answers(monkeypatch, value).splitlines()
+    assert first.endswith("[d⟨U+202E⟩ 0:10]  of kb")
+    assert rest == [
+        "    or  0.25  07:05  [e⟨U+202E⟩ 9:14]",
+        "    looked at d-0⟨U+202E⟩ 0:90, d-1⟨U+202E⟩ 1:90, d-2⟨U+202E⟩ 2:90, and 2 more",
+    ]
 
 
 def test_a_record_that_is_no_answer_shows_its_place_without_acting(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from spanstream.consumer.drift.metrics import DriftMetrics
 from spanstream.consumer.drift.watch import DriftWatch
 from spanstream.consumer.feedback.metrics import FeedbackMetrics
+from spanstream.consumer.indexing.metrics import IndexMetrics
 from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.triage.metrics import TriageMetrics
 from spanstream.consumer.version import program_version
@@ -26,6 +27,7 @@ REGISTRIES = {
     "answering": with_drift(Metrics()),
     "triage": TriageMetrics().registry,
     "feedback": FeedbackMetrics().registry,
+    "index": IndexMetrics().registry,
 }
 UNITS = ("seconds", "bytes", "ratio", "info")
 SMALL_UNITS = ("milliseconds", "ms", "minutes", "hours", "kilobytes", "kb", "mb", "megabytes", "percent")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from spanstream.consumer.desk.view.marking import Mark, stretches
 from spanstream.consumer.desk.web.text_page import PAGE_CHARS
-from spanstream.schemas.events import Alternative, Place, Span
+from spanstream.schemas.events import Alternative, Place, RetrievedPassage, Span
 from tests.support.desk.desk_scene import HOSTILE, DeskScene, browser_of
 
 TEXT = "Since Tuesday the nightly export stops with error FXP-4107. \N{GRINNING FACE} That is all."
@@ -48,6 +48,22 @@ def test_of_two_answers_to_a_question_the_later_one_is_marked() -> None:
     with scene.open() as parts:
         page = browser_of(parts).get("/document?id=ticket-1").text
     assert re.findall(r"<mark[^>]*><bdi>(.*?)</bdi>", page) == ["FXP-4107"]
+
+
+def test_the_explanation_ranks_as_many_answers_as_the_question_asked_for() -> None:
+    scene = DeskScene()
+    document = scene.document("The export stops with error FXP-4107, and the import with error FXP-4200.")
+    scene.answer(document, "Which error?", "FXP-4107", question_id="several", max_answers=3)
+    scene.answer(document, "Which error?", "FXP-4107", question_id="one")
+    with scene.open() as parts:
+        browser, places = browser_of(parts), {row.question_id: row.place for row in parts.view.answers.all()}
+        several, one = (browser.get(f"/answer?place={places[name]}&explain=1").text for name in ("several", "one"))
+    ranks = several.partition("Answers of all windows")[2].partition("</table>")[0]
+    assert re.findall(r'<th scope="row">(\d)</th>', ranks) == ["1", "2", "3"]
+    assert "FXP-4107" in ranks
+    assert "FXP-4200" in ranks
+    assert "Why this answer" in one
+    assert "Answers of all windows" not in one
 
 
 def test_an_answer_out_of_an_earlier_version_is_told_and_not_marked() -> None:
@@ -151,3 +167,48 @@ def test_alternatives_are_marked_each_with_its_number_at_all_its_places() -> Non
     assert "Answers, the best first" in page
     assert len(re.findall(r'class="q1"><bdi>FXP-4107</bdi>', page)) == 2
     assert len(re.findall(r'class="q2 guess"><bdi>FXP-4108</bdi>', page)) == 2
+
+
+def answer_page(scene: DeskScene) -> str:
+    with scene.open() as parts:
+        [place] = [row.place for row in parts.view.answers.all()]
+        return browser_of(parts).get(f"/answer?place={place}").text
+
+
+def test_an_answer_of_a_collection_shows_its_document_the_passages_and_other_documents_answers() -> None:
+    scene = DeskScene()
+    other = Alternative(
+        span=Span(text="GL-88", char_start=2, char_end=7),
+        confidence=0.2,
+        null_score_diff=-0.5,
+        window=1,
+        document_id="kb/8",
+        document_sha256="1" * 64,
+    )
+    passages = [
+        RetrievedPassage(document_id="kb-7", char_start=0, char_end=60, score=0.03),
+        RetrievedPassage(document_id="kb/8", char_start=400, char_end=500, score=0.02),
+    ]
+    scene.answer(
+        scene.document(TEXT, "kb-7"),
+        "Which error?",
+        "FXP-4107",
+        collection="kb",
+        alternatives=[other],
+        retrieved=passages,
+    )
+    page = answer_page(scene)
+    assert re.findall(r"<mark[^>]*><bdi>(.*?)</bdi>", page) == ["FXP-4107"]
+    assert plain(page) == TEXT
+    assert '<a href="/document?id=kb-7"><bdi>kb-7</bdi></a> <span class="faint">of <bdi>kb</bdi></span>' in page
+    assert 'in <a href="/document?id=kb/8&amp;at=2"><bdi>kb/8</bdi></a>' in page
+    assert '<a href="/document?id=kb/8&amp;at=400"><bdi>kb/8</bdi></a> 400 to 500' in page
+
+
+def test_an_answer_that_quotes_no_document_of_its_collection_says_so() -> None:
+    scene = DeskScene()
+    scene.answer(scene.document(TEXT), "Who pays?", None, collection="kb")
+    page = answer_page(scene)
+    assert "No document of the collection was quoted." in page
+    assert "none of <bdi>kb</bdi>" in page
+    assert "in the question" not in page

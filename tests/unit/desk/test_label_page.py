@@ -254,3 +254,23 @@ def test_of_several_places_the_nearest_is_taken() -> None:
     assert nearest_place(text, "esday", 0) is None
     assert is_whole_words(text, 0, 7)
     assert not is_whole_words(text, 0, 8)
+
+
+def test_feedback_on_a_collections_answer_is_about_the_document_that_it_quotes() -> None:
+    scene = DeskScene()
+    scene.answer(scene.document(TEXT, "kb-7"), "Which error?", "error FXP-4107", collection="kb")
+    with scene.open(is_writing=True) as parts:
+        browser = browser_of(parts)
+        assert "of <bdi>kb</bdi>" in browser.get("/label").text
+        assert say(browser, "accepted").status_code == 303
+    [feedback] = published(scene)
+    assert (feedback.document_id, feedback.question_id, feedback.context) == ("kb-7", "q-1", None)
+    [record], [document] = (scene.broker.records(topic) for topic in (TOPICS.feedback, TOPICS.documents))
+    assert (record.key, record.partition.number) == (b"kb-7", document.partition.number)
+
+
+def test_a_collections_answer_that_quotes_nothing_is_not_shown_to_be_labelled() -> None:
+    scene = DeskScene()
+    scene.answer(scene.document(TEXT), "Who pays?", None, collection="kb")
+    with scene.open(is_writing=True) as parts:
+        assert "Nothing is left to label" in browser_of(parts).get("/label").text

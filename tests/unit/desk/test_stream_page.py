@@ -35,6 +35,7 @@ def test_the_newest_answer_stands_first_with_its_question_and_document() -> None
         ("least=0.6&most=0.8", {"Which error?"}),
         ("words=ERROR+which", {"Which error?"}),
         ("words=ticket-1", {"Since when?", "Which error?", "Who pays?"}),
+        ("words=kb", {"Since when?"}),
         ("model=another", set()),
         ("model=minilm+1.4.0&words=who", {"Who pays?"}),
         ("least=x&most=nan&status=all&shown=-1", {"Since when?", "Which error?", "Who pays?"}),
@@ -43,7 +44,7 @@ def test_the_newest_answer_stands_first_with_its_question_and_document() -> None
 def test_answers_are_filtered_by_what_the_address_says(query: str, shown: set[str]) -> None:
     scene = DeskScene()
     document = scene.document(TEXT)
-    scene.answer(document, "Since when?", "Tuesday", 0.9)
+    scene.answer(document, "Since when?", "Tuesday", 0.9, collection="kb")
     scene.answer(document, "Which error?", "FXP-4107", 0.7)
     scene.answer(document, "Who pays?", "export", 0.1, declined=True)
     with scene.open() as parts:

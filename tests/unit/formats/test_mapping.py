@@ -15,8 +15,10 @@ from spanstream.consumer.formats.mapping.load import InvalidMapping, compile_map
 from spanstream.consumer.formats.opening import open_formats
 from spanstream.consumer.formats.translator import Message
 from spanstream.consumer.settings import Settings
+from spanstream.schemas.codec import decode_document, decode_question
 from spanstream.schemas.errors import InvalidRecord, Reason
-from spanstream.schemas.mapping import QuestionMapping, RecordMapping, TicketMapping
+from spanstream.schemas.limits import Limits
+from spanstream.schemas.mapping import DocumentMapping, QuestionMapping, RecordMapping, TicketMapping
 from tests.support.memory.memory_triage import TEXT, TOPICS, MemoryTriage
 
 GOOD = """\
@@ -165,6 +167,51 @@ def test_a_question_may_have_numbers_as_its_least_confidence_and_its_most_answer
         "question_id": "1", "question": "who?", "context": "Ann.", "min_confidence": 0.25, "metadata": {"a": "1"},
         "max_answers": 3,
     }  # fmt: skip
+
+
+DOCUMENT = {"document_id": "id", "text": "text", "collections": "tags"}
+QUESTION = {
+    "question_id": "id",
+    "question": "q",
+    "collection": "in",
+    "filter": {"lang": "lang"},
+    "answer_again": "again",
+}
+
+
+@pytest.mark.parametrize(
+    ("tags", "collections"),
+    [
+        (["kb", "faq"], ["kb", "faq"]),
+        ("kb, faq", ["kb", "faq"]),
+        (" kb,", ["kb"]),
+        ("", []),
+        ([], []),
+    ],
+)
+def test_a_documents_collections_come_from_a_list_or_a_text_with_commas(tags: object, collections: list[str]) -> None:
+    mapping = CompiledMapping("documents", DocumentMapping.model_validate(DOCUMENT))
+    mapped_value = mapping.map(json.dumps({"id": "d", "text": "t", "tags": tags}).encode())
+    assert decode_document(mapped_value, Limits()).collections == collections
+    assert "collections" not in json.loads(mapping.map(b'{"id": "d", "text": "t"}'))
+
+
+def test_collections_may_be_the_same_in_every_document_and_are_no_number() -> None:
+    everywhere = DocumentMapping.model_validate({**DOCUMENT, "collections": {"constant": "kb, faq"}})
+    value = CompiledMapping("documents", everywhere).map(b'{"id": "d", "text": "t"}')
+    assert json.loads(value)["collections"] == ["kb", "faq"]
+    mapping = CompiledMapping("documents", DocumentMapping.model_validate(DOCUMENT))
+    with pytest.raises(InvalidRecord, match="collections: tags gave a number, no text"):
+        mapping.map(b'{"id": "d", "text": "t", "tags": 7}')
+
+
+def test_a_question_may_ask_a_collection_with_a_filter_and_whether_to_answer_again() -> None:
+    mapping = CompiledMapping("questions", QuestionMapping.model_validate(QUESTION))
+    record = {"id": "q", "q": "who?", "in": "kb", "lang": "en", "again": True}
+    question = decode_question(mapping.map(json.dumps(record).encode()), Limits())
+    assert (question.collection, question.filter, question.answer_again) == ("kb", {"lang": "en"}, True)
+    with pytest.raises(InvalidRecord, match="answer_again: again gave a number, no text"):
+        mapping.map(json.dumps({**record, "again": 1}).encode())
 
 
 WRONG = {

@@ -116,6 +116,20 @@ def test_two_answers_about_different_versions_of_a_document_are_not_joined() -> 
     assert (pairs.by_models, pairs.first_alone, pairs.second_alone) == ({}, 1, 1)
 
 
+def test_two_answers_to_a_collection_are_joined_though_they_quote_two_documents() -> None:
+    elsewhere: dict[str, Any] = {"document_id": "d2", "document_sha256": "0" * 64}
+    first = [answer(name, "07:05", collection="kb") for name in "abc"]
+    second = [
+        answer("a", "07:05", version="2", collection="kb", **elsewhere),
+        answer("b", None, version="2", collection="kb", **elsewhere),
+        answer("c", "07:05", version="2", collection="kb", document_sha256="0" * 64),
+    ]
+    pairs = joined(first, second, [label("a", "07:05")])
+    assert [one.agreement_with(other) for one, other in told(pairs)] == [Agreement.DIFFERENT, Agreement.ONE_DECLINED]
+    assert [(one.right, other.right) for one, other in told(pairs)] == [(True, None), (None, None)]
+    assert (pairs.first_alone, pairs.second_alone) == (1, 1)  # of c, d1 has changed between them
+
+
 def test_labels_of_people_tell_who_is_right() -> None:
     first = [answer("a", "07:05"), answer("b", "platform 3"), answer("c", "07:05"), answer("d", None)]
     second = [answer("a", "07:05", version="2"), answer("b", "3", version="2"), answer("c", None, version="2")]

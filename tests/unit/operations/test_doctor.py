@@ -21,14 +21,21 @@ from spanstream.consumer.cache.byte_store import ByteStore, StoreFailure, StoreU
 from spanstream.consumer.cache.memory_store import MemoryStore
 from spanstream.consumer.cli.program import app
 from spanstream.consumer.errors import Retryable, Stop
-from spanstream.consumer.operations.doctor import Check, Finding, Level, examine, machine, promise, store
+from spanstream.consumer.operations.doctor import Check, Finding, Level, examine, extras, machine, promise, store
 from spanstream.consumer.operations.doctor.checks import secrets_of
-from spanstream.consumer.operations.doctor.extras import answers_api, traces
+from spanstream.consumer.operations.doctor.extras import answers_api, desk, traces
 from spanstream.consumer.operations.doctor.finding import failed, ok
 from spanstream.consumer.operations.doctor.mappings import ADVICE, mappings
 from spanstream.consumer.operations.doctor.model import ModelChecks, threshold
 from spanstream.consumer.operations.doctor.registry import registry
-from spanstream.consumer.settings import HttpSettings, KafkaSettings, ModelSettings, RedisSettings, Settings
+from spanstream.consumer.settings import (
+    DeskSettings,
+    HttpSettings,
+    KafkaSettings,
+    ModelSettings,
+    RedisSettings,
+    Settings,
+)
 from spanstream.consumer.settings.answers_api import AnswersApiSettings
 from spanstream.models.labelling.promises import JudgedAnswer, Promises, watch_promises
 from tests.support.model.fake_reader import MANIFEST
@@ -124,10 +131,12 @@ def test_secrets_are_blotted_out_whoever_repeats_them() -> None:
         kafka=KafkaSettings(client={"sasl.password": "swordfish", "sasl.username": "me"}),
         model=ModelSettings.model_validate({"token": "for-the-hub"}),
         answers_api=AnswersApiSettings.model_validate({"token": "for-clients"}),
+        desk=DeskSettings.model_validate({"token": "for-people"}),
     )
-    text = "redis://me:hunter%32@host/0 said hunter2, hunter%32, key-pw, swordfish, for-the-hub and for-clients to me"
+    said = "hunter2, hunter%32, key-pw, swordfish, for-the-hub, for-clients and for-people"
+    text = f"redis://me:hunter%32@host/0 said {said} to me"
     (finding,) = examine([Check("all", lambda: ok("all", text), "")], secrets_of(settings))
-    assert finding.detail == "*** said ***, ***, ***, ***, *** and *** to me"
+    assert finding.detail == "*** said ***, ***, ***, ***, ***, *** and *** to me"
 
 
 @pytest.mark.parametrize("url", ["redis://:[hunter2@host", "redis://user:hunter2"])
@@ -214,6 +223,22 @@ def test_an_answers_api_that_others_could_reach_without_a_token_fails_and_so_doe
     finding = looked_at(answers_api, answers_api={"port": 0})
     assert finding.level is Level.FAILED
     assert "spanstream[http]" in finding.detail
+
+
+def test_a_desk_that_could_be_served_is_fine_and_so_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert looked_at(desk, desk={"port": 0}).level is Level.OK
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        finding = looked_at(desk, desk={"port": taken.getsockname()[1]})
+    assert (finding.level, "if `spanstream desk` is running here" in finding.advice) == (Level.WARNING, True)
+    monkeypatch.setattr(extras, "find_spec", lambda _: None)
+    assert looked_at(desk, desk={"host": "0.0.0.0"}).detail.startswith("not installed")  # noqa: S104  that is what is tested
+
+
+def test_a_desk_that_others_could_reach_without_a_token_fails() -> None:
+    everywhere = {"port": 0, "host": "0.0.0.0"}  # noqa: S104  that is what is tested
+    finding = looked_at(desk, desk=everywhere | {"token": " "})
+    assert (finding.level, "SPANSTREAM_DESK__TOKEN" in finding.advice) == (Level.FAILED, True)
+    assert looked_at(desk, desk=everywhere | {"token": "for people"}).level is Level.OK
 
 
 def test_traces_are_fine_where_they_could_be_sent_or_are_off(monkeypatch: pytest.MonkeyPatch) -> None:

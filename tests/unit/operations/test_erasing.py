@@ -196,6 +196,17 @@ def test_a_manifest_holds_no_text_and_no_customer_and_finds_the_same_again(
         erasure.write_manifest(tmp_path / "m", salt)
 
 
+def test_a_text_of_which_only_an_alternative_of_a_collection_is_left_is_found_by_its_hash(scene: Scene) -> None:
+    other = {"document_id": "gone", "document_sha256": "1" * 64}
+    answers = [
+        {"question_id": "q", "document_id": "kept", "document_sha256": "2" * 64, "alternatives": [other, 7]},
+        {"question_id": "r", "document_id": None, "document_sha256": None, "alternatives": None},
+    ]
+    for answer in answers:
+        scene.stream.send(Outgoing(TOPICS.answers, b"q", json.dumps(answer).encode()))
+    assert scene.find(documents="gone").subjects.texts == {"1" * 64}
+
+
 def test_a_topic_of_the_users_own_that_is_compacted_gets_tombstones_too(scene: Scene) -> None:
     scene.stream.send(Outgoing(TOPICS.triage, b"t-ann", b'{"ticket_id": "t-ann"}'))
     search = scene.search

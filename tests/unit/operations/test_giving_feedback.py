@@ -98,6 +98,14 @@ def test_a_question_that_brought_its_text_along_gives_it_to_its_feedback() -> No
     assert make_label(feedback, lambda _: None) == feedback
 
 
+def test_feedback_on_a_collections_answer_is_about_the_document_that_it_quotes_and_keyed_by_it() -> None:
+    asked = Question(question_id="q", question="Which error?", collection="kb")
+    published = PublishedQuestion(asked, TEXT, answered(collection="kb"))
+    feedback = feedback_on_question(published, opinion("accepted"))
+    assert (feedback.document_id, feedback.context, feedback.record_key) == ("d", None, "d")
+    assert make_label(feedback, lambda _: DOCUMENT) == feedback
+
+
 REFUSED = {
     "is new.": (answered(None), opinion("accepted"), "was declined: there is no answer to accept; --no-answer"),
     "no answer": (None, opinion("accepted"), "there is no answer to accept"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -198,6 +198,16 @@ def test_from_files_through_another_program_to_examples(tmp_path: Path, form: st
     assert squad["data"][0]["paragraphs"][0]["context"] == TEXT
 
 
+def test_one_kind_of_events_may_come_over_standard_input(tmp_path: Path) -> None:
+    texts = tmp_path / "documents.jsonl"
+    texts.write_bytes(encode(Document(document_id="d", text=TEXT)))
+    command = ["label", "export", "--format", "squad", "--feedback", "-", "--documents"]
+    result = CliRunner().invoke(app, [*command, str(texts)], input=encode(feedback("q-1")))
+    assert json.loads(result.stdout)["data"][0]["paragraphs"][0]["qas"][0]["id"] == "q-1"
+    twice = CliRunner().invoke(app, [*command, "-"], input=encode(feedback("q-1")))
+    assert str(twice.exception) == "standard input (-) can be read once only"
+
+
 def test_a_line_that_is_no_event_is_named(tmp_path: Path) -> None:
     file = tmp_path / "feedback.jsonl"
     file.write_text("\n{}", encoding="utf-8")
@@ -222,6 +232,20 @@ def test_a_promise_that_labels_break_ends_the_watch_with_one_line(tmp_path: Path
     assert 'spanstream_promise_wrong{promise="allowed"} 30.0' in metrics.read_text(encoding="utf-8")
 
 
+def test_a_threshold_that_the_artifact_lacks_is_refused_as_a_run_refuses_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = tmp_path / "feedback.jsonl"
+    labels.write_bytes(encode(feedback("q", None)))
+    files = ["--answers", str(labels.with_name("none")), "--feedback", str(labels)]
+    monkeypatch.setenv("SPANSTREAM_MODEL__THRESHOLD", "guarantee-99")
+    result = CliRunner().invoke(app, ["label", "watch", *files])
+    assert isinstance(result.exception, Stop)
+    assert str(result.exception).startswith(
+        "setting SPANSTREAM_MODEL__THRESHOLD: no threshold 'guarantee-99' in the artifact; take one of "
+    )
+
+
 def test_labels_that_nobody_drew_test_no_promise(tmp_path: Path) -> None:
     answers, labels = tmp_path / "answers.jsonl", tmp_path / "feedback.jsonl"
     one = answer("q", 0.9)
@@ -229,3 +253,24 @@ def test_labels_that_nobody_drew_test_no_promise(tmp_path: Path) -> None:
     labels.write_bytes(encode(feedback("q", None)))
     said = run("label", "watch", "--answers", str(answers), "--feedback", str(labels))
     assert said.startswith("0 of 0 labelled answers are wrong (of all 0.0 to 100.0 %)")
+
+
+def test_a_collections_answer_is_a_task_in_the_document_that_it_quotes(stream: Stream) -> None:
+    stream.publish(TOPICS.documents, "d", encode(Document(document_id="d", text=TEXT, collections=["kb"])))
+    asked = Question(question_id="q", question="Which error?", collection="kb")
+    stream.publish(TOPICS.questions, "q", encode(asked))
+    stream.publish(TOPICS.answers, "q", encode(answer("q", 0.5).model_copy(update={"collection": "kb"})))
+    [line] = next_tasks(stream.sources, 1, 1).lines
+    assert (line.document_id, line.text) == ("d", TEXT)
+
+
+def test_of_two_labels_on_a_collections_question_the_newer_one_holds_and_a_deletion_is_of_its_own_partition(
+    stream: Stream,
+) -> None:
+    publisher = stream.broker.publisher(transactions=False)
+    newer = feedback("q").model_copy(update={"document_id": "e", "given_at": NOW + timedelta(seconds=1)})
+    for number, label in ((0, newer), (1, feedback("q"))):
+        publisher.publish([Outgoing(TOPICS.labels, b"q", encode(label), (), number)], {})
+    assert [label.document_id for label in stream.sources.labels()] == ["e"]
+    publisher.publish([Outgoing(TOPICS.labels, b"q", None, (), 1)], {})
+    assert [label.document_id for label in stream.sources.labels()] == ["e"]

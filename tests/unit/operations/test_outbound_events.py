@@ -54,6 +54,11 @@ def test_the_same_event_sent_again_has_the_same_id_and_another_text_another() ->
     assert ids[0] == ids[1] != ids[2]
 
 
+def test_a_document_that_only_moves_to_another_collection_is_another_event() -> None:
+    lines = [line(document_id="d", text="a", **fields) for fields in ({}, {"collections": ["kb"]}, {"title": "t"})]
+    assert len({dict(as_document(each).headers)["ce_id"] for each in lines}) == 3
+
+
 def test_a_null_text_is_the_tombstone_that_deletes_the_document() -> None:
     assert as_document(line(document_id="d", text=None)) == Outgoing("docs", b"d", None)
 

@@ -17,6 +17,7 @@ from spanstream.consumer.drift.watch import DriftWatch
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.feedback.checking import make_label
 from spanstream.consumer.feedback.metrics import FeedbackMetrics
+from spanstream.consumer.indexing.metrics import IndexMetrics
 from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.settings.loading import load_settings
 from spanstream.consumer.settings.table import BEGIN, END, Row, main, rows, table, written_into
@@ -104,7 +105,12 @@ def own_families(registry: CollectorRegistry) -> list[Metric]:
 
 
 @pytest.mark.parametrize(
-    ("page", "registry"), [("triage.md", TriageMetrics().registry), ("feedback.md", FeedbackMetrics().registry)]
+    ("page", "registry"),
+    [
+        ("triage.md", TriageMetrics().registry),
+        ("feedback.md", FeedbackMetrics().registry),
+        ("passage-index.md", IndexMetrics().registry),
+    ],
 )
 def test_every_metric_of_a_stream_of_its_own_is_listed_with_its_meaning(page: str, registry: CollectorRegistry) -> None:
     families = own_families(registry)
@@ -199,11 +205,13 @@ def test_every_folder_and_file_that_the_architecture_names_exists() -> None:
     assert set(re.findall(r"\b\w+\.py\b", page)) <= modules
 
 
+def examples_of_events() -> list[bytes]:
+    blocks = re.findall(r"```json\n(.+?)```", read(DOCS / "events.md"), flags=re.DOTALL)
+    return [json.dumps(json.loads(block)).encode() for block in blocks]
+
+
 def test_the_examples_are_events_and_the_answer_stands_in_the_document() -> None:
-    document, question, answer, several = (
-        json.dumps(json.loads(block)).encode()
-        for block in re.findall(r"```json\n(.+?)```", read(DOCS / "events.md"), flags=re.DOTALL)
-    )
+    document, question, answer, several, *_ = examples_of_events()
     text = decode_document(document, Limits())
     asked = decode_question(question, Limits())
     given = decode_answer(answer)
@@ -216,6 +224,18 @@ def test_the_examples_are_events_and_the_answer_stands_in_the_document() -> None
     # The example of several answers shows some fields only.
     whole = decode_answer(json.dumps({**json.loads(answer), **json.loads(several)}).encode())
     assert [len(other.further_places) for other in whole.alternatives] == [1, 0]
+
+
+def test_the_example_of_a_collection_is_answered_out_of_its_document() -> None:
+    document, question, answer = examples_of_events()[4:]
+    text, asked, given = decode_document(document, Limits()), decode_question(question, Limits()), decode_answer(answer)
+    assert [asked.collection] == text.collections == [given.collection]
+    assert asked.filter.items() <= text.metadata.items()
+    assert (given.question_id, given.document_id) == (asked.question_id, text.document_id)
+    assert given.document_sha256 == text.sha256
+    assert given.answer is not None
+    assert given.answer.text == text.text[given.answer.char_start : given.answer.char_end]
+    assert {one.document_id for one in given.retrieved} == {text.document_id, given.alternatives[0].document_id}
 
 
 def test_the_example_of_feedback_holds_of_the_example_of_a_document() -> None:

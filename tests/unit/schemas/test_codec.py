@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from spanstream.schemas.codec import (
     can_be_id,
@@ -19,6 +20,7 @@ from spanstream.schemas.codec import (
 )
 from spanstream.schemas.errors import DETAIL_CHARS, InvalidRecord, Reason, one_line
 from spanstream.schemas.events import Answer, Document, Question
+from spanstream.schemas.generate import event_schema
 from spanstream.schemas.limits import Limits
 from tests.support.events import event_strategies
 from tests.support.events.record_values import document, question, refusal
@@ -31,6 +33,7 @@ DECODERS: list[Callable[[bytes], object]] = [
     lambda value: decode_request(value, LIMITS),
     decode_answer,
 ]
+SCHEMAS = {event: Draft202012Validator(event_schema(event)) for event in (Document, Question, Answer)}
 # Code on a shared machine may be slow once; no property is about time.
 patient = settings(deadline=None)
 
@@ -51,6 +54,12 @@ def test_a_question_survives_the_wire(event: Question) -> None:
 @given(event_strategies.answers())
 def test_an_answer_survives_the_wire(event: Answer) -> None:
     assert decode_answer(encode(event)) == event
+
+
+@patient
+@given(event_strategies.documents | event_strategies.questions() | event_strategies.answers())
+def test_what_the_models_take_the_json_schemas_take(event: Document | Question | Answer) -> None:
+    SCHEMAS[type(event)].validate(json.loads(encode(event)))
 
 
 def test_encoding_is_compact_ordered_utf8_without_what_is_not_given() -> None:
@@ -120,6 +129,17 @@ def test_exactly_the_limits_are_accepted() -> None:
     assert decode_question(question(metadata={"a": "b"}), limits).question == "who?"
     assert decode_document(value, Limits(record_bytes=len(value))).title == "ab"
     assert refusal(lambda: decode_document(value, Limits(record_bytes=len(value) - 1))).reason == TOO_LARGE
+
+
+def test_a_filter_is_as_large_as_metadata_may_be_and_its_names_are_not_shown() -> None:
+    limits = Limits(metadata_entries=1, metadata_chars=2)
+    asked = {"document_id": None, "collection": "kb"}
+    assert decode_question(question(**asked, filter={"a": "b"}), limits).filter == {"a": "b"}
+    for large in ({"a": "b", "c": "d"}, {"a": "bc"}):
+        value = question(**asked, filter=large)
+        assert refusal(lambda value=value: decode_question(value, limits)).reason == TOO_LARGE  # type: ignore[misc]
+    wrong = refusal(lambda: decode_question(question(**asked, filter={"SECRET": 1}), limits))
+    assert wrong.detail == "filter: Input should be a valid string"
 
 
 def test_a_value_that_is_too_large_is_not_parsed() -> None:

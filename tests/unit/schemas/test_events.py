@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from spanstream.schemas.events import Alternative, Answer, Document, ModelInfo, Place, Question, Span, WindowsRead
+from spanstream.schemas.events import (
+    Alternative,
+    Answer,
+    Document,
+    ModelInfo,
+    Place,
+    Question,
+    RetrievedPassage,
+    Span,
+    WindowsRead,
+)
 from spanstream.schemas.fields import format_time
 from spanstream.schemas.limits import MAX_ID_CHARS, Limits
 
@@ -90,10 +100,64 @@ def test_one_visible_character_makes_a_question(seen: str) -> None:
     assert Question(question_id="q", question=seen, document_id="d").question == seen
 
 
-@pytest.mark.parametrize("source", [{}, {"document_id": "d", "context": "c"}, {"document_id": None, "context": None}])
+@pytest.mark.parametrize(
+    "source",
+    [
+        {},
+        {"document_id": "d", "context": "c"},
+        {"document_id": None, "context": None},
+        {"document_id": "d", "collection": "kb"},
+        {"context": "", "collection": "kb"},
+        {"document_id": "d", "context": "c", "collection": "kb"},
+    ],
+)
 def test_a_question_has_exactly_one_source(source: dict[str, str | None]) -> None:
-    with pytest.raises(ValidationError, match="exactly one of document_id and context"):
+    with pytest.raises(ValidationError, match="exactly one of document_id, context and collection"):
         Question(question_id="q", question="who?", **source)  # type: ignore[arg-type]  # built on purpose
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"document_id": "d", "filter": {"language": "en"}}, "filter and answer_again"),
+        ({"context": "c", "answer_again": True}, "filter and answer_again"),
+        ({"collection": "kb", "document_sha256": "0" * 64}, "document_sha256 should not be given"),
+    ],
+)
+def test_what_is_for_a_collection_is_refused_without_one_and_the_other_way_round(
+    fields: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(ValidationError, match=says):
+        Question(question_id="q", question="who?", **fields)
+
+
+def test_an_empty_filter_and_not_to_answer_again_say_nothing() -> None:
+    assert Question(question_id="q", question="?", document_id="d", filter={}, answer_again=False) == Question(
+        question_id="q", question="?", document_id="d"
+    )
+
+
+@pytest.mark.parametrize("wrong", ["", "KB", "-kb", "_kb", "k b", "kb\n", "k/b", "ü", "\u0661", "k" * 65, 7])
+def test_a_collection_has_a_short_name_of_plain_letters(wrong: Any) -> None:
+    with pytest.raises(ValidationError):
+        Question(question_id="q", question="who?", collection=wrong)
+    with pytest.raises(ValidationError):
+        Document(document_id="d", text="", collections=["kb", wrong])
+
+
+@pytest.mark.parametrize("right", ["k", "7", "kb-2026_de", "k" * 64])
+def test_a_collection_is_named_alike_by_documents_and_questions(right: str) -> None:
+    assert Document(document_id="d", text="", collections=[right]).collections == [right]
+    assert Question(question_id="q", question="who?", collection=right).collection == right
+
+
+def test_a_document_is_in_a_collection_once_and_in_20_at_most() -> None:
+    names = [f"kb-{number}" for number in range(21)]
+    assert Document(document_id="d", text="", collections=names[:20]).collections == names[:20]
+    with pytest.raises(ValidationError, match="once"):
+        Document(document_id="d", text="", collections=["kb", "faq", "kb"])
+    with pytest.raises(ValidationError, match="at most 20"):
+        Document(document_id="d", text="", collections=names)
 
 
 def test_an_empty_context_is_a_context() -> None:
@@ -227,6 +291,63 @@ def test_alternatives_are_alternatives_to_a_candidate() -> None:
     assert Answer(**ANSWERED, alternatives=[other(12), other(16)]).alternatives[1].span.text == "1809"
 
 
+PASSAGE = RetrievedPassage(document_id="e", char_start=0, char_end=90, score=0.03)
+NOTHING_QUOTED: dict[str, Any] = {
+    **ANSWERED,
+    **dict.fromkeys(("document_id", "document_sha256", "answer", "candidate", "null_score_diff")),
+    "status": "no_answer",
+    "collection": "kb",
+    "retrieved": [PASSAGE],
+}
+
+
+def of_document(document_id: str | None, start: int) -> Alternative:
+    found = other(start).model_dump() | {"document_id": document_id, "document_sha256": document_id and "1" * 64}
+    return Alternative.model_validate(found)
+
+
+def test_of_a_collection_the_candidates_document_is_named_and_without_a_candidate_none() -> None:
+    answer = Answer(**ANSWERED, collection="kb", retrieved=[PASSAGE])
+    assert (answer.document_id, answer.document_sha256) == ("d", "0" * 64)
+    nothing = Answer(**NOTHING_QUOTED)
+    assert (nothing.document_id, nothing.document_sha256) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"document_sha256": None}, "where no collection was asked"),
+        ({"retrieved": [PASSAGE]}, "where no collection was asked"),
+        ({"alternatives": [of_document("e", 20)]}, "only where a collection was asked"),
+        ({"collection": "kb", "document_id": None}, "should be the candidate's"),
+        ({"collection": "kb", "document_sha256": None}, "should be the candidate's"),
+        ({"collection": "kb", "document_id": None, "document_sha256": None}, "should be the candidate's"),
+        (NOTHING_QUOTED | {"document_id": "d"}, "should be the candidate's"),
+        (NOTHING_QUOTED | {"document_id": "d", "document_sha256": "0" * 64}, "should be the candidate's"),
+        ({"collection": "kb", "retrieved": [PASSAGE] * 51}, "at most 50"),
+        ({"collection": "KB"}, "pattern"),
+    ],
+)
+def test_an_answer_that_is_unclear_about_what_it_quotes_is_invalid(fields: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        Answer(**{**ANSWERED, **fields})
+
+
+def test_alternatives_of_other_documents_may_stand_at_the_same_place_and_those_of_one_may_not() -> None:
+    apart = [of_document("e", 4), of_document("f", 4), of_document("e", 8), of_document(None, 12)]
+    assert len(Answer(**ANSWERED, collection="kb", alternatives=apart).alternatives) == 4
+    for touching in ([of_document("e", 4), of_document("e", 7)], [of_document("d", 6)], [of_document(None, 6)]):
+        with pytest.raises(ValidationError, match="should not overlap"):
+            Answer(**ANSWERED, collection="kb", alternatives=touching)
+
+
+@pytest.mark.parametrize("alone", ["document_id", "document_sha256"])
+def test_an_alternative_of_another_document_names_its_version(alone: str) -> None:
+    fields = of_document("e", 4).model_dump()
+    with pytest.raises(ValidationError, match="given together"):
+        Alternative.model_validate(fields | {alone: None})
+
+
 @pytest.mark.parametrize("wrong", [0, 21, 1.0, "3", True])
 def test_a_question_asks_for_1_to_20_answers(wrong: Any) -> None:
     with pytest.raises(ValidationError):
@@ -246,6 +367,7 @@ def test_the_texts_are_not_in_the_repr() -> None:
     events = (
         Document(document_id="d", text="SECRET", title="SECRET", metadata={"SECRET": "SECRET"}),
         Question(question_id="q", question="SECRET", context="SECRET", metadata={"a": "SECRET"}),
+        Question(question_id="q", question="SECRET", collection="kb", filter={"SECRET": "SECRET"}),
         Answer(
             **{**ANSWERED, "answer": None, "status": "no_answer"},
         ),

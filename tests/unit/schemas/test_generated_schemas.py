@@ -16,8 +16,15 @@ Json = dict[str, Any]
 FROZEN = Path(__file__).parent / "records" / "schemas"
 NAMES = ["document", "question", "answer", "dead-letter-headers", "ticket", "triage", "feedback"]
 READ_BY_US = {"document", "question", "ticket", "feedback"}
-# Fields that a reader only gets if it asks for them: by a setting those of a span, by `max_answers` those of an answer.
-GIVEN_ON_REQUEST = {"Span": {"utf16_start", "utf16_end"}, "Answer": {"further_places", "alternatives"}}
+# Fields that a reader only gets if it asks for them: by a setting those of a span, by `max_answers` or a collection
+# those of an answer.
+GIVEN_ON_REQUEST = {
+    "Span": {"utf16_start", "utf16_end"},
+    "Answer": {"further_places", "alternatives", "collection", "retrieved"},
+    "Alternative": {"document_id", "document_sha256"},
+}
+# Null only where a collection was asked.
+NULL_ON_REQUEST = {"Answer": {"document_sha256"}}
 
 
 def frozen(name: str) -> Json:
@@ -81,6 +88,8 @@ def by_default(schema: Json) -> Json:
         assert not on_request & set(part.get("required", ()))
         for name in on_request:
             part["properties"].pop(name)
+        for name in NULL_ON_REQUEST.get(part["title"], set()):
+            part["properties"][name] = part["properties"][name].pop("anyOf")[0]
     return schema
 
 
@@ -109,6 +118,7 @@ CHANGES: dict[str, Callable[[Json], object]] = {
     "a number is at most less": lambda schema: schema["properties"]["min_confidence"]["anyOf"][0].update(maximum=0.5),
     "a number is a whole one": lambda schema: schema["properties"]["min_confidence"]["anyOf"][0].update(type="integer"),
     "the sources are others": lambda schema: schema["oneOf"].pop(),
+    "another source that records may have already": lambda schema: schema["oneOf"].append({"required": ["metadata"]}),
     "fewer metadata entries": lambda schema: schema["properties"]["metadata"].update(maxProperties=4),
     "a text is one of some": lambda schema: schema["properties"]["question"].update(enum=["who?"]),
 }
@@ -126,6 +136,10 @@ GROWTH: dict[str, Callable[[Json], object]] = {
     "a longer text": lambda schema: schema["properties"]["question_id"].update(maxLength=4_096),
     "a limit is lifted": lambda schema: schema["properties"]["question_id"].pop("maxLength"),
     "a required field becomes optional": lambda schema: schema["required"].remove("question"),
+    "another source that no record has": lambda schema: (
+        schema["properties"].update(topic={"type": "string"}),
+        schema["oneOf"].append({"required": ["topic"]}),
+    ),
     "another type beside": lambda schema: schema["properties"]["context"]["anyOf"].append({"type": "array"}),
 }
 

@@ -1,0 +1,89 @@
+"""Makes of a record of the documents topic what the index is to hold of the document: its passages, without vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import structlog
+
+from spanstream.consumer.broker.protocols import Record
+from spanstream.consumer.formats.event_formats import EventFormats
+from spanstream.consumer.passages.index import PassagePlace
+from spanstream.schemas.codec import can_be_id, check_bounds, check_key
+from spanstream.schemas.errors import InvalidRecord
+
+_log = structlog.get_logger(__name__)
+
+CutText = Callable[[str], list[tuple[int, int]]]
+"""Returns the character ranges of a text's passages, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class CutDocument:
+    """A document as the index is to hold it.
+
+    Attributes:
+        document_id: the document.
+        places: of its passages; none: it is deleted, in no collection, blank, or its record is no document.
+        texts: of its passages, in the same order.
+        collections: that it is in.
+        metadata: the document's own.
+        is_bad: the latest record is no document.
+    """
+
+    document_id: str
+    places: tuple[PassagePlace, ...] = ()
+    texts: tuple[str, ...] = field(default=(), repr=False)
+    collections: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
+    is_bad: bool = False
+
+
+class DocumentCutter:
+    """Decodes records and cuts their documents.
+
+    The latest record of a document decides: where it is no document (`spanstream run` makes a dead letter of it), the
+    document has no passages, because those of an older version would lead to questions that wait for it in vain.
+
+    Args:
+        formats: reads the documents.
+        cut: cuts a text into passages.
+    """
+
+    def __init__(self, formats: EventFormats, cut: CutText) -> None:
+        self._formats = formats
+        self._cut = cut
+
+    def cut_all(self, records: Iterable[Record]) -> Iterator[CutDocument]:
+        """Yields the documents of these records, each once: as its last record says.
+
+        Raises:
+            TranslatorUnavailable: a record cannot be read yet.
+        """
+        latest = {record.key: record for record in records}
+        for key, record in latest.items():
+            # Another key is no document's.
+            if key is not None and can_be_id(key, self._formats.limits):
+                yield self._cut_record(key.decode(), record)
+
+    def _cut_record(self, document_id: str, record: Record) -> CutDocument:
+        if record.value is None:
+            return CutDocument(document_id)
+        try:
+            check_bounds(record.key, record.size, self._formats.limits)
+            document = self._formats.document(record)
+            check_key(record.key, document.document_id)
+        except InvalidRecord as error:
+            place = {"partition": str(record.partition), "offset": record.offset}
+            _log.warning("document_not_indexed", reason=error.reason, **place)
+            return CutDocument(document_id, is_bad=True)
+        if not document.collections:
+            return CutDocument(document_id)
+        ranges = self._cut(document.text)
+        places = [
+            PassagePlace(document_id, number, start, end, document.sha256, record.partition.number)
+            for number, (start, end) in enumerate(ranges)
+        ]
+        texts = tuple(document.text[start:end] for start, end in ranges)
+        return CutDocument(document_id, tuple(places), texts, tuple(document.collections), document.metadata)

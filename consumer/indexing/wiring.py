@@ -1,0 +1,173 @@
+"""Builds a member of the index's group from the settings: its composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from spanstream.consumer.answering.wiring import BrokerClients
+from spanstream.consumer.broker.kafka.at_least_once import AtLeastOncePublisher
+from spanstream.consumer.broker.kafka.group_consumer import KafkaGroupConsumer
+from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
+from spanstream.consumer.broker.protocols import PartitionReader
+from spanstream.consumer.clock import Clock, SystemClock
+from spanstream.consumer.formats.event_formats import EventFormats
+from spanstream.consumer.formats.opening import open_formats
+from spanstream.consumer.health import Health
+from spanstream.consumer.http import HttpServer, serve_http
+from spanstream.consumer.indexing.batches import BatchBuilder
+from spanstream.consumer.indexing.cutting import CutText, DocumentCutter
+from spanstream.consumer.indexing.document_tail import DocumentTail
+from spanstream.consumer.indexing.generations import CurrentGeneration
+from spanstream.consumer.indexing.metrics import IndexMetrics
+from spanstream.consumer.indexing.parts import IndexingParts
+from spanstream.consumer.indexing.rebuild import Rebuild, RebuildCounts
+from spanstream.consumer.indexing.report import IndexReporter
+from spanstream.consumer.indexing.service import IndexingService
+from spanstream.consumer.indexing.upkeep import Upkeep
+from spanstream.consumer.passages.index import PassageIndexes
+from spanstream.consumer.passages.opening import open_passage_indexes
+from spanstream.consumer.passages.retrieval import Embedder
+from spanstream.consumer.settings import IndexSettings, Settings
+from spanstream.models.defaults import DEFAULT_ENCODER
+from spanstream.models.embedding.encoder import Encoder
+from spanstream.models.embedding.encoder_artifact import load_encoder_artifact
+from spanstream.models.text.passages import passages_of
+
+
+class OpenEncoder(Embedder, Protocol):
+    """An encoder that is let go of at the end."""
+
+    def close(self) -> None:
+        """Lets go of its session."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexTools:
+    """What passages are made with, and where they are kept.
+
+    Attributes:
+        indexes: the generations of the index.
+        encoder: makes the vectors.
+        cut: cuts a text into passages.
+    """
+
+    indexes: PassageIndexes
+    encoder: OpenEncoder
+    cut: CutText
+
+    def close(self) -> None:
+        """Lets go of both."""
+        self.encoder.close()
+        self.indexes.close()
+
+
+def open_index_tools(settings: Settings) -> IndexTools:
+    """Opens the engine and the encoder of the settings. Raises `Stop` where one of them cannot be used."""
+    encoder = open_encoder(settings.index, settings.model.threads)
+    return IndexTools(open_passage_indexes(settings.index), encoder, passages_of)
+
+
+def open_encoder(settings: IndexSettings, threads: int | None = None) -> OpenEncoder:
+    """Opens the encoder of the settings."""
+    return Encoder.load(settings.encoder_path or DEFAULT_ENCODER, threads)
+
+
+def encoder_fingerprint(settings: IndexSettings) -> str:
+    """Returns the fingerprint of the encoder of the settings, without opening it. Raises `ArtifactError`."""
+    return load_encoder_artifact(settings.encoder_path or DEFAULT_ENCODER).fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class IndexingApplication:
+    """A wired member; `service.run` does the work."""
+
+    service: IndexingService
+    health: Health
+    metrics: IndexMetrics
+    settings: Settings
+    tools: IndexTools
+
+    def serve_http(self) -> HttpServer | None:
+        """Serves probes and metrics if a port is set; raises `Stop` if it is taken."""
+        return serve_http(self.settings.http, self.health, self.metrics.registry)
+
+    def close(self) -> None:
+        """Closes what the service does not close itself."""
+        self.tools.close()
+
+
+def open_index_clients(settings: Settings) -> BrokerClients:
+    """Opens Kafka clients in the index's group; nothing is published but offsets."""
+    kafka = settings.kafka.model_copy(update={"group_id": settings.index.group_id})
+    consumer = KafkaGroupConsumer(kafka)
+    return BrokerClients(consumer, KafkaPartitionReader(kafka), AtLeastOncePublisher(kafka, consumer))
+
+
+def build_indexing(
+    settings: Settings,
+    *,
+    open_clients: Callable[[Settings], BrokerClients] = open_index_clients,
+    open_tools: Callable[[Settings], IndexTools] = open_index_tools,
+    formats: EventFormats | None = None,
+    clock: Clock | None = None,
+) -> IndexingApplication:
+    """Builds a member of the index's group.
+
+    Args:
+        settings: all settings of the program.
+        open_clients: opens the broker's clients; tests give those of a broker in memory.
+        open_tools: opens engine and encoder; tests give others.
+        formats: reads the records, instead of what the settings say.
+        clock: replaces the machine's clock.
+
+    Raises:
+        Stop: the index, the encoder or the registry cannot be used.
+    """
+    clock, formats = clock or SystemClock(), formats or open_formats(settings)
+    tools = open_tools(settings)
+    clients = open_clients(settings)
+    metrics, health = IndexMetrics(), Health(clock, stuck_seconds=settings.http.stuck_seconds)
+    parts = IndexingParts(
+        consumer=clients.consumer,
+        reader=clients.documents,
+        publisher=clients.publisher,
+        tail=DocumentTail(clients.documents),
+        generation=CurrentGeneration(tools.indexes),
+        builder=BatchBuilder(DocumentCutter(formats, tools.cut), tools.encoder),
+        encoder=tools.encoder,
+        upkeep=Upkeep(clock),
+        reporter=IndexReporter(metrics, clock),
+        health=health,
+        clock=clock,
+    )
+    return IndexingApplication(IndexingService(parts, settings), health, metrics, settings, tools)
+
+
+def build_rebuild(
+    settings: Settings,
+    tools: IndexTools,
+    reader: PartitionReader,
+    formats: EventFormats,
+    watch: Callable[[RebuildCounts], None],
+) -> Rebuild:
+    """Builds a rebuild of the index.
+
+    Args:
+        settings: all settings of the program.
+        tools: engine and encoder.
+        reader: made for this.
+        formats: reads the records; waits for its own translators.
+        watch: called with the counts so far.
+    """
+    return Rebuild(
+        indexes=tools.indexes,
+        reader=reader,
+        topic=settings.topics.documents,
+        builder=BatchBuilder(DocumentCutter(formats, tools.cut), tools.encoder),
+        encoder=tools.encoder,
+        clock=SystemClock(),
+        watch=watch,
+        batch_documents=settings.index.batch_documents,
+    )
