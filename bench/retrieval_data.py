@@ -1,0 +1,133 @@
+"""The collections that `make bench-retrieval` asks: their texts, their questions, and the index of their passages."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from spanstream.consumer.passages.index import DocumentPassages, IndexDescription, Passage, PassageIndex, PassagePlace
+from spanstream.consumer.passages.opening import open_passage_indexes
+from spanstream.consumer.settings import IndexSettings
+from spanstream.models.arrays import Float32Array
+from spanstream.models.embedding.encoder import Encoder
+from spanstream.models.metrics.squad_files import Example, read_squad
+from spanstream.models.text.passages import passages_of
+from spanstream.models.text.tokenization import sha256_of
+
+COLLECTION: Final = "all"
+_ROOT: Final = Path(__file__).resolve().parents[1]
+_TICKETS: Final = _ROOT / "models" / "data" / "tickets"
+_SHARED: Final = Path(os.environ.get("SPANSTREAM_TEST_DATA") or _ROOT.parent / "shared" / "data")
+_BATCH: Final = 256
+_SEED: Final = 17
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A collection of texts, and the questions about one of them each.
+
+    Attributes:
+        name: what it is.
+        texts: all its texts.
+        examples: the questions; each context is one of the texts.
+    """
+
+    name: str
+    texts: Sequence[str]
+    examples: Sequence[Example]
+
+
+def collections(distractors: int, most: int) -> Iterator[Collection]:
+    """Yields the collections, with so many texts of other articles and so many questions at most (0: all)."""
+    if (squad := _SHARED / "validation.json.gz").exists():
+        examples = read_squad(squad)
+        texts = _texts(examples)
+        yield Collection("SQuAD's validation articles", texts, thinned(examples, most))
+        others = [text for text in other_paragraphs(distractors) if text not in set(texts)]
+        name = f"the same among {len(others):,} paragraphs of other articles"
+        yield Collection(name, [*texts, *others], thinned(examples, most))
+    tickets = read_squad(_TICKETS / "validation_tickets.json.gz")
+    texts = _texts(tickets)
+    yield Collection("validation tickets and records", texts, thinned(tickets, most))
+    others = _texts(
+        [example for file in sorted((_TICKETS / "train").glob("*.json.gz")) for example in read_squad(file)]
+    )
+    name = f"the same among {len(others):,} training tickets and records"
+    yield Collection(name, [*texts, *(text for text in others if text not in set(texts))], thinned(tickets, most))
+
+
+def other_paragraphs(most: int) -> list[str]:
+    """Returns paragraphs of the training data that are no tickets: of SQuAD's other articles first, then of others."""
+    # Single sentences and lower-cased copies are no paragraphs that anybody searches.
+    others = re.compile("tickets|sentence|lowercase|qamr|-neg")
+    files = [file for file in sorted((_SHARED / "train").glob("*.json.gz")) if not others.search(file.name)]
+    texts = []
+    for of_squad in (True, False):
+        some = [file for file in files if ("squad" in file.name) is of_squad]
+        found = _texts([example for file in some for example in read_squad(file) if example.context.strip()])
+        random.Random(_SEED).shuffle(found)  # noqa: S311  no secret
+        texts += found
+    return list(dict.fromkeys(texts))[:most]
+
+
+def thinned(examples: Sequence[Example], most: int) -> Sequence[Example]:
+    """Returns every so many-th example, so that about so many are left (0: all)."""
+    return examples[:: max(1, len(examples) // most)] if most else examples
+
+
+def _texts(examples: Sequence[Example]) -> list[str]:
+    return list(dict.fromkeys(example.context for example in examples))
+
+
+class KeptVectors:
+    """Vectors of passages, kept in a folder by the passage's hash: 100,000 of them take a while to make."""
+
+    def __init__(self, encoder: Encoder, folder: Path) -> None:
+        self._encoder = encoder
+        self._file = folder / f"vectors-{encoder.fingerprint[:12]}.npz"
+        self._vectors: dict[str, Float32Array] = {}
+        if self._file.exists():
+            kept = np.load(self._file)
+            self._vectors = dict(zip(kept["names"].tolist(), kept["vectors"], strict=True))
+
+    def of(self, texts: Sequence[str]) -> list[Float32Array]:
+        """Returns a vector for each text."""
+        names = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
+        missing = {name: text for name, text in zip(names, texts, strict=True) if name not in self._vectors}
+        for first in range(0, len(missing), _BATCH):
+            batch = list(missing.items())[first : first + _BATCH]
+            vectors = self._encoder.embed([text for _, text in batch])
+            self._vectors |= {name: vector for (name, _), vector in zip(batch, vectors, strict=True)}
+        if missing:
+            np.savez(self._file, names=list(self._vectors), vectors=np.stack(list(self._vectors.values())))
+        return [self._vectors[name] for name in names]
+
+
+def filled(index: PassageIndex, texts: Sequence[str], vectors: KeptVectors) -> PassageIndex:
+    """Returns the index with the passages of these texts; a text's id is its hash."""
+    for first in range(0, len(texts), _BATCH):
+        batch = texts[first : first + _BATCH]
+        ranges = [(text, number, *place) for text in batch for number, place in enumerate(passages_of(text))]
+        pieces = [text[start:end] for text, _, start, end in ranges]
+        changes: dict[str, list[Passage]] = {sha256_of(text): [] for text in batch}
+        for (text, number, start, end), piece, vector in zip(ranges, pieces, vectors.of(pieces), strict=True):
+            name = sha256_of(text)
+            place = PassagePlace(name, number, start, end, name, 0)
+            changes[name].append(Passage(place, piece, vector, (COLLECTION,), {}))
+        index.apply([DocumentPassages(name, tuple(passages)) for name, passages in changes.items()], {0: first + 1})
+    index.optimize()
+    return index
+
+
+def new_index(folder: Path, encoder: Encoder) -> PassageIndex:
+    """Makes an empty index of the embedded engine in a folder."""
+    indexes = open_passage_indexes(IndexSettings(uri=str(folder)))
+    return indexes.create("bench", IndexDescription(encoder.fingerprint, encoder.dimensions, "bench", 1))
