@@ -84,6 +84,10 @@ bench-windows: .venv/.serving ## Compare sliding windows with windows of sentenc
 bench-passages: .venv/.test ## Measure the engines of the passage index with 5,000 and 20,000 passages (Linux, Java and Maven)
 	$(BIN)/python -m bench.passages $(ARGS)
 
+.PHONY: bench-retrieval
+bench-retrieval: .venv/.test ## Measure what searches of collections find, and the answers out of it (ARGS="--questions 700")
+	$(BIN)/python -m bench.retrieval $(ARGS)
+
 .PHONY: bench-collections
 bench-collections: .venv/.test ## Measure a collection of 100,000 passages in the embedded engine (Linux)
 	$(BIN)/python -m bench.collections $(ARGS)

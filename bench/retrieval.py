@@ -14,6 +14,7 @@ import argparse
 import shutil
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,7 @@ import numpy as np
 
 from bench.retrieval_data import KeptVectors, collections, filled, new_index
 from bench.retrieval_reading import SEARCHES, Asked, Costs, Found
+from spanstream.models.arrays import BoolArray, Int64Array
 from spanstream.models.artifact import load_artifact, write_manifest
 from spanstream.models.calibrating.collection import CollectionObservation, FittedCollection, fit_collection
 from spanstream.models.defaults import DEFAULT_ARTIFACT
@@ -78,11 +80,12 @@ def _recall(found: Sequence[Found], search: str) -> str:
     """Returns the share of the questions with an answer whose text is among the first so many, in one line."""
     answerable = [one for one in found if one.example.has_answer]
     ranks = np.array([one.rank_of_gold(search) for one in answerable])
-    intervals = bootstrapped(
-        {f"@{most}": lambda drawn, most=most: 100 * float((ranks[drawn] <= most).mean()) for most in _RANKS},
-        [one.example.context for one in answerable],
-    )
-    return _line(intervals)
+    figures = {f"@{most}": partial(_share_within, ranks <= most) for most in _RANKS}
+    return _line(bootstrapped(figures, [one.example.context for one in answerable]))
+
+
+def _share_within(is_within: BoolArray, drawn: Int64Array) -> float:
+    return 100 * float(is_within[drawn].mean())
 
 
 def _scores(observations: Sequence[CollectionObservation], threshold: float) -> str:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from spanstream.models.embedding.encoder import Encoder
 from spanstream.models.metrics.squad_files import Example, read_squad
 from spanstream.models.text.passages import passages_of
 from spanstream.models.text.tokenization import sha256_of
+
+_Item = TypeVar("_Item")
 
 COLLECTION: Final = "all"
 _ROOT: Final = Path(__file__).resolve().parents[1]
@@ -78,9 +80,9 @@ def other_paragraphs(most: int) -> list[str]:
     return list(dict.fromkeys(texts))[:most]
 
 
-def thinned(examples: Sequence[Example], most: int) -> Sequence[Example]:
-    """Returns every so many-th example, so that about so many are left (0: all)."""
-    return examples[:: max(1, len(examples) // most)] if most else examples
+def thinned(items: Sequence[_Item], most: int) -> Sequence[_Item]:
+    """Returns every so many-th item, so that about so many are left (0: all)."""
+    return items[:: max(1, len(items) // most)] if most else items
 
 
 def _texts(examples: Sequence[Example]) -> list[str]:

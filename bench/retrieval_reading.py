@@ -118,7 +118,8 @@ class Asked:
         began = time.perf_counter()
         self.reader.score(plans)
         everything = 1000 * (time.perf_counter() - began) * len(self.collection.texts) / len(some)
-        return Costs(*np.median(steps, axis=0).tolist(), everything=everything)
+        embedding, dense_search, lexical_search, reading = np.median(steps, axis=0).tolist()
+        return Costs(embedding, dense_search, lexical_search, reading, everything)
 
     def _places(self, ranked: Sequence[RankedPassage]) -> Places:
         places: dict[str, tuple[RetrievedPlace, ...]] = {}
