@@ -7,7 +7,7 @@ from typing import Final
 
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.passages.index import IndexDescription, PassageIndex
-from spanstream.consumer.passages.sqlite.database import delete_database
+from spanstream.consumer.passages.sqlite.database import delete_database, errors_of
 from spanstream.consumer.passages.sqlite.sqlite_index import SqlitePassageIndex, create_sqlite_index
 
 _SUFFIX: Final = ".sqlite"
@@ -60,13 +60,15 @@ class SqlitePassageIndexes:
         if name not in self.names():
             raise Stop(f"there is no passage index {self._path(name)}")
         scratch = self._pointer.with_suffix(".new")
-        scratch.write_text(f"{name}\n", encoding="utf-8")
-        scratch.replace(self._pointer)
+        with errors_of(self._folder):
+            scratch.write_text(f"{name}\n", encoding="utf-8")
+            scratch.replace(self._pointer)
 
     def drop(self, name: str) -> None:
         """Deletes a generation, if it is there; who has it open can go on reading it."""
         if name != self.current():
-            delete_database(self._path(name))
+            with errors_of(self._path(name)):
+                delete_database(self._path(name))
 
     def close(self) -> None:
         """Has nothing to let go of: each generation closes its file."""
