@@ -77,14 +77,21 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, unwritable:
         indexes.switch("g1")
 
     (tmp_path / "passages" / unwritable).mkdir(parents=True)
-    with pytest.raises(Stop, match=r"cannot be (written|opened).* must be writable, for those who only") as stopped:
+    with pytest.raises(Stop, match=r"cannot be (used|opened).* must be writable, for those who only") as stopped:
         make(open_passage_indexes(IndexSettings(uri=str(tmp_path))))
+    assert_one_line(stopped.value)
+
+
+def test_a_folder_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "passages" / "current").mkdir(parents=True)
+    with pytest.raises(Stop, match=r"passages cannot be used") as stopped:
+        open_passage_indexes(IndexSettings(uri=str(tmp_path))).current()
     assert_one_line(stopped.value)
 
 
 def test_a_generation_that_cannot_be_deleted_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "passages" / "g1.sqlite").mkdir(parents=True)
-    with pytest.raises(Stop, match=r"g1\.sqlite cannot be written") as stopped:
+    with pytest.raises(Stop, match=r"g1\.sqlite cannot be used") as stopped:
         open_passage_indexes(IndexSettings(uri=str(tmp_path))).drop("g1")
     assert_one_line(stopped.value)
 

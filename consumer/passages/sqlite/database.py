@@ -127,6 +127,6 @@ def errors_of(path: Path) -> Iterator[None]:
             raise Stop(f"the passage index {path} cannot be opened: {error}", hint=_WRITABLE) from error
         raise Retryable(f"the passage index {path} was dropped") from error
     except (apsw.ReadOnlyError, apsw.PermissionsError, OSError) as error:
-        raise Stop(f"the passage index {path} cannot be written: {error}", hint=_WRITABLE) from error
+        raise Stop(f"the passage index {path} cannot be used: {error}", hint=_WRITABLE) from error
     except apsw.Error as error:
         raise Stop(f"the passage index {path} is damaged: {error}", hint=_REBUILD) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -34,10 +35,9 @@ class SqlitePassageIndexes:
 
     def current(self) -> str | None:
         """Returns the name of the generation that is searched."""
-        try:
+        with errors_of(self._folder), suppress(FileNotFoundError):
             return self._pointer.read_text(encoding="utf-8").strip() or None
-        except FileNotFoundError:
-            return None
+        return None
 
     def names(self) -> list[str]:
         """Returns the names of all generations."""
@@ -51,7 +51,9 @@ class SqlitePassageIndexes:
     def open(self, name: str) -> PassageIndex:
         """Opens a generation. Raises `Stop` where there is none of this name, or it is damaged."""
         path = self._path(name)
-        if not path.is_file():
+        with errors_of(path):
+            is_there = path.is_file()
+        if not is_there:
             raise Stop(f"there is no passage index {path}")
         return SqlitePassageIndex(path, self._timeout)
 
