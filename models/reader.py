@@ -24,7 +24,7 @@ from spanstream.models.artifact import Artifact, load_artifact
 from spanstream.models.defaults import DEFAULT_ARTIFACT, DEFAULT_MAX_WINDOWS, KEPT_INDEX_BYTES, WindowMode
 from spanstream.models.inference.backends import Backends, open_backends
 from spanstream.models.inference.cpu import available_cpus
-from spanstream.models.inference.runner import InferenceRunner, ScoredWindow, WindowOutcome, scored_windows
+from spanstream.models.inference.runner import InferenceRunner, WindowOutcome, precision_of, scored_windows
 from spanstream.models.spans.aggregate import RawAnswer, aggregate
 from spanstream.models.spans.alternatives import RankedAnswer, rank_answers
 from spanstream.models.spans.quotes import AlternativeQuote, Quote, quote, quote_with_utf16
@@ -263,7 +263,7 @@ class Reader:
             null_score_diff=raw.null_score_diff,
             windows_read=len(plan.windows),
             windows_total=plan.total_windows,
-            precision=self._precision(scored, raw),
+            precision=precision_of(scored, raw.best) or self.backends.choose(0).precision,
             further=further,
             alternatives=alternatives,
             window=raw.best.window.number if candidate is not None and raw.best is not None else None,
@@ -288,13 +288,6 @@ class Reader:
         confidence = self.artifact.manifest.calibration.confidence_of_alternative(raw, answer)
         null_score_diff = raw.null_score - answer.span.score
         return AlternativeQuote(quote, further, confidence, null_score_diff, answer.found.window.number)
-
-    def _precision(self, scored: Sequence[ScoredWindow], raw: RawAnswer) -> str:
-        for window in scored:
-            if window.span is raw.best:
-                return window.precision
-        # Without a candidate every window says no; without windows nothing ran.
-        return scored[0].precision if scored else self.backends.choose(0).precision
 
     def close(self) -> None:
         """Ends the inference threads."""

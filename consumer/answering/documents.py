@@ -224,11 +224,9 @@ class Documents:
     def _forget_released(self) -> None:
         # The bad documents of a released partition are another member's to dead-letter: they must not stop the reading.
         stopping = self._bad.partitions if self.is_full else frozenset()
-        to_forget = frozenset(
-            partition for partition, deadline in self._released.items() if deadline.has_passed or partition in stopping
-        )
-        if to_forget:
-            (self._watch if self._watches_all else self._forget)(to_forget)
+        over = frozenset(one for one, deadline in self._released.items() if deadline.has_passed or one in stopping)
+        if over:
+            (self._watch if self._watches_all else self._forget)(over)
 
     def _forget(self, to_forget: frozenset[Partition]) -> None:
         for partition in to_forget:

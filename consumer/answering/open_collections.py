@@ -7,13 +7,10 @@ from contextlib import contextmanager
 
 from spanstream.consumer.answering.open_reader import threshold_of
 from spanstream.consumer.clock import Clock
-from spanstream.consumer.errors import Stop
-from spanstream.consumer.passages.opening import open_passage_indexes
+from spanstream.consumer.passages.opening import open_encoder, open_passage_indexes
 from spanstream.consumer.passages.retrieval import Retriever
 from spanstream.consumer.settings import IndexSettings, Settings
 from spanstream.models.collection import CollectionReader
-from spanstream.models.defaults import DEFAULT_ENCODER
-from spanstream.models.errors import ArtifactError
 from spanstream.models.reader import Reader
 
 
@@ -25,15 +22,7 @@ def open_retriever(settings: IndexSettings, clock: Clock) -> Retriever | None:
     """
     if settings.uri is None:
         return None
-    from spanstream.models.embedding.encoder import Encoder  # noqa: PLC0415  for those who use it
-
-    indexes = open_passage_indexes(settings)
-    try:
-        encoder = Encoder.load(settings.encoder_path or DEFAULT_ENCODER)
-    except ArtifactError as error:
-        indexes.close()
-        raise Stop(str(error)) from error
-    return Retriever(indexes, encoder, settings, clock)
+    return Retriever(open_passage_indexes(settings), open_encoder(settings), settings, clock)
 
 
 @contextmanager

@@ -21,8 +21,8 @@ from spanstream.consumer.answering.planned import (
     PreparedChunk,
 )
 from spanstream.consumer.answering.question_record import QuestionRecord
-from spanstream.consumer.answering.resolved import ResolvedQuestion, TextToRead
-from spanstream.consumer.answering.retrieve import AskedCollection, CollectionResolver
+from spanstream.consumer.answering.resolved import HeldTexts, ResolvedQuestion, TextToRead
+from spanstream.consumer.answering.retrieve import BEHIND_TOPIC, AskedCollection, CollectionResolver
 from spanstream.consumer.answering.stored_documents import StoredDocument
 from spanstream.consumer.cache.token_cache import TokenCache
 from spanstream.consumer.clock import Clock, Deadline
@@ -131,7 +131,7 @@ class Preparer:
         """
         deadline = Deadline(self._clock, _LOOKUP_SECONDS)
         resolved: list[ResolvedQuestion | AskedCollection | RecordOutcome] = []
-        held = _HeldTexts()
+        held = HeldTexts()
         for record in records:
             if resolved and (deadline.has_passed or held.nbytes >= self._max_bytes):
                 break
@@ -142,7 +142,8 @@ class Preparer:
                     raise
                 break
             held.nbytes += record.size
-            held.add(question)
+            if isinstance(question, ResolvedQuestion):
+                held.add(question.texts)
             resolved.append(question)
         return self._retrieve_all(resolved, behind, deadline, held)
 
@@ -151,7 +152,7 @@ class Preparer:
         questions: Sequence[ResolvedQuestion | AskedCollection | RecordOutcome],
         behind: frozenset[int],
         deadline: Deadline,
-        held: _HeldTexts,
+        held: HeldTexts,
     ) -> list[ResolvedQuestion | RecordOutcome]:
         """Resolves the questions about collections too; ends as `_resolve_all` does, whose rest is left for later."""
         found = self._collections.resolve([one for one in questions if isinstance(one, AskedCollection)], behind)
@@ -161,12 +162,14 @@ class Preparer:
                 if resolved and (deadline.has_passed or held.nbytes >= self._max_bytes):
                     break
                 try:
-                    resolved.append(next(found))
+                    one = next(found)
                 except TranslatorUnavailable:
                     if not resolved:
                         raise
                     break
-                held.add(resolved[-1])
+                if isinstance(one, ResolvedQuestion):
+                    held.add(one.texts)
+                resolved.append(one)
             else:
                 resolved.append(question)
         return resolved
@@ -209,8 +212,7 @@ class Preparer:
             text = TextToRead(question.context, sha256_of(question.context))
         else:
             if record.partition.number in behind:
-                detail = "the documents published before it could not be read in time"
-                return self._outcomes.retry(record, Reason.DOCUMENT_MISSING, detail)
+                return self._outcomes.retry(record, Reason.DOCUMENT_MISSING, BEHIND_TOPIC)
             document = self._find(record, question.document_id or "")
             if isinstance(document, RecordOutcome):
                 return document
@@ -296,17 +298,3 @@ class Preparer:
         if question.collection is not None:
             return PlannedCollectionQuestion(record, question, tuple(plans), resolved.passages)
         return PlannedQuestion(record, question, plans[0])
-
-
-class _HeldTexts:
-    """Counts what a chunk holds, each text once."""
-
-    def __init__(self) -> None:
-        self.nbytes = 0
-        self._texts: set[str] = set()
-
-    def add(self, question: ResolvedQuestion | AskedCollection | RecordOutcome) -> None:
-        for text in question.texts if isinstance(question, ResolvedQuestion) else ():
-            if text.sha256 not in self._texts:
-                self._texts.add(text.sha256)
-                self.nbytes += text.nbytes

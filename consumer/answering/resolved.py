@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from spanstream.consumer.answering.question_record import QuestionRecord
@@ -45,3 +46,18 @@ class ResolvedQuestion:
     question: Question
     texts: tuple[TextToRead, ...]
     passages: tuple[RankedPassage, ...] = ()
+
+
+class HeldTexts:
+    """Counts the bytes that a chunk holds, each text once."""
+
+    def __init__(self) -> None:
+        self.nbytes = 0
+        self._texts: set[str] = set()
+
+    def add(self, texts: Iterable[TextToRead]) -> None:
+        """Counts these."""
+        for text in texts:
+            if text.sha256 not in self._texts:
+                self._texts.add(text.sha256)
+                self.nbytes += text.nbytes

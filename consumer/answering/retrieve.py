@@ -35,7 +35,9 @@ from spanstream.schemas.events import Question
 
 _log = structlog.get_logger(__name__)
 
-_BEHIND_TOPIC: Final = "the documents published before it could not be read in time"
+BEHIND_TOPIC: Final = "the documents published before it could not be read in time"
+"""Why a question is tried again."""
+
 _NO_INDEX: Final = "there is no passage index to search: set SPANSTREAM_INDEX__URI"
 
 
@@ -94,7 +96,7 @@ class CollectionResolver:
             Stop: the index refuses for good.
         """
         if self._retriever is None or behind:
-            detail = _BEHIND_TOPIC if self._retriever is not None else _NO_INDEX
+            detail = BEHIND_TOPIC if self._retriever is not None else _NO_INDEX
             yield from (self._outcomes.retry(one.record, Reason.DOCUMENT_MISSING, detail) for one in asked)
             return
         unavailable: Retryable | None = None

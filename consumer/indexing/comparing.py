@@ -23,7 +23,7 @@ _HASH_BITS = (1 << 64) - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class IndexDifferences:
     """What was found; documents by id, in order.
 
     Attributes:
@@ -84,7 +84,7 @@ class IndexComparison:
     patience_seconds: float
     begin_stage: Callable[[str, int], Callable[[int], None]]
 
-    def run(self) -> Comparison:
+    def run(self) -> IndexDifferences:
         """Reads both.
 
         Raises:
@@ -101,7 +101,7 @@ class IndexComparison:
         not_due = {name for name, one in latest.items() if one.offset >= positions.get(one.number, 0)}
         due = {name: one.expected for name, one in latest.items() if name not in not_due and one.expected.passages}
         found = {name: one for name, one in held.items() if name not in not_due}
-        return Comparison(
+        return IndexDifferences(
             documents=sum(one.expected.passages > 0 for one in latest.values()),
             missing=tuple(sorted(due.keys() - found.keys())),
             ghosts=tuple(sorted(found.keys() - due.keys())),

@@ -120,7 +120,7 @@ class Rebuild:
         description = IndexDescription(
             self.encoder.fingerprint, self.encoder.dimensions, self.reader.topic_id(self.topic), len(partitions)
         )
-        name = next_name(names)
+        name = next_name([*names, *self.indexes.names()])  # `index run` may just have made the first one
         new, old = self.indexes.create(name, description), self._reusable(before, description)
         self._latest = self._latest_offsets(partitions)
         tail = DocumentTail(self.reader)

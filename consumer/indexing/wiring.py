@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from spanstream.consumer.answering.wiring import BrokerClients
 from spanstream.consumer.broker.kafka.at_least_once import AtLeastOncePublisher
@@ -30,20 +29,10 @@ from spanstream.consumer.indexing.report import IndexReporter
 from spanstream.consumer.indexing.service import IndexingService
 from spanstream.consumer.indexing.upkeep import Upkeep
 from spanstream.consumer.passages.index import PassageIndexes
-from spanstream.consumer.passages.opening import open_passage_indexes
+from spanstream.consumer.passages.opening import open_encoder, open_passage_indexes
 from spanstream.consumer.passages.retrieval import Embedder
-from spanstream.consumer.settings import IndexSettings, Settings
-from spanstream.models.defaults import DEFAULT_ENCODER
-from spanstream.models.embedding.encoder import Encoder
-from spanstream.models.embedding.encoder_artifact import load_encoder_artifact
+from spanstream.consumer.settings import Settings
 from spanstream.models.text.passages import passages_of
-
-
-class OpenEncoder(Embedder, Protocol):
-    """An encoder that is let go of at the end."""
-
-    def close(self) -> None:
-        """Lets go of its session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +46,7 @@ class IndexTools:
     """
 
     indexes: PassageIndexes
-    encoder: OpenEncoder
+    encoder: Embedder
     cut: CutText
 
     def close(self) -> None:
@@ -68,18 +57,8 @@ class IndexTools:
 
 def open_index_tools(settings: Settings) -> IndexTools:
     """Opens the engine and the encoder of the settings. Raises `Stop` where one of them cannot be used."""
-    encoder = open_encoder(settings.index, settings.model.threads)
-    return IndexTools(open_passage_indexes(settings.index), encoder, passages_of)
-
-
-def open_encoder(settings: IndexSettings, threads: int | None = None) -> OpenEncoder:
-    """Opens the encoder of the settings."""
-    return Encoder.load(settings.encoder_path or DEFAULT_ENCODER, threads)
-
-
-def encoder_fingerprint(settings: IndexSettings) -> str:
-    """Returns the fingerprint of the encoder of the settings, without opening it. Raises `ArtifactError`."""
-    return load_encoder_artifact(settings.encoder_path or DEFAULT_ENCODER).fingerprint
+    indexes = open_passage_indexes(settings.index)
+    return IndexTools(indexes, open_encoder(settings.index, settings.model.threads), passages_of)
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ class CollectionAsker:
             prepared, _ = self.preparer.prepare([record])
             [outcome] = self.answerer.answer(prepared)
             if outcome.answer is None:
-                raise Stop(f"{question.question}: {_problem(outcome)}")
+                raise Stop(f"question {number + 1}: {_problem(outcome)}")
             texts = {
                 document_id: plan.text
                 for planned in prepared.planned

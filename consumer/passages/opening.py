@@ -1,4 +1,4 @@
-"""Opens the engine that the settings name: a folder is SQLite's, an address is a search server's."""
+"""Opens the engine that the settings name: a folder is SQLite's, an address is a search server's; and the encoder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from urllib.parse import urlsplit
 
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.passages.index import PassageIndexes
+from spanstream.consumer.passages.retrieval import Embedder
 from spanstream.consumer.settings import IndexSettings
+from spanstream.models.defaults import DEFAULT_ENCODER
+from spanstream.models.errors import ArtifactError
 
 
 def open_passage_indexes(settings: IndexSettings) -> PassageIndexes:
@@ -29,3 +32,23 @@ def open_passage_indexes(settings: IndexSettings) -> PassageIndexes:
     from spanstream.consumer.passages.sqlite.sqlite_indexes import SqlitePassageIndexes  # noqa: PLC0415
 
     return SqlitePassageIndexes(Path(settings.uri).expanduser() / settings.name, settings.timeout_seconds)
+
+
+def open_encoder(settings: IndexSettings, threads: int | None = None) -> Embedder:
+    """Opens the encoder of the settings. Raises `Stop` where it is damaged."""
+    from spanstream.models.embedding.encoder import Encoder  # noqa: PLC0415  for those who use it
+
+    try:
+        return Encoder.load(settings.encoder_path or DEFAULT_ENCODER, threads)
+    except ArtifactError as error:
+        raise Stop(str(error)) from error
+
+
+def encoder_fingerprint(settings: IndexSettings) -> str:
+    """Returns the fingerprint of the encoder of the settings, without opening it. Raises `Stop` as `open_encoder`."""
+    from spanstream.models.embedding.encoder_artifact import load_encoder_artifact  # noqa: PLC0415  for those who use it
+
+    try:
+        return load_encoder_artifact(settings.encoder_path or DEFAULT_ENCODER).fingerprint
+    except ArtifactError as error:
+        raise Stop(str(error)) from error

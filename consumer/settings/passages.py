@@ -25,7 +25,9 @@ class IndexSettings(SettingsGroup):
     group_id: str = Field("spanstream-index", min_length=1, description="Consumer group of `index run`.")
     encoder_path: Path | None = Field(None, description="Encoder's artifact folder; unset: the one that comes along.")
     batch_documents: Count = Field(64, description="Documents that are indexed at a time.")
-    candidates: Count = Field(50, description="Passages searched for by meaning, and as many by words.")
+    candidates: Annotated[int, Field(ge=1, le=1000)] = Field(
+        50, description="Passages searched for by meaning, and as many by words; at most 1,000."
+    )
     passages: Annotated[int, Field(ge=1, le=50)] = Field(
         5, description="Passages of a question that are read, the best of both searches; the budget of its windows."
     )

@@ -46,6 +46,14 @@ def scored_windows(windows: Sequence[Window], outcomes: Mapping[Window, WindowOu
     return scored
 
 
+def precision_of(scored: Sequence[ScoredWindow], span: WindowSpan | None) -> str | None:
+    """Returns the precision of the weights that found the span, else of the first window's: then all say no.
+
+    None: nothing ran.
+    """
+    return next((one.precision for one in scored if one.span is span), scored[0].precision if scored else None)
+
+
 class InferenceRunner:
     """Runs windows on backends. Safe to call from several threads: their batches share each backend's parallel runs."""
 

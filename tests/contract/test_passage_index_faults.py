@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from spanstream.consumer.errors import Retryable, SpanstreamError, Stop
-from spanstream.consumer.passages.index import PassageIndex, SearchScope
+from spanstream.consumer.passages.index import PassageIndex, PassageIndexes, SearchScope
 from spanstream.consumer.passages.opening import open_passage_indexes
 from spanstream.consumer.passages.sqlite.database import SqliteDatabase
 from spanstream.consumer.settings import IndexSettings
@@ -67,6 +67,32 @@ def test_a_folder_that_is_a_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "index").write_text("not a folder")
     with pytest.raises(Stop, match="index") as stopped:
         open_passage_indexes(IndexSettings(uri=str(tmp_path / "index")))
+    assert_one_line(stopped.value)
+
+
+@pytest.mark.parametrize("unwritable", ["g1.sqlite.new", "g1.sqlite-wal", "current.new"])
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, unwritable: str) -> None:
+    def make(indexes: PassageIndexes) -> None:
+        indexes.create("g1", DESCRIPTION).close()
+        indexes.switch("g1")
+
+    (tmp_path / "passages" / unwritable).mkdir(parents=True)
+    with pytest.raises(Stop, match=r"cannot be (used|opened).* must be writable, for those who only") as stopped:
+        make(open_passage_indexes(IndexSettings(uri=str(tmp_path))))
+    assert_one_line(stopped.value)
+
+
+def test_a_folder_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "passages" / "current").mkdir(parents=True)
+    with pytest.raises(Stop, match=r"passages cannot be used") as stopped:
+        open_passage_indexes(IndexSettings(uri=str(tmp_path))).current()
+    assert_one_line(stopped.value)
+
+
+def test_a_generation_that_cannot_be_deleted_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "passages" / "g1.sqlite").mkdir(parents=True)
+    with pytest.raises(Stop, match=r"g1\.sqlite cannot be used") as stopped:
+        open_passage_indexes(IndexSettings(uri=str(tmp_path))).drop("g1")
     assert_one_line(stopped.value)
 
 

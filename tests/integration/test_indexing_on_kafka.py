@@ -16,7 +16,7 @@ from spanstream.consumer.broker.kafka import KafkaPartitionReader, TopicAdmin
 from spanstream.consumer.broker.kafka.publisher import open_publisher
 from spanstream.consumer.clock import SystemClock
 from spanstream.consumer.formats.event_formats import EventFormats
-from spanstream.consumer.indexing.comparing import Comparison, IndexComparison
+from spanstream.consumer.indexing.comparing import IndexComparison, IndexDifferences
 from spanstream.consumer.indexing.cutting import DocumentCutter
 from spanstream.consumer.indexing.wiring import IndexingApplication, IndexTools, build_indexing
 from spanstream.consumer.passages.memory_index import MemoryPassageIndexes
@@ -100,7 +100,7 @@ class Indexing:
 
         until(is_there, ADVANCE)
 
-    def compare(self) -> Comparison:
+    def compare(self) -> IndexDifferences:
         with closing(KafkaPartitionReader(self.stream.config)) as reader:
             cutter, topic = DocumentCutter(EventFormats(Limits()), lines_of), self.stream.topics.documents
             index = self.indexes.open(self.indexes.current() or "")

@@ -15,7 +15,7 @@ from spanstream.consumer.cli.exit_codes import FAILED
 from spanstream.consumer.clock import SystemClock
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.formats.opening import open_formats
-from spanstream.consumer.indexing.comparing import Comparison, IndexComparison
+from spanstream.consumer.indexing.comparing import IndexComparison, IndexDifferences
 from spanstream.consumer.indexing.cutting import DocumentCutter
 from spanstream.consumer.indexing.status import IndexStatus, index_status, open_current
 from spanstream.consumer.passages.index import PassageIndex
@@ -68,7 +68,9 @@ def status(
         raise typer.Exit(FAILED)
 
 
-def _compare(settings: Settings, index: PassageIndex, reader: KafkaPartitionReader, patience: float) -> Comparison:
+def _compare(
+    settings: Settings, index: PassageIndex, reader: KafkaPartitionReader, patience: float
+) -> IndexDifferences:
     from spanstream.models.text.passages import passages_of  # noqa: PLC0415  for those who compare
 
     clock = SystemClock()
@@ -77,13 +79,13 @@ def _compare(settings: Settings, index: PassageIndex, reader: KafkaPartitionRead
         return IndexComparison(index, reader, settings.topics.documents, cutter, clock, patience, begin).run()
 
 
-def _as_json(shown: IndexStatus, compared: Comparison | None) -> dict[str, Any]:
+def _as_json(shown: IndexStatus, compared: IndexDifferences | None) -> dict[str, Any]:
     partitions = [asdict(partition) | {"lag": partition.lag} for partition in shown.partitions]
     fields = asdict(shown) | {"partitions": partitions, "lag": shown.lag}
     return fields if compared is None else fields | {"check": asdict(compared) | {"is_equal": compared.is_equal}}
 
 
-def _lines(shown: IndexStatus, compared: Comparison | None) -> Iterator[str]:
+def _lines(shown: IndexStatus, compared: IndexDifferences | None) -> Iterator[str]:
     yield f"generation {shown.generation}, {shown.passages:,} passages of {shown.topic}"
     yield f"encoder {shown.encoder}, {shown.dimensions} dimensions"
     if shown.others:
@@ -100,7 +102,7 @@ def _lines(shown: IndexStatus, compared: Comparison | None) -> Iterator[str]:
         yield from _compared_lines(compared)
 
 
-def _compared_lines(compared: Comparison) -> Iterator[str]:
+def _compared_lines(compared: IndexDifferences) -> Iterator[str]:
     if compared.is_equal:
         yield f"it is what the topic says: {compared.documents:,} documents, {compared.behind:,} of them not due yet"
         return

@@ -8,9 +8,8 @@ from contextlib import closing
 from spanstream.consumer.broker.protocols import PartitionReader
 from spanstream.consumer.indexing.generations import REBUILD
 from spanstream.consumer.indexing.status import IndexStatus, index_status, open_current
-from spanstream.consumer.indexing.wiring import encoder_fingerprint
 from spanstream.consumer.operations.doctor.finding import Finding, failed, ok, warning
-from spanstream.consumer.passages.opening import open_passage_indexes
+from spanstream.consumer.passages.opening import encoder_fingerprint, open_passage_indexes
 from spanstream.consumer.settings import Settings
 
 SUBJECT = "passage index"

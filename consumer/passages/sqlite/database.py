@@ -23,6 +23,7 @@ except ImportError as missing:
 Connection: TypeAlias = apsw.Connection
 # Of SQLite's instructions, between two looks at the clock.
 _STEPS: Final = 20_000
+_WRITABLE: Final = "its folder must be writable, for those who only search too"
 _REBUILD: Final = "delete it, and build a new one with `spanstream index rebuild`"
 
 
@@ -43,9 +44,9 @@ class SqliteDatabase:
     def create(cls, path: Path, fill: Callable[[Connection], None]) -> None:
         """Makes a database in the place of what is there; after a kill it is there as a whole or not at all."""
         scratch = path.with_name(path.name + ".new")
-        delete_database(scratch)
-        with _errors_of(path):
+        with errors_of(path):
             path.parent.mkdir(parents=True, exist_ok=True)
+            delete_database(scratch)
             connection = apsw.Connection(str(scratch))
             fill(connection)
             connection.close()
@@ -60,7 +61,7 @@ class SqliteDatabase:
             Retryable: another process keeps it busy, the time is over, or the disk fails.
             Stop: it is not there, damaged, or may not be opened.
         """
-        with _errors_of(self._path):
+        with errors_of(self._path):
             connection = self._connection()
             end = time.monotonic() + self._timeout
             connection.set_progress_handler((lambda: time.monotonic() > end) if limited else None, _STEPS)
@@ -111,7 +112,8 @@ def delete_database(path: Path) -> None:
 
 
 @contextmanager
-def _errors_of(path: Path) -> Iterator[None]:
+def errors_of(path: Path) -> Iterator[None]:
+    """Makes our errors of SQLite's and of the disk's. Raises as `SqliteDatabase.reading`."""
     try:
         yield
     except (apsw.BusyError, apsw.LockedError) as error:
@@ -122,9 +124,9 @@ def _errors_of(path: Path) -> Iterator[None]:
         raise Retryable(f"the passage index {path} cannot be used: {error}") from error
     except apsw.CantOpenError as error:
         if path.exists():
-            raise Stop(f"the passage index {path} cannot be opened: {error}") from error
+            raise Stop(f"the passage index {path} cannot be opened: {error}", hint=_WRITABLE) from error
         raise Retryable(f"the passage index {path} was dropped") from error
     except (apsw.ReadOnlyError, apsw.PermissionsError, OSError) as error:
-        raise Stop(f"the passage index {path} cannot be written: {error}") from error
+        raise Stop(f"the passage index {path} cannot be used: {error}", hint=_WRITABLE) from error
     except apsw.Error as error:
         raise Stop(f"the passage index {path} is damaged: {error}", hint=_REBUILD) from error

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.passages.index import IndexDescription, PassageIndex
-from spanstream.consumer.passages.sqlite.database import delete_database
+from spanstream.consumer.passages.sqlite.database import delete_database, errors_of
 from spanstream.consumer.passages.sqlite.sqlite_index import SqlitePassageIndex, create_sqlite_index
 
 _SUFFIX: Final = ".sqlite"
@@ -34,10 +35,9 @@ class SqlitePassageIndexes:
 
     def current(self) -> str | None:
         """Returns the name of the generation that is searched."""
-        try:
+        with errors_of(self._folder), suppress(FileNotFoundError):
             return self._pointer.read_text(encoding="utf-8").strip() or None
-        except FileNotFoundError:
-            return None
+        return None
 
     def names(self) -> list[str]:
         """Returns the names of all generations."""
@@ -51,7 +51,9 @@ class SqlitePassageIndexes:
     def open(self, name: str) -> PassageIndex:
         """Opens a generation. Raises `Stop` where there is none of this name, or it is damaged."""
         path = self._path(name)
-        if not path.is_file():
+        with errors_of(path):
+            is_there = path.is_file()
+        if not is_there:
             raise Stop(f"there is no passage index {path}")
         return SqlitePassageIndex(path, self._timeout)
 
@@ -60,13 +62,15 @@ class SqlitePassageIndexes:
         if name not in self.names():
             raise Stop(f"there is no passage index {self._path(name)}")
         scratch = self._pointer.with_suffix(".new")
-        scratch.write_text(f"{name}\n", encoding="utf-8")
-        scratch.replace(self._pointer)
+        with errors_of(self._folder):
+            scratch.write_text(f"{name}\n", encoding="utf-8")
+            scratch.replace(self._pointer)
 
     def drop(self, name: str) -> None:
         """Deletes a generation, if it is there; who has it open can go on reading it."""
         if name != self.current():
-            delete_database(self._path(name))
+            with errors_of(self._path(name)):
+                delete_database(self._path(name))
 
     def close(self) -> None:
         """Has nothing to let go of: each generation closes its file."""

@@ -17,7 +17,7 @@ from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.errors import Retryable, Stop
 from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.indexing.batches import BatchBuilder
-from spanstream.consumer.indexing.comparing import Comparison, IndexComparison
+from spanstream.consumer.indexing.comparing import IndexComparison, IndexDifferences
 from spanstream.consumer.indexing.cutting import DocumentCutter
 from spanstream.consumer.indexing.rebuild import Rebuild, RebuildCounts
 from spanstream.consumer.indexing.service import IndexingService
@@ -161,7 +161,7 @@ class MemoryIndexing(StreamUnderTest[IndexingMember]):
     def topic_id(self) -> str:
         return self.broker.reader().topic_id(TOPICS.documents)
 
-    def compare(self) -> Comparison:
+    def compare(self) -> IndexDifferences:
         reader: Any = FakeTimePoller(self.broker.reader(), self.clock)
         cutter = DocumentCutter(EventFormats(Limits()), lines_of)
         return IndexComparison(

@@ -129,3 +129,23 @@ def test_a_topic_that_is_replaced_meanwhile_is_not_switched_to(stream: MemoryInd
     with pytest.raises(Retryable, match="was replaced while it was read; run it again"):
         stream.rebuild(watch=replace)
     assert stream.indexes.current() == before
+
+
+def test_a_first_index_that_a_member_makes_meanwhile_is_not_built_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = MemoryIndexing()
+    stream.document("d1", "A text.")
+    names = stream.indexes.names
+
+    def names_of_before() -> list[str]:
+        found = names()
+        if not stream.members:
+            stream.start()
+            stream.settle()
+        return found
+
+    monkeypatch.setattr(stream.indexes, "names", names_of_before)
+    stream.rebuild()
+    assert stream.indexes.names() == ["g00001", "g00002"]
+    stream.document("d2", "A later text.")
+    stream.settle()
+    assert (stream.indexes.current(), stream.texts()) == ("g00002", {"d1": ["A text."], "d2": ["A later text."]})

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from spanstream.consumer.errors import Stop
-from spanstream.consumer.passages.opening import open_passage_indexes
+from spanstream.consumer.passages.opening import encoder_fingerprint, open_encoder, open_passage_indexes
 from spanstream.consumer.settings import IndexSettings
 
 _ROOM = "spanstream.consumer.passages"
@@ -55,3 +57,16 @@ def test_a_missing_extra_is_named(
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(Stop, match=rf"pip install 'spanstream\[{extra}\]'"):
         open_passage_indexes(IndexSettings(uri=uri))
+
+
+@pytest.mark.parametrize("number", [0, 1001])
+def test_candidates_are_as_many_as_every_engine_gives(number: int) -> None:
+    with pytest.raises(ValidationError, match="candidates"):
+        IndexSettings(candidates=number)
+
+
+@pytest.mark.parametrize("opened", [open_encoder, encoder_fingerprint])
+def test_an_encoder_that_is_not_there_is_one_line(opened: Callable[[IndexSettings], object], tmp_path: Path) -> None:
+    with pytest.raises(Stop, match="cannot be read") as stopped:
+        opened(IndexSettings(encoder_path=tmp_path))
+    assert "\n" not in str(stopped.value)

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from spanstream.models.errors import QuestionTooLong
@@ -155,6 +155,7 @@ def test_every_answer_of_up_to_the_longest_lies_whole_in_some_window(kind: str, 
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=25, deadline=None)
 @given(text=LONG_TEXTS)
+@example(text="The train leaves at 10:42. https://example.com/a/b?c=d&e=%2000\r- one\nThe train leaves at 10:42. ")
 def test_whatever_the_text_windows_are_cut_between_words_where_there_is_a_sentence_to_cut_at(
     kind: str, text: str
 ) -> None:
@@ -162,7 +163,8 @@ def test_whatever_the_text_windows_are_cut_between_words_where_there_is_a_senten
     sentences = SentenceMap(document, text)
     places = [0, *sorted({*sentences.sentences.tolist(), *sentences.lines.tolist()}), document.size]
     assert all(document.words[place] != document.words[place - 1] for place in places[1:-1])
-    if max(np.diff(places), default=0) <= room // 2:
+    # Neighbours share 8 tokens at least: with room for the longest sentence beside them there is a place to begin at.
+    if max(np.diff(places), default=0) + 8 <= room // 2:
         assert {one.token_start for one in windows} | {one.token_end for one in windows} <= set(places)
 
 
