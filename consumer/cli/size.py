@@ -93,7 +93,7 @@ def _second_model(settings: Settings) -> Reader | None:
 
 def _encoder(settings: Settings) -> Embedder | None:
     """Opens the encoder of collections, if they are searched, and embeds a whole text with it."""
-    from spanstream.consumer.indexing.wiring import open_encoder  # noqa: PLC0415  loads the runtime
+    from spanstream.consumer.passages.opening import open_encoder  # noqa: PLC0415  loads the runtime
 
     if settings.index.uri is None:
         return None
