@@ -20,11 +20,12 @@ from tests.soak.patience import PATIENCE_SECONDS, patiently
 from tests.soak.scene import SoakScene, open_scene
 from tests.soak.streams import Ground, Questions, Replays, SoakedStream
 from tests.soak.tickets import Tickets
+from tests.soak.verdicts import Verdicts
 
 # Until the group is without a silent member: as quick_settings and the test broker say.
 _SESSION_SECONDS: Mapping[GroupProtocol, float] = {"classic": 2.0, "consumer": 6.0}
 
-Kind = Literal["questions", "triage", "replay"]
+Kind = Literal["questions", "triage", "replay", "feedback"]
 Say = Callable[[str], None]
 QUESTIONS_PER_FAULT = 150
 
@@ -51,6 +52,8 @@ ROUNDS = (
     Round("triage", "consumer"),
     Round("replay", "classic"),
     Round("replay", "consumer"),
+    Round("feedback", "classic"),
+    Round("feedback", "consumer"),
 )
 
 
@@ -85,6 +88,8 @@ def _soaked(kind: Kind, ground: Ground, round_: Round, seed: int) -> SoakedStrea
         return Tickets(ground, round_.protocol, seed)
     if kind == "replay":
         return Replays(ground, round_.protocol, seed)
+    if kind == "feedback":
+        return Verdicts(ground, round_.protocol, seed)
     return Questions(ground, round_.protocol, seed, transactions=round_.transactions)
 
 
