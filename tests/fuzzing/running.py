@@ -11,6 +11,7 @@ import itertools
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -159,14 +160,21 @@ def _event_id(kind: str, record: Record) -> str | None:
             document_text(ticket, _LIMITS)
             return ticket.ticket_id
         if kind == "feedback":
-            feedback = decode_feedback(value, _LIMITS)
-            check_key(record.key, feedback.document_id)
-            return make_label(feedback, {DOCUMENT.document_id: DOCUMENT}.get).label_key
+            return _label_key(record)
         document = decode_document(value, _LIMITS)
         check_key(record.key, document.document_id)
     except InvalidRecord:
         return None
     return document.document_id
+
+
+def _label_key(record: Record) -> str:
+    """Returns the key of the label that a feedback becomes; raises `InvalidRecord` where it does not hold."""
+    feedback = decode_feedback(record.value or b"", _LIMITS)
+    check_key(record.key, feedback.document_id)
+    if feedback.given_at > datetime.now(UTC) + timedelta(hours=1):
+        raise InvalidRecord(Reason.INVALID_EVENT, "it was given in the future")
+    return make_label(feedback, {DOCUMENT.document_id: DOCUMENT}.get).label_key
 
 
 def _asks_collection(record: Record) -> bool:
