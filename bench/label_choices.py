@@ -8,21 +8,27 @@ other tickets in fp32: right are those whose text is the right one, at the best 
 tickets and the same questions to be measured on.
 
     uniform                 every question alike
-    unsure                  the likelier, the less sure the model is, as `label next --random-share 0` draws
+    unsure                  the likelier, the less sure the model is
     phrasings disagree      those first whose candidate is another one when the question is phrased in another way
     clusters                k-means over the texts and questions, one of each cluster
     questions with errors   round by round, the likelier, the more of a question's answers were wrong so far
     each question alike     as many labels of each of the six questions
+    alike and unsure        the same, of each question the likelier, the less sure the model is
+    label next              half of them uniform, the others so that each question has as many: as it draws
+
+With --tickets the texts are those of a file, which people wrote, and the questions about them are asked in one way
+each. The house's own way is the whole sentence where it was asked what was tried and what is wanted.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -34,9 +40,10 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from spanstream.models.arrays import BoolArray, Float64Array
 from spanstream.models.defaults import DEFAULT_ARTIFACT, MAX_ANSWER_TOKENS, MAX_LENGTH, STRIDE
+from spanstream.models.labelling.choosing import RANDOM_SHARE, Candidate, draw, group_of
 from spanstream.models.labelling.exchange.squad import write_squad
 from spanstream.models.metrics.reading import ReadingOptions, read_all
-from spanstream.models.metrics.squad_files import Example
+from spanstream.models.metrics.squad_files import Example, read_squad
 from spanstream.models.metrics.squad_metrics import best_f1, scores_at
 from spanstream.models.reader import Reader
 from spanstream.models.text.windowing import WindowShape
@@ -59,6 +66,15 @@ _CHECKPOINT: Final = DEFAULT_ARTIFACT.with_name(f"{DEFAULT_ARTIFACT.name}-checkp
 _TICKETS: Final = 60
 _ROUNDS: Final = 4
 _LEAST: Final = 0.05
+_TRIED, _WANTED = "What has already been tried?", "What does the customer ask for?"
+_ASKED: Final = {
+    "tried|attempt|remedy|troubleshoot|steps did": _TRIED,
+    "outcome|want|request|asked of us|ask for|resolution|support to do": _WANTED,
+    "version|release|build": "Version?",
+    "error|message": "Which error does the system report?",
+    "since when|first noticed|onset|start|begin": "Since when?",
+    "reference|case number|identif": "Reference?",
+}
 _OTHER_WORDS: Final = {
     WHO: "Who is the customer?",
     WHICH_ERROR: "What error appears?",
@@ -96,9 +112,31 @@ def examples_of(count: int, seed: int, *, all_questions: bool) -> list[Example]:
     return examples
 
 
+def examples_of_file(file: Path) -> list[Example]:
+    """Returns the questions of a file that ask what a playbook does, in its words, answered as the house does."""
+    examples: dict[tuple[str, str], Example] = {}
+    for one in read_squad(file):
+        asked = next((text for words, text in _ASKED.items() if re.search(words, one.question.lower())), None)
+        if asked is not None:
+            golds, starts = one.answers[:1], one.starts[:1]
+            if asked in {_TRIED, _WANTED} and golds:
+                start, end = _sentence(one.context, starts[0], starts[0] + len(golds[0]))
+                golds, starts = (one.context[start:end],), (start,)
+            examples.setdefault((one.context, asked), replace(one, question=asked, answers=golds, starts=starts))
+    return list(examples.values())
+
+
+def _sentence(text: str, start: int, end: int) -> tuple[int, int]:
+    """Returns the sentence, or sentences, that a span is in."""
+    ends = [0, *(found.end() for found in re.finditer(r"[.!?]+\s+|\n+", text)), len(text)]
+    first, last = max(place for place in ends if place <= start), min(place for place in ends if place >= end)
+    return first, first + len(text[first:last].rstrip())
+
+
 def read_pool(examples: Sequence[Example], reader: Reader) -> Pool:
     """Reads the questions, each in two ways."""
-    answers = [reader.read(one.context, [one.question, _OTHER_WORDS[one.question]]) for one in examples]
+    pairs = [(one.question, _OTHER_WORDS.get(one.question, one.question)) for one in examples]
+    answers = [reader.read(one.context, pair) for one, pair in zip(examples, pairs, strict=True)]
     candidates = [[one.candidate and one.candidate.text for one in pair] for pair in answers]
     right = [
         (first.text or None) == next(iter(one.answers), None) for one, (first, _) in zip(examples, answers, strict=True)
@@ -119,7 +157,7 @@ def uniform(pool: Pool, _: Sequence[int]) -> Float64Array:
 
 
 def unsure(pool: Pool, _: Sequence[int]) -> Float64Array:
-    """As `spanstream.models.labelling.choosing` has it."""
+    """By the standard deviation of being right, as Neyman (1934) allocates."""
     return np.maximum(np.sqrt(pool.confidence * (1 - pool.confidence)), _LEAST)
 
 
@@ -143,8 +181,15 @@ def buy(pool: Pool, way: str, count: int, random: np.random.Generator) -> list[i
     if way == "clusters":
         groups = KMeans(count, n_init=1, random_state=int(random.integers(2**31))).fit_predict(pool.vectors)
         return [int(random.choice(np.flatnonzero(groups == group))) for group in range(count)]
+    asked = [one.question for one in pool.examples]
+    if way == "label next":
+        draw_name = int(random.integers(2**31))
+        candidates = [Candidate(f"{draw_name}-{place}", group_of(question)) for place, question in enumerate(asked)]
+        return [int(one.question_id.partition("-")[2]) for one in draw(candidates, (), count, RANDOM_SHARE)]
     if way == "each question alike":
-        return _in_turns([one.question for one in pool.examples], random)[:count]
+        return _in_turns(asked, random.permutation(len(asked)).tolist())[:count]
+    if way == "alike and unsure":
+        return _in_turns(asked, np.argsort(random.random(len(asked)) / unsure(pool, ())).tolist())[:count]
     bought: list[int] = []
     for number in range(_ROUNDS):
         left = (number + 1) * count // _ROUNDS - len(bought)
@@ -154,11 +199,11 @@ def buy(pool: Pool, way: str, count: int, random: np.random.Generator) -> list[i
     return bought
 
 
-def _in_turns(questions: Sequence[str], random: np.random.Generator) -> list[int]:
-    """Returns the places in random order, but one of each question, then another of each, and so on."""
+def _in_turns(questions: Sequence[str], order: Sequence[int]) -> list[int]:
+    """Returns the places in this order, but one of each question, then another of each, and so on."""
     turns = Counter[str]()
     ordered: list[tuple[int, int, int]] = []
-    for place in random.permutation(len(questions)).tolist():
+    for place in order:
         ordered.append((turns[questions[place]], len(ordered), place))
         turns[questions[place]] += 1
     return [place for _, _, place in sorted(ordered)]
@@ -171,6 +216,8 @@ WAYS: Final[dict[str, Chances]] = {
     "clusters": uniform,
     "questions with errors": with_errors,
     "each question alike": uniform,
+    "alike and unsure": unsure,
+    "label next": uniform,
 }
 
 
@@ -192,8 +239,32 @@ def right_after(labels: Sequence[Example], measured: Sequence[Example], seed: in
     return scores_at(predictions, best_f1(predictions)[1]).exact
 
 
+def _texts(arguments: argparse.Namespace) -> tuple[list[Example], Callable[[int], list[Example]]]:
+    """Returns the questions to measure on, and what gives those of a seed that labels are bought of."""
+    if arguments.tickets is None:
+        is_whole = not arguments.two
+        measured = examples_of(arguments.measured, 1_000, all_questions=is_whole)
+        return measured, lambda seed: examples_of(_TICKETS, seed, all_questions=is_whole)
+    examples = examples_of_file(arguments.tickets)
+    texts = sorted({one.context for one in examples})
+    np.random.default_rng(0).shuffle(texts)
+
+    def about(some: Collection[str]) -> list[Example]:
+        return [one for one in examples if one.context in some]
+
+    return about(texts[: arguments.measured]), lambda seed: about(
+        np.random.default_rng(seed).choice(texts[arguments.measured :], _TICKETS, replace=False).tolist()
+    )
+
+
+def _with_interval(values: Sequence[float] | Float64Array, sign: str) -> str:
+    """Writes a mean with its 95 % interval over the draws."""
+    half = 1.96 * np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+    return f"{np.mean(values):{sign}.1f} ± {half:.1f}"
+
+
 def main() -> None:
-    """Prints a table: the mean over the seeds, and its difference from uniform with a 95 % interval."""
+    """Prints a table: the mean over the seeds, and its difference from uniform, with 95 % intervals."""
     summary = (__doc__ or "").split("\n", 1)[0]
     parser = argparse.ArgumentParser(prog="python -m bench.label_choices", description=summary)
     parser.add_argument("--sizes", type=int, nargs="+", default=[8, 16], help="Numbers of labels (default 8 16).")
@@ -201,12 +272,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10, help="How often tickets are drawn (default 10).")
     parser.add_argument("--two", action="store_true", help="Only the two questions that the house answers its own way.")
     parser.add_argument("--measured", type=int, default=40, help="Tickets that are measured on (default 40).")
+    parser.add_argument("--tickets", type=Path, help="A SQuAD v2 file of tickets in place of generated ones.")
     arguments = parser.parse_args()
     reader = Reader.load()
-    measured = examples_of(arguments.measured, 1_000, all_questions=not arguments.two)
+    measured, pool_of = _texts(arguments)
     results: dict[tuple[int, str], list[float]] = {}
     for seed in range(arguments.seeds):
-        pool = read_pool(examples_of(_TICKETS, seed, all_questions=not arguments.two), reader)
+        pool = read_pool(pool_of(seed), reader)
         for count in arguments.sizes:
             for way in arguments.ways:
                 places = buy(pool, way, count, np.random.default_rng((seed, count)))
@@ -216,9 +288,8 @@ def main() -> None:
     reader.close()
     table = Table("labels", "chosen", "right, %", "more than uniform")
     for (count, way), values in results.items():
-        differences = np.array(values) - np.array(results[count, "uniform"])
-        half = 1.96 * differences.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
-        table.add_row(str(count), way, f"{np.mean(values):.1f}", f"{differences.mean():+.1f} ± {half:.1f}")
+        differences = np.array(values) - np.array(results.get((count, "uniform"), [np.nan]))
+        table.add_row(str(count), way, _with_interval(values, ""), _with_interval(differences, "+"))
     Console().print(table)
 
 

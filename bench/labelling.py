@@ -28,7 +28,6 @@ from spanstream.models.calibrating.thresholds import LabelledSample, ThresholdRe
 from spanstream.models.defaults import DEFAULT_ARTIFACT, DEFAULT_MAX_WINDOWS
 from spanstream.models.evaluation.observation_table import ObservationTable
 from spanstream.models.evaluation.observe import observe, open_variant_reader, read_labelled_questions
-from spanstream.models.labelling.choosing import Candidate, draw
 
 _DATA: Final = Path(__file__).parents[1] / "models" / "data"
 _FILES: Final = (_DATA / "tickets" / "validation_tickets.json.gz", _DATA / "work-orders" / "train.json.gz")
@@ -93,12 +92,17 @@ def spread(questions: Questions, pool: Int64Array, count: int, random: np.random
 
 
 def by_chances(questions: Questions, pool: Int64Array, count: int, random: np.random.Generator) -> Pick:
-    """Draws as `spanstream label next` does, weighted by the chances."""
-    salt = random.integers(2**32)
-    candidates = [Candidate(f"{salt}-{place}", float(questions.sample.confidence[place])) for place in pool]
-    drawn = draw(candidates, (), count, 0.5)
-    places = np.array([int(one.question_id.partition("-")[2]) for one in drawn])
-    return places, np.array([1 / one.inclusion_probability for one in drawn])
+    """Draws half uniformly, the others by sequential Poisson sampling (Ohlsson 1998), weighted by the chances."""
+    confidence = questions.sample.confidence[pool]
+    sizes = np.maximum(np.sqrt(confidence * (1 - confidence)), 0.05)
+    ranks, first = random.random(len(pool)) / sizes, random.permutation(len(pool))[: count // 2]
+    ranks[first] = np.inf
+    order = np.argsort(ranks)
+    left = count - len(first)
+    rate = ranks[order[left]] if left < len(pool) else np.inf
+    places = np.concatenate([first, order[:left]])
+    chances = 1 - (1 - len(first) / len(pool)) * (1 - np.minimum(rate * sizes[places], 1))
+    return pool[places], 1 / chances
 
 
 WAYS: Final[dict[str, Callable[[Questions, Int64Array, int, np.random.Generator], Pick]]] = {

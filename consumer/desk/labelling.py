@@ -1,11 +1,12 @@
 """Hands out answers to be labelled, one at a time, and publishes what is said of them.
 
-They are drawn as `spanstream label next` draws them: uniformly, in an order that is made of the questions' ids. So the
-labels say how often all answers are right.
+They are drawn as `spanstream label next` draws them, in an order that is made of the questions' ids: some uniformly,
+and these say how often all answers are right; the others spread over what is asked.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,8 +16,7 @@ from spanstream.consumer.desk.view.live_view import BoundedRows, LiveView
 from spanstream.consumer.desk.view.rows import AnswerRow, Place
 from spanstream.consumer.desk.view.whole_records import SourceText, WholeRecords
 from spanstream.consumer.feedback.judged_answers import answer_metadata
-from spanstream.models.labelling.choosing import Candidate, Drawn, draw
-from spanstream.models.labelling.labels import INCLUSION_PROBABILITY, SAMPLING
+from spanstream.models.labelling.choosing import RANDOM_SHARE, Candidate, Drawn, draw
 from spanstream.schemas.events import Question, Span
 from spanstream.schemas.feedback import WITH_SPAN, Feedback, Verdict
 
@@ -106,10 +106,12 @@ class Labelling:
         """Chooses what a session is to label next; None where nothing is left that can be shown."""
         labeller = self.labeller(session)
         rows = {row.question_id: row for row in self._view.latest_answers()}
-        candidates = [Candidate(row.question_id, row.confidence) for row in rows.values()]
+        asked = {question.question_id: question.group for question in self._view.questions.all()}
+        candidates = [Candidate(name, asked.get(name, "")) for name in rows]
         passed = {name for name, row in rows.items() if not self._is_free(row, session, labeller)}
+        random_share = float(self._is_uniform_next())
         for _ in range(_MOST_TRIED):
-            for drawn in draw(candidates, passed, 1, random_share=1.0):
+            for drawn in draw(candidates, passed, 1, random_share):
                 place = rows[drawn.question_id].place
                 item = self.item(place)
                 if item is not None:
@@ -164,12 +166,16 @@ class Labelling:
         is_old = held is not None and self._clock.monotonic() - held.since > _HELD_SECONDS
         return held is None or held.session == session or is_old
 
+    def _is_uniform_next(self) -> bool:
+        drawn = Counter(row.sampling for row in self._view.feedback.all() if row.sampling is not None)
+        return drawn["random"] <= RANDOM_SHARE * drawn.total()
+
     def _sampling(self, place: Place, session: str) -> dict[str, str]:
         """Returns how an answer was drawn, for the label's metadata; nothing where somebody looked it up."""
         held = self._held.get(place)
         if held is None or held.session != session:
             return {}
-        return {SAMPLING: held.drawn.sampling, INCLUSION_PROBABILITY: f"{held.drawn.inclusion_probability:.6g}"}
+        return held.drawn.metadata
 
 
 def _noted(item: LabelItem) -> dict[str, str]:

@@ -1,27 +1,38 @@
-"""Draws the questions to label next: some uniformly, the others the likelier, the less sure the model is of them.
+"""Draws the questions to label next: some uniformly, the others spread over what is asked, as many of each.
 
     [Candidate] -> permanent random numbers -> [Drawn], each with the chance that it had
 
 Each question has two random numbers of its own, made of its id ("permanent random numbers", Ohlsson 1995). The uniform
-share are the questions with the smallest first numbers. The others are those with the smallest second numbers, divided
-by their size (sequential Poisson sampling, Ohlsson 1998; priority sampling, Duffield et al. 2007): the standard
-deviation of being right, sqrt(p (1 - p)), as Neyman (1934) allocates. What is labelled already keeps its place in both
-orders and is passed over, so that drawing again goes on where it ended, and what came meanwhile takes its place. No
-question is chosen for certain: each has a chance, which is known, and weighted by it the labels estimate without bias.
+share are the questions with the smallest first numbers. The others are a stratified draw: texts that are asked again
+and again, such as those of a playbook, are a group each, and what is asked rarely is one group together; the group with
+the fewest labels is next, and of a group the question with the smallest second number. What is labelled already keeps
+its place in both orders and is passed over, so that drawing again goes on where it ended, and what came meanwhile takes
+its place. Within a group all have the same chance, which is known, and weighted by it the labels estimate without bias
+as long as some are drawn uniformly: that share alone reaches the groups whose turn has not come.
 """
 
 from __future__ import annotations
 
 import hashlib
+import heapq
 import math
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Sampling = Literal["random", "chosen"]
+from spanstream.models.labelling.labels import INCLUSION_PROBABILITY, SAMPLING, SAMPLING_GROUP
+from spanstream.models.metrics.squad_metrics import normalize_answer
 
-# Of a question that the model is as sure of as can be; a chance of 0 would leave its errors unseen for ever.
-_LEAST_SIZE: Final = 0.05
+Sampling = Literal["random", "spread"]
+
+RANDOM_SHARE: Final = 0.5
+"""Of the questions to label, how many are drawn uniformly where nobody says otherwise."""
+RARE: Final = "rare"
+"""The group of all questions whose text is asked rarely."""
+
+# A text that is less than this share of the questions, or stands alone, is asked rarely: labels go to what is asked.
+_LEAST_SHARE: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +41,11 @@ class Candidate:
 
     Attributes:
         question_id: of the question.
-        confidence: 0 to 1, that the candidate answer is right.
+        group: of its text, by `group_of`.
     """
 
     question_id: str
-    confidence: float
+    group: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +54,26 @@ class Drawn:
 
     Attributes:
         question_id: of the question.
-        sampling: random: of the uniform share; chosen: the likelier, the less sure the model is.
+        sampling: random: of the uniform share; spread: the next one of the group with the fewest labels.
+        group: that it was drawn of: its text's, or `RARE`.
         inclusion_probability: its chance to be drawn, in either way.
     """
 
     question_id: str
     sampling: Sampling
+    group: str
     inclusion_probability: float
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What its label keeps of how it was drawn."""
+        chance = f"{self.inclusion_probability:.6g}"
+        return {SAMPLING: self.sampling, SAMPLING_GROUP: self.group, INCLUSION_PROBABILITY: chance}
+
+
+def group_of(question: str) -> str:
+    """Returns the group of a question's text: the same for case, punctuation and articles of any kind."""
+    return hashlib.sha256(normalize_answer(question).encode()).hexdigest()[:12]
 
 
 def draw(candidates: Sequence[Candidate], labelled: Collection[str], count: int, random_share: float) -> list[Drawn]:
@@ -61,20 +85,16 @@ def draw(candidates: Sequence[Candidate], labelled: Collection[str], count: int,
         count: how many are wanted; fewer where there are no more.
         random_share: how many of them are drawn uniformly, 0 to 1.
     """
-    wanted = math.ceil(count * random_share)
-    ranks = {one.question_id: _random_number(one.question_id, "random") for one in candidates}
-    random, depth = _lowest(ranks, labelled, wanted)
-    passed = {*labelled, *random}
-    sizes = {one.question_id: _size(one.confidence) for one in candidates}
-    ranks = {name: _random_number(name, "chosen") / size for name, size in sizes.items()}
-    chosen, rate = _lowest(ranks, passed, count - len(random))
-
-    def chance(name: str) -> float:
-        return 1 - (1 - min(depth, 1.0)) * (1 - min(rate * sizes[name], 1.0))
-
+    groups = _groups(candidates)
+    ordered = sorted(groups, key=lambda name: _random_number(name, "random"))
+    random = [name for name in ordered if name not in labelled][: math.ceil(count * random_share)]
+    depth = _depth(ordered, random)
+    spread, depths = _spread(groups, {*labelled, *random}, count - len(random))
+    ways: list[tuple[Sampling, list[str]]] = [("random", random), ("spread", spread)]
     return [
-        *(Drawn(name, "random", chance(name)) for name in random),
-        *(Drawn(name, "chosen", chance(name)) for name in chosen),
+        Drawn(name, way, groups[name], 1 - (1 - depth) * (1 - depths[groups[name]]))
+        for way, names in ways
+        for name in names
     ]
 
 
@@ -92,21 +112,39 @@ def uniform_share(sampling: Mapping[str, str | None]) -> tuple[set[str], float]:
     return {name for name, number in numbers.items() if number <= depth}, depth
 
 
-def _lowest(ranks: dict[str, float], passed_over: Collection[str], count: int) -> tuple[list[str], float]:
-    """Returns the names of lowest rank, and the rank below which everything was taken or passed over."""
-    if count <= 0:
-        return [], 0.0
-    ordered = sorted(ranks, key=ranks.__getitem__)
-    taken = [name for name in ordered if name not in passed_over]
-    # The first that is left out bounds it: the last that is taken would make the chances a little too small.
-    bound = ranks[taken[count]] if len(taken) > count else math.inf
-    return taken[:count], bound
+def _groups(candidates: Sequence[Candidate]) -> dict[str, str]:
+    """Returns the group of each question, where those asked rarely are one."""
+    sizes = Counter(one.group for one in candidates)
+    least = max(2.0, len(candidates) * _LEAST_SHARE)
+    return {one.question_id: one.group if sizes[one.group] >= least else RARE for one in candidates}
 
 
-def _size(confidence: float) -> float:
-    return max(math.sqrt(confidence * (1 - confidence)), _LEAST_SIZE)
+def _spread(groups: dict[str, str], passed: Collection[str], count: int) -> tuple[list[str], dict[str, float]]:
+    """Returns so many names, and how far each group was drawn."""
+    ordered: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(groups, key=lambda name: _random_number(name, "spread")):
+        ordered[groups[name]].append(name)
+    free = {group: iter([name for name in names if name not in passed]) for group, names in ordered.items()}
+    labels = Counter(groups[name] for name in passed if name in groups)
+    turns = [(labels[group], _random_number(group, "spread"), group) for group in ordered]
+    heapq.heapify(turns)
+    taken: dict[str, list[str]] = defaultdict(list)
+    while turns and count > 0:
+        number, tie, group = heapq.heappop(turns)
+        following = next(free[group], None)
+        if following is not None:
+            taken[group].append(following)
+            heapq.heappush(turns, (number + 1, tie, group))
+            count -= 1
+    names = [name for names in taken.values() for name in names]
+    return names, {group: _depth(ordered[group], taken[group]) for group in ordered}
 
 
-def _random_number(question_id: str, purpose: Sampling) -> float:
-    """Returns a number, 0 to 1, that is the same for a question every time."""
-    return int.from_bytes(hashlib.sha256(f"{purpose}\n{question_id}".encode()).digest()[:7]) / 2**56
+def _depth(ordered: Sequence[str], taken: Sequence[str]) -> float:
+    """Returns the share of names up to the last one that was taken: the chance that each had to be among them."""
+    return (ordered.index(taken[-1]) + 1) / len(ordered) if taken else 0.0
+
+
+def _random_number(name: str, purpose: Sampling) -> float:
+    """Returns a number, 0 to 1, that is the same for a question, or a group, every time."""
+    return int.from_bytes(hashlib.sha256(f"{purpose}\n{name}".encode()).digest()[:7]) / 2**56

@@ -9,8 +9,9 @@ from typing import Final
 
 from spanstream.models.metrics.squad_files import Example
 
-# Metadata of questions that were drawn, which their labels keep: how, and with what chance.
+# Metadata of questions that were drawn, which their labels keep: how, of which group, and with what chance.
 SAMPLING: Final = "sampling"
+SAMPLING_GROUP: Final = "sampling_group"
 INCLUSION_PROBABILITY: Final = "inclusion_probability"
 # Metadata that says which answer was looked at: its text, where it was given, and what it promised.
 ANSWER: Final = "answer"

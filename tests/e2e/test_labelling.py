@@ -54,7 +54,8 @@ def test_answers_become_examples(stream: FeedbackStream, tmp_path: Path) -> None
     assert stream.start("run", "--once").wait() == 0
 
     tasks, exported, given = tmp_path / "tasks.jsonl", tmp_path / "labelled.json", tmp_path / "feedback.jsonl"
-    tasks.write_text(command(stream, "label", "next", "-n", "10", "--json"), encoding="utf-8")
+    # All uniformly: a promise is tested with those alone.
+    tasks.write_text(command(stream, "label", "next", "-n", "10", "--random-share", "1", "--json"), encoding="utf-8")
     drawn = {json.loads(line)["question_id"] for line in tasks.read_text(encoding="utf-8").splitlines()}
     assert len(drawn) == 10
     assert drawn < ids

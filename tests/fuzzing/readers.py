@@ -13,6 +13,7 @@ from spanstream.consumer.answering.outcomes import dead_letter_of
 from spanstream.consumer.answering.question_record import read_retry_headers
 from spanstream.consumer.broker.protocols import Outgoing, Partition, Record
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.feedback.checking import make_label
 from spanstream.consumer.replay.display.letters import letter_json, letter_panel, letters_table
 from spanstream.consumer.replay.ledger import Ledger
 from spanstream.consumer.replay.letters.formats import read_letter
@@ -21,10 +22,18 @@ from spanstream.consumer.replay.letters.summary import LetterSummary
 from spanstream.consumer.replay.planning.planner import ReplayOutcome
 from spanstream.consumer.triage.state.ticket_state import decode_state, is_ticket
 from spanstream.consumer.triage.state.transaction import TriageTransaction
-from spanstream.schemas.codec import check_key, decode_document, decode_question, decode_triage, encode
+from spanstream.schemas.codec import (
+    check_key,
+    decode_document,
+    decode_feedback,
+    decode_label,
+    decode_question,
+    decode_triage,
+    encode,
+)
 from spanstream.schemas.dead_letters import Stage, from_headers
 from spanstream.schemas.errors import InvalidRecord
-from tests.fuzzing.scene import DEAD_LEDGER, SELECTION, TOPIC_ID, TOPICS, FuzzScene, outgoing_record, planner
+from tests.fuzzing.scene import DEAD_LEDGER, DOCUMENT, SELECTION, TOPIC_ID, TOPICS, FuzzScene, outgoing_record, planner
 
 # Every so many dead letters one is drawn on a screen too, which is slow.
 _DRAWN: Final = 8
@@ -60,6 +69,19 @@ def _question(scene: FuzzScene, record: Record) -> str:
         return _refused(scene, record, error)
     assert decode_question(encode(question), scene.limits) == question
     return "valid"
+
+
+def _feedback(scene: FuzzScene, record: Record) -> str:
+    """Makes a label of it, or its dead letter."""
+    try:
+        feedback = decode_feedback(record.value or b"", scene.limits)
+        check_key(record.key, feedback.document_id)
+        assert decode_feedback(encode(feedback), scene.limits) == feedback
+        label = make_label(feedback, {DOCUMENT.document_id: DOCUMENT}.get)
+    except InvalidRecord as error:
+        return _refused(scene, record, error)
+    assert decode_label(encode(label)) == label
+    return "labelled"
 
 
 def _refused(scene: FuzzScene, record: Record, error: InvalidRecord) -> str:
@@ -196,6 +218,7 @@ _READERS: Final[Mapping[str, Callable[[FuzzScene, Record], str]]] = {
     TOPICS.retries: _question,
     TOPICS.tickets: _ticket,
     TOPICS.answers: _answer,
+    TOPICS.feedback: _feedback,
     TOPICS.dead_letters: _dead_letter,
     TOPICS.triage: _triage,
     TOPICS.triage_state: _state,

@@ -11,6 +11,7 @@ import itertools
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -19,21 +20,25 @@ from spanstream.consumer.broker.kafka import TopicAdmin
 from spanstream.consumer.broker.protocols import UNREADABLE_HEADERS, Outgoing, Record
 from spanstream.consumer.cli.exit_codes import TERMINATED
 from spanstream.consumer.errors import TooLarge
+from spanstream.consumer.feedback.checking import make_label
+from spanstream.consumer.operations.topics import feedback_topic_specs
 from spanstream.consumer.triage.text.ticket_text import document_text
 from spanstream.schemas.codec import (
     check_bounds,
     check_key,
     decode_answer,
     decode_document,
+    decode_feedback,
     decode_question,
     decode_ticket,
     decode_triage,
+    encode,
 )
-from spanstream.schemas.dead_letters import own_headers
+from spanstream.schemas.dead_letters import Reason, own_headers
 from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.limits import Limits
 from tests.fuzzing.run import generated
-from tests.fuzzing.scene import TOPICS, FuzzScene
+from tests.fuzzing.scene import DOCUMENT, TOPICS, FuzzScene
 from tests.soak.patience import patiently
 from tests.support.kafka.program import until
 from tests.support.kafka.stream import name_of, named
@@ -41,8 +46,8 @@ from tests.support.kafka.triage_stream import TriageStream
 
 _ASKED: Final = ("question", "retry")
 _STRAY: Final = ("answer", "our letter", "foreign letter")
-KINDS: Final = (*_ASKED, "document", "ticket", *_STRAY)
-"""What a running consumer or triage member reads; the rest is written by themselves, or read by replay."""
+KINDS: Final = (*_ASKED, "document", "ticket", "feedback", *_STRAY)
+"""What a running consumer, triage or feedback member reads; the rest is written by themselves, or read by replay."""
 
 # A ticket asks several questions; more tickets than these would be a test of the model.
 _TICKETS: Final = 0.02
@@ -68,18 +73,22 @@ class RunningSummary:
 
 @dataclass
 class _Sent:
-    """One record that went in; `event_id` of what can be read: the id of its question or ticket."""
+    """One record that went in; `event_id` of what can be read: the id of its question or ticket.
+
+    `asks_collection`: there is no index, so it has to become a dead letter.
+    """
 
     name: str
     kind: str
     is_null: bool
     event_id: str | None
+    asks_collection: bool
 
 
 def fuzz_running(
     seed: int, records: int, bootstrap: str, folder: Path, on_records: Callable[[int], object] = lambda _: None
 ) -> RunningSummary:
-    """Runs so many records of a seed through a consumer and a triage member.
+    """Runs so many records of a seed through a consumer, a triage member and a feedback member.
 
     Args:
         seed: what the records are drawn from.
@@ -90,10 +99,13 @@ def fuzz_running(
     """
     stream = TriageStream(bootstrap, folder, 4, dict(_SETTINGS))
     stream.create_topics()
-    programs, admin = [stream.start(), stream.start_triage()], TopicAdmin(stream.config)
+    admin = TopicAdmin(stream.config)
+    admin.create(feedback_topic_specs(stream.topics, partitions=stream.partitions))
+    of_feedback = stream.start("feedback", "run", FEEDBACK__GROUP_ID=f"{stream.name}.feedback")
+    programs = [stream.start(), stream.start_triage(), of_feedback]
     summary, sent = RunningSummary(), []
     try:
-        stream.publish([Outgoing(stream.topics.documents, b"d", b'{"document_id": "d", "text": "Error FXP-4107."}')])
+        stream.publish([Outgoing(stream.topics.documents, b"d", encode(DOCUMENT))])
         drawn = itertools.islice(_drawn(seed, stream), records)
         while portion := list(itertools.islice(drawn, _PORTION)):
             sent += _publish(stream, portion, summary)
@@ -123,7 +135,9 @@ def _drawn(seed: int, stream: TriageStream) -> Iterator[tuple[_Sent, Outgoing]]:
         outgoing = named(f"{kind}:{number}", topics[record.partition.topic], record.key, record.value)
         outgoing = Outgoing(outgoing.topic, outgoing.key, outgoing.value, (*headers, *outgoing.headers))
         read = Record(record.partition, 0, outgoing.key, outgoing.value, outgoing.headers)
-        yield _Sent(f"{kind}:{number}", kind, outgoing.value is None, _event_id(kind, read)), outgoing
+        event_id = _event_id(kind, read)
+        asks_collection = kind in _ASKED and event_id is not None and _asks_collection(read)
+        yield _Sent(f"{kind}:{number}", kind, outgoing.value is None, event_id, asks_collection), outgoing
 
 
 def _event_id(kind: str, record: Record) -> str | None:
@@ -145,11 +159,26 @@ def _event_id(kind: str, record: Record) -> str | None:
             check_key(record.key, ticket.ticket_id, "ticket_id")
             document_text(ticket, _LIMITS)
             return ticket.ticket_id
+        if kind == "feedback":
+            return _label_key(record)
         document = decode_document(value, _LIMITS)
         check_key(record.key, document.document_id)
     except InvalidRecord:
         return None
     return document.document_id
+
+
+def _label_key(record: Record) -> str:
+    """Returns the key of the label that a feedback becomes; raises `InvalidRecord` where it does not hold."""
+    feedback = decode_feedback(record.value or b"", _LIMITS)
+    check_key(record.key, feedback.document_id)
+    if feedback.given_at > datetime.now(UTC) + timedelta(hours=1):
+        raise InvalidRecord(Reason.INVALID_EVENT, "it was given in the future")
+    return make_label(feedback, {DOCUMENT.document_id: DOCUMENT}.get).label_key
+
+
+def _asks_collection(record: Record) -> bool:
+    return decode_question(record.value or b"", _LIMITS).collection is not None
 
 
 def _publish(stream: TriageStream, portion: list[tuple[_Sent, Outgoing]], summary: RunningSummary) -> list[_Sent]:
@@ -169,7 +198,11 @@ def _await_consumed(stream: TriageStream, admin: TopicAdmin) -> None:
     topics = stream.topics
     # The triage members follow their state without committing it.
     of_triage = (topics.tickets, topics.answers, topics.dead_letters)
-    groups = {stream.name: topics.consumed, f"{stream.name}.triage": of_triage}
+    groups = {
+        stream.name: topics.consumed,
+        f"{stream.name}.triage": of_triage,
+        f"{stream.name}.feedback": (topics.feedback,),
+    }
 
     def is_consumed() -> bool:
         return not any(
@@ -206,6 +239,8 @@ def _settle(stream: TriageStream, sent: list[_Sent], summary: RunningSummary) ->
             summary.wrong.append(f"{one.name}: dead letters {came}")
         if came and one.event_id is not None and one.kind not in _ASKED:
             summary.wrong.append(f"{one.name}: can be read, and is the dead letter {came}")
+        if one.asks_collection and came != [Reason.DOCUMENT_MISSING]:
+            summary.wrong.append(f"{one.name}: about a collection without an index, and dead letters {came}")
         if one.kind == "ticket" and one.event_id and one.event_id not in triaged:
             summary.wrong.append(f"{one.name}: no record of the ticket {one.event_id}")
         if one.kind in _ASKED and one.event_id is not None and not came:

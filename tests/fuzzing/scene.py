@@ -31,7 +31,7 @@ from spanstream.consumer.triage.processor import ProcessorSettings, TicketProces
 from spanstream.consumer.triage.state.state_store import StateStore
 from spanstream.consumer.triage.state.transaction import TriageTransaction
 from spanstream.schemas.codec import decode_question
-from spanstream.schemas.events import Question
+from spanstream.schemas.events import Document, Question
 from spanstream.schemas.limits import Limits
 from tests.support.memory.fake_time import FakeClock
 
@@ -41,6 +41,8 @@ PARKING: Final = f"{TOPICS.dead_letters}.parked"
 # Of the tickets that are known already.
 SUBJECT, BODY = "Export", "It stops with FXP-4107."
 RUN, TOPIC_ID, SHA256 = "run-1", "topic-id", "0123456789abcdef" * 4
+DOCUMENT: Final = Document(document_id="d", text="Error FXP-4107.")
+"""The one document that stands when the records come."""
 PLAYBOOK: Final = parse_playbook(
     r"""
 playbook: fuzz

@@ -15,7 +15,7 @@ from spanstream.consumer.replay.letters.formats import STREAMS_PREFIX
 from spanstream.consumer.replay.letters.letter import LetterState
 from spanstream.schemas.dead_letters import DeadLetter, Reason, Retry, Stage, to_headers
 from spanstream.schemas.foreign_headers import CONNECT_PREFIX, SPRING_PREFIX
-from tests.fuzzing.scene import BODY, DEAD_LEDGER, RUN, SHA256, SUBJECT, TOPIC_ID, TOPICS, FuzzScene
+from tests.fuzzing.scene import BODY, DEAD_LEDGER, DOCUMENT, RUN, SHA256, SUBJECT, TOPIC_ID, TOPICS, FuzzScene
 from tests.fuzzing.texts import message, odd_text
 
 _MODEL: Final = {"name": "m", "version": "1", "precision": "int8", "calibration": "c"}
@@ -25,6 +25,7 @@ _TIMES: Final = (
     "9999-12-31T23:59:59.9999999Z",
     "2026-02-03T10:00:00+14:00",
 )
+_UTC_TIMES: Final = ("2026-02-03T10:00:00.123Z", "0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z")
 
 
 def seed_record(draw: random.Random, scene: FuzzScene, kind: str) -> Record:
@@ -54,6 +55,7 @@ def document(draw: random.Random, scene: FuzzScene) -> Parts:
     del scene
     document_id = _id(draw)
     event = {"document_id": document_id, "text": message(draw), "title": odd_text(draw), "metadata": _metadata(draw)}
+    event |= draw.choice(({}, {"collections": []}, {"collections": ["kb", "kb-de"]}))
     return TOPICS.documents, document_id.encode(), _encoded(event), ()
 
 
@@ -62,8 +64,14 @@ def question(draw: random.Random, scene: FuzzScene) -> Parts:
     event: dict[str, Any] = {"question_id": _id(draw), "question": "Which error? " + odd_text(draw)}
     event |= {"min_confidence": draw.choice((0, 0.5, 1)), "metadata": _metadata(draw)}
     event |= draw.choice(({}, {"max_answers": 1}, {"max_answers": 20}))
+    about_collection = {"collection": "kb", "filter": _metadata(draw), "answer_again": draw.random() < 0.5}
     event |= draw.choice(
-        ({"document_id": "d"}, {"context": message(draw)}, {"document_id": "d", "document_sha256": SHA256})
+        (
+            {"document_id": "d"},
+            {"context": message(draw)},
+            {"document_id": "d", "document_sha256": SHA256},
+            about_collection,
+        )
     )
     return TOPICS.questions, b"d", _encoded(event), ()
 
@@ -109,6 +117,27 @@ def answer(draw: random.Random, scene: FuzzScene) -> Parts:
         "answered_at": "2026-02-03T10:00:00.123Z",
     }  # fmt: skip
     return TOPICS.answers, (asked.document_id or "").encode(), _encoded(event), ()
+
+
+def feedback(draw: random.Random, scene: FuzzScene) -> Parts:
+    """Mostly about the document that stands, as it stands; sometimes about a text of its own, or another version."""
+    del scene
+    text = draw.choice((DOCUMENT.text, DOCUMENT.text, message(draw)))
+    event: dict[str, Any] = {"question": "Which error? " + odd_text(draw), "given_at": draw.choice(_UTC_TIMES)}
+    event |= draw.choice(({"question_id": _id(draw)}, {"field": {"ticket_id": "t-1", "name": "error"}}))
+    event |= draw.choice(
+        (
+            {"document_id": "d", "document_sha256": DOCUMENT.sha256},
+            {"document_id": "d", "document_sha256": SHA256},
+            {"context": text},
+        )
+    )
+    start, end = draw.choice(((0, 5), (6, len(DOCUMENT.text) - 1), (0, len(text)), (2, 7)))
+    span = {"text": text[start:end], "char_start": start, "char_end": end}
+    is_quote = end <= len(text) and draw.random() < 0.8
+    event |= {"verdict": "corrected", "span": span} if is_quote else {"verdict": "no_answer"}
+    event |= {"by": odd_text(draw), "source": draw.choice(("person", "suggested", None)), "metadata": _metadata(draw)}
+    return TOPICS.feedback, b"d", _encoded(event), ()
 
 
 def triage(draw: random.Random, scene: FuzzScene) -> Parts:
@@ -188,6 +217,7 @@ KINDS: Final[Mapping[str, Callable[[random.Random, FuzzScene], Parts]]] = {
     "retry": retry,
     "ticket": ticket,
     "answer": answer,
+    "feedback": feedback,
     "triage": triage,
     "state": state,
     "ledger": ledger,

@@ -21,11 +21,12 @@ from tests.soak.patience import PATIENCE_SECONDS, patiently
 from tests.soak.scene import SoakScene, open_scene
 from tests.soak.streams import Ground, Questions, Replays, SoakedStream
 from tests.soak.tickets import Tickets
+from tests.soak.verdicts import Verdicts
 
 # Until the group is without a silent member: as quick_settings and the test broker say.
 _SESSION_SECONDS: Mapping[GroupProtocol, float] = {"classic": 2.0, "consumer": 6.0}
 
-Kind = Literal["questions", "triage", "replay", "collections"]
+Kind = Literal["questions", "triage", "replay", "collections", "feedback"]
 Say = Callable[[str], None]
 QUESTIONS_PER_FAULT = 150
 
@@ -54,6 +55,8 @@ ROUNDS = (
     Round("replay", "consumer"),
     Round("collections", "classic"),
     Round("collections", "consumer"),
+    Round("feedback", "classic"),
+    Round("feedback", "consumer"),
 )
 
 
@@ -90,6 +93,8 @@ def _soaked(kind: Kind, ground: Ground, round_: Round, seed: int) -> SoakedStrea
         return Replays(ground, round_.protocol, seed)
     if kind == "collections":
         return Collections(ground, round_.protocol, seed)
+    if kind == "feedback":
+        return Verdicts(ground, round_.protocol, seed)
     return Questions(ground, round_.protocol, seed, transactions=round_.transactions)
 
 

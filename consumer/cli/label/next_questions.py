@@ -13,6 +13,7 @@ from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.cli.event_output import write_event
 from spanstream.consumer.cli.label.options import DocumentFiles, FeedbackFiles, opened_sources
 from spanstream.consumer.terminal.sanitizing import sanitized_line
+from spanstream.models.labelling.choosing import RANDOM_SHARE
 
 
 def next_(  # noqa: PLR0913, PLR0917  one option each
@@ -20,9 +21,11 @@ def next_(  # noqa: PLR0913, PLR0917  one option each
     random_share: Annotated[
         float,
         typer.Option(
-            min=0, max=1, help="Share that is drawn uniformly; the others are the likelier, the less sure the model is."
+            min=0,
+            max=1,
+            help="Share that is drawn uniformly; the others are as many of each question that is asked often.",
         ),
-    ] = 1.0,
+    ] = RANDOM_SHARE,
     answers: Annotated[
         list[Path] | None,
         typer.Option("--answers", help="JSON lines of answers in place of all topics; repeatable."),

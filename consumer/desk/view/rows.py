@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from spanstream.consumer.broker.protocols import Partition, Record
 from spanstream.consumer.clock import to_milliseconds
 from spanstream.consumer.replay.letters.letter import Letter
+from spanstream.models.labelling.choosing import group_of
 from spanstream.models.labelling.labels import SAMPLING
 from spanstream.schemas.events import Answer, Question
 from spanstream.schemas.feedback import Feedback, Verdict
@@ -57,11 +58,12 @@ class AnswerRow:
 
 @dataclass(frozen=True, slots=True)
 class QuestionRow:
-    """A question; its text is cut to `MOST_CHARS`."""
+    """A question; its text is cut to `MOST_CHARS`. `group` is that of the whole text, for drawing labels."""
 
     place: Place
     question_id: str
     text: str
+    group: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,8 @@ def answer_row(record: Record, answer: Answer) -> AnswerRow:
 
 def question_row(record: Record, question: Question) -> QuestionRow:
     """Returns the row of a question."""
-    return QuestionRow(place_of_record(record), question.question_id, question.question[:MOST_CHARS])
+    text = question.question
+    return QuestionRow(place_of_record(record), question.question_id, text[:MOST_CHARS], intern(group_of(text)))
 
 
 def letter_row(letter: Letter) -> LetterRow:

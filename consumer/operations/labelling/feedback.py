@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from spanstream.models.labelling.choosing import uniform_share
-from spanstream.models.labelling.labels import INCLUSION_PROBABILITY, SAMPLING, Label, Task
+from spanstream.models.labelling.labels import INCLUSION_PROBABILITY, SAMPLING, SAMPLING_GROUP, Label, Task
 from spanstream.models.labelling.quotes import problem_of_span
 from spanstream.models.text.tokenization import sha256_of
 from spanstream.schemas.events import Span
@@ -60,14 +61,27 @@ def uniformly_drawn(labels: Sequence[Label]) -> list[Label]:
 
 
 def weighed(labels: Sequence[Label]) -> list[Label]:
-    """Returns the labels with the chance that each had over all draws so far, as long as all draws were uniform.
+    """Returns the labels with the chance that each had over all draws so far.
 
-    Where some were not, each keeps the chance of its own draw.
+    Where some were spread, that is the chance of their group in the last draw that brought one of it.
     """
-    if any(label.task.metadata.get(SAMPLING) == "chosen" for label in labels):
-        return list(labels)
+    if any(label.task.metadata.get(SAMPLING) == "spread" for label in labels):
+        return _weighed_by_group(labels)
     share, depth = _uniform_share(labels)
     return [_drawn_with(label, repr(depth)) if label.task.question_id in share else label for label in labels]
+
+
+def _weighed_by_group(labels: Sequence[Label]) -> list[Label]:
+    """Returns the labels with their groups' chances: of a group all have the same one, and it grows with each draw."""
+    chances: dict[str, float] = defaultdict(float)
+    groups = [label.task.metadata.get(SAMPLING_GROUP) for label in labels]
+    for label, group in zip(labels, groups, strict=True):
+        if group is not None:
+            chances[group] = max(chances[group], label.task.inclusion_probability or 0.0)
+    return [
+        label if group is None else _drawn_with(label, repr(chances[group]))
+        for label, group in zip(labels, groups, strict=True)
+    ]
 
 
 def _uniform_share(labels: Sequence[Label]) -> tuple[set[str], float]:

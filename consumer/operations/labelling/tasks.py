@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import starmap
 from pathlib import Path
+from sys import intern
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -17,8 +18,8 @@ from spanstream.consumer.errors import Stop
 from spanstream.consumer.feedback.judged_answers import metadata_of
 from spanstream.consumer.operations.labelling.sources import LabellingSources
 from spanstream.consumer.operations.published_questions import document_of
-from spanstream.models.labelling.choosing import Candidate, Drawn, draw
-from spanstream.models.labelling.labels import INCLUSION_PROBABILITY, SAMPLING, Task
+from spanstream.models.labelling.choosing import Candidate, Drawn, draw, group_of
+from spanstream.models.labelling.labels import Task
 from spanstream.models.text.tokenization import sha256_of
 from spanstream.schemas.events import Answer
 
@@ -83,10 +84,13 @@ def next_tasks(sources: LabellingSources, count: int, random_share: float) -> Ne
     Raises:
         Stop, Retryable: as the sources do.
     """
-    # Read twice: of a million answers, only the confidences are kept.
-    confidences = {answer.question_id: answer.confidence for answer in sources.answers()}
-    labelled = confidences.keys() & {one.question_id for one in sources.labels() if one.source == "person"}
-    drawn = draw(list(starmap(Candidate, confidences.items())), labelled, count, random_share)
+    # Read twice: of a million questions, only what they are drawn by is kept.
+    groups = dict.fromkeys((answer.question_id for answer in sources.answers()), "")
+    for event in sources.questions():
+        if event.question_id in groups:
+            groups[event.question_id] = intern(group_of(event.question))
+    labelled = groups.keys() & {one.question_id for one in sources.labels() if one.source == "person"}
+    drawn = draw(list(starmap(Candidate, groups.items())), labelled, count, random_share)
     asked = {one.question_id for one in drawn}
     answers = {answer.question_id: answer for answer in sources.answers() if answer.question_id in asked}
     questions = {one.question_id: one for one in sources.questions() if one.question_id in asked}
@@ -98,7 +102,7 @@ def next_tasks(sources: LabellingSources, count: int, random_share: float) -> Ne
             text = sources.text(document_of(question, answer) or "")
         if question is not None and text is not None and sha256_of(text) == answer.document_sha256:
             lines.append(TaskLine.of(_task(answer, one, question.question, text), answer.confidence))
-    return NextTasks(tuple(lines), len(confidences), len(labelled), len(drawn) - len(lines))
+    return NextTasks(tuple(lines), len(groups), len(labelled), len(drawn) - len(lines))
 
 
 def read_task_lines(file: Path) -> Iterator[Task]:
@@ -123,6 +127,5 @@ def read_task_lines(file: Path) -> Iterator[Task]:
 
 def _task(answer: Answer, drawn: Drawn, question: str, text: str) -> Task:
     candidate = None if answer.candidate is None else (answer.candidate.char_start, answer.candidate.char_end)
-    sampled = {SAMPLING: drawn.sampling, INCLUSION_PROBABILITY: f"{drawn.inclusion_probability:.6g}"}
-    metadata = sampled | metadata_of(answer)
+    metadata = drawn.metadata | metadata_of(answer)
     return Task(answer.question_id, answer.document_id, text, question, candidate, metadata)

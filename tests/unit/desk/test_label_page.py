@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -13,8 +14,8 @@ from starlette.testclient import TestClient
 from spanstream.consumer.broker.partitioner import partition_of
 from spanstream.consumer.desk.view.words import is_whole_words, nearest_place, word_pieces
 from spanstream.consumer.feedback.judged_answers import judged_answer
-from spanstream.models.labelling.choosing import Candidate, draw
-from spanstream.models.labelling.labels import INCLUSION_PROBABILITY, SAMPLING
+from spanstream.models.labelling.choosing import Candidate, draw, group_of
+from spanstream.models.labelling.labels import INCLUSION_PROBABILITY, SAMPLING, SAMPLING_GROUP
 from spanstream.models.text.words import WordMap
 from spanstream.schemas.codec import decode_feedback
 from spanstream.schemas.feedback import Feedback
@@ -109,11 +110,13 @@ def test_where_there_is_no_candidate_none_can_be_accepted() -> None:
 def test_answers_come_as_label_next_draws_them_and_what_was_labelled_or_skipped_comes_no_more() -> None:
     scene = DeskScene()
     document = scene.document(TEXT)
-    confidences = {f"q-{number}": confidence for number, confidence in enumerate((0.97, 0.52, 0.03, 0.61))}
-    for question_id, confidence in confidences.items():
-        scene.answer(document, f"About {question_id}?", "Tuesday", confidence, question_id=question_id)
-    candidates = [Candidate(question_id, confidence) for question_id, confidence in confidences.items()]
-    expected = [one.question_id for one in draw(candidates, [], len(candidates), 1.0)]
+    names = [f"q-{number}" for number in range(4)]
+    for name in names:
+        scene.answer(document, f"About {name}?", "Tuesday", 0.5, question_id=name)
+    candidates = [Candidate(name, group_of(f"About {name}?")) for name in names]
+    expected: list[str] = []
+    for random_share in (1.0, 1.0, 0.0, 1.0):  # the first is skipped
+        expected += [one.question_id for one in draw(candidates, expected, 1, random_share)]
     with scene.open(is_writing=True) as parts:
         browser = browser_of(parts)
         asked = []
@@ -123,9 +126,25 @@ def test_answers_come_as_label_next_draws_them_and_what_was_labelled_or_skipped_
         assert "Nothing is left to label" in browser.get("/label").text
     assert asked == expected
     assert [feedback.question_id for feedback in published(scene)] == expected[1:]
+    assert [one.metadata[SAMPLING] for one in published(scene)] == ["random", "spread", "random"]
     for feedback in published(scene):
-        assert feedback.metadata[SAMPLING] == "random"
+        assert feedback.metadata[SAMPLING_GROUP] == "rare"
         assert 0 < float(feedback.metadata[INCLUSION_PROBABILITY]) <= 1
+
+
+def test_each_question_is_shown_as_often_though_one_is_asked_of_every_ticket() -> None:
+    scene = DeskScene()
+    for number in range(30):
+        document = scene.document(TEXT)
+        scene.answer(document, "Which error?", "error FXP-4107", 0.5, question_id=f"often-{number}")
+        if number % 10 == 0:
+            scene.answer(document, "Since when?", "Tuesday", 0.5, question_id=f"seldom-{number}")
+    with scene.open(is_writing=True) as parts:
+        browser = browser_of(parts)
+        for _ in range(6):
+            say(browser, "accepted")
+    asked = Counter(one.question for one in published(scene))
+    assert asked == {"Which error?": 3, "Since when?": 3}
 
 
 def test_an_answer_that_was_looked_up_is_not_called_drawn() -> None:

@@ -94,7 +94,7 @@ def test_what_is_labelled_is_not_asked_for_again(stream: Stream) -> None:
     for line in drawn.lines:
         assert (line.text[slice(*(line.candidate or (0, 0)))], line.metadata["sampling"]) in [
             ("E42", "random"),
-            ("E42", "chosen"),
+            ("E42", "spread"),
         ]
 
 
@@ -150,11 +150,21 @@ def test_labels_of_several_uniform_draws_count_alike_and_those_that_nobody_drew_
     sent_in = label(99, team="night")
     weights = {one.task.question_id: one.example.weight for one in weighed([*rounds, sent_in])}
     assert len({weights[one.task.question_id] for one in rounds}) == 1
-    chosen = label(50, sampling="chosen", inclusion_probability="0.5")
-    assert [one.example.weight for one in weighed([*rounds, chosen])][:2] == [20, 20]
-    uniform = uniformly_drawn([*rounds, chosen])
+    spread = label(50, sampling="spread", sampling_group="a", inclusion_probability="0.5")
+    uniform = uniformly_drawn([*rounds, spread])
     assert {one.example.weight for one in uniform} == {1}
     assert len(uniform) >= 20
+
+
+def test_labels_of_one_question_count_alike_and_those_of_a_rare_one_less() -> None:
+    def label(number: int, group: str, way: str, chance: str) -> Label:
+        drawn = {"sampling": way, "sampling_group": group, "inclusion_probability": chance}
+        return Label(Task(f"q-{number}", "d", TEXT, "Which?", metadata=drawn), None, "ada", NOW)
+
+    often = [label(n, "often", "random" if n % 2 else "spread", f"{0.01 * (n + 1)}") for n in range(10)]
+    seldom = [label(20, "seldom", "spread", "0.5"), label(21, "seldom", "spread", "1")]
+    sent_in = Label(Task("q-99", "d", TEXT, "Which?"), None, "ada", NOW)
+    assert [one.example.weight for one in weighed([*often, *seldom, sent_in])] == [10.0] * 10 + [1.0] * 3
 
 
 def run(*arguments: str) -> str:

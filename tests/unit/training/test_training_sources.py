@@ -70,6 +70,8 @@ def test_less_data_is_read_more_often_and_an_adaptation_is_gentler() -> None:
     small, large = (advise(2000, hidden_size=width, has_head=False, lora=False) for width in (384, 1024))
     assert small.learning_rate > large.learning_rate
     assert advise(2000, hidden_size=768, has_head=True, lora=True).learning_rate > adapted.learning_rate
+    few_lora, lora = (advise(count, hidden_size=384, has_head=True, lora=True) for count in (40, 400))
+    assert (round(few_lora.learning_rate, 6), round(lora.learning_rate, 6)) == (2e-3, 5e-4)
     head, of_many = (
         advise(count, hidden_size=768, has_head=True, lora=False, answerability_only=True) for count in (200, 50_000)
     )
