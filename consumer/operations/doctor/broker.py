@@ -89,7 +89,7 @@ class BrokerChecks:
         }
         if self.settings.model.shadow is not None:
             on_topics["shadow topic"] = topic_checks.shadow
-        if self.settings.index.uri is not None and self.settings.index.open_questions:
+        if self._keeps_questions_open:
             on_topics["open questions"] = topic_checks.open_questions
         return [
             Check(KAFKA, self.reachable, _START, seconds=seconds),
@@ -128,11 +128,17 @@ class BrokerChecks:
             return warning("group protocol", detail, "grant this user DescribeConfigs on the cluster, or try `run`")
         return consumer_protocol(config)
 
+    @property
+    def _keeps_questions_open(self) -> bool:
+        return self.settings.index.uri is not None and self.settings.index.open_questions > 0
+
     def topics(self) -> Finding:
         """Tells whether the topics exist; their descriptions are kept for the checks that follow."""
         names = topic_checks.all_names(self.settings.topics)
         if self.settings.model.shadow is not None:
             names = (*names, self.settings.topics.shadow_answers)
+        if self._keeps_questions_open:
+            names = (*names, self.settings.topics.open_questions)
         try:
             specs = self.access.admin().describe(names)
         except Stop as error:

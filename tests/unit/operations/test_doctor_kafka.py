@@ -13,7 +13,7 @@ from spanstream.consumer.errors import Retryable, SpanstreamError, Stop
 from spanstream.consumer.operations.doctor import Finding, Level, examine, topics
 from spanstream.consumer.operations.doctor.broker import BrokerAccess, BrokerChecks, consumer_protocol, transactions
 from spanstream.consumer.operations.topics import feedback_topic_specs, topic_specs, triage_topic_specs
-from spanstream.consumer.settings import KafkaSettings, ModelSettings, Settings, TopicSettings
+from spanstream.consumer.settings import IndexSettings, KafkaSettings, ModelSettings, Settings, TopicSettings
 
 TOPICS = TopicSettings()
 
@@ -104,6 +104,14 @@ def test_the_second_models_topic_is_asked_for_where_there_is_one() -> None:
     settings = Settings(model=ModelSettings(shadow_path=Path("second")))
     found = levels(examine(BrokerChecks(access, settings).checks()))
     assert (found["topics"], found["shadow topic"]) == (Level.OK, Level.WARNING)
+
+
+def test_the_topic_of_open_questions_is_asked_for_where_collections_are_searched() -> None:
+    kafka = FakeKafka()
+    access = BrokerAccess(lambda: kafka, lambda: kafka, kafka.announce, timeout_seconds=30)
+    found = levels(examine(BrokerChecks(access, Settings(index=IndexSettings(uri="index"))).checks()))
+    assert (found["topics"], found["open questions"]) == (Level.OK, Level.OK)
+    assert "open questions" not in levels(examine(BrokerChecks(access, Settings()).checks()))
 
 
 def test_missing_topics_are_named() -> None:
