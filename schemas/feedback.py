@@ -13,7 +13,7 @@ from typing import Final, Literal, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from spanstream.schemas.events import Span
+from spanstream.schemas.answer_parts import Span
 from spanstream.schemas.fields import (
     Closed,
     Identifier,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Self
 
@@ -57,6 +57,16 @@ def can_be_seen(question: str) -> str:
     if is_blank(question):
         raise ValueError("should have at least one visible character")
     return question
+
+
+def is_none(value: object) -> bool:
+    """Whether an optional value is left out."""
+    return value is None
+
+
+def is_empty(values: Sized) -> bool:
+    """Whether a list or a map is left out."""
+    return not values
 
 
 def _all_different(names: list[str]) -> list[str]:

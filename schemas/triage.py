@@ -14,7 +14,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema, model_validator
 
-from spanstream.schemas.events import Event, ModelInfo, Span
+from spanstream.schemas.answer_parts import ModelInfo, Span
+from spanstream.schemas.events import Event
 from spanstream.schemas.feedback import Feedback
 from spanstream.schemas.fields import (
     Closed,

@@ -10,8 +10,9 @@ from spanstream.models.artifact import Manifest
 from spanstream.models.collection import CollectionAnswer
 from spanstream.models.reader import Answer
 from spanstream.models.spans.quotes import AlternativeQuote, Quote
-from spanstream.schemas import events
-from spanstream.schemas.events import ModelInfo, Place, Question, RetrievedPassage, Span, WindowsRead
+from spanstream.schemas import answer_parts, events
+from spanstream.schemas.answer_parts import ModelInfo, Place, RetrievedPassage, Span, WindowsRead
+from spanstream.schemas.events import Question
 
 DocumentVersion = tuple[str, str]
 """A document's id, and the SHA-256 of its text."""
@@ -118,8 +119,8 @@ def _place_of(quote: Quote) -> Place:
 
 def _alternative_of(
     alternative: AlternativeQuote, document_id: str | None = None, document_sha256: str | None = None
-) -> events.Alternative:
-    return events.Alternative(
+) -> answer_parts.Alternative:
+    return answer_parts.Alternative(
         span=_span_of(alternative.quote),
         further_places=[_place_of(quote) for quote in alternative.further],
         confidence=alternative.confidence,

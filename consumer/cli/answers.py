@@ -17,8 +17,9 @@ from spanstream.consumer.clock import SystemClock
 from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.formats.opening import open_formats
 from spanstream.consumer.terminal.sanitizing import sanitized_line
+from spanstream.schemas.answer_parts import Alternative, Place, Span
 from spanstream.schemas.errors import InvalidRecord
-from spanstream.schemas.events import Alternative, Answer, Place, Span
+from spanstream.schemas.events import Answer
 
 _PATIENCE_SECONDS = 30.0  # for the schema registry
 _PASSAGES_SHOWN = 3

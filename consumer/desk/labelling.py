@@ -17,7 +17,8 @@ from spanstream.consumer.desk.view.rows import AnswerRow, Place
 from spanstream.consumer.desk.view.whole_records import SourceText, WholeRecords
 from spanstream.consumer.feedback.judged_answers import answer_metadata
 from spanstream.models.labelling.choosing import RANDOM_SHARE, Candidate, Drawn, draw
-from spanstream.schemas.events import Question, Span
+from spanstream.schemas.answer_parts import Span
+from spanstream.schemas.events import Question
 from spanstream.schemas.feedback import WITH_SPAN, Feedback, Verdict
 
 # Seconds that an answer is somebody's own.

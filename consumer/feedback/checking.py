@@ -7,8 +7,8 @@ from hashlib import sha256
 from typing import Protocol
 
 from spanstream.models.labelling.quotes import problem_of_span
+from spanstream.schemas.answer_parts import Span
 from spanstream.schemas.errors import InvalidRecord, Reason
-from spanstream.schemas.events import Span
 from spanstream.schemas.feedback import Feedback
 
 

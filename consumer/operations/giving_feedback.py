@@ -19,9 +19,9 @@ from spanstream.consumer.replay.current_documents import CurrentDocuments
 from spanstream.consumer.settings import Settings
 from spanstream.consumer.triage.questions import question_id_of
 from spanstream.models.labelling.quotes import places_of
+from spanstream.schemas.answer_parts import Span
 from spanstream.schemas.codec import decode_triage
 from spanstream.schemas.errors import InvalidRecord
-from spanstream.schemas.events import Span
 from spanstream.schemas.feedback import Feedback, TicketField, Verdict
 from spanstream.schemas.triage import Triage
 

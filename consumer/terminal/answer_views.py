@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from spanstream.consumer.terminal.views import AlternativeView, AnswerView, SpanView
-from spanstream.schemas.events import Alternative, Answer, Place, Span
+from spanstream.schemas.answer_parts import Alternative, Place, Span
+from spanstream.schemas.events import Answer
 
 
 def answer_view(question: str, answer: Answer) -> AnswerView:

@@ -13,7 +13,7 @@ from spanstream.consumer.triage.questions import field_questions
 from spanstream.consumer.triage.state.ticket_state import QuestionOutcome, TicketFacts, TicketState
 from spanstream.consumer.triage.text.ticket_text import document_text
 from spanstream.models.reader import Answer, Reader
-from spanstream.schemas.events import ModelInfo
+from spanstream.schemas.answer_parts import ModelInfo
 from spanstream.schemas.limits import Limits
 from spanstream.schemas.playbook import Playbook
 from spanstream.schemas.triage import DocumentRead, Ticket, Triage

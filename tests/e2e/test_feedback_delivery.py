@@ -18,8 +18,9 @@ import pytest
 
 from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.cli.exit_codes import TERMINATED
+from spanstream.schemas.answer_parts import Span
 from spanstream.schemas.dead_letters import Reason, from_headers
-from spanstream.schemas.events import Document, Span
+from spanstream.schemas.events import Document
 from spanstream.schemas.feedback import Feedback
 from tests.support.kafka.feedback_stream import FeedbackStream
 from tests.support.kafka.kafka_broker import KafkaBroker

@@ -12,8 +12,9 @@ from spanstream.consumer.broker.kafka import TopicAdmin
 from spanstream.consumer.cli.exit_codes import TERMINATED
 from spanstream.consumer.operations.topics import topic_specs
 from spanstream.models.artifact import load_artifact, write_manifest
+from spanstream.schemas.answer_parts import Place, Span
 from spanstream.schemas.codec import decode_answer
-from spanstream.schemas.events import Answer, Place, Span
+from spanstream.schemas.events import Answer
 from tests.support.kafka.feedback_stream import FeedbackStream
 from tests.support.kafka.kafka_broker import KafkaBroker
 from tests.support.kafka.program import until

@@ -9,9 +9,10 @@ from typing import Any
 from spanstream.consumer.broker.kafka import TopicAdmin
 from spanstream.consumer.broker.protocols import Outgoing, Record
 from spanstream.consumer.settings import GroupProtocol
+from spanstream.schemas.answer_parts import Span
 from spanstream.schemas.codec import decode_label
 from spanstream.schemas.dead_letters import Reason, from_headers
-from spanstream.schemas.events import Document, Span
+from spanstream.schemas.events import Document
 from spanstream.schemas.feedback import Feedback
 from tests.soak.crew import Post
 from tests.soak.ledger import Expected, Outcome, SoakLedger

@@ -17,7 +17,8 @@ from spanstream.consumer.desk.view.whole_records import SourceText, place_in
 from spanstream.consumer.desk.web.rendering import parts_of, render
 from spanstream.consumer.desk.web.text_page import text_page
 from spanstream.consumer.operations.explaining import compared_with
-from spanstream.schemas.events import Answer, Place, Span
+from spanstream.schemas.answer_parts import Place, Span
+from spanstream.schemas.events import Answer
 
 router = APIRouter()
 

@@ -11,7 +11,7 @@ from spanstream.models.labelling.choosing import uniform_share
 from spanstream.models.labelling.labels import INCLUSION_PROBABILITY, SAMPLING, SAMPLING_GROUP, Label, Task
 from spanstream.models.labelling.quotes import problem_of_span
 from spanstream.models.text.tokenization import sha256_of
-from spanstream.schemas.events import Span
+from spanstream.schemas.answer_parts import Span
 from spanstream.schemas.feedback import Feedback, TicketField, Verdict, ticket_of
 
 

@@ -13,7 +13,7 @@ from spanstream.consumer.triage.decision.field_results import field_result
 from spanstream.consumer.triage.decision.rules import first_matching_rule
 from spanstream.consumer.triage.questions import field_questions
 from spanstream.consumer.triage.state.ticket_state import QuestionOutcome, TicketState
-from spanstream.schemas.events import ModelInfo
+from spanstream.schemas.answer_parts import ModelInfo
 from spanstream.schemas.playbook import Playbook
 from spanstream.schemas.triage import FieldResult, FieldStatus, PlaybookInfo, Reasons, Times, Triage
 

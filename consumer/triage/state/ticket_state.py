@@ -11,9 +11,9 @@ from datetime import datetime
 from pydantic import Field
 
 from spanstream.consumer.clock import calendar_time, to_datetime
+from spanstream.schemas.answer_parts import ModelInfo, Span
 from spanstream.schemas.cloudevents import TRACEPARENT, TRACESTATE
 from spanstream.schemas.errors import Reason
-from spanstream.schemas.events import ModelInfo, Span
 from spanstream.schemas.fields import Closed, Count, Metadata, Probability, Text
 from spanstream.schemas.playbook import Playbook
 from spanstream.schemas.triage import DocumentRead, Ticket

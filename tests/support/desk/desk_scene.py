@@ -19,9 +19,10 @@ from spanstream.consumer.desk.web.access import Access
 from spanstream.consumer.desk.web.app import create_app
 from spanstream.consumer.replay.ledger import ledger_of
 from spanstream.consumer.settings import DeskSettings, Settings, TopicSettings
+from spanstream.schemas.answer_parts import ModelInfo, Span, WindowsRead
 from spanstream.schemas.codec import encode
 from spanstream.schemas.dead_letters import DeadLetter, Reason, Stage, to_headers
-from spanstream.schemas.events import Answer, Document, ModelInfo, Question, Span, WindowsRead
+from spanstream.schemas.events import Answer, Document, Question
 from spanstream.schemas.triage import AnyEvent
 from tests.support.kafka.program import until
 

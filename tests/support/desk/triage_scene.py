@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from spanstream.schemas.events import Document, Span
+from spanstream.schemas.answer_parts import Span
+from spanstream.schemas.events import Document
 from spanstream.schemas.triage import (
     DocumentRead,
     FieldResult,

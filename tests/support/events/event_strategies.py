@@ -6,17 +6,8 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from spanstream.schemas.events import (
-    Alternative,
-    Answer,
-    Document,
-    ModelInfo,
-    Place,
-    Question,
-    RetrievedPassage,
-    Span,
-    WindowsRead,
-)
+from spanstream.schemas.answer_parts import Alternative, ModelInfo, Place, RetrievedPassage, Span, WindowsRead
+from spanstream.schemas.events import Answer, Document, Question
 from spanstream.schemas.feedback import WITH_SPAN, Feedback, TicketField, Verdict
 from spanstream.schemas.fields import is_blank
 from spanstream.schemas.triage import (

@@ -24,9 +24,10 @@ from spanstream.consumer.settings import (
     Settings,
     TopicSettings,
 )
+from spanstream.schemas.answer_parts import Span
 from spanstream.schemas.codec import decode_label, encode
 from spanstream.schemas.dead_letters import DeadLetter, from_headers
-from spanstream.schemas.events import Document, Span
+from spanstream.schemas.events import Document
 from spanstream.schemas.feedback import WITH_SPAN, Feedback
 from tests.support.memory.stream_under_test import FakeTimePoller, StreamUnderTest
 

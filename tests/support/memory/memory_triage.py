@@ -25,9 +25,10 @@ from spanstream.consumer.triage.playbook.load import parse_playbook
 from spanstream.consumer.triage.service import TriageService
 from spanstream.consumer.triage.state.ticket_state import TicketState, decode_state, ticket_key
 from spanstream.consumer.triage.wiring import TriageApplication, build_triage
+from spanstream.schemas.answer_parts import ModelInfo, Span, WindowsRead
 from spanstream.schemas.codec import decode_document, decode_question, decode_triage, encode
 from spanstream.schemas.dead_letters import Reason, Stage
-from spanstream.schemas.events import Answer, ModelInfo, Question, Span, WindowsRead
+from spanstream.schemas.events import Answer, Question
 from spanstream.schemas.limits import Limits
 from spanstream.schemas.playbook import Playbook
 from spanstream.schemas.triage import Triage

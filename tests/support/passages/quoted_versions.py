@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from spanstream.consumer.broker.protocols import Record
-from spanstream.schemas.events import Answer, Document, Span
+from spanstream.schemas.answer_parts import Span
+from spanstream.schemas.events import Answer, Document
 from tests.support.passages.indexing import document_in
 
 

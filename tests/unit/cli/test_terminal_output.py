@@ -25,8 +25,9 @@ from spanstream.consumer.operations.doctor import Finding, Level
 from spanstream.consumer.replay.display.totals import survey_line, total_lines
 from spanstream.consumer.replay.planning.survey import Survey
 from spanstream.consumer.terminal.triage_panel import TriagePanel
+from spanstream.schemas.answer_parts import Alternative, ModelInfo, RetrievedPassage, Span, WindowsRead
 from spanstream.schemas.codec import encode
-from spanstream.schemas.events import Alternative, Answer, ModelInfo, RetrievedPassage, Span, WindowsRead
+from spanstream.schemas.events import Answer
 from spanstream.schemas.triage import DocumentRead, FieldResult, FieldStatus, PlaybookInfo, Reasons, Triage
 
 HARM = "\x1b[2J\x9b31m\u202e"  # clears the screen, begins red, turns the direction

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from spanstream.consumer.desk.view.marking import Mark, stretches
 from spanstream.consumer.desk.web.text_page import PAGE_CHARS
-from spanstream.schemas.events import Alternative, Place, RetrievedPassage, Span
+from spanstream.schemas.answer_parts import Alternative, Place, RetrievedPassage, Span
 from tests.support.desk.desk_scene import HOSTILE, DeskScene, browser_of
 
 TEXT = "Since Tuesday the nightly export stops with error FXP-4107. \N{GRINNING FACE} That is all."

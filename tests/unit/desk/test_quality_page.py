@@ -12,7 +12,8 @@ from spanstream.consumer.settings import ModelSettings
 from spanstream.models.artifact import load_artifact
 from spanstream.models.drift.comparison import LEAST_QUESTIONS
 from spanstream.models.labelling.labels import SAMPLING
-from spanstream.schemas.events import Answer, Document, ModelInfo
+from spanstream.schemas.answer_parts import ModelInfo
+from spanstream.schemas.events import Answer, Document
 from spanstream.schemas.feedback import Feedback, Verdict
 from tests.support.desk.desk_scene import BEGAN, MODEL, TOPICS, DeskScene, browser_of
 

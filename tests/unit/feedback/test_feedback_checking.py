@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from spanstream.consumer.feedback.checking import make_label
 from spanstream.consumer.operations.labelling.feedback import labels_of
 from spanstream.models.text.words import WordMap, without_invisible
+from spanstream.schemas.answer_parts import Span
 from spanstream.schemas.errors import InvalidRecord, Reason
-from spanstream.schemas.events import Document, Span
+from spanstream.schemas.events import Document
 from spanstream.schemas.feedback import Feedback
 
 texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=60)

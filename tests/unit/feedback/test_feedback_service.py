@@ -11,9 +11,10 @@ from spanstream.consumer.clock import to_datetime
 from spanstream.consumer.errors import CircuitOpen, Fenced, Retryable, Stop
 from spanstream.consumer.feedback.judged_answers import answer_metadata
 from spanstream.consumer.settings import CircuitSettings, ModelSettings
+from spanstream.schemas.answer_parts import Span
 from spanstream.schemas.codec import encode
 from spanstream.schemas.dead_letters import Reason, Stage
-from spanstream.schemas.events import Document, Span
+from spanstream.schemas.events import Document
 from spanstream.schemas.feedback import TicketField
 from tests.support.memory.memory_feedback import GROUP, QUOTED, TEXT, TOPICS, MemoryFeedback, sha256_of, span_of
 

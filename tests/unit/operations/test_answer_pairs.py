@@ -13,8 +13,9 @@ from spanstream.consumer.clock import SystemClock
 from spanstream.consumer.operations.answer_pairs import AnswerJoin, AnswerPairs
 from spanstream.consumer.settings import Settings, TopicSettings
 from spanstream.models.spans.agreement import Agreement, ModelAnswer, agreement
+from spanstream.schemas.answer_parts import ModelInfo, Span, WindowsRead
 from spanstream.schemas.codec import encode
-from spanstream.schemas.events import Answer, ModelInfo, Span, WindowsRead
+from spanstream.schemas.events import Answer
 from spanstream.schemas.feedback import Feedback
 from spanstream.schemas.triage import AnyEvent
 

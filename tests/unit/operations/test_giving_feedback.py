@@ -18,7 +18,8 @@ from spanstream.consumer.operations.giving_feedback import (
 )
 from spanstream.consumer.operations.published_questions import PublishedQuestion
 from spanstream.consumer.triage.questions import field_questions
-from spanstream.schemas.events import Answer, Document, ModelInfo, Question, Span, WindowsRead
+from spanstream.schemas.answer_parts import ModelInfo, Span, WindowsRead
+from spanstream.schemas.events import Answer, Document, Question
 from spanstream.schemas.feedback import Verdict
 from spanstream.schemas.triage import Triage
 from tests.support.memory.memory_triage import MemoryTriage, small_playbook

@@ -22,8 +22,9 @@ from spanstream.consumer.operations.labelling.tasks import next_tasks, read_task
 from spanstream.consumer.settings import Settings
 from spanstream.models.labelling.labels import Label, Task
 from spanstream.models.text.tokenization import sha256_of
+from spanstream.schemas.answer_parts import ModelInfo, Span, WindowsRead
 from spanstream.schemas.codec import encode
-from spanstream.schemas.events import Answer, Document, ModelInfo, Question, Span, WindowsRead
+from spanstream.schemas.events import Answer, Document, Question
 from spanstream.schemas.feedback import Feedback, TicketField
 
 TEXT = "Ticket: error E42 🚀 since Monday."

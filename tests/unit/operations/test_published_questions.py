@@ -13,8 +13,9 @@ from spanstream.consumer.clock import SystemClock
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.operations.published_questions import PublishedQuestion, find_published
 from spanstream.consumer.settings import Settings
+from spanstream.schemas.answer_parts import ModelInfo, Span, WindowsRead
 from spanstream.schemas.codec import encode
-from spanstream.schemas.events import Answer, Document, ModelInfo, Question, Span, WindowsRead
+from spanstream.schemas.events import Answer, Document, Question
 
 SETTINGS = Settings()
 TOPICS = SETTINGS.topics

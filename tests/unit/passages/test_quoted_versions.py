@@ -8,8 +8,9 @@ import pytest
 
 from spanstream.consumer.broker.protocols import Partition, Record
 from spanstream.models.text.tokenization import sha256_of
+from spanstream.schemas.answer_parts import Alternative, ModelInfo, Span, WindowsRead
 from spanstream.schemas.codec import encode
-from spanstream.schemas.events import Alternative, Answer, Document, ModelInfo, Span, WindowsRead
+from spanstream.schemas.events import Answer, Document
 from tests.support.passages.quoted_versions import AskedScope, QuotedVersions
 
 OLD, NEW = "The code is E1.", "The code is E2."

@@ -7,17 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from spanstream.schemas.events import (
-    Alternative,
-    Answer,
-    Document,
-    ModelInfo,
-    Place,
-    Question,
-    RetrievedPassage,
-    Span,
-    WindowsRead,
-)
+from spanstream.schemas.answer_parts import Alternative, ModelInfo, Place, RetrievedPassage, Span, WindowsRead
+from spanstream.schemas.events import Answer, Document, Question
 from spanstream.schemas.fields import format_time
 from spanstream.schemas.limits import MAX_ID_CHARS, Limits
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from pydantic import ValidationError
 
+from spanstream.schemas.answer_parts import Span
 from spanstream.schemas.codec import decode_feedback, decode_label, encode
 from spanstream.schemas.errors import InvalidRecord, Reason
-from spanstream.schemas.events import Span
 from spanstream.schemas.feedback import Feedback, TicketField, ticket_of
 from spanstream.schemas.generate import event_schema
 from spanstream.schemas.limits import Limits

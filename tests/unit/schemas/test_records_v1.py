@@ -16,21 +16,11 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from spanstream.schemas import generate
+from spanstream.schemas.answer_parts import Alternative, ModelInfo, Place, RetrievedPassage, Span, WindowsRead
 from spanstream.schemas.codec import decode_answer, decode_document, decode_feedback, decode_question, encode
 from spanstream.schemas.dead_letters import DeadLetter, Stage, from_headers, to_headers
 from spanstream.schemas.errors import InvalidRecord, Reason
-from spanstream.schemas.events import (
-    Alternative,
-    Answer,
-    Document,
-    Event,
-    ModelInfo,
-    Place,
-    Question,
-    RetrievedPassage,
-    Span,
-    WindowsRead,
-)
+from spanstream.schemas.events import Answer, Document, Event, Question
 from spanstream.schemas.feedback import Feedback, TicketField
 from spanstream.schemas.limits import Limits
 

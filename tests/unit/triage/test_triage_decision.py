@@ -10,7 +10,7 @@ from spanstream.consumer.triage.decision.field_results import field_result
 from spanstream.consumer.triage.decision.formats import BadFormat, formatted_value
 from spanstream.consumer.triage.decision.rules import holds
 from spanstream.consumer.triage.state.ticket_state import MAX_ANSWER_CHARS, QuestionOutcome
-from spanstream.schemas.events import ModelInfo, Span
+from spanstream.schemas.answer_parts import ModelInfo, Span
 from spanstream.schemas.playbook import (
     AllOf,
     AnyOf,
