@@ -85,7 +85,8 @@ class Metrics:
         self.documents = gauge("spanstream_documents_known", "Documents of the owned partitions.")
         self.retrievals = counter(
             "spanstream_retrievals",
-            "Searches for questions about collections: found, nothing, behind (the index), or unavailable.",
+            "Searches for questions about collections: found, nothing, behind (the index), or unavailable (no answer, "
+            "damaged, or refused).",
             ["outcome"],
         )
         self.retrieval_seconds = histogram(

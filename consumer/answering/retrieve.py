@@ -2,6 +2,7 @@
 
     embed (all questions at once) -> retrieve (each) -> look up each passage's document in the documents topic
 
+An index that does not answer, is damaged or refuses lets its questions wait, and no others.
 The index holds copies and may be behind. A passage that is not the latest version's, or not the collection's any more,
 proves that it is: the question is tried again later, and nothing of an old text is ever read.
 """
@@ -19,8 +20,8 @@ from spanstream.consumer.answering.outcomes import Outcomes, RecordOutcome
 from spanstream.consumer.answering.question_record import QuestionRecord
 from spanstream.consumer.answering.resolved import ResolvedQuestion, TextToRead
 from spanstream.consumer.answering.stored_documents import StoredDocument
-from spanstream.consumer.clock import Clock
-from spanstream.consumer.errors import Retryable, SpanstreamError
+from spanstream.consumer.clock import Clock, Deadline
+from spanstream.consumer.errors import Retryable, SpanstreamError, Stop
 from spanstream.consumer.formats.translator import TranslatorUnavailable
 from spanstream.consumer.logs import exception_facts
 from spanstream.consumer.metrics import Metrics
@@ -37,6 +38,9 @@ _log = structlog.get_logger(__name__)
 
 BEHIND_TOPIC: Final = "the documents published before it could not be read in time"
 """Why a question is tried again."""
+
+# Seconds between two lines about an index that refuses.
+_TELL_EVERY: Final = 60.0
 
 _NO_INDEX: Final = "there is no passage index to search: set SPANSTREAM_INDEX__URI"
 
@@ -81,6 +85,7 @@ class CollectionResolver:
         self._outcomes = outcomes
         self._metrics = metrics
         self._clock = clock
+        self._tell_refusal = Deadline(clock, 0.0)
 
     def resolve(
         self, asked: Sequence[AskedCollection], behind: frozenset[int]
@@ -93,7 +98,6 @@ class CollectionResolver:
 
         Raises:
             TranslatorUnavailable: a document of the next question cannot be read yet.
-            Stop: the index refuses for good.
         """
         if self._retriever is None or behind:
             detail = BEHIND_TOPIC if self._retriever is not None else _NO_INDEX
@@ -130,7 +134,7 @@ class CollectionResolver:
         """Retrieves, and finds the documents; whatever else is raised is this question's dead letter.
 
         Raises:
-            Retryable: the index did not answer.
+            Retryable: the index did not answer, or refuses.
         """
         try:
             passages = self._search(asked.question, vector, retriever)
@@ -153,7 +157,13 @@ class CollectionResolver:
     def _search(self, question: Question, vector: Float32Array, retriever: Retriever) -> list[RankedPassage]:
         started = self._clock.monotonic()
         scope = SearchScope(question.collection or "", question.filter)
-        passages = retriever.retrieve(question.question, vector, scope)
+        try:
+            passages = retriever.retrieve(question.question, vector, scope)
+        except Stop as error:  # a rebuild mends it, and the questions that ask no collection go on meanwhile
+            if self._tell_refusal.has_passed:
+                _log.error("index_refuses", detail=str(error))
+                self._tell_refusal = Deadline(self._clock, _TELL_EVERY)
+            raise Retryable(error.detail, hint=error.hint) from error
         self._metrics.retrieval_seconds.observe(self._clock.monotonic() - started)
         return passages
 

@@ -1,25 +1,31 @@
 """Compares the index with the documents topic itself: what it lacks, what it should not have, what is outdated.
 
-    positions -> contents of the index -> the whole topic, up to where it ends after that
+    positions -> contents of the index -> the whole topic, up to where it ends after that -> what is missing, once more
 
 Documents may flow meanwhile. Of a document whose latest record stands behind the positions that were taken first,
-nothing can be said but that it is not due yet.
+nothing can be said but that it is not due yet. A missing document is embedded: where that fails, it can have no
+passages, and is no hole.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from spanstream.consumer.broker.protocols import PartitionReader, Record
+from spanstream.consumer.broker.protocols import Partition, PartitionReader
 from spanstream.consumer.broker.reading import read_batches
 from spanstream.consumer.clock import Clock
 from spanstream.consumer.indexing.cutting import CutDocument, DocumentCutter
+from spanstream.consumer.indexing.embedding import embed_each
 from spanstream.consumer.passages.index import PassageIndex, PassagePlace
+from spanstream.consumer.passages.retrieval import Embedder
 
 _HASH_BITS = (1 << 64) - 1
+# Of more missing documents it is no question of single texts; embedding them would take long.
+_MOST_EMBEDDED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,7 @@ class IndexDifferences:
         missing: documents whose passages the index does not have.
         ghosts: documents of which it has passages, and the topic holds none.
         outdated: documents whose passages are others than they should be.
+        failed: documents that the encoder fails on: the index cannot have their passages.
         behind: documents that have changed behind the index's positions: it has not come to them yet.
     """
 
@@ -38,6 +45,7 @@ class IndexDifferences:
     missing: tuple[str, ...] = field(default=())
     ghosts: tuple[str, ...] = field(default=())
     outdated: tuple[str, ...] = field(default=())
+    failed: tuple[str, ...] = field(default=())
     behind: int = 0
 
     @property
@@ -58,7 +66,7 @@ class _Sum(NamedTuple):
 
 class _Latest(NamedTuple):
     expected: _Sum
-    number: int  # of the partition
+    partition: Partition
     offset: int
 
 
@@ -74,6 +82,7 @@ class IndexComparison:
         clock: for when to give Kafka up.
         patience_seconds: how long Kafka may be silent.
         begin_stage: called with a stage's name and size; returns what is called with how much more is done.
+        open_encoder: opens the indexer's encoder; called where something is missing.
     """
 
     index: PassageIndex
@@ -83,6 +92,7 @@ class IndexComparison:
     clock: Clock
     patience_seconds: float
     begin_stage: Callable[[str, int], Callable[[int], None]]
+    open_encoder: Callable[[], Embedder]
 
     def run(self) -> IndexDifferences:
         """Reads both.
@@ -98,14 +108,17 @@ class IndexComparison:
             held[one.place.document_id] = held[one.place.document_id].plus(hashed)
             advance(1)
         latest = self._read_topic()
-        not_due = {name for name, one in latest.items() if one.offset >= positions.get(one.number, 0)}
+        not_due = {name for name, one in latest.items() if one.offset >= positions.get(one.partition.number, 0)}
         due = {name: one.expected for name, one in latest.items() if name not in not_due and one.expected.passages}
         found = {name: one for name, one in held.items() if name not in not_due}
+        missing = due.keys() - found.keys()
+        failed = self._failed({name: latest[name] for name in missing})
         return IndexDifferences(
             documents=sum(one.expected.passages > 0 for one in latest.values()),
-            missing=tuple(sorted(due.keys() - found.keys())),
+            missing=tuple(sorted(missing - failed)),
             ghosts=tuple(sorted(found.keys() - due.keys())),
             outdated=tuple(sorted(name for name in due.keys() & found.keys() if due[name] != found[name])),
+            failed=tuple(sorted(failed)),
             behind=len(not_due),
         )
 
@@ -115,12 +128,36 @@ class IndexComparison:
         advance = self.begin_stage("documents", sum(ends.values()) - sum(starts.values()))
         latest: dict[str, _Latest] = {}
         for batch in read_batches(self.reader, starts, ends, clock=self.clock, patience_seconds=self.patience_seconds):
-            offsets: dict[bytes | None, Record] = {record.key: record for record in batch}
             for document in self.cutter.cut_all(batch):
-                record = offsets[document.document_id.encode()]
-                latest[document.document_id] = _Latest(_expected(document), record.partition.number, record.offset)
+                latest[document.document_id] = _Latest(_expected(document), document.partition, document.offset)
             advance(len(batch))
         return latest
+
+    def _failed(self, missing: Mapping[str, _Latest]) -> set[str]:
+        """Returns those of these documents that the encoder fails on; it reads them once more."""
+        failed = set[str]()
+        if not 0 < len(missing) <= _MOST_EMBEDDED:
+            return failed
+        offsets: dict[Partition, set[int]] = {}
+        for one in missing.values():
+            offsets.setdefault(one.partition, set()).add(one.offset)
+        starts = {partition: min(of_missing) for partition, of_missing in offsets.items()}
+        ends = {partition: max(of_missing) + 1 for partition, of_missing in offsets.items()}
+        advance = self.begin_stage("missing documents", len(missing))
+        with closing(self.open_encoder()) as encoder:
+            for batch in read_batches(
+                self.reader, starts, ends, clock=self.clock, patience_seconds=self.patience_seconds
+            ):
+                records = [record for record in batch if record.offset in offsets[record.partition]]
+                for document in self.cutter.cut_all(records):
+                    if document.texts and embed_each(encoder, document.texts, _no_beat).errors:
+                        failed.add(document.document_id)
+                    advance(1)
+        return failed
+
+
+def _no_beat() -> None:
+    """Nobody watches the comparison."""
 
 
 def _expected(document: CutDocument) -> _Sum:

@@ -18,7 +18,8 @@ class IndexMetrics:
         registry = self.registry
         self.documents = Counter(
             "spanstream_index_documents",
-            "Documents by what became of them: indexed, removed (deleted, or in no collection any more), bad.",
+            "Documents by what became of them: indexed, removed (deleted, or in no collection any more), bad, or "
+            "failed (the encoder fails on the text).",
             ["outcome"],
             registry=registry,
         )

@@ -64,7 +64,8 @@ class RebuildCounts:
         counts = self.batches
         return (
             f"{counts.documents:,} documents, {counts.embedded + counts.reused:,} passages: "
-            f"{counts.embedded:,} embedded, {counts.reused:,} reused; {counts.bad:,} bad records; "
+            f"{counts.embedded:,} embedded, {counts.reused:,} reused; "
+            f"{counts.bad:,} bad records, {counts.failed:,} failed; "
             f"{self.seconds:.1f} s, {self.documents_per_second:,.0f} documents/s"
         )
 
@@ -107,7 +108,7 @@ class Rebuild:
 
         Raises:
             Retryable: something was silent for too long; the old generation is still the one that is searched.
-            Stop: the engine or Kafka refuses.
+            Stop: the engine or Kafka refuses, or the encoder fails on one document after the other.
         """
         self._started = self.clock.monotonic()
         before = self._patiently(self.indexes.current)

@@ -31,7 +31,7 @@ class IndexReporter:
 
     def indexed(self, counts: BatchCounts, seconds: float) -> None:
         """Takes in that a batch is in the index."""
-        for outcome in ("indexed", "removed", "bad"):
+        for outcome in ("indexed", "removed", "bad", "failed"):
             self._metrics.documents.labels(outcome).inc(getattr(counts, outcome))
         for vector in ("embedded", "reused"):
             self._metrics.passages.labels(vector).inc(getattr(counts, vector))
@@ -70,6 +70,7 @@ class IndexReporter:
             documents=counts.documents,
             removed=counts.removed,
             bad=counts.bad,
+            failed=counts.failed,
             embedded=counts.embedded,
             reused=counts.reused,
             lag=lag,

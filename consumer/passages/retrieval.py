@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final, Protocol
 
 from spanstream.consumer.clock import Clock, Deadline
-from spanstream.consumer.errors import Retryable, Stop
+from spanstream.consumer.errors import Retryable, SpanstreamError, Stop
 from spanstream.consumer.passages.fusion import RankedPassage, fuse
 from spanstream.consumer.passages.index import PassageIndex, PassageIndexes, SearchScope
 from spanstream.consumer.settings import IndexSettings
@@ -75,16 +76,16 @@ class Retriever:
         try:
             return search(self._current(), question, vector, scope, self._settings)
         except (Retryable, Stop):
-            # A rebuild switches to another generation, and drops this one.
-            if self._indexes.current() in {None, self._name}:
+            # A rebuild switches to another generation and drops this one, or another one has its name by now.
+            searched = self._name
+            self._forget()
+            if self._indexes.current() in {None, searched}:
                 raise
-            self._looked = Deadline(self._clock, 0.0)
             return search(self._current(), question, vector, scope, self._settings)
 
     def close(self) -> None:
         """Lets go of the engine, and ends the encoder's threads."""
-        if self._index is not None:
-            self._index.close()
+        self._forget()
         self._indexes.close()
         self._encoder.close()
 
@@ -103,6 +104,11 @@ class Retriever:
         if index.description.encoder != self._encoder.fingerprint:
             index.close()
             raise Retryable("the passage index is another encoder's: `spanstream index rebuild` makes a new one")
-        if self._index is not None:
-            self._index.close()
+        self._forget()
         self._name, self._index = name, index
+
+    def _forget(self) -> None:
+        if self._index is not None:
+            with suppress(SpanstreamError):  # it may have been dropped
+                self._index.close()
+        self._name, self._index = "", None

@@ -104,7 +104,7 @@ class Indexing:
         with closing(KafkaPartitionReader(self.stream.config)) as reader:
             cutter, topic = DocumentCutter(EventFormats(Limits()), lines_of), self.stream.topics.documents
             index = self.indexes.open(self.indexes.current() or "")
-            return IndexComparison(index, reader, topic, cutter, SystemClock(), PATIENCE, _no_stage).run()
+            return IndexComparison(index, reader, topic, cutter, SystemClock(), PATIENCE, _no_stage, WordEncoder).run()
 
     def lag(self) -> int:
         lag = TopicAdmin(self.stream.config).lag(self.settings.index.group_id, [self.stream.topics.documents])

@@ -69,6 +69,7 @@ def _log_counts(counts: RebuildCounts) -> None:
         embedded=counts.batches.embedded,
         reused=counts.batches.reused,
         bad=counts.batches.bad,
+        failed=counts.batches.failed,
         documents_per_second=round(counts.documents_per_second, 1),
         share=round(counts.offsets_done / max(1, counts.offsets_total), 3),
     )

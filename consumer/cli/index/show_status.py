@@ -19,7 +19,7 @@ from spanstream.consumer.indexing.comparing import IndexComparison, IndexDiffere
 from spanstream.consumer.indexing.cutting import DocumentCutter
 from spanstream.consumer.indexing.status import IndexStatus, index_status, open_current
 from spanstream.consumer.passages.index import PassageIndex
-from spanstream.consumer.passages.opening import open_passage_indexes
+from spanstream.consumer.passages.opening import open_encoder, open_passage_indexes
 from spanstream.consumer.settings import Settings
 from spanstream.consumer.terminal.progress import show_stages
 from spanstream.consumer.terminal.sanitizing import sanitized_line
@@ -76,7 +76,10 @@ def _compare(
     clock = SystemClock()
     cutter = DocumentCutter(open_formats(settings).patient(clock, patience), passages_of)
     with show_stages() as begin:
-        return IndexComparison(index, reader, settings.topics.documents, cutter, clock, patience, begin).run()
+        topic = settings.topics.documents
+        return IndexComparison(
+            index, reader, topic, cutter, clock, patience, begin, lambda: open_encoder(settings.index)
+        ).run()
 
 
 def _as_json(shown: IndexStatus, compared: IndexDifferences | None) -> dict[str, Any]:
@@ -103,6 +106,8 @@ def _lines(shown: IndexStatus, compared: IndexDifferences | None) -> Iterator[st
 
 
 def _compared_lines(compared: IndexDifferences) -> Iterator[str]:
+    if compared.failed:
+        yield f"without passages, because the encoder fails on them: {_named(compared.failed)}"
     if compared.is_equal:
         yield f"it is what the topic says: {compared.documents:,} documents, {compared.behind:,} of them not due yet"
         return
@@ -112,6 +117,10 @@ def _compared_lines(compared: IndexDifferences) -> Iterator[str]:
         ("of another version", compared.outdated),
     ):
         if names:
-            named = ", ".join(map(sanitized_line, names[:_NAMED]))
-            yield f"{what}: {len(names):,} documents: {named}{', ...' if len(names) > _NAMED else ''}"
+            yield f"{what}: {_named(names)}"
     yield "`spanstream index rebuild` mends it"
+
+
+def _named(names: tuple[str, ...]) -> str:
+    named = ", ".join(map(sanitized_line, names[:_NAMED]))
+    return f"{len(names):,} documents: {named}{', ...' if len(names) > _NAMED else ''}"

@@ -32,6 +32,7 @@ from spanstream.consumer.indexing.cutting import CutDocument, DocumentCutter
 from spanstream.consumer.indexing.document_tail import DocumentTail, Slice
 from spanstream.consumer.indexing.generations import CurrentGeneration
 from spanstream.consumer.indexing.late.held import HeldQuestion, HeldQuestions
+from spanstream.consumer.indexing.late.vectors import QuestionVectors
 from spanstream.consumer.indexing.metrics import IndexMetrics
 from spanstream.consumer.passages.index import IndexDescription, PassageIndex
 from spanstream.consumer.passages.retrieval import Embedder, search
@@ -90,7 +91,7 @@ class LateDocuments:
     def __init__(self, parts: LateParts, topics: TopicSettings, settings: IndexSettings) -> None:
         self._parts, self._topics, self._settings = parts, topics, settings
         self._tail = DocumentTail(parts.documents)
-        self._held = HeldQuestions()
+        self._held, self._vectors = HeldQuestions(), QuestionVectors(parts.encoder)
         self._due: dict[bytes, None] = {}  # to be searched for, in order
         self._asked: set[bytes] = set()  # asked here; their own records that say so are not read yet
         self._topic_id = ""
@@ -104,7 +105,7 @@ class LateDocuments:
 
         Raises:
             Retryable: Kafka or the engine does not answer, or there is no index yet.
-            Stop: there is no such topic, or a right is missing.
+            Stop: there is no such topic, a right is missing, or the encoder fails on everything.
         """
         parts = self._parts
         documents = parts.documents.partitions(self._topics.documents)
@@ -147,8 +148,7 @@ class LateDocuments:
                 self._asked.discard(record.key or b"")
         latest = {record.key: record for record in records if record.key is not None}
         read = [(record, self._read(record)) for record in latest.values()]
-        to_embed = [found[0].question for _, found in read if found is not None]
-        vectors = iter(self._parts.encoder.embed(to_embed) if to_embed else ())
+        vectors = self._vectors.embed([(record, found[0].question) for record, found in read if found is not None])
         for record, found in read:
             key = record.key or b""
             self._due.pop(key, None)
@@ -156,8 +156,9 @@ class LateDocuments:
                 self._held.remove(key)
                 continue
             question, opened = found
-            self._held.put(HeldQuestion(record, question, opened, next(vectors)))
-            if not opened.is_asked and record.offset >= self._considered.get(record.partition, 0):
+            vector = vectors[question.question]
+            self._held.put(HeldQuestion(record, question, opened, vector))
+            if vector.any() and not opened.is_asked and record.offset >= self._considered.get(record.partition, 0):
                 self._due[key] = None
 
     def _read(self, record: Record) -> tuple[Question, OpenQuestion] | None:

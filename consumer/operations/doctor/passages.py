@@ -9,6 +9,7 @@ from spanstream.consumer.broker.protocols import PartitionReader
 from spanstream.consumer.indexing.generations import REBUILD
 from spanstream.consumer.indexing.status import IndexStatus, index_status, open_current
 from spanstream.consumer.operations.doctor.finding import Finding, failed, ok, warning
+from spanstream.consumer.passages.index import PassageIndex, SearchScope
 from spanstream.consumer.passages.opening import encoder_fingerprint, open_passage_indexes
 from spanstream.consumer.settings import Settings
 
@@ -34,8 +35,18 @@ def passages(settings: Settings, open_reader: Callable[[], PartitionReader]) -> 
         if found is None:
             return warning(SUBJECT, "there is none yet: questions about collections wait", "`spanstream index run`")
         with closing(found[1]):
+            check_search(found[1])
             status = index_status(indexes, *found, reader, settings.topics.documents)
     return judge(status, encoder_fingerprint(settings.index))
+
+
+def check_search(index: PassageIndex) -> None:
+    """Searches once, as for a question. Raises `Stop` and `Retryable` as the engine."""
+    one = next(index.contents(), None)
+    if one is not None:
+        scope = SearchScope(one.collections[0])
+        index.nearest(one.vector, scope, 1)
+        index.matching(one.text, scope, 1)
 
 
 def judge(status: IndexStatus, encoder: str) -> Finding:

@@ -36,7 +36,7 @@ class SqlitePassageIndexes:
     def current(self) -> str | None:
         """Returns the name of the generation that is searched."""
         with errors_of(self._folder), suppress(FileNotFoundError):
-            return self._pointer.read_text(encoding="utf-8").strip() or None
+            return self._pointer.read_text(encoding="utf-8", errors="replace").strip() or None
         return None
 
     def names(self) -> list[str]:

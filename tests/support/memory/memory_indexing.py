@@ -161,11 +161,18 @@ class MemoryIndexing(StreamUnderTest[IndexingMember]):
     def topic_id(self) -> str:
         return self.broker.reader().topic_id(TOPICS.documents)
 
-    def compare(self) -> IndexDifferences:
+    def compare(self, encoder: WordEncoder | None = None) -> IndexDifferences:
         reader: Any = FakeTimePoller(self.broker.reader(), self.clock)
         cutter = DocumentCutter(EventFormats(Limits()), lines_of)
         return IndexComparison(
-            self.index, reader, TOPICS.documents, cutter, self.clock, 10.0, lambda _stage, _size: lambda _more: None
+            self.index,
+            reader,
+            TOPICS.documents,
+            cutter,
+            self.clock,
+            10.0,
+            lambda _stage, _size: lambda _more: None,
+            lambda: encoder or WordEncoder(),
         ).run()
 
     def rebuild(self, encoder: WordEncoder | None = None, **options: Any) -> RebuildCounts:

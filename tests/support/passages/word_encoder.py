@@ -12,14 +12,20 @@ from spanstream.models.arrays import Float32Array
 
 
 class WordEncoder:
-    """Counts words in `dimensions` places; keeps what it was asked, to see what was embedded again."""
+    """Counts words in `dimensions` places; keeps what it was asked, to see what was embedded again.
+
+    It fails on texts that hold `poison`: on all of them where that is empty.
+    """
 
     def __init__(self, dimensions: int = 64, fingerprint: str = "words") -> None:
         self.dimensions = dimensions
         self.fingerprint = fingerprint
         self.embedded: list[str] = []
+        self.poison: str | None = None
 
     def embed(self, texts: Sequence[str]) -> Float32Array:
+        if self.poison is not None and any(self.poison in text for text in texts):
+            raise ValueError("a secret text")
         self.embedded.extend(texts)
         vectors = np.full((len(texts), self.dimensions), 1e-3, dtype=np.float32)
         for row, text in enumerate(texts):

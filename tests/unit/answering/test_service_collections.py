@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from spanstream.consumer.errors import Retryable
+from spanstream.consumer.errors import Retryable, Stop
 from spanstream.consumer.passages.index import SearchScope
+from spanstream.consumer.passages.memory_index import MemoryPassageIndex
 from spanstream.consumer.passages.retrieval import Retriever
 from spanstream.consumer.settings import DocumentSettings, IndexSettings
 from spanstream.models.text.tokenization import sha256_of
@@ -183,6 +185,46 @@ def test_while_the_engine_is_away_other_questions_go_on_and_it_is_asked_once_a_c
     retriever.is_away = False
     stream.settle(["a", "b"])
     assert stream.outcomes() == dict.fromkeys("abc", 1)
+
+
+class RefusingIndex(MemoryPassageIndex):
+    """An index that is damaged."""
+
+    def nearest(self, *_: object, **__: object) -> Any:
+        raise Stop("the passage index is damaged", hint="rebuild it")
+
+
+def test_while_the_index_is_damaged_other_questions_go_on_and_a_rebuild_needs_no_restart(
+    stream: CollectionStream,
+) -> None:
+    good = stream.index
+    stream.indexes._generations["g1"] = RefusingIndex(good.description)
+    for name in ("a", "b"):
+        stream.ask(name)
+    stream.question("c", ZERO)
+    with capture_logs() as logs:
+        member = stream.start(retries=PATIENT)
+        stream.settle("c")
+        stream.until(lambda: len(retries(stream)) >= 6)
+    assert {answer.question_id for answer in stream.answers()} == {"c"}
+    assert {(one.reason, one.detail) for one in retries(stream)} == {
+        (Reason.DOCUMENT_MISSING, "the passage index is damaged; rebuild it")
+    }
+    assert member.metric("retrievals_total", outcome="unavailable") >= 6
+    assert [line["log_level"] for line in logs if line["event"] == "index_refuses"] == ["error"]
+    stream.indexes._generations["g2"] = good  # type: ignore[assignment]
+    stream.indexes.switch("g2")
+    stream.settle(["a", "b"])
+    assert stream.outcomes() == dict.fromkeys("abc", 1)
+
+
+def test_an_index_that_stays_damaged_ends_in_a_dead_letter_that_says_why(stream: CollectionStream) -> None:
+    stream.indexes._generations["g1"] = RefusingIndex(stream.index.description)
+    stream.start(retries=quick_retries(max_attempts=2))
+    stream.ask("a")
+    stream.settle("a")
+    letter = stream.dead_letters()["a"]
+    assert (letter.reason, "is damaged" in letter.detail) == (Reason.DOCUMENT_MISSING, True)
 
 
 def test_a_chunk_of_both_kinds_embeds_its_questions_at_once_and_poison_stays_alone(stream: CollectionStream) -> None:

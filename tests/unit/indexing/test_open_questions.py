@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from spanstream.consumer.errors import Fenced, Retryable
+from spanstream.consumer.errors import Fenced, Retryable, Stop
 from spanstream.consumer.settings import IndexSettings
 from spanstream.schemas.cloudevents import answer_id
 from spanstream.schemas.open_questions import AskedAgain
@@ -220,3 +220,31 @@ def test_consumers_that_search_for_less_than_the_indexer_are_not_asked_without_e
     stream.until(lambda: "a" in stream.open_questions())
     stream.rest(200)
     assert asked_again(stream) == 1
+
+
+def test_an_open_question_that_the_encoder_fails_on_is_left_alone_and_closed_in_its_time(stream: LateStream) -> None:
+    stream.limits["open_seconds"] = 600.0
+    declined(stream, "bad", "does the poison ferry sail ?")
+    declined(stream, "good")
+    stream.encoder.poison = "poison"
+    assert stream.late is not None
+    stream.late.close()
+    stream.start_late()
+    stream.put(ZERO, SAILS)
+    stream.index_now()
+    stream.until(lambda: stream.statuses("good") == ["no_answer", "answered"])
+    stream.rest()
+    assert (stream.statuses("bad"), set(stream.open_questions())) == (["no_answer"], {"bad"})
+    stream.clock.now += 700
+    stream.until(lambda: not stream.open_questions())
+
+
+def test_an_encoder_that_fails_on_all_open_questions_is_told(stream: LateStream) -> None:
+    for number in range(20):
+        declined(stream, f"q{number}", f"does ferry {number} sail ?")
+    stream.encoder.poison = ""
+    assert stream.late is not None
+    stream.late.close()
+    stream.start_late()
+    with pytest.raises(Stop, match="20 open questions in a row"):
+        late_turns(stream)

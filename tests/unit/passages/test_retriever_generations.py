@@ -75,3 +75,20 @@ def test_an_engine_that_is_away_is_told() -> None:
     index.nearest = away
     with pytest.raises(Retryable, match="no answer"):
         search(retriever)
+
+
+@pytest.mark.parametrize("error", [Retryable("it is gone"), Stop("it is damaged")])
+def test_after_an_error_the_generation_is_opened_anew_because_it_may_be_another_one_of_its_name(
+    error: Exception,
+) -> None:
+    indexes = MemoryPassageIndexes()
+    retriever, index = retriever_of(indexes), build(indexes, "one")
+
+    def refuses(*_: object) -> Any:
+        raise error
+
+    index.nearest = refuses
+    with pytest.raises(type(error)):
+        search(retriever)
+    build(indexes, "one")
+    assert search(retriever) == ["one"]
