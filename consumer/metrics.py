@@ -15,6 +15,9 @@ from spanstream.consumer.version import program_version
 # From an idle stream's few milliseconds to a deep backlog's minutes, in seconds.
 _WAITS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
+# What an approximate search finds of the nearest: it should be near 1.
+_SHARES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1)
+
 
 class Metrics:
     """The metrics of one consumer, in a registry of their own."""
@@ -92,6 +95,12 @@ class Metrics:
         self.retrieval_seconds = histogram(
             "spanstream_retrieval_seconds",
             "Time of one question's search in the passage index, by meaning and by words.",
+        )
+        self.retrieval_recall = Histogram(
+            "spanstream_retrieval_recall",
+            "Share of the nearest passages that a search by meaning found, of a sample of the questions (OpenSearch).",
+            registry=self.registry,
+            buckets=_SHARES,
         )
         self.partitions = gauge("spanstream_partitions_owned", "Question partitions owned.")
         self.store_up = gauge(

@@ -27,6 +27,7 @@ from spanstream.consumer.logs import exception_facts
 from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.passages.fusion import RankedPassage
 from spanstream.consumer.passages.index import SearchScope
+from spanstream.consumer.passages.recall_sample import RecallSample
 from spanstream.consumer.passages.retrieval import Retriever
 from spanstream.models.arrays import Float32Array
 from spanstream.models.collection import CollectionReader
@@ -67,6 +68,7 @@ class CollectionResolver:
         outcomes: makes retries, dead letters and the answer where nothing was found.
         metrics: count the searches.
         clock: times them.
+        recall: measures what some of them missed; None: nothing does.
     """
 
     def __init__(  # noqa: PLR0913  built in one place, by name
@@ -78,6 +80,7 @@ class CollectionResolver:
         *,
         metrics: Metrics,
         clock: Clock,
+        recall: RecallSample | None = None,
     ) -> None:
         self._retriever = retriever
         self._documents = documents
@@ -86,6 +89,7 @@ class CollectionResolver:
         self._metrics = metrics
         self._clock = clock
         self._tell_refusal = Deadline(clock, 0.0)
+        self._recall = recall
 
     def resolve(
         self, asked: Sequence[AskedCollection], behind: frozenset[int]
@@ -165,6 +169,8 @@ class CollectionResolver:
                 self._tell_refusal = Deadline(self._clock, _TELL_EVERY)
             raise Retryable(error.detail, hint=error.hint) from error
         self._metrics.retrieval_seconds.observe(self._clock.monotonic() - started)
+        if self._recall is not None:
+            self._recall.take(retriever, vector, scope)
         return passages
 
     def _texts(self, question: Question, passages: Sequence[RankedPassage]) -> tuple[TextToRead, ...]:

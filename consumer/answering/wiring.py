@@ -42,6 +42,7 @@ from spanstream.consumer.formats.opening import open_formats, open_writer
 from spanstream.consumer.health import Health
 from spanstream.consumer.http import HttpServer, serve_http
 from spanstream.consumer.metrics import Metrics
+from spanstream.consumer.passages.recall_sample import RecallSample
 from spanstream.consumer.passages.retrieval import Retriever
 from spanstream.consumer.settings import Settings
 from spanstream.consumer.tracing.opening import open_tracing
@@ -213,7 +214,10 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
         clock=clock,
     )
     collection_reader = open_collection_reader(settings, reader)
-    resolver = CollectionResolver(retriever, documents, collection_reader, outcomes, metrics=metrics, clock=clock)
+    recall = RecallSample(settings.index.recall_sample, metrics.retrieval_recall.observe)
+    resolver = CollectionResolver(
+        retriever, documents, collection_reader, outcomes, metrics=metrics, clock=clock, recall=recall
+    )
     preparer = open_preparer(settings, formats, reader, documents, resolver, cache, outcomes, clock)
     pipeline = Pipeline(Answerer(reader, collection_reader, outcomes, cache).answer, pool)
     intake = Intake(

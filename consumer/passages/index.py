@@ -98,6 +98,10 @@ class PassageIndex(Protocol):
     def description(self) -> IndexDescription:
         """What the generation was built of."""
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether `nearest` compares every passage in scope, and so misses none."""
+
     def positions(self) -> dict[int, int]:
         """Returns the next offset to be read of each partition of the documents topic; a new one is left out."""
 
@@ -113,6 +117,9 @@ class PassageIndex(Protocol):
 
     def nearest(self, vector: Float32Array, scope: SearchScope, limit: int) -> list[PassageHit]:
         """Returns the passages whose vectors are nearest by cosine, the best first."""
+
+    def nearest_exactly(self, vector: Float32Array, scope: SearchScope, limit: int) -> list[PassageHit]:
+        """Returns what `nearest` would return if it missed none; its time grows with the passages in scope."""
 
     def matching(self, text: str, scope: SearchScope, limit: int) -> list[PassageHit]:
         """Returns the passages that match words of the text best by BM25, the best first; any text is fine."""

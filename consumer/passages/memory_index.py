@@ -33,6 +33,11 @@ class MemoryPassageIndex:
         """What the generation was built of."""
         return self._description
 
+    @property
+    def is_exact(self) -> bool:
+        """Always."""
+        return True
+
     def positions(self) -> dict[int, int]:
         """Returns the next offset to be read of each partition."""
         return dict(self._positions)
@@ -53,6 +58,10 @@ class MemoryPassageIndex:
     def nearest(self, vector: Float32Array, scope: SearchScope, limit: int) -> list[PassageHit]:
         """Returns the passages whose vectors are nearest."""
         return _best([PassageHit(one.place, float(one.vector @ vector)) for one in self._within(scope)], limit)
+
+    def nearest_exactly(self, vector: Float32Array, scope: SearchScope, limit: int) -> list[PassageHit]:
+        """Returns the same as `nearest`."""
+        return self.nearest(vector, scope, limit)
 
     def matching(self, text: str, scope: SearchScope, limit: int) -> list[PassageHit]:
         """Returns the passages that share the most words with the text."""

@@ -15,6 +15,8 @@ from spanstream.models.arrays import Float32Array
 
 # Seconds between two looks at which generation is searched.
 _LOOK_AGAIN: Final = 2.0
+# Scores of the same vectors that two ways to compare them give differ by less.
+_ROUNDING: Final = 1e-5
 
 
 class Embedder(Protocol):
@@ -82,6 +84,20 @@ class Retriever:
             if self._indexes.current() in {None, searched}:
                 raise
             return search(self._current(), question, vector, scope, self._settings)
+
+    def recall(self, vector: Float32Array, scope: SearchScope) -> float | None:
+        """Returns the share of the nearest passages that a search by meaning finds; both searches are made for it.
+
+        A passage that is as near as the farthest of them is as good. None: the engine misses none, or nothing is in
+        scope. Raises as `retrieve`.
+        """
+        index, most = self._current(), self._settings.candidates
+        exact = [] if index.is_exact else index.nearest_exactly(vector, scope, most)
+        if not exact:
+            return None
+        farthest = exact[-1].score - _ROUNDING
+        found = index.nearest(vector, scope, most)[: len(exact)]
+        return sum(hit.score >= farthest for hit in found) / len(exact)
 
     def close(self) -> None:
         """Lets go of the engine, and ends the encoder's threads."""

@@ -31,6 +31,11 @@ class IndexSettings(SettingsGroup):
     passages: Annotated[int, Field(ge=1, le=50)] = Field(
         5, description="Passages of a question that are read, the best of both searches; the budget of its windows."
     )
+    recall_sample: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.01,
+        description="Share of the questions that a consumer searches for once more, exactly, to measure what "
+        "OpenSearch's search by meaning misses (spanstream_retrieval_recall); 0: none. A folder's misses nothing.",
+    )
     timeout_seconds: Seconds = Field(5.0, description="Longest wait for one search.")
     open_questions: Annotated[int, Field(ge=0)] = Field(
         10_000,

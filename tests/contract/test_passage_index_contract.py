@@ -38,6 +38,7 @@ def test_a_new_generation_is_empty(index: PassageIndex) -> None:
     assert index.description == DESCRIPTION
     assert (index.count(), index.positions(), list(index.contents())) == (0, {}, [])
     assert (nearest(index, "anything"), matching(index, "anything")) == ([], [])
+    assert index.nearest_exactly(ENCODER.embed(["anything"])[0], KB, 10) == []
 
 
 def test_what_is_applied_is_there_as_it_was_given(index: PassageIndex) -> None:
@@ -58,6 +59,21 @@ def test_a_passage_is_found_by_its_vector_and_by_its_words_with_its_place(index:
     assert by_vector[0].score == pytest.approx(
         float(ENCODER.embed(["valve blue"])[0] @ document.passages[1].vector), abs=1e-4
     )
+
+
+def test_an_exact_search_compares_every_passage_in_scope_and_scores_as_the_other(index: PassageIndex) -> None:
+    texts = [f"pump number {number} of hall {number % 7}" for number in range(40)]
+    documents = [document_of(text, [text], ["kb" if number % 2 else "hr"]) for number, text in enumerate(texts)]
+    index.apply(documents, {0: 1})
+    [vector] = ENCODER.embed(["pump of hall 3"])
+    in_scope = [document.passages[0] for document in documents[1::2]]
+    cosines = sorted((float(one.vector @ vector) for one in in_scope), reverse=True)
+    hits = index.nearest_exactly(vector, KB, 12)
+    assert {hit.place for hit in hits} < {one.place for one in in_scope}
+    assert [hit.score for hit in hits] == pytest.approx(cosines[:12], abs=1e-5)
+    assert [hit.score for hit in index.nearest(vector, KB, 1)] == pytest.approx(cosines[:1], abs=1e-5)
+    if index.is_exact:
+        assert index.nearest(vector, KB, 12) == hits
 
 
 def test_a_rare_word_counts_more_than_a_frequent_one(index: PassageIndex) -> None:

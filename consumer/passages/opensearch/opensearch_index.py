@@ -88,6 +88,11 @@ class OpenSearchPassageIndex:
         """What the generation was built of."""
         return self._description
 
+    @property
+    def is_exact(self) -> bool:
+        """Never: a graph is searched."""
+        return False
+
     def positions(self) -> dict[int, int]:
         """Returns the next offset to be read of each partition."""
         ids = [_position_id(partition) for partition in range(self._description.partitions)]
@@ -122,6 +127,15 @@ class OpenSearchPassageIndex:
         near = {"vector": vector.tolist(), "k": limit, "filter": {"bool": {"filter": _in_scope(scope)}}}
         hits = self._search({"knn": {"vector": near}}, limit)
         return [PassageHit(hit.place, 2 * hit.score - 1) for hit in hits]  # of a cosine c it makes (1 + c) / 2
+
+    def nearest_exactly(self, vector: Float32Array, scope: SearchScope, limit: int) -> list[PassageHit]:
+        """Returns the passages whose vectors are nearest, by the k-NN plugin's script, which compares each in scope."""
+        # Vectors have length 1, so l2 orders as the cosine does, whose scores are not the same in all of its versions.
+        parameters = {"field": "vector", "query_value": vector.tolist(), "space_type": "l2"}
+        script = {"lang": "knn", "source": "knn_score", "params": parameters}
+        query = {"bool": {"filter": _in_scope(scope)}}
+        hits = self._search({"script_score": {"query": query, "script": script}}, limit)
+        return [PassageHit(hit.place, (3 - 1 / hit.score) / 2) for hit in hits]  # it makes 1 / (1 + (2 - 2c))
 
     def matching(self, text: str, scope: SearchScope, limit: int) -> list[PassageHit]:
         """Returns the passages that match words of the text best."""

@@ -86,6 +86,11 @@ class SqlitePassageIndex:
         """What the generation was built of."""
         return self._description
 
+    @property
+    def is_exact(self) -> bool:
+        """Always."""
+        return True
+
     def positions(self) -> dict[int, int]:
         """Returns the next offset to be read of each partition."""
         with self._database.reading() as connection:
@@ -117,6 +122,10 @@ class SqlitePassageIndex:
             + " ORDER BY score DESC LIMIT ?"
         )
         return self._hits(query, vector.astype("<f4").tobytes(), collection, *filters, limit)
+
+    def nearest_exactly(self, vector: Float32Array, scope: SearchScope, limit: int) -> list[PassageHit]:
+        """Returns the same as `nearest`."""
+        return self.nearest(vector, scope, limit)
 
     def matching(self, text: str, scope: SearchScope, limit: int) -> list[PassageHit]:
         """Returns the passages that match words of the text best; the words' weights are those of the whole index."""
