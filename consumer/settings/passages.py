@@ -16,7 +16,7 @@ class IndexSettings(SettingsGroup):
     uri: str | None = Field(
         None,
         description="Where it is: a folder of a local disk (SQLite), or the https:// address of an OpenSearch; unset: "
-        "questions about collections are refused.",
+        "questions about collections become dead letters.",
     )
     token: SecretStr | None = Field(None, description="What the server asks for: user:password, or a token.")
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")] = Field(

@@ -64,5 +64,5 @@ def test_what_flux_installs_leaves_the_topics_to_strimzi() -> None:
     _, release = objects("flux")
     manifests = render(release["spec"]["values"])
     made = [kind for kind, _ in kinds(manifests)]
-    assert made.count("KafkaTopic") == 7
+    assert made.count("KafkaTopic") == 8
     assert "Job" not in made

@@ -144,7 +144,7 @@ def test_missing_topics_are_named(stream: Stream) -> None:
     sick = wrong(findings)
     assert sick.keys() == {"topics"}
     assert stream.topics.answers in sick["topics"].detail
-    left_out = "partitions, compaction, record sizes, triage, feedback, offset expiry, promise"
+    left_out = "partitions, compaction, record sizes, triage, feedback, offset expiry, promise, passage index"
     assert Finding(Level.SKIPPED, left_out, "topics first") in findings
 
 

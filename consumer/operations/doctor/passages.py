@@ -29,7 +29,7 @@ def passages(settings: Settings, open_reader: Callable[[], PartitionReader]) -> 
         Retryable: the engine or Kafka does not answer.
     """
     if settings.index.uri is None:
-        return ok(SUBJECT, "not configured (SPANSTREAM_INDEX__URI): questions about collections are refused")
+        return ok(SUBJECT, "not configured (SPANSTREAM_INDEX__URI): questions about collections become dead letters")
     with closing(open_passage_indexes(settings.index)) as indexes, closing(open_reader()) as reader:
         found = open_current(indexes)
         if found is None:
