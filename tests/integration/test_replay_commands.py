@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -191,7 +192,7 @@ def test_no_older_document_goes_over_a_newer_one_and_none_that_was_deleted_comes
         program.letter(record.key.decode(), Reason.INVALID_EVENT, origin=documents, **(place | values))
     good = json.dumps({"document_id": "changed", "text": "new"}).encode()
     program.publish(Outgoing(documents, b"changed", good), Outgoing(documents, b"deleted", None))
-    before = len(program.read(documents))
+    before = Counter(record.key for record in program.read(documents))
 
     fix = ("--fix", "drop-field=unknown")
     dry = program.out("run", "--dry-run", *fix)
@@ -199,7 +200,8 @@ def test_no_older_document_goes_over_a_newer_one_and_none_that_was_deleted_comes
     assert "its key was deleted" in dry
     totals = program.replay(*fix)
     assert (totals["replayed"], totals["refused"]) == (1, 2)
-    assert [record.key for record in program.read(documents)[before:]] == [b"waiting"]
+    # Partitions are read in any order, so it is not said which records come last.
+    assert Counter(record.key for record in program.read(documents)) - before == Counter([b"waiting"])
     totals = program.replay(*fix, "--over-newer")
     assert totals["replayed"] == 2
 
