@@ -56,14 +56,20 @@ def collections(distractors: int, most: int) -> Iterator[Collection]:
         others = [text for text in other_paragraphs(distractors) if text not in set(texts)]
         name = f"the same among {len(others):,} paragraphs of other articles"
         yield Collection(name, [*texts, *others], thinned(examples, most))
-    tickets = read_squad(_TICKETS / "validation_tickets.json.gz")
-    texts = _texts(tickets)
-    yield Collection("validation tickets and records", texts, thinned(tickets, most))
+    tickets = validation_tickets(most)
+    yield tickets
     others = _texts(
         [example for file in sorted((_TICKETS / "train").glob("*.json.gz")) for example in read_squad(file)]
     )
     name = f"the same among {len(others):,} training tickets and records"
-    yield Collection(name, [*texts, *(text for text in others if text not in set(texts))], thinned(tickets, most))
+    known = set(tickets.texts)
+    yield Collection(name, [*tickets.texts, *(text for text in others if text not in known)], tickets.examples)
+
+
+def validation_tickets(most: int = 0) -> Collection:
+    """Returns the validation tickets and records, with so many questions at most (0: all)."""
+    examples = read_squad(_TICKETS / "validation_tickets.json.gz")
+    return Collection("validation tickets and records", _texts(examples), thinned(examples, most))
 
 
 def other_paragraphs(most: int) -> list[str]:
