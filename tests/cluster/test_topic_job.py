@@ -65,11 +65,11 @@ def test_the_job_creates_the_topics_and_is_another_one_only_where_it_would_do_so
     release.install(values)
     assert release.get("configmap", f"{CONSUMER}-own")["data"] == {"group": stream.name}
     until(lambda: len(pods()) == 1, "a pod of the Job", every=0.5)
-    assert run_as(release, pods()[0]).count(": created") == 7
+    assert run_as(release, pods()[0]).count(": created") == 8
     expected = {spec.name: spec.partitions for spec in topic_specs(stream.topics, partitions=PARTITIONS)}
     found = TopicAdmin(stream.config).describe(list(expected))
     assert {name: spec.partitions for name, spec in found.items()} == expected
-    assert run_as(release, pods()[0]).count(": was there") == 7
+    assert run_as(release, pods()[0]).count(": was there") == 8
 
     (first,) = jobs()
     values["autoscaling"]["maxReplicas"] = PARTITIONS - 1
