@@ -17,7 +17,7 @@ EVERYTHING: dict[str, Any] = {
     "triage": {"enabled": True, "playbook": "look: for this", "autoscaling": {"enabled": True}},
     "feedback": {"enabled": True, "autoscaling": {"enabled": True}},
     "index": {"enabled": True, "autoscaling": {"enabled": True}},
-    "settings": {"SPANSTREAM_INDEX__URI": "s3://index/qa"},
+    "settings": {"SPANSTREAM_INDEX__URI": "https://search.example.com"},
     "replay": {"enabled": True},
     "monitoring": {name: {"enabled": True} for name in ("serviceMonitor", "prometheusRule", "dashboard")},
 }

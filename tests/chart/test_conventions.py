@@ -17,7 +17,7 @@ ALL: dict[str, Any] = {
     "triage": {"enabled": True, "playbook": "x"},
     "feedback": {"enabled": True},
     "index": {"enabled": True},
-    "settings": {"SPANSTREAM_INDEX__URI": "s3://index/qa"},
+    "settings": {"SPANSTREAM_INDEX__URI": "https://search.example.com"},
     "replay": {"enabled": True},
     "topicCreation": {"mode": "job"},
 }

@@ -7,7 +7,7 @@ from typing import Any
 from tests.support.cluster.chart import RELEASE, kinds, only, pod_specs, render
 
 NAME = f"{RELEASE}-spanstream-index"
-URI = {"SPANSTREAM_INDEX__URI": "s3://index/qa"}
+URI = {"SPANSTREAM_INDEX__URI": "https://search.example.com"}
 ON: dict[str, Any] = {"index": {"enabled": True}, "settings": URI}
 SCALED: dict[str, Any] = {
     "index": {"enabled": True, "autoscaling": {"enabled": True}},

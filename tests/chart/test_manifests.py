@@ -34,7 +34,7 @@ EVERYTHING = {
     "triage": {"enabled": True, "playbook": "look: for this", "autoscaling": {"enabled": True}},
     "feedback": {"enabled": True, "autoscaling": {"enabled": True}},
     "index": {"enabled": True, "autoscaling": {"enabled": True}},
-    "settings": {"SPANSTREAM_INDEX__URI": "s3://index/qa"},
+    "settings": {"SPANSTREAM_INDEX__URI": "https://search.example.com"},
     "replay": {"enabled": True, "timeZone": "Europe/Zurich"},
     "monitoring": {name: {"enabled": True} for name in ("serviceMonitor", "prometheusRule", "dashboard")},
     "topicCreation": {"mode": "job"},

@@ -57,6 +57,7 @@ def test_the_job_creates_its_topics_with_the_ca_and_the_certificate_of_two_secre
                 "topics": {role: f"chart-mtls.{role}" for role in roles},
                 "tls": tls | {"certKey": "user.crt", "keyKey": "user.key"},
             },
+            "settings": {"SPANSTREAM_TOPICS__OPEN_QUESTIONS": "chart-mtls.open-questions"},
             "autoscaling": {"maxReplicas": 2},
             "topicCreation": {"mode": "job"},
         }
@@ -75,4 +76,4 @@ def test_the_job_creates_its_topics_with_the_ca_and_the_certificate_of_two_secre
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count(": created") == 7
+    assert done.stdout.count(": created") == 8

@@ -101,6 +101,7 @@ def on(stream: Stream, **scaling: Any) -> dict[str, Any]:
                 "retries": topics.retries,
             },
         },
+        "settings": {"SPANSTREAM_TOPICS__OPEN_QUESTIONS": topics.open_questions},
         "autoscaling": {
             "mode": "keda",
             "maxReplicas": stream.partitions,
