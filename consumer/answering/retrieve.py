@@ -25,6 +25,7 @@ from spanstream.consumer.errors import Retryable, SpanstreamError, Stop
 from spanstream.consumer.formats.translator import TranslatorUnavailable
 from spanstream.consumer.logs import exception_facts
 from spanstream.consumer.metrics import Metrics
+from spanstream.consumer.passages.embedding import embed_each
 from spanstream.consumer.passages.fusion import RankedPassage
 from spanstream.consumer.passages.index import SearchScope
 from spanstream.consumer.passages.recall_sample import RecallSample
@@ -124,13 +125,11 @@ class CollectionResolver:
 
     def _embed(self, asked: Sequence[AskedCollection], retriever: Retriever) -> list[Float32Array | None]:
         """Returns the questions' vectors, made all at once; None for one that cannot be embedded."""
-        try:
-            return list(retriever.embed([one.question.question for one in asked]))
-        except Exception as error:  # noqa: BLE001  whatever it is, it is one question's fault: the others go on without it
-            if len(asked) > 1:
-                return [vector for one in asked for vector in self._embed([one], retriever)]
-            _log.error("embedding_failed", **self._facts(asked[0]), **exception_facts(error))
-            return [None]
+        embedded = embed_each(retriever.embed, list(dict.fromkeys(one.question.question for one in asked)))
+        for one in asked:
+            if (error := embedded.errors.get(one.question.question)) is not None:
+                _log.error("embedding_failed", **self._facts(one), **exception_facts(error))
+        return [embedded.vectors.get(one.question.question) for one in asked]
 
     def _resolve(
         self, asked: AskedCollection, vector: Float32Array, retriever: Retriever

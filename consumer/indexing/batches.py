@@ -10,8 +10,9 @@ import structlog
 
 from spanstream.consumer.broker.protocols import Record
 from spanstream.consumer.indexing.cutting import CutDocument, DocumentCutter
-from spanstream.consumer.indexing.embedding import FailedStretch, embed_each
+from spanstream.consumer.indexing.failed_stretch import FailedStretch
 from spanstream.consumer.logs import exception_facts
+from spanstream.consumer.passages.embedding import embed_each
 from spanstream.consumer.passages.index import DocumentPassages, Passage, PassageIndex
 from spanstream.consumer.passages.retrieval import Embedder
 from spanstream.models.arrays import Float32Array
@@ -90,7 +91,7 @@ class BatchBuilder:
         new = list(dict.fromkeys(text for one in documents for text in one.texts if text not in vectors))
         errors = dict[str, Exception]()
         for start in range(0, len(new), _TEXTS_AT_A_TIME):
-            embedded = embed_each(self._encoder, new[start : start + _TEXTS_AT_A_TIME], beat)
+            embedded = embed_each(self._encoder.embed, new[start : start + _TEXTS_AT_A_TIME], beat)
             vectors |= embedded.vectors
             errors |= embedded.errors
         documents = [self._without_failed(one, errors) for one in documents]

@@ -19,7 +19,7 @@ from spanstream.consumer.broker.protocols import Partition, PartitionReader
 from spanstream.consumer.broker.reading import read_batches
 from spanstream.consumer.clock import Clock
 from spanstream.consumer.indexing.cutting import CutDocument, DocumentCutter
-from spanstream.consumer.indexing.embedding import embed_each
+from spanstream.consumer.passages.embedding import embed_each
 from spanstream.consumer.passages.index import PassageIndex, PassagePlace
 from spanstream.consumer.passages.retrieval import Embedder
 
@@ -150,14 +150,10 @@ class IndexComparison:
             ):
                 records = [record for record in batch if record.offset in offsets[record.partition]]
                 for document in self.cutter.cut_all(records):
-                    if document.texts and embed_each(encoder, document.texts, _no_beat).errors:
+                    if document.texts and embed_each(encoder.embed, document.texts).errors:
                         failed.add(document.document_id)
                     advance(1)
         return failed
-
-
-def _no_beat() -> None:
-    """Nobody watches the comparison."""
 
 
 def _expected(document: CutDocument) -> _Sum:

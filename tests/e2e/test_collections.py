@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -21,8 +20,6 @@ from spanstream.consumer.operations import collection_asker
 from spanstream.consumer.passages.opening import open_passage_indexes
 from spanstream.consumer.passages.retrieval import Embedder, Retriever
 from spanstream.consumer.settings import IndexSettings, ModelSettings, RetrySettings, Settings
-from spanstream.models.artifact import MANIFEST
-from spanstream.models.defaults import DEFAULT_ENCODER
 from spanstream.models.embedding.encoder import Encoder
 from spanstream.models.text.tokenization import sha256_of
 from spanstream.schemas.codec import decode_answer
@@ -168,13 +165,10 @@ def test_ask_shows_the_answer_with_the_passages_that_were_looked_at(
 
 
 def test_the_program_answers_with_the_encoder_that_comes_along(stream: Stream, tmp_path: Path) -> None:
-    folder = Path(os.environ.get("SPANSTREAM_TEST_ENCODER") or DEFAULT_ENCODER)
-    if not (folder / MANIFEST).exists():
-        pytest.skip(f"no encoder at {folder}")
     index = tmp_path / "index"
-    with closing(Encoder.load(folder, threads=1)) as encoder:
+    with closing(Encoder.load(threads=1)) as encoder:
         filled(depots := CollectionOnKafka(stream, index, encoder))
-    settings: dict[str, Any] = {"INDEX__URI": str(index), "INDEX__ENCODER_PATH": str(folder)}
+    settings: dict[str, Any] = {"INDEX__URI": str(index)}
     depots.ask("a", "Vienna")
     with stream.watch() as outcomes:
         stream.start("run", **settings)

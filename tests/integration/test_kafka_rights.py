@@ -20,7 +20,6 @@ from spanstream.consumer.settings import KafkaSettings
 from spanstream.schemas.triage import Ticket
 from tests.support.events.dead_letters import dead_letter
 from tests.support.kafka.documented_rights import NamedStream, documented_rights
-from tests.support.kafka.index_stream import skip_without_index
 from tests.support.kafka.program import until
 from tests.support.kafka.secure_broker import Right, SecureBroker, User
 from tests.support.kafka.stream import document, named, question
@@ -134,7 +133,6 @@ def make_party(secure_kafka: SecureBroker, redis_server: RedisServer, tmp_path: 
         user = secure_kafka.user(f"u{uuid.uuid4().hex[:12]}", "a-password", "a-key-password")
         secure_kafka.grant(user, [stream.right(right) for right in rights])
         if command.startswith("index "):
-            skip_without_index()
             stream.settings["INDEX__URI"] = str(tmp_path / "index")
         if command != "topics create":
             stream.create_topics()

@@ -8,8 +8,9 @@ import numpy as np
 import structlog
 
 from spanstream.consumer.broker.protocols import Record
-from spanstream.consumer.indexing.embedding import FailedStretch, embed_each
+from spanstream.consumer.indexing.failed_stretch import FailedStretch
 from spanstream.consumer.logs import exception_facts
+from spanstream.consumer.passages.embedding import embed_each
 from spanstream.consumer.passages.retrieval import Embedder
 from spanstream.models.arrays import Float32Array
 
@@ -38,7 +39,7 @@ class QuestionVectors:
         """
         if not questions:
             return {}
-        embedded = embed_each(self._encoder, list(dict.fromkeys(text for _, text in questions)), lambda: None)
+        embedded = embed_each(self._encoder.embed, list(dict.fromkeys(text for _, text in questions)))
         for record, text in questions:
             error = embedded.errors.get(text)
             if error is None:

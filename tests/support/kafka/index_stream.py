@@ -7,25 +7,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
-
 from spanstream.consumer.broker.kafka import TopicAdmin
 from spanstream.consumer.passages.opening import open_passage_indexes
 from spanstream.consumer.settings import IndexSettings
-from spanstream.models.artifact import MANIFEST
-from spanstream.models.defaults import DEFAULT_ENCODER
 from tests.support.kafka.program import PATIENCE, Program, until
 from tests.support.kafka.stream import Stream
 from tests.support.passages.collected import collected
 
 Versions = dict[str, str | None]
-
-
-def skip_without_index() -> None:
-    """Skips where the embedded engine or the encoder is missing."""
-    pytest.importorskip("apsw", reason="the embedded engine is not installed")
-    if not (DEFAULT_ENCODER / MANIFEST).exists():
-        pytest.skip(f"no encoder at {DEFAULT_ENCODER}")
 
 
 @dataclass
@@ -34,7 +23,6 @@ class IndexStream(Stream):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        skip_without_index()
         place = {"INDEX__URI": str(self.folder / "index"), "INDEX__NAME": self.name}
         ours = {**place, "INDEX__GROUP_ID": self.group, "INDEX__BATCH_DOCUMENTS": "8"}
         self.settings = ours | self.settings

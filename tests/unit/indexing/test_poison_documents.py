@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from spanstream.consumer.errors import Stop
-from spanstream.consumer.indexing.embedding import FailedStretch
+from spanstream.consumer.indexing.failed_stretch import FailedStretch
 from tests.support.memory.memory_indexing import TOPICS, MemoryIndexing
 from tests.support.passages.word_encoder import WordEncoder
 
