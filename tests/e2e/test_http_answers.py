@@ -50,7 +50,7 @@ def test_the_stream_and_http_clients_are_answered_at_the_same_time_and_alike(str
         chunks_meanwhile = len(consumer.events("chunk_published")) - before
         outcomes.await_count(20 * len(plants))
     assert chunks_meanwhile > 0
-    assert not outcomes.dead_letters
+    assert outcomes.failures == []
     for streamed in outcomes.answers:
         assert said(streamed) == said(over_http[streamed.document_id or ""])
     with urllib.request.urlopen(f"http://127.0.0.1:{consumer.http_port}/metrics", timeout=60) as metrics:
@@ -82,7 +82,7 @@ def test_a_flood_of_requests_does_not_stop_the_stream(stream: Stream) -> None:
                 outcomes.await_count(len(asked))
         finally:
             is_over.set()
-    assert not outcomes.dead_letters
+    assert outcomes.failures == []
     statuses = set().union(*(answered.result() for answered in floods))
     assert {200, 503} <= statuses <= {200, 503, 504}
     assert consumer.stop() == TERMINATED

@@ -67,7 +67,7 @@ def test_a_rolling_change_of_the_model_answers_each_question_once(
         watched.await_count(len(asked))
         watched.poll()
     assert Counter(watched.names) == Counter(asked)
-    assert not watched.dead_letters
+    assert watched.failures == []
     assert {answer.model.version for answer in watched.answers} == {old.version, new.version}
     stream.await_no_lag()
     with own_redis.client() as client:

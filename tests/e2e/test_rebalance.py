@@ -49,7 +49,7 @@ def test_members_that_join_and_leave_take_their_documents_along(
         assert second.stop() == TERMINATED
         watched.poll()
     assert Counter(watched.names) == Counter(asked)
-    assert not watched.dead_letters
+    assert watched.failures == []
     stream.await_no_lag()
 
 

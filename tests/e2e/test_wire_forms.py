@@ -94,7 +94,7 @@ def answers_of(form: WireForm, kafka: KafkaBroker, folder: Path) -> dict[str, An
         stream.start_triage()
         stream.publish(form.records(stream, real_tickets(TICKETS)))
         until(lambda: is_done(stream, TICKETS), "all answers", SECONDS, every=0.5)
-        assert not stream.read(stream.topics.dead_letters)
+        assert stream.failures() == []
         return by_question(stream.answers())
     finally:
         stream.close()
@@ -153,7 +153,7 @@ def test_framed_tickets_get_the_same_answers_though_the_registry_is_killed(
         answers = stream.read(stream.topics.answers)
         assert {(record.value or b"")[0] for record in answers} == {0}
         assert by_question(read_answers(stream, answers)) == in_json
-        assert not stream.read(stream.topics.dead_letters)
+        assert stream.failures() == []
         for program in programs:
             assert ready(program)[0] == 200
             assert program.stop() == TERMINATED

@@ -29,6 +29,7 @@ from spanstream.consumer.settings import KafkaSettings, TopicSettings
 from spanstream.models.artifact import MANIFEST
 from spanstream.models.defaults import DEFAULT_ARTIFACT
 from spanstream.schemas.codec import decode_answer
+from spanstream.schemas.dead_letters import DeadLetter, from_headers
 from spanstream.schemas.events import Answer
 from tests.support.kafka.program import PATIENCE, Program, until
 from tests.support.kafka.read_once import ReadOnce
@@ -154,6 +155,10 @@ class Stream:
     def answers(self) -> list[Answer]:
         return [decode_answer(record.value or b"") for record in self.read(self.topics.answers)]
 
+    def failures(self) -> list[DeadLetter]:
+        """Returns what every dead letter says: a test that wants none shows the reasons where it fails."""
+        return [from_headers(record.headers) for record in self.read(self.topics.dead_letters)]
+
     def dead_letters(self) -> dict[str, Record]:
         """By the name that `named` gave the record; each must be there once."""
         records = self.read(self.topics.dead_letters)
@@ -209,6 +214,11 @@ class StreamOutcomes:
 
     def __len__(self) -> int:
         return len(self.answers) + len(self.dead_letters)
+
+    @property
+    def failures(self) -> list[DeadLetter]:
+        """What every dead letter says."""
+        return [from_headers(letter.headers) for letter in self.dead_letters]
 
     @property
     def names(self) -> list[str]:
