@@ -3,9 +3,10 @@
     texts -> passages -> vectors (kept in a folder) -> the embedded engine -> dense, BM25, both fused
     found passages -> reader -> F1, against the gold text alone
 
-The collections: the paragraphs of SQuAD's validation articles, alone and among other articles' (distractors); the
-validation tickets and records, alone and among the training tickets. Whole texts are drawn for the intervals. What was
-read of the fused search can be calibrated to.
+The collections: a knowledge base, asked in its articles' words and in other words; the paragraphs of SQuAD's
+validation articles, alone and among other articles' (distractors); the validation tickets and records, alone and among
+the training tickets. Whole texts are drawn for the intervals. What was read of the fused search can be calibrated to,
+but for the knowledge base: nothing is fitted to it.
 """
 
 from __future__ import annotations
@@ -56,9 +57,13 @@ def main() -> None:
             texts, questions = len(collection.texts), len(collection.examples)
             say(f"\n{collection.name}: {texts:,} texts, {index.count():,} passages, {questions:,} questions")
             asked = Asked(collection, index, encoder, reader, arguments.passages)
-            observations += _measure(asked)
+            read = _measure(asked)
+            if collection.is_fitted:
+                observations += read
             _say_costs(asked.costs())
             index.close()
+    if not observations:
+        return
     fitted = fit_collection(observations)
     _say_fitted(fitted, observations, reader.threshold)
     if arguments.calibrate:

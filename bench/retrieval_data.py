@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
@@ -27,6 +28,7 @@ _Item = TypeVar("_Item")
 COLLECTION: Final = "all"
 _ROOT: Final = Path(__file__).resolve().parents[1]
 _TICKETS: Final = _ROOT / "models" / "data" / "tickets"
+_KNOWLEDGE_BASE: Final = _ROOT / "tests" / "quality" / "examples" / "knowledge_base.json"
 _SHARED: Final = Path(os.environ.get("SPANSTREAM_TEST_DATA") or _ROOT.parent / "shared" / "data")
 _BATCH: Final = 256
 _SEED: Final = 17
@@ -40,15 +42,19 @@ class Collection:
         name: what it is.
         texts: all its texts.
         examples: the questions; each context is one of the texts.
+        is_fitted: whether the confidence is fitted to what is read of it.
     """
 
     name: str
     texts: Sequence[str]
     examples: Sequence[Example]
+    is_fitted: bool = True
 
 
 def collections(distractors: int, most: int) -> Iterator[Collection]:
     """Yields the collections, with so many texts of other articles and so many questions at most (0: all)."""
+    for kind in ("same words", "other words"):
+        yield knowledge_base(kind, most)
     if (squad := _SHARED / "validation.json.gz").exists():
         examples = read_squad(squad)
         texts = _texts(examples)
@@ -70,6 +76,24 @@ def validation_tickets(most: int = 0) -> Collection:
     """Returns the validation tickets and records, with so many questions at most (0: all)."""
     examples = read_squad(_TICKETS / "validation_tickets.json.gz")
     return Collection("validation tickets and records", _texts(examples), thinned(examples, most))
+
+
+def knowledge_base(kind: str, most: int = 0) -> Collection:
+    """Returns the knowledge base and its questions of a kind, with those that no article answers.
+
+    Args:
+        kind: "same words" as the article's, or "other words".
+        most: questions at most (0: all).
+    """
+    examples = read_squad(_KNOWLEDGE_BASE)
+    kinds = _question_kinds(json.loads(_KNOWLEDGE_BASE.read_text(encoding="utf-8")))
+    asked = [example for example in examples if kinds[example.id] in (kind, "no answer")]
+    return Collection(f"knowledge base, {kind}", _texts(examples), thinned(asked, most), is_fitted=False)
+
+
+def _question_kinds(squad: dict[str, Any]) -> dict[str, str]:
+    paragraphs = [paragraph for article in squad["data"] for paragraph in article["paragraphs"]]
+    return {question["id"]: question["kind"] for paragraph in paragraphs for question in paragraph["qas"]}
 
 
 def other_paragraphs(most: int) -> list[str]:
