@@ -96,7 +96,9 @@ class RetrievedPassage(Closed):
     document_id: Identifier = Field(description="The document that it is part of.")
     char_start: Count = Field(description="Where it starts in the document's text, in Unicode code points from 0.")
     char_end: Count = Field(description="Where it ends, in Unicode code points, exclusive.")
-    score: float = Field(description="How well it fits the question: the reciprocal ranks, summed; higher is better.")
+    score: float = Field(
+        description="How well it fits the question, by meaning and by words; at most 1, higher is better."
+    )
 
 
 class WindowsRead(Closed):

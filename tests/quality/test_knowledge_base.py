@@ -77,4 +77,4 @@ def test_in_other_words_both_searches_together_find_far_more_than_words_alone(
     index: PassageIndex, encoder: Encoder
 ) -> None:
     some = found("other words", index, encoder)
-    assert among_five(some, "hybrid") >= among_five(some, "BM25") + 0.2
+    assert among_five(some, "hybrid") >= among_five(some, "BM25") + 0.4  # measured: 0.725 and 0.208
