@@ -54,7 +54,7 @@ def status(
         if found is None:
             raise Stop("there is no passage index yet", hint="`spanstream index run` makes it")
         name, index = found
-        shown = index_status(indexes, name, index, reader, settings.topics.documents)
+        shown = index_status(indexes, name, index, reader, settings.topics.documents, now_ms=SystemClock().now_ms())
         compared = _compare(settings, index, reader, patience) if check and shown.is_current_topic else None
         index.close()
     finally:
@@ -100,6 +100,7 @@ def _lines(shown: IndexStatus, compared: IndexDifferences | None) -> Iterator[st
         yield (
             f"  partition {partition.number}: indexed up to {partition.position:,} of {partition.end:,}"
             f", {partition.lag:,} behind"
+            + (f"; a sweep is due or runs ({partition.sweep_because})" if partition.sweep_because else "")
         )
     if compared is not None:
         yield from _compared_lines(compared)
