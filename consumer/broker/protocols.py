@@ -190,7 +190,7 @@ class PartitionReader(Protocol):
 
         Raises:
             Retryable: no answer.
-            Stop: there is no such topic, or this client may not see its configuration.
+            Stop: there is no such topic, it does not say, or this client may not see its configuration.
         """
 
     def begin_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:

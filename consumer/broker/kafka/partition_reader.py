@@ -131,11 +131,11 @@ class KafkaPartitionReader:
 
         Raises:
             Retryable: no answer in time.
-            Stop: there is no such topic, or this client may not see its configuration.
+            Stop: there is no such topic, it does not say, or this client may not see its configuration.
         """
         spec = self._topic_admin().describe([topic]).get(topic)
-        if spec is None:
-            raise Stop(f"the topic {topic} does not exist")
+        if spec is None or "delete.retention.ms" not in spec.config:
+            raise Stop(f"no topic {topic} with a delete.retention.ms")
         return int(spec.config["delete.retention.ms"]) / 1000
 
     def begin_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:

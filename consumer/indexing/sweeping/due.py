@@ -37,7 +37,7 @@ def safe_seconds(reader: PartitionReader, topic: str) -> float:
         kept = reader.tombstone_seconds(topic)
     except Stop as error:
         kept = _UNKNOWN_SECONDS
-        _log.warning("tombstone_time_unknown", topic=topic, seconds=kept, detail=str(error))
+        _log.warning("tombstone_time_unknown", topic=topic, counted_seconds=kept, hint=error.hint)
     return _SAFE_SHARE * max(kept, _LEAST_SECONDS)
 
 
