@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from spanstream.consumer.broker.memory.log import Log
-from spanstream.consumer.broker.protocols import Partition, PartitionReader
+from spanstream.consumer.broker.protocols import Outgoing, Partition, PartitionReader
 from spanstream.consumer.errors import Retryable, Stop
 from spanstream.consumer.indexing.status import index_status
 from spanstream.consumer.indexing.sweeping.due import safe_seconds
@@ -112,7 +112,8 @@ def test_a_member_that_stood_still_for_days_sweeps_as_one_that_was_away(stream: 
     member = fill(stream)
     miss_deletions(stream, ["d1", "d2"])
     await_swept(stream)
-    assert (sweeps(member), stream.texts().keys()) == (2, {"d0", "d3", "d4", "d5"})
+    assert sweeps(member) == 2
+    assert stream.texts().keys() == {"d0", "d3", "d4", "d5"}
 
 
 def test_a_topic_that_forgets_sooner_is_swept_sooner(stream: MemoryIndexing) -> None:
@@ -230,9 +231,10 @@ def test_a_document_that_moved_to_another_partition_is_not_taken_out_with_what_i
     [moved] = [one.place for one in stream.index.contents() if one.place.document_id == "d0"]
     old = Partition(TOPICS.documents, moved.partition)
     [record] = [one for one in logs(stream)[old.number].read(0, 99) if one.key == b"d0"]
+    elsewhere = Outgoing(TOPICS.documents, record.key, record.value, record.headers)
     stream.delete("d0")
     compact(stream)
-    logs(stream)[1 - old.number].append(record, stream.clock.now_ms())  # as after partitions were added
+    logs(stream)[1 - old.number].append(elsewhere, stream.clock.now_ms())  # as after partitions were added
     stream.clock.sleep(2 * DAY)
     stream.start()
     await_swept(stream)
