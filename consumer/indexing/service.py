@@ -9,6 +9,8 @@ The group's offsets are committed as well, for those who watch its lag; nobody r
 What the index says of a position is looked at again before each write. Where it is not what this member wrote, another
 one has written meanwhile (a member that was cut off from Kafka, and did not know yet): reading goes on from there, so
 whatever that one wrote over is written anew.
+
+Where a deletion may have been missed, the partition is swept beside that, a step a turn (`sweeping/`).
 """
 
 from __future__ import annotations

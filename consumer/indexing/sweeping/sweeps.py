@@ -190,6 +190,7 @@ class Sweeps:
         self._metrics.documents.labels("removed").inc(len(ghosts))
         if is_last:
             self._finish(sweep)
+            self._start_if_due(index)
 
     def close(self) -> None:
         """Gives up what runs; the next owner begins it again."""
