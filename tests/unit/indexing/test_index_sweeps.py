@@ -169,13 +169,13 @@ def test_what_is_written_while_a_partition_is_swept_is_indexed_meanwhile_and_sta
     miss_deletions(stream, [f"d{number}" for number in range(0, 800, 2)])
     member = stream.start()
     stream.until(lambda: member.metric("documents_total", outcome="removed") == 64)
-    for number in range(0, 800, 20):  # some are out of the index, others not yet
+    for number in range(0, 800, 80):  # some are out of the index, others not yet
         stream.document(f"d{number}", "It is back.")
     stream.document("new", "A new text.")
     stream.until(lambda: "new" in stream.texts())
     assert any(due(stream))
     await_swept(stream)
-    assert len(stream.texts()) == 400 + 40 + 1
+    assert len(stream.texts()) == 400 + 10 + 1
 
 
 @pytest.mark.parametrize("removed", [0, 64, 128])
