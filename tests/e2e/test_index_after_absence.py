@@ -67,7 +67,9 @@ def test_an_index_mends_itself_after_tombstones_were_compacted_away_although_it_
     forget_the_deleted(stream)
     until(lambda: due(stream) == ["away_too_long"] * 2, "both partitions due to be swept", every=2.0)
     assert set(stream.status(check=True)["check"]["ghosts"]) == DELETED
-    assert b"a sweep is due or runs (away_too_long)" in stream.command("index", "status").stdout
+    shown = stream.command("index", "status", "--check").stdout
+    assert b"a sweep is due or runs (away_too_long)" in shown
+    assert shown.endswith(b"`spanstream index run` mends it\n")
 
     for _ in range(KILLS):
         member = stream.start_index()
