@@ -185,6 +185,14 @@ class PartitionReader(Protocol):
             Retryable: no answer, or there is no such topic now.
         """
 
+    def tombstone_seconds(self, topic: str) -> float:
+        """Tells how long the topic keeps a tombstone at the least (`delete.retention.ms`).
+
+        Raises:
+            Retryable: no answer.
+            Stop: there is no such topic, it does not say, or this client may not see its configuration.
+        """
+
     def begin_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Tells where each partition begins now. Raises `Retryable` on no answer."""
 

@@ -91,8 +91,10 @@ class DocumentTail:
         left: dict[Partition, int] = {}
         for record in list(self._unread)[count:]:
             left.setdefault(record.partition, record.offset)
-        after = {
-            partition: left.get(partition, self._reader.position(partition) or position)
-            for partition, position in self._positions.items()
-        }
+        after = {partition: left.get(partition, self._read_up_to(partition)) for partition in self._positions}
         return {partition: offset for partition, offset in after.items() if offset != self._positions[partition]}
+
+    def _read_up_to(self, partition: Partition) -> int:
+        """Returns the next offset that is read; it is lower than before where the topic lost its end."""
+        read = self._reader.position(partition)
+        return self._positions[partition] if read is None else read

@@ -48,6 +48,13 @@ class IndexMetrics:
             ["topic", "partition"],
             registry=registry,
         )
+        self.sweeps = Counter(
+            "spanstream_index_sweeps",
+            "Partitions that were read again for documents that the topic no longer holds, by why: away_too_long, "
+            "records_deleted, end_lost, no_mark (an index of an earlier version).",
+            ["because"],
+            registry=registry,
+        )
         self.open_questions = Gauge(
             "spanstream_index_open_questions",
             "Declined questions that may be answered later; in the member that asks them.",

@@ -12,6 +12,7 @@ from spanstream.consumer.indexing.document_tail import DocumentTail
 from spanstream.consumer.indexing.generations import CurrentGeneration
 from spanstream.consumer.indexing.late.watch import LateWatch
 from spanstream.consumer.indexing.report import IndexReporter
+from spanstream.consumer.indexing.sweeping.sweeps import Sweeps
 from spanstream.consumer.indexing.upkeep import Upkeep
 from spanstream.consumer.passages.retrieval import Embedder
 
@@ -27,6 +28,7 @@ class IndexingParts:
     generation: CurrentGeneration
     builder: BatchBuilder
     encoder: Embedder
+    sweeps: Sweeps
     upkeep: Upkeep
     reporter: IndexReporter
     health: Health

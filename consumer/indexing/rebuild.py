@@ -25,7 +25,7 @@ from spanstream.consumer.errors import Retryable, SpanstreamError, Stop
 from spanstream.consumer.indexing.batches import BatchBuilder, BatchCounts
 from spanstream.consumer.indexing.document_tail import DocumentTail
 from spanstream.consumer.indexing.generations import next_name
-from spanstream.consumer.passages.index import IndexDescription, PassageIndex, PassageIndexes
+from spanstream.consumer.passages.index import IndexDescription, PassageIndex, PassageIndexes, SweepMark
 from spanstream.consumer.passages.retrieval import Embedder
 
 _log = structlog.get_logger(__name__)
@@ -102,6 +102,7 @@ class Rebuild:
     _batches: BatchCounts = field(default_factory=BatchCounts)
     _started: float = 0.0
     _latest: dict[tuple[Partition, bytes | None], int] = field(default_factory=dict)
+    _marks: dict[int, SweepMark] = field(default_factory=dict)
 
     def run(self) -> RebuildCounts:
         """Builds, switches and drops.
@@ -123,7 +124,9 @@ class Rebuild:
         )
         name = next_name([*names, *self.indexes.names()])  # `index run` may just have made the first one
         new, old = self.indexes.create(name, description), self._reusable(before, description)
-        self._latest = self._latest_offsets(partitions)
+        as_of_ms, begins = self.clock.now_ms(), self.reader.begin_offsets(partitions)
+        self._marks = {partition.number: SweepMark(as_of_ms, begin) for partition, begin in begins.items()}
+        self._latest = self._latest_offsets(begins)
         tail = DocumentTail(self.reader)
         tail.begin(dict.fromkeys(partitions, 0))
         self._read_to_the_end(tail, new, [new] if old is None else [new, old])
@@ -139,9 +142,9 @@ class Rebuild:
         self._drop(before)
         return self._counts(tail, {})
 
-    def _latest_offsets(self, partitions: list[Partition]) -> dict[tuple[Partition, bytes | None], int]:
+    def _latest_offsets(self, starts: dict[Partition, int]) -> dict[tuple[Partition, bytes | None], int]:
         """Returns the offset of each document's latest record."""
-        starts, ends = self.reader.begin_offsets(partitions), self.reader.end_offsets(partitions)
+        ends = self.reader.end_offsets(starts)
         records = read_records(self.reader, starts, ends, clock=self.clock, patience_seconds=self.patience_seconds)
         return {(record.partition, record.key): record.offset for record in records}
 
@@ -179,7 +182,8 @@ class Rebuild:
             records = [one for one in done.records if one.offset >= self._latest.get((one.partition, one.key), 0)]
             changes, counts = self._patiently(lambda: self.builder.build(records, known, _no_beat))  # noqa: B023  called at once
             positions = {partition.number: offset for partition, offset in done.positions.items()}
-            self._patiently(lambda: new.apply(changes, positions))  # noqa: B023  called at once
+            marks = {number: self._marks[number] for number in positions}
+            self._patiently(lambda: new.apply(changes, positions, marks))  # noqa: B023  called at once
             tail.took(done)
             self._batches += counts
             self.watch(self._counts(tail, ends))

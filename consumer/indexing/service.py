@@ -9,6 +9,8 @@ The group's offsets are committed as well, for those who watch its lag; nobody r
 What the index says of a position is looked at again before each write. Where it is not what this member wrote, another
 one has written meanwhile (a member that was cut off from Kafka, and did not know yet): reading goes on from there, so
 whatever that one wrote over is written anew.
+
+Where a deletion may have been missed, the partition is swept beside that, a step a turn (`sweeping/`).
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import structlog
 
 from spanstream.consumer.broker.protocols import Partition
 from spanstream.consumer.clock import Deadline
-from spanstream.consumer.errors import Fenced, Retryable
+from spanstream.consumer.errors import Fenced, Retryable, SpanstreamError
 from spanstream.consumer.indexing.document_tail import Slice
 from spanstream.consumer.indexing.parts import IndexingParts
 from spanstream.consumer.passages.index import IndexDescription, PassageIndex
@@ -83,6 +85,7 @@ class IndexingService:
     def drain(self) -> None:
         """Lets the engine end its upkeep, within `drain_seconds`, and commits where the index is."""
         self._parts.upkeep.wait(self._settings.drain_seconds)
+        self._write_marks()
         self._commit(self._parts.tail.followed)
         self._parts.reporter.finish(self._parts.tail.lag())
 
@@ -90,6 +93,7 @@ class IndexingService:
         """Leaves the group and closes the clients."""
         if self._parts.late is not None:
             self._parts.late.close()
+        self._parts.sweeps.close()
         self._parts.consumer.close()
         self._parts.publisher.close()
         self._parts.reader.close()
@@ -132,6 +136,7 @@ class IndexingService:
     def _let_go(self, partitions: Sequence[Partition]) -> None:
         self._owned.difference_update(partitions)
         self._parts.tail.release(partitions)
+        self._parts.sweeps.release(partitions)
         for partition in partitions:
             self._committed.pop(partition, None)
 
@@ -149,9 +154,11 @@ class IndexingService:
         if index is None:
             self._rest("the first passage index, which the owner of partition 0 makes", _IDLE_POLL)
             return
-        done = self._parts.tail.next_slice(self._settings.index.batch_documents, _IDLE_POLL)
+        wait = 0.0 if self._parts.sweeps.is_running else _IDLE_POLL
+        done = self._parts.tail.next_slice(self._settings.index.batch_documents, wait)
         if done.positions:
             self._index(done, index)
+        self._parts.sweeps.turn(index, lambda: self._follow(index))
         if self._commit_at.has_passed:
             self._commit(self._parts.tail.followed)
         if self._leads:
@@ -171,6 +178,7 @@ class IndexingService:
         if index is None:
             return
         self._follow(index)
+        self._parts.sweeps.look(index)
         if self._count_at.has_passed:
             parts.reporter.holds(index.count())
             self._count_at = Deadline(self._clock, _COUNT_EVERY)
@@ -187,6 +195,7 @@ class IndexingService:
         if begin:
             starts = {str(partition): offset for partition, offset in sorted(begin.items())}
             _log.info("documents_followed", generation=self._parts.generation.name, positions=starts)
+            self._parts.sweeps.begin(index, begin, stored)
             self._parts.tail.begin(begin)
         return not begin
 
@@ -195,11 +204,22 @@ class IndexingService:
         changes, counts = self._parts.builder.build(done.records, [index], self._beat)
         if not self._follow(index):
             return
-        index.apply(changes, {partition.number: offset for partition, offset in done.positions.items()})
+        marks = self._parts.sweeps.marks_at(done.positions)
+        index.apply(changes, {partition.number: offset for partition, offset in done.positions.items()}, marks)
         self._parts.tail.took(done)
+        self._parts.sweeps.saw(done.records)
         if changes:
             self._parts.upkeep.changed()
             self._parts.reporter.indexed(counts, self._clock.monotonic() - began)
+
+    def _write_marks(self) -> None:
+        """Writes as of when the index is complete, for the next member; one that finds an older moment reads more."""
+        index = self._parts.generation.index
+        try:
+            if index is not None and self._owned and self._follow(index):
+                self._parts.sweeps.write(index)
+        except SpanstreamError as error:
+            _log.warning("marks_not_written", detail=str(error))
 
     def _beat(self) -> None:
         """Shows that work goes on; gives the slice up where the member is to leave."""
@@ -262,4 +282,5 @@ class IndexingService:
         except Retryable as error:
             self._wait(error)
             return False
-        return all(stored.get(partition.number, 0) >= end for partition, end in ends.items())
+        reached = all(stored.get(partition.number, 0) >= end for partition, end in ends.items())
+        return reached and not self._parts.sweeps.is_busy

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spanstream.consumer.broker.protocols import PartitionReader
+from spanstream.consumer.broker.protocols import Partition, PartitionReader
+from spanstream.consumer.indexing.sweeping.due import safe_seconds, why_due
 from spanstream.consumer.passages.index import PassageIndex, PassageIndexes
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionStatus:
-    """How far one partition of the documents topic is indexed; in offsets, those of transactions among them."""
+    """How far one partition of the documents topic is indexed; in offsets, those of transactions among them.
+
+    Attributes:
+        number: the partition's.
+        position: the next offset to be indexed.
+        end: where it ends.
+        sweep_because: why documents may be in the index that the partition no longer holds; empty: there are none.
+    """
 
     number: int
     position: int
     end: int
+    sweep_because: str = ""
 
     @property
     def lag(self) -> int:
@@ -58,8 +67,8 @@ def open_current(indexes: PassageIndexes) -> tuple[str, PassageIndex] | None:
     return None if name is None else (name, indexes.open(name))
 
 
-def index_status(
-    indexes: PassageIndexes, name: str, index: PassageIndex, reader: PartitionReader, topic: str
+def index_status(  # noqa: PLR0913  what there is, and when
+    indexes: PassageIndexes, name: str, index: PassageIndex, reader: PartitionReader, topic: str, *, now_ms: int
 ) -> IndexStatus:
     """Asks the engine and Kafka.
 
@@ -69,7 +78,15 @@ def index_status(
     """
     partitions = reader.partitions(topic)
     is_current_topic = reader.topic_id(topic) == index.description.topic_id
-    positions, ends = index.positions() if is_current_topic else {}, reader.end_offsets(partitions)
+    positions, marks = (index.positions(), index.marks()) if is_current_topic else ({}, {})
+    begins, ends = reader.begin_offsets(partitions), reader.end_offsets(partitions)
+    safe_for = safe_seconds(reader, topic)
+
+    def status_of(partition: Partition) -> PartitionStatus:
+        number = partition.number
+        because = why_due(marks.get(number), begins[partition], now_ms, safe_for) if number in positions else ""
+        return PartitionStatus(number, positions.get(number, 0), ends[partition], because)
+
     return IndexStatus(
         generation=name,
         others=tuple(other for other in indexes.names() if other != name),
@@ -78,8 +95,5 @@ def index_status(
         topic=topic,
         is_current_topic=is_current_topic,
         passages=index.count(),
-        partitions=tuple(
-            PartitionStatus(partition.number, positions.get(partition.number, 0), ends[partition])
-            for partition in partitions
-        ),
+        partitions=tuple(map(status_of, partitions)),
     )

@@ -27,6 +27,7 @@ from spanstream.consumer.indexing.parts import IndexingParts
 from spanstream.consumer.indexing.rebuild import Rebuild, RebuildCounts
 from spanstream.consumer.indexing.report import IndexReporter
 from spanstream.consumer.indexing.service import IndexingService
+from spanstream.consumer.indexing.sweeping.sweeps import Sweeps
 from spanstream.consumer.indexing.upkeep import Upkeep
 from spanstream.consumer.passages.index import PassageIndexes
 from spanstream.consumer.passages.opening import open_encoder, open_passage_indexes
@@ -87,10 +88,16 @@ def open_index_clients(settings: Settings) -> BrokerClients:
     return BrokerClients(consumer, KafkaPartitionReader(kafka), AtLeastOncePublisher(kafka, consumer))
 
 
-def build_indexing(
+def open_index_reader(settings: Settings) -> PartitionReader:
+    """Opens one more reader of the documents topic."""
+    return KafkaPartitionReader(settings.kafka)
+
+
+def build_indexing(  # noqa: PLR0913  what tests give instead
     settings: Settings,
     *,
     open_clients: Callable[[Settings], BrokerClients] = open_index_clients,
+    open_reader: Callable[[Settings], PartitionReader] = open_index_reader,
     open_tools: Callable[[Settings], IndexTools] = open_index_tools,
     formats: EventFormats | None = None,
     clock: Clock | None = None,
@@ -100,6 +107,7 @@ def build_indexing(
     Args:
         settings: all settings of the program.
         open_clients: opens the broker's clients; tests give those of a broker in memory.
+        open_reader: opens a reader for a sweep.
         open_tools: opens engine and encoder; tests give others.
         formats: reads the records, instead of what the settings say.
         clock: replaces the machine's clock.
@@ -116,14 +124,16 @@ def build_indexing(
     def late_documents() -> LateDocuments:  # on a thread of its own
         return open_late(settings, tools, given or open_formats(settings), metrics, clock)
 
+    tail = DocumentTail(clients.documents)
     parts = IndexingParts(
         consumer=clients.consumer,
         reader=clients.documents,
         publisher=clients.publisher,
-        tail=DocumentTail(clients.documents),
+        tail=tail,
         generation=CurrentGeneration(tools.indexes),
         builder=BatchBuilder(DocumentCutter(formats, tools.cut), tools.encoder),
         encoder=tools.encoder,
+        sweeps=Sweeps(clients.documents, tail, lambda: open_reader(settings), metrics, clock),
         upkeep=Upkeep(clock),
         reporter=IndexReporter(metrics, clock),
         health=health,

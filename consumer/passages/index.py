@@ -66,10 +66,32 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class DocumentPassages:
-    """All passages that a document has from now on; none: it is deleted, or in no collection any more."""
+    """All passages that a document has from now on; none: it is deleted, or in no collection any more.
+
+    Attributes:
+        document_id: the document.
+        passages: all of them.
+        only_of: the number of a partition: passages of the document that came from another one stay; None: none stay.
+    """
 
     document_id: str
     passages: tuple[Passage, ...]
+    only_of: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SweepMark:
+    """As of when a partition's documents are known to be no more than what the topic holds.
+
+    What the topic no longer held at that moment is not in the index, or its deletion stands at or behind the position.
+
+    Attributes:
+        as_of_ms: the moment, milliseconds since the epoch.
+        begin: the offset at which the partition began when all of it was last read.
+    """
+
+    as_of_ms: int
+    begin: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +130,21 @@ class PassageIndex(Protocol):
     def vectors_of(self, document_ids: Collection[str]) -> dict[str, dict[str, Float32Array]]:
         """Returns the vectors of these documents' passages, by document and the passage's text; absent: not indexed."""
 
-    def apply(self, changes: Sequence[DocumentPassages], positions: Mapping[int, int]) -> None:
-        """Replaces all passages of these documents, then advances the positions.
+    def marks(self) -> dict[int, SweepMark]:
+        """Returns what is known of each partition; one that an earlier version wrote is left out."""
+
+    def documents_of(self, partition: int) -> Iterator[str]:
+        """Returns the documents that have passages from this partition; one may come several times."""
+
+    def apply(
+        self,
+        changes: Sequence[DocumentPassages],
+        positions: Mapping[int, int],
+        marks: Mapping[int, SweepMark] | None = None,
+    ) -> None:
+        """Replaces all passages of these documents, then advances the positions, with the marks that hold there.
+
+        A partition without a new mark keeps the one that it has; one with a mark needs a position.
 
         A document's passages are replaced as one, and positions are written last. After a kill at any moment, the same
         changes applied again from the stored positions lead to the same index.

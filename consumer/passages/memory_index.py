@@ -13,6 +13,7 @@ from spanstream.consumer.passages.index import (
     PassageHit,
     PassageIndex,
     SearchScope,
+    SweepMark,
 )
 from spanstream.consumer.passages.query_words import query_words
 from spanstream.models.arrays import Float32Array
@@ -27,6 +28,7 @@ class MemoryPassageIndex:
         self._description = description
         self._documents: dict[str, tuple[Passage, ...]] = {}
         self._positions: dict[int, int] = {}
+        self._marks: dict[int, SweepMark] = {}
 
     @property
     def description(self) -> IndexDescription:
@@ -47,13 +49,30 @@ class MemoryPassageIndex:
         known = {document_id: self._documents.get(document_id) for document_id in document_ids}
         return {name: {one.text: one.vector for one in passages} for name, passages in known.items() if passages}
 
-    def apply(self, changes: Sequence[DocumentPassages], positions: Mapping[int, int]) -> None:
-        """Replaces all passages of these documents, then advances the positions."""
+    def marks(self) -> dict[int, SweepMark]:
+        """Returns what is known of each partition."""
+        return dict(self._marks)
+
+    def documents_of(self, partition: int) -> Iterator[str]:
+        """Returns the documents that have passages from this partition."""
+        known = list(self._documents.items())
+        return (name for name, passages in known if passages[0].place.partition == partition)
+
+    def apply(
+        self,
+        changes: Sequence[DocumentPassages],
+        positions: Mapping[int, int],
+        marks: Mapping[int, SweepMark] | None = None,
+    ) -> None:
+        """Replaces all passages of these documents, then advances the positions, with their marks."""
         for change in changes:
-            self._documents.pop(change.document_id, None)
+            old = self._documents.get(change.document_id)
+            if old and change.only_of in (None, old[0].place.partition):
+                del self._documents[change.document_id]
             if change.passages:
                 self._documents[change.document_id] = change.passages
         self._positions |= positions
+        self._marks |= marks or {}
 
     def nearest(self, vector: Float32Array, scope: SearchScope, limit: int) -> list[PassageHit]:
         """Returns the passages whose vectors are nearest."""

@@ -238,6 +238,13 @@ class TestReadingPartitions:
         assert b"1" not in values
         assert b"2" in values
 
+    def test_the_time_that_tombstones_are_kept_is_the_topics_own(self, broker: Harness) -> None:
+        reader = broker.reader()
+        assert reader.tombstone_seconds(broker.topic()) == 86_400.0
+        assert reader.tombstone_seconds(broker.compacted_topic()) == 0.0
+        with pytest.raises(Stop):
+            reader.tombstone_seconds("no-such-topic")
+
     def test_what_retention_dropped_is_not_there_and_following_begins_behind_it(self, broker: Harness) -> None:
         topic = broker.topic()
         partition = Partition(topic, 0)

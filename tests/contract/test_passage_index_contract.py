@@ -7,7 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from spanstream.consumer.errors import Stop
-from spanstream.consumer.passages.index import PassageHit, PassageIndex, PassageIndexes, SearchScope
+from spanstream.consumer.passages.index import (
+    DocumentPassages,
+    PassageHit,
+    PassageIndex,
+    PassageIndexes,
+    SearchScope,
+    SweepMark,
+)
 from tests.support.passages.passage_engines import PassageEngine
 from tests.support.passages.passages_of_tests import DESCRIPTION, ENCODER, comparable, contents_of, document_of
 
@@ -122,6 +129,30 @@ def test_positions_advance_each_for_itself(index: PassageIndex) -> None:
     index.apply([document_of("d1", ["alpha"])], {1: 2**40})
     index.apply([], {0: 9})
     assert index.positions() == {0: 9, 1: 2**40}
+
+
+def test_marks_are_kept_with_the_positions_and_stay_where_no_new_one_is_written(index: PassageIndex) -> None:
+    assert index.marks() == {}
+    index.apply([], {0: 5, 2: 7}, {0: SweepMark(2**41, 3)})
+    index.apply([document_of("d1", ["alpha"])], {0: 6})
+    assert (index.positions(), index.marks()) == ({0: 6, 2: 7}, {0: SweepMark(2**41, 3)})
+    index.apply([], {0: 6, 2: 7}, {0: SweepMark(2**41 + 1, 2**40), 2: SweepMark(0, 0)})
+    assert index.marks() == {0: SweepMark(2**41 + 1, 2**40), 2: SweepMark(0, 0)}
+    assert index.positions() == {0: 6, 2: 7}
+
+
+def test_the_documents_of_a_partition_are_listed(index: PassageIndex) -> None:
+    index.apply([document_of(f"d{number}", ["a", "b"], partition=number % 2) for number in range(6)], {0: 1})
+    index.apply([document_of("d2", []), document_of("d4", ["moved"], partition=1)], {0: 2})
+    assert [set(index.documents_of(number)) for number in range(3)] == [{"d0"}, {"d1", "d3", "d4", "d5"}, set()]
+
+
+def test_a_document_is_deleted_for_one_partition_only_where_it_is_of_that(index: PassageIndex) -> None:
+    index.apply([document_of("d1", ["alpha", "beta"], partition=1), document_of("d2", ["gamma"])], {0: 1})
+    index.apply([DocumentPassages("d1", (), only_of=0), DocumentPassages("d2", (), only_of=0)], {0: 1})
+    assert contents_of(index) == comparable(document_of("d1", ["alpha", "beta"], partition=1).passages)
+    index.apply([DocumentPassages("d1", (), only_of=1)], {0: 1})
+    assert index.count() == 0
 
 
 def test_the_vectors_of_documents_are_given_back_by_text(index: PassageIndex) -> None:

@@ -118,15 +118,25 @@ class KafkaPartitionReader:
             Retryable: no answer in time, or there is no such topic now.
             Stop: this client may not see it.
         """
-        if self._admin is None:
-            self._admin = TopicAdmin(self._settings, request_timeout_seconds=self._request_timeout_seconds)
-        topic_id = self._admin.topic_id(topic)
+        topic_id = self._topic_admin().topic_id(topic)
         if not topic_id:
             raise Retryable(f"there is no topic {topic} now")
         if topic_id != self._topic_ids.setdefault(topic, topic_id):
             self._topic_ids[topic] = topic_id
             self._connect_anew()
         return topic_id
+
+    def tombstone_seconds(self, topic: str) -> float:
+        """Tells how long the topic keeps a tombstone at the least.
+
+        Raises:
+            Retryable: no answer in time.
+            Stop: there is no such topic, it does not say, or this client may not see its configuration.
+        """
+        spec = self._topic_admin().describe([topic]).get(topic)
+        if spec is None or "delete.retention.ms" not in spec.config:
+            raise Stop(f"no topic {topic} with a delete.retention.ms")
+        return int(spec.config["delete.retention.ms"]) / 1000
 
     def begin_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Tells where each partition begins now.
@@ -195,6 +205,12 @@ class KafkaPartitionReader:
                 self._consumer.list_topics(topic, _LEARN_SECONDS)
             except KafkaException as error:
                 _log.warning("kafka_metadata_late", topic=topic, detail=error.args[0].str())
+
+    def _topic_admin(self) -> TopicAdmin:
+        """Returns the admin client, made when it is first needed."""
+        if self._admin is None:
+            self._admin = TopicAdmin(self._settings, request_timeout_seconds=self._request_timeout_seconds)
+        return self._admin
 
     def _lookup_reader(self) -> _Lookup:
         """Returns the second handle, made when it is first needed."""

@@ -219,6 +219,11 @@ class MemoryReader:
                 raise Retryable(f"there is no topic {topic} now")
             return self._broker.topics[topic].topic_id
 
+    def tombstone_seconds(self, topic: str) -> float:
+        """Tells what the topic was given. Raises `Stop` where it does not exist."""
+        with self._broker.changed:
+            return self._broker.topic(topic).tombstone_seconds
+
     def begin_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Tells where each partition begins."""
         with self._broker.changed:

@@ -60,6 +60,7 @@ class Topic:
         self.name = name
         self.topic_id = uuid.uuid4().hex
         self.max_record_bytes = max_record_bytes
+        self.tombstone_seconds = 86_400.0
         self.logs = [Log(Partition(name, number)) for number in range(partitions)]
         self._keyless = 0
 

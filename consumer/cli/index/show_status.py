@@ -40,6 +40,8 @@ def status(
 ) -> None:
     """Show the index's generation, encoder, passages, and how far behind the documents topic each partition is.
 
+    A sweep of a partition is due where deletions may have been missed; `index run` makes it.
+
     With `--check`, every passage is compared with what its document says now: nothing may be missing, left over or of
     another version. What the index has not come to yet is counted and is no difference, so it may be run while
     documents flow. Nothing is changed.
@@ -54,7 +56,7 @@ def status(
         if found is None:
             raise Stop("there is no passage index yet", hint="`spanstream index run` makes it")
         name, index = found
-        shown = index_status(indexes, name, index, reader, settings.topics.documents)
+        shown = index_status(indexes, name, index, reader, settings.topics.documents, now_ms=SystemClock().now_ms())
         compared = _compare(settings, index, reader, patience) if check and shown.is_current_topic else None
         index.close()
     finally:
@@ -100,12 +102,13 @@ def _lines(shown: IndexStatus, compared: IndexDifferences | None) -> Iterator[st
         yield (
             f"  partition {partition.number}: indexed up to {partition.position:,} of {partition.end:,}"
             f", {partition.lag:,} behind"
+            + (f"; a sweep is due or runs ({partition.sweep_because})" if partition.sweep_because else "")
         )
     if compared is not None:
-        yield from _compared_lines(compared)
+        yield from _compared_lines(compared, is_swept=any(one.sweep_because for one in shown.partitions))
 
 
-def _compared_lines(compared: IndexDifferences) -> Iterator[str]:
+def _compared_lines(compared: IndexDifferences, *, is_swept: bool) -> Iterator[str]:
     if compared.failed:
         yield f"without passages, because the encoder fails on them: {_named(compared.failed)}"
     if compared.is_equal:
@@ -118,7 +121,8 @@ def _compared_lines(compared: IndexDifferences) -> Iterator[str]:
     ):
         if names:
             yield f"{what}: {_named(names)}"
-    yield "`spanstream index rebuild` mends it"
+    is_left_over_alone = not (compared.missing or compared.outdated)
+    yield f"`spanstream index {'run' if is_swept and is_left_over_alone else 'rebuild'}` mends it"
 
 
 def _named(names: tuple[str, ...]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 from spanstream.consumer.broker.protocols import PartitionReader
+from spanstream.consumer.clock import SystemClock
 from spanstream.consumer.indexing.generations import REBUILD
 from spanstream.consumer.indexing.status import IndexStatus, index_status, open_current
 from spanstream.consumer.operations.doctor.finding import Finding, failed, ok, warning
@@ -36,7 +37,7 @@ def passages(settings: Settings, open_reader: Callable[[], PartitionReader]) -> 
             return warning(SUBJECT, "there is none yet: questions about collections wait", "`spanstream index run`")
         with closing(found[1]):
             check_search(found[1])
-            status = index_status(indexes, *found, reader, settings.topics.documents)
+            status = index_status(indexes, *found, reader, settings.topics.documents, now_ms=SystemClock().now_ms())
     return judge(status, encoder_fingerprint(settings.index))
 
 

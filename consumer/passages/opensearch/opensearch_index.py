@@ -22,6 +22,7 @@ from spanstream.consumer.passages.index import (
     PassageHit,
     PassagePlace,
     SearchScope,
+    SweepMark,
 )
 from spanstream.consumer.passages.labels import labels_in, labels_of
 from spanstream.consumer.passages.opensearch.client import OpenSearchClient, line
@@ -33,6 +34,8 @@ _BULK_CHARS: Final = 4_000_000
 _PLACE: Final = [field.name for field in fields(PassagePlace)]
 _PASSAGES: Final = {"exists": {"field": "document_id"}}
 _UNSEARCHED: Final = {"index": False, "doc_values": False}
+# Of a partition, beside its position.
+_MARK: Final = {field.name: {"type": "long", **_UNSEARCHED} for field in fields(SweepMark)}
 
 
 def index_body(description: IndexDescription) -> dict[str, Any]:
@@ -51,6 +54,7 @@ def index_body(description: IndexDescription) -> dict[str, Any]:
         "collections": {"type": "keyword", **_UNSEARCHED},
         "metadata": {"type": "object", "enabled": False},
         "position": {"type": "long", **_UNSEARCHED},
+        **_MARK,
     }
     # Nothing is searched before the refresh that ends an `apply`.
     settings = {"knn": True, "refresh_interval": "-1", "auto_expand_replicas": "0-1"}
@@ -80,6 +84,7 @@ class OpenSearchPassageIndex:
             raise Stop(f"there is no passage index {name}")
         try:
             self._description = IndexDescription(**mapping[name]["mappings"]["_meta"])
+            self._has_marks = _MARK.keys() <= mapping[name]["mappings"]["properties"].keys()
         except (KeyError, TypeError):
             raise Stop(f"{name} on OpenSearch is no passage index") from None
 
@@ -95,9 +100,7 @@ class OpenSearchPassageIndex:
 
     def positions(self) -> dict[int, int]:
         """Returns the next offset to be read of each partition."""
-        ids = [_position_id(partition) for partition in range(self._description.partitions)]
-        found = self._client.post(f"/{self._name}/_mget", {"ids": ids})["docs"]
-        return {number: one["_source"]["position"] for number, one in enumerate(found) if one.get("found")}
+        return {number: source["position"] for number, source in self._of_partitions().items()}
 
     def vectors_of(self, document_ids: Collection[str]) -> dict[str, dict[str, Float32Array]]:
         """Returns the vectors of these documents' passages, by document and text."""
@@ -107,20 +110,46 @@ class OpenSearchPassageIndex:
             found.setdefault(source["document_id"], {})[source["text"]] = _vector(source["vector"])
         return found
 
-    def apply(self, changes: Sequence[DocumentPassages], positions: Mapping[int, int]) -> None:
-        """Replaces all passages of these documents, makes that searched, then advances the positions."""
-        latest = {change.document_id: change.passages for change in changes}
+    def marks(self) -> dict[int, SweepMark]:
+        """Returns what is known of each partition."""
+        return {
+            number: SweepMark(**{name: source[name] for name in _MARK})
+            for number, source in self._of_partitions().items()
+            if _MARK.keys() <= source.keys()
+        }
+
+    def documents_of(self, partition: int) -> Iterator[str]:
+        """Returns the documents that have passages from this partition, as they were when the first was asked for."""
+        self._refresh()
+        for hit in self._client.scan(self._name, {"query": _PASSAGES, "_source": ["document_id", "partition"]}):
+            if hit["_source"]["partition"] == partition:  # which is not searched by
+                yield hit["_source"]["document_id"]
+
+    def apply(
+        self,
+        changes: Sequence[DocumentPassages],
+        positions: Mapping[int, int],
+        marks: Mapping[int, SweepMark] | None = None,
+    ) -> None:
+        """Replaces all passages of these documents, makes that searched, then advances positions and marks."""
+        latest = {change.document_id: change for change in changes}
         if latest:
             # What a killed writer left is found, too, and goes with the old passages.
             self._refresh()
             old: dict[str, set[str]] = {}
-            for hit in self._of_documents(latest, ["document_id"]):
-                old.setdefault(hit["_source"]["document_id"], set()).add(hit["_id"])
-            for lines in _bulks(_actions(name, passages, old.get(name, set())) for name, passages in latest.items()):
+            for hit in self._of_documents(latest, ["document_id", "partition"]):
+                source = hit["_source"]
+                if latest[source["document_id"]].only_of in (None, source["partition"]):
+                    old.setdefault(source["document_id"], set()).add(hit["_id"])
+            for lines in _bulks(_actions(change, old.get(name, set())) for name, change in latest.items()):
                 self._client.bulk(self._name, lines)
             self._refresh()
-        if positions:
-            self._client.bulk(self._name, [row for item in positions.items() for row in _position_action(*item)])
+        if marks and not self._has_marks:  # an earlier version made it
+            self._client.put(f"/{self._name}/_mapping", {"properties": _MARK})
+            self._has_marks = True
+        rows = [row for item in positions.items() for row in _position_action(*item, (marks or {}).get(item[0]))]
+        if rows:
+            self._client.bulk(self._name, rows)
 
     def nearest(self, vector: Float32Array, scope: SearchScope, limit: int) -> list[PassageHit]:
         """Returns the passages whose vectors are nearest, as far as the graph of the k-NN index finds them."""
@@ -171,6 +200,11 @@ class OpenSearchPassageIndex:
     def _refresh(self) -> None:
         self._client.post(f"/{self._name}/_refresh")
 
+    def _of_partitions(self) -> dict[int, Any]:
+        ids = [_position_id(partition) for partition in range(self._description.partitions)]
+        found = self._client.post(f"/{self._name}/_mget", {"ids": ids})["docs"]
+        return {number: one["_source"] for number, one in enumerate(found) if one.get("found")}
+
     def _of_documents(self, document_ids: Collection[str], source: list[str]) -> Iterator[Any]:
         if not document_ids:
             return iter(())
@@ -183,9 +217,9 @@ class OpenSearchPassageIndex:
         return sorted(hits, key=lambda hit: (-hit.score, hit.place.document_id, hit.place.number))
 
 
-def _actions(document_id: str, passages: Sequence[Passage], old_ids: set[str]) -> list[str]:
-    lines = []
-    for passage in passages:
+def _actions(change: DocumentPassages, old_ids: set[str]) -> list[str]:
+    lines, document_id = [], change.document_id
+    for passage in change.passages:
         source = asdict(passage.place) | {
             "text": passage.text,
             "vector": passage.vector.tolist(),
@@ -194,7 +228,7 @@ def _actions(document_id: str, passages: Sequence[Passage], old_ids: set[str]) -
             "metadata": dict(passage.metadata),
         }
         lines += [line({"index": {"_id": _passage_id(passage.place), "routing": document_id}}), line(source)]
-    gone = sorted(old_ids - {_passage_id(passage.place) for passage in passages})
+    gone = sorted(old_ids - {_passage_id(passage.place) for passage in change.passages})
     return lines + [line({"delete": {"_id": one, "routing": document_id}}) for one in gone]
 
 
@@ -213,8 +247,9 @@ def _bulks(documents: Iterator[list[str]]) -> Iterator[list[str]]:
         yield gathered
 
 
-def _position_action(partition: int, position: int) -> list[str]:
-    return [line({"index": {"_id": _position_id(partition)}}), line({"position": position})]
+def _position_action(partition: int, position: int, mark: SweepMark | None) -> list[str]:
+    source = {"position": position} | (asdict(mark) if mark is not None else {})
+    return [line({"update": {"_id": _position_id(partition)}}), line({"doc": source, "doc_as_upsert": True})]
 
 
 def _position_id(partition: int) -> str:

@@ -23,12 +23,17 @@ from spanstream.consumer.passages.index import (
     PassageHit,
     PassagePlace,
     SearchScope,
+    SweepMark,
 )
 from spanstream.consumer.passages.labels import labels_in, labels_of
 from spanstream.consumer.passages.query_words import query_words
 from spanstream.consumer.passages.sqlite.database import Connection, SqliteDatabase
 from spanstream.models.arrays import Float32Array
 
+# Beside the positions, because files that an earlier version made have none.
+_MARKS: Final = """
+CREATE TABLE IF NOT EXISTS marks (partition INTEGER PRIMARY KEY, as_of_ms INTEGER NOT NULL, begin INTEGER NOT NULL)
+"""
 # A page holds ten vectors of 384 numbers.
 _TABLES: Final = """
 PRAGMA page_size = 16384;
@@ -103,14 +108,38 @@ class SqlitePassageIndex:
             found = {name: _rows(connection, query, name) for name in document_ids}
         return {name: {text: _vector(stored) for text, stored in rows} for name, rows in found.items() if rows}
 
-    def apply(self, changes: Sequence[DocumentPassages], positions: Mapping[int, int]) -> None:
-        """Replaces all passages of these documents and advances the positions, in one transaction."""
+    def marks(self) -> dict[int, SweepMark]:
+        """Returns what is known of each partition."""
+        with self._database.reading() as connection:
+            if not _rows(connection, "SELECT 1 FROM sqlite_schema WHERE name = 'marks'"):
+                return {}
+            rows = _rows(connection, "SELECT partition, as_of_ms, begin FROM marks")
+        return {partition: SweepMark(as_of_ms, begin) for partition, as_of_ms, begin in rows}
+
+    def documents_of(self, partition: int) -> Iterator[str]:
+        """Returns the documents that have passages from this partition, as they were when the first was asked for."""
+        with self._database.reading() as connection:
+            query = "SELECT document_id FROM passages WHERE partition = ? AND number = 0"
+            for (document_id,) in connection.execute(query, (partition,)):
+                yield document_id
+
+    def apply(
+        self,
+        changes: Sequence[DocumentPassages],
+        positions: Mapping[int, int],
+        marks: Mapping[int, SweepMark] | None = None,
+    ) -> None:
+        """Replaces all passages of these documents and advances positions and marks, in one transaction."""
         with self._database.writing() as connection:
             for change in changes:
-                _delete(connection, change.document_id)
+                _delete(connection, change)
                 for passage in change.passages:
                     _insert(connection, passage)
             connection.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?)", positions.items())
+            if marks:
+                connection.execute(_MARKS)
+                rows = ((number, *astuple(mark)) for number, mark in marks.items())
+                connection.executemany("INSERT OR REPLACE INTO marks VALUES (?, ?, ?)", rows)
 
     def nearest(self, vector: Float32Array, scope: SearchScope, limit: int) -> list[PassageHit]:
         """Returns the passages whose vectors are nearest; each one in scope is compared."""
@@ -178,8 +207,12 @@ def _rows(connection: Connection, query: str, *bindings: str | int | bytes) -> l
     return connection.execute(query, bindings).fetchall()
 
 
-def _delete(connection: Connection, document_id: str) -> None:
-    for (passage,) in _rows(connection, "SELECT id FROM passages WHERE document_id = ?", document_id):
+def _delete(connection: Connection, change: DocumentPassages) -> None:
+    for passage, partition in _rows(
+        connection, "SELECT id, partition FROM passages WHERE document_id = ?", change.document_id
+    ):
+        if change.only_of not in (None, partition):
+            continue
         connection.execute("DELETE FROM words WHERE rowid = ?", (passage,))
         connection.execute("DELETE FROM labels WHERE id = ?", (passage,))
         connection.execute("DELETE FROM vectors WHERE id = ?", (passage,))

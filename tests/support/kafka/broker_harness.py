@@ -87,7 +87,9 @@ class MemoryHarness:
         return "small"
 
     def compacted_topic(self) -> str:
-        return self.topic()
+        topic = self.topic()
+        self.broker.topic(topic).tombstone_seconds = 0.0
+        return topic
 
     def compact(self, topic: str) -> None:
         self.broker.compact(topic)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spanstream.consumer.broker.kafka import TopicAdmin
+from spanstream.consumer.errors import Retryable
 from spanstream.consumer.passages.opening import open_passage_indexes
 from spanstream.consumer.settings import IndexSettings
 from tests.support.kafka.program import PATIENCE, Program, until
@@ -64,5 +65,8 @@ class IndexStream(Stream):
         until(lambda: self.index_lag() == 0, "no lag of the index's group", seconds, every=0.2)
 
     def index_lag(self) -> int:
-        lag = TopicAdmin(self.config).lag(self.group, [self.topics.documents])
+        try:
+            lag = TopicAdmin(self.config).lag(self.group, [self.topics.documents])
+        except Retryable:  # a broker that has just started
+            return -1
         return sum(lag.values()) if lag else -1

@@ -22,7 +22,7 @@ from spanstream.consumer.indexing.cutting import DocumentCutter
 from spanstream.consumer.indexing.rebuild import Rebuild, RebuildCounts
 from spanstream.consumer.indexing.service import IndexingService
 from spanstream.consumer.indexing.wiring import IndexingApplication, IndexTools, build_indexing
-from spanstream.consumer.passages.index import DocumentPassages, IndexDescription, PassageIndex
+from spanstream.consumer.passages.index import DocumentPassages, IndexDescription, PassageIndex, SweepMark
 from spanstream.consumer.passages.memory_index import MemoryPassageIndex, MemoryPassageIndexes
 from spanstream.consumer.settings import IndexSettings, Settings, TopicSettings
 from spanstream.models.arrays import Float32Array
@@ -47,14 +47,19 @@ class FailingIndex(MemoryPassageIndex):
         self.faults = faults
         self.optimized = 0
 
-    def apply(self, changes: Sequence[DocumentPassages], positions: Mapping[int, int]) -> None:
+    def apply(
+        self,
+        changes: Sequence[DocumentPassages],
+        positions: Mapping[int, int],
+        marks: Mapping[int, SweepMark] | None = None,
+    ) -> None:
         fault = self.faults.pop(0) if self.faults else ""
         if fault == "away":
             raise Retryable("the engine does not answer")
         if fault == "half":
             super().apply(changes[: len(changes) // 2 + 1], {})
             raise Retryable("the engine died")
-        super().apply(changes, positions)
+        super().apply(changes, positions, marks)
 
     def vectors_of(self, document_ids: Collection[str]) -> dict[str, dict[str, Float32Array]]:
         if self.faults and self.faults[0] == "silent":
@@ -117,6 +122,7 @@ class MemoryIndexing(StreamUnderTest[IndexingMember]):
         application = build_indexing(
             Settings(index=IndexSettings(uri="memory", batch_documents=4)),
             open_clients=lambda _: clients,
+            open_reader=lambda _: FakeTimePoller(self.broker.reader(), self.clock),
             open_tools=lambda _: IndexTools(self.indexes, encoder, lines_of),
             formats=formats,
             clock=self.clock,
