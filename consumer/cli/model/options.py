@@ -130,6 +130,13 @@ CalibrationData = Annotated[
     list[Path] | None, Option(help="SQuAD v2 file of labelled questions like those to come; repeatable.")
 ]
 CalibrationTopics = Annotated[bool, Option("--topics", help="Calibrate with the labels topic and its documents.")]
+CalibrationCollection = Annotated[
+    list[Path] | None,
+    Option(
+        help="SQuAD v2 file whose paragraphs are (a part of) a collection and whose questions are about all of it; "
+        "repeatable. Fits the confidence of questions about collections."
+    ),
+]
 CalibratedFolder = Annotated[
     Path | None, Option(help="Artifact folder to write; by default the artifact's own, replaced at the end.")
 ]

@@ -46,20 +46,20 @@ def fitted_to(chance: Callable[[CollectionFeatures], float], count: int = 1500) 
 def test_a_collection_that_is_right_less_often_than_its_documents_say_is_trusted_less() -> None:
     asked = observations(1500, lambda features: logistic(features.log_odds - 1.5))
     fitted = fit_collection(asked)
-    assert fitted.features == ("log_odds",)
+    assert set(fitted.calibration.weights) == {"log_odds"}
     assert fitted.calibration.bias == pytest.approx(-1.5, abs=0.25)
     assert fitted.calibration.weights["log_odds"] == pytest.approx(1.0, abs=0.15)
     assert expected_calibration_error(fitted.held_out, right_of(asked)) < 0.04
 
 
 def test_a_margin_is_weighed_where_it_tells_right_from_wrong_and_only_there() -> None:
-    assert "margin" in fitted_to(lambda features: logistic(features.log_odds + features.margin)).features
-    assert fitted_to(lambda features: logistic(features.log_odds)).features == ("log_odds",)
+    assert "margin" in fitted_to(lambda features: logistic(features.log_odds + features.margin)).calibration.weights
+    assert set(fitted_to(lambda features: logistic(features.log_odds)).calibration.weights) == {"log_odds"}
 
 
 def test_ranks_are_weighed_where_they_tell_right_from_wrong() -> None:
     fitted = fitted_to(lambda features: logistic(features.log_odds + 3 * (features.dense + features.lexical) - 2))
-    assert {"dense", "lexical"} <= set(fitted.features)
+    assert {"dense", "lexical"} <= set(fitted.calibration.weights)
 
 
 def test_without_a_candidate_there_is_no_confidence_and_nothing_is_given() -> None:
