@@ -14,7 +14,7 @@ from typing import Final
 
 from spanstream.models.artifact import Artifact, Variant
 from spanstream.models.calibrating.calibration_record import CalibrationRecord
-from spanstream.models.defaults import WindowMode
+from spanstream.models.defaults import DEFAULT_MAX_WINDOWS, WindowMode
 from spanstream.models.errors import ArtifactError, BuildError, InferenceFailed, InvalidSpan, QuestionTooLong
 from spanstream.models.evaluation.kinds import read_kinds
 from spanstream.models.inference.backends import open_backends
@@ -104,8 +104,8 @@ def open_cpu_reader(
     artifact: Artifact,
     *,
     threads: int | None,
-    max_windows: int,
     report: Callable[[str], None],
+    max_windows: int = DEFAULT_MAX_WINDOWS,
     windows: WindowMode | None = None,
 ) -> Reader:
     """Opens a reader with the artifact's first variant for the CPU; `threads` None: those of the cgroup's quota.

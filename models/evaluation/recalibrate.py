@@ -22,7 +22,7 @@ from spanstream.models.calibrating.calibration_record import (
     write_record,
 )
 from spanstream.models.calibrating.carried_over import carried_over
-from spanstream.models.calibrating.collection_record import COLLECTION_RECORD_FILE
+from spanstream.models.calibrating.collection_record import COLLECTION_RECORD_FILE, read_collection_record
 from spanstream.models.calibrating.fit import FittedCalibration, fit_calibration
 from spanstream.models.calibrating.thresholds import ThresholdRequest
 from spanstream.models.defaults import DEFAULT_MAX_WINDOWS, WindowMode
@@ -181,7 +181,10 @@ def _with_collection(fitted: FittedCalibration, artifact: Artifact, request: Cal
     if request.windows not in {None, artifact.manifest.windows}:
         return fitted
     collection = carried_over(artifact.manifest.calibration, fitted.calibration)
-    return replace(fitted, calibration=fitted.calibration.model_copy(update={"collection": collection}))
+    record = read_collection_record(artifact.folder)
+    tag = f"+{record.data[0].tag}" if collection and record and not request.name else ""
+    update = {"collection": collection, "name": fitted.calibration.name + tag}
+    return replace(fitted, calibration=fitted.calibration.model_copy(update=update))
 
 
 def _kinds(table: ObservationTable, fitted: FittedCalibration) -> dict[str, tuple[KindFigures, ...]]:

@@ -56,11 +56,13 @@ def calibrate(  # noqa: PLR0913, PLR0917  one option each
     The questions are those of SQuAD files (--data), of the labels that feedback has become (--topics), or of files of
     feedback events and their documents (--feedback, --documents).
 
-    Answers out of a collection have a confidence of their own: spanstream model calibrate --collection kb.json --output
-    my-artifact. The paragraphs of its files are the collection; they are indexed for the time being, searched and read.
+    Answers out of a collection have a confidence of their own, with thresholds of the same names:
+    spanstream model calibrate --collection kb.json --output my-artifact
+    The paragraphs of these files together are the collection: they are indexed in a temporary folder, searched for each
+    question and read. --data and --collection may be given together.
 
-    Needs the evaluate group (requirements/evaluate.txt), --collection the extra `collections` too. About a minute for
-    3,000 questions of a paragraph, or for 400 about a collection of 1,000 paragraphs.
+    Needs the evaluate group (requirements/evaluate.txt); --collection needs the extra `collections` as well. About a
+    minute for 3,000 questions of a paragraph, or for 500 about a collection.
     """
     with evaluate_tools("calibrating"):
         from spanstream.models.calibrating.thresholds import ThresholdRequest  # noqa: PLC0415  needs scikit-learn and scipy
@@ -160,7 +162,6 @@ def _fit_collection(request: CalibrationRequest, collection: Sequence[Path], lab
             datetime.now(UTC).date(),
             name=request.name,
             wanted=request.wanted,
-            max_windows=request.max_windows,
             threads=request.threads,
         )
         with show_stages() as begin:

@@ -133,8 +133,8 @@ CalibrationTopics = Annotated[bool, Option("--topics", help="Calibrate with the 
 CalibrationCollection = Annotated[
     list[Path] | None,
     Option(
-        help="SQuAD v2 file whose paragraphs are (a part of) a collection and whose questions are about all of it; "
-        "repeatable. Fits the confidence of questions about collections."
+        help="SQuAD v2 file of a collection's texts, with questions about all of it or without; repeatable. Fits the "
+        "confidence of answers out of collections."
     ),
 ]
 CalibratedFolder = Annotated[

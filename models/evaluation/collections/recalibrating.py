@@ -28,7 +28,6 @@ from spanstream.models.calibrating.collection_record import (
     write_collection_record,
 )
 from spanstream.models.calibrating.thresholds import ThresholdRequest
-from spanstream.models.defaults import DEFAULT_MAX_WINDOWS
 from spanstream.models.evaluation.calibration_section import CARD, read_card
 from spanstream.models.evaluation.collections.card_section import with_collection
 from spanstream.models.evaluation.collections.labelled import LabelledCollection, read_collection
@@ -76,7 +75,6 @@ class CollectionRequest:
         day: today, UTC; for the record.
         name: the calibration's name; None: made of the one so far, the first file's and its hash.
         wanted: what thresholds are wanted for; a collection has no guarantees.
-        max_windows: windows read of one document at most.
         threads: CPU threads; None: those of the cgroup's quota.
     """
 
@@ -86,7 +84,6 @@ class CollectionRequest:
     day: date
     name: str | None = None
     wanted: ThresholdRequest = field(default_factory=ThresholdRequest)
-    max_windows: int = DEFAULT_MAX_WINDOWS
     threads: int | None = None
 
 
@@ -129,7 +126,7 @@ def recalibrate_collection(
     artifact = load_artifact(request.artifact)
     collection = read_collection(request.data)
     with staged_folder(request.output) as folder:
-        reader = open_cpu_reader(artifact, threads=request.threads, max_windows=request.max_windows, report=say)
+        reader = open_cpu_reader(artifact, threads=request.threads, report=say)
         search.fill(collection.texts, begin("indexed", len(collection.texts)))
         observations = _observe(collection, search, reader, begin)
         reader.close()
