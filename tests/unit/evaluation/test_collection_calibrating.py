@@ -42,7 +42,7 @@ def new_search() -> TextSearch:
 
 
 def questions_of(right: int) -> dict[str, list[dict[str, Any]]]:
-    """Returns questions by text, of which so many are labelled with what the fake reader answers."""
+    """Returns questions by text; the fake reader is right about so many, those that it is surest of."""
     search = new_search()
     search.fill(TEXTS, lambda _: None)
     found = [
@@ -50,10 +50,12 @@ def questions_of(right: int) -> dict[str, list[dict[str, Any]]]:
         for number, (asked, places) in enumerate(zip(ASKED, search.find(ASKED), strict=True))
     ]
     labelled: dict[str, list[dict[str, Any]]] = {text: [] for text in TEXTS}
-    for number, read in enumerate(CollectionObserver(fake_reader(), "kb").observe(found)):
+    observations = CollectionObserver(fake_reader(), "kb").observe(found)
+    observations.sort(key=lambda one: one.features.log_odds if one.features else -99.0, reverse=True)
+    for place, read in enumerate(observations):
         context = next(text for text in TEXTS if read.candidate in text)
-        answer = read.candidate if number < right else None
-        labelled[context].append(question(number, ASKED[number], context, answer))
+        answer = read.candidate if place < right else None
+        labelled[context].append(question(read.example.id, read.example.question, context, answer))
     return labelled
 
 
