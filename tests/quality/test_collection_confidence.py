@@ -28,9 +28,15 @@ SEVERAL_ANSWERS = Path(__file__).parent / "examples" / "several_answers.json"
 
 
 def calibrate(*arguments: str | Path, without: str = "none", **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs the command, in a program that lacks a package."""
+    return spanstream_model("calibrate", *arguments, without=without, **environment)
+
+
+def spanstream_model(
+    *arguments: str | Path, without: str = "none", **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Runs one of the model's commands, in a program that lacks a package."""
     program = f"import sys; sys.modules[{without!r}] = None; import spanstream.consumer.cli as it; it.main()"
-    command = [sys.executable, "-c", program, "model", "calibrate", *map(str, arguments)]
+    command = [sys.executable, "-c", program, "model", *map(str, arguments)]
     settings = os.environ | {"COLUMNS": "120"} | environment
     return subprocess.run(command, capture_output=True, text=True, check=False, env=settings, cwd=ROOT)
 
@@ -71,6 +77,8 @@ def test_only_the_collections_confidence_has_changed(fitted: CollectionResult, f
     )
     assert {name for name, sha256 in after.files.items() if before.files.get(name) != sha256} == {"collection.json"}
     assert after.calibration.collection == fitted.fitted.calibration
+    shown = spanstream_model("show", folder / "kb")
+    assert "threshold recall-80, of collections" in shown.stdout
 
 
 def test_it_is_kept_while_it_is_right_and_otherwise_left_out_with_one_line(
