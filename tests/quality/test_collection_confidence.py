@@ -78,7 +78,7 @@ def test_only_the_collections_confidence_has_changed(fitted: CollectionResult, f
     assert {name for name, sha256 in after.files.items() if before.files.get(name) != sha256} == {"collection.json"}
     assert after.calibration.collection == fitted.fitted.calibration
     shown = spanstream_model("show", folder / "kb")
-    assert "threshold recall-80, of collections" in shown.stdout
+    assert "threshold recall-80 (collections)" in shown.stdout
 
 
 def test_it_is_kept_while_it_is_right_and_otherwise_left_out_with_one_line(
