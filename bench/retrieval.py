@@ -5,14 +5,14 @@
 
 The collections: a knowledge base, asked in its articles' words and in other words; the paragraphs of SQuAD's
 validation articles, alone and among other articles' (distractors); the validation tickets and records, alone and among
-the training tickets. Whole texts are drawn for the intervals. What was read of the fused search can be calibrated to,
-but for the knowledge base: nothing is fitted to it.
+the training tickets. Whole texts are drawn for the intervals. A confidence is fitted to what was read of the fused
+searches, of all collections but the knowledge base together, and printed; that of a collection of your own is fitted by
+`spanstream model calibrate --collection`.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
 import tempfile
 from collections.abc import Sequence
 from functools import partial
@@ -21,12 +21,11 @@ from typing import Final
 
 import numpy as np
 
-from bench.retrieval_data import KeptVectors, collections, filled, new_index
+from bench.retrieval_data import KeptVectors, collections, new_index
 from bench.retrieval_reading import SEARCHES, Asked, Costs, Found
+from spanstream.consumer.operations.collection_search import fill_index
 from spanstream.models.arrays import BoolArray, Int64Array
-from spanstream.models.artifact import load_artifact, write_manifest
 from spanstream.models.calibrating.collection import CollectionObservation, FittedCollection, fit_collection
-from spanstream.models.defaults import DEFAULT_ARTIFACT
 from spanstream.models.embedding.encoder import Encoder
 from spanstream.models.metrics.reliability import Interval, bootstrapped, brier_score, expected_calibration_error
 from spanstream.models.reader import Reader
@@ -44,7 +43,6 @@ def main() -> None:
     parser.add_argument("--passages", type=int, default=5, help="passages read of a question (default 5)")
     parser.add_argument("--vectors", type=Path, help="folder in which vectors are kept between runs")
     parser.add_argument("--only", default="", help="only collections with this in their name")
-    parser.add_argument("--calibrate", type=Path, help="write the bundled artifact, calibrated to what was read, here")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         encoder, reader = Encoder.load(), Reader.load()
@@ -53,7 +51,8 @@ def main() -> None:
         for number, collection in enumerate(collections(arguments.distractors, arguments.questions)):
             if arguments.only not in collection.name:
                 continue
-            index = filled(new_index(Path(folder) / str(number), encoder), collection.texts, vectors)
+            index = new_index(Path(folder) / str(number), encoder)
+            fill_index(index, collection.texts, vectors.embed)
             texts, questions = len(collection.texts), len(collection.examples)
             say(f"\n{collection.name}: {texts:,} texts, {index.count():,} passages, {questions:,} questions")
             asked = Asked(collection, index, encoder, reader, arguments.passages)
@@ -66,8 +65,6 @@ def main() -> None:
         return
     fitted = fit_collection(observations)
     _say_fitted(fitted, observations, reader.threshold)
-    if arguments.calibrate:
-        write_calibrated(arguments.calibrate, fitted)
 
 
 def _measure(asked: Asked) -> list[CollectionObservation]:
@@ -128,8 +125,8 @@ def _say_costs(cost: Costs) -> None:
 
 
 def _say_fitted(fitted: FittedCollection, observations: Sequence[CollectionObservation], threshold: float) -> None:
-    say(f"\nconfidence by {' + '.join(fitted.features)}; held-out log losses: {fitted.log_losses}")
-    say(f"thresholds {fitted.calibration.thresholds}; absent {fitted.absent}")
+    say(f"\nconfidence by {fitted.score}; held-out log losses: {fitted.log_losses}")
+    say(f"{fitted.calibration.model_dump_json()}; absent {fitted.absent}")
     ordinary = np.array([logistic(one.features.log_odds) if one.features else 0.0 for one in observations])
     for kind in dict.fromkeys(one.kind for one in observations):
         places = [place for place, one in enumerate(observations) if one.kind == kind]
@@ -146,15 +143,6 @@ def _say_fitted(fitted: FittedCollection, observations: Sequence[CollectionObser
                 f"  {kind}: {name}: calibration error {error:.3f}, Brier score {brier_score(confidence, right):.3f}, "
                 f"given {given.sum()}, of which {precision:.0f} % right"
             )
-
-
-def write_calibrated(folder: Path, fitted: FittedCollection) -> None:
-    """Writes the bundled artifact with the collections' calibration; its other files stay as they are."""
-    shutil.copytree(DEFAULT_ARTIFACT, folder, dirs_exist_ok=True)
-    manifest = load_artifact(DEFAULT_ARTIFACT).manifest
-    calibration = manifest.calibration.model_copy(update={"collection": fitted.calibration})
-    write_manifest(folder, manifest.model_copy(update={"calibration": calibration}))
-    load_artifact(folder)
 
 
 def say(line: str) -> None:

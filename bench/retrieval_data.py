@@ -14,18 +14,15 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
-from spanstream.consumer.passages.index import DocumentPassages, IndexDescription, Passage, PassageIndex, PassagePlace
+from spanstream.consumer.passages.index import IndexDescription, PassageIndex
 from spanstream.consumer.passages.opening import open_passage_indexes
 from spanstream.consumer.settings import IndexSettings
 from spanstream.models.arrays import Float32Array
 from spanstream.models.embedding.encoder import Encoder
 from spanstream.models.metrics.squad_files import Example, read_squad
-from spanstream.models.text.passages import passages_of
-from spanstream.models.text.tokenization import sha256_of
 
 _Item = TypeVar("_Item")
 
-COLLECTION: Final = "all"
 _ROOT: Final = Path(__file__).resolve().parents[1]
 _TICKETS: Final = _ROOT / "models" / "data" / "tickets"
 _KNOWLEDGE_BASE: Final = _ROOT / "tests" / "quality" / "examples" / "knowledge_base.json"
@@ -130,8 +127,8 @@ class KeptVectors:
             kept = np.load(self._file)
             self._vectors = dict(zip(kept["names"].tolist(), kept["vectors"], strict=True))
 
-    def of(self, texts: Sequence[str]) -> list[Float32Array]:
-        """Returns a vector for each text."""
+    def embed(self, texts: Sequence[str]) -> Float32Array:
+        """Returns a vector for each text, as the encoder does."""
         names = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
         missing = {name: text for name, text in zip(names, texts, strict=True) if name not in self._vectors}
         for first in range(0, len(missing), _BATCH):
@@ -140,23 +137,7 @@ class KeptVectors:
             self._vectors |= {name: vector for (name, _), vector in zip(batch, vectors, strict=True)}
         if missing:
             np.savez(self._file, names=list(self._vectors), vectors=np.stack(list(self._vectors.values())))
-        return [self._vectors[name] for name in names]
-
-
-def filled(index: PassageIndex, texts: Sequence[str], vectors: KeptVectors) -> PassageIndex:
-    """Returns the index with the passages of these texts; a text's id is its hash."""
-    for first in range(0, len(texts), _BATCH):
-        batch = texts[first : first + _BATCH]
-        ranges = [(text, number, *place) for text in batch for number, place in enumerate(passages_of(text))]
-        pieces = [text[start:end] for text, _, start, end in ranges]
-        changes: dict[str, list[Passage]] = {sha256_of(text): [] for text in batch}
-        for (text, number, start, end), piece, vector in zip(ranges, pieces, vectors.of(pieces), strict=True):
-            name = sha256_of(text)
-            place = PassagePlace(name, number, start, end, name, 0)
-            changes[name].append(Passage(place, piece, vector, (COLLECTION,), {}))
-        index.apply([DocumentPassages(name, tuple(passages)) for name, passages in changes.items()], {0: first + 1})
-    index.optimize()
-    return index
+        return np.array([self._vectors[name] for name in names], dtype=np.float32)
 
 
 def new_index(folder: Path, encoder: Encoder) -> PassageIndex:

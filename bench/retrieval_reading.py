@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from bench.retrieval_data import COLLECTION, Collection, thinned
+from bench.retrieval_data import Collection, thinned
+from spanstream.consumer.answering.planned import places_by_document
+from spanstream.consumer.operations.collection_search import COLLECTION
 from spanstream.consumer.passages.fusion import RankedPassage, fuse
 from spanstream.consumer.passages.index import PassageIndex, SearchScope
 from spanstream.models.calibrating.collection import CollectionObservation
-from spanstream.models.collection import DocumentReading, RetrievedPlace, best_document, features_of
+from spanstream.models.collection import RetrievedPlace
 from spanstream.models.embedding.encoder import Encoder
+from spanstream.models.evaluation.collections.observing import CollectionObserver, FoundTexts, Places
+from spanstream.models.evaluation.observe import LabelledQuestion
 from spanstream.models.metrics.squad_files import Example
 from spanstream.models.reader import Reader
-from spanstream.models.text.read_plan import ReadPlan
-from spanstream.models.text.tokenization import TokenizedDocument, sha256_of
+from spanstream.models.text.tokenization import sha256_of
 
 SEARCHES: Final = ("dense", "BM25", "hybrid")
 # Passages that each search is asked for, and questions that are timed one by one.
 _CANDIDATES: Final = 50
 _TIMED: Final = 40
 _SCOPE: Final = SearchScope(COLLECTION)
-
-# What is read of a text: the places that were retrieved; none of them is the whole text.
-Places = Mapping[str, tuple[RetrievedPlace, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,14 @@ class Asked:
     encoder: Encoder
     reader: Reader
     passages: int
-    _tokens: dict[str, TokenizedDocument] = field(default_factory=dict)
 
     @cached_property
     def _texts(self) -> dict[str, str]:
         return {sha256_of(text): text for text in self.collection.texts}
+
+    @cached_property
+    def _observer(self) -> CollectionObserver:
+        return CollectionObserver(self.reader, self.collection.name)
 
     def found(self) -> list[Found]:
         """Returns what each of the searches finds for each question."""
@@ -90,14 +94,16 @@ class Asked:
 
     def read(self, found: Sequence[Found], search: str) -> list[CollectionObservation]:
         """Reads the first passages that a search found for each question, and concludes over their texts."""
-        return [self._read(one.example, self._places(one.by_search[search])) for one in found]
+        texts = [self._found(one.example, self._places(one.by_search[search])) for one in found]
+        return [observation for one in texts for observation in self._observer.observe([one])]
 
     def read_gold(self) -> list[CollectionObservation]:
         """Reads the whole gold text of each question, as if a search had found nothing else."""
-        return [
-            self._read(example, {example.context: (RetrievedPlace(0, len(example.context), 1, 1, 1),)})
+        texts = [
+            self._found(example, {example.context: (RetrievedPlace(0, len(example.context), 1, 1, 1),)})
             for example in self.collection.examples
         ]
+        return [observation for one in texts for observation in self._observer.observe([one])]
 
     def costs(self) -> Costs:
         """Measures questions one by one; what reading everything takes is measured on some texts, and multiplied."""
@@ -110,11 +116,11 @@ class Asked:
             times.append(time.perf_counter())
             lexical = self.index.matching(example.question, _SCOPE, _CANDIDATES)
             times.append(time.perf_counter())
-            self.reader.score(self._plans(example, self._places(fuse(dense, lexical, _CANDIDATES))))
+            self._observer.observe([self._found(example, self._places(fuse(dense, lexical, _CANDIDATES)))])
             times.append(time.perf_counter())
             steps.append([1000 * (end - start) for start, end in pairwise(times)])
         some = thinned(self.collection.texts, _TIMED)
-        plans = self._plans(self.collection.examples[0], dict.fromkeys(some, ()))
+        plans = self._observer.plans(self._found(self.collection.examples[0], dict.fromkeys(some, ())))
         began = time.perf_counter()
         self.reader.score(plans)
         everything = 1000 * (time.perf_counter() - began) * len(self.collection.texts) / len(some)
@@ -122,29 +128,8 @@ class Asked:
         return Costs(embedding, dense_search, lexical_search, reading, everything)
 
     def _places(self, ranked: Sequence[RankedPassage]) -> Places:
-        places: dict[str, tuple[RetrievedPlace, ...]] = {}
-        for rank, one in enumerate(ranked[: self.passages], start=1):
-            place = RetrievedPlace(one.place.char_start, one.place.char_end, rank, one.dense_rank, one.lexical_rank)
-            text = self._texts[one.place.document_id]
-            places[text] = (*places.get(text, ()), place)
-        return places
+        places = places_by_document(ranked[: self.passages])
+        return {self._texts[name]: of_text for name, of_text in places.items()}
 
-    def _plans(self, example: Example, places: Places) -> list[ReadPlan]:
-        plans = []
-        for text, of_text in places.items():
-            if text not in self._tokens:
-                self._tokens[text] = self.reader.tokenize(text)
-            ranges = [(one.char_start, one.char_end) for one in of_text]
-            plans += self.reader.plan(text, self._tokens[text], [example.question], places=ranges)
-        return plans
-
-    def _read(self, example: Example, places: Places) -> CollectionObservation:
-        plans = self._plans(example, places)
-        outcomes = self.reader.score(plans)
-        answers = [self.reader.conclude(plan, outcomes) for plan in plans]
-        readings = [DocumentReading(*both) for both in zip(answers, places.values(), strict=True)]
-        best = best_document(readings)
-        candidate = None if best is None else answers[best].candidate
-        if best is None or candidate is None:
-            return CollectionObservation(self.collection.name, example, "", None)
-        return CollectionObservation(self.collection.name, example, candidate.text, features_of(readings, best))
+    def _found(self, example: Example, places: Places) -> FoundTexts:
+        return FoundTexts(LabelledQuestion(Path(self.collection.name), example), places)

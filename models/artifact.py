@@ -6,6 +6,7 @@
     golden.json       a few windows and the logits they must give on a sound CPU
     config.json       the checkpoint's own; not read here, but optimum loads the folder by it
     calibration.json  where the confidence and its thresholds come from; not read when serving
+    collection.json   where the confidence of answers out of a collection comes from; not read when serving
     reference.json    how the figures lay of the questions it was calibrated on (spanstream.models.drift)
     README.md         the model's card, for people
 

@@ -52,28 +52,27 @@ class PlannedCollectionQuestion:
     @property
     def versions(self) -> list[tuple[str, str]]:
         """The ids of the documents and their texts' SHA-256, in the order of the plans."""
-        return [
-            (document_id, plan.document.text_sha256) for document_id, plan in zip(self._places, self.plans, strict=True)
-        ]
+        ids = places_by_document(self.passages)
+        return [(document_id, plan.document.text_sha256) for document_id, plan in zip(ids, self.plans, strict=True)]
 
     @property
     def places(self) -> list[tuple[RetrievedPlace, ...]]:
         """What was retrieved of each document, in the order of the plans."""
-        return [tuple(places) for places in self._places.values()]
+        return list(places_by_document(self.passages).values())
 
     def with_plans(self, plans: Sequence[ReadPlan]) -> Self:
         """Returns the same question with its windows planned anew."""
         return replace(self, plans=tuple(plans))
 
-    @property
-    def _places(self) -> dict[str, list[RetrievedPlace]]:
-        places: dict[str, list[RetrievedPlace]] = {}
-        for rank, passage in enumerate(self.passages, start=1):
-            place = passage.place
-            places.setdefault(place.document_id, []).append(
-                RetrievedPlace(place.char_start, place.char_end, rank, passage.dense_rank, passage.lexical_rank)
-            )
-        return places
+
+def places_by_document(passages: Sequence[RankedPassage]) -> dict[str, tuple[RetrievedPlace, ...]]:
+    """Returns the places of ranked passages by their documents' ids, the best passage's document first."""
+    places: dict[str, tuple[RetrievedPlace, ...]] = {}
+    for rank, passage in enumerate(passages, start=1):
+        place = passage.place
+        retrieved = RetrievedPlace(place.char_start, place.char_end, rank, passage.dense_rank, passage.lexical_rank)
+        places[place.document_id] = (*places.get(place.document_id, ()), retrieved)
+    return places
 
 
 AnyPlannedQuestion = PlannedQuestion | PlannedCollectionQuestion

@@ -15,6 +15,7 @@ from spanstream.models.artifact import FrozenModel, Sha256, sha256_of_file
 from spanstream.models.calibrating.alternatives import RankFigures
 from spanstream.models.calibrating.fit import FittedCalibration
 from spanstream.models.calibrating.guarantee import ALPHA
+from spanstream.models.calibrating.thresholds import ThresholdChoice
 from spanstream.models.metrics.reliability import Interval
 from spanstream.models.metrics.seen_questions import SeenQuestions
 from spanstream.models.metrics.squad_files import Example
@@ -33,6 +34,11 @@ class DataFile(FrozenModel):
         """Describes the file as it is now."""
         return cls(file=path.name, sha256=sha256_of_file(path))
 
+    @property
+    def tag(self) -> str:
+        """A short name for what is made of it: the file's stem and the first digits of its hash."""
+        return f"{self.file.removesuffix('.gz').removesuffix('.json')}.{self.sha256[:8]}"
+
 
 class RecordedThreshold(FrozenModel):
     """A threshold and what it does to the questions it was fitted on; shares are 0 to 1."""
@@ -42,6 +48,17 @@ class RecordedThreshold(FrozenModel):
     right: int
     precision: float | None
     recall: float | None
+
+    @classmethod
+    def of(cls, choice: ThresholdChoice) -> RecordedThreshold:
+        """Writes down what was chosen."""
+        return cls(
+            confidence=choice.threshold,
+            given=choice.given,
+            right=choice.right,
+            precision=choice.precision,
+            recall=choice.recall,
+        )
 
 
 class RecordedGuarantee(FrozenModel):
@@ -94,16 +111,6 @@ class CalibrationRecord(FrozenModel):
 
 
 def _record_of(fitted: FittedCalibration, data: Sequence[Path], chose: SeenQuestions) -> CalibrationRecord:
-    thresholds = {
-        name: RecordedThreshold(
-            confidence=choice.threshold,
-            given=choice.given,
-            right=choice.right,
-            precision=choice.precision,
-            recall=choice.recall,
-        )
-        for name, choice in fitted.choices.items()
-    }
     guarantees = {
         name: RecordedGuarantee(
             allowed=guarantee.allowed,
@@ -124,7 +131,7 @@ def _record_of(fitted: FittedCalibration, data: Sequence[Path], chose: SeenQuest
         grouped_by=fitted.grouped_by,
         score=fitted.score,
         log_losses=fitted.log_losses,
-        thresholds=thresholds,
+        thresholds={name: RecordedThreshold.of(choice) for name, choice in fitted.choices.items()},
         guarantees=guarantees,
         absent=fitted.absent,
         seen=fitted.seen,

@@ -85,21 +85,23 @@ def measure(
         by_tokens=_buckets(table, table.tokens, _TOKENS, default),
         by_windows=_buckets(table, table.windows_total, _WINDOWS, default),
         by_kind=kind_figures([observation.kinds for observation in table.observations], table.sample, default),
-        confidence={name: confidence_figures(confidence, table) for name, confidence in sources},
+        confidence={
+            name: confidence_figures(confidence, table.sample.right, table.texts) for name, confidence in sources
+        },
         reliability={name: reliability_bins(confidence, table.sample.right) for name, confidence in sources},
         latency=latency,
     )
 
 
-def confidence_figures(confidence: Float64Array, table: ObservationTable) -> ConfidenceFigures:
-    """Computes what a confidence is worth, with intervals."""
-    right = table.sample.right.astype(np.float64)
+def confidence_figures(confidence: Float64Array, is_right: BoolArray, texts: Sequence[str]) -> ConfidenceFigures:
+    """Computes what a confidence is worth, with intervals; all are (questions,)."""
+    right = is_right.astype(np.float64)
 
     def figure(metric: Metric, drawn: Int64Array) -> float:
         return metric(confidence[drawn], right[drawn])
 
     figures = {name: partial(figure, metric) for name, metric in CONFIDENCE_METRICS.items()}
-    return ConfidenceFigures(**bootstrapped(figures, table.texts))
+    return ConfidenceFigures(**bootstrapped(figures, texts))
 
 
 def reliability_bins(confidence: Float64Array, right: BoolArray) -> tuple[ReliabilityBin, ...]:

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
 from spanstream.models.artifact import Artifact, Variant
-from spanstream.models.defaults import WindowMode
-from spanstream.models.errors import BuildError, InferenceFailed, InvalidSpan, QuestionTooLong
+from spanstream.models.calibrating.calibration_record import CalibrationRecord
+from spanstream.models.defaults import DEFAULT_MAX_WINDOWS, WindowMode
+from spanstream.models.errors import ArtifactError, BuildError, InferenceFailed, InvalidSpan, QuestionTooLong
 from spanstream.models.evaluation.kinds import read_kinds
 from spanstream.models.inference.backends import open_backends
+from spanstream.models.inference.cpu import available_cpus
 from spanstream.models.metrics.reading import ReadQuestion
 from spanstream.models.metrics.squad_files import Example, read_squad
 from spanstream.models.reader import Reader
@@ -94,6 +98,34 @@ def open_variant_reader(  # noqa: PLR0913  two callers, by name
     alone = artifact.only(variant)
     backends = open_backends(alone, threads=threads, report=report)
     return Reader(alone, backends, max_windows=max_windows, windows=windows)
+
+
+def open_cpu_reader(
+    artifact: Artifact,
+    *,
+    threads: int | None,
+    report: Callable[[str], None],
+    max_windows: int = DEFAULT_MAX_WINDOWS,
+    windows: WindowMode | None = None,
+) -> Reader:
+    """Opens a reader with the artifact's first variant for the CPU; `threads` None: those of the cgroup's quota.
+
+    Raises:
+        ArtifactError: there is none, or it does not run here, or computes wrongly.
+    """
+    variants = artifact.variants_for("cpu")
+    if not variants:
+        raise ArtifactError(f"{artifact.folder}: has no variant for the CPU")
+    most = threads or available_cpus()
+    return open_variant_reader(
+        artifact, variants[0], threads=most, max_windows=max_windows, report=report, windows=windows
+    )
+
+
+def has_seen(record: CalibrationRecord, questions: Sequence[LabelledQuestion]) -> bool:
+    """Returns whether a calibration was fitted on some of the questions' texts."""
+    by_file = groupby(questions, key=attrgetter("file"))
+    return any(record.fitted_on(file, [question.example for question in group]) for file, group in by_file)
 
 
 def observe(

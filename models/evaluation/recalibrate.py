@@ -10,8 +10,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
-from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -19,30 +17,36 @@ import numpy as np
 from spanstream.models.artifact import Artifact, load_artifact, sha256_of_file, write_manifest
 from spanstream.models.calibrating.calibration_record import (
     RECORD_FILE,
-    CalibrationRecord,
     DataFile,
     read_record,
     write_record,
 )
+from spanstream.models.calibrating.carried_over import carried_over
+from spanstream.models.calibrating.collection_record import COLLECTION_RECORD_FILE, read_collection_record
 from spanstream.models.calibrating.fit import FittedCalibration, fit_calibration
 from spanstream.models.calibrating.thresholds import ThresholdRequest
 from spanstream.models.defaults import DEFAULT_MAX_WINDOWS, WindowMode
 from spanstream.models.drift.reference import REFERENCE_FILE, Reference, write_reference
-from spanstream.models.errors import ArtifactError, BuildError
-from spanstream.models.evaluation.calibration_section import with_section
+from spanstream.models.errors import BuildError
+from spanstream.models.evaluation.calibration_section import CARD, read_card, with_section
+from spanstream.models.evaluation.collections.card_section import without_collection
 from spanstream.models.evaluation.evaluate import Begin
 from spanstream.models.evaluation.kind_figures import kind_figures
 from spanstream.models.evaluation.measure import confidence_figures
 from spanstream.models.evaluation.observation_table import ObservationTable
-from spanstream.models.evaluation.observe import LabelledQuestion, observe, open_variant_reader, read_labelled_questions
+from spanstream.models.evaluation.observe import (
+    LabelledQuestion,
+    has_seen,
+    observe,
+    open_cpu_reader,
+    read_labelled_questions,
+)
 from spanstream.models.evaluation.reference_reads import reference_of
 from spanstream.models.evaluation.report import ConfidenceFigures, KindFigures
-from spanstream.models.inference.cpu import available_cpus
 from spanstream.models.metrics.reading import RANKS_READ
 from spanstream.models.metrics.seen_questions import SeenQuestions
+from spanstream.models.spans.collection_calibration import CollectionCalibration
 from spanstream.models.staging import staged_folder
-
-_CARD = "README.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +83,14 @@ class CalibrationResult:
         figures: what three confidences are worth on these questions: the new one on questions that its fit had not
             seen, the one so far, and plain softmax.
         kinds: figures by kind at the new `default`, by the confidence on unseen questions; empty without labels.
+        lost_collection: the confidence of collections so far, which does not fit the new one of one document; None: it
+            was kept, or there was none.
     """
 
     fitted: FittedCalibration
     figures: dict[str, ConfidenceFigures]
     kinds: dict[str, tuple[KindFigures, ...]]
+    lost_collection: CollectionCalibration | None
 
 
 def recalibrate(
@@ -114,15 +121,20 @@ def recalibrate(
         record = read_record(request.artifact)
         chose = None if record is None else record.chose
         # A score that has seen these texts proves nothing about them.
-        is_fresh = not (record and _fitted_on(record, questions))
+        is_fresh = not (record and has_seen(record, questions))
         reads = [observation.read for observation in table.observations]
         fitted = fit_calibration(reads, name, shipped=shipped if is_fresh else None, chose=chose, wanted=request.wanted)
+        fitted = _with_collection(fitted, artifact, request)
         figures = {
-            "new, on unseen questions": confidence_figures(np.array(fitted.held_out), table),
-            "so far" if is_fresh else "so far, which has seen some": confidence_figures(table.sample.confidence, table),
-            "plain softmax": confidence_figures(table.softmax, table),
+            name: confidence_figures(confidence, table.sample.right, table.texts)
+            for name, confidence in (
+                ("new, on unseen questions", np.array(fitted.held_out)),
+                ("so far" if is_fresh else "so far, which has seen some", table.sample.confidence),
+                ("plain softmax", table.softmax),
+            )
         }
-        result = CalibrationResult(fitted, figures, _kinds(table, fitted))
+        lost = None if fitted.calibration.collection else shipped.collection
+        result = CalibrationResult(fitted, figures, _kinds(table, fitted), lost)
         reference = reference_of(table.observations, fitted.calibration, artifact.tokenizer)
         _write(artifact, folder, result, reference, request, chose)
     return result
@@ -147,28 +159,32 @@ def _read(
     begin: Begin,
     say: Callable[[str], None],
 ) -> ObservationTable:
-    variants = artifact.variants_for("cpu")
-    if not variants:
-        raise ArtifactError(f"{artifact.folder}: has no variant for the CPU")
-    threads = request.threads or available_cpus()
-    reader = open_variant_reader(
-        artifact, variants[0], threads=threads, max_windows=request.max_windows, report=say, windows=request.windows
+    reader = open_cpu_reader(
+        artifact,
+        threads=request.threads,
+        max_windows=request.max_windows,
+        report=say,
+        windows=request.windows,
     )
-    progress = begin(f"read with {variants[0].file}", len(questions))
+    progress = begin(f"read with {reader.artifact.manifest.variants[0].file}", len(questions))
     observations = observe(questions, reader, max_answers=RANKS_READ, progress=progress)
     reader.close()
     return ObservationTable.of(observations, artifact.manifest.calibration)
 
 
-def _fitted_on(record: CalibrationRecord, questions: Sequence[LabelledQuestion]) -> bool:
-    by_file = groupby(questions, key=attrgetter("file"))
-    return any(record.fitted_on(file, [question.example for question in group]) for file, group in by_file)
-
-
 def _name(artifact: Artifact, data: Sequence[Path]) -> str:
-    manifest = artifact.manifest
-    stem = data[0].name.removesuffix(".gz").removesuffix(".json")
-    return f"{manifest.name}-{manifest.version}+{stem}.{DataFile.of(data[0]).sha256[:8]}"
+    return f"{artifact.manifest.name}-{artifact.manifest.version}+{DataFile.of(data[0]).tag}"
+
+
+def _with_collection(fitted: FittedCalibration, artifact: Artifact, request: CalibrationRequest) -> FittedCalibration:
+    """Returns the fit with the collection's calibration so far, where that still means what it meant."""
+    if request.windows not in {None, artifact.manifest.windows}:
+        return fitted
+    collection = carried_over(artifact.manifest.calibration, fitted.calibration)
+    record = read_collection_record(artifact.folder)
+    tag = f"+{record.data[0].tag}" if collection and record and not request.name else ""
+    update = {"collection": collection, "name": fitted.calibration.name + tag}
+    return replace(fitted, calibration=fitted.calibration.model_copy(update=update))
 
 
 def _kinds(table: ObservationTable, fitted: FittedCalibration) -> dict[str, tuple[KindFigures, ...]]:
@@ -189,17 +205,15 @@ def _write(  # noqa: PLR0913, PLR0917  what the artifact's files are made of
     write_record(folder, result.fitted, request.data, chose=chose)
     write_reference(folder, reference)
     written = {name: sha256_of_file(folder / name) for name in (RECORD_FILE, REFERENCE_FILE)}
-    manifest = artifact.manifest.model_copy(
-        update={
-            "calibration": result.fitted.calibration,
-            "files": artifact.manifest.files | written,
-            "windows": request.windows or artifact.manifest.windows,
-        }
-    )
-    write_manifest(folder, manifest)
-    card = artifact.folder / _CARD
-    text = card.read_text(encoding="utf-8") if card.exists() else f"# {manifest.name} {manifest.version}\n"
+    files, card = artifact.manifest.files | written, read_card(artifact)
+    if result.fitted.calibration.collection is None:
+        files.pop(COLLECTION_RECORD_FILE, None)
+        (folder / COLLECTION_RECORD_FILE).unlink(missing_ok=True)
+        card = without_collection(card)
+    windows = request.windows or artifact.manifest.windows
+    update = {"calibration": result.fitted.calibration, "files": files, "windows": windows}
+    write_manifest(folder, artifact.manifest.model_copy(update=update))
     names = [file.name for file in request.data]
-    text = with_section(text, result.fitted, result.figures, names, result.kinds)
-    (folder / _CARD).write_text(text, encoding="utf-8")
+    card = with_section(card, result.fitted, result.figures, names, result.kinds)
+    (folder / CARD).write_text(card, encoding="utf-8")
     load_artifact(folder)  # before it replaces another one

@@ -56,16 +56,33 @@ def read_squad(path: Path) -> list[Example]:
         SquadError: the file cannot be read, is not in this layout, holds no question, names an id twice, or has an
             answer that does not stand where it says.
     """
-    examples: list[Example] = []
-    seen: set[str] = set()
-    for example in _examples(path, _load(path)):
-        if example.id in seen:
-            raise SquadError(f"{path}: question {example.id}: the id is there twice")
-        seen.add(example.id)
-        examples.append(example)
+    examples = read_paragraphs(path).examples
     if not examples:
         raise SquadError(f"{path}: holds no question")
     return examples
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraphs:
+    """What a file holds: its paragraphs, those that nothing is asked about too, and its questions, in its order."""
+
+    texts: list[str]
+    examples: list[Example]
+
+
+def read_paragraphs(path: Path) -> Paragraphs:
+    """Reads all paragraphs and questions of a file. Raises as `read_squad`, but there need not be a question."""
+    found = Paragraphs([], [])
+    seen: set[str] = set()
+    for title, context, questions in _paragraphs(path, _load(path)):
+        found.texts.append(context)
+        for question in questions:
+            example = _example(path, title, context, question)
+            if example.id in seen:
+                raise SquadError(f"{path}: question {example.id}: the id is there twice")
+            seen.add(example.id)
+            found.examples.append(example)
+    return found
 
 
 def _load(path: Path) -> object:
@@ -83,13 +100,13 @@ def _load(path: Path) -> object:
         raise SquadError(f"{path}: is not JSON: {error}") from error
 
 
-def _examples(path: Path, content: object) -> Iterator[Example]:
+def _paragraphs(path: Path, content: object) -> Iterator[tuple[str, str, list[Any]]]:
+    """Yields the article's title, the text and the questions of each paragraph."""
     for number, article in enumerate(_list(path, content, "data", "the file")):
         title = article.get("title", f"article {number}") if isinstance(article, dict) else ""
         for paragraph in _list(path, article, "paragraphs", f"article {number}"):
             context = _text(path, paragraph, "context", f"article {number}")
-            for question in _list(path, paragraph, "qas", f"article {number}"):
-                yield _example(path, str(title), context, question)
+            yield str(title), context, _list(path, paragraph, "qas", f"article {number}")
 
 
 def _example(path: Path, article: str, context: str, question: object) -> Example:

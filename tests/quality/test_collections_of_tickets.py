@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.retrieval_data import KeptVectors, filled, new_index, validation_tickets
+from bench.retrieval_data import new_index, validation_tickets
 from bench.retrieval_reading import Asked
+from spanstream.consumer.operations.collection_search import fill_index
 from spanstream.models.artifact import load_artifact
 from spanstream.models.embedding.encoder import Encoder
 from spanstream.models.metrics.reliability import brier_score
@@ -24,7 +25,8 @@ READ_QUESTIONS = 120
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Asked:
     folder, encoder = tmp_path_factory.mktemp("index"), Encoder.load()
     tickets = validation_tickets()
-    index = filled(new_index(folder / "index", encoder), tickets.texts, KeptVectors(encoder, folder))
+    index = new_index(folder / "index", encoder)
+    fill_index(index, tickets.texts, encoder.embed)
     return Asked(tickets, index, encoder, Reader.load(), passages=5)
 
 

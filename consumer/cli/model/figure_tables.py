@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -11,6 +11,8 @@ from rich.table import Table
 
 if TYPE_CHECKING:  # importing them needs the evaluate group
     from spanstream.models.calibrating.alternatives import FittedAlternatives
+    from spanstream.models.calibrating.thresholds import ThresholdChoice
+    from spanstream.models.evaluation.collections.recalibrating import CollectionResult
     from spanstream.models.evaluation.recalibrate import CalibrationResult
     from spanstream.models.evaluation.report import (
         ConfidenceFigures,
@@ -119,11 +121,7 @@ def show_calibration(result: CalibrationResult, console: Console) -> None:
     )
     console.print(confidence_table(result.figures))
     console.print(f"Intervals: 95 %, by text; unseen: by a fit without the question's {fitted.grouped_by}.")
-    table = _table("threshold", "confidence", "given", "right of them, %", "of all right ones, %")
-    for name, choice in sorted(fitted.choices.items(), key=lambda item: item[1].threshold):
-        shares = (None if share is None else 100 * share for share in (choice.precision, choice.recall))
-        table.add_row(name, f"{choice.threshold:.4f}", str(choice.given), *map(_number, shares))
-    console.print(table)
+    console.print(_choices(fitted.choices))
     if fitted.alternatives is None:
         console.print("[yellow]no confidence of alternatives:[/] too few of them are right")
     else:
@@ -136,6 +134,28 @@ def show_calibration(result: CalibrationResult, console: Console) -> None:
             )
     for name, reason in fitted.absent.items():
         console.print(f"[yellow]no {name}:[/] {reason}")
+
+
+def show_collection_calibration(result: CollectionResult, console: Console) -> None:
+    """Prints the figures of a collection's calibration."""
+    record, fitted = result.record, result.fitted
+    console.print(
+        f"[bold]{escape(record.calibration)}[/], over a collection of {record.texts} texts, "
+        f"{record.questions} questions; score: {fitted.score}"
+    )
+    console.print(confidence_table(result.figures))
+    console.print(f"Intervals: 95 %, by text; unseen: by a fit without the question's {fitted.grouped_by}.")
+    console.print(_choices(fitted.choices))
+    for name, reason in fitted.absent.items():
+        console.print(f"[yellow]no {name}:[/] {reason}")
+
+
+def _choices(choices: Mapping[str, ThresholdChoice]) -> Table:
+    table = _table("threshold", "confidence", "given", "right of them, %", "of all right ones, %")
+    for name, choice in sorted(choices.items(), key=lambda item: item[1].threshold):
+        shares = (None if share is None else 100 * share for share in (choice.precision, choice.recall))
+        table.add_row(name, f"{choice.threshold:.4f}", str(choice.given), *map(_number, shares))
+    return table
 
 
 def _ranks(fitted: FittedAlternatives) -> Table:

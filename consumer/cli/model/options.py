@@ -130,6 +130,13 @@ CalibrationData = Annotated[
     list[Path] | None, Option(help="SQuAD v2 file of labelled questions like those to come; repeatable.")
 ]
 CalibrationTopics = Annotated[bool, Option("--topics", help="Calibrate with the labels topic and its documents.")]
+CalibrationCollection = Annotated[
+    list[Path] | None,
+    Option(
+        help="SQuAD v2 file of a collection's texts, with questions about all of it or without; repeatable. Fits the "
+        "confidence of answers out of collections."
+    ),
+]
 CalibratedFolder = Annotated[
     Path | None, Option(help="Artifact folder to write; by default the artifact's own, replaced at the end.")
 ]

@@ -25,6 +25,9 @@ def show(folder: ArtifactFolder = DEFAULT_ARTIFACT) -> None:
     table.add_row("calibration", manifest.calibration.name)
     for name, threshold in sorted(manifest.calibration.thresholds.items()):
         table.add_row(f"threshold {name}", f"{threshold:.3f}")
+    if (collection := manifest.calibration.collection) is not None:
+        for name, threshold in sorted(collection.thresholds.items()):
+            table.add_row(f"threshold {name} (collections)", f"{threshold:.3f}")
     reference = read_reference(artifact)
     compared = f"{reference.questions:,} questions about {reference.documents:,} documents" if reference else "none"
     table.add_row("reference of drift", compared)

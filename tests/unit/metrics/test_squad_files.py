@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from spanstream.models.errors import SquadError
-from spanstream.models.metrics.squad_files import Example, read_squad
+from spanstream.models.metrics.squad_files import Example, read_paragraphs, read_squad
 
 CONTEXT = "The 🖨 printer in Malmö shows E-204."
 
@@ -112,3 +112,12 @@ def test_a_file_that_is_not_in_the_layout_is_named(tmp_path: Path, bytes_: bytes
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SquadError, match=r"absent\.json: cannot be read"):
         read_squad(tmp_path / "absent.json")
+
+
+def test_paragraphs_that_nothing_is_asked_about_are_paragraphs_too(tmp_path: Path) -> None:
+    made = content(question())
+    made["data"].append({"title": "Others", "paragraphs": [{"context": "Nobody asks.", "qas": []}]})
+    found = read_paragraphs(written(tmp_path, made))
+    assert found.texts == [CONTEXT, "Nobody asks."]
+    assert [example.id for example in found.examples] == ["q1"]
+    assert read_paragraphs(written(tmp_path, {"data": made["data"][1:]})).examples == []
