@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.retrieval_data import COLLECTION, KeptVectors, filled, knowledge_base, new_index
+from bench.retrieval_data import knowledge_base, new_index
 from bench.retrieval_reading import Asked, Found
+from spanstream.consumer.operations.collection_search import COLLECTION, fill_index
 from spanstream.consumer.passages.index import PassageIndex, SearchScope
 from spanstream.consumer.passages.query_words import query_words
 from spanstream.models.embedding.encoder import Encoder
@@ -34,9 +35,9 @@ def encoder() -> Encoder:
 
 @pytest.fixture(scope="module")
 def index(encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> PassageIndex:
-    folder = tmp_path_factory.mktemp("index")
-    texts = knowledge_base("same words").texts
-    return filled(new_index(folder / "index", encoder), texts, KeptVectors(encoder, folder))
+    index = new_index(tmp_path_factory.mktemp("index") / "index", encoder)
+    fill_index(index, knowledge_base("same words").texts, encoder.embed)
+    return index
 
 
 def found(kind: str, index: PassageIndex, encoder: Encoder) -> list[Found]:
