@@ -254,12 +254,14 @@ class IndexingService:
         return "" if self._resume.has_passed else self._resting_for
 
     def _has_reached(self, ends: dict[Partition, int]) -> bool:
-        index = self._parts.generation.index
-        if index is None or not self._can_work:
+        if not self._resume.has_passed:
             return False
         try:
-            stored = index.positions()
+            if not self._owned and self._look_at.has_passed:  # others index all of it
+                self._look()
+            index = self._parts.generation.index
+            stored = None if index is None else index.positions()
         except Retryable as error:
             self._wait(error)
             return False
-        return all(stored.get(partition.number, 0) >= end for partition, end in ends.items())
+        return stored is not None and all(stored.get(partition.number, 0) >= end for partition, end in ends.items())

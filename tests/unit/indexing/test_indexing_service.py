@@ -217,6 +217,19 @@ def test_once_ends_when_what_was_there_is_indexed(stream: MemoryIndexing) -> Non
     assert stream.broker.groups[GROUP].members == {}
 
 
+def test_once_ends_also_where_others_own_all_partitions(stream: MemoryIndexing) -> None:
+    stream.document("a", "Text.")
+    others = [stream.start() for _ in range(stream.partitions)]
+    stream.settle()
+    member = stream.start()
+    stop = threading.Event()
+    watchdog = threading.Timer(60.0, stop.set)
+    watchdog.start()
+    member.service.run(stop, once=True)
+    watchdog.cancel()
+    assert not stop.is_set()
+
+
 def test_a_signal_ends_the_work_between_two_looks_at_the_clock(stream: MemoryIndexing) -> None:
     stop = threading.Event()
     stream.document("a", "\n".join(f"Line {number}." for number in range(600)))
