@@ -63,11 +63,15 @@ class KafkaPartitionReader:
 
         Raises:
             Stop: the topic does not exist.
-            Retryable: no answer in time.
+            Retryable: no answer in time; what asked is replaced, because it may never connect again.
         """
-        return partitions_of(
-            self._consumer, topic, self._request_timeout_seconds, self._client_errors, self._run_callbacks
-        )
+        try:
+            return partitions_of(
+                self._consumer, topic, self._request_timeout_seconds, self._client_errors, self._run_callbacks
+            )
+        except Retryable:
+            self._connect_anew()
+            raise
 
     def follow(self, positions: Mapping[Partition, int | None]) -> None:
         """Reads exactly these from now on: each new one from its offset (None: its beginning); known ones go on."""
@@ -120,7 +124,11 @@ class KafkaPartitionReader:
         """
         if self._admin is None:
             self._admin = TopicAdmin(self._settings, request_timeout_seconds=self._request_timeout_seconds)
-        topic_id = self._admin.topic_id(topic)
+        try:
+            topic_id = self._admin.topic_id(topic)
+        except Retryable:
+            self._admin = None
+            raise
         if not topic_id:
             raise Retryable(f"there is no topic {topic} now")
         if topic_id != self._topic_ids.setdefault(topic, topic_id):
@@ -172,7 +180,7 @@ class KafkaPartitionReader:
         self._lookup = self._uncommitted_reader = self._admin = None
 
     def _connect_anew(self) -> None:
-        """Replaces the consumers that knew another topic of the same name; what they followed goes on.
+        """Replaces all handles: they knew another topic of the same name, or got no answer. What is followed goes on.
 
         With librdkafka 2.16 they cannot read the new one where the old one's leader had changed: leader epochs begin
         at 0 again, and lower ones are taken for outdated.

@@ -1,8 +1,9 @@
-"""A reader's second handle, for offsets and single records, is replaced where it got no answer."""
+"""A reader's handles are replaced where they got no answer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -30,6 +31,15 @@ class Handle:
         if not self.answers:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
         return [TopicPartition(one.topic, one.partition, 7) for one in asked]
+
+    def list_topics(self, topic: str, timeout: float) -> SimpleNamespace:
+        del timeout
+        if not self.answers:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+        return SimpleNamespace(topics={topic: SimpleNamespace(error=None, partitions={0: None})})
+
+    def incremental_assign(self, partitions: list[TopicPartition]) -> None:
+        self.asked.append(partitions)
 
     def assign(self, partitions: list[TopicPartition]) -> None: ...
 
@@ -59,3 +69,39 @@ def test_a_handle_that_got_no_answer_is_closed_and_a_new_one_is_asked(monkeypatc
     assert reader.begin_offsets([ZERO]) == {ZERO: 7}
     assert [handle.is_closed for handle in (followed, dead, deaf, alive)] == [False, True, True, False]
     assert len(alive.asked) == 2
+
+
+def test_one_that_got_no_answer_about_a_topic_is_replaced_and_what_it_followed_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dead, alive = Handle(answers=False), Handle(answers=True)
+    handles = iter([dead, alive])
+    monkeypatch.setattr(partition_reader, "new_consumer", lambda *_: next(handles))
+    reader: Any = KafkaPartitionReader(KafkaSettings())
+    reader.follow({ZERO: 5})
+    with pytest.raises(Retryable):
+        reader.partitions("t")
+    assert reader.partitions("t") == [ZERO]
+    assert dead.is_closed
+    assert [(one.partition, one.offset) for [one] in alive.asked] == [(0, 5)]
+
+
+def test_one_that_got_no_answer_about_a_topics_id_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Admin:
+        made = 0
+
+        def __init__(self, *_: object, **__: object) -> None:
+            Admin.made += 1
+            self._number = Admin.made
+
+        def topic_id(self, _: str) -> str:
+            if self._number == 1:
+                raise Retryable("no answer")
+            return "id"
+
+    monkeypatch.setattr(partition_reader, "new_consumer", lambda *_: Handle(answers=True))
+    monkeypatch.setattr(partition_reader, "TopicAdmin", Admin)
+    reader: Any = KafkaPartitionReader(KafkaSettings())
+    with pytest.raises(Retryable):
+        reader.topic_id("t")
+    assert reader.topic_id("t") == "id"
