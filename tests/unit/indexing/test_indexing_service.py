@@ -219,7 +219,8 @@ def test_once_ends_when_what_was_there_is_indexed(stream: MemoryIndexing) -> Non
 
 def test_once_ends_also_where_others_own_all_partitions(stream: MemoryIndexing) -> None:
     stream.document("a", "Text.")
-    others = [stream.start() for _ in range(stream.partitions)]
+    for _ in range(stream.partitions):
+        stream.start()
     stream.settle()
     member = stream.start()
     stop = threading.Event()
