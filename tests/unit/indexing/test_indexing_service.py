@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -197,6 +198,17 @@ def test_a_topic_that_was_replaced_has_an_index_of_its_own(stream: MemoryIndexin
     assert stream.texts() == {"b": ["Of the new topic."]}
     assert stream.indexes.current() != before
     assert stream.compare().is_equal
+
+
+def test_another_stream_that_indexes_in_the_same_place_ends_the_member(stream: MemoryIndexing) -> None:
+    stream.document("a", "Text.")
+    stream.start()
+    stream.settle()
+    other = replace(stream.index.description, topic_id="of another stream")
+    stream.indexes.create("g00009", other)
+    stream.indexes.switch("g00009")
+    with pytest.raises(Stop, match="same place, by another stream; give each stream a SPANSTREAM_INDEX__NAME"):
+        stream.until(lambda: len(stream.indexes.names()) > 2)
 
 
 def test_another_encoder_ends_the_member_with_a_line_that_says_what_to_do(stream: MemoryIndexing) -> None:
