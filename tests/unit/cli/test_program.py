@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,3 +42,13 @@ def test_registering_without_a_format_is_refused_before_a_topic_is_created() -> 
     result = CliRunner().invoke(app, ["topics", "create", "--register"])
     assert isinstance(result.exception, Stop)
     assert str(result.exception).endswith("set SPANSTREAM_REGISTRY__FORMAT to avro, json or protobuf")
+
+
+def test_a_standard_input_that_is_closed_is_an_empty_one() -> None:
+    asks = (
+        "import sys; from spanstream.consumer import cli; cli.app = lambda **_: print(sys.stdin.isatty()); cli.main()"
+    )
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$0" -c "$1" <&-', sys.executable, asks], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "False\n", "")
