@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ def test_every_command_takes_h_for_help(names: tuple[str, ...]) -> None:
     short, long = (CliRunner().invoke(app, [*names, option]) for option in ("-h", "--help"))
     assert short.exit_code == 0, short.output
     assert short.output == long.output
+    assert not re.search(r"SPANSTREAM_\w+__(?![A-Z*])", short.output), "a star was taken for emphasis"
 
 
 def test_registering_without_a_format_is_refused_before_a_topic_is_created() -> None:
