@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 
@@ -19,6 +20,8 @@ from spanstream.models.errors import ModelError
 def main() -> None:
     """Runs the program `spanstream`. SIGTERM ends it in good order, also as process 1, which ignores it otherwise."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    if sys.stdin is None:  # it was closed
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115  open as long as the program
     try:
         app(prog_name="spanstream")
     except KeyboardInterrupt:

@@ -79,6 +79,10 @@ def _show(reply: CollectionReply, console: Console) -> None:
             console.print(Text(f"“{other.span.text}” is of {other.document_id}"))
     if answer.retrieved:
         console.print(passages_table(_passages(answer, reply.texts)))
+    else:
+        console.print(
+            Text(f"nothing is near: {answer.collection} is empty, the filter fits nothing, or a name is wrong")
+        )
 
 
 def _passages(answer: Answer, texts: Mapping[str, str]) -> list[PassageView]:

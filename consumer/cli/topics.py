@@ -45,8 +45,8 @@ def create(  # noqa: PLR0913, PLR0917  one option each
 
     With SPANSTREAM_MODEL__SHADOW_PATH also the topic of the second model's answers.
 
-    How long each keeps what is in SPANSTREAM_RETENTION__*, in seconds. Of topics that were there it says which configs
-    differ; --alter sets them.
+    How long each keeps what is in `SPANSTREAM_RETENTION__*`, in seconds. Of topics that were there it says which
+    configs differ; --alter sets them.
 
     Example: SPANSTREAM_RETENTION__DELETED_SECONDS=86400 spanstream topics create --partitions 12 --alter
     Example: SPANSTREAM_REGISTRY__FORMAT=avro spanstream topics create --partitions 12 --triage --register

@@ -12,6 +12,7 @@ from spanstream.consumer.passages.index import IndexDescription, PassageIndex, P
 _log = structlog.get_logger(__name__)
 
 REBUILD = "`spanstream index rebuild` makes a new one, and keeps what can be kept"
+_APART = "give each stream a SPANSTREAM_INDEX__NAME of its own"
 
 
 def next_name(names: list[str]) -> str:
@@ -57,7 +58,7 @@ class CurrentGeneration:
 
         Raises:
             Retryable: the engine does not answer.
-            Stop: it is another encoder's.
+            Stop: it is another encoder's, or another stream puts its own in the place of ours.
         """
         name = self._indexes.current()
         if name is not None and name == self._name and self._index is not None:
@@ -66,6 +67,9 @@ class CurrentGeneration:
             self.forget()
         index = None if name is None else self._indexes.open(name)
         if index is not None and index.description.topic_id != wanted.topic_id:
+            if self._index is not None and self._index.description.topic_id == wanted.topic_id:
+                index.close()
+                raise Stop("another documents topic is indexed in the same place, by another stream", hint=_APART)
             _log.warning("index_of_another_topic", generation=name, topic_id=index.description.topic_id)
             index.close()
             index = None

@@ -274,13 +274,16 @@ class IndexingService:
         return "" if self._resume.has_passed else self._resting_for
 
     def _has_reached(self, ends: dict[Partition, int]) -> bool:
-        index = self._parts.generation.index
-        if index is None or not self._can_work:
+        if not self._resume.has_passed:
             return False
         try:
-            stored = index.positions()
+            if not self._owned and self._look_at.has_passed:  # others index all of it
+                self._look()
+            index = self._parts.generation.index
+            stored = None if index is None else index.positions()
         except Retryable as error:
             self._wait(error)
             return False
-        reached = all(stored.get(partition.number, 0) >= end for partition, end in ends.items())
-        return reached and not self._parts.sweeps.is_busy
+        if stored is None or self._parts.sweeps.is_busy:
+            return False
+        return all(stored.get(partition.number, 0) >= end for partition, end in ends.items())

@@ -32,4 +32,7 @@ def compared_with(answer: Answer, explanation: Explanation, text: str) -> str:
         differences.append("the document has changed since")
     if f"{answer.model.name} {answer.model.version}" != explanation.model:
         differences.append("by another model")
+    if answer.collection is not None:
+        said_alone = "the confidence and thresholds above are those of this document alone"
+        differences.append(f"asked of the collection {answer.collection}: {said_alone}")
     return f"{said} {by}" + "".join(f"; {difference}" for difference in differences)

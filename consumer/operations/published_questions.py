@@ -67,7 +67,10 @@ def find_published(
         return PublishedQuestion(question, question.context, answer)
     document_id = document_of(question, answer)
     if document_id is None:
-        raise Stop(f"question {question_id}: no document of the collection {question.collection} was quoted")
+        raise Stop(
+            f"question {question_id}: no document of the collection {question.collection} was quoted",
+            hint=f"`spanstream ask --collection {question.collection}` shows what is looked at now",
+        )
     with closing(CurrentDocuments(open_reader(), settings, formats, clock, _PATIENCE_SECONDS)) as documents:
         document = documents.find(document_id)
     if document is None:

@@ -41,7 +41,7 @@ def open_encoder(settings: IndexSettings, threads: int | None = None) -> Embedde
     try:
         return Encoder.load(settings.encoder_path or DEFAULT_ENCODER, threads)
     except ArtifactError as error:
-        raise Stop(str(error)) from error
+        raise _no_encoder(settings, error) from error
 
 
 def encoder_fingerprint(settings: IndexSettings) -> str:
@@ -51,4 +51,10 @@ def encoder_fingerprint(settings: IndexSettings) -> str:
     try:
         return load_encoder_artifact(settings.encoder_path or DEFAULT_ENCODER).fingerprint
     except ArtifactError as error:
-        raise Stop(str(error)) from error
+        raise _no_encoder(settings, error) from error
+
+
+def _no_encoder(settings: IndexSettings, error: ArtifactError) -> Stop:
+    return Stop(
+        str(error), hint="set SPANSTREAM_INDEX__ENCODER_PATH to an encoder's folder" if settings.encoder_path else ""
+    )

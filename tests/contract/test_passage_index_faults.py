@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -58,7 +59,7 @@ def test_a_damaged_file_is_one_line_that_says_what_to_do(tmp_path: Path, damage:
         path.write_bytes(
             {"garbage": b"\x13" * len(whole), "no bytes": b"", "cut off": whole[: len(whole) // 3]}[damage]
         )
-    with pytest.raises(Stop, match=r"g1\.sqlite") as stopped:
+    with pytest.raises(Stop, match=r"g1\.sqlite.* `spanstream index rebuild`") as stopped:
         use_all(tmp_path)
     assert_one_line(stopped.value)
 
@@ -101,6 +102,22 @@ def test_a_half_made_file_is_no_generation(tmp_path: Path) -> None:
     (tmp_path / "passages" / "g1.sqlite.new").write_bytes(b"killed here")
     assert indexes.names() == []
     assert indexes.create("g1", DESCRIPTION).count() == 0
+
+
+@pytest.mark.parametrize("is_made_again", [False, True])
+def test_a_file_that_is_deleted_while_it_is_used_is_left(tmp_path: Path, is_made_again: bool) -> None:
+    index, path = filled(tmp_path)
+    assert index.matching("pump", KB, 5)
+    shutil.rmtree(path.parent)
+    if is_made_again:
+        filled(tmp_path)[0].close()
+    for use in (
+        lambda: index.matching("pump", KB, 5),
+        index.positions,
+        lambda: index.apply([document_of("d1", ["flange"])], {0: 2}),
+    ):
+        with pytest.raises(Retryable, match="was dropped"):
+            use()
 
 
 def test_while_another_process_keeps_the_file_a_write_is_to_be_tried_again_and_searches_go_on(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from spanstream.consumer.redaction import redacted, secrets_in
 # librdkafka's lines go through here instead of to stderr; nothing is configured at import.
 librdkafka_log = logging.getLogger("librdkafka")
 
-_TOPIC_HINT = "create it (`spanstream topics create`) or correct the topic's name"
+_TOPIC_HINT = "create it (`spanstream topics create`, or with --triage or --feedback) or correct the topic's name"
 _SIZE_HINT = "raise max.message.bytes of that topic, or lower the limits of what may be published"
 _LOGIN_HINT = "check the user, the password and the mechanism in the Kafka client properties"
 _VERSION_HINT = "this broker does not offer what the settings ask for: check its version, and group_protocol"

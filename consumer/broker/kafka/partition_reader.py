@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from spanstream.consumer.broker.kafka.error_mapping import ClientErrors, NeededRights, map_error
+from spanstream.consumer.broker.kafka.error_mapping import ClientErrors
 from spanstream.consumer.broker.kafka.handles import checked_call, new_consumer
+from spanstream.consumer.broker.kafka.lookup import Lookup, log_or_raise
 from spanstream.consumer.broker.kafka.properties import Properties, follower_properties, lookup_properties
-from spanstream.consumer.broker.kafka.queries import EARLIEST, LATEST, edge_offsets, partitions_of, seen_end, to_record
+from spanstream.consumer.broker.kafka.queries import EARLIEST, LATEST, partitions_of, seen_end, to_record
 from spanstream.consumer.broker.kafka.topic_admin import TopicAdmin
 from spanstream.consumer.broker.protocols import Partition, Record
 from spanstream.consumer.errors import Retryable, Stop
@@ -26,7 +26,6 @@ _LEARN_SECONDS = 1.0
 
 # librdkafka looks for the coordinator of the group it was told to name; a reader has no use for it.
 _IGNORED = frozenset({KafkaError.GROUP_AUTHORIZATION_FAILED})
-_GONE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})  # noqa: SLF001  librdkafka's name
 _EOF = KafkaError._PARTITION_EOF  # noqa: SLF001  librdkafka's name
 
 
@@ -49,25 +48,27 @@ class KafkaPartitionReader:
         self._settings = settings
         self._uncommitted = uncommitted
         self._request_timeout_seconds = request_timeout_seconds
-        properties = follower_properties(settings, uncommitted=uncommitted)
-        self._client_errors = ClientErrors(properties)
         self._next_offsets: dict[Partition, int | None] = {}  # of the followed partitions
         self._topic_ids: dict[str, str] = {}  # of the topics that were asked about
         self._admin: TopicAdmin | None = None
-        self._lookup: _Lookup | None = None
-        self._uncommitted_reader: _Lookup | None = None
-        self._consumer = new_consumer(properties, self._client_errors)
+        self._lookup: Lookup | None = None
+        self._uncommitted_reader: Lookup | None = None
+        self._consumer, self._client_errors = self._new_follower()
 
     def partitions(self, topic: str) -> list[Partition]:
         """Returns the topic's partitions, in order.
 
         Raises:
             Stop: the topic does not exist.
-            Retryable: no answer in time.
+            Retryable: no answer in time; what asked is replaced, because it may never connect again.
         """
-        return partitions_of(
-            self._consumer, topic, self._request_timeout_seconds, self._client_errors, self._run_callbacks
-        )
+        try:
+            return partitions_of(
+                self._consumer, topic, self._request_timeout_seconds, self._client_errors, self._run_callbacks
+            )
+        except Retryable:
+            self._connect_anew()
+            raise
 
     def follow(self, positions: Mapping[Partition, int | None]) -> None:
         """Reads exactly these from now on: each new one from its offset (None: its beginning); known ones go on."""
@@ -118,7 +119,8 @@ class KafkaPartitionReader:
             Retryable: no answer in time, or there is no such topic now.
             Stop: this client may not see it.
         """
-        topic_id = self._topic_admin().topic_id(topic)
+        with self._admin_client() as admin:
+            topic_id = admin.topic_id(topic)
         if not topic_id:
             raise Retryable(f"there is no topic {topic} now")
         if topic_id != self._topic_ids.setdefault(topic, topic_id):
@@ -133,7 +135,8 @@ class KafkaPartitionReader:
             Retryable: no answer in time.
             Stop: there is no such topic, it does not say, or this client may not see its configuration.
         """
-        spec = self._topic_admin().describe([topic]).get(topic)
+        with self._admin_client() as admin:
+            spec = admin.describe([topic]).get(topic)
         if spec is None or "delete.retention.ms" not in spec.config:
             raise Stop(f"no topic {topic} with a delete.retention.ms")
         return int(spec.config["delete.retention.ms"]) / 1000
@@ -182,16 +185,21 @@ class KafkaPartitionReader:
         self._lookup = self._uncommitted_reader = self._admin = None
 
     def _connect_anew(self) -> None:
-        """Replaces the consumers that knew another topic of the same name; what they followed goes on.
+        """Replaces all handles: they knew another topic of the same name, or got no answer. What is followed goes on.
 
         With librdkafka 2.16 they cannot read the new one where the old one's leader had changed: leader epochs begin
         at 0 again, and lower ones are taken for outdated.
         """
         self.close()
-        properties = follower_properties(self._settings, uncommitted=self._uncommitted)
-        self._consumer = new_consumer(properties, self._client_errors)
+        self._consumer, self._client_errors = self._new_follower()
         followed, self._next_offsets = self._next_offsets, {}
         self.follow(followed)
+
+    def _new_follower(self) -> tuple[Consumer, ClientErrors]:
+        """Makes the consumer that follows, with errors of its own: one that is replaced says that its topic is gone."""
+        properties = follower_properties(self._settings, uncommitted=self._uncommitted)
+        client_errors = ClientErrors(properties)
+        return new_consumer(properties, client_errors), client_errors
 
     def _run_callbacks(self) -> None:
         """Runs what librdkafka has to tell; not where a record might come with it."""
@@ -206,26 +214,31 @@ class KafkaPartitionReader:
             except KafkaException as error:
                 _log.warning("kafka_metadata_late", topic=topic, detail=error.args[0].str())
 
-    def _topic_admin(self) -> TopicAdmin:
-        """Returns the admin client, made when it is first needed."""
+    @contextmanager
+    def _admin_client(self) -> Iterator[TopicAdmin]:
+        """Gives the admin client, made when it is first needed; one that gets no answer is replaced."""
         if self._admin is None:
             self._admin = TopicAdmin(self._settings, request_timeout_seconds=self._request_timeout_seconds)
-        return self._admin
+        try:
+            yield self._admin
+        except Retryable:
+            self._admin = None
+            raise
 
-    def _lookup_reader(self) -> _Lookup:
+    def _lookup_reader(self) -> Lookup:
         """Returns the second handle, made when it is first needed."""
         if self._lookup is None:
             self._lookup = self._new_lookup(lookup_properties(self._settings, uncommitted=self._uncommitted))
         return self._lookup
 
-    def _new_lookup(self, properties: Properties) -> _Lookup:
-        return _Lookup(properties, self._request_timeout_seconds)
+    def _new_lookup(self, properties: Properties) -> Lookup:
+        return Lookup(properties, self._request_timeout_seconds)
 
     def _take(self, message: Message) -> Record | None:
         error = message.error()
         if error is not None and error.code() != _EOF:
             if error.code() not in _IGNORED:
-                _log_or_raise(error, f"to read {message.topic()}", message.topic() or "")
+                log_or_raise(error, f"to read {message.topic()}", message.topic() or "")
             return None
         partition = Partition(message.topic() or "", message.partition() or 0)
         if partition not in self._next_offsets:
@@ -236,65 +249,3 @@ class KafkaPartitionReader:
         record = to_record(message, partition)
         self._next_offsets[partition] = record.next_offset
         return record
-
-
-class _Lookup:
-    """A second consumer handle, for single records and for questions about offsets.
-
-    A broker answers a connection's requests in order: behind a fetch that waits for records, such a question would
-    wait as long. A handle that got no answer is replaced: with librdkafka 2.16, one may never connect again to a broker
-    that was restarted, while others of the same process do.
-    """
-
-    def __init__(self, properties: Properties, request_timeout_seconds: float) -> None:
-        self._properties = properties
-        self._seconds = request_timeout_seconds
-        self._client_errors = ClientErrors(properties)
-        self._consumer = new_consumer(properties, self._client_errors)
-
-    def edges(self, partitions: Iterable[Partition], edge: int) -> dict[Partition, int]:
-        with self._replaced_without_answer():
-            return edge_offsets(self._consumer, partitions, edge, self._seconds, self._client_errors)
-
-    def read_at(self, partition: Partition, offset: int, timeout_seconds: float) -> Record | None:
-        with self._replaced_without_answer():
-            return self._read_at(partition, offset, timeout_seconds)
-
-    def close(self) -> None:
-        self._consumer.close()
-
-    @contextmanager
-    def _replaced_without_answer(self) -> Iterator[None]:
-        try:
-            yield
-        except Retryable:
-            self.close()
-            self._consumer = new_consumer(self._properties, self._client_errors)
-            raise
-
-    def _read_at(self, partition: Partition, offset: int, timeout_seconds: float) -> Record | None:
-        deadline = time.monotonic() + timeout_seconds
-        self._consumer.assign([TopicPartition(partition.topic, partition.number, offset)])
-        try:
-            while (remaining := deadline - time.monotonic()) > 0:
-                message = self._consumer.poll(remaining)
-                self._client_errors.raise_refusal()
-                if message is None or (message.topic(), message.partition()) != partition:
-                    continue
-                error = message.error()
-                if error is None:
-                    return to_record(message, partition) if message.offset() == offset else None
-                if error.code() == _EOF or error.code() in _GONE:
-                    return None
-                _log_or_raise(error, f"to read {partition} at {offset}", partition.topic)
-        finally:
-            self._consumer.unassign()
-        raise self._client_errors.no_answer(f"a read of {partition} at {offset}")
-
-
-def _log_or_raise(error: KafkaError, doing: str, topic: str) -> None:
-    """Logs what may mend itself, raises the rest."""
-    mapped = map_error(error, doing, NeededRights(topic=f"Read on the topic {topic}"))
-    if not isinstance(mapped, Retryable):
-        raise Stop(mapped.detail, hint=mapped.hint)
-    _log.warning("kafka_reader_error", code=error.name(), detail=error.str())

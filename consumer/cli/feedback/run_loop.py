@@ -17,7 +17,8 @@ _log = structlog.get_logger(__name__)
 def run(config: ConfigFile = None) -> None:
     """Check what people say of answers, and keep what holds as labels, until stopped (SIGTERM or Ctrl-C).
 
-    Settings are those of `spanstream run --help`: SPANSTREAM_FEEDBACK__*, SPANSTREAM_TOPICS__*, SPANSTREAM_KAFKA__*.
+    Settings are those of `spanstream run --help`: `SPANSTREAM_FEEDBACK__*`, `SPANSTREAM_TOPICS__*`,
+    `SPANSTREAM_KAFKA__*`.
 
     Example: SPANSTREAM_HTTP__PORT=8082 spanstream feedback run
     """

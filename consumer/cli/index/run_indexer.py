@@ -25,8 +25,8 @@ def run(
     collections, are taken out. A passage whose text has not changed is not embedded again. Where each partition is read
     from stands in the index itself: a member that is killed leaves neither holes nor ghosts.
 
-    Several members share the partitions. Settings are those of `spanstream run --help`: SPANSTREAM_INDEX__*,
-    SPANSTREAM_TOPICS__DOCUMENTS, SPANSTREAM_KAFKA__*.
+    Several members share the partitions. Settings are those of `spanstream run --help`: `SPANSTREAM_INDEX__*`,
+    `SPANSTREAM_TOPICS__DOCUMENTS`, `SPANSTREAM_KAFKA__*`.
 
     Example: SPANSTREAM_INDEX__URI=/var/lib/spanstream/index SPANSTREAM_HTTP__PORT=8083 spanstream index run
     """

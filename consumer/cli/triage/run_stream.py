@@ -25,7 +25,8 @@ def run(
 ) -> None:
     """Triage tickets until stopped (SIGTERM or Ctrl-C finish what was begun); consumers (`spanstream run`) answer.
 
-    Settings are those of `spanstream run --help`: SPANSTREAM_TRIAGE__*, SPANSTREAM_TOPICS__*, SPANSTREAM_KAFKA__*.
+    Settings are those of `spanstream run --help`: `SPANSTREAM_TRIAGE__*`, `SPANSTREAM_TOPICS__*`,
+    `SPANSTREAM_KAFKA__*`.
 
     Example: SPANSTREAM_HTTP__PORT=8081 spanstream triage run --playbook playbook.yaml
     """

@@ -38,7 +38,7 @@ from spanstream.consumer.passages.index import IndexDescription, PassageIndex
 from spanstream.consumer.passages.retrieval import Embedder, search
 from spanstream.consumer.settings import IndexSettings, TopicSettings
 from spanstream.models.arrays import Float32Array
-from spanstream.schemas.errors import InvalidRecord
+from spanstream.schemas.errors import InvalidRecord, Reason
 from spanstream.schemas.events import Question
 from spanstream.schemas.open_questions import AskedAgain, OpenQuestion, without_open
 
@@ -167,10 +167,13 @@ class LateDocuments:
         if record.value is None or opened is None:
             return None
         try:
-            return self._parts.formats.question(record), opened
-        except InvalidRecord as error:
-            _log.warning("no_open_question", partition=str(record.partition), offset=record.offset, reason=error.reason)
+            question = self._parts.formats.question(record)
+            (record.key or b"").decode()  # it goes along with the question that is asked again
+        except (InvalidRecord, UnicodeDecodeError) as error:
+            reason = error.reason if isinstance(error, InvalidRecord) else Reason.INVALID_EVENT
+            _log.warning("no_open_question", partition=str(record.partition), offset=record.offset, reason=reason)
             return None
+        return question, opened
 
     def _take_documents(self) -> None:
         """Finds the questions that changed documents are near to, once the documents are in the index."""

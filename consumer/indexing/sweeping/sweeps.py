@@ -118,6 +118,8 @@ class Sweeps:
 
     def look(self, index: PassageIndex) -> None:
         """Asks where the partitions begin and end, and begins a sweep where one is due."""
+        if not self._watched:  # others index all of it
+            return
         if self._ask_at.has_passed:
             self._safe_for = safe_seconds(self._reader, next(iter(self._watched)).topic)
             self._ask_at = Deadline(self._clock, _ASK_EVERY)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final, TypeAlias
@@ -39,6 +39,7 @@ class SqliteDatabase:
         self._path = path
         self._timeout = timeout_seconds
         self._idle: SimpleQueue[Connection] = SimpleQueue()
+        self._file: tuple[int, int] | None = None  # device and number of the file that was opened first
 
     @classmethod
     def create(cls, path: Path, fill: Callable[[Connection], None]) -> None:
@@ -58,11 +59,12 @@ class SqliteDatabase:
         """Lends a connection; `limited` to the timeout in all.
 
         Raises:
-            Retryable: another process keeps it busy, the time is over, or the disk fails.
+            Retryable: another process keeps it busy, the time is over, the disk fails, or it was deleted meanwhile.
             Stop: it is not there, damaged, or may not be opened.
         """
         with errors_of(self._path):
             connection = self._connection()
+            self._check_is_the_same()
             end = time.monotonic() + self._timeout
             connection.set_progress_handler((lambda: time.monotonic() > end) if limited else None, _STEPS)
             try:
@@ -90,6 +92,15 @@ class SqliteDatabase:
                 self._idle.get_nowait().close(force=True)
             except Empty:
                 return
+
+    def _check_is_the_same(self) -> None:
+        """Raises `Retryable` where the file was deleted, or made anew: what is open of it is seen by nobody else."""
+        with suppress(FileNotFoundError):
+            found = self._path.stat()
+            self._file = self._file or (found.st_dev, found.st_ino)
+            if self._file == (found.st_dev, found.st_ino):
+                return
+        raise Retryable(f"the passage index {self._path} was dropped")
 
     def _connection(self) -> Connection:
         try:

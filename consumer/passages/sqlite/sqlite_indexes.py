@@ -54,7 +54,7 @@ class SqlitePassageIndexes:
         with errors_of(path):
             is_there = path.is_file()
         if not is_there:
-            raise Stop(f"there is no passage index {path}")
+            raise Stop(f"there is no passage index {path}", hint="`spanstream index rebuild` makes a new one")
         return SqlitePassageIndex(path, self._timeout)
 
     def switch(self, name: str) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
 
 import pytest
 
 from spanstream.consumer import cli
+from spanstream.consumer.__main__ import start
 from spanstream.consumer.cli.exit_codes import INTERRUPTED, TERMINATED
 from spanstream.consumer.cli.signals import set_on_signals
 
@@ -44,3 +48,24 @@ def test_the_first_signal_counts_and_a_second_ctrl_c_ends_at_once() -> None:
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
     assert received.exit_code == TERMINATED
+
+
+@pytest.mark.parametrize(
+    ("before", "meanwhile"), [(signal.default_int_handler, signal.SIG_DFL), (signal.SIG_IGN, signal.SIG_IGN)]
+)
+def test_ctrl_c_ends_the_program_at_once_while_it_is_imported(
+    monkeypatch: pytest.MonkeyPatch, before: Any, meanwhile: Any
+) -> None:
+    heard = list[Any]()
+
+    class Imported(ModuleType):
+        def __getattr__(self, name: str) -> Any:
+            if name != "main":
+                raise AttributeError(name)
+            heard.append(signal.getsignal(signal.SIGINT))
+            return lambda: heard.append(signal.getsignal(signal.SIGINT))
+
+    signal.signal(signal.SIGINT, before)
+    monkeypatch.setitem(sys.modules, "spanstream.consumer.cli", Imported("cli"))
+    start()
+    assert heard == [meanwhile, before]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -204,6 +205,17 @@ def test_a_topic_that_was_replaced_has_an_index_of_its_own(stream: MemoryIndexin
     assert stream.compare().is_equal
 
 
+def test_another_stream_that_indexes_in_the_same_place_ends_the_member(stream: MemoryIndexing) -> None:
+    stream.document("a", "Text.")
+    stream.start()
+    stream.settle()
+    other = replace(stream.index.description, topic_id="of another stream")
+    stream.indexes.create("g00009", other)
+    stream.indexes.switch("g00009")
+    with pytest.raises(Stop, match="same place, by another stream; give each stream a SPANSTREAM_INDEX__NAME"):
+        stream.until(lambda: len(stream.indexes.names()) > 2)
+
+
 def test_another_encoder_ends_the_member_with_a_line_that_says_what_to_do(stream: MemoryIndexing) -> None:
     first = stream.start()
     stream.settle()
@@ -220,6 +232,20 @@ def test_once_ends_when_what_was_there_is_indexed(stream: MemoryIndexing) -> Non
     member.service.run(threading.Event(), once=True)
     assert len(stream.texts()) == 20
     assert stream.broker.groups[GROUP].members == {}
+
+
+def test_once_ends_also_where_others_own_all_partitions(stream: MemoryIndexing) -> None:
+    stream.document("a", "Text.")
+    for _ in range(stream.partitions):
+        stream.start()
+    stream.settle()
+    member = stream.start()
+    stop = threading.Event()
+    watchdog = threading.Timer(60.0, stop.set)
+    watchdog.start()
+    member.service.run(stop, once=True)
+    watchdog.cancel()
+    assert not stop.is_set()
 
 
 def test_a_signal_ends_the_work_between_two_looks_at_the_clock(stream: MemoryIndexing) -> None:

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.errors import Fenced, Retryable, Stop
 from spanstream.consumer.settings import IndexSettings
 from spanstream.schemas.cloudevents import answer_id
@@ -124,6 +125,15 @@ def test_a_document_that_came_between_the_search_and_its_record_is_not_missed(st
     assert stream.position(TOPICS.documents, 0) == stream.ends(TOPICS.documents)[0]
     member.pool.at_once = True
     stream.until(lambda: asked_again(stream) == 1)
+
+
+def test_a_record_under_a_key_that_is_no_id_is_no_open_question_and_the_others_are_asked(stream: LateStream) -> None:
+    declined(stream)
+    record = stream.open_questions()["a"]
+    stream.send(Outgoing(TOPICS.open_questions, b"\xff", record.value, record.headers))
+    stream.put(ZERO, SAILS)
+    stream.index_now()
+    stream.until(lambda: stream.statuses("a") == ["no_answer", "answered"])
 
 
 def test_a_question_is_closed_when_its_time_is_over(stream: LateStream) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from spanstream.consumer.broker.memory.broker import MemoryBroker
 from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.clock import SystemClock
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.operations.explaining import compared_with
 from spanstream.consumer.operations.published_questions import PublishedQuestion, find_published
 from spanstream.consumer.settings import Settings
 from spanstream.schemas.answer_parts import ModelInfo, Span, WindowsRead
@@ -73,3 +75,12 @@ def test_a_question_that_brings_its_text_along_has_no_document() -> None:
 def test_a_question_that_names_its_document_needs_no_answer() -> None:
     published = found(asked=Question(question_id="q", question="Which error?", document_id="d"))
     assert (published.document_id, published.text) == ("d", DOCUMENT.text)
+
+
+def test_an_explanation_says_that_it_is_of_one_document_where_a_collection_was_asked() -> None:
+    explanation: Any = SimpleNamespace(model="m 1")
+    assert compared_with(Answer(**ANSWER), explanation, DOCUMENT.text).endswith(
+        "; asked of the collection kb: the confidence and thresholds above are those of this document alone"
+    )
+    alone = Answer(**ANSWER | {"collection": None, "retrieved": []})
+    assert "collection" not in compared_with(alone, explanation, DOCUMENT.text)
