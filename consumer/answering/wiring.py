@@ -191,12 +191,12 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
     manifest, metrics = reader.artifact.manifest, Metrics()
     precision = reader.backends.choose(0).precision
     metrics.runs(model=manifest.name, model_version=manifest.version, precision=precision)
-    store = None if cache else open_store(settings.redis, metrics)
+    store = None if cache else open_store(settings.redis, metrics.cache)
     cache = cache or open_cache(settings, reader, store)
     formats = formats or open_formats(settings)
     clients = connect(settings)
     writer = open_writer(settings, Answer)
-    shadow = open_shadow(settings, clients.shadow_publisher, reader, writer, metrics, clock)
+    shadow = open_shadow(settings, clients.shadow_publisher, reader, writer, metrics.shadow, clock)
     forgetting = (cache.forget, reader.forget, *((shadow.forget,) if shadow else ()))
     retriever = retriever or open_retriever(settings.index, clock)
     documents = _documents(settings, formats, clients.documents, forgetting, clock)
@@ -214,9 +214,9 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
         clock=clock,
     )
     collection_reader = open_collection_reader(settings, reader)
-    recall = RecallSample(settings.index.recall_sample, metrics.retrieval_recall.observe)
+    recall = RecallSample(settings.index.recall_sample, metrics.retrieval.recall.observe)
     resolver = CollectionResolver(
-        retriever, documents, collection_reader, outcomes, metrics=metrics, clock=clock, recall=recall
+        retriever, documents, collection_reader, outcomes, metrics=metrics.retrieval, clock=clock, recall=recall
     )
     preparer = open_preparer(settings, formats, reader, documents, resolver, cache, outcomes, clock)
     pipeline = Pipeline(Answerer(reader, collection_reader, outcomes, cache).answer, pool)
@@ -227,14 +227,14 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
         consumer=clients.consumer,
         partition_counts=PartitionCounts(clients.documents, settings.topics.consumed, clock),
         start_offsets=start_offsets(clients, settings, settings.topics.documents),
-        rewinds=Rewinds(metrics.rewinds.inc),
+        rewinds=Rewinds(metrics.records.rewinds.inc),
         committer=committer,
         documents=documents,
         intake=intake,
         pipeline=pipeline,
         writer=writer,
         reporter=reporter,
-        lag=Lag(metrics.lag, clients.consumer, clients.documents, clock),
+        lag=Lag(metrics.work.lag, clients.consumer, clients.documents, clock),
         health=health,
         clock=clock,
         shadow=shadow,

@@ -49,7 +49,13 @@ def serve(
     cpu = reader.backends.cpu
     port = _DEFAULT_PORT if settings.answers_api.port is None else settings.answers_api.port
     api = open_answers_api(
-        settings, reader, metrics, port=port, parallel=cpu.parallel_runs if cpu else 2, stop=stop, on_turn=health.turned
+        settings,
+        reader,
+        metrics.requests,
+        port=port,
+        parallel=cpu.parallel_runs if cpu else 2,
+        stop=stop,
+        on_turn=health.turned,
     )
     probes = serve_http(settings.http, health, metrics.registry)
     manifest = reader.artifact.manifest

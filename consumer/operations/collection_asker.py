@@ -111,7 +111,9 @@ def open_collection_asker(settings: Settings, clock: Clock) -> Iterator[Collecti
         collections, cache = open_collection_reader(settings, reader), open_cache(settings, reader, None)
         manifest = reader.artifact.manifest
         outcomes = Outcomes(settings.topics, settings.retries, manifest, source=settings.event_source, clock=clock)
-        resolver = CollectionResolver(retriever, documents, collections, outcomes, metrics=Metrics(), clock=clock)
+        resolver = CollectionResolver(
+            retriever, documents, collections, outcomes, metrics=Metrics().retrieval, clock=clock
+        )
         # The questions are this program's own, in JSON; the documents are in whatever form their topic has.
         own = EventFormats(settings.limits)
         preparer = open_preparer(settings, own, reader, documents, resolver, cache, outcomes, clock)

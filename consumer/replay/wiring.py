@@ -206,7 +206,9 @@ def open_checker(settings: Settings, documents: CurrentDocuments, clock: Clock) 
         formats = documents.formats
         collection_reader = open_collection_reader(settings, reader)
         with opened_retriever(settings.index, clock) as retriever:
-            resolver = CollectionResolver(retriever, index, collection_reader, outcomes, metrics=Metrics(), clock=clock)
+            resolver = CollectionResolver(
+                retriever, index, collection_reader, outcomes, metrics=Metrics().retrieval, clock=clock
+            )
             preparer = open_preparer(settings, formats, reader, index, resolver, cache, outcomes, clock)
             answerer = Answerer(reader, collection_reader, outcomes, cache)
             yield Checker(preparer, answerer, settings.topics, formats, partitions=len(index.owned))

@@ -57,7 +57,7 @@ class Scene:
         self.server: AnswersServer = open_answers_api(
             Settings(answers_api=AnswersApiSettings(**settings), limits=limits, drain_seconds=drain_seconds),
             self.reader,
-            self.metrics,
+            self.metrics.requests,
             port=0,
             parallel=1,
             stop=self.stop,
@@ -309,7 +309,7 @@ def test_a_server_that_others_can_reach_needs_a_token() -> None:
 def test_a_port_that_is_taken_is_one_line_that_names_the_setting(scenes: MakeScene) -> None:
     scene = scenes()
     with pytest.raises(Stop, match=r"cannot listen on 127\.0\.0\.1:\d+: .+ SPANSTREAM_ANSWERS_API__PORT"):
-        open_answers_api(Settings(), scene.reader, Metrics(), port=scene.port, parallel=1, stop=scene.stop)
+        open_answers_api(Settings(), scene.reader, Metrics().requests, port=scene.port, parallel=1, stop=scene.stop)
 
 
 def test_the_description_names_every_refusal_and_loads_nothing_from_elsewhere(scenes: MakeScene) -> None:
