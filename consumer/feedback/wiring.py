@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from spanstream.consumer.answering.documents import Documents
-from spanstream.consumer.answering.wiring import BrokerClients, open_kafka_clients, start_offsets
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
 from spanstream.consumer.broker.protocols import PartitionReader
 from spanstream.consumer.clock import Clock, SystemClock
 from spanstream.consumer.delivery.circuit import Circuit
+from spanstream.consumer.delivery.group_clients import BrokerClients, open_kafka_clients
 from spanstream.consumer.delivery.lag import Lag
 from spanstream.consumer.delivery.paced_publisher import PacedPublisher
 from spanstream.consumer.delivery.partition_counts import PartitionCounts, refuse_differing
@@ -55,7 +55,7 @@ OpenClients = Callable[[Settings], tuple[BrokerClients, PartitionReader]]
 def open_feedback_clients(settings: Settings) -> tuple[BrokerClients, PartitionReader]:
     """Opens Kafka clients in the feedback group."""
     kafka = settings.kafka.model_copy(update={"group_id": settings.feedback.group_id})
-    return open_kafka_clients(settings.model_copy(update={"kafka": kafka})), KafkaPartitionReader(kafka)
+    return open_kafka_clients(kafka), KafkaPartitionReader(kafka)
 
 
 def build_feedback(
@@ -108,7 +108,7 @@ def build_feedback(
     parts = FeedbackParts(
         consumer=clients.consumer,
         partition_counts=PartitionCounts(clients.documents, in_step, clock),
-        start_offsets=start_offsets(clients, settings, topics.labels),
+        start_offsets=clients.start_offsets(settings.kafka, topics.labels),
         rewinds=Rewinds(metrics.rewinds.inc),
         publisher=PacedPublisher(
             clients.publisher, lambda kind: metrics.publish_failures.labels(kind).inc(), health=health, clock=clock

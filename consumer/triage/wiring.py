@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from spanstream.consumer.answering.wiring import BrokerClients, open_kafka_clients, start_offsets
 from spanstream.consumer.clock import Clock, SystemClock
 from spanstream.consumer.delivery.circuit import Circuit
+from spanstream.consumer.delivery.group_clients import BrokerClients, open_kafka_clients
 from spanstream.consumer.delivery.lag import Lag
 from spanstream.consumer.delivery.paced_publisher import PacedPublisher
 from spanstream.consumer.delivery.partition_counts import PartitionCounts, refuse_differing
@@ -53,7 +53,7 @@ class TriageApplication:
 def open_triage_clients(settings: Settings) -> BrokerClients:
     """Opens Kafka clients in the triage group."""
     kafka = settings.kafka.model_copy(update={"group_id": settings.triage.group_id})
-    return open_kafka_clients(settings.model_copy(update={"kafka": kafka}))
+    return open_kafka_clients(kafka)
 
 
 def build_triage(  # noqa: PLR0913  tests replace these parts
@@ -113,7 +113,7 @@ def build_triage(  # noqa: PLR0913  tests replace these parts
     parts = TriageParts(
         consumer=clients.consumer,
         partition_counts=partition_counts,
-        start_offsets=start_offsets(clients, settings, settings.topics.triage_state),
+        start_offsets=clients.start_offsets(settings.kafka, settings.topics.triage_state),
         rewinds=Rewinds(metrics.rewinds.inc),
         publisher=PacedPublisher(
             clients.publisher,
