@@ -25,14 +25,11 @@ from spanstream.consumer.cache.byte_store import ByteStore
 from spanstream.consumer.cache.opening import open_cache, open_store
 from spanstream.consumer.cache.token_cache import CacheCounts, TokenCache
 from spanstream.consumer.clock import Clock, SystemClock
-from spanstream.consumer.delivery.circuit import Circuit
-from spanstream.consumer.delivery.group_clients import BrokerClients, open_kafka_clients
+from spanstream.consumer.delivery.group_member import BrokerClients, GroupMember, open_kafka_clients
 from spanstream.consumer.delivery.lag import Lag
-from spanstream.consumer.delivery.partition_counts import PartitionCounts
 from spanstream.consumer.delivery.rewinds import Rewinds
 from spanstream.consumer.drift.opening import open_drift_watch
 from spanstream.consumer.formats.event_formats import EventFormats
-from spanstream.consumer.formats.event_writer import EventWriter
 from spanstream.consumer.formats.opening import open_formats, open_writer
 from spanstream.consumer.health import Health
 from spanstream.consumer.http import HttpServer, serve_http
@@ -133,39 +130,33 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
     tracing = tracing or open_tracing(settings, settings.kafka.group_id)
     metrics = _metrics(reader)
     store = None if cache else open_store(settings.redis, metrics.cache)
-    opened = _Opened(
+    member = _AnsweringMember(
         settings=settings,
-        clock=clock,
-        reader=reader,
-        tracing=tracing,
-        metrics=metrics,
-        health=Health(clock, stuck_seconds=settings.http.stuck_seconds),
         cache=cache or open_cache(settings, reader, store),
         formats=formats or open_formats(settings),
         clients=connect(settings),
         writer=open_writer(settings, Answer),
+        clock=clock,
+        health=Health(clock, stuck_seconds=settings.http.stuck_seconds),
+        reader=reader,
+        metrics=metrics,
+        tracing=tracing,
         retriever=retriever or open_retriever(settings.index, clock),
     )
-    service = AnsweringService(_parts(opened, pool), settings)
+    service = AnsweringService(_parts(member, pool), settings)
     return Application(
-        service, opened.health, metrics, opened.cache, reader, store, settings, tracing, opened.retriever
+        service, member.health, metrics, member.cache, reader, store, settings, tracing, member.retriever
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Opened:
-    """What is opened once and shared by the parts of one consumer."""
+class _AnsweringMember(GroupMember):
+    """What is opened once, and shared by the parts of one consumer."""
 
-    settings: Settings
-    clock: Clock
     reader: Reader
-    tracing: Tracing
-    metrics: Metrics
-    health: Health
     cache: TokenCache[TokenizedDocument]
-    formats: EventFormats
-    clients: BrokerClients
-    writer: EventWriter
+    metrics: Metrics
+    tracing: Tracing
     retriever: Retriever | None
 
 
@@ -176,30 +167,30 @@ def _metrics(reader: Reader) -> Metrics:
     return metrics
 
 
-def _parts(opened: _Opened, pool: Executor | None) -> AnsweringParts:
-    settings, clients, metrics, clock = opened.settings, opened.clients, opened.metrics, opened.clock
-    shadow = open_shadow(settings, clients.shadow_publisher, opened.reader, opened.writer, metrics.shadow, clock)
-    documents = _documents(opened, shadow)
-    outcomes = _outcomes(opened)
-    reporter = _reporter(opened, documents)
+def _parts(member: _AnsweringMember, pool: Executor | None) -> AnsweringParts:
+    settings, clients, metrics, clock = member.settings, member.clients, member.metrics, member.clock
+    shadow = open_shadow(settings, clients.shadow_publisher, member.reader, member.writer, metrics.shadow, clock)
+    documents = _documents(member, shadow)
+    outcomes = _outcomes(member)
+    reporter = _reporter(member, documents)
     steps = open_steps(
         settings,
-        reader=opened.reader,
-        cache=opened.cache,
+        reader=member.reader,
+        cache=member.cache,
         documents=documents,
-        formats=opened.formats,
+        formats=member.formats,
         outcomes=outcomes,
-        retriever=opened.retriever,
+        retriever=member.retriever,
         clock=clock,
         metrics=metrics.retrieval,
     )
     pipeline = Pipeline(steps.answerer.answer, pool)
     return AnsweringParts(
         consumer=clients.consumer,
-        partition_counts=PartitionCounts(clients.documents, settings.topics.consumed, clock),
-        start_offsets=clients.start_offsets(settings.kafka, settings.topics.documents),
+        partition_counts=member.partition_counts(settings.topics.consumed),
+        start_offsets=member.start_offsets(settings.topics.documents),
         rewinds=Rewinds(metrics.records.rewinds.inc),
-        committer=_committer(opened, documents, outcomes, reporter),
+        committer=_committer(member, documents, outcomes, reporter),
         documents=documents,
         intake=Intake(
             documents=documents,
@@ -210,69 +201,65 @@ def _parts(opened: _Opened, pool: Executor | None) -> AnsweringParts:
             clock=clock,
         ),
         pipeline=pipeline,
-        writer=opened.writer,
+        writer=member.writer,
         reporter=reporter,
         lag=Lag(metrics.work.lag, clients.consumer, clients.documents, clock),
-        health=opened.health,
+        health=member.health,
         clock=clock,
         shadow=shadow,
     )
 
 
-def _documents(opened: _Opened, shadow: Shadow | None) -> Documents:
-    settings = opened.settings
+def _documents(member: _AnsweringMember, shadow: Shadow | None) -> Documents:
+    settings = member.settings
 
     def forget(text_sha256: str) -> None:
-        opened.cache.forget(text_sha256)
-        opened.reader.forget(text_sha256)
+        member.cache.forget(text_sha256)
+        member.reader.forget(text_sha256)
         if shadow is not None:
             shadow.forget(text_sha256)
 
     return Documents(
-        opened.clients.documents,
+        member.clients.documents,
         settings.topics.documents,
-        formats=opened.formats,
+        formats=member.formats,
         memory_bytes=settings.documents.memory_bytes,
         read_seconds=settings.documents.read_seconds,
-        circuit=_circuit(settings),
-        clock=opened.clock,
+        circuit=member.circuit(),
+        clock=member.clock,
         asked=AskedTexts(forget, settings.cache.memory_bytes),
         watches_all=settings.index.uri is not None,
     )
 
 
-def _outcomes(opened: _Opened) -> Outcomes:
-    settings = opened.settings
+def _outcomes(member: _AnsweringMember) -> Outcomes:
+    settings = member.settings
     return Outcomes(
         settings.topics,
         settings.retries,
-        opened.reader.artifact.manifest,
+        member.reader.artifact.manifest,
         source=settings.event_source,
-        clock=opened.clock,
-        writer=opened.writer,
-        tracing=opened.tracing,
+        clock=member.clock,
+        writer=member.writer,
+        tracing=member.tracing,
         foreign=foreign_headers(settings.output.dead_letter_headers, settings.kafka.group_id),
         keeps_open=settings.index.uri is not None and settings.index.open_questions > 0,
     )
 
 
-def _reporter(opened: _Opened, documents: Documents) -> Reporter:
-    watch = open_drift_watch(opened.settings.drift, opened.reader, opened.metrics.registry)
-    figures = _LiveFigures(opened.reader, opened.cache, documents)
-    return Reporter(opened.metrics, figures, opened.clock, opened.tracing, watch)
+def _reporter(member: _AnsweringMember, documents: Documents) -> Reporter:
+    watch = open_drift_watch(member.settings.drift, member.reader, member.metrics.registry)
+    figures = _LiveFigures(member.reader, member.cache, documents)
+    return Reporter(member.metrics, figures, member.clock, member.tracing, watch)
 
 
-def _committer(opened: _Opened, documents: Documents, outcomes: Outcomes, reporter: Reporter) -> Committer:
+def _committer(member: _AnsweringMember, documents: Documents, outcomes: Outcomes, reporter: Reporter) -> Committer:
     return Committer(
-        opened.clients.publisher,
+        member.clients.publisher,
         documents,
         outcomes,
-        circuit=_circuit(opened.settings),
+        circuit=member.circuit(),
         reporter=reporter,
-        health=opened.health,
-        clock=opened.clock,
+        health=member.health,
+        clock=member.clock,
     )
-
-
-def _circuit(settings: Settings) -> Circuit:
-    return Circuit(**settings.circuit.model_dump())

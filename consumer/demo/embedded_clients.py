@@ -5,7 +5,7 @@ from __future__ import annotations
 from spanstream.consumer.broker.kafka.embedded_broker import EmbeddedPartitionReader
 from spanstream.consumer.broker.kafka.group_consumer import KafkaGroupConsumer
 from spanstream.consumer.broker.kafka.publisher import open_publisher
-from spanstream.consumer.delivery.group_clients import BrokerClients
+from spanstream.consumer.delivery.group_member import BrokerClients
 from spanstream.consumer.settings import Settings
 
 

@@ -10,7 +10,7 @@ from spanstream.consumer.broker.kafka.group_consumer import KafkaGroupConsumer
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
 from spanstream.consumer.broker.protocols import PartitionReader
 from spanstream.consumer.clock import Clock, SystemClock
-from spanstream.consumer.delivery.group_clients import BrokerClients
+from spanstream.consumer.delivery.group_member import BrokerClients
 from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.formats.opening import open_formats
 from spanstream.consumer.health import Health

@@ -13,7 +13,7 @@ from spanstream.consumer.broker.memory.clients import MemoryConsumer
 from spanstream.consumer.broker.partitioner import partition_of
 from spanstream.consumer.broker.protocols import Headers, Outgoing, Record
 from spanstream.consumer.clock import to_datetime
-from spanstream.consumer.delivery.group_clients import BrokerClients
+from spanstream.consumer.delivery.group_member import BrokerClients
 from spanstream.consumer.feedback.service import FeedbackService
 from spanstream.consumer.feedback.wiring import FeedbackApplication, build_feedback
 from spanstream.consumer.formats.event_formats import EventFormats

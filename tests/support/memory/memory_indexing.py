@@ -13,7 +13,7 @@ from typing import Any
 
 from spanstream.consumer.broker.memory.clients import MemoryConsumer
 from spanstream.consumer.broker.protocols import Outgoing
-from spanstream.consumer.delivery.group_clients import BrokerClients
+from spanstream.consumer.delivery.group_member import BrokerClients
 from spanstream.consumer.errors import Retryable, Stop
 from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.indexing.batches import BatchBuilder
