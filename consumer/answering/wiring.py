@@ -25,7 +25,7 @@ from spanstream.consumer.cache.byte_store import ByteStore
 from spanstream.consumer.cache.opening import open_cache, open_store
 from spanstream.consumer.cache.token_cache import CacheCounts, TokenCache
 from spanstream.consumer.clock import Clock, SystemClock
-from spanstream.consumer.delivery.group_member import BrokerClients, GroupMember, open_kafka_clients
+from spanstream.consumer.delivery.group_member import BrokerClients, OpenedMember, open_kafka_clients
 from spanstream.consumer.delivery.lag import Lag
 from spanstream.consumer.delivery.rewinds import Rewinds
 from spanstream.consumer.drift.opening import open_drift_watch
@@ -150,7 +150,7 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
 
 
 @dataclass(frozen=True, slots=True)
-class _AnsweringMember(GroupMember):
+class _AnsweringMember(OpenedMember):
     """What is opened once, and shared by the parts of one consumer."""
 
     reader: Reader

@@ -37,7 +37,7 @@ def open_kafka_clients(settings: KafkaSettings) -> BrokerClients:
 
 
 @dataclass(frozen=True, slots=True)
-class GroupMember:
+class OpenedMember:
     """What is opened once, and shared by the parts of one member's loop."""
 
     settings: Settings

@@ -10,7 +10,7 @@ from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionRead
 from spanstream.consumer.broker.protocols import PartitionReader
 from spanstream.consumer.clock import Clock, SystemClock
 from spanstream.consumer.delivery.circuit import Circuit
-from spanstream.consumer.delivery.group_member import BrokerClients, GroupMember, open_kafka_clients
+from spanstream.consumer.delivery.group_member import BrokerClients, OpenedMember, open_kafka_clients
 from spanstream.consumer.delivery.lag import Lag
 from spanstream.consumer.delivery.partition_counts import refuse_differing
 from spanstream.consumer.delivery.rewinds import Rewinds
@@ -79,7 +79,7 @@ def build_feedback(
     formats = formats or open_formats(settings)
     clients, label_reader = open_clients(settings)
     refuse_differing(clients.documents, _topics_in_step(settings.topics), "feedback")
-    member = GroupMember(
+    member = OpenedMember(
         settings=settings,
         clients=clients,
         formats=formats,
@@ -96,7 +96,7 @@ def _topics_in_step(topics: TopicSettings) -> tuple[str, ...]:
     return (topics.documents, *topics.consumed_by_feedback)
 
 
-def _parts(member: GroupMember, label_reader: PartitionReader, metrics: FeedbackMetrics) -> FeedbackParts:
+def _parts(member: OpenedMember, label_reader: PartitionReader, metrics: FeedbackMetrics) -> FeedbackParts:
     settings, clients, clock = member.settings, member.clients, member.clock
     topics, changed = settings.topics, ChangedDocuments()
     labels = KnownLabels(label_reader, member.formats)
@@ -133,7 +133,7 @@ def _parts(member: GroupMember, label_reader: PartitionReader, metrics: Feedback
     )
 
 
-def _processor(member: GroupMember, documents: Documents, labels: KnownLabels) -> FeedbackProcessor:
+def _processor(member: OpenedMember, documents: Documents, labels: KnownLabels) -> FeedbackProcessor:
     settings = member.settings
     return FeedbackProcessor(
         documents=documents,
@@ -147,7 +147,7 @@ def _processor(member: GroupMember, documents: Documents, labels: KnownLabels) -
     )
 
 
-def _documents(member: GroupMember, changed: ChangedDocuments) -> Documents:
+def _documents(member: OpenedMember, changed: ChangedDocuments) -> Documents:
     settings = member.settings
     return Documents(
         member.clients.documents,

@@ -31,7 +31,7 @@ _PATIENCE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class AnswerSelection:
     """Which answers are compared: the latest ones since a time.
 
     Attributes:
@@ -47,7 +47,7 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class DriftReport:
-    """How far a stretch of the stream is from what the artifact was calibrated on.
+    """How far a selection of the stream is from what the artifact was calibrated on.
 
     Attributes:
         reference: what it is compared with.
@@ -79,7 +79,7 @@ class DriftReport:
 
 
 def drift_report(
-    stretch: Stretch,
+    selection: AnswerSelection,
     settings: Settings,
     artifact: Artifact,
     open_reader: Callable[[], PartitionReader],
@@ -88,7 +88,7 @@ def drift_report(
     """Reads the answers and their texts, and compares them.
 
     Args:
-        stretch: which answers.
+        selection: which answers.
         settings: name the topics.
         artifact: whose answers are compared with its reference.
         open_reader: opens a reader; each of them is closed.
@@ -109,7 +109,7 @@ def drift_report(
     threshold = manifest.calibration.threshold(settings.model.threshold)
     formats = open_formats(settings).patient(clock, _PATIENCE_SECONDS)
     with closing(open_reader()) as reader:
-        read = _latest_answers(stretch, settings, formats, reader, clock)
+        read = _latest_answers(selection, settings, formats, reader, clock)
     by_this = (manifest.name, manifest.version, manifest.calibration.name)
     # What is asked of a collection is another distribution than the reference's.
     answers = [
@@ -118,7 +118,7 @@ def drift_report(
         if answer.collection is None and (answer.model.name, answer.model.version, answer.model.calibration) == by_this
     ]
     texts = _Texts(settings, formats, artifact, open_reader, clock)
-    tokens = texts.tokenized(answers) if stretch.with_texts else {}
+    tokens = texts.tokenized(answers) if selection.with_texts else {}
     reads = [_question_read(answer, tokens.get(answer.document_sha256 or "")) for answer in answers]
     is_enough = len(reads) >= LEAST_QUESTIONS
     counts = FigureTable.of(reads, artifact.tokenizer.unknown_id).counts()
@@ -134,24 +134,24 @@ def drift_report(
 
 
 def _latest_answers(
-    stretch: Stretch, settings: Settings, formats: EventFormats, reader: PartitionReader, clock: Clock
+    selection: AnswerSelection, settings: Settings, formats: EventFormats, reader: PartitionReader, clock: Clock
 ) -> list[Answer]:
     """Returns the latest answers, oldest first; what cannot be read is passed over."""
     partitions = reader.partitions(settings.topics.answers)
     begins, ends = reader.begin_offsets(partitions), reader.end_offsets(partitions)
     # Of a partition's offsets at least every second one is an answer: a transaction writes one and a marker, or more.
-    starts = {partition: max(begins[partition], end - 2 * stretch.last) for partition, end in ends.items()}
+    starts = {partition: max(begins[partition], end - 2 * selection.last) for partition, end in ends.items()}
     found: list[tuple[int, Answer]] = []
     for record in read_records(reader, starts, ends, clock=clock, patience_seconds=_PATIENCE_SECONDS):
         published_ms = record.timestamp_ms or 0
-        if stretch.since_ms is not None and published_ms < stretch.since_ms:
+        if selection.since_ms is not None and published_ms < selection.since_ms:
             continue
         try:
             found.append((published_ms, formats.answer(record)))
         except InvalidRecord:
             continue
     found.sort(key=lambda timed: timed[0])
-    return [answer for _, answer in found[-stretch.last :]]
+    return [answer for _, answer in found[-selection.last :]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from spanstream.consumer.clock import Clock, SystemClock
-from spanstream.consumer.delivery.group_member import BrokerClients, GroupMember, open_kafka_clients
+from spanstream.consumer.delivery.group_member import BrokerClients, OpenedMember, open_kafka_clients
 from spanstream.consumer.delivery.lag import Lag
 from spanstream.consumer.delivery.partition_counts import PartitionCounts, refuse_differing
 from spanstream.consumer.delivery.rewinds import Rewinds
@@ -81,7 +81,7 @@ def build_triage(  # noqa: PLR0913  tests replace these parts
     formats = formats or open_formats(settings)
     clients = open_clients(settings)
     refuse_differing(clients.documents, topics_in_step(settings.topics), "the triage stream")
-    member = GroupMember(
+    member = OpenedMember(
         settings=settings,
         clients=clients,
         formats=formats,
@@ -94,7 +94,7 @@ def build_triage(  # noqa: PLR0913  tests replace these parts
     return TriageApplication(service, member.health, metrics, settings, playbook, tracing)
 
 
-def _parts(member: GroupMember, playbook: Playbook, metrics: TriageMetrics, tracing: Tracing) -> TriageParts:
+def _parts(member: OpenedMember, playbook: Playbook, metrics: TriageMetrics, tracing: Tracing) -> TriageParts:
     settings, clients, clock = member.settings, member.clients, member.clock
     reader = clients.documents  # here it reads the state
     partition_counts = member.partition_counts(topics_in_step(settings.topics))
@@ -125,7 +125,7 @@ def _parts(member: GroupMember, playbook: Playbook, metrics: TriageMetrics, trac
     )
 
 
-def _processor_settings(member: GroupMember, partition_counts: PartitionCounts) -> ProcessorSettings:
+def _processor_settings(member: OpenedMember, partition_counts: PartitionCounts) -> ProcessorSettings:
     settings = member.settings
     return ProcessorSettings(
         topics=settings.topics,

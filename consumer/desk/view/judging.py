@@ -16,8 +16,10 @@ from spanstream.models.labelling.choosing import uniform_share
 from spanstream.models.metrics.reliability import (
     Interval,
     Judgement,
+    ReliabilityBin,
     brier_score,
     expected_calibration_error,
+    reliability_bins,
     with_interval,
 )
 from spanstream.models.metrics.squad_metrics import exact_score
@@ -26,15 +28,6 @@ from spanstream.schemas.feedback import Verdict
 LEAST: Final = 20
 """Judged answers below which a figure would say more about chance than about the model."""
 _BINS: Final = 8
-
-
-@dataclass(frozen=True, slots=True)
-class ReliabilityBin:
-    """Answers of like confidence: their number, their mean confidence, and the share that was right."""
-
-    count: int
-    confidence: float
-    right: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,15 +144,5 @@ def _share_right(_: Float64Array, right: Float64Array) -> float:
 
 
 def _bins(judgements: Sequence[Judgement]) -> list[ReliabilityBin]:
-    """Returns bins of equal mass, the least confident first."""
-    ordered = sorted(judgements, key=lambda one: one.confidence)
-    groups = [[ordered[place] for place in places] for places in np.array_split(np.arange(len(ordered)), _BINS)]
-    return [
-        ReliabilityBin(
-            len(group),
-            sum(one.confidence for one in group) / len(group),
-            sum(one.right for one in group) / len(group),
-        )
-        for group in groups
-        if group
-    ]
+    confidence = np.array([one.confidence for one in judgements])
+    return reliability_bins(confidence, np.array([float(one.right) for one in judgements]), _BINS)

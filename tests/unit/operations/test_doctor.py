@@ -285,7 +285,7 @@ def test_another_threshold_is_a_failure_that_names_those_there_are(wanted: str) 
 # Redis
 
 
-class Away(MemoryStore):
+class FailingStore(MemoryStore):
     """Fails at one of its operations."""
 
     def __init__(self, operation: str, reason: StoreFailure) -> None:
@@ -326,7 +326,7 @@ def test_a_redis_that_takes_and_gives_is_fine() -> None:
 @pytest.mark.parametrize("reason", list(StoreFailure))
 @pytest.mark.parametrize("operation", ["ping", "set", "get", "forget"])
 def test_a_redis_that_does_not_work_is_a_warning_that_says_what_to_do(operation: str, reason: StoreFailure) -> None:
-    away = Away(operation, reason)
+    away = FailingStore(operation, reason)
     finding = store.redis(lambda: away, "space")
     assert finding.level is Level.WARNING
     assert finding.advice
