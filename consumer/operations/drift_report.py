@@ -19,11 +19,12 @@ from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.formats.opening import open_formats
 from spanstream.consumer.replay.current_documents import CurrentDocuments
 from spanstream.consumer.settings import Settings
-from spanstream.models.artifact import Artifact
+from spanstream.models.artifact import Artifact, Manifest
 from spanstream.models.drift.comparison import LEAST_QUESTIONS, FigureDrift, compare
 from spanstream.models.drift.figures import FigureTable, QuestionRead
 from spanstream.models.drift.reference import Reference, read_reference
 from spanstream.models.text.tokenization import TokenizedDocument
+from spanstream.schemas.answer_parts import ModelInfo
 from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.events import Answer
 
@@ -110,13 +111,8 @@ def drift_report(
     formats = open_formats(settings).patient(clock, _PATIENCE_SECONDS)
     with closing(open_reader()) as reader:
         read = _latest_answers(selection, settings, formats, reader, clock)
-    by_this = (manifest.name, manifest.version, manifest.calibration.name)
     # What is asked of a collection is another distribution than the reference's.
-    answers = [
-        answer
-        for answer in read
-        if answer.collection is None and (answer.model.name, answer.model.version, answer.model.calibration) == by_this
-    ]
+    answers = [answer for answer in read if answer.collection is None and _is_by(answer.model, manifest)]
     texts = _Texts(settings, formats, artifact, open_reader, clock)
     tokens = texts.tokenized(answers) if selection.with_texts else {}
     reads = [_question_read(answer, tokens.get(answer.document_sha256 or "")) for answer in answers]
@@ -131,6 +127,11 @@ def drift_report(
         without_text=sum(read.document is None for read in reads),
         figures=tuple(compare(counts, reference.counts(threshold))) if is_enough else (),
     )
+
+
+def _is_by(model: ModelInfo, manifest: Manifest) -> bool:
+    ours = (manifest.name, manifest.version, manifest.calibration.name)
+    return (model.name, model.version, model.calibration) == ours
 
 
 def _latest_answers(
