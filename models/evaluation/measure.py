@@ -24,12 +24,12 @@ from spanstream.models.evaluation.report import (
     BestScores,
     ConfidenceFigures,
     Latency,
-    ReliabilityFigures,
+    ReliabilityBin,
     SizeBucket,
     ThresholdFigures,
     VariantReport,
 )
-from spanstream.models.metrics.reliability import CONFIDENCE_METRICS, Interval, Metric, bootstrapped, reliability_bins
+from spanstream.models.metrics.reliability import CONFIDENCE_METRICS, Interval, Metric, bootstrapped, equal_mass_bins
 from spanstream.models.metrics.squad_metrics import best_exact, best_f1
 from spanstream.models.spans.calibration import Calibration
 
@@ -86,7 +86,7 @@ def measure(
         by_windows=_buckets(table, table.windows_total, _WINDOWS, default),
         by_kind=kind_figures([observation.kinds for observation in table.observations], table.sample, default),
         confidence={name: confidence_figures(confidence, table) for name, confidence in sources},
-        reliability={name: reliability_figures(confidence, table.sample.right) for name, confidence in sources},
+        reliability={name: reliability_bins(confidence, table.sample.right) for name, confidence in sources},
         latency=latency,
     )
 
@@ -102,15 +102,15 @@ def confidence_figures(confidence: Float64Array, table: ObservationTable) -> Con
     return ConfidenceFigures(**bootstrapped(figures, table.texts))
 
 
-def reliability_figures(confidence: Float64Array, right: BoolArray) -> tuple[ReliabilityFigures, ...]:
+def reliability_bins(confidence: Float64Array, right: BoolArray) -> tuple[ReliabilityBin, ...]:
     """Returns bins of equal mass, the least confident first; see `expected_calibration_error`."""
     return tuple(
-        ReliabilityFigures(
+        ReliabilityBin(
             questions=one.count,
             confidence=one.confidence,
             accuracy=Interval(one.accuracy, *two_sided_interval(one.right, one.count)),
         )
-        for one in reliability_bins(confidence, right.astype(np.float64))
+        for one in equal_mass_bins(confidence, right.astype(np.float64))
     )
 
 

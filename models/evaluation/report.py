@@ -95,7 +95,7 @@ class ConfidenceFigures(FrozenModel):
     coverage_at_90: Interval
 
 
-class ReliabilityFigures(FrozenModel):
+class ReliabilityBin(FrozenModel):
     """Questions of like confidence; the accuracy has an exact binomial 95 % interval."""
 
     questions: int
@@ -137,7 +137,7 @@ class VariantReport(FrozenModel):
         default={}, description="By what the data's labels name, such as text and question; empty without labels."
     )
     confidence: dict[Literal["calibrated", "softmax"], ConfidenceFigures]
-    reliability: dict[Literal["calibrated", "softmax"], tuple[ReliabilityFigures, ...]]
+    reliability: dict[Literal["calibrated", "softmax"], tuple[ReliabilityBin, ...]]
     latency: Latency | None
 
 

@@ -42,7 +42,7 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class ReliabilityBin:
+class ConfidenceBin:
     """Candidates of like confidence: their number, their mean confidence, and how many of them were right."""
 
     count: int
@@ -55,7 +55,7 @@ class ReliabilityBin:
         return self.right / self.count
 
 
-def reliability_bins(confidence: Float64Array, right: Float64Array, bins: int = BINS) -> list[ReliabilityBin]:
+def equal_mass_bins(confidence: Float64Array, right: Float64Array, bins: int = BINS) -> list[ConfidenceBin]:
     """Returns bins of equal mass, the least confident first; fewer where there are fewer questions.
 
     Args:
@@ -65,7 +65,7 @@ def reliability_bins(confidence: Float64Array, right: Float64Array, bins: int = 
     """
     order = np.argsort(confidence, kind="stable")
     return [
-        ReliabilityBin(len(members), float(confidence[members].mean()), int(right[members].sum()))
+        ConfidenceBin(len(members), float(confidence[members].mean()), int(right[members].sum()))
         for members in np.array_split(order, bins)
         if len(members)
     ]
@@ -78,7 +78,7 @@ def expected_calibration_error(confidence: Float64Array, right: Float64Array) ->
         confidence: (questions,) probabilities.
         right: (questions,) 1.0 or 0.0.
     """
-    gaps = [one.count * abs(one.confidence - one.accuracy) for one in reliability_bins(confidence, right)]
+    gaps = [one.count * abs(one.confidence - one.accuracy) for one in equal_mass_bins(confidence, right)]
     return float(sum(gaps) / len(confidence))
 
 

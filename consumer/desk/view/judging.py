@@ -14,12 +14,12 @@ from spanstream.consumer.desk.view.rows import AnswerRow, FeedbackRow
 from spanstream.models.arrays import Float64Array
 from spanstream.models.labelling.choosing import uniform_share
 from spanstream.models.metrics.reliability import (
+    ConfidenceBin,
     Interval,
     Judgement,
-    ReliabilityBin,
     brier_score,
+    equal_mass_bins,
     expected_calibration_error,
-    reliability_bins,
     with_interval,
 )
 from spanstream.models.metrics.squad_metrics import exact_score
@@ -74,7 +74,7 @@ class Quality:
     accuracy: dict[str, tuple[int, Interval]] = field(default_factory=dict)
     calibration_error: Interval | None = None
     brier: Interval | None = None
-    bins: tuple[ReliabilityBin, ...] = ()
+    bins: tuple[ConfidenceBin, ...] = ()
     models: tuple[ModelQuality, ...] = ()
 
 
@@ -143,6 +143,6 @@ def _share_right(_: Float64Array, right: Float64Array) -> float:
     return float(right.mean())
 
 
-def _bins(judgements: Sequence[Judgement]) -> list[ReliabilityBin]:
+def _bins(judgements: Sequence[Judgement]) -> list[ConfidenceBin]:
     confidence = np.array([one.confidence for one in judgements])
-    return reliability_bins(confidence, np.array([float(one.right) for one in judgements]), _BINS)
+    return equal_mass_bins(confidence, np.array([float(one.right) for one in judgements]), _BINS)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spanstream.models.calibrating.guarantee import two_sided_interval
-from spanstream.models.evaluation.measure import _at_thresholds, _buckets, reliability_figures
+from spanstream.models.evaluation.measure import _at_thresholds, _buckets, reliability_bins
 from spanstream.models.evaluation.observation_table import ObservationTable
 from spanstream.models.evaluation.observe import Observation
 from spanstream.models.metrics.squad_metrics import scores_at
@@ -62,7 +62,7 @@ def test_questions_are_sorted_by_the_size_of_their_text_and_empty_sizes_left_out
 
 def test_reliability_bins_hold_equally_many_and_their_intervals_the_accuracy() -> None:
     confidence, right = np.linspace(0, 1, 150), np.arange(150) % 2 == 0
-    bins = reliability_figures(confidence, right)
+    bins = reliability_bins(confidence, right)
     assert [members.questions for members in bins] == [10] * 15
     assert [members.confidence for members in bins] == sorted(members.confidence for members in bins)
     assert all(members.accuracy.low < members.accuracy.value == 0.5 < members.accuracy.high for members in bins)
