@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.stream import broker
+from bench.workload import broker
 from spanstream.consumer.broker.kafka import AtLeastOncePublisher, TopicAdmin
 from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.operations.topics import topic_specs

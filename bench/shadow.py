@@ -22,15 +22,8 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 
-from bench.stream import (
-    Workload,
-    broker,
-    copied_samples,
-    create_topics,
-    end_to_end,
-    environment_of,
-    fresh_settings,
-)
+from bench.stream import end_to_end
+from bench.workload import Workload, broker, copied_samples, create_topics, environment_of, fresh_settings
 from spanstream.consumer.broker.kafka.at_least_once import AtLeastOncePublisher
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
 from spanstream.consumer.broker.reading import tail

@@ -12,60 +12,32 @@ broker, or SPANSTREAM_KAFKA__BOOTSTRAP_SERVERS of one that runs.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 
 from rich.console import Console
 from rich.table import Table
 
+from bench.workload import Workload, broker, copied_samples, environment_of, fresh_settings, publish
 from spanstream.consumer.answering.open_reader import open_reader
 from spanstream.consumer.answering.wiring import build
-from spanstream.consumer.broker.kafka.at_least_once import AtLeastOncePublisher
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
-from spanstream.consumer.broker.kafka.topic_admin import TopicAdmin
 from spanstream.consumer.broker.reading import tail
 from spanstream.consumer.logs import configure_logs
-from spanstream.consumer.operations.publishing import document_record, question_record
-from spanstream.consumer.operations.samples import sample_documents, sample_questions
-from spanstream.consumer.operations.topics import topic_specs
-from spanstream.consumer.settings import (
-    CacheSettings,
-    HttpSettings,
-    KafkaSettings,
-    LogSettings,
-    Settings,
-    TopicSettings,
-)
+from spanstream.consumer.settings import CacheSettings, LogSettings, Settings
 from spanstream.models.inference.backends import Backend
 from spanstream.models.inference.cpu import cpu_name
 from spanstream.models.inference.packing import Batch, pack
 from spanstream.models.reader import Reader
 from spanstream.models.text.windowing import Window
-from spanstream.schemas.codec import decode_answer, decode_document, decode_question, encode
-from spanstream.schemas.events import Document, Question
-from spanstream.schemas.limits import Limits
-from tests.support.kafka.kafka_broker import KafkaBroker
-
-_PARTITIONS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Workload:
-    """Documents, and questions about them."""
-
-    documents: tuple[Document, ...]
-    questions: tuple[Question, ...]
+from spanstream.schemas.codec import decode_answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,43 +74,6 @@ def main() -> None:
             _print_progress(f"round {number}: bare {bare[-1]:.0f} windows/s, end to end {rate:.0f}")
         shares = _tokenizing_shares(bootstrap_servers, reader, work)
     _print(f"{len(work.questions)} questions, {windows} windows, on {cpu_name()}", bare, runs, unwatched, shares)
-
-
-def copied_samples(copies: int) -> Workload:
-    """Copies the demo's tickets and questions; a first line makes the text of each copy different."""
-    limits = Limits()
-    tickets = [decode_document(line, limits) for line in sample_documents()]
-    questions = [decode_question(line, limits) for line in sample_questions()]
-    documents: list[Document] = []
-    asked: list[Question] = []
-    for copy in range(copies):
-        for ticket in tickets:
-            name = f"{ticket.document_id}-{copy}"
-            documents.append(Document(document_id=name, text=f"Ticket {copy} of the day.\n{ticket.text}"))
-        asked += [
-            Question(
-                question_id=f"{question.question_id}-{copy}",
-                question=question.question,
-                document_id=f"{question.document_id}-{copy}",
-            )
-            for question in questions
-        ]
-    return Workload(tuple(documents), tuple(asked))
-
-
-@contextlib.contextmanager
-def broker() -> Iterator[str]:
-    """Yields the address of a broker: of the one that runs, or of a new one."""
-    running = os.environ.get("SPANSTREAM_KAFKA__BOOTSTRAP_SERVERS")
-    if running:
-        yield running
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        broker = KafkaBroker.start(Path(folder))
-        try:
-            yield broker.bootstrap
-        finally:
-            broker.stop()
 
 
 def _packed(reader: Reader, work: Workload) -> tuple[list[Batch], int]:
@@ -181,45 +116,6 @@ def _bare(reader: Reader, batches: list[Batch], windows: int) -> float:
     return windows / (time.perf_counter() - started)
 
 
-def fresh_settings(bootstrap_servers: str) -> Settings:
-    """Makes settings with fresh topics and a fresh group."""
-    name = f"bench-{uuid.uuid4().hex[:8]}"
-    topics = {role: f"{name}.{role}" for role in TopicSettings.model_fields}
-    return Settings.model_construct(
-        kafka=KafkaSettings(bootstrap_servers=bootstrap_servers, group_id=name),
-        topics=TopicSettings(**topics),
-        http=HttpSettings(port=None),
-    )
-
-
-def create_topics(settings: Settings) -> None:
-    """Creates the topics, those of a second model too."""
-    specs = topic_specs(settings.topics, partitions=_PARTITIONS, replication_factor=1, shadow=True)
-    TopicAdmin(settings.kafka).create(specs)
-
-
-def _publish(settings: Settings, work: Workload) -> None:
-    create_topics(settings)
-    publisher = AtLeastOncePublisher(settings.kafka)
-    limits, topics = settings.limits, settings.topics
-    publisher.publish([document_record(encode(document), topics.documents, limits) for document in work.documents], {})
-    publisher.publish([question_record(encode(question), topics.questions, limits) for question in work.questions], {})
-    publisher.close()
-
-
-def environment_of(settings: Settings, more: Mapping[str, str]) -> dict[str, str]:
-    """Returns the environment of a consumer with these settings, and more of them."""
-    return {
-        **os.environ,
-        "SPANSTREAM_KAFKA__BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers,
-        "SPANSTREAM_KAFKA__GROUP_ID": settings.kafka.group_id,
-        "SPANSTREAM_HTTP__PORT": "null",
-        "SPANSTREAM_LOG__LEVEL": "error",
-        **{f"SPANSTREAM_TOPICS__{role.upper()}": name for role, name in settings.topics.model_dump().items()},
-        **more,
-    }
-
-
 def end_to_end(bootstrap_servers: str, work: Workload, more: Mapping[str, str] = MappingProxyType({})) -> EndToEnd:
     """Runs the consumer as a process on a backlog of all questions; measures from its first chunk to its last.
 
@@ -229,7 +125,7 @@ def end_to_end(bootstrap_servers: str, work: Workload, more: Mapping[str, str] =
         more: settings, by their variables.
     """
     settings = fresh_settings(bootstrap_servers)
-    _publish(settings, work)
+    publish(settings, work)
     environment = environment_of(settings, more)
     started = time.time()
     process = subprocess.Popen([sys.executable, "-m", "spanstream.consumer", "run", "--once"], env=environment)
@@ -261,7 +157,7 @@ def _tokenizing_shares(bootstrap_servers: str, reader: Reader, work: Workload) -
     """Measures tokenizing as a share of wall time: with nothing cached, then with the documents in the cache."""
     shares = []
     settings = fresh_settings(bootstrap_servers).model_copy(update={"cache": CacheSettings(memory_bytes=512 << 20)})
-    _publish(settings, work)
+    publish(settings, work)
     cache = None
     for group in ("cold", "warm"):
         kafka = settings.kafka.model_copy(update={"group_id": f"{settings.kafka.group_id}-{group}"})

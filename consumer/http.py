@@ -32,6 +32,28 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def listening_socket(host: str, port: int, setting: str, *, dualstack: bool = False) -> socket.socket:
+    """Returns a socket that listens.
+
+    Args:
+        host: address to listen on.
+        port: 0 takes a free one.
+        setting: names the port.
+        dualstack: an IPv6 address takes IPv4 too.
+
+    Raises:
+        Stop: the port is taken.
+    """
+    try:
+        return socket.create_server((host, port), family=address_family(host), dualstack_ipv6=dualstack)
+    except OSError as error:
+        raise _cannot_listen(host, port, setting, error) from error
+
+
+def _cannot_listen(host: str, port: int, setting: str, error: OSError) -> Stop:
+    return Stop(f"cannot listen on {shown_address(host, port)}: {error.strerror}", hint=f"set {setting} to a free port")
+
+
 class HttpServer:
     """Serves the probes and metrics of one consumer until closed.
 
@@ -49,8 +71,7 @@ class HttpServer:
         try:
             self._server = _Server((host, port), _handler(health, registry))
         except OSError as error:
-            detail = f"cannot listen on {shown_address(host, port)}: {error.strerror}"
-            raise Stop(detail, hint="set SPANSTREAM_HTTP__PORT to a free port") from error
+            raise _cannot_listen(host, port, "SPANSTREAM_HTTP__PORT", error) from error
         # Seconds: how late it notices that it is closed.
         threading.Thread(target=self._server.serve_forever, args=(0.05,), name="http", daemon=True).start()
 

@@ -22,7 +22,7 @@ from spanstream.consumer.errors import Stop
 
 _M = TypeVar("_M", bound=BaseModel)
 
-Place = tuple[str | int, ...]
+NodePath = tuple[str | int, ...]
 """Steps into a value: keys, and positions in lists."""
 
 _MAX_CHARS = 1_000_000
@@ -91,7 +91,7 @@ class YamlText:
             details = error.errors(include_url=False, include_input=False, include_context=False)
         raise self.refusal([(detail["loc"], _worded(detail["loc"], detail["msg"])) for detail in details])
 
-    def refusal(self, problems: Sequence[tuple[Place, str]]) -> InvalidYaml:
+    def refusal(self, problems: Sequence[tuple[NodePath, str]]) -> InvalidYaml:
         """Returns the error that says what is wrong, and at which places."""
         return self._invalid(self._name, [_located(self._node, place, message) for place, message in problems])
 

@@ -67,6 +67,66 @@ _OPERATIONS: Final[dict[str, tuple[str, str, str]]] = {
     "writeLabels": ("send", "qa.labels", "Keep the newest verdict on each answer, and delete it with its document."),
     "writeDeadLetters": ("send", "qa.dead-letters", "Put a record aside that will never be answered, and say why."),
 }
+_BY_DOCUMENT: Final = (
+    "The document_id, exactly its UTF-8 bytes; a question that names none: any, by custom its question_id."
+)
+_MESSAGES: Final[dict[str, tuple[str, str, str, str | None]]] = {
+    # message: (what it is, its key, the schema of its headers, the schema of its value)
+    "document": (
+        "A document. A null value instead of it (a tombstone) deletes the document.",
+        "The document_id, exactly its UTF-8 bytes.",
+        "#/components/schemas/documentCloudEvent",
+        "./v1/document.schema.json",
+    ),
+    "question": (
+        "A question about one document, or about a collection of them.",
+        _BY_DOCUMENT,
+        "#/components/schemas/questionCloudEvent",
+        "./v1/question.schema.json",
+    ),
+    "answer": (
+        "The answer to one question. ce_id is derived from question_id: a redelivery has the same.",
+        "The key of the question's record.",
+        "#/components/schemas/answerCloudEvent",
+        "./v1/answer.schema.json",
+    ),
+    "dead-letter": (
+        "The failed record's key and value, byte for byte (which may be no JSON at all), and its own headers.",
+        "The failed record's key, byte for byte; null where it had none.",
+        "./v1/dead-letter-headers.schema.json",
+        None,
+    ),
+    "ticket": (
+        "A support ticket; sent again, with the same or another text, the last one counts.",
+        "The ticket_id, exactly its UTF-8 bytes.",
+        "#/components/schemas/ticketCloudEvent",
+        "./v1/ticket.schema.json",
+    ),
+    "triage": (
+        "The triage of a ticket. ce_id is derived from ticket_id and revision: a redelivery has the same.",
+        "The ticket_id, exactly its UTF-8 bytes.",
+        "#/components/schemas/triageCloudEvent",
+        "./v1/triage.schema.json",
+    ),
+    "feedback": (
+        "What somebody says of the answer to a question, or of a field in a triage record.",
+        "The document_id, exactly its UTF-8 bytes; with an inline context: any, by custom the question_id.",
+        "#/components/schemas/feedbackCloudEvent",
+        "./v1/feedback.schema.json",
+    ),
+    "label": (
+        "Feedback that was found right, with everything filled in. A null value instead of it deletes the label.",
+        "The question_id; of a triage record's field, the ticket_id, a tab and the field's name.",
+        "#/components/schemas/labelCloudEvent",
+        "./v1/feedback.schema.json",
+    ),
+    "retry": (
+        "The question's key and value, byte for byte, and its own headers.",
+        _BY_DOCUMENT,
+        "#/components/schemas/retryHeaders",
+        "./v1/question.schema.json",
+    ),
+}
 
 
 def asyncapi(retry_headers: Json) -> Json:
@@ -84,7 +144,7 @@ def asyncapi(retry_headers: Json) -> Json:
         "channels": {topic: _channel(topic, *described) for topic, described in _CHANNELS.items()},
         "operations": {name: _operation(*described) for name, described in _OPERATIONS.items()},
         "components": {
-            "messages": _messages(),
+            "messages": {name: _message(*described) for name, described in _MESSAGES.items()},
             "schemas": {
                 "documentCloudEvent": _cloud_event(DOCUMENT_TYPE),
                 "questionCloudEvent": _cloud_event(QUESTION_TYPE),
@@ -119,76 +179,14 @@ def _operation(action: str, topic: str, description: str) -> Json:
     }
 
 
-def _messages() -> Json:
-    by_document = (
-        "The document_id, exactly its UTF-8 bytes; a question that names none: any, by custom its question_id."
-    )
-    return {
-        "document": _message(
-            "A document. A null value instead of it (a tombstone) deletes the document.",
-            "The document_id, exactly its UTF-8 bytes.",
-            "#/components/schemas/documentCloudEvent",
-            {"$ref": "./v1/document.schema.json"},
-        ),
-        "question": _message(
-            "A question about one document, or about a collection of them.",
-            by_document,
-            "#/components/schemas/questionCloudEvent",
-            {"$ref": "./v1/question.schema.json"},
-        ),
-        "answer": _message(
-            "The answer to one question. ce_id is derived from question_id: a redelivery has the same.",
-            "The key of the question's record.",
-            "#/components/schemas/answerCloudEvent",
-            {"$ref": "./v1/answer.schema.json"},
-        ),
-        "dead-letter": _message(
-            "The failed record's key and value, byte for byte (which may be no JSON at all), and its own headers.",
-            "The failed record's key, byte for byte; null where it had none.",
-            "./v1/dead-letter-headers.schema.json",
-            None,
-        ),
-        "ticket": _message(
-            "A support ticket; sent again, with the same or another text, the last one counts.",
-            "The ticket_id, exactly its UTF-8 bytes.",
-            "#/components/schemas/ticketCloudEvent",
-            {"$ref": "./v1/ticket.schema.json"},
-        ),
-        "triage": _message(
-            "The triage of a ticket. ce_id is derived from ticket_id and revision: a redelivery has the same.",
-            "The ticket_id, exactly its UTF-8 bytes.",
-            "#/components/schemas/triageCloudEvent",
-            {"$ref": "./v1/triage.schema.json"},
-        ),
-        "feedback": _message(
-            "What somebody says of the answer to a question, or of a field in a triage record.",
-            "The document_id, exactly its UTF-8 bytes; with an inline context: any, by custom the question_id.",
-            "#/components/schemas/feedbackCloudEvent",
-            {"$ref": "./v1/feedback.schema.json"},
-        ),
-        "label": _message(
-            "Feedback that was found right, with everything filled in. A null value instead of it deletes the label.",
-            "The question_id; of a triage record's field, the ticket_id, a tab and the field's name.",
-            "#/components/schemas/labelCloudEvent",
-            {"$ref": "./v1/feedback.schema.json"},
-        ),
-        "retry": _message(
-            "The question's key and value, byte for byte, and its own headers.",
-            by_document,
-            "#/components/schemas/retryHeaders",
-            {"$ref": "./v1/question.schema.json"},
-        ),
-    }
-
-
-def _message(summary: str, key: str, headers: str, payload: Json | None) -> Json:
+def _message(summary: str, key: str, headers: str, payload: str | None) -> Json:
     message: Json = {
         "summary": summary,
         "contentType": CONTENT_TYPE if payload else "application/octet-stream",
         "headers": {"$ref": headers},
     }
     if payload:
-        message["payload"] = payload
+        message["payload"] = {"$ref": payload}
     message["bindings"] = {"kafka": {"key": {"type": "string", "description": key}, "bindingVersion": _BINDING}}
     return message
 

@@ -71,18 +71,18 @@ class Reporter:
     def prepared(self, prepared: PreparedChunk, seconds: float) -> None:
         """Takes in that a chunk was prepared, in so many seconds."""
         self._work.prepared(len(prepared.records), prepared.windows)
-        self._metrics.chunk_seconds.labels("prepare").observe(seconds)
+        self._metrics.records.chunk_seconds.labels("prepare").observe(seconds)
 
     def publish_failed(self, kind: str) -> None:
         """Counts a failure to publish: `retryable` or `fenced`."""
-        self._metrics.publish_failures.labels(kind).inc()
+        self._metrics.records.publish_failures.labels(kind).inc()
 
     def committed(self, outcomes: Sequence[RecordOutcome], seconds: float) -> None:
         """Takes in a commit, of a chunk or of the documents' progress, that took so many seconds."""
-        self._metrics.chunk_seconds.labels("publish").observe(seconds)
+        self._metrics.records.chunk_seconds.labels("publish").observe(seconds)
         for outcome in outcomes:
             if outcome.reason is not None:
-                self._metrics.dead_letters.labels(outcome.reason).inc()
+                self._metrics.records.dead_letters.labels(outcome.reason).inc()
         self._tracing.end(Processed(outcome.record, outcome.outcome, outcome.reason) for outcome in outcomes)
 
     def published(self, prepared: PreparedChunk, outcomes: Sequence[RecordOutcome], seconds: float) -> None:
@@ -90,28 +90,29 @@ class Reporter:
         now_ms = self._clock.now_ms()
         counts = Counter(outcome.outcome for outcome in outcomes)
         for outcome, count in counts.items():
-            self._metrics.records.labels(outcome).inc(count)
+            self._metrics.records.outcomes.labels(outcome).inc(count)
         for record in prepared.records:
             if record.timestamp_ms is not None:
-                self._metrics.age.observe(max(0, now_ms - record.timestamp_ms) / 1000)
+                self._metrics.records.age.observe(max(0, now_ms - record.timestamp_ms) / 1000)
         if self._watch is not None:
             self._watch.take([outcome.read for outcome in outcomes if outcome.read is not None])
-        self._metrics.chunks.inc()
-        self._metrics.windows.inc(prepared.windows)
-        self._metrics.chunk_seconds.labels("infer").observe(seconds)
+        self._metrics.records.chunks.inc()
+        self._metrics.records.windows.inc(prepared.windows)
+        self._metrics.records.chunk_seconds.labels("infer").observe(seconds)
         _log.info("chunk_published", windows=prepared.windows, seconds=round(seconds, 3), **counts)
 
     def turned(self, *, backlog: int, ready: int, windows_pending: int, partitions: int) -> None:
         """Brings the metrics up to date; of the backlog's records, `ready` could be prepared now."""
         rate = self._figures.cpu_windows_per_second
-        self._metrics.backlog.set(backlog)
-        self._metrics.windows_pending.set(windows_pending)
-        self._metrics.partitions.set(partitions)
-        self._metrics.documents.set(self._figures.documents_known)
-        self._metrics.windows_per_second.set(rate or 0)
+        metrics = self._metrics.work
+        metrics.backlog.set(backlog)
+        metrics.windows_pending.set(windows_pending)
+        metrics.partitions.set(partitions)
+        metrics.documents.set(self._figures.documents_known)
+        metrics.windows_per_second.set(rate or 0)
         seconds = self._work.seconds(records_ready=ready, windows_pending=windows_pending, windows_per_second=rate)
-        self._metrics.work_seconds.set(seconds)
-        self._metrics.work_seconds_before.set(seconds)
+        metrics.work_seconds.set(seconds)
+        metrics.work_seconds_before.set(seconds)
         self._count_tokenizations()
 
     def _count_tokenizations(self) -> None:
@@ -120,12 +121,13 @@ class Reporter:
         if counts == before:
             return
         self._counted = counts
+        metrics = self._metrics.cache
         for source, count, counted in (
             ("memory", counts.hits_memory, before.hits_memory),
             ("redis", counts.hits_store, before.hits_store),
             ("tokenized", counts.misses, before.misses),
         ):
-            self._metrics.tokenization_lookups.labels(source).inc(count - counted)
-            self._metrics.tokenizations.labels(source).set(count)
-        self._metrics.cache_bad_entries.inc(counts.bad_entries - before.bad_entries)
-        self._metrics.bad_cache_entries.set(counts.bad_entries)
+            metrics.lookups.labels(source).inc(count - counted)
+            metrics.lookups_before.labels(source).set(count)
+        metrics.bad_entries.inc(counts.bad_entries - before.bad_entries)
+        metrics.bad_entries_before.set(counts.bad_entries)

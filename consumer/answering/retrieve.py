@@ -24,7 +24,7 @@ from spanstream.consumer.clock import Clock, Deadline
 from spanstream.consumer.errors import Retryable, SpanstreamError, Stop
 from spanstream.consumer.formats.translator import TranslatorUnavailable
 from spanstream.consumer.logs import exception_facts
-from spanstream.consumer.metrics import Metrics
+from spanstream.consumer.metrics import RetrievalMetrics
 from spanstream.consumer.passages.embedding import embed_each
 from spanstream.consumer.passages.fusion import RankedPassage
 from spanstream.consumer.passages.index import SearchScope
@@ -79,7 +79,7 @@ class CollectionResolver:
         reader: CollectionReader,
         outcomes: Outcomes,
         *,
-        metrics: Metrics,
+        metrics: RetrievalMetrics,
         clock: Clock,
         recall: RecallSample | None = None,
     ) -> None:
@@ -120,7 +120,7 @@ class CollectionResolver:
                 except Retryable as error:
                     unavailable = error
             if vector is not None and unavailable is not None:  # the others of the chunk would wait as long for it
-                self._metrics.retrievals.labels("unavailable").inc()
+                self._metrics.searches.labels("unavailable").inc()
                 yield self._outcomes.retry(one.record, Reason.DOCUMENT_MISSING, str(unavailable))
 
     def _embed(self, asked: Sequence[AskedCollection], retriever: Retriever) -> list[Float32Array | None]:
@@ -142,19 +142,19 @@ class CollectionResolver:
         try:
             passages = self._search(asked.question, vector, retriever)
             if not passages:
-                self._metrics.retrievals.labels("nothing").inc()
+                self._metrics.searches.labels("nothing").inc()
                 nothing = self._reader.nothing(asked.question.question)
                 return self._outcomes.collection_answer(asked.record, asked.question, nothing, (), ())
             texts = self._texts(asked.question, passages)
         except _Stale as error:
-            self._metrics.retrievals.labels("behind").inc()
+            self._metrics.searches.labels("behind").inc()
             return self._outcomes.retry(asked.record, Reason.DOCUMENT_CHANGED, f"the passage index is behind: {error}")
         except SpanstreamError:
             raise
         except Exception as error:  # noqa: BLE001  whatever it is, it must not stop the stream
             _log.error("retrieving_failed", **self._facts(asked), **exception_facts(error))
             return self._failed(asked, f"retrieving raised {type(error).__name__}")
-        self._metrics.retrievals.labels("found").inc()
+        self._metrics.searches.labels("found").inc()
         return ResolvedQuestion(asked.record, asked.question, texts, tuple(passages))
 
     def _search(self, question: Question, vector: Float32Array, retriever: Retriever) -> list[RankedPassage]:
@@ -167,7 +167,7 @@ class CollectionResolver:
                 _log.error("index_refuses", detail=str(error))
                 self._tell_refusal = Deadline(self._clock, _TELL_EVERY)
             raise Retryable(error.detail, hint=error.hint) from error
-        self._metrics.retrieval_seconds.observe(self._clock.monotonic() - started)
+        self._metrics.seconds.observe(self._clock.monotonic() - started)
         if self._recall is not None:
             self._recall.take(retriever, vector, scope)
         return passages

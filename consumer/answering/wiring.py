@@ -2,47 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
-from spanstream.consumer.answering.answer import Answerer
 from spanstream.consumer.answering.committer import Committer
 from spanstream.consumer.answering.documents import Documents
 from spanstream.consumer.answering.intake import Intake
-from spanstream.consumer.answering.open_collections import open_collection_reader, open_retriever
+from spanstream.consumer.answering.open_collections import open_retriever
 from spanstream.consumer.answering.open_reader import open_reader
 from spanstream.consumer.answering.outcomes import Outcomes
 from spanstream.consumer.answering.parts import AnsweringParts
 from spanstream.consumer.answering.pipeline import Pipeline
-from spanstream.consumer.answering.prepare import Preparer
 from spanstream.consumer.answering.report import Reporter
-from spanstream.consumer.answering.retrieve import CollectionResolver
 from spanstream.consumer.answering.service import AnsweringService
 from spanstream.consumer.answering.shadow.opening import open_shadow
+from spanstream.consumer.answering.shadow.shadow import Shadow
+from spanstream.consumer.answering.steps import open_steps
 from spanstream.consumer.broker.kafka.at_least_once import AtLeastOncePublisher
-from spanstream.consumer.broker.kafka.group_consumer import KafkaGroupConsumer
-from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
-from spanstream.consumer.broker.kafka.publisher import open_publisher
-from spanstream.consumer.broker.protocols import GroupConsumer, PartitionReader, Publisher
 from spanstream.consumer.cache.asked_texts import AskedTexts
 from spanstream.consumer.cache.byte_store import ByteStore
 from spanstream.consumer.cache.opening import open_cache, open_store
 from spanstream.consumer.cache.token_cache import CacheCounts, TokenCache
 from spanstream.consumer.clock import Clock, SystemClock
-from spanstream.consumer.delivery.circuit import Circuit
+from spanstream.consumer.delivery.group_member import BrokerClients, OpenedMember, open_kafka_clients
 from spanstream.consumer.delivery.lag import Lag
-from spanstream.consumer.delivery.partition_counts import PartitionCounts
 from spanstream.consumer.delivery.rewinds import Rewinds
-from spanstream.consumer.delivery.start_offsets import StartOffsets
 from spanstream.consumer.drift.opening import open_drift_watch
 from spanstream.consumer.formats.event_formats import EventFormats
-from spanstream.consumer.formats.event_writer import EventWriter
 from spanstream.consumer.formats.opening import open_formats, open_writer
 from spanstream.consumer.health import Health
 from spanstream.consumer.http import HttpServer, serve_http
 from spanstream.consumer.metrics import Metrics
-from spanstream.consumer.passages.recall_sample import RecallSample
 from spanstream.consumer.passages.retrieval import Retriever
 from spanstream.consumer.settings import Settings
 from spanstream.consumer.tracing.opening import open_tracing
@@ -51,16 +42,6 @@ from spanstream.models.reader import Reader
 from spanstream.models.text.tokenization import TokenizedDocument
 from spanstream.schemas.events import Answer
 from spanstream.schemas.foreign_headers import foreign_headers
-
-
-@dataclass(frozen=True, slots=True)
-class BrokerClients:
-    """The clients that a group member has at its broker; `shadow_publisher` only where a second model is tried."""
-
-    consumer: GroupConsumer
-    documents: PartitionReader
-    publisher: Publisher
-    shadow_publisher: Publisher | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,51 +91,10 @@ class Application:
         self.tracing.close()
 
 
-def open_kafka_clients(settings: Settings) -> BrokerClients:
-    """Opens the Kafka clients of a group member."""
-    kafka = settings.kafka
-    consumer = KafkaGroupConsumer(kafka)
-    return BrokerClients(consumer, KafkaPartitionReader(kafka), open_publisher(kafka, consumer))
-
-
 def open_answering_clients(settings: Settings) -> BrokerClients:
     """Opens the Kafka clients of a consumer: also one for a second model's answers, where one is tried."""
     shadow_publisher = AtLeastOncePublisher(settings.kafka) if settings.model.shadow else None
-    return replace(open_kafka_clients(settings), shadow_publisher=shadow_publisher)
-
-
-def start_offsets(clients: BrokerClients, settings: Settings, followed_topic: str) -> StartOffsets:
-    """Returns what asks for the group's offsets; the followed topic is read from its beginning."""
-    return StartOffsets(
-        clients.consumer,
-        clients.documents,
-        auto_offset_reset=settings.kafka.auto_offset_reset,
-        followed_topic=followed_topic,
-    )
-
-
-def open_preparer(  # noqa: PLR0913, PLR0917  what a chunk is prepared with
-    settings: Settings,
-    formats: EventFormats,
-    reader: Reader,
-    documents: Documents,
-    collections: CollectionResolver,
-    cache: TokenCache[TokenizedDocument],
-    outcomes: Outcomes,
-    clock: Clock,
-) -> Preparer:
-    """Returns what prepares chunks as large as the settings allow."""
-    return Preparer(
-        reader,
-        documents,
-        collections,
-        cache,
-        outcomes,
-        formats=formats,
-        max_windows=settings.chunk.max_windows,
-        max_bytes=settings.chunk.max_bytes,
-        clock=clock,
-    )
+    return replace(open_kafka_clients(settings.kafka), shadow_publisher=shadow_publisher)
 
 
 def build(  # noqa: PLR0913  tests and the demo replace these parts
@@ -188,98 +128,138 @@ def build(  # noqa: PLR0913  tests and the demo replace these parts
     clock = clock or SystemClock()
     reader = reader or open_reader(settings)
     tracing = tracing or open_tracing(settings, settings.kafka.group_id)
+    metrics = _metrics(reader)
+    store = None if cache else open_store(settings.redis, metrics.cache)
+    member = _AnsweringMember(
+        settings=settings,
+        cache=cache or open_cache(settings, reader, store),
+        formats=formats or open_formats(settings),
+        clients=connect(settings),
+        writer=open_writer(settings, Answer),
+        clock=clock,
+        health=Health(clock, stuck_seconds=settings.http.stuck_seconds),
+        reader=reader,
+        metrics=metrics,
+        tracing=tracing,
+        retriever=retriever or open_retriever(settings.index, clock),
+    )
+    service = AnsweringService(_parts(member, pool), settings)
+    return Application(
+        service, member.health, metrics, member.cache, reader, store, settings, tracing, member.retriever
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _AnsweringMember(OpenedMember):
+    """What is opened once, and shared by the parts of one consumer."""
+
+    reader: Reader
+    cache: TokenCache[TokenizedDocument]
+    metrics: Metrics
+    tracing: Tracing
+    retriever: Retriever | None
+
+
+def _metrics(reader: Reader) -> Metrics:
     manifest, metrics = reader.artifact.manifest, Metrics()
     precision = reader.backends.choose(0).precision
     metrics.runs(model=manifest.name, model_version=manifest.version, precision=precision)
-    store = None if cache else open_store(settings.redis, metrics)
-    cache = cache or open_cache(settings, reader, store)
-    formats = formats or open_formats(settings)
-    clients = connect(settings)
-    writer = open_writer(settings, Answer)
-    shadow = open_shadow(settings, clients.shadow_publisher, reader, writer, metrics, clock)
-    forgetting = (cache.forget, reader.forget, *((shadow.forget,) if shadow else ()))
-    retriever = retriever or open_retriever(settings.index, clock)
-    documents = _documents(settings, formats, clients.documents, forgetting, clock)
-    outcomes = _outcomes(settings, reader, writer, clock, tracing)
-    watch = open_drift_watch(settings.drift, reader, metrics.registry)
-    reporter = Reporter(metrics, _LiveFigures(reader, cache, documents), clock, tracing, watch)
-    health = Health(clock, stuck_seconds=settings.http.stuck_seconds)
-    committer = Committer(
-        clients.publisher,
-        documents,
-        outcomes,
-        circuit=_circuit(settings),
-        reporter=reporter,
-        health=health,
-        clock=clock,
-    )
-    collection_reader = open_collection_reader(settings, reader)
-    recall = RecallSample(settings.index.recall_sample, metrics.retrieval_recall.observe)
-    resolver = CollectionResolver(
-        retriever, documents, collection_reader, outcomes, metrics=metrics, clock=clock, recall=recall
-    )
-    preparer = open_preparer(settings, formats, reader, documents, resolver, cache, outcomes, clock)
-    pipeline = Pipeline(Answerer(reader, collection_reader, outcomes, cache).answer, pool)
-    intake = Intake(
-        documents=documents, preparer=preparer, pipeline=pipeline, reporter=reporter, settings=settings, clock=clock
-    )
-    parts = AnsweringParts(
-        consumer=clients.consumer,
-        partition_counts=PartitionCounts(clients.documents, settings.topics.consumed, clock),
-        start_offsets=start_offsets(clients, settings, settings.topics.documents),
-        rewinds=Rewinds(metrics.rewinds.inc),
-        committer=committer,
+    return metrics
+
+
+def _parts(member: _AnsweringMember, pool: Executor | None) -> AnsweringParts:
+    settings, clients, metrics, clock = member.settings, member.clients, member.metrics, member.clock
+    shadow = open_shadow(settings, clients.shadow_publisher, member.reader, member.writer, metrics.shadow, clock)
+    documents = _documents(member, shadow)
+    outcomes = _outcomes(member)
+    reporter = _reporter(member, documents)
+    steps = open_steps(
+        settings,
+        reader=member.reader,
+        cache=member.cache,
         documents=documents,
-        intake=intake,
+        formats=member.formats,
+        outcomes=outcomes,
+        retriever=member.retriever,
+        clock=clock,
+        metrics=metrics.retrieval,
+    )
+    pipeline = Pipeline(steps.answerer.answer, pool)
+    return AnsweringParts(
+        consumer=clients.consumer,
+        partition_counts=member.partition_counts(settings.topics.consumed),
+        start_offsets=member.start_offsets(settings.topics.documents),
+        rewinds=Rewinds(metrics.records.rewinds.inc),
+        committer=_committer(member, documents, outcomes, reporter),
+        documents=documents,
+        intake=Intake(
+            documents=documents,
+            preparer=steps.preparer,
+            pipeline=pipeline,
+            reporter=reporter,
+            settings=settings,
+            clock=clock,
+        ),
         pipeline=pipeline,
-        writer=writer,
+        writer=member.writer,
         reporter=reporter,
-        lag=Lag(metrics.lag, clients.consumer, clients.documents, clock),
-        health=health,
+        lag=Lag(metrics.work.lag, clients.consumer, clients.documents, clock),
+        health=member.health,
         clock=clock,
         shadow=shadow,
     )
-    service = AnsweringService(parts, settings)
-    return Application(service, health, metrics, cache, reader, store, settings, tracing, retriever)
 
 
-def _documents(
-    settings: Settings,
-    formats: EventFormats,
-    reader: PartitionReader,
-    forgetting: Sequence[Callable[[str], None]],
-    clock: Clock,
-) -> Documents:
+def _documents(member: _AnsweringMember, shadow: Shadow | None) -> Documents:
+    settings = member.settings
+
     def forget(text_sha256: str) -> None:
-        for forget_text in forgetting:
-            forget_text(text_sha256)
+        member.cache.forget(text_sha256)
+        member.reader.forget(text_sha256)
+        if shadow is not None:
+            shadow.forget(text_sha256)
 
     return Documents(
-        reader,
+        member.clients.documents,
         settings.topics.documents,
-        formats=formats,
+        formats=member.formats,
         memory_bytes=settings.documents.memory_bytes,
         read_seconds=settings.documents.read_seconds,
-        circuit=_circuit(settings),
-        clock=clock,
+        circuit=member.circuit(),
+        clock=member.clock,
         asked=AskedTexts(forget, settings.cache.memory_bytes),
         watches_all=settings.index.uri is not None,
     )
 
 
-def _outcomes(settings: Settings, reader: Reader, writer: EventWriter, clock: Clock, tracing: Tracing) -> Outcomes:
+def _outcomes(member: _AnsweringMember) -> Outcomes:
+    settings = member.settings
     return Outcomes(
         settings.topics,
         settings.retries,
-        reader.artifact.manifest,
+        member.reader.artifact.manifest,
         source=settings.event_source,
-        clock=clock,
-        writer=writer,
-        tracing=tracing,
+        clock=member.clock,
+        writer=member.writer,
+        tracing=member.tracing,
         foreign=foreign_headers(settings.output.dead_letter_headers, settings.kafka.group_id),
         keeps_open=settings.index.uri is not None and settings.index.open_questions > 0,
     )
 
 
-def _circuit(settings: Settings) -> Circuit:
-    return Circuit(**settings.circuit.model_dump())
+def _reporter(member: _AnsweringMember, documents: Documents) -> Reporter:
+    watch = open_drift_watch(member.settings.drift, member.reader, member.metrics.registry)
+    figures = _LiveFigures(member.reader, member.cache, documents)
+    return Reporter(member.metrics, figures, member.clock, member.tracing, watch)
+
+
+def _committer(member: _AnsweringMember, documents: Documents, outcomes: Outcomes, reporter: Reporter) -> Committer:
+    return Committer(
+        member.clients.publisher,
+        documents,
+        outcomes,
+        circuit=member.circuit(),
+        reporter=reporter,
+        health=member.health,
+        clock=member.clock,
+    )

@@ -8,7 +8,7 @@ from typing import Final
 
 from spanstream.consumer.broker.protocols import Partition
 
-Place = tuple[Partition, bytes]
+RecordKey = tuple[Partition, bytes]
 """A document's partition and key."""
 
 # A remembered text takes a few hundred bytes, the tokenization of a short one two thousand.
@@ -31,16 +31,16 @@ class AskedTexts:
     def __init__(self, forget: Callable[[str], object], cache_bytes: int) -> None:
         self._forget = forget
         self._limit = remembered_texts(cache_bytes)
-        self._texts: OrderedDict[Place, str] = OrderedDict()
+        self._texts: OrderedDict[RecordKey, str] = OrderedDict()
 
-    def note(self, place: Place, sha256: str) -> None:
+    def note(self, place: RecordKey, sha256: str) -> None:
         """Takes in that a document with this text was asked about."""
         self._texts[place] = sha256
         self._texts.move_to_end(place)
         if len(self._texts) > self._limit:
             self._forget(self._texts.popitem(last=False)[1])
 
-    def replace(self, place: Place, sha256: str | None) -> None:
+    def replace(self, place: RecordKey, sha256: str | None) -> None:
         """Takes in that a document has another text now; None: it has none, or one that is not known."""
         before = self._texts.get(place)
         if before is not None and before != sha256:

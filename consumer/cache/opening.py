@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from spanstream.consumer.cache.byte_store import ByteStore
 from spanstream.consumer.cache.token_cache import TokenCache
-from spanstream.consumer.metrics import Metrics
+from spanstream.consumer.metrics import CacheMetrics
 from spanstream.consumer.settings import RedisSettings, Settings
 from spanstream.models.reader import Reader
 from spanstream.models.text import token_codec
@@ -31,7 +31,7 @@ _PATIENT_CALL_SECONDS = 30.0
 _NEVER = sys.maxsize
 
 
-def open_store(settings: RedisSettings, metrics: Metrics | None = None) -> ByteStore | None:
+def open_store(settings: RedisSettings, metrics: CacheMetrics | None = None) -> ByteStore | None:
     """Opens Redis if a URL is set. Raises `Stop` where the URL cannot be read."""
     if settings.url is None:
         return None

@@ -16,7 +16,7 @@ from spanstream.consumer.cli.time_option import time_ms
 from spanstream.models.defaults import DRIFT_LIMIT
 
 if TYPE_CHECKING:
-    from spanstream.consumer.operations.drift_report import DriftReport, Stretch
+    from spanstream.consumer.operations.drift_report import AnswerSelection, DriftReport
     from spanstream.consumer.settings import Settings
 
 
@@ -39,10 +39,10 @@ def show_drift(  # noqa: PLR0913, PLR0917  the command's options
 
     Example: spanstream drift --since 7d --last 5000 --check || echo "drifted"
     """
-    from spanstream.consumer.operations.drift_report import Stretch  # noqa: PLC0415  the model, for those who use it
+    from spanstream.consumer.operations.drift_report import AnswerSelection  # noqa: PLC0415  the model, for those who use it
 
     settings = open_settings(config)
-    report = _report(Stretch(last, time_ms("--since", since), texts), settings)
+    report = _report(AnswerSelection(last, time_ms("--since", since), texts), settings)
     drifted = report.drifted(limit)
     if as_json:
         write_event(to_json(_as_json(report, limit)))
@@ -52,7 +52,7 @@ def show_drift(  # noqa: PLR0913, PLR0917  the command's options
         raise typer.Exit(FAILED)
 
 
-def _report(stretch: Stretch, settings: Settings) -> DriftReport:
+def _report(selection: AnswerSelection, settings: Settings) -> DriftReport:
     from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader  # noqa: PLC0415  for those who use it
     from spanstream.consumer.clock import SystemClock  # noqa: PLC0415  for those who use it
     from spanstream.consumer.model_source.source import model_folder  # noqa: PLC0415  for those who use it
@@ -60,7 +60,7 @@ def _report(stretch: Stretch, settings: Settings) -> DriftReport:
     from spanstream.models.artifact import load_artifact  # noqa: PLC0415  the model, for those who use it
 
     artifact = load_artifact(model_folder(settings.model))
-    return drift_report(stretch, settings, artifact, lambda: KafkaPartitionReader(settings.kafka), SystemClock())
+    return drift_report(selection, settings, artifact, lambda: KafkaPartitionReader(settings.kafka), SystemClock())
 
 
 def _as_json(report: DriftReport, limit: float) -> dict[str, Any]:

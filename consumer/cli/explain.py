@@ -13,14 +13,14 @@ from rich.text import Text
 
 from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.cli.event_output import write_event
-from spanstream.consumer.errors import Stop
 from spanstream.consumer.terminal.sanitizing import sanitized_line
-from spanstream.models.errors import ModelError
 from spanstream.schemas.limits import MAX_ANSWERS
 
 if TYPE_CHECKING:
     from spanstream.consumer.operations.published_questions import PublishedQuestion
     from spanstream.consumer.settings import Settings
+    from spanstream.models.explaining.explanation import Explanation
+    from spanstream.schemas.events import Answer
 
 
 def show_explanation(  # noqa: PLR0913, PLR0917  the command's options
@@ -52,45 +52,34 @@ def show_explanation(  # noqa: PLR0913, PLR0917  the command's options
 
     Example: spanstream explain -q "Which error code is shown?" --expect FXP-4107 ticket.txt
     """
-    from spanstream.consumer.answering.open_reader import open_reader  # noqa: PLC0415  the model, for those who use it
-    from spanstream.consumer.operations.explaining import compared_with, kept_tokens  # noqa: PLC0415  for those who use it
+    from spanstream.consumer.operations.explaining import explain_published, explain_text  # noqa: PLC0415  the model, for those who use it
     from spanstream.consumer.operations.local_texts import STANDARD_INPUT, read_text  # noqa: PLC0415  for those who use it
-    from spanstream.consumer.terminal.explanation_panel import ExplanationPanel  # noqa: PLC0415  for those who use it
-    from spanstream.models.explaining.explain import explain  # noqa: PLC0415  the model, for those who use it
 
     settings = open_settings(config)
     if (question is None) == (question_id is None) or (question_id and (file or text is not None)):
         raise typer.BadParameter("give --question with a text, or --question-id")
-    published = None
+    answer = None
     if question_id is not None:
         published = _published(question_id, settings)
-        question, text = published.question.question, published.text
-    elif text is None:
-        text = read_text(file or STANDARD_INPUT)
-    reader = open_reader(settings)
-    try:
-        document = None if published is None else kept_tokens(settings, reader, text)
-        asked = None if published is None else published.question
-        explanation = explain(
-            reader,
-            text,
-            question or "",
-            expected=expect,
-            document=document,
-            threshold=None if asked is None else asked.min_confidence,
-            max_answers=max_answers or (None if asked is None else asked.max_answers) or 1,
-        )
-    except ModelError as error:
-        raise Stop(str(error)) from None
-    finally:
-        reader.close()
-    answer = None if published is None else published.answer
+        answer, text = published.answer, published.text
+        explanation = explain_published(settings, published, expected=expect, max_answers=max_answers)
+    else:
+        if text is None:
+            text = read_text(file or STANDARD_INPUT)
+        explanation = explain_text(settings, text, question or "", expected=expect, max_answers=max_answers)
     if as_json:
         shown = asdict(explanation) | {"verdict": explanation.verdict, "published": answer and answer.model_dump()}
         write_event(to_json(shown))
-        return
+    else:
+        _print(explanation, expect, answer, text)
+
+
+def _print(explanation: Explanation, expected: str | None, answer: Answer | None, text: str) -> None:
+    from spanstream.consumer.operations.explaining import compared_with  # noqa: PLC0415  for those who use it
+    from spanstream.consumer.terminal.explanation_panel import ExplanationPanel  # noqa: PLC0415  for those who use it
+
     console = Console(highlight=False)
-    console.print(ExplanationPanel(explanation, expect))
+    console.print(ExplanationPanel(explanation, expected))
     if answer is not None:
         console.print(Text(sanitized_line(compared_with(answer, explanation, text))))
 

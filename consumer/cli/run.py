@@ -48,7 +48,9 @@ def run(
     server = application.serve_http()
     api = None
     if (port := settings.answers_api.port) is not None:
-        api = open_answers_api(settings, application.reader, application.metrics, port=port, parallel=1, stop=stop)
+        api = open_answers_api(
+            settings, application.reader, application.metrics.requests, port=port, parallel=1, stop=stop
+        )
     manifest = application.reader.artifact.manifest
     backends = [backend for backend in (application.reader.backends.cpu, application.reader.backends.gpu) if backend]
     _log.info(

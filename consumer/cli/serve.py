@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from pathlib import Path
 from typing import Annotated, Final
 
 import structlog
@@ -13,6 +14,7 @@ from spanstream.consumer.cli.config_file import ConfigFile, open_settings
 from spanstream.consumer.cli.secret_files import watched_secrets
 from spanstream.consumer.cli.signals import set_on_signals
 from spanstream.consumer.errors import Stop
+from spanstream.consumer.settings import Settings
 
 _log = structlog.get_logger(__name__)
 
@@ -27,20 +29,23 @@ def serve(
 
     Example: SPANSTREAM_ANSWERS_API__PORT=8081 spanstream serve
     """
+    from spanstream.consumer.asking.api.opening import openapi_document  # noqa: PLC0415  for those who use it
+
+    if openapi:
+        typer.echo(json.dumps(openapi_document(), indent=2))
+        return
+    _run(open_settings(config), config)
+
+
+def _run(settings: Settings, config: Path | None) -> None:
+    """Answers until a signal comes."""
     from spanstream.consumer.answering.open_reader import open_reader  # noqa: PLC0415  the model, for those who use it
-    from spanstream.consumer.asking.api.opening import (  # noqa: PLC0415  for those who use it
-        open_answers_api,
-        openapi_document,
-    )
+    from spanstream.consumer.asking.api.opening import open_answers_api  # noqa: PLC0415  for those who use it
     from spanstream.consumer.clock import SystemClock  # noqa: PLC0415  for those who use it
     from spanstream.consumer.health import Health  # noqa: PLC0415  for those who use it
     from spanstream.consumer.http import serve_http  # noqa: PLC0415  for those who use it
     from spanstream.consumer.metrics import Metrics  # noqa: PLC0415  for those who use it
 
-    if openapi:
-        typer.echo(json.dumps(openapi_document(), indent=2))
-        return
-    settings = open_settings(config)
     stop = threading.Event()
     received = set_on_signals(stop, lambda name: _log.info("stopping", signal=name))
     metrics = Metrics()
@@ -48,8 +53,9 @@ def serve(
     reader = open_reader(settings)
     cpu = reader.backends.cpu
     port = _DEFAULT_PORT if settings.answers_api.port is None else settings.answers_api.port
+    parallel = cpu.parallel_runs if cpu else 2
     api = open_answers_api(
-        settings, reader, metrics, port=port, parallel=cpu.parallel_runs if cpu else 2, stop=stop, on_turn=health.turned
+        settings, reader, metrics.requests, port=port, parallel=parallel, stop=stop, on_turn=health.turned
     )
     probes = serve_http(settings.http, health, metrics.registry)
     manifest = reader.artifact.manifest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -16,6 +16,7 @@ from spanstream.consumer.errors import Stop
 from spanstream.consumer.formats.opening import check_registrable
 from spanstream.consumer.operations.registering import register_schemas
 from spanstream.consumer.operations.topics import differences, feedback_topic_specs, topic_specs, triage_topic_specs
+from spanstream.consumer.settings import Settings, TopicSettings
 
 app = typer.Typer(help="Create or describe the topics.", no_args_is_help=True)
 
@@ -53,12 +54,7 @@ def create(  # noqa: PLR0913, PLR0917  one option each
     """
     settings = open_settings(config)
     options = {"partitions": partitions, "replication_factor": replication_factor}
-    shadow = settings.model.shadow is not None
-    specs = topic_specs(settings.topics, **options, retention=settings.retention, shadow=shadow)
-    if triage:
-        specs += triage_topic_specs(settings.topics, **options, retention=settings.retention)
-    if feedback:
-        specs += feedback_topic_specs(settings.topics, **options, retention=settings.retention)
+    specs = _specs(settings, options, triage=triage, feedback=feedback)
     admin = TopicAdmin(settings.kafka)
     if register:
         check_registrable(settings)
@@ -68,16 +64,20 @@ def create(  # noqa: PLR0913, PLR0917  one option each
             typer.echo(f"{spec.name}: created")
         else:
             _compare(admin, spec, alter=alter)
-    _check_in_step(admin, settings.topics.consumed, "questions, retries and documents need")
-    if triage:
-        topics = (*settings.topics.consumed, *settings.topics.consumed_by_triage)
-        _check_in_step(admin, topics, "all topics that the triage stream reads need")
-    if feedback:
-        read = (settings.topics.documents, *settings.topics.consumed_by_feedback)
-        _check_in_step(admin, read, "documents, feedback and labels need")
+    _check_partitions(admin, settings.topics, triage=triage, feedback=feedback)
     if register:
         for line in register_schemas(settings, triage=triage, feedback=feedback):
             typer.echo(line)
+
+
+def _specs(settings: Settings, options: Mapping[str, int], *, triage: bool, feedback: bool) -> list[TopicSpec]:
+    topics, retention = settings.topics, settings.retention
+    specs = topic_specs(topics, **options, retention=retention, shadow=settings.model.shadow is not None)
+    if triage:
+        specs += triage_topic_specs(topics, **options, retention=retention)
+    if feedback:
+        specs += feedback_topic_specs(topics, **options, retention=retention)
+    return specs
 
 
 def _compare(admin: TopicAdmin, wanted: TopicSpec, *, alter: bool) -> None:
@@ -89,6 +89,16 @@ def _compare(admin: TopicAdmin, wanted: TopicSpec, *, alter: bool) -> None:
     verb = "set" if alter else "should be"
     described = [f"{name} was {found.config.get(name)}, {verb} {value}" for name, value in differing.items()]
     typer.echo("; ".join([f"{wanted.name}: was there", *described]))
+
+
+def _check_partitions(admin: TopicAdmin, topics: TopicSettings, *, triage: bool, feedback: bool) -> None:
+    """Checks the topics whose partitions of one number belong together; raises `Stop` where the numbers differ."""
+    _check_in_step(admin, topics.consumed, "questions, retries and documents need")
+    if triage:
+        read = (*topics.consumed, *topics.consumed_by_triage)
+        _check_in_step(admin, read, "all topics that the triage stream reads need")
+    if feedback:
+        _check_in_step(admin, (topics.documents, *topics.consumed_by_feedback), "documents, feedback and labels need")
 
 
 def _check_in_step(admin: TopicAdmin, topics: Sequence[str], who: str) -> None:

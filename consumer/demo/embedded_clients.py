@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from spanstream.consumer.answering.wiring import BrokerClients
 from spanstream.consumer.broker.kafka.embedded_broker import EmbeddedPartitionReader
 from spanstream.consumer.broker.kafka.group_consumer import KafkaGroupConsumer
 from spanstream.consumer.broker.kafka.publisher import open_publisher
+from spanstream.consumer.delivery.group_member import BrokerClients
 from spanstream.consumer.settings import Settings
 
 

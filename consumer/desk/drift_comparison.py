@@ -10,7 +10,7 @@ from spanstream.consumer.broker.protocols import PartitionReader
 from spanstream.consumer.clock import Clock
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.model_source.source import model_folder
-from spanstream.consumer.operations.drift_report import DriftReport, Stretch, drift_report
+from spanstream.consumer.operations.drift_report import AnswerSelection, DriftReport, drift_report
 from spanstream.consumer.settings import Settings
 from spanstream.models.artifact import load_artifact
 from spanstream.models.errors import ModelError
@@ -47,7 +47,7 @@ class DriftComparison:
             raise Stop("another comparison is running on this desk: try again when it is done")
         try:
             artifact = load_artifact(model_folder(self._settings.model))
-            self.last = drift_report(Stretch(LATEST), self._settings, artifact, self._open_reader, self._clock)
+            self.last = drift_report(AnswerSelection(LATEST), self._settings, artifact, self._open_reader, self._clock)
             self.made_ms = self._clock.now_ms()
         except ModelError as error:
             raise Stop(str(error)) from error

@@ -5,10 +5,8 @@ from __future__ import annotations
 import threading
 
 from spanstream.consumer.answering.open_reader import open_reader
-from spanstream.consumer.errors import Stop
+from spanstream.consumer.operations.explaining import explain_event
 from spanstream.consumer.settings import Settings
-from spanstream.models.errors import ModelError
-from spanstream.models.explaining.explain import explain
 from spanstream.models.explaining.explanation import Explanation
 from spanstream.models.reader import Reader
 from spanstream.schemas.events import Question
@@ -31,16 +29,7 @@ class Explainer:
         with self._lock:
             if self._reader is None:
                 self._reader = open_reader(self._settings)
-            try:
-                return explain(
-                    self._reader,
-                    text,
-                    question.question,
-                    threshold=question.min_confidence,
-                    max_answers=question.max_answers or 1,
-                )
-            except ModelError as error:
-                raise Stop(str(error)) from None
+            return explain_event(self._reader, question, text)
 
     def close(self) -> None:
         """Lets go of the model."""

@@ -13,7 +13,7 @@ from typing import Final
 from spanstream.consumer.clock import Clock, to_datetime
 from spanstream.consumer.desk.feedback_publisher import FeedbackPublisher
 from spanstream.consumer.desk.view.live_view import BoundedRows, LiveView
-from spanstream.consumer.desk.view.rows import AnswerRow, Place
+from spanstream.consumer.desk.view.rows import AnswerRow, RecordPlace
 from spanstream.consumer.desk.view.whole_records import SourceText, WholeRecords
 from spanstream.consumer.feedback.judged_answers import answer_metadata
 from spanstream.models.labelling.choosing import RANDOM_SHARE, Candidate, Drawn, draw
@@ -41,8 +41,8 @@ class Labeller:
     """
 
     by: str = ""
-    skipped: BoundedRows[Place, bool] = field(default_factory=lambda: BoundedRows(_MOST_REMEMBERED))
-    done: list[Place] = field(default_factory=list)
+    skipped: BoundedRows[RecordPlace, bool] = field(default_factory=lambda: BoundedRows(_MOST_REMEMBERED))
+    done: list[RecordPlace] = field(default_factory=list)
 
     def sign(self, name: str) -> None:
         """Takes the name that a form brought, which may be empty."""
@@ -88,7 +88,7 @@ class Labelling:
         self._feedback = feedback
         self._clock = clock
         self._people: BoundedRows[str, Labeller] = BoundedRows(_MOST_PEOPLE)
-        self._held: BoundedRows[Place, HeldItem] = BoundedRows(_MOST_REMEMBERED)
+        self._held: BoundedRows[RecordPlace, HeldItem] = BoundedRows(_MOST_REMEMBERED)
 
     def labeller(self, session: str) -> Labeller:
         """Returns what a session has done."""
@@ -122,7 +122,7 @@ class Labelling:
                 passed.add(drawn.question_id)
         return None
 
-    def item(self, place: Place) -> LabelItem | None:
+    def item(self, place: RecordPlace) -> LabelItem | None:
         """Returns the answer at a place; None where its text has changed or is gone."""
         row = self._view.answers.get(place)
         question = self._records.question(row.question_id) if row is not None else None
@@ -171,7 +171,7 @@ class Labelling:
         drawn = Counter(row.sampling for row in self._view.feedback.all() if row.sampling is not None)
         return drawn["random"] <= RANDOM_SHARE * drawn.total()
 
-    def _sampling(self, place: Place, session: str) -> dict[str, str]:
+    def _sampling(self, place: RecordPlace, session: str) -> dict[str, str]:
         """Returns how an answer was drawn, for the label's metadata; nothing where somebody looked it up."""
         held = self._held.get(place)
         if held is None or held.session != session:

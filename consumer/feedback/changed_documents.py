@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from spanstream.consumer.broker.protocols import Partition
-from spanstream.consumer.cache.asked_texts import AskedTexts, Place
+from spanstream.consumer.cache.asked_texts import AskedTexts, RecordKey
 
 
 class ChangedDocuments(AskedTexts):
@@ -20,10 +20,10 @@ class ChangedDocuments(AskedTexts):
         """Whether there are none."""
         return not self._changed
 
-    def note(self, place: Place, sha256: str) -> None:
+    def note(self, place: RecordKey, sha256: str) -> None:
         """Does nothing: that a document was looked at changes nothing."""
 
-    def replace(self, place: Place, sha256: str | None) -> None:  # noqa: ARG002  whatever it is now, it is looked at
+    def replace(self, place: RecordKey, sha256: str | None) -> None:  # noqa: ARG002  whatever it is now, it is looked at
         """Takes in that a document was written or deleted."""
         partition, key = place
         self.add(partition.number, [key.decode(errors="replace")])

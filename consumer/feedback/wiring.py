@@ -6,14 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from spanstream.consumer.answering.documents import Documents
-from spanstream.consumer.answering.wiring import BrokerClients, open_kafka_clients, start_offsets
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
 from spanstream.consumer.broker.protocols import PartitionReader
 from spanstream.consumer.clock import Clock, SystemClock
 from spanstream.consumer.delivery.circuit import Circuit
+from spanstream.consumer.delivery.group_member import BrokerClients, OpenedMember, open_kafka_clients
 from spanstream.consumer.delivery.lag import Lag
-from spanstream.consumer.delivery.paced_publisher import PacedPublisher
-from spanstream.consumer.delivery.partition_counts import PartitionCounts, refuse_differing
+from spanstream.consumer.delivery.partition_counts import refuse_differing
 from spanstream.consumer.delivery.rewinds import Rewinds
 from spanstream.consumer.feedback.changed_documents import ChangedDocuments
 from spanstream.consumer.feedback.followed_documents import FollowedDocuments
@@ -29,7 +28,7 @@ from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.formats.opening import open_formats, open_label_writer
 from spanstream.consumer.health import Health
 from spanstream.consumer.http import HttpServer, serve_http
-from spanstream.consumer.settings import Settings
+from spanstream.consumer.settings import Settings, TopicSettings
 from spanstream.models.labelling.promises import allowed_share, promised_percent
 from spanstream.schemas.foreign_headers import foreign_headers
 
@@ -55,7 +54,7 @@ OpenClients = Callable[[Settings], tuple[BrokerClients, PartitionReader]]
 def open_feedback_clients(settings: Settings) -> tuple[BrokerClients, PartitionReader]:
     """Opens Kafka clients in the feedback group."""
     kafka = settings.kafka.model_copy(update={"group_id": settings.feedback.group_id})
-    return open_kafka_clients(settings.model_copy(update={"kafka": kafka})), KafkaPartitionReader(kafka)
+    return open_kafka_clients(kafka), KafkaPartitionReader(kafka)
 
 
 def build_feedback(
@@ -76,70 +75,87 @@ def build_feedback(
     Raises:
         Stop: a topic is missing, the topics' partitions differ in number, or the registry cannot be used.
     """
-    clock, topics = clock or SystemClock(), settings.topics
+    clock = clock or SystemClock()
     formats = formats or open_formats(settings)
     clients, label_reader = open_clients(settings)
-    in_step = (topics.documents, *topics.consumed_by_feedback)
-    refuse_differing(clients.documents, in_step, "feedback")
-    metrics, changed = FeedbackMetrics(), ChangedDocuments()
-    health = Health(clock, stuck_seconds=settings.http.stuck_seconds)
-    labels = KnownLabels(label_reader, formats)
-    documents = _documents(settings, formats, clients.documents, changed, clock)
-    writer = open_label_writer(settings)
-    processor = FeedbackProcessor(
-        documents=documents,
-        labels=labels,
-        topics=topics,
+    refuse_differing(clients.documents, _topics_in_step(settings.topics), "feedback")
+    member = OpenedMember(
+        settings=settings,
+        clients=clients,
         formats=formats,
-        writer=writer,
-        source=settings.event_source,
+        writer=open_label_writer(settings),
         clock=clock,
-        foreign=foreign_headers(settings.output.dead_letter_headers, settings.feedback.group_id),
+        health=Health(clock, stuck_seconds=settings.http.stuck_seconds),
     )
+    metrics = FeedbackMetrics()
+    service = FeedbackService(_parts(member, label_reader, metrics), settings)
+    return FeedbackApplication(service, member.health, metrics, settings)
+
+
+def _topics_in_step(topics: TopicSettings) -> tuple[str, ...]:
+    return (topics.documents, *topics.consumed_by_feedback)
+
+
+def _parts(member: OpenedMember, label_reader: PartitionReader, metrics: FeedbackMetrics) -> FeedbackParts:
+    settings, clients, clock = member.settings, member.clients, member.clock
+    topics, changed = settings.topics, ChangedDocuments()
+    labels = KnownLabels(label_reader, member.formats)
+    documents = _documents(member, changed)
+    processor = _processor(member, documents, labels)
     intake = FeedbackIntake(
         documents=documents,
         changed=changed,
         labels=labels,
         processor=processor,
-        circuit=Circuit(**settings.circuit.model_dump()),
+        circuit=member.circuit(),
         settings=settings,
         clock=clock,
     )
-    parts = FeedbackParts(
+    return FeedbackParts(
         consumer=clients.consumer,
-        partition_counts=PartitionCounts(clients.documents, in_step, clock),
-        start_offsets=start_offsets(clients, settings, topics.labels),
+        partition_counts=member.partition_counts(_topics_in_step(topics)),
+        start_offsets=member.start_offsets(topics.labels),
         rewinds=Rewinds(metrics.rewinds.inc),
-        publisher=PacedPublisher(
-            clients.publisher, lambda kind: metrics.publish_failures.labels(kind).inc(), health=health, clock=clock
-        ),
+        publisher=member.paced_publisher(lambda kind: metrics.publish_failures.labels(kind).inc()),
         documents=FollowedDocuments(documents, clients.documents, topics.documents),
         labels=labels,
         processor=processor,
         intake=intake,
-        writer=writer,
+        writer=member.writer,
         reporter=FeedbackReporter(
             metrics,
             labels,
             Lag(metrics.lag, clients.consumer, label_reader, clock),
             PromiseWatch(metrics.promises, labels, allowed_share(promised_percent(settings.model.threshold)), clock),
         ),
-        health=health,
+        health=member.health,
         clock=clock,
     )
-    return FeedbackApplication(FeedbackService(parts, settings), health, metrics, settings)
 
 
-def _documents(
-    settings: Settings, formats: EventFormats, reader: PartitionReader, changed: ChangedDocuments, clock: Clock
-) -> Documents:
+def _processor(member: OpenedMember, documents: Documents, labels: KnownLabels) -> FeedbackProcessor:
+    settings = member.settings
+    return FeedbackProcessor(
+        documents=documents,
+        labels=labels,
+        topics=settings.topics,
+        formats=member.formats,
+        writer=member.writer,
+        source=settings.event_source,
+        clock=member.clock,
+        foreign=foreign_headers(settings.output.dead_letter_headers, settings.feedback.group_id),
+    )
+
+
+def _documents(member: OpenedMember, changed: ChangedDocuments) -> Documents:
+    settings = member.settings
     return Documents(
-        reader,
+        member.clients.documents,
         settings.topics.documents,
-        formats=formats,
+        formats=member.formats,
         memory_bytes=settings.documents.memory_bytes,
         read_seconds=settings.documents.read_seconds,
         circuit=Circuit(window=1, min_records=1, max_share=1.0),  # never opens: nothing is judged here
-        clock=clock,
+        clock=member.clock,
         asked=changed,
     )

@@ -10,14 +10,13 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 
 from spanstream.consumer.answering.answer import Answerer
-from spanstream.consumer.answering.open_collections import open_collection_reader, opened_retriever
+from spanstream.consumer.answering.open_collections import opened_retriever
 from spanstream.consumer.answering.open_reader import open_reader
 from spanstream.consumer.answering.outcomes import Outcomes, RecordOutcome
 from spanstream.consumer.answering.planned import PlannedCollectionQuestion
 from spanstream.consumer.answering.prepare import Preparer
 from spanstream.consumer.answering.question_record import QuestionRecord
-from spanstream.consumer.answering.retrieve import CollectionResolver
-from spanstream.consumer.answering.wiring import open_preparer
+from spanstream.consumer.answering.steps import open_steps
 from spanstream.consumer.broker.kafka.partition_reader import KafkaPartitionReader
 from spanstream.consumer.broker.protocols import Partition
 from spanstream.consumer.cache.opening import open_cache
@@ -25,7 +24,6 @@ from spanstream.consumer.clock import Clock
 from spanstream.consumer.errors import Retryable, Stop
 from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.formats.opening import open_formats
-from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.replay.current_documents import CurrentDocuments
 from spanstream.consumer.settings import Settings
 from spanstream.schemas.codec import encode
@@ -108,11 +106,17 @@ def open_collection_asker(settings: Settings, clock: Clock) -> Iterator[Collecti
             documents = current.documents
         except Retryable as error:
             raise Stop(str(error)) from error
-        collections, cache = open_collection_reader(settings, reader), open_cache(settings, reader, None)
         manifest = reader.artifact.manifest
         outcomes = Outcomes(settings.topics, settings.retries, manifest, source=settings.event_source, clock=clock)
-        resolver = CollectionResolver(retriever, documents, collections, outcomes, metrics=Metrics(), clock=clock)
-        # The questions are this program's own, in JSON; the documents are in whatever form their topic has.
-        own = EventFormats(settings.limits)
-        preparer = open_preparer(settings, own, reader, documents, resolver, cache, outcomes, clock)
-        yield CollectionAsker(preparer, Answerer(reader, collections, outcomes, cache))
+        steps = open_steps(
+            settings,
+            reader=reader,
+            cache=open_cache(settings, reader, None),
+            documents=documents,
+            # The questions are this program's own, in JSON; the documents are in whatever form their topic has.
+            formats=EventFormats(settings.limits),
+            outcomes=outcomes,
+            retriever=retriever,
+            clock=clock,
+        )
+        yield CollectionAsker(steps.preparer, steps.answerer)

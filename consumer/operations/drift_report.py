@@ -19,11 +19,12 @@ from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.formats.opening import open_formats
 from spanstream.consumer.replay.current_documents import CurrentDocuments
 from spanstream.consumer.settings import Settings
-from spanstream.models.artifact import Artifact
+from spanstream.models.artifact import Artifact, Manifest
 from spanstream.models.drift.comparison import LEAST_QUESTIONS, FigureDrift, compare
 from spanstream.models.drift.figures import FigureTable, QuestionRead
 from spanstream.models.drift.reference import Reference, read_reference
 from spanstream.models.text.tokenization import TokenizedDocument
+from spanstream.schemas.answer_parts import ModelInfo
 from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.events import Answer
 
@@ -31,7 +32,7 @@ _PATIENCE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class AnswerSelection:
     """Which answers are compared: the latest ones since a time.
 
     Attributes:
@@ -47,7 +48,7 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class DriftReport:
-    """How far a stretch of the stream is from what the artifact was calibrated on.
+    """How far a selection of the stream is from what the artifact was calibrated on.
 
     Attributes:
         reference: what it is compared with.
@@ -79,7 +80,7 @@ class DriftReport:
 
 
 def drift_report(
-    stretch: Stretch,
+    selection: AnswerSelection,
     settings: Settings,
     artifact: Artifact,
     open_reader: Callable[[], PartitionReader],
@@ -88,7 +89,7 @@ def drift_report(
     """Reads the answers and their texts, and compares them.
 
     Args:
-        stretch: which answers.
+        selection: which answers.
         settings: name the topics.
         artifact: whose answers are compared with its reference.
         open_reader: opens a reader; each of them is closed.
@@ -109,16 +110,11 @@ def drift_report(
     threshold = manifest.calibration.threshold(settings.model.threshold)
     formats = open_formats(settings).patient(clock, _PATIENCE_SECONDS)
     with closing(open_reader()) as reader:
-        read = _latest_answers(stretch, settings, formats, reader, clock)
-    by_this = (manifest.name, manifest.version, manifest.calibration.name)
+        read = _latest_answers(selection, settings, formats, reader, clock)
     # What is asked of a collection is another distribution than the reference's.
-    answers = [
-        answer
-        for answer in read
-        if answer.collection is None and (answer.model.name, answer.model.version, answer.model.calibration) == by_this
-    ]
+    answers = [answer for answer in read if answer.collection is None and _is_by(answer.model, manifest)]
     texts = _Texts(settings, formats, artifact, open_reader, clock)
-    tokens = texts.tokenized(answers) if stretch.with_texts else {}
+    tokens = texts.tokenized(answers) if selection.with_texts else {}
     reads = [_question_read(answer, tokens.get(answer.document_sha256 or "")) for answer in answers]
     is_enough = len(reads) >= LEAST_QUESTIONS
     counts = FigureTable.of(reads, artifact.tokenizer.unknown_id).counts()
@@ -133,25 +129,30 @@ def drift_report(
     )
 
 
+def _is_by(model: ModelInfo, manifest: Manifest) -> bool:
+    ours = (manifest.name, manifest.version, manifest.calibration.name)
+    return (model.name, model.version, model.calibration) == ours
+
+
 def _latest_answers(
-    stretch: Stretch, settings: Settings, formats: EventFormats, reader: PartitionReader, clock: Clock
+    selection: AnswerSelection, settings: Settings, formats: EventFormats, reader: PartitionReader, clock: Clock
 ) -> list[Answer]:
     """Returns the latest answers, oldest first; what cannot be read is passed over."""
     partitions = reader.partitions(settings.topics.answers)
     begins, ends = reader.begin_offsets(partitions), reader.end_offsets(partitions)
     # Of a partition's offsets at least every second one is an answer: a transaction writes one and a marker, or more.
-    starts = {partition: max(begins[partition], end - 2 * stretch.last) for partition, end in ends.items()}
+    starts = {partition: max(begins[partition], end - 2 * selection.last) for partition, end in ends.items()}
     found: list[tuple[int, Answer]] = []
     for record in read_records(reader, starts, ends, clock=clock, patience_seconds=_PATIENCE_SECONDS):
         published_ms = record.timestamp_ms or 0
-        if stretch.since_ms is not None and published_ms < stretch.since_ms:
+        if selection.since_ms is not None and published_ms < selection.since_ms:
             continue
         try:
             found.append((published_ms, formats.answer(record)))
         except InvalidRecord:
             continue
     found.sort(key=lambda timed: timed[0])
-    return [answer for _, answer in found[-stretch.last :]]
+    return [answer for _, answer in found[-selection.last :]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from spanstream.consumer.answering.answer import Answerer
-from spanstream.consumer.answering.open_collections import open_collection_reader, opened_retriever
+from spanstream.consumer.answering.open_collections import opened_retriever
 from spanstream.consumer.answering.open_reader import open_reader
 from spanstream.consumer.answering.outcomes import Outcomes
-from spanstream.consumer.answering.retrieve import CollectionResolver
-from spanstream.consumer.answering.wiring import open_preparer
+from spanstream.consumer.answering.steps import open_steps
 from spanstream.consumer.broker.kafka import (
     KafkaPartitionReader,
     KafkaProgressPublisher,
@@ -23,7 +21,6 @@ from spanstream.consumer.cache.opening import open_cache
 from spanstream.consumer.clock import Clock, SystemClock
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.formats.opening import open_formats
-from spanstream.consumer.metrics import Metrics
 from spanstream.consumer.replay.checker import Checker
 from spanstream.consumer.replay.current_documents import CurrentDocuments
 from spanstream.consumer.replay.fixes.user_files import choose_fixes, load_fix_file
@@ -202,13 +199,18 @@ def open_checker(settings: Settings, documents: CurrentDocuments, clock: Clock) 
     try:
         manifest = reader.artifact.manifest
         outcomes = Outcomes(settings.topics, settings.retries, manifest, source="spanstream/check", clock=clock)
-        index, cache = documents.documents, open_cache(settings, reader, None)
-        formats = documents.formats
-        collection_reader = open_collection_reader(settings, reader)
+        index, formats = documents.documents, documents.formats
         with opened_retriever(settings.index, clock) as retriever:
-            resolver = CollectionResolver(retriever, index, collection_reader, outcomes, metrics=Metrics(), clock=clock)
-            preparer = open_preparer(settings, formats, reader, index, resolver, cache, outcomes, clock)
-            answerer = Answerer(reader, collection_reader, outcomes, cache)
-            yield Checker(preparer, answerer, settings.topics, formats, partitions=len(index.owned))
+            steps = open_steps(
+                settings,
+                reader=reader,
+                cache=open_cache(settings, reader, None),
+                documents=index,
+                formats=formats,
+                outcomes=outcomes,
+                retriever=retriever,
+                clock=clock,
+            )
+            yield Checker(steps.preparer, steps.answerer, settings.topics, formats, partitions=len(index.owned))
     finally:
         reader.close()

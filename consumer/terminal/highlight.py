@@ -34,7 +34,7 @@ def mark_style(number: int) -> Style:
 
 
 @dataclass(frozen=True, slots=True)
-class _Mark:
+class _AnswerMark:
     """One span of the text, and the numbers of the questions that it answers."""
 
     char_start: int
@@ -63,12 +63,12 @@ def highlighted(text: str, answers: Sequence[AnswerView], *, width: int, max_row
     return result
 
 
-def _marks(answers: Sequence[AnswerView]) -> tuple[_Mark, ...]:
+def _marks(answers: Sequence[AnswerView]) -> tuple[_AnswerMark, ...]:
     numbers: dict[tuple[int, int], list[int]] = {}
     for number, view in enumerate(answers, start=1):
         if view.answer:
             numbers.setdefault((view.answer.char_start, view.answer.char_end), []).append(number)
-    return tuple(_Mark(start, end, tuple(questions)) for (start, end), questions in sorted(numbers.items()))
+    return tuple(_AnswerMark(start, end, tuple(questions)) for (start, end), questions in sorted(numbers.items()))
 
 
 def _left_out(text: str, piece: Elided) -> str:
@@ -80,7 +80,7 @@ def _left_out(text: str, piece: Elided) -> str:
     return f"{LEFT_OUT} {piece.lines} line{'' if piece.lines == 1 else 's'} {LEFT_OUT}\n"
 
 
-def _append(result: Text, text: str, piece: Kept, marks: Iterable[_Mark], *, brackets: bool) -> None:
+def _append(result: Text, text: str, piece: Kept, marks: Iterable[_AnswerMark], *, brackets: bool) -> None:
     """Appends the piece in stretches between which the set of marks does not change."""
     inside = [mark for mark in marks if mark.char_start < piece.char_end and mark.char_end > piece.char_start]
     for start, end in _stretches(piece, inside):
@@ -97,7 +97,7 @@ def _append(result: Text, text: str, piece: Kept, marks: Iterable[_Mark], *, bra
             result.append(mark.superscript, number_style(mark.numbers[0]))
 
 
-def _stretches(piece: Kept, marks: Iterable[_Mark]) -> Iterator[tuple[int, int]]:
+def _stretches(piece: Kept, marks: Iterable[_AnswerMark]) -> Iterator[tuple[int, int]]:
     edges = {edge for mark in marks for edge in (mark.char_start, mark.char_end)}
     cuts = sorted({piece.char_start, piece.char_end} | {e for e in edges if piece.char_start < e < piece.char_end})
     yield from pairwise(cuts)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from spanstream.consumer.answering.wiring import BrokerClients, open_kafka_clients, start_offsets
 from spanstream.consumer.clock import Clock, SystemClock
-from spanstream.consumer.delivery.circuit import Circuit
+from spanstream.consumer.delivery.group_member import BrokerClients, OpenedMember, open_kafka_clients
 from spanstream.consumer.delivery.lag import Lag
-from spanstream.consumer.delivery.paced_publisher import PacedPublisher
 from spanstream.consumer.delivery.partition_counts import PartitionCounts, refuse_differing
 from spanstream.consumer.delivery.rewinds import Rewinds
 from spanstream.consumer.formats.event_formats import EventFormats
@@ -53,7 +51,7 @@ class TriageApplication:
 def open_triage_clients(settings: Settings) -> BrokerClients:
     """Opens Kafka clients in the triage group."""
     kafka = settings.kafka.model_copy(update={"group_id": settings.triage.group_id})
-    return open_kafka_clients(settings.model_copy(update={"kafka": kafka}))
+    return open_kafka_clients(kafka)
 
 
 def build_triage(  # noqa: PLR0913  tests replace these parts
@@ -82,53 +80,63 @@ def build_triage(  # noqa: PLR0913  tests replace these parts
     tracing = tracing or open_tracing(settings, settings.triage.group_id)
     formats = formats or open_formats(settings)
     clients = open_clients(settings)
-    reader = clients.documents  # here it reads the state
-    in_step = topics_in_step(settings.topics)
-    refuse_differing(reader, in_step, "the triage stream")
-    partition_counts = PartitionCounts(reader, in_step, clock)
-    writer = open_writer(settings, Document, Question, Triage)
-    processor_settings = ProcessorSettings(
-        topics=settings.topics,
+    refuse_differing(clients.documents, topics_in_step(settings.topics), "the triage stream")
+    member = OpenedMember(
+        settings=settings,
+        clients=clients,
         formats=formats,
-        writer=writer,
+        writer=open_writer(settings, Document, Question, Triage),
+        clock=clock,
+        health=Health(clock, stuck_seconds=settings.http.stuck_seconds),
+    )
+    metrics = TriageMetrics()
+    service = TriageService(_parts(member, playbook, metrics, tracing), settings)
+    return TriageApplication(service, member.health, metrics, settings, playbook, tracing)
+
+
+def _parts(member: OpenedMember, playbook: Playbook, metrics: TriageMetrics, tracing: Tracing) -> TriageParts:
+    settings, clients, clock = member.settings, member.clients, member.clock
+    reader = clients.documents  # here it reads the state
+    partition_counts = member.partition_counts(topics_in_step(settings.topics))
+    processor = TicketProcessor(playbook, _processor_settings(member, partition_counts), clock, tracing)
+    store = StateStore(reader, keep_seconds=settings.triage.keep_seconds, clock=clock)
+    intake = TriageIntake(
+        store=store,
+        outcomes_read=OutcomesRead(reader, (settings.topics.answers, settings.topics.dead_letters), clock),
+        processor=processor,
+        playbook=playbook,
+        circuit=member.circuit(),
+        settings=settings,
+        clock=clock,
+        tracing=tracing,
+    )
+    return TriageParts(
+        consumer=clients.consumer,
+        partition_counts=partition_counts,
+        start_offsets=member.start_offsets(settings.topics.triage_state),
+        rewinds=Rewinds(metrics.rewinds.inc),
+        publisher=member.paced_publisher(lambda kind: metrics.publish_failures.labels(kind).inc()),
+        store=store,
+        intake=intake,
+        writer=member.writer,
+        reporter=TriageReporter(metrics, store, Lag(metrics.lag, clients.consumer, reader, clock)),
+        health=member.health,
+        clock=clock,
+    )
+
+
+def _processor_settings(member: OpenedMember, partition_counts: PartitionCounts) -> ProcessorSettings:
+    settings = member.settings
+    return ProcessorSettings(
+        topics=settings.topics,
+        formats=member.formats,
+        writer=member.writer,
         source=settings.event_source,
         partitions=lambda: partition_counts.shared,
         keep_seconds=settings.triage.keep_seconds,
         redact=load_redaction(settings.redaction.hook),
         foreign=foreign_headers(settings.output.dead_letter_headers, settings.triage.group_id),
     )
-    metrics = TriageMetrics()
-    health = Health(clock, stuck_seconds=settings.http.stuck_seconds)
-    store = StateStore(reader, keep_seconds=settings.triage.keep_seconds, clock=clock)
-    intake = TriageIntake(
-        store=store,
-        outcomes_read=OutcomesRead(reader, (settings.topics.answers, settings.topics.dead_letters), clock),
-        processor=TicketProcessor(playbook, processor_settings, clock, tracing),
-        playbook=playbook,
-        circuit=Circuit(**settings.circuit.model_dump()),
-        settings=settings,
-        clock=clock,
-        tracing=tracing,
-    )
-    parts = TriageParts(
-        consumer=clients.consumer,
-        partition_counts=partition_counts,
-        start_offsets=start_offsets(clients, settings, settings.topics.triage_state),
-        rewinds=Rewinds(metrics.rewinds.inc),
-        publisher=PacedPublisher(
-            clients.publisher,
-            lambda kind: metrics.publish_failures.labels(kind).inc(),
-            health=health,
-            clock=clock,
-        ),
-        store=store,
-        intake=intake,
-        writer=writer,
-        reporter=TriageReporter(metrics, store, Lag(metrics.lag, clients.consumer, reader, clock)),
-        health=health,
-        clock=clock,
-    )
-    return TriageApplication(TriageService(parts, settings), health, metrics, settings, playbook, tracing)
 
 
 def topics_in_step(topics: TopicSettings) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ from spanstream.models.evaluation.report import (
     ThresholdFigures,
     VariantReport,
 )
-from spanstream.models.metrics.reliability import BINS, CONFIDENCE_METRICS, Interval, Metric, bootstrapped
+from spanstream.models.metrics.reliability import CONFIDENCE_METRICS, Interval, Metric, bootstrapped, equal_mass_bins
 from spanstream.models.metrics.squad_metrics import best_exact, best_f1
 from spanstream.models.spans.calibration import Calibration
 
@@ -106,15 +106,14 @@ def confidence_figures(confidence: Float64Array, is_right: BoolArray, texts: Seq
 
 def reliability_bins(confidence: Float64Array, right: BoolArray) -> tuple[ReliabilityBin, ...]:
     """Returns bins of equal mass, the least confident first; see `expected_calibration_error`."""
-    bins = []
-    for members in np.array_split(np.argsort(confidence, kind="stable"), BINS):
-        if len(members):
-            right_count = int(right[members].sum())
-            accuracy = Interval(right_count / len(members), *two_sided_interval(right_count, len(members)))
-            bins.append(
-                ReliabilityBin(questions=len(members), confidence=float(confidence[members].mean()), accuracy=accuracy)
-            )
-    return tuple(bins)
+    return tuple(
+        ReliabilityBin(
+            questions=one.count,
+            confidence=one.confidence,
+            accuracy=Interval(one.accuracy, *two_sided_interval(one.right, one.count)),
+        )
+        for one in equal_mass_bins(confidence, right.astype(np.float64))
+    )
 
 
 def _best(table: ObservationTable, no_answer_score: Float64Array) -> BestScores:

@@ -41,6 +41,36 @@ class Interval:
         return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
 
 
+@dataclass(frozen=True, slots=True)
+class ConfidenceBin:
+    """Candidates of like confidence: their number, their mean confidence, and how many of them were right."""
+
+    count: int
+    confidence: float
+    right: int
+
+    @property
+    def accuracy(self) -> float:
+        """The share that was right."""
+        return self.right / self.count
+
+
+def equal_mass_bins(confidence: Float64Array, right: Float64Array, bins: int = BINS) -> list[ConfidenceBin]:
+    """Returns bins of equal mass, the least confident first; fewer where there are fewer questions.
+
+    Args:
+        confidence: (questions,) probabilities.
+        right: (questions,) 1.0 or 0.0.
+        bins: how many.
+    """
+    order = np.argsort(confidence, kind="stable")
+    return [
+        ConfidenceBin(len(members), float(confidence[members].mean()), int(right[members].sum()))
+        for members in np.array_split(order, bins)
+        if len(members)
+    ]
+
+
 def expected_calibration_error(confidence: Float64Array, right: Float64Array) -> float:
     """Returns the mean gap between confidence and accuracy over bins of equal mass (Nixon et al. 2019), 0 to 1.
 
@@ -48,12 +78,7 @@ def expected_calibration_error(confidence: Float64Array, right: Float64Array) ->
         confidence: (questions,) probabilities.
         right: (questions,) 1.0 or 0.0.
     """
-    order = np.argsort(confidence, kind="stable")
-    gaps = [
-        len(members) * abs(confidence[members].mean() - right[members].mean())
-        for members in np.array_split(order, BINS)
-        if len(members)
-    ]
+    gaps = [one.count * abs(one.confidence - one.accuracy) for one in equal_mass_bins(confidence, right)]
     return float(sum(gaps) / len(confidence))
 
 

@@ -33,7 +33,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureBroker]:
     broker.kill()
 
 
-class Scene:
+class PasswordScene:
     """A stream whose user and Redis user have their passwords in files, and what it was asked."""
 
     def __init__(self, broker: SecureBroker, redis: RedisServer, streams: MakeStream, folder: Path) -> None:
@@ -72,12 +72,14 @@ class Scene:
 
 
 @pytest.fixture
-def scene(broker: SecureBroker, own_redis: RedisServer, streams: MakeStream, tmp_path: Path) -> Scene:
-    return Scene(broker, own_redis, streams, tmp_path / "secrets")
+def scene(broker: SecureBroker, own_redis: RedisServer, streams: MakeStream, tmp_path: Path) -> PasswordScene:
+    return PasswordScene(broker, own_redis, streams, tmp_path / "secrets")
 
 
 @pytest.mark.parametrize("first", ["the broker", "the file"])
-def test_a_password_that_changes_while_the_stream_runs_costs_and_repeats_no_answer(scene: Scene, first: str) -> None:
+def test_a_password_that_changes_while_the_stream_runs_costs_and_repeats_no_answer(
+    scene: PasswordScene, first: str
+) -> None:
     program = scene.stream.start()
     with scene.stream.watch() as outcomes:
         scene.ask(outcomes)
@@ -106,7 +108,7 @@ def test_a_password_that_changes_while_the_stream_runs_costs_and_repeats_no_answ
     assert NEW not in program.log
 
 
-def test_what_takes_a_new_start_ends_the_stream_with_one_line_and_the_next_start_goes_on(scene: Scene) -> None:
+def test_what_takes_a_new_start_ends_the_stream_with_one_line_and_the_next_start_goes_on(scene: PasswordScene) -> None:
     program = scene.stream.start()
     with scene.stream.watch() as outcomes:
         scene.ask(outcomes)

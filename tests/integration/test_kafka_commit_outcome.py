@@ -18,7 +18,7 @@ from tests.support.kafka.kafka_proxy import END_TXN, TXN_OFFSET_COMMIT, KafkaPro
 
 
 @dataclass
-class Scene:
+class ProxiedMember:
     """A member that talks to the broker, and its publisher, which talks to it through the proxy."""
 
     proxy: KafkaProxy
@@ -57,7 +57,7 @@ class Scene:
 
 
 @pytest.fixture
-def scene(own_kafka: KafkaBroker) -> Iterator[Scene]:
+def scene(own_kafka: KafkaBroker) -> Iterator[ProxiedMember]:
     topics = Topics(own_kafka.bootstrap)
     questions, answers = topics.make(prefix="questions"), topics.make(prefix="answers")
     name = group_name()
@@ -77,14 +77,14 @@ def scene(own_kafka: KafkaBroker) -> Iterator[Scene]:
     publisher.publish(numbered(questions, range(5)), {})
     consumer.subscribe([questions], member.ownership)
     until(lambda: len(member.records) == 5, member.turn)
-    yield Scene(proxy, config, member, publisher, reader, questions, answers)
+    yield ProxiedMember(proxy, config, member, publisher, reader, questions, answers)
     publisher.close()
     consumer.close()
     reader.close()
     proxy.close()
 
 
-def test_a_lost_reply_is_asked_for_again_at_once(scene: Scene) -> None:
+def test_a_lost_reply_is_asked_for_again_at_once(scene: ProxiedMember) -> None:
     scene.proxy.lose(END_TXN, "reply", then_away=False)
     scene.publisher.publish(scene.chunk(b"first"), {scene.partition: 2})
     assert scene.proxy.lost.is_set()
@@ -93,7 +93,7 @@ def test_a_lost_reply_is_asked_for_again_at_once(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("lost", ["request", "reply"])
-def test_the_same_call_finishes_a_commit_that_was_not_heard_of(scene: Scene, lost: Loss) -> None:
+def test_the_same_call_finishes_a_commit_that_was_not_heard_of(scene: ProxiedMember, lost: Loss) -> None:
     scene.lose_the_commit(lost)
     scene.proxy.heal()
     scene.publisher.publish(scene.chunk(b"made anew for the same input"), {scene.partition: 2})
@@ -103,7 +103,7 @@ def test_the_same_call_finishes_a_commit_that_was_not_heard_of(scene: Scene, los
 
 @pytest.mark.parametrize("lost", ["request", "reply"])
 def test_a_commit_unheard_of_for_longer_than_a_transaction_lasts_is_left_to_a_successor(
-    scene: Scene, lost: Loss
+    scene: ProxiedMember, lost: Loss
 ) -> None:
     # its producer may never find a broker again
     scene.publisher._settings = scene.config.model_copy(update={"transaction_timeout_seconds": 3})
@@ -119,7 +119,7 @@ def test_a_commit_unheard_of_for_longer_than_a_transaction_lasts_is_left_to_a_su
     assert scene.committed() == 2
 
 
-def publishes(scene: Scene, value: bytes) -> bool:
+def publishes(scene: ProxiedMember, value: bytes) -> bool:
     try:
         scene.publisher.publish(scene.chunk(value), {scene.partition: 2})
     except Retryable:
@@ -128,7 +128,7 @@ def publishes(scene: Scene, value: bytes) -> bool:
 
 
 @pytest.mark.parametrize("lost", ["request", "reply"])
-def test_a_call_with_another_chunk_finishes_the_one_before(scene: Scene, lost: Loss) -> None:
+def test_a_call_with_another_chunk_finishes_the_one_before(scene: ProxiedMember, lost: Loss) -> None:
     scene.lose_the_commit(lost)
     scene.proxy.heal()
     scene.publisher.publish(scene.chunk(b"second"), {scene.partition: 4})
@@ -136,7 +136,7 @@ def test_a_call_with_another_chunk_finishes_the_one_before(scene: Scene, lost: L
     assert scene.committed() == 4
 
 
-def test_as_long_as_the_outcome_is_unknown_nothing_else_is_published(scene: Scene) -> None:
+def test_as_long_as_the_outcome_is_unknown_nothing_else_is_published(scene: ProxiedMember) -> None:
     scene.lose_the_commit("request")
     for offset in (2, 4):
         with pytest.raises(Retryable):
@@ -147,7 +147,9 @@ def test_as_long_as_the_outcome_is_unknown_nothing_else_is_published(scene: Scen
 
 
 @pytest.mark.parametrize("lost", ["request", "reply"])
-def test_a_producer_that_lost_its_id_meanwhile_asks_the_group_what_was_committed(scene: Scene, lost: Loss) -> None:
+def test_a_producer_that_lost_its_id_meanwhile_asks_the_group_what_was_committed(
+    scene: ProxiedMember, lost: Loss
+) -> None:
     scene.lose_the_commit(lost)
     scene.take_over_the_id()
     scene.proxy.heal()
@@ -157,7 +159,7 @@ def test_a_producer_that_lost_its_id_meanwhile_asks_the_group_what_was_committed
     assert scene.committed() == 2
 
 
-def test_without_offsets_a_producer_that_lost_its_id_cannot_know_and_stops(scene: Scene) -> None:
+def test_without_offsets_a_producer_that_lost_its_id_cannot_know_and_stops(scene: ProxiedMember) -> None:
     scene.proxy.lose(END_TXN, "reply")
     with pytest.raises(Retryable):
         scene.publisher.publish(scene.chunk(b"first"), {})
@@ -169,7 +171,7 @@ def test_without_offsets_a_producer_that_lost_its_id_cannot_know_and_stops(scene
 
 
 @pytest.mark.parametrize("lost", ["request", "reply"])
-def test_a_broker_that_goes_away_while_it_takes_the_offsets_holds_nobody(scene: Scene, lost: Loss) -> None:
+def test_a_broker_that_goes_away_while_it_takes_the_offsets_holds_nobody(scene: ProxiedMember, lost: Loss) -> None:
     # librdkafka's call does not return before the broker does: the publisher leaves it behind
     scene.proxy.lose(TXN_OFFSET_COMMIT, lost)
     for _ in range(2):
@@ -182,7 +184,7 @@ def test_a_broker_that_goes_away_while_it_takes_the_offsets_holds_nobody(scene: 
     assert scene.committed() == 2
 
 
-def test_closing_finishes_a_commit_that_was_not_heard_of(scene: Scene) -> None:
+def test_closing_finishes_a_commit_that_was_not_heard_of(scene: ProxiedMember) -> None:
     scene.lose_the_commit("request")
     scene.proxy.heal()
     scene.publisher.close()
@@ -190,7 +192,7 @@ def test_closing_finishes_a_commit_that_was_not_heard_of(scene: Scene) -> None:
     assert scene.committed() == 2
 
 
-def test_a_producer_that_lost_its_id_takes_it_back_with_the_next_call(scene: Scene) -> None:
+def test_a_producer_that_lost_its_id_takes_it_back_with_the_next_call(scene: ProxiedMember) -> None:
     scene.take_over_the_id()
     with pytest.raises(Retryable):
         scene.publisher.publish(scene.chunk(b"first"), {scene.partition: 2})
@@ -198,7 +200,7 @@ def test_a_producer_that_lost_its_id_takes_it_back_with_the_next_call(scene: Sce
     assert scene.visible() == [b"first", b"first"]
 
 
-def test_two_processes_with_one_transactional_id_are_told_so(scene: Scene) -> None:
+def test_two_processes_with_one_transactional_id_are_told_so(scene: ProxiedMember) -> None:
     for error in [*[Retryable] * 4, Stop]:
         scene.publisher.prepare()
         scene.take_over_the_id()

@@ -21,7 +21,7 @@ OPTIONS = RedisOptions(timeout_seconds=0.5, connect_timeout_seconds=2, call_seco
 
 
 @dataclass(slots=True)
-class Watched:
+class WatchedStore:
     """A store on a server of the test's own, with what it told and the clock of its breakers."""
 
     store: RedisStore
@@ -35,10 +35,10 @@ class Watched:
 
 
 @pytest.fixture
-def watched(own_redis: RedisServer) -> Iterator[Watched]:
+def watched(own_redis: RedisServer) -> Iterator[WatchedStore]:
     clock, changes = SecondsClock(), list[StoreChange]()
     store = RedisStore(own_redis.url, OPTIONS, on_change=changes.append, clock=clock)
-    yield Watched(store, clock, changes)
+    yield WatchedStore(store, clock, changes)
     store.close()
 
 
@@ -50,7 +50,7 @@ def gets_served(server: RedisServer) -> int:
 
 @pytest.mark.parametrize("end", [RedisServer.stop, RedisServer.kill])
 def test_a_redis_that_is_gone_costs_nothing_after_a_few_failures_and_is_used_again_when_it_is_back(
-    own_redis: RedisServer, watched: Watched, end: Callable[[RedisServer], None]
+    own_redis: RedisServer, watched: WatchedStore, end: Callable[[RedisServer], None]
 ) -> None:
     assert read_all(watched.store) == ALL_MISSED
     assert read_all(watched.store) == ALL_HIT
@@ -69,7 +69,7 @@ def test_a_redis_that_is_gone_costs_nothing_after_a_few_failures_and_is_used_aga
     assert watched.new_changes() == [("read", True, None)]
 
 
-def test_a_restart_between_two_calls_is_not_even_noticed(own_redis: RedisServer, watched: Watched) -> None:
+def test_a_restart_between_two_calls_is_not_even_noticed(own_redis: RedisServer, watched: WatchedStore) -> None:
     read_all(watched.store)
     own_redis.restart()
     assert read_all(watched.store) == ALL_MISSED
@@ -77,7 +77,9 @@ def test_a_restart_between_two_calls_is_not_even_noticed(own_redis: RedisServer,
     assert watched.new_changes() == []
 
 
-def test_a_redis_that_hangs_costs_a_few_timeouts_and_then_nothing(own_redis: RedisServer, watched: Watched) -> None:
+def test_a_redis_that_hangs_costs_a_few_timeouts_and_then_nothing(
+    own_redis: RedisServer, watched: WatchedStore
+) -> None:
     read_all(watched.store)
     served = gets_served(own_redis)
     own_redis.pause()
@@ -109,7 +111,7 @@ def test_a_late_reply_is_never_taken_for_another_questions(own_redis: RedisServe
     store.close()
 
 
-def test_a_full_redis_is_read_but_not_written_until_it_has_room(own_redis: RedisServer, watched: Watched) -> None:
+def test_a_full_redis_is_read_but_not_written_until_it_has_room(own_redis: RedisServer, watched: WatchedStore) -> None:
     read_all(watched.store, "kept")
     own_redis.flood()
     assert [read_all(watched.store, "refused") for _ in range(10)] == [ALL_MISSED] * 10
@@ -123,7 +125,7 @@ def test_a_full_redis_is_read_but_not_written_until_it_has_room(own_redis: Redis
     assert watched.new_changes() == [("write", True, None)]
 
 
-def test_a_replica_is_read_but_not_written(own_redis: RedisServer, watched: Watched) -> None:
+def test_a_replica_is_read_but_not_written(own_redis: RedisServer, watched: WatchedStore) -> None:
     read_all(watched.store, "kept")
     with own_redis.client() as client:
         client.replicaof("127.0.0.1", "1")
@@ -132,7 +134,7 @@ def test_a_replica_is_read_but_not_written(own_redis: RedisServer, watched: Watc
     assert watched.new_changes() == [("write", False, StoreFailure.READ_ONLY)]
 
 
-def test_a_replica_without_its_master_is_a_store_that_is_away(own_redis: RedisServer, watched: Watched) -> None:
+def test_a_replica_without_its_master_is_a_store_that_is_away(own_redis: RedisServer, watched: WatchedStore) -> None:
     with own_redis.client() as client:
         client.config_set("replica-serve-stale-data", "no")
         client.replicaof("127.0.0.1", "1")
@@ -149,7 +151,7 @@ def test_entries_are_kept_for_the_time_that_was_set(own_redis: RedisServer) -> N
 
 
 def test_garbage_and_other_types_under_our_keys_are_misses_and_are_overwritten(
-    own_redis: RedisServer, watched: Watched
+    own_redis: RedisServer, watched: WatchedStore
 ) -> None:
     read_all(watched.store)
     keys = [key_of("test", sha256) for sha256 in TEXTS]

@@ -22,7 +22,7 @@ MOST = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedExample:
     """A question, its right answers (each in all its wordings), and the texts given, best first, with confidences."""
 
     example: Example
@@ -74,9 +74,9 @@ def reader(calibrated_artifact: Path) -> Reader:
 
 
 @pytest.fixture(scope="module")
-def asked(reader: Reader) -> list[Asked]:
+def asked(reader: Reader) -> list[AskedExample]:
     return [
-        Asked(
+        AskedExample(
             example,
             right_answers(example),
             given_answers(reader.read(example.context, [example.question], max_answers=MOST)[0]),
@@ -85,12 +85,12 @@ def asked(reader: Reader) -> list[Asked]:
     ]
 
 
-def recall_at(asked: list[Asked], first: int, *, in_lists: bool) -> Interval:
+def recall_at(asked: list[AskedExample], first: int, *, in_lists: bool) -> Interval:
     shares = np.array([one.found(first, in_lists=in_lists) for one in asked])
     return bootstrapped({"": lambda drawn: float(shares[drawn].mean())}, [one.example.context for one in asked])[""]
 
 
-def precision_from(asked: list[Asked], threshold: float, *, skip: int = 0) -> tuple[int, Interval]:
+def precision_from(asked: list[AskedExample], threshold: float, *, skip: int = 0) -> tuple[int, Interval]:
     """Returns how many answers behind the first few are as sure, and the share of them that is right."""
     given = [
         (one.example.context, bool(one.named_by(text)))
@@ -109,7 +109,7 @@ def test_the_questions_have_several_right_answers_that_lie_apart() -> None:
     assert all(len(right_answers(example)) > 1 for example in examples)
 
 
-def test_most_of_the_right_answers_are_among_the_first_few(asked: list[Asked]) -> None:
+def test_most_of_the_right_answers_are_among_the_first_few(asked: list[AskedExample]) -> None:
     sys.stdout.write(f"\n{len(asked)} questions, {sum(len(one.right) for one in asked)} right answers\n")
     for first in (1, 3, 5, 10):
         alone, in_lists = (recall_at(asked, first, in_lists=wanted) for wanted in (False, True))
@@ -118,7 +118,7 @@ def test_most_of_the_right_answers_are_among_the_first_few(asked: list[Asked]) -
     assert recall_at(asked, 5, in_lists=True).value > 0.75
 
 
-def test_what_is_surer_than_the_threshold_is_mostly_right(asked: list[Asked], reader: Reader) -> None:
+def test_what_is_surer_than_the_threshold_is_mostly_right(asked: list[AskedExample], reader: Reader) -> None:
     for threshold, skip in ((reader.threshold, 0), (0.1, 1), (0.05, 1)):
         count, precision = precision_from(asked, threshold, skip=skip)
         of = "alternatives" if skip else "answers"

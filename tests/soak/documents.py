@@ -39,7 +39,7 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedVersion:
     """A question, and the version of its document that was the latest when it was asked (counted from 0).
 
     Attributes:
@@ -69,7 +69,7 @@ class Portion:
     """
 
     before: list[tuple[str, str | None]] = field(default_factory=list)
-    asked: list[Asked] = field(default_factory=list)
+    asked: list[AskedVersion] = field(default_factory=list)
     after: list[tuple[str, str | None]] = field(default_factory=list)
 
     def before_records(self, topic: str) -> list[Outgoing]:
@@ -91,7 +91,7 @@ class DocumentHistory:
 
     def __init__(self, seed: int) -> None:
         self.texts: dict[str, str] = {}
-        self.asked: list[Asked] = []
+        self.asked: list[AskedVersion] = []
         self._seed = seed
         self._draw = random.Random(seed)  # noqa: S311  no secret
         self._versions: dict[str, list[str]] = defaultdict(list)
@@ -139,7 +139,7 @@ class DocumentHistory:
             self._versions[document_id].append(version)
         return text
 
-    def _ask(self, name: str, kind: Kind, made: Portion) -> Asked:
+    def _ask(self, name: str, kind: Kind, made: Portion) -> AskedVersion:
         """Makes a question, and puts what its kind needs into the portion."""
         sample = self._draw.choice(list(self._samples.values()))
         about, question = sample.document_id, self._draw.choice(sample.questions)
@@ -147,7 +147,7 @@ class DocumentHistory:
         match kind:
             case Kind.BAD:
                 value = json.dumps({"question_id": name, "question": 7}).encode()
-                asked = Asked(name, "", about, value, reason=Reason.INVALID_EVENT)
+                asked = AskedVersion(name, "", about, value, reason=Reason.INVALID_EVENT)
             case Kind.NOWHERE:
                 asked = _asked(name, question, f"nowhere-{name}", reason=Reason.DOCUMENT_MISSING)
             case Kind.DELETED:
@@ -161,7 +161,7 @@ class DocumentHistory:
             case Kind.INLINE:
                 context = self._write(name, sample.text)
                 value = json.dumps({"question_id": name, "question": question, "context": context}).encode()
-                asked = Asked(name, question, name, value)
+                asked = AskedVersion(name, question, name, value)
             case Kind.PINNED:
                 sha256_of_it = self._versions[about][version]
                 asked = _asked(name, question, about, version=version, pinned=True, document_sha256=sha256_of_it)
@@ -179,9 +179,9 @@ def _asked(
     pinned: bool = False,
     reason: Reason | None = None,
     **fields: str,
-) -> Asked:
+) -> AskedVersion:
     value = {"question_id": name, "question": question, "document_id": about, **fields}
-    return Asked(name, question, about, json.dumps(value).encode(), version, pinned, reason)
+    return AskedVersion(name, question, about, json.dumps(value).encode(), version, pinned, reason)
 
 
 def _document(topic: str, document_id: str, text: str | None) -> Outgoing:

@@ -19,7 +19,7 @@ from tests.soak.faults import Fault, fault_plan
 from tests.soak.ledger import SoakLedger, Violation
 from tests.soak.patience import PATIENCE_SECONDS, patiently
 from tests.soak.scene import SoakScene, open_scene
-from tests.soak.streams import Ground, Questions, Replays, SoakedStream
+from tests.soak.streams import Ground, SoakedQuestions, SoakedReplays, SoakedStream
 from tests.soak.tickets import Tickets
 from tests.soak.verdicts import Verdicts
 
@@ -90,12 +90,12 @@ def _soaked(kind: Kind, ground: Ground, round_: Round, seed: int) -> SoakedStrea
     if kind == "triage":
         return Tickets(ground, round_.protocol, seed)
     if kind == "replay":
-        return Replays(ground, round_.protocol, seed)
+        return SoakedReplays(ground, round_.protocol, seed)
     if kind == "collections":
         return Collections(ground, round_.protocol, seed)
     if kind == "feedback":
         return Verdicts(ground, round_.protocol, seed)
-    return Questions(ground, round_.protocol, seed, transactions=round_.transactions)
+    return SoakedQuestions(ground, round_.protocol, seed, transactions=round_.transactions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ class SoakedStream(ABC):
         return [self.outcome(record) for topic in topics for record in self.read(topic)]
 
 
-class Questions(SoakedStream):
+class SoakedQuestions(SoakedStream):
     """Questions about documents that change meanwhile; some are bad, some about what is not there."""
 
     def __init__(self, ground: Ground, protocol: GroupProtocol, seed: int, *, transactions: bool = True) -> None:
@@ -181,7 +181,7 @@ class Questions(SoakedStream):
         return "no_answer" if read.quote is None else "answered", span, read.confidence, read.null_score_diff
 
 
-class Replays(Questions):
+class SoakedReplays(SoakedQuestions):
     """Dead letters of questions whose documents have come meanwhile; `replay run` sends them, again and again."""
 
     def __init__(self, ground: Ground, protocol: GroupProtocol, seed: int) -> None:
@@ -243,7 +243,7 @@ class Replays(Questions):
                 Expected(name, reasons=frozenset({str(from_headers(letter.headers).reason)}))
                 for name, letter in self.letters.items()
             ],
-            [super(Replays, self).outcome(record) for record in self.read(topics.dead_letters)],
+            [super(SoakedReplays, self).outcome(record) for record in self.read(topics.dead_letters)],
         )
 
     def _as_sent(self, record: Record) -> Outcome:

@@ -10,7 +10,7 @@ from spanstream.consumer.answering.shadow.shadow import Shadow
 from spanstream.consumer.broker.protocols import Publisher
 from spanstream.consumer.clock import Clock
 from spanstream.consumer.formats.event_writer import EventWriter
-from spanstream.consumer.metrics import Metrics
+from spanstream.consumer.metrics import ShadowMetrics
 from spanstream.consumer.settings import Settings
 from spanstream.models.reader import Reader
 
@@ -19,7 +19,12 @@ _MAX_QUESTIONS = 256
 
 
 def open_shadow(  # noqa: PLR0913, PLR0917  built in one place
-    settings: Settings, publisher: Publisher | None, first: Reader, writer: EventWriter, metrics: Metrics, clock: Clock
+    settings: Settings,
+    publisher: Publisher | None,
+    first: Reader,
+    writer: EventWriter,
+    metrics: ShadowMetrics,
+    clock: Clock,
 ) -> Shadow | None:
     """Returns what tries the second model of the settings; None where they name none.
 
@@ -28,7 +33,7 @@ def open_shadow(  # noqa: PLR0913, PLR0917  built in one place
         publisher: for the shadow's thread alone.
         first: the model that answers.
         writer: writes the answers; it is open before there are any.
-        metrics: of the consumer.
+        metrics: count what it reads.
         clock: gives the times of the answers.
     """
     model = settings.model.shadow

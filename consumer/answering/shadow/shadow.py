@@ -17,7 +17,7 @@ from spanstream.consumer.answering.shadow.queue import AnsweredQuestion, ShadowQ
 from spanstream.consumer.broker.protocols import Publisher
 from spanstream.consumer.errors import SpanstreamError, Stop, TooLarge
 from spanstream.consumer.logs import exception_facts
-from spanstream.consumer.metrics import Metrics
+from spanstream.consumer.metrics import ShadowMetrics
 from spanstream.models.errors import ModelError
 from spanstream.models.reader import Reader
 from spanstream.models.spans.agreement import agreement
@@ -54,7 +54,7 @@ class Shadow:
         first: Reader,
         queue: ShadowQueue,
         share: float,
-        metrics: Metrics,
+        metrics: ShadowMetrics,
     ) -> None:
         self._open_model = open_model
         self._publisher = publisher
@@ -110,7 +110,7 @@ class Shadow:
         try:
             self._wait_for_turn()
             self._model = model = self._open_model()
-            self._metrics.shadow_build.labels(**model.facts).set(1)
+            self._metrics.build.labels(**model.facts).set(1)
             _log.info("shadow_started", share=self._share, **model.facts)
             while (question := self._queue.take()) is not None:
                 self._read(model, question)
@@ -120,7 +120,7 @@ class Shadow:
             _log.error("shadow_stopped", **_told(error))
         finally:
             self._queue.close()
-            self._metrics.shadow_build.clear()
+            self._metrics.build.clear()
             self._publisher.close()
             if self._model is not None:
                 self._model.reader.close()
@@ -143,7 +143,7 @@ class Shadow:
             self._failed(question, error)
             return
         self._count("read")
-        self._metrics.shadow_agreements.labels(agreement(question.answer.answer, answer.answer)).inc()
+        self._metrics.agreements.labels(agreement(question.answer.answer, answer.answer)).inc()
 
     def _wait_for_turn(self) -> None:
         """Waits until nothing waits for the first model.
@@ -167,7 +167,7 @@ class Shadow:
             _log.error("shadow_failed", question_id=question.question.question_id, once=True, **_told(error))
 
     def _count(self, outcome: str) -> None:
-        self._metrics.shadow_questions.labels(outcome).inc()
+        self._metrics.questions.labels(outcome).inc()
 
 
 def _told(error: Exception) -> dict[str, str]:

@@ -22,7 +22,7 @@ from spanstream.consumer.asking.api.desk import Desk, client_has_gone, is_stoppi
 from spanstream.consumer.asking.api.problem import PROBLEM, ProblemDetails, RequestRefused, refusal_of
 from spanstream.consumer.clock import Clock, Deadline
 from spanstream.consumer.logs import exception_facts
-from spanstream.consumer.metrics import Metrics
+from spanstream.consumer.metrics import RequestMetrics
 from spanstream.consumer.settings import Settings
 from spanstream.models.errors import QuestionTooLong
 from spanstream.schemas.errors import InvalidRecord
@@ -62,11 +62,11 @@ class AnswersEndpoint:
     Args:
         desk: gives requests their turn.
         settings: the token, the time that a request has, and how long a body may be.
-        metrics: counts the requests.
+        metrics: count the requests.
         clock: measures them.
     """
 
-    def __init__(self, desk: Desk, settings: Settings, metrics: Metrics, clock: Clock) -> None:
+    def __init__(self, desk: Desk, settings: Settings, metrics: RequestMetrics, clock: Clock) -> None:
         self._desk = desk
         token = settings.answers_api.token
         # No header holds the line's end that many a file of a Secret has.
@@ -92,8 +92,8 @@ class AnswersEndpoint:
         except Exception as error:  # noqa: BLE001  the model's, or any other, whose message may hold a text
             _log.error("request_failed", **exception_facts(error))
             response, outcome = _refusal(error)
-        self._metrics.api_requests.labels(outcome).inc()
-        self._metrics.api_seconds.observe(self._clock.monotonic() - started)
+        self._metrics.requests.labels(outcome).inc()
+        self._metrics.seconds.observe(self._clock.monotonic() - started)
         return response
 
     async def _answers(self, request: Request, token: str | None) -> bytes:

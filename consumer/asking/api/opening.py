@@ -12,7 +12,7 @@ from spanstream.consumer.asking.text_answerer import TextAnswerer
 from spanstream.consumer.clock import SystemClock
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.http import is_loopback
-from spanstream.consumer.metrics import Metrics
+from spanstream.consumer.metrics import RequestMetrics
 from spanstream.consumer.settings import Settings
 from spanstream.consumer.settings.answers_api import AnswersApiSettings
 from spanstream.models.reader import Reader
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def open_answers_api(  # noqa: PLR0913  built in two commands, by name
     settings: Settings,
     reader: Reader,
-    metrics: Metrics,
+    metrics: RequestMetrics,
     *,
     port: int,
     parallel: int,
@@ -36,7 +36,7 @@ def open_answers_api(  # noqa: PLR0913  built in two commands, by name
     Args:
         settings: all settings.
         reader: the model; it may be shared.
-        metrics: counts the requests.
+        metrics: count the requests.
         port: 0 takes a free one.
         parallel: requests read at the same time, unless the settings say it.
         stop: ends it.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import socket
 import threading
 from collections.abc import Callable
 
@@ -12,8 +11,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from spanstream.consumer.asking.api.desk import Desk
-from spanstream.consumer.errors import Stop
-from spanstream.consumer.http import address_family, shown_address
+from spanstream.consumer.asking.api.uvicorn_config import uvicorn_config
+from spanstream.consumer.http import listening_socket
 
 # Seconds between two looks at whether the program is to stop.
 _LOOK_SECONDS = 0.1
@@ -55,22 +54,9 @@ class AnswersServer:
         self._stop = stop
         self._is_closing = False
         self._on_turn = on_turn
-        self._socket = _listening(host, port)
+        self._socket = listening_socket(host, port, "SPANSTREAM_ANSWERS_API__PORT", dualstack=host == "::")
         self.port: int = self._socket.getsockname()[1]
-        config = uvicorn.Config(
-            app,
-            http="h11",
-            ws="none",
-            loop="asyncio",
-            lifespan="off",
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=math.ceil(drain_seconds),
-        )
+        config = uvicorn_config(app, drain_seconds=math.ceil(drain_seconds), keep_alive_seconds=_KEEP_ALIVE_SECONDS)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="answers-api", daemon=True)
         self._thread.start()
@@ -95,11 +81,3 @@ class AnswersServer:
             await asyncio.sleep(_LOOK_SECONDS)
         self._desk.close()
         self._server.should_exit = True
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    try:
-        return socket.create_server((host, port), family=address_family(host), dualstack_ipv6=host == "::")
-    except OSError as error:
-        detail = f"cannot listen on {shown_address(host, port)}: {error.strerror}"
-        raise Stop(detail, hint="set SPANSTREAM_ANSWERS_API__PORT to a free port") from error

@@ -14,9 +14,11 @@ from spanstream.consumer.desk.view.rows import AnswerRow, FeedbackRow
 from spanstream.models.arrays import Float64Array
 from spanstream.models.labelling.choosing import uniform_share
 from spanstream.models.metrics.reliability import (
+    ConfidenceBin,
     Interval,
     Judgement,
     brier_score,
+    equal_mass_bins,
     expected_calibration_error,
     with_interval,
 )
@@ -26,15 +28,6 @@ from spanstream.schemas.feedback import Verdict
 LEAST: Final = 20
 """Judged answers below which a figure would say more about chance than about the model."""
 _BINS: Final = 8
-
-
-@dataclass(frozen=True, slots=True)
-class ReliabilityBin:
-    """Answers of like confidence: their number, their mean confidence, and the share that was right."""
-
-    count: int
-    confidence: float
-    right: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +74,7 @@ class Quality:
     accuracy: dict[str, tuple[int, Interval]] = field(default_factory=dict)
     calibration_error: Interval | None = None
     brier: Interval | None = None
-    bins: tuple[ReliabilityBin, ...] = ()
+    bins: tuple[ConfidenceBin, ...] = ()
     models: tuple[ModelQuality, ...] = ()
 
 
@@ -150,16 +143,6 @@ def _share_right(_: Float64Array, right: Float64Array) -> float:
     return float(right.mean())
 
 
-def _bins(judgements: Sequence[Judgement]) -> list[ReliabilityBin]:
-    """Returns bins of equal mass, the least confident first."""
-    ordered = sorted(judgements, key=lambda one: one.confidence)
-    groups = [[ordered[place] for place in places] for places in np.array_split(np.arange(len(ordered)), _BINS)]
-    return [
-        ReliabilityBin(
-            len(group),
-            sum(one.confidence for one in group) / len(group),
-            sum(one.right for one in group) / len(group),
-        )
-        for group in groups
-        if group
-    ]
+def _bins(judgements: Sequence[Judgement]) -> list[ConfidenceBin]:
+    confidence = np.array([one.confidence for one in judgements])
+    return equal_mass_bins(confidence, np.array([float(one.right) for one in judgements]), _BINS)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from spanstream.consumer.broker.protocols import Record
-from spanstream.consumer.desk.view.rows import AnswerRow, FeedbackRow, LetterRow, Place, QuestionRow, TriageRow
+from spanstream.consumer.desk.view.rows import AnswerRow, FeedbackRow, LetterRow, QuestionRow, RecordPlace, TriageRow
 from spanstream.consumer.replay.ledger import Ledger
 from spanstream.consumer.replay.letters.letter import LetterState
 
@@ -73,12 +73,12 @@ class LiveView:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self.answers: BoundedRows[Place, AnswerRow] = BoundedRows(most)
+        self.answers: BoundedRows[RecordPlace, AnswerRow] = BoundedRows(most)
         self.questions: BoundedRows[str, QuestionRow] = BoundedRows(most)
-        self.documents: BoundedRows[str, Place] = BoundedRows(most)
-        self.letters: BoundedRows[Place, LetterRow] = BoundedRows(most)
+        self.documents: BoundedRows[str, RecordPlace] = BoundedRows(most)
+        self.letters: BoundedRows[RecordPlace, LetterRow] = BoundedRows(most)
         self.triage: BoundedRows[str, TriageRow] = BoundedRows(most)
-        self.tickets: BoundedRows[str, Place] = BoundedRows(most)
+        self.tickets: BoundedRows[str, RecordPlace] = BoundedRows(most)
         self.feedback: BoundedRows[str, FeedbackRow] = BoundedRows(most)
         self.ledger: Ledger | None = None
 

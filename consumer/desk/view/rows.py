@@ -19,7 +19,7 @@ MOST_CHARS: Final = 240
 """Characters that a row keeps of a text."""
 
 
-class Place(NamedTuple):
+class RecordPlace(NamedTuple):
     """Where a record stands: partition and offset, as `PARTITION-OFFSET` in addresses."""
 
     partition: Partition
@@ -29,9 +29,9 @@ class Place(NamedTuple):
         return f"{self.partition.number}-{self.offset}"
 
 
-def place_of_record(record: Record) -> Place:
+def place_of_record(record: Record) -> RecordPlace:
     """Returns where a record stands."""
-    return Place(record.partition, record.offset)
+    return RecordPlace(record.partition, record.offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class AnswerRow:
     So are `document_id` and `document_sha256` of a question about a `collection`: None and empty without a candidate.
     """
 
-    place: Place
+    place: RecordPlace
     question_id: str
     document_id: str | None
     document_sha256: str
@@ -60,7 +60,7 @@ class AnswerRow:
 class QuestionRow:
     """A question; its text is cut to `MOST_CHARS`. `group` is that of the whole text, for drawing labels."""
 
-    place: Place
+    place: RecordPlace
     question_id: str
     text: str
     group: str
@@ -70,7 +70,7 @@ class QuestionRow:
 class LetterRow:
     """A dead letter."""
 
-    place: Place
+    place: RecordPlace
     reason: str
     detail: str
     origin: str | None
@@ -82,7 +82,7 @@ class LetterRow:
 class TriageRow:
     """A triage record."""
 
-    place: Place
+    place: RecordPlace
     ticket_id: str
     revision: int
     route: str

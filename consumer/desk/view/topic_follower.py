@@ -12,7 +12,7 @@ from spanstream.consumer.broker.protocols import Partition, PartitionReader, Rec
 from spanstream.consumer.clock import Clock
 from spanstream.consumer.desk.view.live_view import LiveView
 from spanstream.consumer.desk.view.rows import (
-    Place,
+    RecordPlace,
     answer_row,
     feedback_row,
     letter_row,
@@ -182,7 +182,7 @@ class TopicFollower:
         except Exception as error:  # noqa: BLE001  whatever one record is, the others are shown
             _log.error("desk_passed_over", offset=record.offset, **exception_facts(error))
 
-    def _note(self, record: Record, put: Callable[[str, Place], None], remove: Callable[[str], None]) -> None:
+    def _note(self, record: Record, put: Callable[[str, RecordPlace], None], remove: Callable[[str], None]) -> None:
         """Notes where a document or ticket stands; a tombstone takes it out."""
         key = (record.key or b"").decode(errors="replace")
         if record.value is None:

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from spanstream.consumer.broker.protocols import Partition, PartitionReader, Record
 from spanstream.consumer.desk.view.live_view import LiveView
-from spanstream.consumer.desk.view.rows import AnswerRow, Place, TriageRow
+from spanstream.consumer.desk.view.rows import AnswerRow, RecordPlace, TriageRow
 from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.settings import TopicSettings
 from spanstream.schemas.codec import decode_triage
@@ -51,7 +51,7 @@ class WholeRecords:
         self._view = view
         self._lock = threading.Lock()
 
-    def record(self, place: Place) -> Record | None:
+    def record(self, place: RecordPlace) -> Record | None:
         """Returns the record at a place."""
         with self._lock:
             return self._reader.read_at(place.partition, place.offset, _READ_SECONDS)
@@ -102,7 +102,7 @@ class WholeRecords:
         with self._lock:
             self._reader.close()
 
-    def _event(self, place: Place, read: Callable[[Record], _Event]) -> _Event | None:
+    def _event(self, place: RecordPlace, read: Callable[[Record], _Event]) -> _Event | None:
         record = self.record(place)
         if record is None or record.value is None:
             return None
@@ -112,7 +112,7 @@ class WholeRecords:
             return None
 
 
-def place_in(topic: str, text: str) -> Place | None:
+def place_in(topic: str, text: str) -> RecordPlace | None:
     """Reads a place as it stands in an address; None where it is none."""
     number, separator, offset = text.partition("-")
     if not (separator and number.isascii() and number.isdecimal() and offset.isascii() and offset.isdecimal()):
@@ -120,4 +120,4 @@ def place_in(topic: str, text: str) -> Place | None:
     longest = 18  # digits that a 64-bit number surely holds
     if len(number) > 9 or len(offset) > longest:  # noqa: PLR2004  a partition's number has 32 bits
         return None
-    return Place(Partition(topic, int(number)), int(offset))
+    return RecordPlace(Partition(topic, int(number)), int(offset))

@@ -23,7 +23,7 @@ _HOST: Final = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[^:\[\]]+)(:\d{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class BrowserSession:
     """Who asks.
 
     Attributes:
@@ -64,30 +64,30 @@ class Access:
             return host == "localhost" or host in self.names
         return True
 
-    def session(self, cookie: str | None, authorization: str | None) -> Session:
+    def session(self, cookie: str | None, authorization: str | None) -> BrowserSession:
         """Returns who asks: by the bearer token, by the cookie, or somebody new."""
         if authorization is not None and authorization.lower().startswith(_BEARER):
-            return Session("", self.admits(authorization[len(_BEARER) :].strip()), by_bearer=True)
+            return BrowserSession("", self.admits(authorization[len(_BEARER) :].strip()), by_bearer=True)
         name, _, rest = (cookie or "").partition(".")
         level, _, mac = rest.partition(".")
         if name and hmac.compare_digest(mac.encode(), self._mac("session", name, level).encode()):
-            return Session(name, level == "admitted")
+            return BrowserSession(name, level == "admitted")
         return self.new_session(is_admitted=self.token is None)
 
-    def new_session(self, *, is_admitted: bool) -> Session:
+    def new_session(self, *, is_admitted: bool) -> BrowserSession:
         """Makes a session with a name that nobody can guess."""
-        return Session(secrets.token_urlsafe(18), is_admitted, is_new=True)
+        return BrowserSession(secrets.token_urlsafe(18), is_admitted, is_new=True)
 
-    def cookie(self, session: Session) -> str:
+    def cookie(self, session: BrowserSession) -> str:
         """Returns what the browser keeps of a session."""
         level = "admitted" if session.is_admitted else "guest"
         return f"{session.name}.{level}.{self._mac('session', session.name, level)}"
 
-    def csrf_token(self, session: Session) -> str:
+    def csrf_token(self, session: BrowserSession) -> str:
         """Returns what the forms of this session hold."""
         return self._mac("form", session.name)
 
-    def is_from_our_form(self, session: Session, csrf_token: str) -> bool:
+    def is_from_our_form(self, session: BrowserSession, csrf_token: str) -> bool:
         """Whether a form was on one of this session's pages; a bearer token needs none."""
         return session.by_bearer or hmac.compare_digest(csrf_token.encode(), self.csrf_token(session).encode())
 

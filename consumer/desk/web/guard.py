@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from spanstream.consumer.desk.web.access import Access, Session
+from spanstream.consumer.desk.web.access import Access, BrowserSession
 
 COOKIE: Final = "spanstream_desk"
 LOGIN: Final = "/login"
@@ -91,9 +91,9 @@ async def admit(request: Request) -> None:
             raise HTTPException(HTTPStatus.FORBIDDEN, "This form is out of date: load its page again.")
 
 
-def session_of(request: Request) -> Session:
+def session_of(request: Request) -> BrowserSession:
     """Returns who asks."""
-    known: Session | None = getattr(request.state, "session", None)
+    known: BrowserSession | None = getattr(request.state, "session", None)
     if known is None:
         access: Access = request.app.state.access
         known = access.session(request.cookies.get(_cookie_name(request)), request.headers.get("authorization"))
@@ -101,7 +101,7 @@ def session_of(request: Request) -> Session:
     return known
 
 
-def give_cookie(request: Request, session: Session) -> None:
+def give_cookie(request: Request, session: BrowserSession) -> None:
     """Makes the response give the browser this session; it ends with the browser."""
     access: Access = request.app.state.access
     cookie = f"{_cookie_name(request)}={access.cookie(session)}; Path=/; HttpOnly; SameSite=Strict"

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from spanstream.consumer.desk.labelling import LabelItem
 from spanstream.consumer.desk.view.whole_records import place_in
 from spanstream.consumer.desk.web.guard import field_of, needs_writing, session_of
-from spanstream.consumer.desk.web.label_form import Candidate, form_values, selected_span, what_is_wrong
+from spanstream.consumer.desk.web.label_form import CandidateSpan, form_values, selected_span, what_is_wrong
 from spanstream.consumer.desk.web.rendering import parts_of, render
 from spanstream.schemas.feedback import Verdict
 
@@ -54,11 +54,11 @@ def take_verdict(request: Request) -> Response:
     return RedirectResponse("/label", HTTPStatus.SEE_OTHER)
 
 
-def _candidate(item: LabelItem) -> Candidate | None:
+def _candidate(item: LabelItem) -> CandidateSpan | None:
     row = item.row
     if row.text is None:
         return None
-    return Candidate(row.text, row.char_start, row.char_end, row.confidence, row.status == "answered")
+    return CandidateSpan(row.text, row.char_start, row.char_end, row.confidence, row.status == "answered")
 
 
 def _next(request: Request) -> LabelItem | None:

@@ -16,7 +16,7 @@ _MOST_DIGITS: Final = 9
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class CandidateSpan:
     """The piece that the model found; `is_given`: it was given as the answer."""
 
     text: str
@@ -26,7 +26,7 @@ class Candidate:
     is_given: bool
 
 
-def form_values(request: Request, text: str, candidate: Candidate | None, problem: str | None) -> dict[str, Any]:
+def form_values(request: Request, text: str, candidate: CandidateSpan | None, problem: str | None) -> dict[str, Any]:
     """Returns what the template shows of the text: the page that the address names (`at`), or the candidate's."""
     at = _number(request.query_params.get("at", ""))
     place = at if at is not None else candidate.char_start if candidate else 0
@@ -43,7 +43,7 @@ def form_values(request: Request, text: str, candidate: Candidate | None, proble
     }
 
 
-def selected_span(request: Request, text: str, candidate: Candidate | None) -> tuple[int, int] | None:
+def selected_span(request: Request, text: str, candidate: CandidateSpan | None) -> tuple[int, int] | None:
     """Returns where the right piece is: the candidate, the words that were selected, or those that were typed in."""
     if field_of(request, "verdict") == "accepted":
         return (candidate.char_start, candidate.char_end) if candidate else None

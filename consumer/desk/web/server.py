@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
 
-from spanstream.consumer.errors import Stop
-from spanstream.consumer.http import address_family, shown_address
+from spanstream.consumer.asking.api.uvicorn_config import uvicorn_config
+from spanstream.consumer.http import listening_socket, shown_address
 
 _CLOSE_SECONDS: Final = 3
 
@@ -22,26 +21,9 @@ class DeskServer:
     """
 
     def __init__(self, app: FastAPI, host: str, port: int) -> None:
-        try:
-            self._socket = socket.create_server((host, port), family=address_family(host))
-        except OSError as error:
-            detail = f"cannot listen on {shown_address(host, port)}: {error.strerror}"
-            raise Stop(detail, hint="set SPANSTREAM_DESK__PORT to a free port") from error
+        self._socket = listening_socket(host, port, "SPANSTREAM_DESK__PORT")
         self.address = f"http://{shown_address(host, self._socket.getsockname()[1])}"
-        config = uvicorn.Config(
-            app,
-            http="h11",
-            ws="none",
-            loop="asyncio",
-            lifespan="off",
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=_CLOSE_SECONDS,
-        )
-        self._server = uvicorn.Server(config)
+        self._server = uvicorn.Server(uvicorn_config(app, drain_seconds=_CLOSE_SECONDS))
 
     def run(self) -> None:
         """Answers until SIGTERM, Ctrl-C or `stop`."""

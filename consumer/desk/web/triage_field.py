@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from spanstream.consumer.clock import to_datetime
 from spanstream.consumer.desk.web.guard import field_of, needs_writing, session_of
-from spanstream.consumer.desk.web.label_form import Candidate, form_values, selected_span, what_is_wrong
+from spanstream.consumer.desk.web.label_form import CandidateSpan, form_values, selected_span, what_is_wrong
 from spanstream.consumer.desk.web.rendering import parts_of, render
 from spanstream.consumer.operations.giving_feedback import Opinion, PublishedField, feedback_on_field
 from spanstream.schemas.feedback import Verdict
@@ -35,13 +35,13 @@ class JudgedField:
     result: FieldResult
 
     @property
-    def candidate(self) -> Candidate | None:
+    def candidate(self) -> CandidateSpan | None:
         """What the model found."""
         span = self.result.candidate
         if span is None:
             return None
         confidence, is_given = self.result.confidence or 0.0, self.result.answer is not None
-        return Candidate(span.text, span.char_start, span.char_end, confidence, is_given)
+        return CandidateSpan(span.text, span.char_start, span.char_end, confidence, is_given)
 
     @property
     def record_page(self) -> str:

@@ -25,7 +25,7 @@ _NOT_TEXTS: Final[Mapping[tuple[str, ...], tuple[type, ...]]] = {
 """What fields take beside a text, by their place."""
 
 
-class _Rule:
+class _FieldRule:
     """Where a field's value comes from, compiled; `takes` are the types beside a text. Raises `BadExpression`."""
 
     def __init__(self, name: str, source: Source, *, is_needed: bool, takes: tuple[type, ...] = ()) -> None:
@@ -79,7 +79,7 @@ class CompiledMapping:
         self._root = CompiledExpression.compile(mapping.root)
         needed = {name for name, field in type(mapping).model_fields.items() if field.is_required()}
         self._rules = {
-            place: _Rule(
+            place: _FieldRule(
                 ".".join((kind, *place)), source, is_needed=place[0] in needed, takes=_NOT_TEXTS.get(place, ())
             )
             for place, source in mapping.sources()

@@ -9,7 +9,7 @@ from pathlib import Path
 from spanstream.consumer.errors import Stop
 from spanstream.consumer.formats.mapping.expressions import BadExpression, CompiledExpression
 from spanstream.consumer.formats.mapping.field_mapping import CompiledMapping
-from spanstream.consumer.yaml_files import InvalidYaml, Place, YamlText, read_yaml_file
+from spanstream.consumer.yaml_files import InvalidYaml, NodePath, YamlText, read_yaml_file
 from spanstream.schemas.mapping import Constant, EventKind, EventMapping, PathOrDefault, RecordMapping
 
 _FOLDER = resources.files("spanstream.consumer.formats.mapping") / "bundled"
@@ -83,7 +83,7 @@ def compile_mapping(name: str, kind: EventKind) -> CompiledMapping:
     return CompiledMapping(kind, getattr(mapping, kind))
 
 
-def _wrong_expressions(mapping: RecordMapping) -> Iterator[tuple[Place, str]]:
+def _wrong_expressions(mapping: RecordMapping) -> Iterator[tuple[NodePath, str]]:
     for kind in mapping.kinds:
         event: EventMapping = getattr(mapping, kind)
         for place, source in (("root",), event.root), *event.sources():

@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 from spanstream.consumer.triage.playbook.patterns import BadPattern, compiled
-from spanstream.consumer.yaml_files import InvalidYaml, Place, YamlText, read_yaml_file
+from spanstream.consumer.yaml_files import InvalidYaml, NodePath, YamlText, read_yaml_file
 from spanstream.schemas.playbook import (
     DateFormat,
     EnumFormat,
@@ -64,7 +64,7 @@ def parse_playbook(text: str, name: str) -> Playbook:
     return playbook
 
 
-def _contradictions(playbook: Playbook) -> Iterator[tuple[Place, str]]:
+def _contradictions(playbook: Playbook) -> Iterator[tuple[NodePath, str]]:
     """Yields what is wrong between parts that are each right by themselves."""
     for name, field in playbook.fields.items():
         if len(set(field.questions)) < len(field.questions):
@@ -81,7 +81,7 @@ def _contradictions(playbook: Playbook) -> Iterator[tuple[Place, str]]:
 
 def _rule_contradictions(
     part: str, rules: Sequence[RouteRule | PriorityRule], playbook: Playbook
-) -> Iterator[tuple[Place, str]]:
+) -> Iterator[tuple[NodePath, str]]:
     for number, rule in enumerate(rules[:-1]):
         if rule.when is None:
             yield (part, number), "no rule below this one is ever reached: it has no when"
@@ -95,14 +95,14 @@ def _rule_contradictions(
                 yield from _unknown_value(place, test, playbook)
 
 
-def _pattern_problem(place: Place, pattern: str) -> Iterator[tuple[Place, str]]:
+def _pattern_problem(place: NodePath, pattern: str) -> Iterator[tuple[NodePath, str]]:
     try:
         compiled(pattern)
     except BadPattern as error:
         yield place, str(error)
 
 
-def _ambiguous_words(place: Place, format_: EnumFormat) -> Iterator[tuple[Place, str]]:
+def _ambiguous_words(place: NodePath, format_: EnumFormat) -> Iterator[tuple[NodePath, str]]:
     owners: dict[str, str] = {}
     for option, words in format_.enum.items():
         for word in {option.casefold(), *(word.casefold() for word in words)}:
@@ -110,7 +110,7 @@ def _ambiguous_words(place: Place, format_: EnumFormat) -> Iterator[tuple[Place,
                 yield (*place, option), f"{word!r} stands for {owners[word]!r} already"
 
 
-def _unknown_languages(place: Place, format_: DateFormat) -> Iterator[tuple[Place, str]]:
+def _unknown_languages(place: NodePath, format_: DateFormat) -> Iterator[tuple[NodePath, str]]:
     from dateparser.data.languages_info import language_order  # noqa: PLC0415  a third of a second, for playbooks with dates
 
     for number, code in enumerate(format_.date.languages):
@@ -121,7 +121,7 @@ def _unknown_languages(place: Place, format_: DateFormat) -> Iterator[tuple[Plac
             )
 
 
-def _unknown_value(place: Place, test: FieldTest, playbook: Playbook) -> Iterator[tuple[Place, str]]:
+def _unknown_value(place: NodePath, test: FieldTest, playbook: Playbook) -> Iterator[tuple[NodePath, str]]:
     """Yields tests of a field that does not exist, or of a value that an enumeration never has."""
     field = playbook.fields.get(test.field)
     if field is None:

@@ -24,7 +24,7 @@ _BLANK_AFTER: Final = " \t.,:;!?)`'\""
 
 
 @dataclass(frozen=True, slots=True)
-class _Mark:
+class _TagMark:
     """A tag that touches what stands before it or behind it, or has attributes."""
 
     name: str
@@ -57,7 +57,7 @@ def is_html(body: str, content_type: str | None = None) -> bool:
     return _makes_lines(text, marks)
 
 
-def _makes_lines(text: str, marks: Sequence[_Mark]) -> bool:
+def _makes_lines(text: str, marks: Sequence[_TagMark]) -> bool:
     """Says whether the lines are made by tags, and not by line breaks."""
     starts = [mark for mark in marks if mark.name in html_tags.LINES and not mark.is_end]
     if len(starts) < text.count("\n"):
@@ -67,7 +67,7 @@ def _makes_lines(text: str, marks: Sequence[_Mark]) -> bool:
     return "br" in names or len(starts) > 1 or ends_with_tag or any(mark.touches_both for mark in starts)
 
 
-def _marks(text: str) -> list[_Mark]:
+def _marks(text: str) -> list[_TagMark]:
     marks = []
     for tag in _TAG.finditer(text):
         touches_before = tag.start() > 0 and text[tag.start() - 1] not in _BLANK_BEFORE
@@ -76,5 +76,5 @@ def _marks(text: str) -> list[_Mark]:
         touches_after = tag.end() == len(text) or text[tag.end()] not in _BLANK_AFTER
         if touches_before or touches_after or has_attributes:
             name = tag[2].casefold()
-            marks.append(_Mark(name, bool(tag[1]), tag.start(), touches_before and touches_after))
+            marks.append(_TagMark(name, bool(tag[1]), tag.start(), touches_before and touches_after))
     return marks

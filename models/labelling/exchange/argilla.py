@@ -20,6 +20,7 @@ from spanstream.models.labelling.exchange.imported import (
     NotThisLayout,
     checked,
     from_utf16,
+    import_each,
     list_of,
     metadata_of,
     text_of,
@@ -53,22 +54,7 @@ def read_records(content: object, now: datetime) -> Imported:
     """
     if not isinstance(content, list):
         raise NotThisLayout("not a list of Argilla's records: `dataset.records.to_json` writes one")
-    imported, unlabelled = Imported(), 0
-    for number, record in enumerate(content, start=1):
-        where = f"record {number}"
-        try:
-            task, people = _task(record, where)
-            responses = list_of(record.get("responses") or {}, _QUESTION, where)
-        except NotThisLayout as error:
-            imported.refused.append(str(error))
-            continue
-        unlabelled += not responses
-        for response in responses:
-            try:
-                imported.labels.append(_label(task, response, people, where, now))
-            except NotThisLayout as error:
-                imported.refused.append(str(error))
-    return Imported(imported.labels, imported.refused, unlabelled)
+    return import_each(content, "record", _task, lambda asked, response, where: _label(*asked, response, where, now))
 
 
 def _written(task: Task, labels: list[Label]) -> dict[str, Any]:
@@ -110,8 +96,8 @@ def _user_id(by: str) -> str:
         return str(uuid.uuid5(_PEOPLE, by))
 
 
-def _task(record: object, where: str) -> tuple[Task, Mapping[str, str]]:
-    """Returns the task, and who gave its labels and when, out of the metadata."""
+def _task(record: object, where: str) -> tuple[tuple[Task, Mapping[str, str]], list[Any]]:
+    """Returns the task, with who gave its labels and when, out of the metadata; and the responses."""
     fields = record.get("fields") if isinstance(record, dict) else None
     metadata = dict(metadata_of(record.get("metadata") if isinstance(record, dict) else None))
     people = {name: value for name, value in metadata.items() if name.startswith(("by-", f"{_GIVEN_AT}-"))}
@@ -121,10 +107,12 @@ def _task(record: object, where: str) -> tuple[Task, Mapping[str, str]]:
     kept = {name: value for name, value in metadata.items() if name not in own}
     start, colon, end = candidate.partition(":")
     span = (int(start), int(end)) if colon and start.isdecimal() and end.isdecimal() else None
-    return Task(text_of(record, "id", where), document_id, text, question, span, kept), people
+    task = Task(text_of(record, "id", where), document_id, text, question, span, kept)
+    responses = record.get("responses") if isinstance(record, dict) else None
+    return (task, people), list_of(responses or {}, _QUESTION, where)
 
 
-def _label(task: Task, response: object, people: Mapping[str, str], where: str, now: datetime) -> Label:
+def _label(task: Task, people: Mapping[str, str], response: object, where: str, now: datetime) -> Label:
     spans = list_of(response, "value", where)
     user = text_of(response, "user_id", where)
     if len(spans) > 1:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from spanstream.models.labelling.labels import CharSpan, Label
 from spanstream.models.labelling.quotes import problem_of_span
+
+_Task = TypeVar("_Task")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,37 @@ class Imported:
 
 class NotThisLayout(ValueError):
     """A value is not what the format's description says; the text says where, and holds no text of a question."""
+
+
+def import_each(
+    records: Iterable[object],
+    name: str,
+    read_task: Callable[[object, str], tuple[_Task, list[Any]]],
+    read_label: Callable[[_Task, Any, str], Label],
+) -> Imported:
+    """Reads one record after the other; what cannot be a label is refused, one by one.
+
+    Args:
+        records: of the file.
+        name: what the program calls a record.
+        read_task: returns what a record asks, and what was given for it; told where the record stands.
+        read_label: returns the label that was given. Both raise `NotThisLayout`.
+    """
+    imported, unlabelled = Imported(), 0
+    for number, record in enumerate(records, start=1):
+        where = f"{name} {number}"
+        try:
+            task, given = read_task(record, where)
+        except NotThisLayout as error:
+            imported.refused.append(str(error))
+            continue
+        unlabelled += not given
+        for one in given:
+            try:
+                imported.labels.append(read_label(task, one, where))
+            except NotThisLayout as error:
+                imported.refused.append(str(error))
+    return Imported(imported.labels, imported.refused, unlabelled)
 
 
 def text_of(holder: object, key: str, where: str) -> str:

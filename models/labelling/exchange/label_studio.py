@@ -19,6 +19,7 @@ from spanstream.models.labelling.exchange.imported import (
     NotThisLayout,
     checked,
     from_utf16,
+    import_each,
     list_of,
     metadata_of,
     text_of,
@@ -47,22 +48,9 @@ def read_tasks(content: object, now: datetime) -> Imported:
     """
     if not isinstance(content, list):
         raise NotThisLayout("not a list of Label Studio's tasks: export them as JSON, not as JSON-MIN or CSV")
-    imported, unlabelled = Imported(), 0
-    for number, exported in enumerate(content, start=1):
-        where = f"task {number}"
-        try:
-            task = _task(exported, where)
-            annotations = [one for one in list_of(exported, "annotations", where) if not one.get("was_cancelled")]
-        except (NotThisLayout, AttributeError) as error:
-            imported.refused.append(str(error) if isinstance(error, NotThisLayout) else f"{where}: not an object")
-            continue
-        unlabelled += not annotations
-        for annotation in annotations:
-            try:
-                imported.labels.append(_label(task, annotation, where, now))
-            except NotThisLayout as error:
-                imported.refused.append(str(error))
-    return Imported(imported.labels, imported.refused, unlabelled)
+    return import_each(
+        content, "task", _task_and_annotations, lambda task, annotation, where: _label(task, annotation, where, now)
+    )
 
 
 def _written(task: Task, labels: list[Label]) -> dict[str, Any]:
@@ -96,6 +84,13 @@ def _regions(task: Task, span: CharSpan | None) -> list[dict[str, Any]]:
         return []
     value = {"start": span[0], "end": span[1], "text": task.text[slice(*span)], "labels": [_LABEL]}
     return [{**_REGION, "id": f"{span[0]}-{span[1]}", "value": value}]
+
+
+def _task_and_annotations(exported: object, where: str) -> tuple[Task, list[Any]]:
+    task, annotations = _task(exported, where), list_of(exported, "annotations", where)
+    if not all(isinstance(one, dict) for one in annotations):
+        raise NotThisLayout(f"{where}: not an object")
+    return task, [one for one in annotations if not one.get("was_cancelled")]
 
 
 def _task(exported: object, where: str) -> Task:

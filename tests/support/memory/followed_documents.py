@@ -40,7 +40,7 @@ class WatchedReader:
         return self._inner.read_at(partition, offset, timeout_seconds)
 
 
-class FollowedDocuments:
+class DocumentsRig:
     """A topic of two partitions and the documents that follow it."""
 
     def __init__(self) -> None:

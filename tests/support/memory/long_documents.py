@@ -10,9 +10,10 @@ import json
 import threading
 from pathlib import Path
 
-from spanstream.consumer.answering.wiring import BrokerClients, build
+from spanstream.consumer.answering.wiring import build
 from spanstream.consumer.broker.memory.broker import MemoryBroker
 from spanstream.consumer.broker.protocols import Outgoing
+from spanstream.consumer.delivery.group_member import BrokerClients
 from spanstream.consumer.settings import Settings
 from spanstream.consumer.settings.loading import load_settings
 from tests.support.memory.long_texts import chinese, english_log

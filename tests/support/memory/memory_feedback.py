@@ -9,11 +9,11 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from spanstream.consumer.answering.wiring import BrokerClients
 from spanstream.consumer.broker.memory.clients import MemoryConsumer
 from spanstream.consumer.broker.partitioner import partition_of
 from spanstream.consumer.broker.protocols import Headers, Outgoing, Record
 from spanstream.consumer.clock import to_datetime
+from spanstream.consumer.delivery.group_member import BrokerClients
 from spanstream.consumer.feedback.service import FeedbackService
 from spanstream.consumer.feedback.wiring import FeedbackApplication, build_feedback
 from spanstream.consumer.formats.event_formats import EventFormats

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from spanstream.consumer.answering.service import AnsweringService
-from spanstream.consumer.answering.wiring import Application, BrokerClients, build
+from spanstream.consumer.answering.wiring import Application, build
 from spanstream.consumer.broker.memory.clients import MemoryConsumer, MemoryPublisher
 from spanstream.consumer.broker.protocols import Headers, Outgoing, Publisher, Record
+from spanstream.consumer.delivery.group_member import BrokerClients
 from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.health import Health
 from spanstream.consumer.metrics import Metrics

@@ -14,9 +14,9 @@ from functools import lru_cache
 from typing import Any
 
 from spanstream.consumer.answering.outcomes import dead_letter_of
-from spanstream.consumer.answering.wiring import BrokerClients
 from spanstream.consumer.broker.memory.clients import MemoryConsumer
 from spanstream.consumer.broker.protocols import Headers, Outgoing, Partition, Record
+from spanstream.consumer.delivery.group_member import BrokerClients
 from spanstream.consumer.formats.event_formats import EventFormats
 from spanstream.consumer.settings import CircuitSettings, KafkaSettings, Settings, TopicSettings, TriageSettings
 from spanstream.consumer.settings.privacy import RedactionSettings

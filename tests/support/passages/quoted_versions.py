@@ -23,7 +23,7 @@ class AskedScope:
 
 
 @dataclass(frozen=True)
-class Quote:
+class QuotedVersion:
     """A piece of a text that an answer shows."""
 
     document_id: str
@@ -43,15 +43,16 @@ class _Version:
         return self.replaced_at is None or self.replaced_at >= ends.get(self.partition, 0)
 
 
-def quotes_of(answer: Answer) -> list[Quote]:
+def quotes_of(answer: Answer) -> list[QuotedVersion]:
     """Returns all that an answer quotes, whether it is sure of it or not."""
     if answer.candidate is None:
         return []
     document_id, sha256 = answer.document_id or "", answer.document_sha256 or ""
     others = (
-        Quote(one.document_id or document_id, one.document_sha256 or sha256, one.span) for one in answer.alternatives
+        QuotedVersion(one.document_id or document_id, one.document_sha256 or sha256, one.span)
+        for one in answer.alternatives
     )
-    return [Quote(document_id, sha256, answer.candidate), *others]
+    return [QuotedVersion(document_id, sha256, answer.candidate), *others]
 
 
 class QuotedVersions:
@@ -79,7 +80,7 @@ class QuotedVersions:
         found = ((quote, self._why_wrong(quote, asked)) for quote in quotes_of(answer))
         return [f"{answer.question_id} quotes {quote}: {why}" for quote, why in found if why]
 
-    def _why_wrong(self, quote: Quote, asked: AskedScope) -> str:
+    def _why_wrong(self, quote: QuotedVersion, asked: AskedScope) -> str:
         standing = [one.document for one in self._versions.get(quote.document_id, ()) if one.stood_since(asked.ends)]
         quoted = [one for one in standing if one is not None and one.sha256 == quote.document_sha256]
         if not quoted:

@@ -71,7 +71,9 @@ class RetrievalRig:
         outcomes = Outcomes(TOPICS, RetrySettings(), MANIFEST, source="s", clock=clock)
         cache = TokenCache(reader.tokenize, token_codec, fingerprint=TOKENIZER.fingerprint)
         collections = CollectionReader(reader)
-        resolver = CollectionResolver(retriever, documents, collections, outcomes, metrics=Metrics(), clock=clock)
+        resolver = CollectionResolver(
+            retriever, documents, collections, outcomes, metrics=Metrics().retrieval, clock=clock
+        )
         self.preparer = Preparer(
             reader,
             documents,

@@ -7,15 +7,15 @@ import pytest
 from spanstream.consumer.errors import CircuitOpen
 from spanstream.schemas.dead_letters import Reason
 from spanstream.schemas.limits import Limits
-from tests.support.memory.followed_documents import ONE, ZERO, FollowedDocuments
+from tests.support.memory.followed_documents import ONE, ZERO, DocumentsRig
 
 
 @pytest.fixture
-def rig() -> FollowedDocuments:
-    return FollowedDocuments()
+def rig() -> DocumentsRig:
+    return DocumentsRig()
 
 
-def test_each_bad_document_is_offered_until_it_is_committed(rig: FollowedDocuments) -> None:
+def test_each_bad_document_is_offered_until_it_is_committed(rig: DocumentsRig) -> None:
     rig.put("a", b"no json")
     rig.put(None, b"{}")
     rig.write("b", "fine")
@@ -38,7 +38,7 @@ def test_each_bad_document_is_offered_until_it_is_committed(rig: FollowedDocumen
     assert rig.documents.progress().offsets == {}
 
 
-def test_bad_records_before_the_committed_offset_were_dead_lettered_before(rig: FollowedDocuments) -> None:
+def test_bad_records_before_the_committed_offset_were_dead_lettered_before(rig: DocumentsRig) -> None:
     rig.put("a", b"old")
     rig.put("b", b"new")
     rig.documents.own({ZERO: 2})
@@ -46,14 +46,14 @@ def test_bad_records_before_the_committed_offset_were_dead_lettered_before(rig: 
     assert [bad.record.key for bad in rig.documents.progress().bad] == [b"b"]
 
 
-def test_a_tombstone_without_a_key_is_a_bad_document(rig: FollowedDocuments) -> None:
+def test_a_tombstone_without_a_key_is_a_bad_document(rig: DocumentsRig) -> None:
     rig.put(None, None)
     rig.documents.own({ZERO: None})
     rig.read()
     assert [bad.error.reason for bad in rig.documents.progress().bad] == [Reason.INVALID_EVENT]
 
 
-def test_progress_is_of_owned_partitions_only(rig: FollowedDocuments) -> None:
+def test_progress_is_of_owned_partitions_only(rig: DocumentsRig) -> None:
     rig.put("a", b"bad", 0)
     rig.put("b", b"bad", 1)
     rig.documents.own({ZERO: None, ONE: None})
@@ -64,7 +64,7 @@ def test_progress_is_of_owned_partitions_only(rig: FollowedDocuments) -> None:
     assert progress.offsets == {ZERO: 2}
 
 
-def test_reading_pauses_while_many_bad_documents_wait_to_be_dead_lettered(rig: FollowedDocuments) -> None:
+def test_reading_pauses_while_many_bad_documents_wait_to_be_dead_lettered(rig: DocumentsRig) -> None:
     rig.documents = rig.follower()
     for number in range(150):
         rig.put(f"k{number}", b"bad")
@@ -79,7 +79,7 @@ def test_reading_pauses_while_many_bad_documents_wait_to_be_dead_lettered(rig: F
 
 
 def test_bad_documents_of_a_released_partition_hold_up_no_other_and_are_offered_if_it_comes_back(
-    rig: FollowedDocuments,
+    rig: DocumentsRig,
 ) -> None:
     for number in range(150):
         rig.put(f"k{number}", b"bad", 1)
@@ -96,7 +96,7 @@ def test_bad_documents_of_a_released_partition_hold_up_no_other_and_are_offered_
     assert len(rig.documents.progress().bad) == 150
 
 
-def test_reading_pauses_while_large_bad_documents_wait_to_be_dead_lettered(rig: FollowedDocuments) -> None:
+def test_reading_pauses_while_large_bad_documents_wait_to_be_dead_lettered(rig: DocumentsRig) -> None:
     rig.documents = rig.follower()
     rig.put("a", b"\xff" * (6 << 20))
     rig.put("k" * (3 << 20), b"bad")
@@ -107,7 +107,7 @@ def test_reading_pauses_while_large_bad_documents_wait_to_be_dead_lettered(rig: 
     assert not rig.documents.is_full
 
 
-def test_a_wrong_topic_opens_the_circuit(rig: FollowedDocuments) -> None:
+def test_a_wrong_topic_opens_the_circuit(rig: DocumentsRig) -> None:
     rig.documents = rig.follower(max_share=0.5)
     for number in range(10):
         rig.put(f"k{number}", b"bad")
@@ -116,7 +116,7 @@ def test_a_wrong_topic_opens_the_circuit(rig: FollowedDocuments) -> None:
         rig.read()
 
 
-def test_bad_documents_strewn_among_many_good_ones_do_not_open_the_circuit(rig: FollowedDocuments) -> None:
+def test_bad_documents_strewn_among_many_good_ones_do_not_open_the_circuit(rig: DocumentsRig) -> None:
     rig.documents = rig.follower(max_share=0.5)
     for number in range(100):
         rig.write(f"g{number}", "good") if number % 4 else rig.put(f"b{number}", b"bad")
@@ -125,7 +125,7 @@ def test_bad_documents_strewn_among_many_good_ones_do_not_open_the_circuit(rig: 
     assert len(rig.documents.progress().bad) == 25
 
 
-def test_bad_documents_that_were_dead_lettered_long_ago_do_not_open_the_circuit(rig: FollowedDocuments) -> None:
+def test_bad_documents_that_were_dead_lettered_long_ago_do_not_open_the_circuit(rig: DocumentsRig) -> None:
     rig.documents = rig.follower(max_share=0.5)
     for number in range(30):
         rig.put(f"b{number}", b"bad")
@@ -133,7 +133,7 @@ def test_bad_documents_that_were_dead_lettered_long_ago_do_not_open_the_circuit(
     rig.read()
 
 
-def test_bad_documents_that_are_read_again_count_once(rig: FollowedDocuments) -> None:
+def test_bad_documents_that_are_read_again_count_once(rig: DocumentsRig) -> None:
     rig.documents = rig.follower(max_share=0.5)
     for number in range(8):
         rig.put(f"b{number}", b"bad")
@@ -146,7 +146,7 @@ def test_bad_documents_that_are_read_again_count_once(rig: FollowedDocuments) ->
         assert rig.documents.known == 0
 
 
-def test_a_document_past_a_limit_is_bad(rig: FollowedDocuments) -> None:
+def test_a_document_past_a_limit_is_bad(rig: DocumentsRig) -> None:
     rig.documents = rig.follower(limits=Limits(document_chars=3))
     rig.write("a", "four")
     rig.documents.own({ZERO: None})

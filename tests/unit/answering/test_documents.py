@@ -11,16 +11,16 @@ from spanstream.consumer.formats.translator import TranslatorUnavailable
 from spanstream.models.text.tokenization import sha256_of
 from spanstream.schemas.errors import InvalidRecord
 from spanstream.schemas.limits import Limits
-from tests.support.memory.followed_documents import ONE, TOPIC, ZERO, FollowedDocuments
+from tests.support.memory.followed_documents import ONE, TOPIC, ZERO, DocumentsRig
 from tests.support.memory.translators import Away
 
 
 @pytest.fixture
-def rig() -> FollowedDocuments:
-    return FollowedDocuments()
+def rig() -> DocumentsRig:
+    return DocumentsRig()
 
 
-def test_a_document_is_found_by_its_id_in_the_partition_of_its_questions(rig: FollowedDocuments) -> None:
+def test_a_document_is_found_by_its_id_in_the_partition_of_its_questions(rig: DocumentsRig) -> None:
     rig.write("a", "one")
     rig.documents.own({ZERO: None, ONE: None})
     rig.read()
@@ -29,7 +29,7 @@ def test_a_document_is_found_by_its_id_in_the_partition_of_its_questions(rig: Fo
     assert rig.documents.known == 1
 
 
-def test_the_latest_text_counts_and_a_tombstone_deletes(rig: FollowedDocuments) -> None:
+def test_the_latest_text_counts_and_a_tombstone_deletes(rig: DocumentsRig) -> None:
     rig.write("a", "one")
     rig.write("a", "two")
     rig.documents.own({ZERO: None})
@@ -44,7 +44,7 @@ def test_the_latest_text_counts_and_a_tombstone_deletes(rig: FollowedDocuments) 
     assert rig.text("a") == "three"
 
 
-def test_the_latest_record_decides_even_when_it_is_no_document(rig: FollowedDocuments) -> None:
+def test_the_latest_record_decides_even_when_it_is_no_document(rig: DocumentsRig) -> None:
     rig.write("a", "one")
     rig.put("a", b'{"document_id": "a"}')
     rig.documents.own({ZERO: None})
@@ -56,7 +56,7 @@ def test_the_latest_record_decides_even_when_it_is_no_document(rig: FollowedDocu
     assert rig.text("a") == "mended"
 
 
-def test_what_was_dead_lettered_by_an_earlier_owner_decides_just_the_same(rig: FollowedDocuments) -> None:
+def test_what_was_dead_lettered_by_an_earlier_owner_decides_just_the_same(rig: DocumentsRig) -> None:
     rig.write("a", "one")
     rig.put("a", b"{}")
     rig.documents.own({ZERO: 4})
@@ -66,13 +66,13 @@ def test_what_was_dead_lettered_by_an_earlier_owner_decides_just_the_same(rig: F
         rig.text("a")
 
 
-def test_a_partition_that_is_not_owned_is_no_reason_to_say_that_there_is_no_document(rig: FollowedDocuments) -> None:
+def test_a_partition_that_is_not_owned_is_no_reason_to_say_that_there_is_no_document(rig: DocumentsRig) -> None:
     rig.write("a", "one")
     with pytest.raises(Retryable, match=r"documents\[0\]"):
         rig.text("a")
 
 
-def test_texts_are_kept_in_memory_and_evicted_ones_are_read_again(rig: FollowedDocuments) -> None:
+def test_texts_are_kept_in_memory_and_evicted_ones_are_read_again(rig: DocumentsRig) -> None:
     rig.documents = rig.follower(memory_bytes=2000)
     for number in range(6):
         rig.write(f"d{number}", f"text {number}")
@@ -85,7 +85,7 @@ def test_texts_are_kept_in_memory_and_evicted_ones_are_read_again(rig: FollowedD
     assert len(rig.reader.reread) == before
 
 
-def test_a_text_larger_than_the_memory_is_read_each_time(rig: FollowedDocuments) -> None:
+def test_a_text_larger_than_the_memory_is_read_each_time(rig: DocumentsRig) -> None:
     rig.documents = rig.follower(memory_bytes=1000)
     rig.write("a", "x" * 5000)
     rig.documents.own({ZERO: None})
@@ -94,7 +94,7 @@ def test_a_text_larger_than_the_memory_is_read_each_time(rig: FollowedDocuments)
     assert rig.reader.reread == [0, 0]
 
 
-def test_old_texts_are_not_decoded_and_not_kept_before_they_are_asked_for(rig: FollowedDocuments) -> None:
+def test_old_texts_are_not_decoded_and_not_kept_before_they_are_asked_for(rig: DocumentsRig) -> None:
     rig.write("a", "one")
     rig.documents.own({ZERO: 2})
     rig.read()
@@ -103,7 +103,7 @@ def test_old_texts_are_not_decoded_and_not_kept_before_they_are_asked_for(rig: F
 
 
 def test_an_evicted_document_that_was_compacted_away_is_not_there_until_its_new_version_is_read(
-    rig: FollowedDocuments,
+    rig: DocumentsRig,
 ) -> None:
     rig.documents = rig.follower(memory_bytes=1000)
     rig.write("a", "x" * 5000)
@@ -116,7 +116,7 @@ def test_an_evicted_document_that_was_compacted_away_is_not_there_until_its_new_
     assert rig.text("a") == "new"
 
 
-def test_a_released_partition_that_comes_back_soon_is_not_read_again(rig: FollowedDocuments) -> None:
+def test_a_released_partition_that_comes_back_soon_is_not_read_again(rig: DocumentsRig) -> None:
     rig.write("a", "one")
     rig.documents.own({ZERO: None})
     rig.read()
@@ -132,7 +132,7 @@ def test_a_released_partition_that_comes_back_soon_is_not_read_again(rig: Follow
     assert [record.offset for record in rig.reader.polled] == [0, 2]
 
 
-def test_what_the_owner_in_between_dead_lettered_is_not_offered_again(rig: FollowedDocuments) -> None:
+def test_what_the_owner_in_between_dead_lettered_is_not_offered_again(rig: DocumentsRig) -> None:
     rig.put("a", b"bad")
     rig.documents.own({ZERO: None})
     rig.read()
@@ -147,7 +147,7 @@ def test_what_the_owner_in_between_dead_lettered_is_not_offered_again(rig: Follo
 
 
 def test_a_partition_that_stays_away_is_forgotten_and_read_from_its_beginning_when_it_returns(
-    rig: FollowedDocuments,
+    rig: DocumentsRig,
 ) -> None:
     rig.write("a", "one")
     rig.put("b", b"bad")
@@ -164,7 +164,7 @@ def test_a_partition_that_stays_away_is_forgotten_and_read_from_its_beginning_wh
     assert [record.offset for record in rig.reader.polled if record.partition == ZERO] == [0, 2, 0, 2]
 
 
-def test_behind_tells_which_partitions_are_not_read_so_far(rig: FollowedDocuments) -> None:
+def test_behind_tells_which_partitions_are_not_read_so_far(rig: DocumentsRig) -> None:
     rig.write("a", "one")
     rig.documents.own({ZERO: None, ONE: None})
     ends = rig.documents.ends()
@@ -174,14 +174,14 @@ def test_behind_tells_which_partitions_are_not_read_so_far(rig: FollowedDocument
     assert not rig.documents.behind(ends)
 
 
-def test_nothing_is_asked_of_the_broker_while_nothing_is_owned(rig: FollowedDocuments) -> None:
+def test_nothing_is_asked_of_the_broker_while_nothing_is_owned(rig: DocumentsRig) -> None:
     rig.broker.fail_next("end_offsets", Retryable("asked"))
     rig.broker.fail_next("poll", Retryable("asked"))
     assert rig.documents.ends() == {}
     assert rig.documents.poll() == 0
 
 
-def test_a_key_that_can_be_no_document_id_is_told_and_not_kept(rig: FollowedDocuments) -> None:
+def test_a_key_that_can_be_no_document_id_is_told_and_not_kept(rig: DocumentsRig) -> None:
     for key in ("k" * 900_000, "a\nb"):
         rig.write(key, "text")
         rig.put(key, b"{}")
@@ -192,14 +192,14 @@ def test_a_key_that_can_be_no_document_id_is_told_and_not_kept(rig: FollowedDocu
     assert [bad.record.offset for bad in rig.documents.progress().bad] == [0, 2, 6, 8]
 
 
-def recreate(rig: FollowedDocuments, **texts: str) -> None:
+def recreate(rig: DocumentsRig, **texts: str) -> None:
     """Deletes the topic, creates it anew and fills it in this order."""
     rig.broker.create_topic(TOPIC, 2)
     for document_id, text in texts.items():
         rig.write(document_id, text)
 
 
-def own_again(rig: FollowedDocuments) -> None:
+def own_again(rig: DocumentsRig) -> None:
     """Owns the documents as the loop does when it is told that they were replaced."""
     with pytest.raises(DocumentsReplaced):
         rig.documents.ends()
@@ -209,9 +209,7 @@ def own_again(rig: FollowedDocuments) -> None:
 
 
 @pytest.mark.parametrize("filled", [1, 3, 9])
-def test_a_topic_that_was_deleted_and_filled_anew_is_read_from_its_beginning(
-    rig: FollowedDocuments, filled: int
-) -> None:
+def test_a_topic_that_was_deleted_and_filled_anew_is_read_from_its_beginning(rig: DocumentsRig, filled: int) -> None:
     """Whether it is shorter than the old one, as long or longer."""
     for name in ("a", "b", "gone"):
         rig.write(name, f"old {name}")
@@ -223,7 +221,7 @@ def test_a_topic_that_was_deleted_and_filled_anew_is_read_from_its_beginning(
     assert rig.documents.known == 2 + filled
 
 
-def test_an_evicted_text_is_never_another_documents(rig: FollowedDocuments) -> None:
+def test_an_evicted_text_is_never_another_documents(rig: DocumentsRig) -> None:
     """The topic is replaced between the look at its ends and the reading of the text."""
     rig.documents = rig.follower(memory_bytes=600)
     rig.write("a", "old a")
@@ -235,7 +233,7 @@ def test_an_evicted_text_is_never_another_documents(rig: FollowedDocuments) -> N
         rig.text("a")
 
 
-def test_an_evicted_text_is_not_an_older_one_of_its_document_out_of_another_topic(rig: FollowedDocuments) -> None:
+def test_an_evicted_text_is_not_an_older_one_of_its_document_out_of_another_topic(rig: DocumentsRig) -> None:
     rig.documents = rig.follower(memory_bytes=600)
     rig.write("a", "x" * 5000)
     rig.documents.own({ZERO: None, ONE: None})
@@ -247,7 +245,7 @@ def test_an_evicted_text_is_not_an_older_one_of_its_document_out_of_another_topi
 
 
 def test_a_topic_that_is_replaced_while_its_partitions_are_away_is_read_anew_when_they_return(
-    rig: FollowedDocuments,
+    rig: DocumentsRig,
 ) -> None:
     rig.write("a", "old a")
     rig.documents.own({ZERO: None, ONE: None})
@@ -261,7 +259,7 @@ def test_a_topic_that_is_replaced_while_its_partitions_are_away_is_read_anew_whe
     assert (rig.text("a"), rig.text("b")) == (None, "new b")
 
 
-def test_a_log_that_ends_before_what_was_read_is_read_anew(rig: FollowedDocuments) -> None:
+def test_a_log_that_ends_before_what_was_read_is_read_anew(rig: DocumentsRig) -> None:
     """The same topic by its id, as after an election that lost records."""
     rig.write("a", "one")
     rig.write("b", "lost")
@@ -274,7 +272,7 @@ def test_a_log_that_ends_before_what_was_read_is_read_anew(rig: FollowedDocument
     assert (rig.text("a"), rig.text("b")) == ("one", None)
 
 
-def test_bad_documents_of_a_topic_that_was_replaced_are_told_anew(rig: FollowedDocuments) -> None:
+def test_bad_documents_of_a_topic_that_was_replaced_are_told_anew(rig: DocumentsRig) -> None:
     rig.put("old", b"bad")
     rig.documents.own({ZERO: None, ONE: None})
     rig.read()
@@ -285,7 +283,7 @@ def test_bad_documents_of_a_topic_that_was_replaced_are_told_anew(rig: FollowedD
     assert [bad.record.key for bad in rig.documents.progress().bad] == [b"new"]
 
 
-def test_while_there_is_no_topic_nothing_is_taken_to_be_read(rig: FollowedDocuments) -> None:
+def test_while_there_is_no_topic_nothing_is_taken_to_be_read(rig: DocumentsRig) -> None:
     rig.write("a", "old a")
     rig.documents.own({ZERO: None, ONE: None})
     rig.read()
@@ -295,7 +293,7 @@ def test_while_there_is_no_topic_nothing_is_taken_to_be_read(rig: FollowedDocume
 
 
 def test_what_was_made_of_a_text_is_forgotten_with_its_tombstone_even_where_the_text_is_no_longer_in_memory(
-    rig: FollowedDocuments,
+    rig: DocumentsRig,
 ) -> None:
     rig.documents = rig.follower(memory_bytes=700)
     rig.write("a", "one")
@@ -308,7 +306,7 @@ def test_what_was_made_of_a_text_is_forgotten_with_its_tombstone_even_where_the_
     assert rig.forgotten == [sha256_of("one")]
 
 
-def test_a_text_that_is_replaced_is_forgotten_and_one_that_comes_again_is_not(rig: FollowedDocuments) -> None:
+def test_a_text_that_is_replaced_is_forgotten_and_one_that_comes_again_is_not(rig: DocumentsRig) -> None:
     rig.write("a", "one")
     rig.documents.own({ZERO: None})
     rig.read()
@@ -321,7 +319,7 @@ def test_a_text_that_is_replaced_is_forgotten_and_one_that_comes_again_is_not(ri
     assert rig.forgotten == [sha256_of("one")]
 
 
-def test_the_texts_of_a_partition_that_is_not_followed_any_more_are_forgotten(rig: FollowedDocuments) -> None:
+def test_the_texts_of_a_partition_that_is_not_followed_any_more_are_forgotten(rig: DocumentsRig) -> None:
     rig.write("a", "one")
     rig.write("b", "two", number=1)
     rig.documents.own({ZERO: None, ONE: None})
@@ -333,7 +331,7 @@ def test_the_texts_of_a_partition_that_is_not_followed_any_more_are_forgotten(ri
     assert rig.forgotten == [sha256_of("two")]
 
 
-def test_what_was_polled_behind_a_record_that_cannot_be_read_yet_is_taken_in_later(rig: FollowedDocuments) -> None:
+def test_what_was_polled_behind_a_record_that_cannot_be_read_yet_is_taken_in_later(rig: DocumentsRig) -> None:
     away = Away(names={b"two"})
     rig.documents = rig.follower(formats=EventFormats(Limits(), documents=[away]))
     for document_id, text in (("a", "one"), ("b", "two"), ("c", "three")):
@@ -352,7 +350,7 @@ def test_what_was_polled_behind_a_record_that_cannot_be_read_yet_is_taken_in_lat
     assert [record.offset for record in rig.reader.polled] == [0, 2, 4]  # each once
 
 
-def test_what_cannot_be_read_yet_of_a_released_partition_is_forgotten(rig: FollowedDocuments) -> None:
+def test_what_cannot_be_read_yet_of_a_released_partition_is_forgotten(rig: DocumentsRig) -> None:
     rig.documents = rig.follower(formats=EventFormats(Limits(), documents=[Away(names={b"one"})]))
     rig.write("a", "one")
     rig.documents.own({ZERO: None, ONE: None})

@@ -54,7 +54,7 @@ class PrepareRig:
             self.reader,
             documents,
             CollectionResolver(
-                None, documents, CollectionReader(self.reader), outcomes, metrics=Metrics(), clock=self.clock
+                None, documents, CollectionReader(self.reader), outcomes, metrics=Metrics().retrieval, clock=self.clock
             ),
             TokenCache(self._tokenize, token_codec, fingerprint=TOKENIZER.fingerprint),
             outcomes,

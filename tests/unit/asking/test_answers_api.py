@@ -45,7 +45,7 @@ class GatedSession(LetterSession):
         return super().run(batch)
 
 
-class Scene:
+class ApiScene:
     """A server with its parts at hand."""
 
     def __init__(self, **settings: Any) -> None:
@@ -57,7 +57,7 @@ class Scene:
         self.server: AnswersServer = open_answers_api(
             Settings(answers_api=AnswersApiSettings(**settings), limits=limits, drain_seconds=drain_seconds),
             self.reader,
-            self.metrics,
+            self.metrics.requests,
             port=0,
             parallel=1,
             stop=self.stop,
@@ -93,11 +93,11 @@ def outcomes(registry: CollectorRegistry) -> dict[str, float]:
 
 
 @pytest.fixture
-def scenes() -> Iterator[Callable[..., Scene]]:
-    made: list[Scene] = []
+def scenes() -> Iterator[Callable[..., ApiScene]]:
+    made: list[ApiScene] = []
 
-    def make(**settings: Any) -> Scene:
-        made.append(Scene(**settings))
+    def make(**settings: Any) -> ApiScene:
+        made.append(ApiScene(**settings))
         return made[-1]
 
     yield make
@@ -105,7 +105,7 @@ def scenes() -> Iterator[Callable[..., Scene]]:
         scene.close()
 
 
-MakeScene = Callable[..., Scene]
+MakeScene = Callable[..., ApiScene]
 
 
 def test_answers_come_in_the_order_of_the_questions(scenes: MakeScene) -> None:
@@ -303,13 +303,13 @@ def test_what_the_model_fails_on_is_told_without_a_text(
 
 def test_a_server_that_others_can_reach_needs_a_token() -> None:
     with pytest.raises(Stop, match="SPANSTREAM_ANSWERS_API__TOKEN"):
-        Scene(host="0.0.0.0")  # noqa: S104  that is what is tested
+        ApiScene(host="0.0.0.0")  # noqa: S104  that is what is tested
 
 
 def test_a_port_that_is_taken_is_one_line_that_names_the_setting(scenes: MakeScene) -> None:
     scene = scenes()
     with pytest.raises(Stop, match=r"cannot listen on 127\.0\.0\.1:\d+: .+ SPANSTREAM_ANSWERS_API__PORT"):
-        open_answers_api(Settings(), scene.reader, Metrics(), port=scene.port, parallel=1, stop=scene.stop)
+        open_answers_api(Settings(), scene.reader, Metrics().requests, port=scene.port, parallel=1, stop=scene.stop)
 
 
 def test_the_description_names_every_refusal_and_loads_nothing_from_elsewhere(scenes: MakeScene) -> None:

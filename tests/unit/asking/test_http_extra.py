@@ -27,7 +27,7 @@ def test_a_missing_extra_is_one_line_that_says_what_to_install(missing: str, mon
         monkeypatch.delitem(sys.modules, f"spanstream.consumer.asking.api.{name}", raising=False)
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(Stop) as caught:
-        open_answers_api(Settings(), fake_reader(), Metrics(), port=0, parallel=1, stop=threading.Event())
+        open_answers_api(Settings(), fake_reader(), Metrics().requests, port=0, parallel=1, stop=threading.Event())
     assert missing in str(caught.value)
     assert str(caught.value).endswith("pip install 'spanstream[http]'")
 

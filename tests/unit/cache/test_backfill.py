@@ -59,7 +59,7 @@ class Faulty(MemoryStore):
 
 
 @dataclass
-class World:
+class Backfilled:
     """A documents topic in memory, and a store that can fail."""
 
     broker: MemoryBroker = field(default_factory=MemoryBroker)
@@ -116,11 +116,11 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world() -> Backfilled:
+    return Backfilled()
 
 
-def test_every_document_is_found_in_the_store_afterwards(world: World) -> None:
+def test_every_document_is_found_in_the_store_afterwards(world: Backfilled) -> None:
     world.publish(*((f"d{number}", text_of(number)) for number in range(400)))
     tally = world.backfill().run()
     assert (tally.documents, tally.distinct, tally.already_there, tally.written) == (400, 400, 0, 400)
@@ -131,7 +131,7 @@ def test_every_document_is_found_in_the_store_afterwards(world: World) -> None:
         assert token_codec.encode(held) == token_codec.encode(expected)
 
 
-def test_a_text_that_the_tokenizer_fails_on_is_counted_and_all_others_are_written(world: World) -> None:
+def test_a_text_that_the_tokenizer_fails_on_is_counted_and_all_others_are_written(world: Backfilled) -> None:
     texts = [text_of(number) for number in range(20)]
     world.publish(*((f"d{number}", text) for number, text in enumerate([*texts[:7], "unbearable", *texts[7:]])))
     tally = world.backfill().run()
@@ -139,7 +139,7 @@ def test_a_text_that_the_tokenizer_fails_on_is_counted_and_all_others_are_writte
     assert all(world.held(text) for text in texts)
 
 
-def test_only_the_latest_text_of_a_document_is_tokenized(world: World) -> None:
+def test_only_the_latest_text_of_a_document_is_tokenized(world: Backfilled) -> None:
     for version in (1, 2, 3):
         world.publish(*((f"d{number}", text_of(number, version)) for number in range(20)))
     tally = world.backfill().run()
@@ -149,20 +149,20 @@ def test_only_the_latest_text_of_a_document_is_tokenized(world: World) -> None:
     assert not world.held(text_of(7, 2))
 
 
-def test_a_tombstone_deletes_the_document_and_a_later_text_brings_it_back(world: World) -> None:
+def test_a_tombstone_deletes_the_document_and_a_later_text_brings_it_back(world: Backfilled) -> None:
     world.publish(("gone", "one text"), ("gone", None), ("back", "another text"), ("back", None), ("back", "a third"))
     assert world.backfill().run().documents == 1
     assert world.held("a third")
     assert not world.held("one text")
 
 
-def test_documents_with_the_same_text_are_tokenized_once(world: World) -> None:
+def test_documents_with_the_same_text_are_tokenized_once(world: Backfilled) -> None:
     world.publish(*((f"d{number}", text_of(number % 10)) for number in range(300)))
     tally = world.backfill().run()
     assert (tally.documents, tally.distinct, tally.written) == (300, 10, 10)
 
 
-def test_the_second_time_everything_is_there_already(world: World) -> None:
+def test_the_second_time_everything_is_there_already(world: Backfilled) -> None:
     world.publish(*((f"d{number}", text_of(number)) for number in range(50)))
     world.backfill().run()
     world.store.writes = 0
@@ -171,14 +171,14 @@ def test_the_second_time_everything_is_there_already(world: World) -> None:
     assert world.store.writes == 0
 
 
-def test_force_writes_what_is_there_already(world: World) -> None:
+def test_force_writes_what_is_there_already(world: Backfilled) -> None:
     world.publish(("d", "a text"))
     world.backfill().run()
     tally = world.backfill(force=True).run()
     assert (tally.already_there, tally.written) == (0, 1)
 
 
-def test_a_damaged_entry_is_written_anew(world: World) -> None:
+def test_a_damaged_entry_is_written_anew(world: Backfilled) -> None:
     world.publish(("d", "a text"))
     world.backfill().run()
     key = f"spanstream:tokens:{TOKENIZER.fingerprint}:{sha256_of('a text')}"
@@ -187,7 +187,7 @@ def test_a_damaged_entry_is_written_anew(world: World) -> None:
     assert world.held("a text")
 
 
-def test_bad_records_are_counted_by_reason_and_stop_nothing(world: World) -> None:
+def test_bad_records_are_counted_by_reason_and_stop_nothing(world: Backfilled) -> None:
     world.limits = Limits(document_chars=100)
     world.publish(("good", "a text"), ("long", "x" * 101), ("replaced", "y" * 101), ("replaced", "a shorter one"))
     world.publish_raw(b"a", b"no json")
@@ -199,24 +199,24 @@ def test_bad_records_are_counted_by_reason_and_stop_nothing(world: World) -> Non
     assert "4 bad records (invalid_event 2, too_large 1, undecodable 1)" in str(tally)
 
 
-def test_a_latest_record_that_is_bad_hides_the_good_one_before_it(world: World) -> None:
+def test_a_latest_record_that_is_bad_hides_the_good_one_before_it(world: Backfilled) -> None:
     world.publish(("d", "a text"))
     world.publish_raw(b"d", b"no json")
     assert world.backfill().run().documents == 0
     assert not world.held("a text")
 
 
-def test_values_that_the_store_does_not_take_are_not_counted_as_written(world: World) -> None:
+def test_values_that_the_store_does_not_take_are_not_counted_as_written(world: Backfilled) -> None:
     world.publish(("short", "a"), ("long", "a long text " * 50))
     tally = world.backfill(max_value_bytes=1000).run()
     assert (tally.written, tally.too_large) == (1, 1)
 
 
-def test_an_empty_topic_is_done_at_once(world: World) -> None:
+def test_an_empty_topic_is_done_at_once(world: Backfilled) -> None:
     assert replace(world.backfill().run(), seconds=0.0) == BackfillCounts()
 
 
-def test_a_compacted_topic_is_read_to_its_end(world: World) -> None:
+def test_a_compacted_topic_is_read_to_its_end(world: Backfilled) -> None:
     for version in range(5):
         world.publish(*((f"d{number}", text_of(number, version)) for number in range(9)))
     world.broker.compact(TOPIC)
@@ -225,7 +225,7 @@ def test_a_compacted_topic_is_read_to_its_end(world: World) -> None:
     assert tally.offsets_done == tally.offsets_total
 
 
-def test_progress_is_told_and_never_goes_back(world: World) -> None:
+def test_progress_is_told_and_never_goes_back(world: Backfilled) -> None:
     world.publish(*((f"d{number}", text_of(number)) for number in range(1000)))
     world.backfill().run()
     assert world.progress[-1].written == 1000
@@ -234,7 +234,7 @@ def test_progress_is_told_and_never_goes_back(world: World) -> None:
     assert len(set(done)) > 3
 
 
-def test_a_store_that_is_away_for_a_moment_is_waited_for(world: World) -> None:
+def test_a_store_that_is_away_for_a_moment_is_waited_for(world: Backfilled) -> None:
     world.publish(("d", "a text"))
     world.store.failures = [StoreFailure.TIMEOUT]
     assert world.backfill(patience=30.0).run().written == 1
@@ -243,7 +243,7 @@ def test_a_store_that_is_away_for_a_moment_is_waited_for(world: World) -> None:
 
 @pytest.mark.parametrize(("reason", "patience"), [(StoreFailure.CONNECTION, 0.0), (StoreFailure.CREDENTIALS, 30.0)])
 def test_a_store_that_stays_away_or_refuses_ends_it_with_the_reason(
-    world: World, reason: StoreFailure, patience: float
+    world: Backfilled, reason: StoreFailure, patience: float
 ) -> None:
     world.publish(("d", "a text"))
     world.store.failures = [reason] * 10
@@ -254,7 +254,7 @@ def test_a_store_that_stays_away_or_refuses_ends_it_with_the_reason(
     assert run.counts.written == 0
 
 
-def test_before_the_work_begins_a_store_is_asked_once_only(world: World) -> None:
+def test_before_the_work_begins_a_store_is_asked_once_only(world: Backfilled) -> None:
     world.store.failures = [StoreFailure.CONNECTION, StoreFailure.CONNECTION]
     store = RetryingStore(world.store, patience_seconds=30.0, max_value_bytes=1)
     with pytest.raises(Stop):
@@ -262,7 +262,7 @@ def test_before_the_work_begins_a_store_is_asked_once_only(world: World) -> None
     assert len(world.store.failures) == 1
 
 
-def test_a_kafka_that_falls_silent_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kafka_that_falls_silent_is_given_up(world: Backfilled, monkeypatch: pytest.MonkeyPatch) -> None:
     world.publish(("d", "a text"))
     run = world.backfill()
 
@@ -275,7 +275,7 @@ def test_a_kafka_that_falls_silent_is_given_up(world: World, monkeypatch: pytest
         run.run()
 
 
-def test_a_topic_that_is_not_there_is_a_stop(world: World) -> None:
+def test_a_topic_that_is_not_there_is_a_stop(world: Backfilled) -> None:
     run = world.backfill()
     run.topic = "no-such-topic"
     with pytest.raises(Stop, match="no-such-topic"):
@@ -284,7 +284,7 @@ def test_a_topic_that_is_not_there_is_a_stop(world: World) -> None:
 
 def test_documents_are_translated_and_a_translator_that_is_away_is_waited_for() -> None:
     away = Away(calls=3)
-    world = World()
+    world = Backfilled()
     world.formats = EventFormats(Limits(), documents=[Prefixed(b"x:"), away]).patient(world.clock, 60.0)
     world.publish_raw(b"d", b"x:" + json.dumps({"document_id": "d", "text": text_of(1)}).encode())
     assert (world.backfill().run().written, away.calls) == (1, 0)

@@ -16,7 +16,7 @@ def _redis_up(metrics: Metrics, call: str) -> float | None:
 
 def test_a_redis_that_was_not_asked_yet_counts_as_used() -> None:
     metrics = Metrics()
-    store = open_store(RedisSettings.model_validate({"url": "redis://no-such-host.invalid"}), metrics)
+    store = open_store(RedisSettings.model_validate({"url": "redis://no-such-host.invalid"}), metrics.cache)
     assert store is not None
     store.close()
     assert [_redis_up(metrics, call) for call in ("read", "write")] == [1.0, 1.0]
@@ -24,7 +24,7 @@ def test_a_redis_that_was_not_asked_yet_counts_as_used() -> None:
 
 def test_without_redis_nothing_is_said_of_it() -> None:
     metrics = Metrics()
-    assert open_store(RedisSettings(), metrics) is None
+    assert open_store(RedisSettings(), metrics.cache) is None
     assert _redis_up(metrics, "read") is None
 
 

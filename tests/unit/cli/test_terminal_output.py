@@ -96,12 +96,12 @@ def shown_answers(monkeypatch: pytest.MonkeyPatch, value: bytes, *options: str) 
     def tail(*_: object, **__: object) -> Iterator[Record]:
         yield Record(Partition(f"t{HARM}", 0), 0, b"k", value)
 
-    class Closed:
+    class ClosedStream:
         def __init__(self, _: object) -> None: ...
         def close(self) -> None: ...
 
     monkeypatch.setattr(answers_command, "tail", tail)
-    monkeypatch.setattr(answers_command, "KafkaPartitionReader", Closed)
+    monkeypatch.setattr(answers_command, "KafkaPartitionReader", ClosedStream)
     return CliRunner().invoke(app, ["answers", *options]).stdout
 
 

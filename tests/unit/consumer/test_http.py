@@ -67,7 +67,7 @@ def test_it_is_ready_when_nothing_is_waited_for(server: HttpServer, health: Heal
 
 
 def test_metrics_are_served_as_prometheus_reads_them(server: HttpServer, metrics: Metrics) -> None:
-    metrics.records.labels("answered").inc(3)
+    metrics.records.outcomes.labels("answered").inc(3)
     response = ask(server, "/metrics")
     assert (response.getheader("Content-Type") or "").startswith("text/plain; version=")
     page = response.read().decode()

@@ -13,7 +13,7 @@ TOPIC = "state"
 ZERO, ONE = Partition(TOPIC, 0), Partition(TOPIC, 1)
 
 
-class Scene:
+class CompactedTopicScene:
     def __init__(self) -> None:
         self.broker = MemoryBroker()
         self.broker.create_topic(TOPIC, 2)
@@ -33,11 +33,11 @@ class Scene:
 
 
 @pytest.fixture
-def scene() -> Scene:
-    return Scene()
+def scene() -> CompactedTopicScene:
+    return CompactedTopicScene()
 
 
-def test_partitions_are_read_to_where_they_ended_and_no_further(scene: Scene) -> None:
+def test_partitions_are_read_to_where_they_ended_and_no_further(scene: CompactedTopicScene) -> None:
     scene.write(0, "a", None, "b")
     scene.write(1, "c")
     ends = scene.topic.load([ZERO])
@@ -50,7 +50,7 @@ def test_partitions_are_read_to_where_they_ended_and_no_further(scene: Scene) ->
     assert scene.topic.ends([ZERO])[ZERO] > ends[ZERO]
 
 
-def test_a_record_that_cannot_be_taken_yet_is_taken_by_a_later_poll(scene: Scene) -> None:
+def test_a_record_that_cannot_be_taken_yet_is_taken_by_a_later_poll(scene: CompactedTopicScene) -> None:
     scene.write(0, "a", "b")
     ends = scene.topic.load([ZERO])
     scene.refusals = 2
@@ -63,7 +63,9 @@ def test_a_record_that_cannot_be_taken_yet_is_taken_by_a_later_poll(scene: Scene
     assert scene.taken == [(0, b"a"), (0, b"b")]
 
 
-def test_what_is_released_is_not_read_and_what_is_loaded_again_is_read_from_the_beginning(scene: Scene) -> None:
+def test_what_is_released_is_not_read_and_what_is_loaded_again_is_read_from_the_beginning(
+    scene: CompactedTopicScene,
+) -> None:
     scene.write(0, "a")
     scene.write(1, "b")
     ends = scene.topic.load([ZERO, ONE])

@@ -20,7 +20,7 @@ def test_each_owned_partition_has_its_lag_until_it_is_another_members() -> None:
     lag = Lag(Gauge("lag", "Lag.", ["topic", "partition"], registry=registry), consumer, reader, clock)
     asked, followed = Partition("asked", 0), Partition("followed", 0)
 
-    class Listener:
+    class NoListener:
         def on_assigned(self, partitions: object) -> None: ...
         def on_revoked(self, partitions: object) -> None: ...
         def on_lost(self, partitions: object) -> None: ...
@@ -31,7 +31,7 @@ def test_each_owned_partition_has_its_lag_until_it_is_another_members() -> None:
         return registry.get_sample_value("lag", {"topic": topic, "partition": "0"})
 
     broker.publisher(None).publish([Outgoing(topic, b"k", b"v") for topic in ("asked", "followed")] * 3, {})
-    consumer.subscribe(["asked"], Listener())
+    consumer.subscribe(["asked"], NoListener())
     ownership.add([asked, followed])
     assert shown("asked") is None, "nothing is known before anything was read"
     reader.follow({followed: None})

@@ -19,7 +19,7 @@ TAKEOVERS = 3
 ATTEMPTS = 2
 
 
-class Stage(Enum):
+class TransactionStage(Enum):
     """Of a member's transaction, as the brokers have it."""
 
     NONE = "none"
@@ -53,38 +53,38 @@ class Member:
     has_record: bool = False
     is_loaded: bool = False
     is_alive: bool = True
-    stage: Stage = Stage.NONE
+    stage: TransactionStage = TransactionStage.NONE
     attempts: int = 0
 
 
 @dataclass(frozen=True)
-class World:
+class Takeover:
     generation: int = 0
     is_committed: bool = False
     outcomes: int = 0
     members: tuple[Member, ...] = (Member(),) * len(MEMBERS)
 
-    def having(self, number: int, **changes: Any) -> World:
+    def having(self, number: int, **changes: Any) -> Takeover:
         """Returns the world in which these fields of one member are others."""
         members = list(self.members)
         members[number] = replace(members[number], **changes)
         return replace(self, members=tuple(members))
 
 
-def steps(world: World, number: int, rules: Rules) -> Iterator[World]:
+def steps(world: Takeover, number: int, rules: Rules) -> Iterator[Takeover]:
     """Yields what may come next of one member: its own steps, and the brokers' about its transaction."""
     member = world.members[number]
-    if member.stage is Stage.DECIDED:
-        yield replace(world.having(number, stage=Stage.COMMITTED), is_committed=True)
-    if member.stage in {Stage.WRITTEN, Stage.PENDING}:
-        yield world.having(number, stage=Stage.ABORTED)  # the time-out
+    if member.stage is TransactionStage.DECIDED:
+        yield replace(world.having(number, stage=TransactionStage.COMMITTED), is_committed=True)
+    if member.stage in {TransactionStage.WRITTEN, TransactionStage.PENDING}:
+        yield world.having(number, stage=TransactionStage.ABORTED)  # the time-out
     if not member.is_alive:
         return
     yield world.having(number, is_alive=False)
     if world.generation < TAKEOVERS and member.generation < max(world.generation, 1):
         taken = replace(world, generation=world.generation + 1)
         yield taken.having(number, generation=taken.generation, has_record=False, is_loaded=False)
-    is_on_its_way = any(other.stage in {Stage.PENDING, Stage.DECIDED} for other in world.members)
+    is_on_its_way = any(other.stage in {TransactionStage.PENDING, TransactionStage.DECIDED} for other in world.members)
     if member.generation and not member.is_loaded and not (rules.stable and is_on_its_way):
         starts_below = not rules.starts_at_committed
         yield world.having(number, is_loaded=True, has_record=starts_below or not world.is_committed)
@@ -92,26 +92,26 @@ def steps(world: World, number: int, rules: Rules) -> Iterator[World]:
         yield from publishing(world, number, rules)
 
 
-def publishing(world: World, number: int, rules: Rules) -> Iterator[World]:
+def publishing(world: Takeover, number: int, rules: Rules) -> Iterator[Takeover]:
     """Yields the next steps of a member that has the record."""
     member = world.members[number]
     is_current = member.generation == world.generation or not rules.fenced
-    if member.stage is Stage.NONE and member.attempts < ATTEMPTS:
-        yield world.having(number, stage=Stage.WRITTEN, attempts=member.attempts + 1)
-    elif member.stage is Stage.WRITTEN and is_current:
-        yield world.having(number, stage=Stage.PENDING)
-    elif member.stage is Stage.WRITTEN:
-        yield world.having(number, stage=Stage.ABORTED, has_record=False)
-    elif member.stage is Stage.PENDING:
-        yield replace(world.having(number, stage=Stage.DECIDED), outcomes=world.outcomes + 1)
-    elif member.stage in {Stage.COMMITTED, Stage.ABORTED}:  # it did not hear which
+    if member.stage is TransactionStage.NONE and member.attempts < ATTEMPTS:
+        yield world.having(number, stage=TransactionStage.WRITTEN, attempts=member.attempts + 1)
+    elif member.stage is TransactionStage.WRITTEN and is_current:
+        yield world.having(number, stage=TransactionStage.PENDING)
+    elif member.stage is TransactionStage.WRITTEN:
+        yield world.having(number, stage=TransactionStage.ABORTED, has_record=False)
+    elif member.stage is TransactionStage.PENDING:
+        yield replace(world.having(number, stage=TransactionStage.DECIDED), outcomes=world.outcomes + 1)
+    elif member.stage in {TransactionStage.COMMITTED, TransactionStage.ABORTED}:  # it did not hear which
         is_done = rules.asks and world.is_committed
-        yield world.having(number, stage=Stage.NONE, has_record=not is_done)
+        yield world.having(number, stage=TransactionStage.NONE, has_record=not is_done)
 
 
 def most_outcomes(rules: Rules) -> int:
     """Returns the most outcomes of the record that any order of the steps makes visible."""
-    found, open_worlds, most = {World()}, [World()], 0
+    found, open_worlds, most = {Takeover()}, [Takeover()], 0
     while open_worlds:
         world = open_worlds.pop()
         most = max(most, world.outcomes)

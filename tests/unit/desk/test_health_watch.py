@@ -40,8 +40,8 @@ def states_of(*addresses: str) -> list[ConsumerHealth]:
 def test_a_ready_consumer_tells_its_model_rate_and_work() -> None:
     metrics = Metrics()
     metrics.runs(model="minilm", model_version="1.4.1", precision="int8")
-    metrics.windows_per_second.set(41.5)
-    metrics.work_seconds.set(3)
+    metrics.work.windows_per_second.set(41.5)
+    metrics.work.work_seconds.set(3)
     with consumer(registry=metrics.registry) as server:
         [state] = states_of(f"http://127.0.0.1:{server.port}/")
     assert (state.verdict, state.detail) == ("ready", "")

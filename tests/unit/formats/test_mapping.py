@@ -18,7 +18,7 @@ from spanstream.consumer.settings import Settings
 from spanstream.schemas.codec import decode_document, decode_question
 from spanstream.schemas.errors import InvalidRecord, Reason
 from spanstream.schemas.limits import Limits
-from spanstream.schemas.mapping import DocumentMapping, QuestionMapping, RecordMapping, TicketMapping
+from spanstream.schemas.mapping import DocumentMapping, QuestionMapping, RecordMapping
 from tests.support.memory.memory_triage import TEXT, TOPICS, MemoryTriage
 
 GOOD = """\
@@ -34,7 +34,6 @@ tickets:
     plan: plan
     tags: joined(', ', tags)
 """
-NO_ZONE = "should be a time with its zone; time_in(..., 'UTC') says which one it is in"
 RECORD: dict[str, Any] = {
     "id": 7,
     "title": "Export",
@@ -60,16 +59,6 @@ def refusal(record: object, mapping: CompiledMapping | None = None) -> InvalidRe
     with pytest.raises(InvalidRecord) as raised:
         mapped(record, mapping)
     return raised.value
-
-
-def function(expression: str, value: object) -> object:
-    """Returns what an expression makes of a value, as an optional field; an error's detail as it is."""
-    fields = {"ticket_id": "'t'", "subject": "'s'", "body": "'b'", "channel": expression}
-    event = CompiledMapping("tickets", TicketMapping.model_validate(fields))
-    try:
-        return json.loads(event.map(json.dumps(value).encode())).get("channel")
-    except InvalidRecord as error:
-        return error.detail
 
 
 def test_fields_are_expressions_constants_and_defaults_and_what_gives_nothing_is_left_out() -> None:
@@ -118,45 +107,6 @@ def test_a_long_expression_is_shown_shortened() -> None:
     detail = refusal(RECORD, tickets(GOOD.replace("comments[0].body", "no." * 100 + "no"))).detail
     assert "…" in detail
     assert len(detail) < 200
-
-
-@pytest.mark.parametrize(
-    ("expression", "value", "result"),
-    [
-        ("text(@)", 12345678901234567890, "12345678901234567890"),
-        ("text(@)", 1.5, "1.5"),
-        ("text(@)", True, "true"),
-        ("text(a)", {}, None),
-        ("joined('; ', @)", ["a", None, " ", 3, "b"], "a; 3; b"),
-        ("joined('; ', a)", {}, None),
-        ("paragraphs([a, b, c])", {"a": "one", "b": "", "c": "two\n"}, "one\n\ntwo\n"),
-        ("paragraphs([a, b])", {}, None),
-        ("time(@)", "2024-05-01T10:00:00.000+0000", "2024-05-01T10:00:00.000Z"),
-        ("time(@)", "2024-05-01T10:00:00+02", "2024-05-01T08:00:00.000Z"),
-        ("time(@)", "2024-05-01t10:00z", "2024-05-01T10:00:00.000Z"),
-        ("time(@)", "2024-05-01 10:00:00 UTC", "2024-05-01T10:00:00.000Z"),
-        ("time(@)", "2024-05-01T10:00:00.123456789Z", "2024-05-01T10:00:00.123Z"),
-        ("time(@)", 1714557600000, "2024-05-01T10:00:00.000Z"),
-        ("time(@)", "", None),
-        ("time_in(@, 'UTC')", "2024-05-01 10:00:00", "2024-05-01T10:00:00.000Z"),
-        ("time_in(@, '+02:00')", "2024-05-01 10:00:00", "2024-05-01T08:00:00.000Z"),
-        ("time_in(@, '+02:00')", "2024-05-01 10:00:00Z", "2024-05-01T10:00:00.000Z"),
-        ("time(@)", "2024-05-01 10:00:00", f"mapping: tickets.channel: time(@) {NO_ZONE}"),
-        ("time(@)", "2024-02-30T10:00:00Z", "mapping: tickets.channel: time(@) should be a time that exists"),
-        ("time(@)", 10**30, "mapping: tickets.channel: time(@) should be a time that exists"),
-        ("time_in(@, 'Europe/Berlin')", "2024-05-01 10:00:00",
-         "mapping: tickets.channel: time_in(@, 'Europe/Berlin') should be a time that exists"),
-        ("cell(@)", {"display_value": "New", "value": "1"}, "New"),
-        ("cell(@)", {"display_value": "", "value": "1"}, "1"),
-        ("cell(@)", "", None),
-        ("cell_value(@)", {"display_value": "New", "value": "1"}, "1"),
-        ("cell_value(@)", {"link": "x"}, None),
-        ("to_number(@)", "x", None),
-        ("join(', ', @)", [1, 2], "mapping: tickets.channel: join(', ', @) does not take what stands there"),
-    ],
-)  # fmt: skip
-def test_functions_read_what_jmespath_alone_cannot(expression: str, value: object, result: object) -> None:
-    assert function(expression, value) == result
 
 
 def test_a_question_may_have_numbers_as_its_least_confidence_and_its_most_answers() -> None:

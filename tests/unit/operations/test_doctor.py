@@ -1,13 +1,12 @@
-"""The doctor: how checks are run, and what it says of the machine, the model and Redis."""
+"""The doctor: how checks are run, and what it says of the mappings, the model and the promise."""
 
 from __future__ import annotations
 
 import json
-import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -17,20 +16,16 @@ import pytest
 from typer.testing import CliRunner
 
 from spanstream.consumer.broker.memory.broker import MemoryBroker
-from spanstream.consumer.cache.byte_store import ByteStore, StoreFailure, StoreUnavailable
-from spanstream.consumer.cache.memory_store import MemoryStore
 from spanstream.consumer.cli.program import app
 from spanstream.consumer.errors import Retryable, Stop
-from spanstream.consumer.operations.doctor import Check, Finding, Level, examine, extras, machine, promise, store
+from spanstream.consumer.operations.doctor import Check, Finding, Level, examine, promise
 from spanstream.consumer.operations.doctor.checks import secrets_of
-from spanstream.consumer.operations.doctor.extras import answers_api, desk, traces
 from spanstream.consumer.operations.doctor.finding import failed, ok
 from spanstream.consumer.operations.doctor.mappings import ADVICE, mappings
 from spanstream.consumer.operations.doctor.model import ModelChecks, threshold
 from spanstream.consumer.operations.doctor.registry import registry
 from spanstream.consumer.settings import (
     DeskSettings,
-    HttpSettings,
     KafkaSettings,
     ModelSettings,
     RedisSettings,
@@ -41,7 +36,6 @@ from spanstream.models.labelling.promises import JudgedAnswer, Promises, watch_p
 from tests.support.model.fake_reader import MANIFEST
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
-INTEL = "model name\t: Example CPU\nflags\t\t: fpu sse2 avx2 avx512f {}\n"
 
 
 def raising(error: Exception) -> Callable[[], Finding]:
@@ -144,110 +138,6 @@ def test_a_url_that_is_none_is_a_secret_as_a_whole(url: str) -> None:
     assert url in secrets_of(Settings(redis=RedisSettings.model_validate({"url": url})))
 
 
-# The machine
-
-
-@pytest.mark.parametrize("flag", ["avx512_vnni", "avx_vnni"])
-def test_a_cpu_with_int8_dot_products_is_fine(tmp_path: Path, flag: str) -> None:
-    (tmp_path / "cpuinfo").write_text(INTEL.format(flag))
-    assert machine.int8(tmp_path / "cpuinfo").level is Level.OK
-
-
-def test_a_cpu_without_int8_dot_products_is_a_warning_that_says_int8_stays_right(tmp_path: Path) -> None:
-    (tmp_path / "cpuinfo").write_text(INTEL.format(""))
-    finding = machine.int8(tmp_path / "cpuinfo")
-    assert finding.level is Level.WARNING
-    assert "Example CPU" in finding.detail
-    assert "runs right, but slower" in finding.detail
-    assert finding.advice
-
-
-def test_a_machine_that_does_not_describe_its_cpu_is_no_fault(tmp_path: Path) -> None:
-    assert machine.int8(tmp_path / "nothing").level is Level.OK
-
-
-def test_more_threads_than_cpus_are_a_warning() -> None:
-    assert machine.cpus(2, None).level is Level.OK
-    assert machine.cpus(2, 2).level is Level.OK
-    finding = machine.cpus(2, 8)
-    assert finding.level is Level.WARNING
-    assert "SPANSTREAM_MODEL__THREADS" in finding.advice
-
-
-def test_a_taken_port_is_a_warning_for_it_may_be_the_running_consumers() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        finding = machine.http_port(HttpSettings(host="127.0.0.1", port=port))
-    assert finding.level is Level.WARNING
-    assert "SPANSTREAM_HTTP__PORT" in finding.advice
-    assert machine.http_port(HttpSettings(host="127.0.0.1", port=port)).level is Level.OK
-
-
-def test_an_address_that_is_not_this_machines_is_a_failure() -> None:
-    assert machine.http_port(HttpSettings(host="192.0.2.1", port=1234)).level is Level.FAILED
-
-
-def test_an_ipv6_address_is_tried_as_one() -> None:
-    finding = machine.http_port(HttpSettings(host="2001:db8::1", port=1234))
-    assert "cannot listen on [2001:db8::1]:1234" in finding.detail
-    assert "family" not in finding.detail
-
-
-@pytest.mark.parametrize("port", [None, 0])
-def test_no_port_and_any_port_are_always_free(port: int | None) -> None:
-    assert machine.http_port(HttpSettings(port=port)).level is Level.OK
-
-
-# What is an extra: the answers API and the traces
-
-
-def looked_at(look: Callable[[Settings], Finding], **settings: Any) -> Finding:
-    (finding,) = examine([Check("it", partial(look, Settings.model_validate(settings)), "mend it")])
-    return finding
-
-
-def test_an_answers_api_that_could_be_opened_is_fine_and_so_is_none() -> None:
-    assert "none" in looked_at(answers_api).detail
-    assert looked_at(answers_api, answers_api={"port": 0}).level is Level.OK
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        finding = looked_at(answers_api, answers_api={"port": taken.getsockname()[1]})
-    assert (finding.level, "SPANSTREAM_ANSWERS_API__PORT" in finding.advice) == (Level.WARNING, True)
-
-
-def test_an_answers_api_that_others_could_reach_without_a_token_fails_and_so_does_one_without_its_extra(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    finding = looked_at(answers_api, answers_api={"port": 0, "host": "0.0.0.0"})  # noqa: S104  that is what is tested
-    assert (finding.level, "SPANSTREAM_ANSWERS_API__TOKEN" in finding.advice) == (Level.FAILED, True)
-    monkeypatch.setitem(sys.modules, "spanstream.consumer.asking.api.server", None)
-    finding = looked_at(answers_api, answers_api={"port": 0})
-    assert finding.level is Level.FAILED
-    assert "spanstream[http]" in finding.detail
-
-
-def test_a_desk_that_could_be_served_is_fine_and_so_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert looked_at(desk, desk={"port": 0}).level is Level.OK
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        finding = looked_at(desk, desk={"port": taken.getsockname()[1]})
-    assert (finding.level, "if `spanstream desk` is running here" in finding.advice) == (Level.WARNING, True)
-    monkeypatch.setattr(extras, "find_spec", lambda _: None)
-    assert looked_at(desk, desk={"host": "0.0.0.0"}).detail.startswith("not installed")  # noqa: S104  that is what is tested
-
-
-def test_a_desk_that_others_could_reach_without_a_token_fails() -> None:
-    everywhere = {"port": 0, "host": "0.0.0.0"}  # noqa: S104  that is what is tested
-    finding = looked_at(desk, desk=everywhere | {"token": " "})
-    assert (finding.level, "SPANSTREAM_DESK__TOKEN" in finding.advice) == (Level.FAILED, True)
-    assert looked_at(desk, desk=everywhere | {"token": "for people"}).level is Level.OK
-
-
-def test_traces_are_fine_where_they_could_be_sent_or_are_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "off" in looked_at(traces).detail
-    assert looked_at(traces, traces={"enabled": True}).level is Level.OK
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
-    assert looked_at(traces, traces={"enabled": True}).level is Level.FAILED
-
-
 # The model
 
 
@@ -280,65 +170,6 @@ def test_another_threshold_is_a_failure_that_names_those_there_are(wanted: str) 
     finding = threshold(wanted, MANIFEST)
     assert finding.level is Level.FAILED
     assert "default, sure" in finding.advice
-
-
-# Redis
-
-
-class Away(MemoryStore):
-    """Fails at one of its operations."""
-
-    def __init__(self, operation: str, reason: StoreFailure) -> None:
-        super().__init__()
-        self._operation, self._reason = operation, reason
-        self.closed = False
-
-    def _do(self, operation: str) -> None:
-        if operation == self._operation:
-            raise StoreUnavailable(self._reason, f"Redis at host: {self._reason}")
-
-    def ping(self, key: str) -> None:
-        assert key.startswith("space:"), "its user may have no right to other keys"
-        self._do("ping")
-
-    def set_many(self, items: Mapping[str, bytes]) -> None:
-        self._do("set")
-        super().set_many(items)
-
-    def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
-        self._do("get")
-        return {} if self._operation == "forget" else super().get_many(keys)
-
-    def close(self) -> None:
-        self.closed = True
-
-
-def test_no_redis_is_fine() -> None:
-    finding = store.redis(lambda: None, "space")
-    assert finding.level is Level.OK
-    assert "not configured" in finding.detail
-
-
-def test_a_redis_that_takes_and_gives_is_fine() -> None:
-    assert store.redis(MemoryStore, "space").level is Level.OK
-
-
-@pytest.mark.parametrize("reason", list(StoreFailure))
-@pytest.mark.parametrize("operation", ["ping", "set", "get", "forget"])
-def test_a_redis_that_does_not_work_is_a_warning_that_says_what_to_do(operation: str, reason: StoreFailure) -> None:
-    away = Away(operation, reason)
-    finding = store.redis(lambda: away, "space")
-    assert finding.level is Level.WARNING
-    assert finding.advice
-    assert away.closed
-
-
-def test_a_redis_url_that_is_none_is_a_failure_for_the_consumer_does_not_start_with_it() -> None:
-    def open_store() -> ByteStore:
-        raise Stop("the Redis URL cannot be read")
-
-    (finding,) = examine([Check("Redis", lambda: store.redis(open_store, "space"), "correct it")])
-    assert finding.level is Level.FAILED
 
 
 # The command

@@ -10,7 +10,7 @@ import pytest
 
 from spanstream.consumer.broker.protocols import Outgoing
 from spanstream.consumer.errors import Stop
-from spanstream.consumer.operations.drift_report import DriftReport, Stretch, drift_report
+from spanstream.consumer.operations.drift_report import AnswerSelection, DriftReport, drift_report
 from spanstream.consumer.settings import ChunkSettings, ModelSettings, Settings
 from spanstream.models.artifact import Artifact
 from spanstream.models.drift.comparison import LEAST_QUESTIONS
@@ -65,11 +65,13 @@ def read_of(answer: Answer, text: str) -> QuestionRead:
     )
 
 
-def report(stream: MemoryStream, artifact: Artifact, stretch: Stretch | None = None, **settings: Any) -> DriftReport:
+def report(
+    stream: MemoryStream, artifact: Artifact, selection: AnswerSelection | None = None, **settings: Any
+) -> DriftReport:
     def open_reader() -> Any:
         return stream.broker.reader()
 
-    return drift_report(stretch or Stretch(1000), Settings(**settings), artifact, open_reader, stream.clock)
+    return drift_report(selection or AnswerSelection(1000), Settings(**settings), artifact, open_reader, stream.clock)
 
 
 def drifts(made: DriftReport) -> dict[str, float]:
@@ -100,7 +102,7 @@ def test_longer_documents_are_found_whether_published_or_brought_along(
 
 
 def test_without_texts_what_the_answers_say_is_compared(short: MemoryStream, tmp_path: Path) -> None:
-    made = report(short, artifact_with(tmp_path, short), Stretch(1000, with_texts=False))
+    made = report(short, artifact_with(tmp_path, short), AnswerSelection(1000, with_texts=False))
     assert made.without_text == MANY
     assert {"document_tokens", "unknown_tokens", "characters_per_token"}.isdisjoint(drifts(made))
     assert {"document_windows", "confidence", "answered"} <= set(drifts(made))
@@ -116,16 +118,16 @@ def test_a_text_that_changed_or_was_deleted_since_is_not_taken_for_the_one_that_
 
 def test_the_latest_are_compared_and_none_from_before_the_time(short: MemoryStream, tmp_path: Path) -> None:
     artifact = artifact_with(tmp_path, short)
-    assert report(short, artifact, Stretch(205)).questions == 205
+    assert report(short, artifact, AnswerSelection(205)).questions == 205
     records = short.broker.records(TOPICS.answers)
     times = sorted(record.timestamp_ms or 0 for record in records)
-    since = Stretch(1000, since_ms=times[-1])
+    since = AnswerSelection(1000, since_ms=times[-1])
     assert report(short, artifact, since).questions == sum(time == times[-1] for time in times)
-    assert report(short, artifact, Stretch(1000, since_ms=times[-1] + 1)).questions == 0
+    assert report(short, artifact, AnswerSelection(1000, since_ms=times[-1] + 1)).questions == 0
 
 
 def test_too_few_answers_are_not_compared(short: MemoryStream, tmp_path: Path) -> None:
-    made = report(short, artifact_with(tmp_path, short), Stretch(LEAST_QUESTIONS - 1))
+    made = report(short, artifact_with(tmp_path, short), AnswerSelection(LEAST_QUESTIONS - 1))
     assert (made.is_enough, made.figures) == (False, ())
 
 

@@ -42,7 +42,7 @@ SPECS = [spec for make in MAKERS for spec in make(TOPICS, partitions=1)]
 
 
 @dataclass
-class MemoryStore:
+class RedisKeys:
     """Keys as Redis has them."""
 
     keys: set[str] = field(default_factory=set)
@@ -55,11 +55,11 @@ class MemoryStore:
 
 
 @dataclass
-class Scene:
+class ErasureScene:
     """A triage stream of one partition, a Redis, and a search over both."""
 
     stream: MemoryTriage = field(default_factory=lambda: MemoryTriage(partitions=1))
-    store: MemoryStore = field(default_factory=MemoryStore)
+    store: RedisKeys = field(default_factory=RedisKeys)
     formats: EventFormats = field(default_factory=lambda: EventFormats(Limits()))
 
     @property
@@ -125,14 +125,14 @@ def letter_from(topic: str) -> Headers:
 
 
 @pytest.fixture
-def scene() -> Scene:
-    scene = Scene()
+def scene() -> ErasureScene:
+    scene = ErasureScene()
     scene.stream.ask_about("t-ann", customer=ANN)
     scene.stream.ask_about("t-bob", "another text", customer="Bob")
     return scene
 
 
-def test_a_customers_tickets_are_found_with_their_documents_and_those_of_others_are_left(scene: Scene) -> None:
+def test_a_customers_tickets_are_found_with_their_documents_and_those_of_others_are_left(scene: ErasureScene) -> None:
     erasure = scene.find(customers=ANN)
     document_id = scene.document_of("t-ann")
     assert scene.sent(erasure) == {(TOPICS.tickets, b"t-ann"), (TOPICS.documents, document_id.encode())}
@@ -141,7 +141,7 @@ def test_a_customers_tickets_are_found_with_their_documents_and_those_of_others_
     assert counts == {TOPICS.documents: 1, TOPICS.questions: 3, TOPICS.tickets: 1, TOPICS.triage_state: 1}
 
 
-def test_a_ticket_that_only_the_state_still_knows_is_found_by_its_customer(scene: Scene) -> None:
+def test_a_ticket_that_only_the_state_still_knows_is_found_by_its_customer(scene: ErasureScene) -> None:
     search = scene.search
     search.specs = {name: spec for name, spec in search.specs.items() if name != TOPICS.tickets}
     erasure = find(search, scene.shared, ErasureRequest(customers=frozenset([ANN])))
@@ -149,7 +149,7 @@ def test_a_ticket_that_only_the_state_still_knows_is_found_by_its_customer(scene
     assert (TOPICS.tickets, b"t-ann") in scene.sent(erasure)
 
 
-def test_a_document_that_another_ticket_has_too_stays_unless_it_is_named(scene: Scene) -> None:
+def test_a_document_that_another_ticket_has_too_stays_unless_it_is_named(scene: ErasureScene) -> None:
     scene.stream.ask_about("t-same", customer="Bob")
     document_id = scene.document_of("t-ann")
     search = scene.search
@@ -160,7 +160,7 @@ def test_a_document_that_another_ticket_has_too_stays_unless_it_is_named(scene: 
 
 
 def test_after_it_ran_the_stream_has_forgotten_the_ticket_and_a_second_run_only_helps_compaction(
-    scene: Scene, tmp_path: Path
+    scene: ErasureScene, tmp_path: Path
 ) -> None:
     scene.store.keys = {f"spanstream:tokens:f:{sha256_of(text)}" for text in (TEXT, "another text")}
     erasure = scene.find(customers=ANN)
@@ -182,7 +182,7 @@ def test_after_it_ran_the_stream_has_forgotten_the_ticket_and_a_second_run_only_
 
 @pytest.mark.parametrize("salt", [None, "salt"])
 def test_a_manifest_holds_no_text_and_no_customer_and_finds_the_same_again(
-    scene: Scene, tmp_path: Path, salt: str | None
+    scene: ErasureScene, tmp_path: Path, salt: str | None
 ) -> None:
     erasure = scene.find(customers=ANN)
     erasure.write_manifest(tmp_path / "m", salt)
@@ -196,7 +196,7 @@ def test_a_manifest_holds_no_text_and_no_customer_and_finds_the_same_again(
         erasure.write_manifest(tmp_path / "m", salt)
 
 
-def test_a_text_of_which_only_an_alternative_of_a_collection_is_left_is_found_by_its_hash(scene: Scene) -> None:
+def test_a_text_of_which_only_an_alternative_of_a_collection_is_left_is_found_by_its_hash(scene: ErasureScene) -> None:
     other = {"document_id": "gone", "document_sha256": "1" * 64}
     answers = [
         {"question_id": "q", "document_id": "kept", "document_sha256": "2" * 64, "alternatives": [other, 7]},
@@ -207,7 +207,7 @@ def test_a_text_of_which_only_an_alternative_of_a_collection_is_left_is_found_by
     assert scene.find(documents="gone").subjects.texts == {"1" * 64}
 
 
-def test_a_topic_of_the_users_own_that_is_compacted_gets_tombstones_too(scene: Scene) -> None:
+def test_a_topic_of_the_users_own_that_is_compacted_gets_tombstones_too(scene: ErasureScene) -> None:
     scene.stream.send(Outgoing(TOPICS.triage, b"t-ann", b'{"ticket_id": "t-ann"}'))
     search = scene.search
     search.specs = {**search.specs, TOPICS.triage: TopicSpec(TOPICS.triage, 1, 1, {"cleanup.policy": "compact"})}
@@ -216,7 +216,7 @@ def test_a_topic_of_the_users_own_that_is_compacted_gets_tombstones_too(scene: S
     assert (TOPICS.triage, b"t-ann") in scene.sent(erasure)
 
 
-def test_ids_that_nothing_has_are_no_work(scene: Scene) -> None:
+def test_ids_that_nothing_has_are_no_work(scene: ErasureScene) -> None:
     assert not scene.find(documents="nobody", tickets="nobody", customers="nobody").records
 
 
@@ -255,15 +255,15 @@ def test_another_file_is_no_manifest(tmp_path: Path, content: str) -> None:
 def test_a_record_in_a_form_that_the_stream_reads_is_found_by_what_is_in_it(
     topic: str, event: object, headers: Headers
 ) -> None:
-    scene = Scene(formats=in_base64())
+    scene = ErasureScene(formats=in_base64())
     scene.stream.send(encoded(topic, event, headers))
     erasure = scene.find(documents="d-ann", tickets="t-ann")
     assert [(line.where, line.count) for line in erasure.lines()] == [(topic, 1)]
-    assert not Scene(stream=scene.stream).find(documents="d-ann", tickets="t-ann").standings
+    assert not ErasureScene(stream=scene.stream).find(documents="d-ann", tickets="t-ann").standings
 
 
 def test_customers_texts_and_documents_of_tickets_are_found_in_such_a_form_too() -> None:
-    scene = Scene(formats=in_base64())
+    scene = ErasureScene(formats=in_base64())
     triage = {"ticket_id": "t-ann", "document": {"document_id": "triage:d"}}
     document = json.dumps({"document_id": "triage:d", "text": TEXT}).encode()
     scene.stream.send(
@@ -283,7 +283,7 @@ def test_a_frame_is_opened_so_that_hashed_ids_are_found_in_it(tmp_path: Path, fo
     registry.client.register_schema(subject_of(TOPICS.tickets), schema_of(Ticket, form))
     writer = FramedWriter(registry, form, {Ticket: TOPICS.tickets})
     writer.open()
-    scene = Scene(formats=EventFormats(Limits(), tickets=[FrameTranslator(FramedDecoder(registry))]))
+    scene = ErasureScene(formats=EventFormats(Limits(), tickets=[FrameTranslator(FramedDecoder(registry))]))
     ticket = Ticket(ticket_id="t-ann", subject="", body=TEXT, customer=ANN)
     scene.stream.send(writer.record(TOPICS.tickets, None, ticket, ()))
     scene.find(customers=ANN).write_manifest(tmp_path / "m", salt="salt")
@@ -292,14 +292,14 @@ def test_a_frame_is_opened_so_that_hashed_ids_are_found_in_it(tmp_path: Path, fo
 
 
 def test_while_a_translator_is_away_nothing_is_said_to_be_gone() -> None:
-    scene = Scene(formats=EventFormats(Limits(), tickets=[Away(calls=1)]))
+    scene = ErasureScene(formats=EventFormats(Limits(), tickets=[Away(calls=1)]))
     scene.stream.send(encoded(TOPICS.tickets, {"ticket_id": "t"}))
     with pytest.raises(TranslatorUnavailable):
         scene.find(tickets="t")
 
 
 def test_labels_are_deleted_and_those_of_other_documents_under_the_same_key_are_not() -> None:
-    scene = Scene()
+    scene = ErasureScene()
     for key, document_id in ((b"q1", "d"), (b"q2", "e"), (b"q3", "d"), (b"q3", "e")):
         scene.stream.send_raw(TOPICS.labels, key, json.dumps({"document_id": document_id}).encode())
     scene.stream.send_raw(TOPICS.feedback, b"d", b'{"document_id": "d"}')
@@ -311,7 +311,7 @@ def test_labels_are_deleted_and_those_of_other_documents_under_the_same_key_are_
 
 def test_a_question_that_is_open_is_found_by_the_ticket_that_it_names_and_closed() -> None:
     specs = {spec.name: spec for spec in SPECS if spec.name == TOPICS.open_questions}
-    scene = Scene()
+    scene = ErasureScene()
     scene.stream.broker.create_topic(TOPICS.open_questions, 1)
     event = {
         "question_id": "q",

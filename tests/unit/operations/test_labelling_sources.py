@@ -58,7 +58,7 @@ def feedback(question_id: str, quoted: str | None = "E42") -> Feedback:
 
 
 @dataclass
-class Stream:
+class TopicsAndReaders:
     """The topics, and what reads them."""
 
     broker: MemoryBroker
@@ -77,16 +77,16 @@ class Stream:
 
 
 @pytest.fixture
-def stream() -> Iterator[Stream]:
+def stream() -> Iterator[TopicsAndReaders]:
     broker = MemoryBroker()
     for name in (TOPICS.documents, TOPICS.questions, TOPICS.answers, TOPICS.labels):
         broker.create_topic(name, 2)
     sources = TopicSources(SETTINGS, broker.reader, SystemClock())
-    yield Stream(broker, sources)
+    yield TopicsAndReaders(broker, sources)
     sources.close()
 
 
-def test_what_is_labelled_is_not_asked_for_again(stream: Stream) -> None:
+def test_what_is_labelled_is_not_asked_for_again(stream: TopicsAndReaders) -> None:
     stream.ask("q-1", "q-2", "q-3")
     stream.publish(TOPICS.labels, "q-2", encode(feedback("q-2")))
     drawn = next_tasks(stream.sources, 5, 0.5)
@@ -99,7 +99,7 @@ def test_what_is_labelled_is_not_asked_for_again(stream: Stream) -> None:
         ]
 
 
-def test_a_question_that_was_judged_as_a_field_of_a_ticket_is_not_asked_for_again(stream: Stream) -> None:
+def test_a_question_that_was_judged_as_a_field_of_a_ticket_is_not_asked_for_again(stream: TopicsAndReaders) -> None:
     stream.ask("q-1", "q-2")
     field = TicketField(ticket_id="T-1", name="error")
     judged = feedback("q-2").model_copy(update={"field": field})
@@ -108,14 +108,14 @@ def test_a_question_that_was_judged_as_a_field_of_a_ticket_is_not_asked_for_agai
     assert ([line.question_id for line in drawn.lines], drawn.labelled) == (["q-1"], 1)
 
 
-def test_a_label_that_was_deleted_holds_no_more(stream: Stream) -> None:
+def test_a_label_that_was_deleted_holds_no_more(stream: TopicsAndReaders) -> None:
     stream.ask("q-1")
     stream.publish(TOPICS.labels, "q-1", encode(feedback("q-1")))
     stream.publish(TOPICS.labels, "q-1", None)
     assert next_tasks(stream.sources, 1, 1).labelled == 0
 
 
-def test_an_answer_about_another_version_of_the_document_is_no_task(stream: Stream) -> None:
+def test_an_answer_about_another_version_of_the_document_is_no_task(stream: TopicsAndReaders) -> None:
     stream.ask("q-1", text="another")
     assert (next_tasks(stream.sources, 1, 1).lines, next_tasks(stream.sources, 1, 1).lost) == ((), 1)
 
@@ -266,7 +266,7 @@ def test_labels_that_nobody_drew_test_no_promise(tmp_path: Path) -> None:
     assert said.startswith("0 of 0 labelled answers are wrong (of all 0.0 to 100.0 %)")
 
 
-def test_a_collections_answer_is_a_task_in_the_document_that_it_quotes(stream: Stream) -> None:
+def test_a_collections_answer_is_a_task_in_the_document_that_it_quotes(stream: TopicsAndReaders) -> None:
     stream.publish(TOPICS.documents, "d", encode(Document(document_id="d", text=TEXT, collections=["kb"])))
     asked = Question(question_id="q", question="Which error?", collection="kb")
     stream.publish(TOPICS.questions, "q", encode(asked))
@@ -276,7 +276,7 @@ def test_a_collections_answer_is_a_task_in_the_document_that_it_quotes(stream: S
 
 
 def test_of_two_labels_on_a_collections_question_the_newer_one_holds_and_a_deletion_is_of_its_own_partition(
-    stream: Stream,
+    stream: TopicsAndReaders,
 ) -> None:
     publisher = stream.broker.publisher(transactions=False)
     newer = feedback("q").model_copy(update={"document_id": "e", "given_at": NOW + timedelta(seconds=1)})

@@ -32,7 +32,7 @@ SECRETS = {
 }
 
 
-class Scene:
+class RotationScene:
     """A stream's settings with all their secrets in files, and what is told of them."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,18 +69,18 @@ class Scene:
 
 
 @pytest.fixture
-def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    return Scene(tmp_path, monkeypatch)
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RotationScene:
+    return RotationScene(tmp_path, monkeypatch)
 
 
-def test_as_long_as_nothing_changes_nothing_is_told(scene: Scene) -> None:
+def test_as_long_as_nothing_changes_nothing_is_told(scene: RotationScene) -> None:
     scene.rotation.look()
     scene.mount.swap()
     scene.rotation.look()
     assert (scene.logins, scene.urls, scene.stop.is_set()) == ([], [], False)
 
 
-def test_a_password_goes_to_every_client_and_a_url_to_redis(scene: Scene) -> None:
+def test_a_password_goes_to_every_client_and_a_url_to_redis(scene: RotationScene) -> None:
     scene.mount.swap(password="p-2")  # noqa: S106  made up
     scene.rotation.look()
     assert (scene.logins, scene.urls) == ([("qa", "p-2")], [])
@@ -90,7 +90,9 @@ def test_a_password_goes_to_every_client_and_a_url_to_redis(scene: Scene) -> Non
     assert not scene.stop.is_set()
 
 
-def test_a_client_that_is_made_later_has_the_latest_password_and_a_closed_one_is_left_alone(scene: Scene) -> None:
+def test_a_client_that_is_made_later_has_the_latest_password_and_a_closed_one_is_left_alone(
+    scene: RotationScene,
+) -> None:
     scene.mount.swap(password="p-2")  # noqa: S106  made up
     scene.rotation.look()
     scene.credentials.remove(scene)
@@ -111,7 +113,7 @@ def test_a_client_that_is_made_later_has_the_latest_password_and_a_closed_one_is
     ],
 )
 def test_what_a_client_reads_once_only_ends_the_stream_with_a_line_that_names_it(
-    scene: Scene, secret: str, named: str
+    scene: RotationScene, secret: str, named: str
 ) -> None:
     scene.rotation.look()
 
@@ -125,7 +127,7 @@ def test_what_a_client_reads_once_only_ends_the_stream_with_a_line_that_names_it
         run()
 
 
-def test_a_token_of_the_models_server_changes_nothing_before_the_next_start(scene: Scene) -> None:
+def test_a_token_of_the_models_server_changes_nothing_before_the_next_start(scene: RotationScene) -> None:
     scene.mount.swap(model="m-2")
     scene.rotation.look()
     assert not scene.stop.is_set()
@@ -134,7 +136,7 @@ def test_a_token_of_the_models_server_changes_nothing_before_the_next_start(scen
     assert (scene.logins, scene.stop.is_set()) == ([("qa", "p-2")], False)
 
 
-def test_a_file_that_is_gone_or_no_good_is_told_once_and_read_again_when_it_changes(scene: Scene) -> None:
+def test_a_file_that_is_gone_or_no_good_is_told_once_and_read_again_when_it_changes(scene: RotationScene) -> None:
     scene.rotation.look()
     with structlog.testing.capture_logs() as logs:
         for bad in ("\n", "no url"):
@@ -148,7 +150,7 @@ def test_a_file_that_is_gone_or_no_good_is_told_once_and_read_again_when_it_chan
     assert not scene.stop.is_set()
 
 
-def test_while_the_password_is_watched_a_refused_login_may_mend(scene: Scene) -> None:
+def test_while_the_password_is_watched_a_refused_login_may_mend(scene: RotationScene) -> None:
     assert not scene.credentials.refusal_may_mend
     with scene.rotation.watching():
         assert scene.credentials.refusal_may_mend

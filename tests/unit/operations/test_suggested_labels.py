@@ -40,7 +40,7 @@ class ChatServer:
 def server() -> Iterator[ChatServer]:
     chat = ChatServer()
 
-    class Handler(BaseHTTPRequestHandler):
+    class ChatHandler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             chat.asked.append((self.path, self.headers["Authorization"], body))
@@ -52,7 +52,7 @@ def server() -> Iterator[ChatServer]:
         def log_message(self, *_: object) -> None:
             pass
 
-    http_server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    http_server = ThreadingHTTPServer(("127.0.0.1", 0), ChatHandler)
     threading.Thread(target=http_server.serve_forever, args=(0.02,), daemon=True).start()
     chat.url = f"http://127.0.0.1:{http_server.server_port}"
     yield chat

@@ -95,7 +95,7 @@ class CheckedTopics:
             model,
             self.documents.documents,
             CollectionResolver(
-                None, self.documents.documents, collections, outcomes, metrics=Metrics(), clock=self.clock
+                None, self.documents.documents, collections, outcomes, metrics=Metrics().retrieval, clock=self.clock
             ),
             cache,
             outcomes,

@@ -177,13 +177,13 @@ def test_what_the_broker_refuses_stops_the_run_and_is_written_down_as_not_sent()
     replay = MemoryReplay()
     replay.fill(4)
 
-    class Refusing(FaultyPublisher):
+    class RefusingPublisher(FaultyPublisher):
         def publish(self, records: Sequence[Outgoing], offsets: Mapping[Partition, int]) -> None:
             if offsets:  # not the run's own entry
                 raise Stop("not authorized")
             super().publish(records, offsets)
 
-    run, log = replay.replay(open_publisher=lambda: Refusing(replay.publisher(), []))
+    run, log = replay.replay(open_publisher=lambda: RefusingPublisher(replay.publisher(), []))
     with pytest.raises(Stop, match="not authorized"):
         run.run()
     assert [state for _, state in log.batches] == [BatchState.ABORTED]

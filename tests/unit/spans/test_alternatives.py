@@ -22,14 +22,14 @@ MAX_ANSWER_TOKENS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadText:
     text: str
     document: TokenizedDocument
     spans: list[WindowSpan]
 
 
 @st.composite
-def readings(draw: st.DrawFn) -> Reading:
+def readings(draw: st.DrawFn) -> ReadText:
     """Draws windows of a document, one letter a token, some of whose words have several tokens, with logits."""
     joins = draw(st.lists(st.booleans(), min_size=1, max_size=20))
     document = hand_made_document(np.cumsum([0, *joins]).tolist())
@@ -41,7 +41,7 @@ def readings(draw: st.DrawFn) -> Reading:
         start, end = (np.array(draw(row), dtype=np.float32) for _ in range(2))
         spans.append(best_span(window, start, end, MAX_ANSWER_TOKENS))
     text = draw(st.text(LETTERS, min_size=document.size, max_size=document.size))
-    return Reading(text, document, spans)
+    return ReadText(text, document, spans)
 
 
 Expected = tuple[float, tuple[int, int], tuple[tuple[int, int], ...]]
@@ -51,11 +51,11 @@ def char_span(span: TokenSpan) -> tuple[int, int]:
     return span.first, span.last + 1
 
 
-def ranked(reading: Reading, most: int) -> list[RankedAnswer]:
+def ranked(reading: ReadText, most: int) -> list[RankedAnswer]:
     return rank_answers(reading.text, reading.document, reading.spans, most, char_span)
 
 
-def expected(reading: Reading, most: int) -> list[Expected]:
+def expected(reading: ReadText, most: int) -> list[Expected]:
     """Ranks by trying everything: (score, place, further places) of each answer."""
     size, scored = reading.document.size, []
     for one in reading.spans:
@@ -84,14 +84,14 @@ def expected(reading: Reading, most: int) -> list[Expected]:
 @settings(max_examples=300)
 @given(readings(), st.integers(1, 20))
 def test_answers_are_the_best_spans_of_all_windows_beside_each_other_each_text_with_all_its_places(
-    reading: Reading, most: int
+    reading: ReadText, most: int
 ) -> None:
     found = [(answer.span.score, answer.place, answer.further_places) for answer in ranked(reading, most)]
     assert found == expected(reading, most)
 
 
 @given(readings(), st.integers(1, 20))
-def test_the_first_is_the_candidate_and_fewer_answers_are_the_first_of_more(reading: Reading, most: int) -> None:
+def test_the_first_is_the_candidate_and_fewer_answers_are_the_first_of_more(reading: ReadText, most: int) -> None:
     answers, raw = ranked(reading, 20), aggregate(reading.spans)
     assert [answer.rank for answer in answers] == list(range(1, len(answers) + 1))
     assert (answers[0].found, answers[0].span) == (raw.best, raw.best and raw.best.span) if answers else not raw.best
@@ -99,14 +99,14 @@ def test_the_first_is_the_candidate_and_fewer_answers_are_the_first_of_more(read
 
 
 @given(readings(), st.randoms(use_true_random=False))
-def test_the_order_of_windows_changes_no_rank(reading: Reading, chance: random.Random) -> None:
+def test_the_order_of_windows_changes_no_rank(reading: ReadText, chance: random.Random) -> None:
     before = ranked(reading, 20)
     chance.shuffle(reading.spans)
     assert ranked(reading, 20) == before
 
 
 @given(readings())
-def test_an_alternatives_probability_is_that_of_the_softmax_that_the_window_has(reading: Reading) -> None:
+def test_an_alternatives_probability_is_that_of_the_softmax_that_the_window_has(reading: ReadText) -> None:
     for answer in ranked(reading, 20):
         best = answer.found.span
         assert best is not None
@@ -119,7 +119,7 @@ def test_a_text_that_stands_everywhere_has_so_many_places_and_is_still_one_answe
     document = hand_made_document(range(300))
     window = hand_made_window(document)
     row = np.zeros(window.length, dtype=np.float32)
-    reading = Reading("+" * 299 + "=", document, [best_span(window, row, row, 1)])
+    reading = ReadText("+" * 299 + "=", document, [best_span(window, row, row, 1)])
     every, last = ranked(reading, 20)
     assert len(every.further_places) == MAX_FURTHER_PLACES
     assert (last.rank, last.place, last.further_places) == (2, (299, 300), ())
@@ -130,8 +130,8 @@ def test_punctuation_alone_is_no_alternative() -> None:
     window = hand_made_window(document)
     row = np.zeros(window.length, dtype=np.float32)
     spans = [best_span(window, row, row, 1)]
-    assert [answer.place for answer in ranked(Reading("a.b!", document, spans), 4)] == [(0, 1), (2, 3)]
-    assert [answer.place for answer in ranked(Reading("..b!", document, spans), 4)] == [(0, 1), (2, 3)]
+    assert [answer.place for answer in ranked(ReadText("a.b!", document, spans), 4)] == [(0, 1), (2, 3)]
+    assert [answer.place for answer in ranked(ReadText("..b!", document, spans), 4)] == [(0, 1), (2, 3)]
 
 
 def test_a_place_that_is_not_valid_stops_all_of_them() -> None:

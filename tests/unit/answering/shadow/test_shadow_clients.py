@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from spanstream.consumer.answering.wiring import BrokerClients, open_answering_clients
+from spanstream.consumer.answering.wiring import open_answering_clients
+from spanstream.consumer.delivery.group_member import BrokerClients
 from spanstream.consumer.feedback.wiring import open_feedback_clients
 from spanstream.consumer.settings import Settings
 from spanstream.consumer.settings.kafka import KafkaSettings
