@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
@@ -28,6 +29,7 @@ from spanstream.consumer.broker.protocols import (
     Publisher,
     Record,
 )
+from spanstream.consumer.errors import Retryable
 from spanstream.consumer.settings import AutoOffsetReset, GroupProtocol, KafkaSettings
 from tests.support.kafka.kafka_broker import KafkaBroker
 from tests.support.kafka.kafka_fixtures import Topics
@@ -281,3 +283,15 @@ def numbered(topic: str, numbers: range, partition: int | None = None) -> list[O
 
 def group_name() -> str:
     return f"group-{uuid.uuid4().hex[:12]}"
+
+
+def persist(call: Callable[[], object], otherwise: Callable[[], object] = lambda: None) -> None:
+    """Calls until it is not `Retryable`."""
+    for _ in range(30):
+        try:
+            call()
+        except Retryable:
+            otherwise()
+        else:
+            return
+    pytest.fail("the broker did not come back")
