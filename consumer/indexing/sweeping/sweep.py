@@ -34,6 +34,7 @@ class Sweep:
     Attributes:
         mark: what holds of the partition when all ghosts are gone.
         end: up to where it is read; 0: not known yet.
+        is_read: whether the ghosts are known.
         removed: documents that were taken out.
     """
 
@@ -49,12 +50,7 @@ class Sweep:
         self._reader = reader
         self._clock = clock
         self.end = 0
-        self._is_read = False
-
-    @property
-    def is_read(self) -> bool:
-        """Whether the ghosts are known."""
-        return self._is_read
+        self.is_read = False
 
     def step(self) -> None:
         """Reads a little. Raises `Retryable` where the index or Kafka does not answer."""
@@ -90,10 +86,10 @@ class Sweep:
         as_of_ms, here = self._clock.now_ms(), [self.partition]
         self.mark = SweepMark(as_of_ms, self._reader.begin_offsets(here)[self.partition])
         self.end = self._reader.end_offsets(here)[self.partition]
-        self._is_read = not self._left or self.end <= self.mark.begin
-        if not self._is_read:
+        self.is_read = not self._left or self.end <= self.mark.begin
+        if not self.is_read:
             self._reader.follow({self.partition: None})
 
     def _read(self) -> None:
         self.saw(self._reader.poll(_RECORDS, _POLL_SECONDS))
-        self._is_read = not self._left or (self._reader.position(self.partition) or 0) >= self.end
+        self.is_read = not self._left or (self._reader.position(self.partition) or 0) >= self.end
